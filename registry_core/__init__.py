@@ -1,0 +1,87 @@
+"""Model Registry: keeps trained models, ranks them, puts the best into production, and takes it back when it fails.
+
+from registry_core import Registry
+
+registry = Registry("model_registry")
+model_id = registry.register_model(model, scaler, model_name="Churn", model_type="RandomForest", ...)
+model, scaler, metadata = registry.load_best_model("Churn")
+"""
+
+from __future__ import annotations
+
+from .config import Configuration, Policy
+from .errors import (
+    ArtifactAltered,
+    ArtifactError,
+    ArtifactMissing,
+    ArtifactQuarantined,
+    ArtifactUnloadable,
+    CatalogBusy,
+    ChampionChanged,
+    Conflict,
+    InvalidConfiguration,
+    InvalidInput,
+    InvalidMetric,
+    InvalidName,
+    InvalidVersion,
+    ModelNotFound,
+    NoModelAvailable,
+    NotEligible,
+    RegistryError,
+    StateConflict,
+    StorageError,
+    VersionTaken,
+)
+from .records import (
+    Comparison,
+    Decision,
+    Deployment,
+    Event,
+    MetricComparison,
+    ModelMetadata,
+    ModelNameSummary,
+    ModelQuery,
+    RegistrationPlan,
+    Score,
+    ScoreTerm,
+)
+from .registry import Registry
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "ArtifactAltered",
+    "ArtifactError",
+    "ArtifactMissing",
+    "ArtifactQuarantined",
+    "ArtifactUnloadable",
+    "CatalogBusy",
+    "ChampionChanged",
+    "Comparison",
+    "Configuration",
+    "Conflict",
+    "Decision",
+    "Deployment",
+    "Event",
+    "InvalidConfiguration",
+    "InvalidInput",
+    "InvalidMetric",
+    "InvalidName",
+    "InvalidVersion",
+    "MetricComparison",
+    "ModelMetadata",
+    "ModelNameSummary",
+    "ModelNotFound",
+    "ModelQuery",
+    "NoModelAvailable",
+    "NotEligible",
+    "Policy",
+    "RegistrationPlan",
+    "Registry",
+    "RegistryError",
+    "Score",
+    "ScoreTerm",
+    "StateConflict",
+    "StorageError",
+    "VersionTaken",
+]

@@ -1,0 +1,1 @@
+"""The actions: read, decide, write."""

@@ -1,0 +1,151 @@
+"""Deciding: promote, roll back, and the other verbs that change a model's state."""
+
+from __future__ import annotations
+
+from ..artifacts import formats
+from ..catalog import deployments, events, models
+from ..catalog.database import Queries, Transaction
+from ..errors import ChampionChanged, InvalidInput, ModelNotFound, NoModelAvailable, NotEligible, StateConflict
+from ..records import Deployment, Row
+from ..rules import selection
+from .register import deploy
+from .rooms import NOT_CHECKED, Rooms, check_reason, record, require
+
+
+def promote(rooms: Rooms, model_id: str, actor: str | None, reason: str, expected_champion: str | None) -> Deployment:
+    """See ``Registry.promote``."""
+    who, why = rooms.who(actor), check_reason(reason)
+    row = require(rooms.database, model_id)
+    # Asked before the bytes are read as well: a plain "no" should not wait for a large file.
+    _check_promotion(rooms.database, row, expected_champion)
+    test_load(rooms, row)
+    with rooms.database.transaction() as transaction:
+        row = require(transaction, model_id)
+        _check_promotion(transaction, row, expected_champion)
+        return deploy(transaction, rooms.now(), "promoted", row["model_name"], model_id, who, why)
+
+
+def _check_promotion(queries: Queries, row: Row, expected: str | None) -> None:
+    current = _check_expected(queries, row["model_name"], expected)
+    if current is not None and current.model_id == row["model_id"]:
+        raise StateConflict(
+            f"{row['model_id']} is the champion of {row['model_name']} already, since {current.started_at}"
+        )
+    _check_eligible(row)
+
+
+def _check_expected(queries: Queries, model_name: str, expected: str | None) -> Deployment | None:
+    current = deployments.current(queries, model_name)
+    actual = current.model_id if current else None
+    if expected not in (NOT_CHECKED, actual):
+        raise (
+            ChampionChanged(model_name, expected, actual, current.actor, current.started_at)
+            if current
+            else ChampionChanged(model_name, expected, None)
+        )
+    return current
+
+
+def _check_eligible(row: Row) -> None:
+    unfit = selection.why_not_eligible(row["status"], row["artifact"])
+    if unfit is not None:
+        way = {"rejected": "restore", "archived": "restore", "disqualified": "reinstate"}.get(row["status"])
+        raise NotEligible(
+            f"{row['model_id']} cannot go into production: {unfit}" + (f"; {way} it first" if way else "")
+        )
+
+
+def test_load(rooms: Rooms, row: Row) -> None:
+    """Read a model's files, check their sha256 and load them once.
+
+    Raises:
+        ArtifactError: they are missing, altered, or do not load.
+    """
+    metadata = record(rooms, row)
+    for key, digest in artifact_keys(row, metadata.model_sha256, metadata.scaler_sha256):
+        data = rooms.store.read(key)
+        formats.check_digest(data, digest, rooms.store.address(key))
+        formats.load(data, rooms.store.address(key))
+
+
+def artifact_keys(row: Row, model_sha256: str, scaler_sha256: str | None) -> list[tuple[str, str]]:
+    """The keys of a model's files with their digests: the model's first, then the scaler's if it has one."""
+    keys = [(f"models/model_{row['model_id']}.pkl", model_sha256)]
+    if scaler_sha256 is not None:
+        keys.append((f"models/scaler_{row['model_id']}.pkl", scaler_sha256))
+    return keys
+
+
+def predecessor(queries: Queries, model_name: str) -> str | None:
+    """The latest earlier champion that is still eligible, or None."""
+    history = deployments.listed(queries, model_name)
+    current = history[0].model_id if history and history[0].ended_at is None else None
+    for model_id in dict.fromkeys(each.model_id for each in history):
+        row = models.find(queries, model_id)
+        if model_id != current and row is not None and row["eligible"]:
+            return model_id
+    return None
+
+
+def rollback(
+    rooms: Rooms, model_name: str, to: str | None, actor: str | None, reason: str, expected_champion: str | None
+) -> Deployment:
+    """See ``Registry.rollback``."""
+    who, why = rooms.who(actor), check_reason(reason)
+    _, target = _check_rollback(rooms.database, model_name, to, expected_champion)
+    test_load(rooms, target)
+    with rooms.database.transaction() as transaction:
+        current, again = _check_rollback(transaction, model_name, to, expected_champion)
+        if again["model_id"] != target["model_id"]:
+            # Somebody changed the history while the file was read; the new target has to be verified as well.
+            test_load(rooms, again)
+        now = rooms.now()
+        deployment = deploy(transaction, now, "rolled_back", model_name, again["model_id"], who, why)
+        _set_status(rooms, transaction, current.model_id, "disqualify", who, why or "rolled back")
+        return deployment
+
+
+def _check_rollback(queries: Queries, model_name: str, to: str | None, expected: str | None) -> tuple[Deployment, Row]:
+    current = _check_expected(queries, model_name, expected)
+    if current is None:
+        if model_name not in models.names(queries):
+            raise ModelNotFound(f"no model carries the name {model_name!r:.160}; model_names() lists all")
+        raise NoModelAvailable(f"{model_name} has no champion to roll back from; promote a model instead")
+    target = to or predecessor(queries, model_name)
+    if target is None:
+        raise NoModelAvailable(
+            f"{model_name} has no earlier champion that is still eligible; {current.model_id} stays champion. "
+            "Promote another model, or reinstate a disqualified one first"
+        )
+    row = require(queries, target)
+    if target == current.model_id:
+        raise StateConflict(f"{target} is the champion of {model_name} already")
+    if all(each.model_id != target for each in deployments.listed(queries, model_name)):
+        raise InvalidInput(f"{target} was never champion of {model_name}; promote it instead of rolling back to it")
+    _check_eligible(row)
+    return current, row
+
+
+def change_status(rooms: Rooms, verb: str, model_id: str, actor: str | None, reason: str) -> None:
+    """Reject, archive, restore, disqualify or reinstate; see the verbs of ``Registry``."""
+    who, why = rooms.who(actor), check_reason(reason)
+    with rooms.database.transaction() as transaction:
+        _set_status(rooms, transaction, model_id, verb, who, why)
+
+
+def _set_status(rooms: Rooms, transaction: Transaction, model_id: str, verb: str, actor: str, reason: str) -> None:
+    row = require(transaction, model_id)
+    status, kind = selection.move(verb, model_id, row["status"], bool(row["is_active"]))
+    eligible = selection.why_not_eligible(status, row["artifact"]) is None
+    models.set_status(transaction, model_id, status, reason, eligible)
+    events.append(
+        transaction,
+        now=rooms.now(),
+        kind=kind,
+        actor=actor,
+        reason=reason,
+        model_name=row["model_name"],
+        model_id=model_id,
+        before={"status": row["status"]},
+        after={"status": status},
+    )

@@ -1,0 +1,117 @@
+"""Loading models for prediction: from memory while nothing changed, checked bytes otherwise."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from ..artifacts import formats
+from ..catalog import deployments
+from ..errors import ArtifactQuarantined, NoModelAvailable
+from ..records import ModelMetadata
+from .decide import artifact_keys
+from .read import best_model_id, metadata, only_name
+from .rooms import Rooms, require
+
+Loaded = tuple[Any, Any, ModelMetadata]
+_KEPT_MODELS = 8
+
+
+class Loader:
+    """Answers loads. Each answer is remembered with the catalog's change number it was read under."""
+
+    def __init__(self, rooms: Rooms) -> None:
+        self._rooms = rooms
+        self._answers: dict[tuple[str, str | None], tuple[int, Any]] = {}
+        self._objects: OrderedDict[tuple[str, str], tuple[Any, Any]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def load(self, model_id: str) -> Loaded:
+        """See ``Registry.load_model``."""
+        return self._answer(("model", model_id), lambda: self._load(model_id))  # type: ignore[no-any-return]
+
+    def load_best(self, model_name: str | None) -> Loaded:
+        """See ``Registry.load_best_model``."""
+        return self._answer(("best", model_name), lambda: self._load_best(model_name))  # type: ignore[no-any-return]
+
+    def load_active(self, model_name: str | None) -> Loaded:
+        """See ``Registry.load_active_model``."""
+        return self._answer(("active", model_name), lambda: self._load_active(model_name))  # type: ignore[no-any-return]
+
+    def champion_id(self, model_name: str | None) -> str | None:
+        """See ``Registry.get_active_model_id``."""
+        return self._answer(("champion", model_name), lambda: self._champion_id(model_name))  # type: ignore[no-any-return]
+
+    def _answer(self, question: tuple[str, str | None], find: Callable[[], Any]) -> Any:
+        # The number is read before the answer, so an answer is never newer than the number it is filed under says.
+        changes = self._rooms.database.changes()
+        held = self._answers.get(question)
+        if held is not None and held[0] == changes:
+            return held[1]
+        answer = find()
+        if len(self._answers) > 10_000:
+            self._answers.clear()
+        self._answers[question] = (changes, answer)
+        return answer
+
+    def _champion_id(self, model_name: str | None) -> str | None:
+        name = only_name(self._rooms.database, model_name)
+        current = None if name is None else deployments.current(self._rooms.database, name)
+        return None if current is None else current.model_id
+
+    def _load_best(self, model_name: str | None) -> Loaded:
+        model_id = best_model_id(self._rooms, model_name)
+        if model_id is None:
+            raise NoModelAvailable(
+                f"No models available in registry{f' for {model_name}' if model_name else ''}: none is eligible and "
+                "has a composite score; register one with all weighted metrics"
+            )
+        return self._load(model_id)
+
+    def _load_active(self, model_name: str | None) -> Loaded:
+        model_id = self._champion_id(model_name)
+        if model_id is None:
+            raise NoModelAvailable(
+                f"{model_name or 'the registry'} has no champion: register a model with all "
+                "weighted metrics, or promote one"
+            )
+        return self._load(model_id)
+
+    def _load(self, model_id: str) -> Loaded:
+        known = metadata(self._rooms, model_id)
+        if known.artifact == "quarantined":
+            raise ArtifactQuarantined(
+                f"{model_id} is quarantined: its file came from outside and nobody has vouched for it, so it is never "
+                "loaded; register the model from Python instead"
+            )
+        key = (model_id, known.model_sha256)
+        with self._lock:
+            held = self._objects.get(key)
+            if held is not None:
+                self._objects.move_to_end(key)
+        if held is None:
+            held = self._read(known)
+            with self._lock:
+                self._objects[key] = held
+                while len(self._objects) > _KEPT_MODELS:
+                    dropped, _ = self._objects.popitem(last=False)
+                    for question in [each for each, (_, answer) in self._answers.items() if _holds(answer, dropped[0])]:
+                        self._answers.pop(question, None)
+        return (*held, replace(known))
+
+    def _read(self, known: ModelMetadata) -> tuple[Any, Any]:
+        row = require(self._rooms.database, known.model_id)
+        loaded: list[Any] = []
+        for key, digest in artifact_keys(row, known.model_sha256, known.scaler_sha256):
+            data = self._rooms.store.read(key)
+            place = self._rooms.store.address(key)
+            formats.check_digest(data, digest, place)
+            loaded.append(formats.load(data, place))
+        return loaded[0], loaded[1] if len(loaded) > 1 else None
+
+
+def _holds(answer: Any, model_id: str) -> bool:
+    return isinstance(answer, tuple) and answer[2].model_id == model_id

@@ -1,0 +1,212 @@
+"""Reading: everything that changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from ..artifacts import formats
+from ..catalog import deployments as deployed
+from ..catalog import events as chain
+from ..catalog import models as versions
+from ..catalog.database import Queries
+from ..errors import InvalidInput, ModelNotFound
+from ..records import (
+    METRIC_FIELDS,
+    Comparison,
+    Deployment,
+    Event,
+    ModelMetadata,
+    ModelNameSummary,
+    ModelQuery,
+    Row,
+    Score,
+    utc_text,
+)  # fmt: skip
+from ..rules import comparison, intake
+from .decide import artifact_keys, predecessor
+from .rooms import Rooms, record, require, score_of, summary
+
+
+def only_name(queries: Queries, model_name: str | None) -> str | None:
+    """The name that is meant: the one given, or the only one there is; None in an empty registry.
+
+    Raises:
+        InvalidInput: none was given and there are several, which do different jobs.
+    """
+    if model_name is not None:
+        return model_name
+    names = versions.names(queries)
+    if len(names) > 1:
+        shown = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
+        raise InvalidInput(
+            f"the registry holds {len(names)} model names ({shown}), which do different jobs; "
+            f"say which: model_name={names[0]!r}"
+        )
+    return names[0] if names else None
+
+
+def reference_set(queries: Queries, model_name: str) -> str | None:
+    """The evaluation set on which a model name is ranked: the champion's, else the newest eligible model's."""
+    current = deployed.current(queries, model_name)
+    champion = None if current is None else versions.find(queries, current.model_id)
+    if champion is not None:
+        return str(champion["evaluation_set"])
+    return versions.newest_eligible_set(queries, model_name)
+
+
+def _standing(queries: Queries, model_name: str) -> tuple[str | None, str | None]:
+    """The best model's id, and the evaluation set it is best on."""
+    reference = reference_set(queries, model_name)
+    return (None if reference is None else versions.best(queries, model_name, reference)), reference
+
+
+def best_model_id(rooms: Rooms, model_name: str | None) -> str | None:
+    """See ``Registry.get_best_model_id``."""
+    name = only_name(rooms.database, model_name)
+    return None if name is None else _standing(rooms.database, name)[0]
+
+
+def metadata(rooms: Rooms, model_id: str) -> ModelMetadata:
+    """See ``Registry.get_metadata``."""
+    row = require(rooms.database, model_id)
+    return record(rooms, row, _standing(rooms.database, row["model_name"])[0])
+
+
+def comparison_rows(rooms: Rooms, query: ModelQuery) -> list[Row]:
+    """See ``Registry.get_model_comparison``."""
+    rows = _page(rooms, query, documents=False)
+    standing = {name: _standing(rooms.database, name) for name in {row["model_name"] for row in rows}}
+    return [summary(row, *standing[row["model_name"]]) for row in rows]
+
+
+def models(rooms: Rooms, query: ModelQuery) -> list[ModelMetadata]:
+    """See ``Registry.list_models``."""
+    rows = _page(rooms, query, documents=True)
+    best = {name: _standing(rooms.database, name)[0] for name in {row["model_name"] for row in rows}}
+    return [record(rooms, row, best[row["model_name"]]) for row in rows]
+
+
+def _page(rooms: Rooms, query: ModelQuery, *, documents: bool) -> list[Row]:
+    for what, number in (("limit", query.limit), ("offset", query.offset)):
+        if number is not None and (isinstance(number, bool) or not isinstance(number, int) or number < 0):
+            raise InvalidInput(f"{what} is {number!r:.80}; a whole number from 0 is needed")
+    return versions.page(rooms.database, query, documents=documents)
+
+
+def count(rooms: Rooms, query: ModelQuery) -> int:
+    """See ``Registry.count_models``."""
+    return versions.count(rooms.database, query)
+
+
+def names(rooms: Rooms) -> list[str]:
+    """See ``Registry.model_names``."""
+    return versions.names(rooms.database)
+
+
+def metric_names(rooms: Rooms, model_name: str | None) -> list[str]:
+    """See ``Registry.metric_names``."""
+    found = versions.metric_names(rooms.database, model_name)
+    return [name for name in METRIC_FIELDS if name in found] + [name for name in found if name not in METRIC_FIELDS]
+
+
+def distinct(rooms: Rooms, column: str, model_name: str | None) -> list[str]:
+    """See ``Registry.model_types`` and ``Registry.evaluation_sets``."""
+    return versions.distinct(rooms.database, column, model_name)
+
+
+def summaries(rooms: Rooms) -> list[ModelNameSummary]:
+    """See ``Registry.summaries``."""
+    found = []
+    for row in versions.totals(rooms.database):
+        name = row["model_name"]
+        best, _ = _standing(rooms.database, name)
+        current = deployed.current(rooms.database, name)
+        champion = None if current is None else record(rooms, require(rooms.database, current.model_id), best)
+        found.append(
+            ModelNameSummary(
+                name, row["versions"], int(row["quarantined"]), row["last_registered_at"], champion, current, best
+            )
+        )
+    return found
+
+
+def explain_score(rooms: Rooms, model_id: str) -> Score:
+    """See ``Registry.explain_score``."""
+    return score_of(rooms.configuration(), record(rooms, require(rooms.database, model_id)))
+
+
+def compare(rooms: Rooms, model_ids: Sequence[str]) -> Comparison:
+    """See ``Registry.compare``."""
+    ids = list(dict.fromkeys([model_ids] if isinstance(model_ids, str) else model_ids))
+    if not 2 <= len(ids) <= 10:
+        raise InvalidInput(f"{len(ids)} different models were named; 2 to 10 can be compared")
+    configuration = rooms.configuration()
+    return comparison.compare(
+        [metadata(rooms, each) for each in ids], lambda name: configuration.policy(name).lower_is_better
+    )
+
+
+def deployments(rooms: Rooms, model_name: str | None) -> list[Deployment]:
+    """See ``Registry.deployments``."""
+    return deployed.listed(rooms.database, model_name)
+
+
+def champion_at(rooms: Rooms, model_name: str, when: datetime | str) -> str | None:
+    """See ``Registry.champion_at``."""
+    found = deployed.at(rooms.database, model_name, utc_text(intake.moment(when)))
+    return None if found is None else found.model_id
+
+
+def rollback_target(rooms: Rooms, model_name: str) -> str | None:
+    """See ``Registry.rollback_target``."""
+    if deployed.current(rooms.database, model_name) is None:
+        return None
+    return predecessor(rooms.database, model_name)
+
+
+def events(
+    rooms: Rooms,
+    model_name: str | None,
+    since: datetime | str | None,
+    limit: int | None,
+    model_id: str | None,
+    kinds: Sequence[str] | None,
+    actor: str | None,
+    offset: int,
+) -> list[Event]:
+    """See ``Registry.events``."""
+    start = None if since is None else utc_text(intake.moment(since))
+    return chain.listed(rooms.database, model_name, start, limit, model_id, kinds, actor, offset)
+
+
+def count_events(
+    rooms: Rooms, model_name: str | None, model_id: str | None, kinds: Sequence[str] | None, actor: str | None
+) -> int:
+    """See ``Registry.count_events``."""
+    return chain.count(rooms.database, model_name, model_id, kinds, actor)
+
+
+def verify_events(rooms: Rooms) -> int | None:
+    """See ``Registry.verify_events``."""
+    return chain.first_break(rooms.database)
+
+
+def revision(rooms: Rooms) -> int:
+    """See ``Registry.revision``."""
+    return chain.newest(rooms.database)
+
+
+def artifact_bytes(rooms: Rooms, model_id: str, which: str) -> bytes:
+    """See ``Registry.read_artifact``."""
+    if which not in ("model", "scaler"):
+        raise InvalidInput(f"which is {which!r:.80}; allowed are 'model' and 'scaler'")
+    row = require(rooms.database, model_id)
+    known = record(rooms, row)
+    keys = artifact_keys(row, known.model_sha256, known.scaler_sha256)
+    if which == "scaler" and len(keys) == 1:
+        raise ModelNotFound(f"{model_id} was registered without a scaler")
+    key, digest = keys[0 if which == "model" else 1]
+    data = rooms.store.read(key)
+    formats.check_digest(data, digest, rooms.store.address(key))
+    return data

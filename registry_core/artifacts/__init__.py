@@ -1,0 +1,1 @@
+"""The artifacts: the only bytes."""

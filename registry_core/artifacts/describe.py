@@ -1,0 +1,84 @@
+"""What a fitted estimator tells about itself."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from ..errors import InvalidInput
+
+_ENSEMBLES = ("sklearn.ensemble.", "xgboost.", "lightgbm.", "catboost.")
+_LIBRARIES = ("sklearn", "numpy", "scipy", "joblib", "pandas", "xgboost", "lightgbm", "catboost")
+_DISTRIBUTION = {"sklearn": "scikit-learn"}
+
+
+@dataclass(frozen=True)
+class Description:
+    """Facts read from the estimator's attributes; unknown ones are None or empty."""
+
+    is_ensemble: bool
+    task: Literal["classification", "regression"] | None
+    classes: list[Any]
+    feature_names: list[str]
+    inputs: int | None
+    libraries: dict[str, str]
+
+
+def describe(model: Any, scaler: Any) -> Description:
+    """Read what a model and its scaler know of themselves.
+
+    Raises:
+        InvalidInput: the object cannot predict.
+    """
+    if model is None or not callable(getattr(model, "predict", None)):
+        raise InvalidInput(f"model_obj is {type(model).__name__}, which has no predict method; hand in a fitted model")
+    core = _core(model)
+    first = scaler if scaler is not None else model
+    names = getattr(first, "feature_names_in_", None)
+    classes = getattr(model, "classes_", None)
+    count = getattr(first, "n_features_in_", None)
+    return Description(
+        is_ensemble=any(f"{kind.__module__}.".startswith(_ENSEMBLES) for kind in type(core).__mro__),
+        task=_task(core, classes),
+        classes=[]
+        if classes is None or isinstance(classes, dict)
+        else list(getattr(classes, "tolist", lambda: classes)()),
+        feature_names=[] if names is None else [str(name) for name in names],
+        inputs=int(count) if isinstance(count, int) else None,
+        libraries=libraries(),
+    )
+
+
+def _core(model: Any) -> Any:
+    """The estimator that decides: the last step of a pipeline, the winner of a search."""
+    for _ in range(10):
+        steps = getattr(model, "steps", None)
+        inner = steps[-1][1] if steps else getattr(model, "best_estimator_", None)
+        if inner is None:
+            return model
+        model = inner
+    return model
+
+
+def _task(core: Any, classes: Any) -> Literal["classification", "regression"] | None:
+    if classes is not None:
+        return "classification"
+    kind = getattr(core, "_estimator_type", None)
+    if kind is None:
+        tags = getattr(core, "__sklearn_tags__", None)
+        kind = getattr(tags(), "estimator_type", None) if callable(tags) else None
+    if kind == "classifier":
+        return "classification"
+    return "regression" if kind == "regressor" else None
+
+
+def libraries() -> dict[str, str]:
+    """Versions of Python and of whichever of the usual libraries are loaded."""
+    found = {"python": platform.python_version()}
+    for name in _LIBRARIES:
+        version = getattr(sys.modules.get(name), "__version__", None)
+        if version is not None:
+            found[_DISTRIBUTION.get(name, name)] = str(version)
+    return found

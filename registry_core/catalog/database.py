@@ -1,0 +1,51 @@
+"""The seam under the catalog: two small protocols, one set of portable SQL.
+
+SQL is written with named parameters (``:name``), ``ON CONFLICT``, ``RETURNING`` and partial indexes, which SQLite and
+PostgreSQL both have. Rows come back as dicts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
+
+from ..records import Row
+
+
+class Queries(Protocol):
+    """Something that answers SQL."""
+
+    def query(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[Row]:
+        """Run one statement and give its rows (none, for a statement without RETURNING)."""
+
+
+class Transaction(Queries, Protocol):
+    """Something that answers SQL and holds the write lock."""
+
+    def many(self, sql: str, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Run one statement for each of the rows."""
+
+
+class Database(Queries, Protocol):
+    """A catalog's database."""
+
+    def transaction(self) -> AbstractContextManager[Transaction]:
+        """All or nothing. The write lock is taken first, so that what is read inside still holds at the commit.
+
+        Raises:
+            CatalogBusy: another process held the lock for longer than the time-out.
+            StorageError: the disk is full or may not be written, or the server is out of reach.
+        """
+
+    def changes(self) -> int:
+        """A number that differs from the last one whenever anybody committed in between; microseconds."""
+
+    def close(self) -> None:
+        """Give back all connections."""
+
+
+def insertion(table: str, row: Iterable[str]) -> str:
+    """The statement that adds a row with these columns, each bound by its own name."""
+    columns = list(row)
+    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join(f':{column}' for column in columns)})"

@@ -1,0 +1,148 @@
+"""Events: appended with every change of state, chained by their hashes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from hashlib import sha256
+from typing import Any
+
+from ..records import Event, Row, utc_text
+from .database import Queries, Transaction, insertion
+
+_START = "0" * 64
+
+
+def _canonical(document: Mapping[str, Any]) -> str:
+    return json.dumps(document, sort_keys=True, separators=(",", ":"))
+
+
+def _digest(previous: str, row: Mapping[str, Any]) -> str:
+    kept = {
+        key: row[key] for key in ("seq", "at", "kind", "model_name", "model_id", "actor", "reason", "before", "after")
+    }
+    return sha256((previous + _canonical(kept)).encode()).hexdigest()
+
+
+def append(
+    transaction: Transaction,
+    *,
+    now: datetime,
+    kind: str,
+    actor: str,
+    reason: str,
+    model_name: str | None = None,
+    model_id: str | None = None,
+    before: Mapping[str, Any] | None = None,
+    after: Mapping[str, Any] | None = None,
+) -> tuple[int, str]:
+    """Append an event; its id and its time.
+
+    A clock that jumped back does not take the history with it: the time is never before the last event's.
+    """
+    last = transaction.query("SELECT seq, at, hash FROM events ORDER BY seq DESC LIMIT 1")
+    row: Row = {
+        "seq": last[0]["seq"] + 1 if last else 1,
+        "at": max(utc_text(now), last[0]["at"]) if last else utc_text(now),
+        "kind": kind,
+        "model_name": model_name,
+        "model_id": model_id,
+        "actor": actor,
+        "reason": reason,
+        "before": _canonical(before or {}),
+        "after": _canonical(after or {}),
+    }
+    row["hash"] = _digest(last[0]["hash"] if last else _START, row)
+    transaction.query(insertion("events", row), row)
+    return row["seq"], row["at"]
+
+
+def _conditions(
+    model_name: str | None,
+    model_id: str | None,
+    kinds: Sequence[str] | None,
+    actor: str | None,
+    since: str | None = None,
+) -> tuple[str, dict[str, Any]]:
+    parameters: dict[str, Any] = {}
+    parts = []
+    for column, value in (("model_name", model_name), ("model_id", model_id), ("actor", actor)):
+        if value is not None:
+            parts.append(f"{column} = :{column}")
+            parameters[column] = value
+    if since is not None:
+        parts.append("at >= :since")
+        parameters["since"] = since
+    if kinds is not None:
+        parameters.update({f"kind{n}": kind for n, kind in enumerate(kinds)})
+        parts.append(f"kind IN ({', '.join(f':kind{n}' for n in range(len(kinds)))})" if kinds else "1 = 0")
+    return (" WHERE " + " AND ".join(parts) if parts else ""), parameters
+
+
+def listed(
+    queries: Queries,
+    model_name: str | None = None,
+    since: str | None = None,
+    limit: int | None = None,
+    model_id: str | None = None,
+    kinds: Sequence[str] | None = None,
+    actor: str | None = None,
+    offset: int = 0,
+) -> list[Event]:
+    """Events that fit, newest first."""
+    where, parameters = _conditions(model_name, model_id, kinds, actor, since)
+    page = "" if limit is None else " LIMIT :limit OFFSET :offset"
+    rows = queries.query(
+        f"SELECT * FROM events{where} ORDER BY seq DESC{page}", {**parameters, "limit": limit, "offset": offset}
+    )
+    return [
+        Event(
+            row["seq"], row["at"], row["kind"], row["model_name"], row["model_id"], row["actor"], row["reason"],
+            json.loads(row["before"]), json.loads(row["after"]), row["hash"],
+        )
+        for row in rows
+    ]  # fmt: skip
+
+
+def count(
+    queries: Queries, model_name: str | None, model_id: str | None, kinds: Sequence[str] | None, actor: str | None
+) -> int:
+    """How many events fit."""
+    where, parameters = _conditions(model_name, model_id, kinds, actor)
+    return int(queries.query(f"SELECT count(*) AS n FROM events{where}", parameters)[0]["n"])
+
+
+def newest(queries: Queries) -> int:
+    """The id of the newest event, 0 when there is none."""
+    return int(queries.query("SELECT coalesce(max(seq), 0) AS n FROM events")[0]["n"])
+
+
+def first_break(queries: Queries) -> int | None:
+    """The id of the first event whose number or hash does not follow from the one before; None when all do."""
+    previous, expected, step = _START, 1, 10_000
+    while True:
+        rows = queries.query(
+            "SELECT * FROM events WHERE seq >= :seq ORDER BY seq LIMIT :step", {"seq": expected, "step": step}
+        )
+        for row in rows:
+            if row["seq"] != expected or row["hash"] != _digest(previous, row):
+                return int(row["seq"])
+            previous, expected = row["hash"], expected + 1
+        if len(rows) < step:
+            return None
+
+
+def setting(queries: Queries, name: str) -> str | None:
+    """A stored setting's text, or None."""
+    rows = queries.query("SELECT value FROM settings WHERE name = :name", {"name": name})
+    return rows[0]["value"] if rows else None
+
+
+def set_setting(transaction: Transaction, name: str, value: str) -> None:
+    """Store a setting's text."""
+    transaction.query(
+        "INSERT INTO settings (name, value) VALUES (:name, :value) "
+        "ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+        {"name": name, "value": value},
+    )

@@ -1,0 +1,276 @@
+"""Model versions in the catalog: written once, listed page by page."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..errors import InvalidInput
+from ..records import ModelMetadata, ModelQuery, Row, Score
+from ..version import Version
+from .database import Queries, Transaction, insertion
+
+_SUMMARY = (
+    "m.seq, m.model_id, m.model_name, m.model_type, m.major, m.minor, m.patch, m.evaluation_set, m.is_ensemble, "
+    "m.training_timestamp, m.training_samples, m.registered_at, m.registered_by, m.status, m.status_reason, "
+    "m.artifact, m.eligible, m.score, m.score_note, m.metrics, m.description, m.tags, "
+    "EXISTS (SELECT 1 FROM deployments d WHERE d.model_id = m.model_id AND d.ended_at IS NULL) AS is_active"
+)
+_ORDERS = {
+    "registered_at": ("m.seq",),
+    "training_timestamp": ("m.training_timestamp", "m.seq"),
+    "model_id": ("m.model_id",),
+    "version": ("m.major", "m.minor", "m.patch", "m.seq"),
+}
+_EQUAL = ("status", "artifact", "model_type", "evaluation_set", "registered_by")
+_FLAGS = ("is_ensemble", "eligible")
+
+
+def insert(
+    transaction: Transaction, seq: int, metadata: ModelMetadata, stem: str, ordinal: int, eligible: bool
+) -> None:
+    """Add a version under the number of its registration event."""
+    version = Version.parse(metadata.version)
+    metrics = metadata.all_metrics()
+    row = {
+        "seq": seq,
+        "model_id": metadata.model_id,
+        "stem": stem,
+        "ordinal": ordinal,
+        "model_name": metadata.model_name,
+        "model_type": metadata.model_type,
+        **version._asdict(),
+        "evaluation_set": metadata.evaluation_set or "",
+        "is_ensemble": int(metadata.is_ensemble),
+        "training_timestamp": metadata.training_timestamp,
+        "training_samples": metadata.training_samples,
+        "registered_at": metadata.registered_at,
+        "registered_by": metadata.registered_by,
+        "status": metadata.status,
+        "status_reason": metadata.status_reason,
+        "artifact": metadata.artifact,
+        "eligible": int(eligible),
+        "score": metadata.composite_score,
+        "score_note": metadata.score_note,
+        "metrics": json.dumps(metrics),
+        "description": metadata.description,
+        "tags": json.dumps(metadata.tags),
+        "metadata": json.dumps(metadata.sidecar()),
+    }
+    transaction.query(insertion("models", row), row)
+    transaction.many(
+        "INSERT INTO model_metrics (model_seq, model_name, metric, value) VALUES (:seq, :model_name, :metric, :value)",
+        [
+            {"seq": seq, "model_name": metadata.model_name, "metric": metric, "value": value}
+            for metric, value in metrics.items()
+        ],
+    )
+
+
+def find(queries: Queries, model_id: str) -> Row | None:
+    """One version with its metadata document, or None."""
+    rows = queries.query(f"SELECT {_SUMMARY}, m.metadata FROM models m WHERE m.model_id = :id", {"id": model_id})
+    return rows[0] if rows else None
+
+
+def last_ordinal(queries: Queries, stem: str) -> int:
+    """How many ids were made from one name, type and second."""
+    rows = queries.query("SELECT coalesce(max(ordinal), 0) AS n FROM models WHERE stem = :stem", {"stem": stem})
+    return int(rows[0]["n"])
+
+
+def highest(queries: Queries, model_name: str) -> Row | None:
+    """The version with the highest number."""
+    rows = queries.query(
+        f"SELECT {_SUMMARY}, m.metadata FROM models m WHERE m.model_name = :model_name "
+        "ORDER BY m.major DESC, m.minor DESC, m.patch DESC LIMIT 1",
+        {"model_name": model_name},
+    )
+    return rows[0] if rows else None
+
+
+def holder(queries: Queries, model_name: str, version: Version) -> str | None:
+    """The id of the model that has this version, or None."""
+    rows = queries.query(
+        "SELECT model_id FROM models "
+        "WHERE model_name = :model_name AND major = :major AND minor = :minor AND patch = :patch",
+        {"model_name": model_name, **version._asdict()},
+    )
+    return rows[0]["model_id"] if rows else None
+
+
+def case_twin(queries: Queries, model_name: str) -> str | None:
+    """A model name that differs from this one by capitals only, or None."""
+    known = queries.query("SELECT 1 AS n FROM models WHERE model_name = :name LIMIT 1", {"name": model_name})
+    if known:
+        return None
+    return next((name for name in names(queries) if name.lower() == model_name.lower()), None)
+
+
+def names(queries: Queries) -> list[str]:
+    """All model names, in order."""
+    # A skip scan: one index step a name, where DISTINCT would read every version.
+    rows = queries.query(
+        "WITH RECURSIVE found(name) AS (SELECT min(model_name) FROM models UNION ALL "
+        "SELECT (SELECT min(m.model_name) FROM models m WHERE m.model_name > found.name) FROM found "
+        "WHERE found.name IS NOT NULL) SELECT name FROM found WHERE name IS NOT NULL"
+    )
+    return sorted(row["name"] for row in rows)
+
+
+def distinct(queries: Queries, column: str, model_name: str | None) -> list[str]:
+    """All values of a column, in order, the empty one left out."""
+    where = "" if model_name is None else "WHERE model_name = :model_name"
+    rows = queries.query(f"SELECT DISTINCT {column} AS value FROM models {where}", {"model_name": model_name})
+    return sorted(row["value"] for row in rows if row["value"])
+
+
+def metric_names(queries: Queries, model_name: str | None) -> list[str]:
+    """All metrics reported, in order."""
+    own = "" if model_name is None else " AND model_name = :model_name"
+    rows = queries.query(
+        f"WITH RECURSIVE found(name) AS (SELECT min(metric) FROM model_metrics WHERE 1 = 1{own} UNION ALL "
+        f"SELECT (SELECT min(x.metric) FROM model_metrics x WHERE x.metric > found.name{own}) FROM found "
+        "WHERE found.name IS NOT NULL) SELECT name FROM found WHERE name IS NOT NULL",
+        {"model_name": model_name},
+    )
+    return sorted(row["name"] for row in rows)
+
+
+def totals(queries: Queries) -> list[Row]:
+    """Per model name: versions, quarantined ones, time of the last registration."""
+    return queries.query(
+        "SELECT model_name, count(*) AS versions, sum(CASE WHEN artifact = 'quarantined' AND status = 'registered' "
+        "THEN 1 ELSE 0 END) AS quarantined, max(registered_at) AS last_registered_at "
+        "FROM models GROUP BY model_name ORDER BY model_name"
+    )
+
+
+def best(queries: Queries, model_name: str, evaluation_set: str) -> str | None:
+    """The id of the eligible model with the highest score on one evaluation set; the older of equals."""
+    rows = queries.query(
+        "SELECT model_id FROM models WHERE model_name = :model_name AND evaluation_set = :evaluation_set "
+        "AND eligible = 1 AND score IS NOT NULL ORDER BY score DESC, seq LIMIT 1",
+        {"model_name": model_name, "evaluation_set": evaluation_set},
+    )
+    return rows[0]["model_id"] if rows else None
+
+
+def newest_eligible_set(queries: Queries, model_name: str) -> str | None:
+    """The evaluation set of the newest eligible model with a score; None when there is no such model."""
+    rows = queries.query(
+        "SELECT evaluation_set FROM models WHERE model_name = :model_name AND eligible = 1 AND score IS NOT NULL "
+        "ORDER BY seq DESC LIMIT 1",
+        {"model_name": model_name},
+    )
+    return rows[0]["evaluation_set"] if rows else None
+
+
+def set_status(transaction: Transaction, model_id: str, status: str, reason: str, eligible: bool) -> None:
+    """Change a version's state."""
+    transaction.query(
+        "UPDATE models SET status = :status, status_reason = :reason, eligible = :eligible WHERE model_id = :model_id",
+        {"status": status, "reason": reason, "eligible": int(eligible), "model_id": model_id},
+    )
+
+
+def scoring_rows(queries: Queries) -> list[Row]:
+    """What a new policy needs to score every version again."""
+    return queries.query("SELECT seq, model_name, is_ensemble, metrics, metadata, score, score_note FROM models")
+
+
+def set_scores(transaction: Transaction, scores: Mapping[int, Score]) -> None:
+    """Store scores by the versions' numbers."""
+    transaction.many(
+        "UPDATE models SET score = :score, score_note = :note WHERE seq = :seq",
+        [{"seq": seq, "score": score.value, "note": score.note} for seq, score in scores.items()],
+    )
+
+
+def count(queries: Queries, query: ModelQuery) -> int:
+    """How many versions fit a query."""
+    where, parameters = _conditions(query)
+    return int(queries.query(f"SELECT count(*) AS n FROM models m{where}", parameters)[0]["n"])
+
+
+def page(queries: Queries, query: ModelQuery, *, documents: bool) -> list[Row]:
+    """One page of versions, with or without their metadata documents.
+
+    Versions without the value that orders them come last, whatever the direction: first the page is cut from those that
+    have it, walking an index, and only what is still missing is taken from those that have not.
+    """
+    columns = _SUMMARY + (", m.metadata" if documents else "")
+    where, parameters = _conditions(query)
+    direction = "DESC" if query.descending else "ASC"
+    if query.order_by in _ORDERS:
+        order = ", ".join(f"{column} {direction}" for column in _ORDERS[query.order_by])
+        return _cut(
+            queries, f"SELECT {columns} FROM models m{where} ORDER BY {order}", parameters, query.limit, query.offset
+        )
+    also = " AND " if where else " WHERE "
+    if query.order_by == "composite_score":
+        source, known, unknown = "models m", "m.score IS NOT NULL", "m.score IS NULL"
+        order = f"m.score {direction}, m.seq"
+    else:
+        own = "" if query.model_name is None else " AND v.model_name = :model_name"
+        source = "model_metrics v JOIN models m ON m.seq = v.model_seq"
+        known = f"v.metric = :metric{own}"
+        unknown = "NOT EXISTS (SELECT 1 FROM model_metrics v WHERE v.model_seq = m.seq AND v.metric = :metric)"
+        order = f"v.value {direction}, v.model_seq"
+        parameters["metric"] = query.order_by
+    rows = _cut(
+        queries,
+        f"SELECT {columns} FROM {source}{where}{also}{known} ORDER BY {order}",
+        parameters, query.limit, query.offset,
+    )  # fmt: skip
+    if query.limit is not None and len(rows) >= query.limit:
+        return rows
+    skipped = query.offset
+    if query.offset and not rows:
+        skipped -= int(queries.query(f"SELECT count(*) AS n FROM {source}{where}{also}{known}", parameters)[0]["n"])
+    else:
+        skipped = 0
+    rest = None if query.limit is None else query.limit - len(rows)
+    return rows + _cut(
+        queries, f"SELECT {columns} FROM models m{where}{also}{unknown} ORDER BY m.seq", parameters, rest, skipped
+    )
+
+
+def _cut(queries: Queries, sql: str, parameters: Mapping[str, Any], limit: int | None, offset: int) -> list[Row]:
+    if limit is None and not offset:
+        return queries.query(sql, parameters)
+    most = 2**62 if limit is None else limit
+    return queries.query(f"{sql} LIMIT :limit OFFSET :offset", {**parameters, "limit": most, "offset": offset})
+
+
+def _conditions(query: ModelQuery) -> tuple[str, dict[str, Any]]:
+    parts: list[str] = []
+    parameters: dict[str, Any] = {}
+    if query.model_name is not None:
+        parts.append("m.model_name = :model_name")
+        parameters["model_name"] = query.model_name
+    for key, value in query.where.items():
+        if value is None:
+            continue
+        if key in _EQUAL:
+            values: Sequence[Any] = [value] if isinstance(value, str) else list(value)
+            parameters.update({f"{key}{n}": each for n, each in enumerate(values)})
+            parts.append(f"m.{key} IN ({', '.join(f':{key}{n}' for n in range(len(values)))})" if values else "1 = 0")
+        elif key in _FLAGS:
+            parts.append(f"m.{key} = {int(bool(value))}")
+        elif key == "is_active":
+            wanted = "" if value else "NOT "
+            parts.append(
+                f"{wanted}EXISTS (SELECT 1 FROM deployments d WHERE d.model_id = m.model_id AND d.ended_at IS NULL)"
+            )
+        elif key == "search":
+            # LIKE knows capitals in PostgreSQL and not in SQLite; its wildcards are taken as plain signs.
+            wildcards = str.maketrans({"\\": "\\\\", "%": "\\%", "_": "\\_"})
+            parameters["search"] = f"%{str(value).lower().translate(wildcards)}%"
+            texts = ("m.model_id", "m.model_type", "m.description", "m.tags")
+            parts.append("(" + " OR ".join(f"lower({text}) LIKE :search ESCAPE '\\'" for text in texts) + ")")
+        else:
+            allowed = ", ".join((*_EQUAL, *_FLAGS, "is_active", "search"))
+            raise InvalidInput(f"filter {key!r:.80} is unknown; allowed are {allowed}")
+    return (" WHERE " + " AND ".join(parts) if parts else ""), parameters

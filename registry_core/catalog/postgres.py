@@ -1,0 +1,104 @@
+"""The same catalog in PostgreSQL, through SQLAlchemy's engine."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from ..errors import CatalogBusy, StorageError
+from ..records import Row
+from .schema import MIGRATIONS
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, TextClause
+
+_MIGRATION_LOCK = 7_213_090_117
+
+
+@lru_cache(maxsize=512)
+def _text(sql: str) -> TextClause:
+    from sqlalchemy import text
+
+    return text(sql)
+
+
+class _Queries:
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def query(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[Row]:
+        result = self._connection.execute(_text(sql), dict(parameters or {}))
+        return [dict(row) for row in result.mappings()] if result.returns_rows else []
+
+    def many(self, sql: str, rows: Sequence[Mapping[str, Any]]) -> None:
+        if rows:
+            self._connection.execute(_text(sql), [dict(row) for row in rows])
+
+
+class PostgresDatabase:
+    """Implements ``Database`` for PostgreSQL; ``address`` is ``postgresql://user:password@host/database``."""
+
+    def __init__(self, address: str) -> None:
+        try:
+            from sqlalchemy import create_engine, make_url
+        except ModuleNotFoundError as error:
+            raise StorageError(
+                errno.ENOENT, "a PostgreSQL catalog needs: pip install 'model-registry-dashboard[postgres]'"
+            ) from error
+        url = make_url(address).set(drivername="postgresql+psycopg")
+        self.name = url.render_as_string(hide_password=True).replace("postgresql+psycopg", "postgresql")
+        self._engine = create_engine(url, pool_size=8, pool_pre_ping=True)
+        self._migrate()
+
+    def query(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[Row]:
+        # A statement outside a transaction may be a read only, so nothing is lost when the block ends uncommitted.
+        with self._explained(), self._engine.connect() as connection:
+            return _Queries(connection).query(sql, parameters)
+
+    @contextmanager
+    def transaction(self) -> Iterator[_Queries]:
+        with self._explained(), self._engine.begin() as connection:
+            queries = _Queries(connection)
+            queries.query("SET LOCAL lock_timeout = '60s'")
+            # Writers queue up here, readers go on; PostgreSQL lets it go at the end of the transaction.
+            queries.query("LOCK TABLE events IN EXCLUSIVE MODE")
+            yield queries
+
+    def changes(self) -> int:
+        # Every change of state appends an event in its own transaction.
+        return int(self.query("SELECT coalesce(max(seq), 0) AS n FROM events")[0]["n"])
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    def _migrate(self) -> None:
+        with self._explained(), self._engine.begin() as connection:
+            queries = _Queries(connection)
+            queries.query("SELECT pg_advisory_xact_lock(:key)", {"key": _MIGRATION_LOCK})
+            queries.query("CREATE TABLE IF NOT EXISTS migrations (name TEXT PRIMARY KEY, applied_at TEXT NOT NULL)")
+            applied = {row["name"] for row in queries.query("SELECT name FROM migrations")}
+            for name, statements in MIGRATIONS.items():
+                if name not in applied:
+                    for statement in statements:
+                        queries.query(statement)
+                    queries.query(
+                        "INSERT INTO migrations (name, applied_at) VALUES (:name, CAST(now() AS TEXT))", {"name": name}
+                    )
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        from sqlalchemy.exc import OperationalError
+
+        try:
+            yield
+        except OperationalError as error:
+            if "lock timeout" in str(error):
+                raise CatalogBusy(
+                    errno.EBUSY, f"{self.name} was locked by another process for 60 s; try again"
+                ) from error
+            raise StorageError(
+                errno.EIO, f"{self.name} is out of reach ({error.orig}): check the address and the server"
+            ) from error

@@ -1,0 +1,90 @@
+"""The tables, as migrations that are only ever appended: name -> portable statements."""
+
+from __future__ import annotations
+
+MIGRATIONS: dict[str, tuple[str, ...]] = {
+    "0001_models": (
+        """
+        CREATE TABLE models (
+            seq INTEGER PRIMARY KEY,
+            model_id TEXT NOT NULL UNIQUE,
+            stem TEXT NOT NULL,
+            ordinal INTEGER NOT NULL,
+            model_name TEXT NOT NULL,
+            model_type TEXT NOT NULL,
+            major BIGINT NOT NULL,
+            minor BIGINT NOT NULL,
+            patch BIGINT NOT NULL,
+            evaluation_set TEXT NOT NULL,
+            is_ensemble INTEGER NOT NULL,
+            training_timestamp TEXT NOT NULL,
+            training_samples BIGINT,
+            registered_at TEXT NOT NULL,
+            registered_by TEXT NOT NULL,
+            status TEXT NOT NULL,
+            status_reason TEXT NOT NULL,
+            artifact TEXT NOT NULL,
+            eligible INTEGER NOT NULL,
+            score DOUBLE PRECISION,
+            score_note TEXT,
+            metrics TEXT NOT NULL,
+            description TEXT NOT NULL,
+            tags TEXT NOT NULL,
+            metadata TEXT NOT NULL
+        )
+        """,
+        "CREATE UNIQUE INDEX models_by_version ON models (model_name, major, minor, patch)",
+        "CREATE UNIQUE INDEX models_by_stem ON models (stem, ordinal)",
+        "CREATE INDEX models_by_score ON models (score DESC, seq)",
+        "CREATE INDEX models_by_name_score ON models (model_name, score DESC, seq)",
+        "CREATE INDEX models_by_name ON models (model_name, seq)",
+        "CREATE INDEX models_best ON models (model_name, evaluation_set, score DESC, seq) WHERE eligible = 1",
+        """
+        CREATE TABLE model_metrics (
+            model_seq INTEGER NOT NULL REFERENCES models (seq),
+            model_name TEXT NOT NULL,
+            metric TEXT NOT NULL,
+            value DOUBLE PRECISION NOT NULL,
+            PRIMARY KEY (model_seq, metric)
+        )
+        """,
+        "CREATE INDEX model_metrics_by_value ON model_metrics (metric, value DESC, model_seq)",
+        "CREATE INDEX model_metrics_by_name_value ON model_metrics (model_name, metric, value DESC, model_seq)",
+    ),
+    "0002_deployments": (
+        """
+        CREATE TABLE deployments (
+            seq INTEGER PRIMARY KEY,
+            model_name TEXT NOT NULL,
+            model_id TEXT NOT NULL REFERENCES models (model_id),
+            started_at TEXT NOT NULL,
+            ended_at TEXT,
+            actor TEXT NOT NULL,
+            reason TEXT NOT NULL
+        )
+        """,
+        # What makes two champions of one name impossible.
+        "CREATE UNIQUE INDEX deployments_current ON deployments (model_name) WHERE ended_at IS NULL",
+        "CREATE INDEX deployments_by_name ON deployments (model_name, seq)",
+        "CREATE INDEX deployments_by_model ON deployments (model_id)",
+    ),
+    "0003_events": (
+        """
+        CREATE TABLE events (
+            seq INTEGER PRIMARY KEY,
+            at TEXT NOT NULL,
+            kind TEXT NOT NULL,
+            model_name TEXT,
+            model_id TEXT,
+            actor TEXT NOT NULL,
+            reason TEXT NOT NULL,
+            before TEXT NOT NULL,
+            after TEXT NOT NULL,
+            hash TEXT NOT NULL
+        )
+        """,
+        "CREATE INDEX events_by_name ON events (model_name, seq)",
+        "CREATE INDEX events_by_model ON events (model_id, seq)",
+        "CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL)",
+    ),
+}

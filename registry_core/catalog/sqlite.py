@@ -1,0 +1,196 @@
+"""The catalog's database in one SQLite file.
+
+sqlite-utils brings the schema up to date. Statements run on a small pool of plain connections: importing sqlite-utils
+imports pandas where it is installed, which a service that only asks for the champion need not wait for.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ..errors import CatalogBusy, StorageError
+from ..records import Row
+from .schema import MIGRATIONS
+
+WAIT_SECONDS = 60.0
+_KEPT_CONNECTIONS = 8
+
+
+def _dict_row(cursor: sqlite3.Cursor, values: tuple[Any, ...]) -> Row:
+    return {column[0]: value for column, value in zip(cursor.description, values, strict=True)}
+
+
+class _Queries:
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def query(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[Row]:
+        return self._connection.execute(sql, parameters or {}).fetchall()
+
+    def many(self, sql: str, rows: Sequence[Mapping[str, Any]]) -> None:
+        self._connection.executemany(sql, rows)
+
+
+class SqliteDatabase:
+    """Implements ``Database`` for SQLite in WAL mode, synchronous FULL."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = threading.Lock()
+        self._idle: list[sqlite3.Connection] = []
+        self._watch: sqlite3.Connection | None = None
+        self._watch_lock = threading.Lock()
+        self._pid = os.getpid()
+        self._migrate()
+
+    def query(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[Row]:
+        with self._connection() as connection:
+            return _Queries(connection).query(sql, parameters)
+
+    @contextmanager
+    def transaction(self) -> Iterator[_Queries]:
+        with self._connection() as connection, _write(connection):
+            yield _Queries(connection)
+
+    def changes(self) -> int:
+        # data_version counts the commits of other connections, so this connection never writes.
+        with self._watch_lock:
+            if self._watch is None or self._pid != os.getpid():
+                with self._explained():
+                    self._watch = self._connect()
+            try:
+                (version,) = self._watch.execute("PRAGMA data_version").fetchone().values()
+            except sqlite3.Error as error:
+                raise self._explanation(error) from error
+        return int(version)
+
+    def close(self) -> None:
+        with self._lock, self._watch_lock:
+            for connection in [*self._idle, *([self._watch] if self._watch else [])]:
+                connection.close()
+            self._idle, self._watch = [], None
+
+    @contextmanager
+    def _connection(self) -> Iterator[sqlite3.Connection]:
+        with self._explained():
+            with self._lock:
+                if self._pid != os.getpid():
+                    # SQLite connections do not survive a fork; the child leaves the parent's alone.
+                    self._idle, self._pid, self._watch = [], os.getpid(), None
+                connection = self._idle.pop() if self._idle else None
+            connection = connection or self._connect()
+            try:
+                yield connection
+            except sqlite3.Error:
+                connection.close()
+                raise
+            finally:
+                with self._lock:
+                    if len(self._idle) < _KEPT_CONNECTIONS and self._usable(connection):
+                        self._idle.append(connection)
+                    else:
+                        connection.close()
+
+    @staticmethod
+    def _usable(connection: sqlite3.Connection) -> bool:
+        try:
+            return not connection.in_transaction
+        except sqlite3.ProgrammingError:
+            return False
+
+    def _connect(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            self._path, timeout=WAIT_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=256
+        )
+        connection.row_factory = _dict_row
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA foreign_keys = ON")
+        return connection
+
+    def _migrate(self) -> None:
+        with self._connection() as connection:
+            if self._applied(connection) >= MIGRATIONS.keys():
+                return
+            # Changing the journal mode fails at once where another process does the same, without waiting.
+            deadline = time.monotonic() + WAIT_SECONDS
+            while True:
+                try:
+                    connection.execute("PRAGMA journal_mode = WAL")
+                    break
+                except sqlite3.OperationalError as error:
+                    if "locked" not in str(error) or time.monotonic() > deadline:
+                        raise
+                    time.sleep(0.01)
+            from sqlite_utils import Database, Migrations
+
+            migrations = Migrations("model_registry")
+            for name, statements in MIGRATIONS.items():
+
+                def run(database: Database, statements: tuple[str, ...] = statements) -> None:
+                    for statement in statements:
+                        database.conn.execute(statement)
+
+                migrations(name=name)(run)
+            own = sqlite3.connect(self._path, timeout=WAIT_SECONDS, isolation_level=None)
+            own.execute("PRAGMA synchronous = FULL")
+            try:
+                with _write(own):
+                    migrations.apply(Database(own))
+            finally:
+                own.close()
+
+    @staticmethod
+    def _applied(connection: sqlite3.Connection) -> set[str]:
+        if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = '_sqlite_migrations'").fetchall():
+            return set()
+        rows = connection.execute("SELECT name FROM _sqlite_migrations WHERE migration_set = 'model_registry'")
+        return {row["name"] for row in rows}
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise self._explanation(error) from error
+
+    def _explanation(self, error: sqlite3.Error) -> Exception:
+        name = getattr(error, "sqlite_errorname", "") or ""
+        if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+            return CatalogBusy(
+                errno.EBUSY, f"{self._path} was locked by another process for {WAIT_SECONDS:g} s; try again"
+            )
+        if name.startswith("SQLITE_FULL"):
+            return StorageError(errno.ENOSPC, f"no room left for {self._path}: free some, then try again")
+        if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")):
+            return StorageError(
+                errno.EACCES,
+                f"{self._path} cannot be written ({error}): give this user the right, or name another folder",
+            )
+        if name.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT")):
+            return StorageError(
+                errno.EIO, f"{self._path} is damaged or no SQLite database ({error}): restore it from a backup"
+            )
+        if name.startswith("SQLITE_IOERR"):
+            return StorageError(errno.EIO, f"{self._path} could not be read or written ({error}): check the disk")
+        return error
+
+
+@contextmanager
+def _write(connection: sqlite3.Connection) -> Iterator[None]:
+    # Taken first: a transaction that reads and then asks for the lock fails at once under contention.
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise

@@ -1,0 +1,125 @@
+"""Every error the registry raises on purpose.
+
+    RegistryError
+    ├── InvalidInput (ValueError)          what was handed in cannot be accepted
+    │   ├── InvalidName                    a model name, type or id that may not become part of a path
+    │   ├── InvalidMetric                  NaN, infinite, out of its range, not a number
+    │   ├── InvalidVersion                 not MAJOR.MINOR.PATCH
+    │   └── InvalidConfiguration           unknown key, wrong type, value out of range
+    ├── Conflict                           the registry is not in the state the caller believed in
+    │   ├── ChampionChanged                somebody else promoted or rolled back first
+    │   ├── VersionTaken                   that version of that model name exists
+    │   └── StateConflict                  the verb does not fit the model's present state
+    ├── NotEligible                        rejected, archived, disqualified or quarantined
+    ├── ModelNotFound (KeyError)           no model has that id
+    ├── NoModelAvailable (ValueError)      nothing eligible with a score; no champion; no healthy predecessor
+    ├── ArtifactError                      the bytes of a model
+    │   ├── ArtifactMissing (FileNotFoundError)
+    │   ├── ArtifactAltered                their sha256 is not the one in the catalog
+    │   ├── ArtifactUnloadable             they are intact but do not load here
+    │   └── ArtifactQuarantined            nobody has vouched for them: never loaded
+    └── StorageError (OSError)             disk full, no permission, catalog out of reach
+        └── CatalogBusy                    another process held the write lock for too long
+
+What a caller may expect from the standard library stays true: a model that does not exist is a
+``KeyError``, no best model is a ``ValueError``, a missing file is a ``FileNotFoundError``.
+"""
+
+from __future__ import annotations
+
+
+class RegistryError(Exception):
+    """Base of all errors the registry raises on purpose. Its text says what to do next."""
+
+
+class InvalidInput(RegistryError, ValueError):
+    """What was handed in cannot be accepted; nothing was changed."""
+
+
+class InvalidName(InvalidInput):
+    """A name that may not become part of a path or an address."""
+
+
+class InvalidMetric(InvalidInput):
+    """A metric that is no finite number, or lies outside the range of its kind."""
+
+
+class InvalidVersion(InvalidInput):
+    """A version that is not MAJOR.MINOR.PATCH."""
+
+
+class InvalidConfiguration(InvalidInput):
+    """A configuration key or value that is not allowed; the message names both and what is."""
+
+
+class Conflict(RegistryError):
+    """The registry is not in the state the caller believed in; nothing was changed."""
+
+
+class ChampionChanged(Conflict):
+    """Somebody else was faster: the champion is not the one the caller saw.
+
+    ``expected`` and ``actual`` are model ids or None; ``by`` and ``at`` say who changed it and when (UTC, ISO 8601).
+    """
+
+    def __init__(
+        self, model_name: str, expected: str | None, actual: str | None, by: str | None = None, at: str | None = None
+    ) -> None:
+        self.model_name, self.expected, self.actual, self.by, self.at = model_name, expected, actual, by, at
+        who = f" (put there by {by} at {at})" if by else ""
+        super().__init__(
+            f"{model_name}: you acted on champion {expected or 'none'}, but it is now {actual or 'none'}{who}. "
+            "Nothing was changed; look at the new champion and decide again."
+        )
+
+
+class VersionTaken(Conflict):
+    """That version of that model name exists already."""
+
+
+class StateConflict(Conflict):
+    """The verb does not fit the present state of the model."""
+
+
+class NotEligible(RegistryError):
+    """The model may not be chosen: it is rejected, archived, disqualified or quarantined."""
+
+
+class ModelNotFound(RegistryError, KeyError):
+    """No model has that id, or no model carries that name."""
+
+    def __str__(self) -> str:
+        # KeyError shows the repr of its argument, which would put the sentence in quotes.
+        return str(self.args[0])
+
+
+class NoModelAvailable(RegistryError, ValueError):
+    """Nothing can be chosen: no scored eligible model, no champion, or no healthy predecessor."""
+
+
+class ArtifactError(RegistryError):
+    """Something about the bytes of a model."""
+
+
+class ArtifactMissing(ArtifactError, FileNotFoundError):
+    """The catalog knows the model, but its bytes are not in the store."""
+
+
+class ArtifactAltered(ArtifactError):
+    """The bytes in the store are not the bytes that were registered."""
+
+
+class ArtifactUnloadable(ArtifactError):
+    """The bytes are intact, but they do not load in this environment."""
+
+
+class ArtifactQuarantined(ArtifactError):
+    """Nobody has vouched for these bytes: they are kept, and never loaded."""
+
+
+class StorageError(RegistryError, OSError):
+    """The disk is full, may not be written, or the catalog is out of reach."""
+
+
+class CatalogBusy(StorageError):
+    """Another process held the write lock for longer than the time-out."""

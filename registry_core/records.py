@@ -1,0 +1,274 @@
+"""The records that cross the rooms: a model version, a deployment, an event, a query, a plan.
+
+Times are UTC text in ISO 8601 with microseconds (``2026-03-01T12:00:00.000000+00:00``): of one width, so that text
+order is time order in every catalog.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import MISSING, dataclass, field, fields
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+Row = dict[str, Any]
+Status = Literal["registered", "rejected", "archived", "disqualified"]
+Artifact = Literal["trusted", "quarantined"]
+
+#: The metrics that the seed gives a field of their own; every other metric lives in ``ModelMetadata.metrics``.
+METRIC_FIELDS = ("accuracy", "auc", "f1_score", "precision", "recall", "data_quality_score")
+
+#: What may change after registration. It lives in the catalog, never in the sidecar file.
+STATE_FIELDS = frozenset(
+    {"is_active", "is_best", "status", "artifact", "composite_score", "score_note", "status_reason"}
+)
+
+
+def utc_text(moment: datetime) -> str:
+    """Write an aware datetime as the registry does; a naive one is taken as UTC."""
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+@dataclass(frozen=True, init=False)
+class ModelMetadata:
+    """One registered model version: the seed's fields by the seed's names, then the registry's own.
+
+    A metric nobody reported is None, never 0. ``composite_score`` is None when a weighted metric is missing;
+    ``score_note`` then says which. ``metrics`` holds every further metric by name. ``extra`` keeps unknown keys of
+    files written by an older or newer release, so that ``ModelMetadata(**json)`` loses nothing.
+
+    ``model_file_path`` and ``scaler_file_path`` are whole paths (or addresses, for a bucket) when the record comes from
+    a registry, and relative to the registry's folder in the sidecar file. Sizes are bytes.
+
+    >>> ModelMetadata(model_id="a", model_name="A", model_type="T", accuracy=0.5, colour="red").extra
+    {'colour': 'red'}
+    """
+
+    model_id: str
+    model_name: str
+    model_type: str
+    training_timestamp: str = ""
+    accuracy: float | None = None
+    auc: float | None = None
+    f1_score: float | None = None
+    precision: float | None = None
+    recall: float | None = None
+    training_samples: int | None = None
+    feature_names: list[str] = field(default_factory=list)
+    hyperparameters: dict[str, Any] = field(default_factory=dict)
+    is_active: bool = False
+    is_best: bool = False
+    data_quality_score: float | None = None
+    is_ensemble: bool = False
+    model_file_path: str = ""
+    scaler_file_path: str | None = None
+    version: str = "1.0.0"
+    metrics: dict[str, float] = field(default_factory=dict)
+    evaluation_set: str | None = None
+    task: Literal["classification", "regression"] | None = None
+    classes: list[Any] = field(default_factory=list)
+    training_info: dict[str, Any] = field(default_factory=dict)
+    description: str = ""
+    tags: list[str] = field(default_factory=list)
+    model_sha256: str = ""
+    scaler_sha256: str | None = None
+    model_bytes: int = 0
+    scaler_bytes: int = 0
+    libraries: dict[str, str] = field(default_factory=dict)
+    registered_at: str = ""
+    registered_by: str = ""
+    composite_score: float | None = None
+    score_note: str | None = None
+    status: Status = "registered"
+    status_reason: str = ""
+    artifact: Artifact = "trusted"
+    extra: dict[str, Any] = field(default_factory=dict)
+
+    def __init__(self, *args: Any, **values: Any) -> None:
+        known = fields(self)
+        if len(args) > len(known):
+            raise TypeError(f"ModelMetadata takes at most {len(known)} values, {len(args)} were given")
+        given = dict(zip((each.name for each in known), args, strict=False))
+        for name in given.keys() & values.keys():
+            raise TypeError(f"ModelMetadata got {name!r} twice")
+        given.update(values)
+        for each in known:
+            if each.name in given:
+                value = given.pop(each.name)
+            elif each.default is not MISSING:
+                value = each.default
+            elif each.default_factory is not MISSING:
+                value = each.default_factory()
+            else:
+                raise TypeError(f"ModelMetadata needs {each.name!r}")
+            object.__setattr__(self, each.name, value)
+        if given:
+            object.__setattr__(self, "extra", {**self.extra, **given})
+
+    def all_metrics(self) -> dict[str, float]:
+        """Every reported metric by its name, those with a field of their own included."""
+        named = {name: getattr(self, name) for name in METRIC_FIELDS}
+        return {name: value for name, value in named.items() if value is not None} | self.metrics
+
+    def to_dict(self) -> dict[str, Any]:
+        """All fields as JSON knows them; ``ModelMetadata(**d)`` gives an equal record."""
+        values = {each.name: getattr(self, each.name) for each in fields(self) if each.name != "extra"}
+        return values | self.extra
+
+    def sidecar(self) -> dict[str, Any]:
+        """What is written beside the artifact at registration: everything that never changes."""
+        return {name: value for name, value in self.to_dict().items() if name not in STATE_FIELDS}
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """An interval during which a model was champion of its model name; ``ended_at`` is None while it still is."""
+
+    deployment_id: int
+    model_name: str
+    model_id: str
+    started_at: str
+    ended_at: str | None
+    actor: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Event:
+    """One change of state. ``hash`` is the sha256 over this event's content and the previous event's hash."""
+
+    event_id: int
+    at: str
+    kind: str
+    model_name: str | None
+    model_id: str | None
+    actor: str
+    reason: str
+    before: dict[str, Any]
+    after: dict[str, Any]
+    hash: str
+
+
+@dataclass(frozen=True)
+class Submission:
+    """What somebody hands in for registration, checked and in one spelling; no bytes, no times of ours."""
+
+    model_name: str
+    model_type: str
+    metrics: Mapping[str, float]
+    training_info: Mapping[str, Any]
+    feature_names: tuple[str, ...] = ()
+    hyperparameters: Mapping[str, Any] = field(default_factory=dict)
+    version: str | None = None
+    evaluation_set: str | None = None
+    description: str = ""
+    tags: tuple[str, ...] = ()
+    training_timestamp: datetime | None = None
+    training_samples: int | None = None
+    is_ensemble: bool | None = None
+    task: Literal["classification", "regression"] | None = None
+    classes: tuple[Any, ...] = ()
+    libraries: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Whether the champion's place changes, and the sentence that says why."""
+
+    promote: bool
+    because: str
+
+
+@dataclass(frozen=True)
+class RegistrationPlan:
+    """What a registration will do: shown before an upload, carried out by it."""
+
+    model_id: str
+    version: str
+    version_because: str
+    composite_score: float | None
+    score_note: str | None
+    decision: Decision
+    stem: str
+    ordinal: int
+
+
+@dataclass(frozen=True)
+class ModelQuery:
+    """One page of models: which, in what order, from where.
+
+    ``order_by`` is ``composite_score``, ``registered_at``, ``training_timestamp``, ``model_id``, ``version`` or the
+    name of any metric; models that lack the metric come last, whatever the direction. ``where`` takes ``status``,
+    ``artifact``, ``model_type``, ``evaluation_set``, ``registered_by`` (a value or a list of them), ``is_ensemble``,
+    ``is_active``, ``eligible`` (a bool) and ``search`` (text found in id, type, description or tags).
+    """
+
+    model_name: str | None = None
+    order_by: str = "composite_score"
+    descending: bool = True
+    limit: int | None = None
+    offset: int = 0
+    where: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ModelNameSummary:
+    """A model name at a glance: how many versions, who is champion and since when, what waits."""
+
+    model_name: str
+    versions: int
+    quarantined: int
+    last_registered_at: str
+    champion: ModelMetadata | None
+    deployment: Deployment | None
+    best_model_id: str | None
+
+
+@dataclass(frozen=True)
+class ScoreTerm:
+    """One weighted metric of a composite score: ``contribution = weight * value`` (negative when lower is better)."""
+
+    metric: str
+    weight: float
+    value: float | None
+    contribution: float | None
+    lower_is_better: bool
+
+
+@dataclass(frozen=True)
+class Score:
+    """A composite score taken apart. ``value`` is None when a weighted metric is missing; ``note`` says which."""
+
+    value: float | None
+    terms: tuple[ScoreTerm, ...]
+    ensemble_bonus: float
+    note: str | None
+
+    def __iter__(self) -> Iterator[ScoreTerm]:
+        return iter(self.terms)
+
+
+@dataclass(frozen=True)
+class MetricComparison:
+    """One metric over several models, in their order; ``best`` is the index of the best value, None on a tie."""
+
+    metric: str
+    lower_is_better: bool
+    values: tuple[float | None, ...]
+    best: int | None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Several models side by side: every metric, and whatever of their inputs and hyperparameters differs.
+
+    ``comparable`` is False when they were not measured on one evaluation set; ``note`` says so in a sentence.
+    """
+
+    models: tuple[ModelMetadata, ...]
+    metrics: tuple[MetricComparison, ...]
+    differences: Mapping[str, tuple[Any, ...]]
+    comparable: bool
+    note: str

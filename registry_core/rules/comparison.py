@@ -1,0 +1,52 @@
+"""Models side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ..records import METRIC_FIELDS, Comparison, MetricComparison, ModelMetadata
+from .metrics import lower_is_better
+
+
+def compare(models: Sequence[ModelMetadata], declared_lower: Callable[[str], Sequence[str]]) -> Comparison:
+    """Every metric any of the models has, and what of their inputs, classes and hyperparameters differs.
+
+    Args:
+        models: two or more.
+        declared_lower: model name -> metrics that its policy declares lower-is-better.
+    """
+    declared = {name for each in models for name in declared_lower(each.model_name)}
+    found = [each.all_metrics() for each in models]
+    names = dict.fromkeys([*METRIC_FIELDS, *sorted({name for each in found for name in each})])
+    metrics = []
+    for name in names:
+        values = tuple(each.get(name) for each in found)
+        known = [value for value in values if value is not None]
+        if not known:
+            continue
+        lower = lower_is_better(name, declared)
+        best = min(known) if lower else max(known)
+        metrics.append(MetricComparison(name, lower, values, values.index(best) if known.count(best) == 1 else None))
+    sides: list[dict[str, Any]] = [
+        {
+            "model type": each.model_type,
+            "inputs": tuple(each.feature_names),
+            "classes": tuple(each.classes),
+            "training samples": each.training_samples,
+            **{f"hyperparameter {key}": value for key, value in each.hyperparameters.items()},
+        }
+        for each in models
+    ]
+    rows = {key: tuple(side.get(key) for side in sides) for key in dict.fromkeys(key for side in sides for key in side)}
+    differences = {key: values for key, values in rows.items() if any(value != values[0] for value in values)}
+    sets = list(dict.fromkeys(each.evaluation_set or "an unnamed set" for each in models))
+    comparable = len(sets) == 1 and len({each.model_name for each in models}) == 1
+    note = (
+        f"All measured on {sets[0]}."
+        if len(sets) == 1
+        else f"Not comparable: measured on different sets ({', '.join(sets)})."
+    )
+    if len({each.model_name for each in models}) > 1:
+        note += " They belong to different model names, which do different jobs."
+    return Comparison(tuple(models), tuple(metrics), differences, comparable, note)

@@ -1,0 +1,216 @@
+"""What somebody hands in for registration: checked, bounded, and brought into one spelling."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from ..errors import InvalidInput, InvalidMetric, InvalidName
+from ..records import METRIC_FIELDS, STATE_FIELDS, Submission
+from ..version import Version
+from .metrics import MOST_METRICS, checked
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}", re.ASCII)
+_DEVICES = frozenset(
+    {"CON", "PRN", "AUX", "NUL", *(f"COM{n}" for n in range(1, 10)), *(f"LPT{n}" for n in range(1, 10))}
+)
+_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
+
+#: Limits, in characters or items. A model id becomes part of a file name, which may hold 255 bytes.
+MOST_ID, MOST_FEATURES, MOST_DOCUMENT, MOST_TEXT, MOST_TAGS = 230, 100_000, 4_000_000, 20_000, 50
+
+#: What identifies one registration or is computed by it: dropped when a sidecar file is handed in again.
+_COMPUTED = STATE_FIELDS | {
+    "model_id", "model_file_path", "scaler_file_path", "model_sha256", "scaler_sha256", "model_bytes", "scaler_bytes",
+    "registered_at", "registered_by",
+}  # fmt: skip
+_ARGUMENTS = frozenset(
+    {
+        "model_name", "model_type", "performance_metrics", "training_info", "feature_names", "hyperparameters",
+        "version", "evaluation_set", "description", "tags",
+    }
+)  # fmt: skip
+_FLAT = frozenset(
+    {*METRIC_FIELDS, "metrics", "training_timestamp", "training_samples", "is_ensemble", "task", "classes", "libraries"}
+)
+
+
+def check_name(name: Any, what: str) -> str:
+    """A model name, type or id that may become part of a path.
+
+    Raises:
+        InvalidName: anything but 1 to 128 ASCII letters, digits and ``. _ -`` that begin with a letter or digit.
+    """
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise InvalidName(
+            f"{what} {name!r:.160} cannot be used: 1 to 128 ASCII letters, digits, dots, underscores and hyphens, "
+            "beginning with a letter or digit"
+        )
+    if ".." in name or name.endswith(".") or name.split(".")[0].upper() in _DEVICES:
+        raise InvalidName(f"{what} {name!r} cannot be used: no '..', no dot at the end, and no device name such as CON")
+    return name
+
+
+def submission(fields: Mapping[str, Any]) -> Submission:
+    """Check the arguments of ``register_model``, or a sidecar file's content, given by name.
+
+    Raises:
+        InvalidInput: an unknown key, or a value that cannot be accepted; the message names it.
+    """
+    for key in fields:
+        if key not in _ARGUMENTS | _FLAT | _COMPUTED:
+            allowed = ", ".join(sorted(_ARGUMENTS | _FLAT))
+            raise InvalidInput(f"metadata key {key!r:.80} is unknown; allowed are {allowed}")
+    for key in ("model_name", "model_type"):
+        if not fields.get(key):
+            raise InvalidName(f"{key} is missing: say which model this is, such as {key}={_EXAMPLE[key]!r}")
+    info = dict(_mapping(fields, "training_info"))
+    flat = {key: fields[key] for key in _FLAT & fields.keys() if fields[key] is not None}
+    metrics = _metrics(fields, flat, info)
+    said = {
+        key: flat.get(key, info.pop(key, None))
+        for key in ("training_timestamp", "training_samples", "is_ensemble", "task")
+    }
+    samples = said["training_samples"]
+    if samples is not None:
+        if isinstance(samples, bool) or (not isinstance(samples, int) and not hasattr(samples, "__index__")):
+            raise InvalidInput(f"training_samples is {samples!r:.80}; a whole number of rows is needed")
+        samples = int(samples)
+        if not 0 <= samples < 2**62:
+            raise InvalidInput(f"training_samples is {samples}; a number of rows cannot be negative or beyond 2**62")
+    if said["is_ensemble"] not in (None, True, False):
+        raise InvalidInput(f"is_ensemble is {said['is_ensemble']!r:.80}; allowed are true and false")
+    if said["task"] not in (None, "classification", "regression"):
+        raise InvalidInput(f"task is {said['task']!r:.80}; allowed are 'classification' and 'regression'")
+    names = _texts(fields.get("feature_names"), "feature_names", MOST_FEATURES, 1000)
+    if len(set(names)) != len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise InvalidInput(f"feature_names holds {twice!r:.80} twice; inputs need names of their own")
+    evaluation_set = fields.get("evaluation_set")
+    version = fields.get("version")
+    return Submission(
+        model_name=check_name(fields["model_name"], "model_name"),
+        model_type=check_name(fields["model_type"], "model_type"),
+        metrics=metrics,
+        training_info=_document(info, "training_info"),
+        feature_names=names,
+        hyperparameters=_document(_mapping(fields, "hyperparameters"), "hyperparameters"),
+        version=None if version is None else str(Version.parse(version)),
+        evaluation_set=None if evaluation_set in (None, "") else _text(evaluation_set, "evaluation_set", 200),
+        description=_text(fields.get("description") or "", "description", MOST_TEXT),
+        tags=tuple(dict.fromkeys(_texts(fields.get("tags"), "tags", MOST_TAGS, 64))),
+        training_timestamp=None if said["training_timestamp"] in (None, "") else moment(said["training_timestamp"]),
+        training_samples=samples,
+        is_ensemble=None if said["is_ensemble"] is None else bool(said["is_ensemble"]),
+        task=said["task"],
+        classes=tuple(plain(list(flat.get("classes", ())))),
+        libraries={str(key): str(value) for key, value in dict(flat.get("libraries", {})).items()},
+    )
+
+
+_EXAMPLE = {"model_name": "GreyhoundPredictor", "model_type": "RandomForest"}
+
+
+def _metrics(fields: Mapping[str, Any], flat: Mapping[str, Any], info: dict[str, Any]) -> dict[str, float]:
+    given: dict[Any, Any] = {}
+    for source in (
+        _mapping(fields, "performance_metrics"),
+        _mapping(fields, "metrics"),
+        {key: flat[key] for key in METRIC_FIELDS if key in flat},
+        {key: info.pop(key) for key in ("data_quality_score", "data_quality") if key in info},
+    ):
+        given.update(source)
+    metrics: dict[str, float] = {}
+    for key, value in given.items():
+        if value is None:
+            continue
+        name, number = checked(key, value)
+        if metrics.setdefault(name, number) != number:
+            raise InvalidMetric(f"metric {name} is given twice, as {metrics[name]:g} and {number:g}; give it once")
+    if len(metrics) > MOST_METRICS:
+        raise InvalidMetric(f"{len(metrics)} metrics are given; at most {MOST_METRICS} are kept")
+    return metrics
+
+
+def moment(value: Any) -> datetime:
+    """A point in time from a datetime, ISO 8601 text or the seed's ``20250731_120000``; naive ones are UTC.
+
+    Raises:
+        InvalidInput: it is none of these.
+    """
+    if isinstance(value, str):
+        for read in (datetime.fromisoformat, lambda text: datetime.strptime(text, "%Y%m%d_%H%M%S")):
+            try:
+                value = read(value)
+                break
+            except ValueError:
+                continue
+    if not isinstance(value, datetime):
+        raise InvalidInput(f"{value!r:.80} is no point in time; write it as 2026-03-01T12:00:00+00:00")
+    try:
+        return value.replace(tzinfo=value.tzinfo or UTC).astimezone(UTC)
+    except OverflowError as error:
+        raise InvalidInput(f"{value!r:.80} lies outside the years 1 to 9999 in UTC") from error
+
+
+def _mapping(fields: Mapping[str, Any], key: str) -> Mapping[Any, Any]:
+    value = fields.get(key)
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise InvalidInput(f"{key} is {type(value).__name__}; a mapping from names to values is needed")
+    return value
+
+
+def _text(value: Any, what: str, most: int) -> str:
+    if not isinstance(value, str):
+        raise InvalidInput(f"{what} is {value!r:.80}; text is needed")
+    if len(value) > most:
+        raise InvalidInput(f"{what} has {len(value)} characters; at most {most} are kept")
+    if "\0" in value or (not value.isascii() and any("\ud800" <= sign <= "\udfff" for sign in value)):
+        raise InvalidInput(f"{what} holds a NUL or half of a surrogate pair; remove it")
+    return value
+
+
+def _texts(value: Any, what: str, most: int, longest: int) -> tuple[str, ...]:
+    if value is None:
+        return ()
+    if isinstance(value, str | bytes) or (not isinstance(value, Sequence) and not hasattr(value, "tolist")):
+        raise InvalidInput(f"{what} is {type(value).__name__}; a list of texts is needed")
+    if len(value) > most:
+        raise InvalidInput(f"{what} has {len(value)} entries; at most {most} are kept")
+    return tuple(_text(str(each) if hasattr(each, "item") else each, f"an entry of {what}", longest) for each in value)
+
+
+def plain(value: Any, depth: int = 0) -> Any:
+    """A value as JSON knows it: numpy scalars and arrays unpacked, what JSON has no word for as its text."""
+    if depth > 20:
+        return "..."
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    if isinstance(value, Mapping):
+        return {str(key): plain(each, depth + 1) for key, each in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [
+            plain(each, depth + 1) for each in (sorted(value, key=str) if isinstance(value, set | frozenset) else value)
+        ]
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if hasattr(value, "tolist") and hasattr(value, "dtype"):
+        return plain(value.tolist(), depth + 1)
+    # Addresses differ from run to run and would make equal recipes look different.
+    return _ADDRESS.sub("", repr(value))[:500]
+
+
+def _document(value: Mapping[Any, Any], what: str) -> dict[str, Any]:
+    document: dict[str, Any] = plain(value)
+    size = len(json.dumps(document))
+    if size > MOST_DOCUMENT:
+        raise InvalidInput(f"{what} takes {size} characters as JSON; at most {MOST_DOCUMENT} are kept")
+    return document

@@ -1,0 +1,73 @@
+"""Who may be chosen, who is chosen, and which states lead where."""
+
+from __future__ import annotations
+
+from ..errors import StateConflict
+from ..records import Artifact, Decision, Status
+
+
+def why_not_eligible(status: Status, artifact: Artifact) -> str | None:
+    """The reason a model may not be chosen, or None when it may."""
+    if artifact == "quarantined":
+        return "its file is quarantined: nobody has vouched for it yet"
+    if status != "registered":
+        return f"it is {status}"
+    return None
+
+
+def challenge(
+    score: float | None,
+    note: str | None,
+    evaluation_set: str | None,
+    champion_id: str | None,
+    champion_score: float | None,
+    champion_set: str | None,
+    margin: float,
+) -> Decision:
+    """Whether a new eligible model takes the champion's place: its score must be higher by more than the margin.
+
+    Ties keep the incumbent. Two different evaluation sets, or a champion without a score, are a matter for a person.
+    """
+    if score is None:
+        return Decision(False, note or "no score")
+    if champion_id is None:
+        return Decision(True, f"score {score:.4f}; there was no champion")
+    if evaluation_set != champion_set:
+        return Decision(
+            False,
+            f"not comparable: measured on {evaluation_set or 'an unnamed set'}, "
+            f"the champion {champion_id} on {champion_set or 'an unnamed set'}",
+        )
+    if champion_score is None:
+        return Decision(False, f"the champion {champion_id} has no score to beat; a person has to decide")
+    beyond = f" by more than {margin:g}" if margin else ""
+    if score > champion_score + margin:
+        return Decision(True, f"score {score:.4f} beats {champion_score:.4f} of {champion_id}{beyond}")
+    return Decision(
+        False, f"score {score:.4f} does not beat {champion_score:.4f} of the champion {champion_id}{beyond}"
+    )
+
+
+_MOVES: dict[str, tuple[frozenset[Status], Status, str]] = {
+    "reject": (frozenset({"registered"}), "rejected", "rejected"),
+    "archive": (frozenset({"registered", "rejected"}), "archived", "archived"),
+    "restore": (frozenset({"rejected", "archived"}), "registered", "restored"),
+    "disqualify": (frozenset({"registered"}), "disqualified", "disqualified"),
+    "reinstate": (frozenset({"disqualified"}), "registered", "reinstated"),
+}
+
+
+def move(verb: str, model_id: str, status: Status, is_champion: bool) -> tuple[Status, str]:
+    """The state a verb leads to, and the kind of its event.
+
+    Raises:
+        StateConflict: the verb does not fit the state, or would leave production with a model nobody wants.
+    """
+    allowed, target, kind = _MOVES[verb]
+    if is_champion:
+        raise StateConflict(f"{model_id} is the champion; promote another model or roll back before you {verb} it")
+    if status not in allowed:
+        raise StateConflict(
+            f"{model_id} is {status}; only a model that is {' or '.join(sorted(allowed))} can be {kind}"
+        )
+    return target, kind
