@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from registry_core import InvalidConfiguration, Registry
+from tests.fitted import register
+
+SEED = {
+    "auto_select_best": True,
+    "max_models_to_keep": 50,
+    "performance_weight": {"accuracy": 0.4, "auc": 0.3, "f1_score": 0.2, "data_quality": 0.1},
+}
+
+
+def test_a_new_folder_gets_the_seeds_keys_and_defaults(sqlite_registry: Registry, registry_folder: Path) -> None:
+    written = json.loads((registry_folder / "registry_config.json").read_text())
+    assert SEED.items() <= written.items()
+
+
+def test_the_seeds_own_file_is_taken_as_it_is(registry_folder: Path) -> None:
+    registry_folder.mkdir()
+    (registry_folder / "registry_config.json").write_text(json.dumps(SEED))
+    with Registry(registry_folder) as registry:
+        assert registry.policy("Any").performance_weight == SEED["performance_weight"]
+        assert [event.kind for event in registry.events()] == ["created"]
+    assert json.loads((registry_folder / "registry_config.json").read_text()) == SEED
+
+
+@pytest.mark.parametrize(
+    ("changes", "parts"),
+    [
+        ({"colour": 1}, ["'colour'", "auto_select_best"]),
+        ({"auto_select_best": "yes"}, ["'auto_select_best'", "'yes'", "true or false"]),
+        ({"max_models_to_keep": -5}, ["'max_models_to_keep'", "-5", "whole number"]),
+        ({"max_models_to_keep": 2.5}, ["2.5"]),
+        ({"performance_weight": {}}, ["'performance_weight'"]),
+        ({"performance_weight": {"accuracy": -1}}, ["'performance_weight.accuracy'", "-1"]),
+        ({"performance_weight": {"accuracy": float("nan")}}, ["nan"]),
+        ({"performance_weight": {"accuracy": 0}}, ["above 0"]),
+        ({"ensemble_bonus": 2}, ["'ensemble_bonus'", "0 to 1"]),
+        ({"lower_is_better": "rmse"}, ["'lower_is_better'", "list"]),
+    ],
+)
+def test_a_mistake_names_the_key_the_value_and_what_is_allowed(
+    registry: Registry, changes: dict[str, Any], parts: list[str]
+) -> None:
+    before = registry.configuration().to_dict(), registry.revision()
+    for name in (None, "Churn"):
+        with pytest.raises(InvalidConfiguration) as caught:
+            registry.configure(name, **changes)
+        assert all(part in str(caught.value) for part in parts)
+    assert (registry.configuration().to_dict(), registry.revision()) == before
+
+
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [
+        ('{"colour": 1}', "'colour'"),
+        ("{", "not JSON"),
+        ("[]", "JSON object"),
+        ('{"selection_margin": 1, "selection_margin": 2}', "twice"),
+        ('{"model_names": {"Churn": {"colour": 1}}}', "model_names.Churn.colour"),
+        ("[" * 100_000, "not JSON"),
+    ],
+)
+def test_a_mistake_in_the_file_is_told_at_opening(registry_folder: Path, text: str, part: str) -> None:
+    registry_folder.mkdir()
+    path = registry_folder / "registry_config.json"
+    path.write_text(text)
+    with pytest.raises(InvalidConfiguration) as caught:
+        Registry(registry_folder)
+    assert part in str(caught.value)
+    assert path.read_text() == text
+
+
+def test_an_edited_file_is_taken_over_at_the_next_opening_with_its_event(registry_folder: Path) -> None:
+    with Registry(registry_folder) as registry:
+        model_id = register(registry, 0.5)
+        settings = registry.configuration().to_dict()
+    (registry_folder / "registry_config.json").write_text(json.dumps({**settings, "performance_weight": {"auc": 1.0}}))
+    with Registry(registry_folder) as registry:
+        assert registry.get_metadata(model_id).composite_score == 0.5
+        event = registry.events(limit=1)[0]
+        assert (event.kind, event.reason) == ("configured", "registry_config.json was edited")
+
+
+def test_new_weights_rank_anew_everywhere_at_once(catalog_url: dict[str, Any]) -> None:
+    with Registry(**catalog_url) as one, Registry(**catalog_url) as other:
+        sharp = register(one, performance_metrics={"accuracy": 0.9, "auc": 0.5, "f1_score": 0.5})
+        smooth = register(one, performance_metrics={"accuracy": 0.5, "auc": 0.7, "f1_score": 0.5})
+        assert other.get_best_model_id() == sharp
+        one.configure(performance_weight={"auc": 1.0}, actor="anna", reason="ranking is what counts")
+        assert other.get_best_model_id() == smooth
+        assert [row["composite_score"] for row in other.get_model_comparison()] == [0.7, 0.5]
+        assert other.get_active_model_id() == sharp
+        one.configure(performance_weight=None)
+        assert other.get_best_model_id() == sharp
+        changes = [(event.actor, event.before["performance_weight"]) for event in other.events(kinds=["configured"])]
+        assert changes[1] == ("anna", SEED["performance_weight"])
+
+
+def test_a_policy_holds_for_one_model_name_only(registry: Registry) -> None:
+    register(registry, 0.5)
+    other = register(registry, 0.5, model_name="Fraud")
+    registry.configure("Fraud", performance_weight={"recall": 1.0})
+    assert registry.get_metadata(other).score_note == "no score: recall is missing"
+    assert registry.get_best_model_id("Fraud") is None
+    assert registry.get_best_model_id("Churn") is not None
+    registry.configure("Fraud", performance_weight=None)
+    assert registry.configuration().model_names == {}
+
+
+def test_nothing_changes_nothing(registry: Registry) -> None:
+    before = registry.revision()
+    registry.configure(selection_margin=0.0)
+    assert registry.revision() == before

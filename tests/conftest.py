@@ -1,0 +1,116 @@
+"""Fixtures every test may ask for. What costs time is started on first use, once for each test process."""
+
+import shutil
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from hypothesis import settings
+from playwright.sync_api import Browser, sync_playwright
+
+from registry_core import Registry
+from tests.clock import Clock
+from tests.servers import private_postgres, running_dashboard
+
+# Two test processes and a browser share two cores: how long one example takes says nothing.
+settings.register_profile("house", deadline=None)
+settings.load_profile("house")
+
+CHROMIUM_OPTIONS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """The time the `registry` lives in: `clock.tick(60)`."""
+    return Clock()
+
+
+@pytest.fixture
+def registry_folder(tmp_path: Path) -> Path:
+    """Where a registry may be made; not there yet."""
+    return tmp_path / "model_registry"
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """A PostgreSQL server of our own, shared by the tests of this process; `fresh_postgres` is what a test wants."""
+    with private_postgres() as url:
+        yield url
+
+
+@pytest.fixture
+def fresh_postgres(postgres_url: str) -> str:
+    """The address of an empty schema: a hundred times quicker to make than a database, and gone with the server."""
+    schema = f"t{uuid.uuid4().hex}"
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        connection.execute(f"CREATE SCHEMA {schema}".encode())
+    return f"{postgres_url}?options=-csearch_path%3D{schema}"
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def catalog_url(request: pytest.FixtureRequest, registry_folder: Path) -> dict[str, Any]:
+    """The arguments that open a registry, once for each kind of catalog."""
+    if request.param == "sqlite":
+        return {"location": registry_folder}
+    return {"location": request.getfixturevalue("fresh_postgres"), "artifacts": registry_folder}
+
+
+@pytest.fixture
+def registry(catalog_url: dict[str, Any], clock: Clock) -> Iterator[Registry]:
+    """An empty registry, once for each kind of catalog, in the time of `clock`."""
+    registry = Registry(**catalog_url, clock=clock)
+    yield registry
+    registry.close()
+
+
+@pytest.fixture
+def sqlite_registry(registry_folder: Path, clock: Clock) -> Iterator[Registry]:
+    """An empty registry in a folder, in the time of `clock`."""
+    registry = Registry(registry_folder, clock=clock)
+    yield registry
+    registry.close()
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Path | None:
+    """The Chromium or Chrome of this machine; None means the one Playwright downloaded."""
+    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+    return next((Path(found) for name in names if (found := shutil.which(name))), None)
+
+
+# For a module, not for the session: while Playwright is open its event loop is the thread's, and asyncio.run() fails.
+@pytest.fixture(scope="module")
+def browser(chromium: Path | None) -> Iterator[Browser]:
+    """A headless Chromium; give each test its own `browser.new_context()`."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_OPTIONS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def dashboard_server() -> Iterator[Callable[..., str]]:
+    """`dashboard_server(folder, *options)` serves that registry until the module ends and gives its address."""
+    running: dict[tuple[Path, tuple[str, ...]], str] = {}
+    with ExitStack() as servers:
+
+        def serve(folder: Path, *options: str) -> str:
+            key = (folder.resolve(), options)
+            if key not in running:
+                running[key] = servers.enter_context(running_dashboard(folder, *options))
+            return running[key]
+
+        yield serve

@@ -1,0 +1,156 @@
+"""Servers a test may start: a private PostgreSQL and the dashboard. Each stops what it started, by its process."""
+
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.error import URLError
+
+import psycopg
+
+STARTUP_SECONDS = 60
+
+
+def free_port() -> int:
+    """A loopback port nobody listens on at this moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def stop(process: subprocess.Popen[bytes], first: signal.Signals, then: signal.Signals = signal.SIGKILL) -> None:
+    """Ask politely, then insist."""
+    if process.poll() is None:
+        process.send_signal(first)
+        try:
+            process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            process.send_signal(then)
+            process.wait(timeout=10)
+
+
+def postgres_programs() -> Path:
+    """The folder that holds initdb and postgres, the newest version first where there are several."""
+    on_path = shutil.which("initdb")
+    if on_path and shutil.which("postgres", path=str(Path(on_path).parent)):
+        return Path(on_path).parent
+    installed = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=lambda found: float(found.parts[-3]))
+    if not installed:
+        raise RuntimeError("No PostgreSQL found: run `make test`, or put initdb and postgres on the PATH.")
+    return installed[-1].parent
+
+
+def unprivileged_user() -> str | None:
+    """Whom to run PostgreSQL as: it refuses root. None means as ourselves."""
+    if os.geteuid() != 0:
+        return None
+    known = {entry.pw_name for entry in pwd.getpwall()}
+    return "postgres" if "postgres" in known else "nobody"
+
+
+@contextmanager
+def private_postgres() -> Iterator[str]:
+    """A PostgreSQL server of our own on the loopback; gives its address. It and its files are gone afterwards."""
+    programs, user = postgres_programs(), unprivileged_user()
+    # Not below pytest's own folder: that one is closed to other users, and the socket's path must stay short.
+    home = Path(tempfile.mkdtemp(prefix="registry-postgres-"))
+    data, log = home / "data", home / "log"
+    if user:
+        shutil.chown(home, user=user)
+    try:
+        subprocess.run(
+            [programs / "initdb", "-D", data, "-U", "registry", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"],
+            user=user,
+            group=pwd.getpwnam(user).pw_gid if user else None,
+            extra_groups=[] if user else None,
+            cwd=home,
+            check=True,
+            capture_output=True,
+        )
+        process, url = _start_postgres(programs, user, home, data, log)
+        try:
+            yield url
+        finally:
+            # SIGINT is PostgreSQL's fast shutdown: it does not wait for clients. SIGQUIT is its immediate one.
+            stop(process, signal.SIGINT, then=signal.SIGQUIT)
+    finally:
+        shutil.rmtree(home)
+
+
+def _start_postgres(
+    programs: Path, user: str | None, home: Path, data: Path, log: Path
+) -> tuple[subprocess.Popen[bytes], str]:
+    """Start the server; somebody else may take the free port before it does, so try a few."""
+    for _ in range(3):
+        port = free_port()
+        settings = {
+            "listen_addresses": "127.0.0.1",
+            "port": port,
+            "unix_socket_directories": home,
+            "max_connections": 200,
+            # Nothing here has to survive a power failure.
+            "fsync": "off",
+            "synchronous_commit": "off",
+            "full_page_writes": "off",
+        }
+        options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+        with log.open("ab") as output:
+            process = subprocess.Popen(
+                [programs / "postgres", "-D", data, *options],
+                user=user,
+                group=pwd.getpwnam(user).pw_gid if user else None,
+                extra_groups=[] if user else None,
+                cwd=home,
+                stdout=output,
+                stderr=output,
+            )
+        url = f"postgresql://registry@127.0.0.1:{port}/postgres"
+        deadline = time.monotonic() + STARTUP_SECONDS
+        while process.poll() is None and time.monotonic() < deadline:
+            try:
+                psycopg.connect(url).close()
+            except psycopg.OperationalError:
+                time.sleep(0.02)
+            else:
+                return process, url
+        stop(process, signal.SIGINT, then=signal.SIGQUIT)
+    raise RuntimeError(f"PostgreSQL did not start:\n{log.read_text()}")
+
+
+@contextmanager
+def running_dashboard(folder: Path, *options: str) -> Iterator[str]:
+    """`model-registry dashboard FOLDER` in a process of its own; gives its address."""
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    command = [sys.executable, "-m", "registry_core", "dashboard", str(folder), "--port", str(port), "--no-browser"]
+    with tempfile.TemporaryFile() as output:
+        process = subprocess.Popen([*command, *options], stdout=output, stderr=subprocess.STDOUT)
+        try:
+            if not _answers(f"{url}/healthz", process):
+                output.seek(0)
+                raise RuntimeError(f"The dashboard did not start:\n{output.read().decode(errors='replace')}")
+            yield url
+        finally:
+            stop(process, signal.SIGTERM)
+
+
+def _answers(url: str, process: subprocess.Popen[bytes]) -> bool:
+    """Whether the address answers before the process ends or patience does."""
+    deadline = time.monotonic() + STARTUP_SECONDS
+    while process.poll() is None and time.monotonic() < deadline:
+        try:
+            with urllib.request.urlopen(url, timeout=5):
+                return True
+        except (URLError, OSError):
+            time.sleep(0.05)
+    return False
