@@ -104,6 +104,9 @@ class ArtifactError(RegistryError):
 class ArtifactMissing(ArtifactError, FileNotFoundError):
     """The catalog knows the model, but its bytes are not in the store."""
 
+    def __str__(self) -> str:
+        return str(self.args[1])
+
 
 class ArtifactAltered(ArtifactError):
     """The bytes in the store are not the bytes that were registered."""
@@ -118,7 +121,11 @@ class ArtifactQuarantined(ArtifactError):
 
 
 class StorageError(RegistryError, OSError):
-    """The disk is full, may not be written, or the catalog is out of reach."""
+    """The disk is full, may not be written, or the catalog is out of reach. Made of an errno and a sentence."""
+
+    def __str__(self) -> str:
+        # OSError would put "[Errno 28]" in front of the sentence; the number is in ``errno``.
+        return str(self.args[1])
 
 
 class CatalogBusy(StorageError):

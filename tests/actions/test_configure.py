@@ -33,16 +33,16 @@ def test_the_seeds_own_file_is_taken_as_it_is(registry_folder: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "parts"),
     [
-        ({"colour": 1}, ["'colour'", "auto_select_best"]),
-        ({"auto_select_best": "yes"}, ["'auto_select_best'", "'yes'", "true or false"]),
-        ({"max_models_to_keep": -5}, ["'max_models_to_keep'", "-5", "whole number"]),
+        ({"colour": 1}, ["colour", "auto_select_best"]),
+        ({"auto_select_best": "yes"}, ["auto_select_best", "'yes'", "true or false"]),
+        ({"max_models_to_keep": -5}, ["max_models_to_keep", "-5", "whole number"]),
         ({"max_models_to_keep": 2.5}, ["2.5"]),
-        ({"performance_weight": {}}, ["'performance_weight'"]),
-        ({"performance_weight": {"accuracy": -1}}, ["'performance_weight.accuracy'", "-1"]),
+        ({"performance_weight": {}}, ["performance_weight"]),
+        ({"performance_weight": {"accuracy": -1}}, ["performance_weight.accuracy", "-1"]),
         ({"performance_weight": {"accuracy": float("nan")}}, ["nan"]),
         ({"performance_weight": {"accuracy": 0}}, ["above 0"]),
-        ({"ensemble_bonus": 2}, ["'ensemble_bonus'", "0 to 1"]),
-        ({"lower_is_better": "rmse"}, ["'lower_is_better'", "list"]),
+        ({"ensemble_bonus": 2}, ["ensemble_bonus", "0 to 1"]),
+        ({"lower_is_better": "rmse"}, ["lower_is_better", "list"]),
     ],
 )
 def test_a_mistake_names_the_key_the_value_and_what_is_allowed(

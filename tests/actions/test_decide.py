@@ -8,9 +8,17 @@ from typing import Any
 import pytest
 
 from registry_core import (
-    ArtifactAltered, ArtifactMissing, ChampionChanged, InvalidInput, ModelNotFound, NoModelAvailable, NotEligible, Registry,
-    RegistryError, StateConflict,
-)  # fmt: skip
+    ArtifactAltered,
+    ArtifactMissing,
+    ChampionChanged,
+    InvalidInput,
+    ModelNotFound,
+    NoModelAvailable,
+    NotEligible,
+    Registry,
+    RegistryError,
+    StateConflict,
+)
 from tests.clock import Clock
 from tests.fitted import register
 
@@ -34,7 +42,12 @@ def test_promotions_are_intervals(registry: Registry, clock: Clock, three: list[
     assert [older.ended_at for older in history[1:]] == [newer.started_at for newer in history[:-1]]
     start = clock.now - timedelta(hours=3)
     assert registry.champion_at("Churn", start - timedelta(seconds=1)) is None
-    assert [registry.champion_at("Churn", start + timedelta(hours=n)) for n in range(4)] == [first, second, third, first]
+    assert [registry.champion_at("Churn", start + timedelta(hours=n)) for n in range(4)] == [
+        first,
+        second,
+        third,
+        first,
+    ]
     assert registry.get_metadata(first).is_active
     assert not registry.get_metadata(third).is_active
 
@@ -142,7 +155,8 @@ def test_of_two_promotions_at_once_one_wins(registry: Registry, three: list[str]
     for _ in range(10):
         champion = registry.get_active_model_id("Churn")
         others = [each for each in three if each != champion]
-        start, outcomes = threading.Barrier(2), []
+        start = threading.Barrier(2)
+        outcomes: list[str] = []
 
         def promote(
             model_id: str, start: threading.Barrier = start, outcomes: list[str] = outcomes, seen: str | None = champion

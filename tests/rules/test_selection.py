@@ -32,7 +32,9 @@ def test_different_sets_are_never_ranked(new: float, old: float) -> None:
 
 
 def test_without_a_score_nothing_is_decided() -> None:
-    assert challenge(None, "no score: auc is missing", None, None, None, None, 0.0).because == "no score: auc is missing"
+    assert (
+        challenge(None, "no score: auc is missing", None, None, None, None, 0.0).because == "no score: auc is missing"
+    )
     assert "person" in challenge(0.9, None, None, "champion", None, None, 0.0).because
     assert challenge(0.9, None, None, None, None, None, 0.0).promote
 

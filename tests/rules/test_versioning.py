@@ -31,7 +31,9 @@ def test_a_bump_is_always_higher(version: Version, part: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["-1.0.0", "0", "1.0", "1.0.0.0", "1e3.0.0", "01.0.0", "1.0.0 ", " 1.0.0", "1.0.0\n", f"{2**63}.0.0", "v1.0.0", "", "١.٠.٠", None, 1.0]
+    "text",
+    ["-1.0.0", "0", "1.0", "1.0.0.0", "1e3.0.0", "01.0.0", "1.0.0 ", " 1.0.0", "1.0.0\n",
+      f"{2**63}.0.0", "v1.0.0", "", "١.٠.٠", None, 1.0]
 )  # fmt: skip
 def test_anything_else_is_no_version(text: str) -> None:
     with pytest.raises(InvalidVersion, match=r"MAJOR\.MINOR\.PATCH"):

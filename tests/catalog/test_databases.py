@@ -1,0 +1,107 @@
+"""The seam itself: what both databases promise."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from registry_core.catalog.database import Database
+from registry_core.catalog.postgres import PostgresDatabase
+from registry_core.catalog.sqlite import SqliteDatabase
+
+SET = "INSERT INTO settings (name, value) VALUES ('n', :value) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def address(request: pytest.FixtureRequest, tmp_path: Path) -> str | Path:
+    """Where a database of each kind may be opened."""
+    if request.param == "sqlite":
+        return tmp_path / "registry.db"
+    return str(request.getfixturevalue("fresh_postgres"))
+
+
+def opened(address: str | Path) -> Database:
+    return SqliteDatabase(address) if isinstance(address, Path) else PostgresDatabase(address)
+
+
+def value(database: Database) -> str | None:
+    rows = database.query("SELECT value FROM settings WHERE name = 'n'")
+    return rows[0]["value"] if rows else None
+
+
+def test_a_transaction_is_all_or_nothing(address: str | Path) -> None:
+    database = opened(address)
+    with pytest.raises(ZeroDivisionError), database.transaction() as transaction:
+        transaction.query(SET, {"value": "half"})
+        raise ZeroDivisionError
+    assert value(database) is None
+    with database.transaction() as transaction:
+        transaction.query(SET, {"value": "whole"})
+    assert value(database) == "whole"
+    database.close()
+
+
+def test_writers_queue_up_so_that_nothing_read_inside_is_stale(address: str | Path) -> None:
+    databases = [opened(address) for _ in range(3)]
+    with databases[0].transaction() as transaction:
+        transaction.query(SET, {"value": "0"})
+
+    def count(database: Database) -> None:
+        for _ in range(40):
+            with database.transaction() as transaction:
+                now = int(transaction.query("SELECT value FROM settings WHERE name = 'n'")[0]["value"])
+                transaction.query(SET, {"value": str(now + 1)})
+
+    threads = [threading.Thread(target=count, args=(each,)) for each in databases for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert value(databases[0]) == "240"
+    for database in databases:
+        database.close()
+
+
+def test_readers_go_on_while_somebody_writes(address: str | Path) -> None:
+    writer, reader = opened(address), opened(address)
+    with writer.transaction() as transaction:
+        transaction.query(SET, {"value": "new"})
+        assert value(reader) is None
+    assert value(reader) == "new"
+    writer.close()
+    reader.close()
+
+
+def test_the_schema_is_brought_up_to_date_once(address: str | Path) -> None:
+    first = opened(address)
+    with first.transaction() as transaction:
+        transaction.query(SET, {"value": "kept"})
+    second = opened(address)
+    assert value(second) == "kept"
+    first.close()
+    second.close()
+
+
+def test_two_champions_of_one_name_are_impossible(address: str | Path) -> None:
+    database = opened(address)
+    columns = "seq, model_name, model_id, started_at, ended_at, actor, reason"
+    model = {
+        name: 0
+        for name in ("ordinal", "major", "minor", "patch", "is_ensemble", "eligible")
+    } | {
+        name: "x"
+        for name in (
+            "model_id", "stem", "model_name", "model_type", "evaluation_set", "training_timestamp", "registered_at",
+            "registered_by", "status", "status_reason", "artifact", "metrics", "description", "tags", "metadata",
+        )
+    }  # fmt: skip
+    with pytest.raises(Exception, match=r"(?i)unique"), database.transaction() as transaction:
+        transaction.query(
+            f"INSERT INTO models (seq, {', '.join(model)}) VALUES (1, {', '.join(f':{name}' for name in model)})", model
+        )
+        for seq in (1, 2):
+            transaction.query(f"INSERT INTO deployments ({columns}) VALUES ({seq}, 'x', 'x', 't', NULL, 'a', 'r')")
+    assert database.query("SELECT * FROM deployments") == []
+    database.close()

@@ -1,0 +1,86 @@
+"""Several processes in one folder at once."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+
+from registry_core import Registry
+from tests.fitted import register
+
+PIPELINE = """
+import sys
+from registry_core import Registry
+from tests.fitted import register
+from datetime import datetime, timezone
+sys.stdin.readline()
+# One second for all of them, so that every id has to be told apart by its count.
+now = datetime(2026, 1, 1, tzinfo=timezone.utc)
+with Registry(sys.argv[1], actor=f"pipeline {sys.argv[2]}", clock=lambda: now) as registry:
+    for n in range(int(sys.argv[3])):
+        register(registry, (int(sys.argv[2]) * 50 + n) / 1000)
+"""
+
+
+def start(folder: Path, code: str, count: int, *arguments: str) -> None:
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-c", code, str(folder), str(n), *arguments],
+            stdin=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for n in range(count)
+    ]
+    errors = [process.communicate("go\n")[1] for process in _released(processes)]
+    assert errors == [""] * count
+
+
+def _released(processes: list[subprocess.Popen[str]]) -> Iterable[subprocess.Popen[str]]:
+    for process in processes:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    return processes
+
+
+def test_eight_processes_register_fifty_models_each(registry_folder: Path) -> None:
+    start(registry_folder, PIPELINE, 8, "50")
+    with Registry(registry_folder) as registry:
+        models = registry.list_models()
+        assert len(models) == len({each.model_id for each in models}) == len({each.version for each in models}) == 400
+        assert registry.verify_events() is None
+        assert sum(each.ended_at is None for each in registry.deployments()) == 1
+        champion = registry.get_metadata(registry.get_active_model_id() or "")
+        assert champion.accuracy == pytest.approx(0.399)
+        assert registry.get_best_model_id() == champion.model_id
+        for each in models[::40]:
+            registry.load_model(each.model_id)
+    found = {path.name for path in (registry_folder / "models").iterdir()}
+    assert found == {f"{kind}_{each.model_id}.pkl" for each in models for kind in ("model", "scaler")}
+
+
+def test_a_fresh_folder_opened_by_eight_processes_at_once(registry_folder: Path) -> None:
+    start(registry_folder, PIPELINE, 8, "0")
+    with Registry(registry_folder) as registry:
+        assert [event.kind for event in registry.events()] == ["created"]
+
+
+def test_a_registry_used_on_both_sides_of_a_fork(registry_folder: Path) -> None:
+    code = (
+        "import os, sys; from registry_core import Registry; from tests.fitted import register\n"
+        "registry = Registry(sys.argv[1]); register(registry); registry.load_active_model()\n"
+        "child = os.fork()\n"
+        "register(registry, 0.95 if child else 0.96); registry.load_active_model()\n"
+        "child and os.waitpid(child, 0)\n"
+        "assert not child or registry.count_models() == 3\n"
+    )
+    subprocess.run([sys.executable, "-W", "ignore", "-c", code, str(registry_folder)], check=True)
+    with Registry(registry_folder) as registry:
+        assert registry.load_active_model()[2].accuracy == pytest.approx(0.96)
+        register(registry, 0.1)
+        assert registry.count_models() == 4
