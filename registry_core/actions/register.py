@@ -135,7 +135,7 @@ def _register(
     The slow part, writing the artifact, happens before the lock is taken. A row never points at missing bytes: the
     files get their names first, and lose them again when the transaction fails.
     """
-    _plan(rooms, rooms.database, given, artifact, rooms.now())
+    foreseen, _ = _plan(rooms, rooms.database, given, artifact, rooms.now())
     staged: list[Staged] = []
     published: list[str] = []
     try:
@@ -143,7 +143,6 @@ def _register(
         if write_scaler is not None:
             staged.append(rooms.store.stage("models", write_scaler))
         files = _Files(staged[0], staged[1] if len(staged) > 1 else None)
-        foreseen, _ = _plan(rooms, rooms.database, given, artifact, rooms.now())
         if foreseen.decision.promote:
             _test_load(rooms, files)
         with rooms.database.transaction() as transaction:
@@ -162,11 +161,9 @@ def _register(
                 scaler_bytes=files.scaler.size if files.scaler else 0,
                 registered_by=actor,
             )
-            for each, key in zip(files, keys, strict=False):
-                published.append(key)
-                rooms.store.publish(each, key)
             sidecar = f"metadata/model_{plan.model_id}.json"
-            published.append(sidecar)
+            published.extend((*keys, sidecar))
+            rooms.store.publish(dict(zip(keys, files, strict=False)))
             rooms.store.write(sidecar, json.dumps(metadata.sidecar(), indent=1).encode())
             _record(rooms, transaction, now, plan, metadata, actor, reason)
     except BaseException:

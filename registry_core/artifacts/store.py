@@ -6,7 +6,7 @@ import errno
 import os
 import posixpath
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import sha256
@@ -92,18 +92,23 @@ class Store:
             raise
         return Staged(key, sink.sha256, sink.tell())
 
-    def publish(self, staged: Staged, key: str) -> None:
-        """Give a staged file its name, replacing bytes that no row claims."""
-        with self._explained(key):
-            if self._local:
-                os.replace(self._path(staged.key), self._path(key))
-                self._sync_folder(key)
-            else:
-                self._filesystem.mv(self._path(staged.key), self._path(key))
+    def publish(self, files: Mapping[str, Staged]) -> None:
+        """Give staged files their names (key -> file), replacing bytes that no row claims."""
+        for key, staged in files.items():
+            with self._explained(key):
+                if self._local:
+                    os.replace(self._path(staged.key), self._path(key))
+                else:
+                    self._filesystem.mv(self._path(staged.key), self._path(key))
+        if self._local:
+            # A new name is durable only when the folder that holds it is.
+            for folder in {posixpath.dirname(self._path(key)) for key in files}:
+                with self._explained(folder):
+                    _sync_folder(folder)
 
     def write(self, key: str, data: bytes) -> None:
         """Put bytes under a key in one step: all of them or none."""
-        self.publish(self.stage(posixpath.dirname(key) or ".", lambda sink: sink.write(data)), key)
+        self.publish({key: self.stage(posixpath.dirname(key) or ".", lambda sink: sink.write(data))})
 
     def read(self, key: str) -> bytes:
         """All bytes of a key.
@@ -138,14 +143,6 @@ class Store:
         # A plain file for a plain folder: fsspec's own wrapper has no fileno to sync.
         return open(self._path(key), "xb") if self._local else self._filesystem.open(self._path(key), "wb")
 
-    def _sync_folder(self, key: str) -> None:
-        # The new name is durable only when the folder that holds it is.
-        descriptor = os.open(posixpath.dirname(self._path(key)), os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-
     @contextmanager
     def _explained(self, key: str) -> Iterator[None]:
         try:
@@ -163,6 +160,14 @@ class Store:
             raise StorageError(
                 error.errno or errno.EIO, f"{place}: {error.strerror or error}; check the disk"
             ) from error
+
+
+def _sync_folder(folder: str) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _protocols(filesystem: Any) -> tuple[str, ...]:

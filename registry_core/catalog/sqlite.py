@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import random
 import sqlite3
 import threading
 import time
@@ -185,8 +186,7 @@ class SqliteDatabase:
 
 @contextmanager
 def _write(connection: sqlite3.Connection) -> Iterator[None]:
-    # Taken first: a transaction that reads and then asks for the lock fails at once under contention.
-    connection.execute("BEGIN IMMEDIATE")
+    _take_lock(connection)
     try:
         yield
         connection.execute("COMMIT")
@@ -194,3 +194,25 @@ def _write(connection: sqlite3.Connection) -> Iterator[None]:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
+
+
+def _take_lock(connection: sqlite3.Connection) -> None:
+    """Begin by taking the write lock: a transaction that reads first fails at once when it asks for it later.
+
+    SQLite's own waiting sleeps ever longer, so that of eight writers the unlucky one waits a hundred times as long as
+    the others. Short sleeps of random length give every waiter the same chance.
+    """
+    connection.execute("PRAGMA busy_timeout = 0")
+    started = time.monotonic()
+    try:
+        while True:
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+                return
+            except sqlite3.OperationalError as error:
+                waited = time.monotonic() - started
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or waited > WAIT_SECONDS:
+                    raise
+                time.sleep(random.uniform(0.0002, 0.002) if waited < 1 else random.uniform(0.001, 0.01))
+    finally:
+        connection.execute(f"PRAGMA busy_timeout = {int(WAIT_SECONDS * 1000)}")

@@ -24,7 +24,7 @@ def test_bytes_written_in_pieces_come_back_with_their_digest(store: Store) -> No
 
     staged = store.stage("models", write)
     assert not store.exists("models/m.pkl")
-    store.publish(staged, "models/m.pkl")
+    store.publish({"models/m.pkl": staged})
     assert store.read("models/m.pkl") == b"abcdef"
     assert (staged.sha256, staged.size) == (sha256(b"abcdef").hexdigest(), 6)
     assert not store.exists(staged.key)
