@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -77,7 +78,9 @@ def comparison_rows(rooms: Rooms, query: ModelQuery) -> list[Row]:
     """See ``Registry.get_model_comparison``."""
     rows = _page(rooms, query, documents=False)
     standing = {name: _standing(rooms.database, name) for name in {row["model_name"] for row in rows}}
-    return [summary(row, *standing[row["model_name"]]) for row in rows]
+    # All documents in one: reading ten thousand small ones one by one takes three times as long.
+    metrics = json.loads(f"[{','.join(row['metrics'] for row in rows)}]")
+    return [summary(row, each, *standing[row["model_name"]]) for row, each in zip(rows, metrics, strict=True)]
 
 
 def models(rooms: Rooms, query: ModelQuery) -> list[ModelMetadata]:

@@ -227,9 +227,8 @@ def record(rooms: Rooms, row: Row, best: str | None = None) -> ModelMetadata:
     return ModelMetadata(**document)
 
 
-def summary(row: Row, best: str | None, reference: str | None) -> Row:
-    """A catalog row as the seed's comparison has it, and more."""
-    metrics = json.loads(row["metrics"])
+def summary(row: Row, metrics: dict[str, float], best: str | None, reference: str | None) -> Row:
+    """A catalog row and its metrics as the seed's comparison has them, and more."""
     return {
         "model_id": row["model_id"],
         "model_name": row["model_name"],
@@ -253,7 +252,7 @@ def summary(row: Row, best: str | None, reference: str | None) -> Row:
         "registered_at": row["registered_at"],
         "registered_by": row["registered_by"],
         "description": row["description"],
-        "tags": json.loads(row["tags"]),
+        "tags": json.loads(row["tags"]) if row["tags"] != "[]" else [],
     }
 
 

@@ -25,16 +25,17 @@ WAIT_SECONDS = 60.0
 _KEPT_CONNECTIONS = 8
 
 
-def _dict_row(cursor: sqlite3.Cursor, values: tuple[Any, ...]) -> Row:
-    return {column[0]: value for column, value in zip(cursor.description, values, strict=True)}
-
-
 class _Queries:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
 
     def query(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[Row]:
-        return self._connection.execute(sql, parameters or {}).fetchall()
+        cursor = self._connection.execute(sql, parameters or {})
+        if cursor.description is None:
+            return []
+        # Not a row factory: that would collect the column names again for every row.
+        columns = [column[0] for column in cursor.description]
+        return [dict(zip(columns, values, strict=True)) for values in cursor.fetchall()]
 
     def many(self, sql: str, rows: Sequence[Mapping[str, Any]]) -> None:
         self._connection.executemany(sql, rows)
@@ -68,7 +69,7 @@ class SqliteDatabase:
                 with self._explained():
                     self._watch = self._connect()
             try:
-                (version,) = self._watch.execute("PRAGMA data_version").fetchone().values()
+                (version,) = self._watch.execute("PRAGMA data_version").fetchone()
             except sqlite3.Error as error:
                 raise self._explanation(error) from error
         return int(version)
@@ -111,7 +112,6 @@ class SqliteDatabase:
         connection = sqlite3.connect(
             self._path, timeout=WAIT_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=256
         )
-        connection.row_factory = _dict_row
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
         return connection
@@ -153,7 +153,7 @@ class SqliteDatabase:
         if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = '_sqlite_migrations'").fetchall():
             return set()
         rows = connection.execute("SELECT name FROM _sqlite_migrations WHERE migration_set = 'model_registry'")
-        return {row["name"] for row in rows}
+        return {name for (name,) in rows}
 
     @contextmanager
     def _explained(self) -> Iterator[None]:

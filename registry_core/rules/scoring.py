@@ -47,6 +47,7 @@ def composite_score(
         terms.append(ScoreTerm(name, weight, value, contribution, lower))
     if missing:
         verb = "is" if len(missing) == 1 else "are"
-        return Score(None, tuple(terms), 0.0, f"no score: {' and '.join(missing)} {verb} missing")
+        listed = " and ".join([", ".join(missing[:-1]), missing[-1]] if len(missing) > 1 else missing)
+        return Score(None, tuple(terms), 0.0, f"no score: {listed} {verb} missing")
     bonus = ensemble_bonus * abs(total) if is_ensemble else 0.0
     return Score(total + bonus, tuple(terms), bonus, None)
