@@ -254,7 +254,9 @@ def _plan(
 
 def _version(rooms: Rooms, queries: Queries, given: Submission, latest: ModelMetadata | None) -> tuple[Version, str]:
     if given.version is None:
-        return versioning.next_version(latest, given)
+        return versioning.next_version(
+            latest, given, lambda version: models.holder(queries, given.model_name, version) is not None
+        )
     version = Version.parse(given.version)
     holder = models.holder(queries, given.model_name, version)
     if holder is not None:

@@ -81,13 +81,19 @@ def last_ordinal(queries: Queries, stem: str) -> int:
 
 
 def highest(queries: Queries, model_name: str) -> Row | None:
-    """The version with the highest number."""
-    rows = queries.query(
-        f"SELECT {_SUMMARY}, m.metadata FROM models m WHERE m.model_name = :model_name "
-        "ORDER BY m.major DESC, m.minor DESC, m.patch DESC LIMIT 1",
-        {"model_name": model_name},
-    )
-    return rows[0] if rows else None
+    """The version with the highest number: of the trusted ones, where there are any.
+
+    A file sent in from outside should not make a pipeline's next retraining look like a change of inputs.
+    """
+    for artifact in ("trusted", "quarantined"):
+        rows = queries.query(
+            f"SELECT {_SUMMARY}, m.metadata FROM models m WHERE m.model_name = :model_name "
+            "AND m.artifact = :artifact ORDER BY m.major DESC, m.minor DESC, m.patch DESC LIMIT 1",
+            {"model_name": model_name, "artifact": artifact},
+        )
+        if rows:
+            return rows[0]
+    return None
 
 
 def holder(queries: Queries, model_name: str, version: Version) -> str | None:

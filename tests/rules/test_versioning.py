@@ -53,8 +53,14 @@ def test_anything_else_is_no_version(text: str) -> None:
     ],
 )
 def test_the_part_that_is_raised_says_what_changed(new: Submission, expected: str) -> None:
-    assert str(next_version(LATEST, new)[0]) == expected
+    assert str(next_version(LATEST, new, lambda _: False)[0]) == expected
 
 
 def test_the_first_is_1_0_0() -> None:
-    assert str(next_version(None, SAME)[0]) == "1.0.0"
+    assert str(next_version(None, SAME, lambda _: False)[0]) == "1.0.0"
+
+
+@pytest.mark.parametrize(("new", "expected"), [(SAME, "2.3.7"), (replace(SAME, feature_names=("c",)), "4.0.0")])
+def test_taken_versions_are_stepped_over(new: Submission, expected: str) -> None:
+    taken = {"2.3.5", "2.3.6", "3.0.0"}
+    assert str(next_version(LATEST, new, lambda version: str(version) in taken)[0]) == expected
