@@ -17,7 +17,7 @@ from .read import best_model_id, metadata, only_name
 from .rooms import Rooms, require
 
 Loaded = tuple[Any, Any, ModelMetadata]
-_KEPT_MODELS = 8
+_KEPT_MODELS = 32
 
 
 class Loader:

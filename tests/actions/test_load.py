@@ -90,7 +90,7 @@ def test_what_does_not_load_here_says_so_by_name(registry: Registry) -> None:
 
 
 def test_memory_holds_a_few_models_only(registry: Registry) -> None:
-    ids = [register(registry, 0.5) for _ in range(12)]
+    ids = [register(registry, 0.5) for _ in range(36)]
     loaded = [registry.load_model(model_id)[0] for model_id in ids]
     assert registry.load_model(ids[-1])[0] is loaded[-1]
     assert registry.load_model(ids[0])[0] is not loaded[0]
