@@ -84,4 +84,5 @@ __all__ = [
     "StateConflict",
     "StorageError",
     "VersionTaken",
+    "__version__",
 ]

@@ -82,6 +82,7 @@ PUBLIC_NAMES = {
     "StateConflict",
     "StorageError",
     "VersionTaken",
+    "__version__",
 }
 
 LONGEST_FILE = 450

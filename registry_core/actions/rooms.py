@@ -264,5 +264,7 @@ def require(queries: Queries, model_id: str) -> Row:
     """
     row = models.find(queries, model_id) if isinstance(model_id, str) else None
     if row is None:
-        raise ModelNotFound(f"no model has the id {model_id!r:.300}; list_models() and the leaderboard show all ids")
+        raise ModelNotFound(
+            f"no model has the id {model_id!r:.300}; the leaderboard, list_models() and `model-registry list` show all"
+        )
     return row

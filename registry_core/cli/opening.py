@@ -1,0 +1,77 @@
+"""The verbs that open something in the browser."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from registry_core import InvalidInput
+
+from .console import Session, ask, interactive, main, shared, yes_option
+from .output import visible
+
+_port = click.option(
+    "--port", default=8501, show_default=True, type=click.IntRange(1, 65535), help="The port to listen on."
+)
+_no_browser = click.option("--no-browser", is_flag=True, help="Do not open a browser.")
+
+
+@main.command()
+@click.argument("folder", required=False)
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@_port
+@_no_browser
+@click.option(
+    "--allow-remote",
+    is_flag=True,
+    help="Allow a --host that other machines reach. There is no sign-in: whoever reaches it may promote and upload.",
+)
+@shared
+def dashboard(session: Session, folder: str | None, host: str, port: int, no_browser: bool, allow_remote: bool) -> None:
+    """Serve the dashboard of FOLDER (or --registry) until interrupted; an empty registry is made if there is none."""
+    _serve(folder or session.location, host, port, not no_browser, session.artifacts, allow_remote)
+
+
+@main.command()
+@click.argument("folder", default="model_registry_demo", type=click.Path(file_okay=False))
+@click.option("--no-dashboard", is_flag=True, help="Only fill the folder.")
+@_port
+@_no_browser
+@click.option("--fresh", "--again", is_flag=True, help="Delete a demo that is there, and fill the folder anew.")
+@yes_option
+@click.option("--json", "as_json", is_flag=True, help="One JSON document instead of text.")
+def demo(folder: str, no_dashboard: bool, port: int, no_browser: bool, fresh: bool, yes: bool, as_json: bool) -> None:
+    """Fill FOLDER with a registry of really trained models, and open its dashboard.
+
+    The models are trained on the spot, in a few seconds: rain at Offutt Air Force Base over fifty years of
+    measurements, and three of scikit-learn's own data sets. A folder that holds the demo already is left alone.
+    """
+    # Only here: the demo needs numpy and scikit-learn, and `model-registry --help` should not wait for them.
+    from ..demo import empty, fill, holds_demo
+
+    session, target = Session(folder, None, as_json), Path(folder).expanduser()
+    if fresh and holds_demo(target):
+        if not yes and not as_json and interactive():
+            ask([f"The demo in {visible(folder)} is deleted, with whatever was registered there since."])
+        empty(target)
+    filled = not holds_demo(target)
+    fill(target, say=lambda line: None if as_json else click.echo(visible(line)))
+    if as_json:
+        session.answer({"folder": str(target.absolute()), "filled": filled}, [])
+    if not no_dashboard:
+        _serve(folder, "127.0.0.1", port, not no_browser, None, False)
+
+
+def _serve(location: str, host: str, port: int, open_browser: bool, artifacts: str | None, allow_remote: bool) -> None:
+    try:
+        from dashboard.server import serve
+    except ModuleNotFoundError as error:
+        raise InvalidInput(
+            f"the dashboard needs {error.name}, which is not there: pip install 'model-registry-dashboard[dashboard]'"
+        ) from error
+    try:
+        serve(location, host=host, port=port, open_browser=open_browser, artifacts=artifacts, allow_remote=allow_remote)
+    except KeyboardInterrupt:
+        # Ctrl+C is how it is meant to end.
+        click.echo("Stopped.", err=True)
