@@ -40,6 +40,11 @@ class Registry:
         actor: str | None = None,
     ) -> None:
         self._rooms = rooms.open_rooms(location, artifacts, clock, actor)
+        try:
+            configure.settle(self._rooms)
+        except BaseException:
+            self.close()
+            raise
         self._loader = Loader(self._rooms)
 
     def __enter__(self) -> Self:

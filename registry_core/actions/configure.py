@@ -5,9 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ..catalog import events, models
+from ..catalog.database import Transaction
 from ..config import Configuration
+from ..errors import InvalidConfiguration
+from ..records import Score
 from ..rules import intake
-from .rooms import CONFIG_KEY, Rooms, apply_configuration, check_reason, stored_configuration
+from .rooms import CONFIGURATION, Rooms, check_reason
+from .rows import record, score_of
+
+_FILE = "registry_config.json"
 
 
 def configuration(rooms: Rooms) -> Configuration:
@@ -23,12 +30,62 @@ def configure(
     if model_name is not None:
         intake.check_name(model_name, "model_name")
     with rooms.database.transaction() as transaction:
-        before = stored_configuration(transaction) or Configuration()
+        before = rooms.stored_configuration(transaction) or Configuration()
         after = before.changed(model_name, changes)
         if after.to_dict() == before.to_dict():
             return before
-        apply_configuration(rooms, transaction, before, after, who, why)
+        _apply(rooms, transaction, before, after, who, why)
         # Inside the transaction, and before its commit: were the process to die in between, the file would be taken
         # over at the next opening; the other way round, the old file would undo the change.
-        rooms.store.write(CONFIG_KEY, after.to_json().encode())
+        rooms.store.write(_FILE, after.to_json().encode())
     return after
+
+
+def settle(rooms: Rooms) -> None:
+    """Take over an edited registry_config.json when a registry is opened, and write the file where there is none.
+
+    The file is what people edit, the catalog is what counts.
+    """
+    wanted, stored = _from_file(rooms), rooms.stored_configuration(rooms.database)
+    if stored is None or (wanted is not None and wanted.to_dict() != stored.to_dict()):
+        with rooms.database.transaction() as transaction:
+            # Both again under the lock: somebody may be changing the settings right now, the file first.
+            wanted, stored = _from_file(rooms), rooms.stored_configuration(transaction)
+            chosen = wanted or stored or Configuration()
+            if stored is None or chosen.to_dict() != stored.to_dict():
+                reason = "" if stored is None else f"{_FILE} was edited"
+                _apply(rooms, transaction, stored, chosen, rooms.actor, reason)
+            stored = chosen
+    if wanted is None:
+        rooms.store.write(_FILE, stored.to_json().encode())
+
+
+def _from_file(rooms: Rooms) -> Configuration | None:
+    if not rooms.store.exists(_FILE):
+        return None
+    try:
+        return Configuration.from_json(rooms.store.read(_FILE).decode())
+    except UnicodeDecodeError as error:
+        raise InvalidConfiguration(f"{_FILE} is not text in UTF-8 ({error}); correct it or delete it") from error
+
+
+def _apply(
+    rooms: Rooms, transaction: Transaction, before: Configuration | None, after: Configuration, actor: str, reason: str
+) -> None:
+    """Store settings, score every version by them, and say so in an event."""
+    events.set_setting(transaction, CONFIGURATION, after.to_json())
+    scores: dict[int, Score] = {}
+    for row in models.scoring_rows(transaction):
+        score = score_of(after, record(rooms, row))
+        if (score.value, score.note) != (row["score"], row["score_note"]):
+            scores[row["seq"]] = score
+    models.set_scores(transaction, scores)
+    events.append(
+        transaction,
+        now=rooms.now(),
+        kind="created" if before is None else "configured",
+        actor=actor,
+        reason=reason,
+        before={} if before is None else before.to_dict(),
+        after=after.to_dict(),
+    )

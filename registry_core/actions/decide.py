@@ -9,7 +9,8 @@ from ..errors import ChampionChanged, InvalidInput, ModelNotFound, NoModelAvaila
 from ..records import Deployment, Row
 from ..rules import selection
 from .register import deploy
-from .rooms import NOT_CHECKED, Rooms, check_reason, record, require
+from .rooms import NOT_CHECKED, Rooms, check_reason
+from .rows import record, require
 
 
 def promote(rooms: Rooms, model_id: str, actor: str | None, reason: str, expected_champion: str | None) -> Deployment:

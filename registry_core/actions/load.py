@@ -14,7 +14,8 @@ from ..errors import ArtifactQuarantined, NoModelAvailable
 from ..records import ModelMetadata
 from .decide import artifact_keys
 from .read import best_model_id, metadata, only_name
-from .rooms import Rooms, require
+from .rooms import Rooms
+from .rows import require
 
 Loaded = tuple[Any, Any, ModelMetadata]
 _KEPT_MODELS = 32

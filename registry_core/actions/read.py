@@ -26,7 +26,8 @@ from ..records import (
 )  # fmt: skip
 from ..rules import comparison, intake
 from .decide import artifact_keys, predecessor
-from .rooms import Rooms, record, require, score_of, summary
+from .rooms import Rooms
+from .rows import record, require, score_of, summary
 
 
 def only_name(queries: Queries, model_name: str | None) -> str | None:

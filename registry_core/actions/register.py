@@ -27,7 +27,8 @@ from ..records import (
 )
 from ..rules import intake, selection, versioning
 from ..version import Version
-from .rooms import Rooms, check_reason, record, score_of
+from .rooms import Rooms, check_reason
+from .rows import record, score_of
 
 _CHUNK = 1 << 20
 

@@ -77,6 +77,13 @@ def test_a_mistake_in_the_file_is_told_at_opening(registry_folder: Path, text: s
     assert path.read_text() == text
 
 
+def test_a_file_that_is_no_text_is_told_as_well(registry_folder: Path) -> None:
+    registry_folder.mkdir()
+    (registry_folder / "registry_config.json").write_bytes(b"\xff\xfe{}")
+    with pytest.raises(InvalidConfiguration, match="UTF-8"):
+        Registry(registry_folder)
+
+
 def test_an_edited_file_is_taken_over_at_the_next_opening_with_its_event(registry_folder: Path) -> None:
     with Registry(registry_folder) as registry:
         model_id = register(registry, 0.5)
