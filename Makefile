@@ -37,7 +37,7 @@ lint: $(VENV)/installed-test  ## Check formatting (ruff), lint (ruff) and types 
 
 screenshots: $(VENV)/installed-test  ## Take a picture of every page, light and dark, wide and narrow
 	@sh tests/setup/browser.sh
-	@$(BIN)/python -m tests.browser.screenshots
+	@$(BIN)/python docs/take_screenshots.py
 
 bench: $(VENV)/installed-test $(VENV)-mlflow/installed  ## Measure beside MLflow and beside the machine's limits
 	@sh tests/setup/postgres.sh

@@ -1,0 +1,92 @@
+"""The application's script: navigation, the sidebar, the page, then the dialog somebody asked for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+
+from dashboard import controls, notices, session
+from registry_core import RegistryError
+
+ASSETS = Path(__file__).resolve().parent / "assets"
+
+
+def draw() -> None:
+    st.set_page_config(page_title="Model Registry", page_icon=str(ASSETS / "icon.svg"), layout="wide")
+    shade = "dark" if st.context.theme.type == "dark" else "light"
+    st.logo(str(ASSETS / f"logo_{shade}.svg"), icon_image=str(ASSETS / "icon.svg"), size="large")
+    st.html(ASSETS / "style.css")
+    page = st.navigation(
+        [
+            st.Page("../pages/overview.py", title="Overview", icon=":material/space_dashboard:", default=True),
+            st.Page("../pages/leaderboard.py", title="Leaderboard", icon=":material/leaderboard:"),
+            st.Page("../pages/model.py", title="Model", icon=":material/deployed_code:"),
+            st.Page("../pages/trends.py", title="Trends", icon=":material/timeline:"),
+            st.Page("../pages/upload.py", title="Upload", icon=":material/upload_file:"),
+            st.Page("../pages/activity.py", title="Activity", icon=":material/history:"),
+        ]
+    )
+    session.arrive(page.url_path)
+    try:
+        view = session.view()
+        session.leave()
+        sidebar(view, on_model_page=page.url_path == "model")
+        notices.show_messages()
+        page.run()
+        controls.open_dialog()
+    except RegistryError as error:
+        notices.explain(error)
+
+
+def sidebar(view: session.View, *, on_model_page: bool) -> None:
+    """What holds on every page: the model name, who acts, and whether the page is fresh."""
+    names = view.names()
+    with st.sidebar:
+        if names:
+            _follow_address(view, names, on_model_page=on_model_page)
+            # A default of its own would stay out of the address, and a link would change its meaning with a new name.
+            if st.session_state.get("model") is None and st.query_params.get("model") not in names:
+                st.session_state["model"] = st.query_params["model"] = names[0]
+            st.selectbox(
+                "Model name",
+                names,
+                index=None,
+                required=True,
+                key="model",
+                bind="query-params",
+                on_change=_leave_model,
+                help="Follows you from page to page, and stands in the address",
+            )
+        # Not in the address: whoever opens a link somebody sent would act under the sender's name.
+        st.session_state.setdefault("actor", session.open_registry().actor)
+        st.text_input(
+            "You act as",
+            key="actor",
+            max_chars=100,
+            persist_state="session",
+            help="Goes into the record with every decision. There is no sign-in here: it is your word.",
+        )
+        notices.freshness(view.revision)
+
+
+def _follow_address(view: session.View, names: list[str], *, on_model_page: bool) -> None:
+    """Let a link to one model choose its name, and say so when a link names a model name that is not there."""
+    wanted = st.query_params.get("id") if on_model_page else None
+    if wanted:
+        try:
+            st.session_state["model"] = view.metadata(wanted).model_name
+        except RegistryError:
+            return  # the page says that it does not exist
+    elif st.query_params.get("model") not in (None, *names):
+        notices.post("warning", "The address names a model name that is not in this registry; another one is shown.")
+
+
+def _leave_model() -> None:
+    """Another model name was chosen: the model in the address belongs to the old one."""
+    for parameter in ("id", "select"):
+        if parameter in st.query_params:
+            del st.query_params[parameter]
+
+
+draw()

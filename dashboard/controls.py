@@ -1,0 +1,338 @@
+"""Decisions: the buttons that ask for one, the dialog that shows what it changes, and what happens afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import streamlit as st
+
+from dashboard import frames, notices, session, tables, wording
+from registry_core import ChampionChanged, Comparison, ModelMetadata, RegistryError
+
+#: verb -> (button, icon, dialog title, what it does)
+VERBS: dict[str, tuple[str, str, str, str]] = {
+    "promote": ("Promote", ":material/publish:", "Promote to production", ""),
+    "rollback": ("Roll back", ":material/undo:", "Roll production back", ""),
+    "reject": (
+        "Reject",
+        ":material/block:",
+        "Reject this model",
+        "It stays readable and comparable, and is never chosen. Restore takes it back.",
+    ),
+    "archive": (
+        "Archive",
+        ":material/archive:",
+        "Archive this model",
+        "It leaves the leaderboard's usual view and is never chosen. Its file stays. Restore takes it back.",
+    ),
+    "restore": (
+        "Restore",
+        ":material/settings_backup_restore:",
+        "Restore this model",
+        "It may be chosen again. It does not become champion by this.",
+    ),
+    "reinstate": (
+        "Reinstate",
+        ":material/verified:",
+        "Reinstate this model",
+        "It failed in production and was taken out. Reinstated, it may be chosen again; it does not become champion.",
+    ),
+}
+DONE = {
+    "reject": "rejected",
+    "archive": "archived",
+    "restore": "restored",
+    "reinstate": "reinstated",
+}
+#: What takes a decision back.
+REVERSE = {"reject": "restore", "archive": "restore", "reinstate": "disqualify"}
+
+
+@dataclass
+class Request:
+    """A decision somebody is about to take, with the champion they saw when they asked for it."""
+
+    verb: str
+    model: ModelMetadata
+    expected: str | None
+    conflict: ChampionChanged | None = None
+    failure: str | None = None
+
+
+def ask(verb: str, model: ModelMetadata, expected: str | None) -> None:
+    """Open the dialog of a decision in the next run."""
+    st.session_state["request"] = Request(verb, model, expected)
+    st.session_state.pop("reason", None)
+
+
+def _forget() -> None:
+    st.session_state.pop("request", None)
+
+
+def button(
+    verb: str, model: ModelMetadata, champion: ModelMetadata | None, *, because: str | None, primary: bool = False
+) -> None:
+    """A button that asks for a decision; where it is not possible it stays visible and says why."""
+    label, icon, _, _ = VERBS[verb]
+    st.button(
+        label,
+        key=f"{verb}-{model.model_id}",
+        icon=icon,
+        type="primary" if primary and because is None else "secondary",
+        disabled=because is not None,
+        help=None if because is None else wording.escaped(because),
+        on_click=ask,
+        args=(verb, model, champion.model_id if champion else None),
+    )
+
+
+def main_decision(model: ModelMetadata, view: session.View) -> None:
+    """The one decision that changes production: roll back a champion, promote any other."""
+    champion = view.champion(model.model_name)
+    if model.is_active:
+        target = view.rollback_target(model.model_name)
+        nothing = None if target else "There is no earlier champion that is still eligible. Promote another model."
+        button("rollback", model, champion, because=nothing)
+    else:
+        button("promote", model, champion, because=wording.why_not(model), primary=True)
+
+
+def decisions(model: ModelMetadata, view: session.View) -> None:
+    """The buttons for one model, those that fit its state."""
+    champion = view.champion(model.model_name)
+    with st.container(horizontal=True, gap="small"):
+        main_decision(model, view)
+        serving = "It is the champion: promote another model or roll back first." if model.is_active else None
+        if model.status == "registered":
+            button("reject", model, champion, because=serving)
+        if model.status in ("registered", "rejected"):
+            button("archive", model, champion, because=serving)
+        if model.status in ("rejected", "archived"):
+            button("restore", model, champion, because=None)
+        if model.status == "disqualified":
+            button("reinstate", model, champion, because=None)
+
+
+def downloads(model: ModelMetadata, view: session.View) -> None:
+    """The files and the metadata, read only when somebody asks for them."""
+    import json
+
+    with st.container(horizontal=True, gap="small"):
+        for which, digest in (("model", model.model_sha256), ("scaler", model.scaler_sha256)):
+            if digest:
+                st.download_button(
+                    f"Download {which}",
+                    data=partial(view.registry.read_artifact, model.model_id, which),
+                    file_name=f"{which}_{model.model_id}.pkl",
+                    mime="application/octet-stream",
+                    icon=":material/download:",
+                    on_click="ignore",
+                    key=f"download-{which}",
+                )
+        st.download_button(
+            "Metadata (JSON)",
+            data=json.dumps(model.to_dict(), indent=2),
+            file_name=f"{model.model_id}.json",
+            mime="application/json",
+            icon=":material/data_object:",
+            on_click="ignore",
+            key="download-metadata",
+        )
+
+
+def open_dialog() -> None:
+    """Draw the dialog that was asked for. Called once a run, by the application, after the page."""
+    request: Request | None = st.session_state.get("request")
+    if request is None:
+        return
+    _, icon, title, _ = VERBS[request.verb]
+    draw: Callable[[Request], None] = st.dialog(title, width="medium", icon=icon, on_dismiss=_forget)(_decide)
+    draw(request)
+
+
+def _decide(request: Request) -> None:
+    model, view = request.model, session.view()
+    changes_champion = request.verb in ("promote", "rollback")
+    if changes_champion:
+        target = _change_of_champion(request, view)
+        if target is None:
+            return
+    else:
+        st.markdown(f"**{model.model_name} {model.version}**, a {model.model_type}")
+        st.code(model.model_id, language=None)
+        st.markdown(VERBS[request.verb][3])
+        target = model
+    problem = st.container()
+    with st.form("decision", border=False):
+        reason = st.text_area(
+            "Reason (required; it is kept with the decision)",
+            key="reason",
+            max_chars=2000,
+            height=90,
+            placeholder="What speaks for it, and where that can be looked up",
+        )
+        st.caption(f"Recorded as decided by {wording.escaped(session.actor())}. Change the name in the sidebar.")
+        confirmed = st.form_submit_button(
+            VERBS[request.verb][0], type="primary", icon=VERBS[request.verb][1], disabled=request.conflict is not None
+        )
+    if confirmed:
+        request.failure = None
+        if reason and reason.strip():
+            with st.spinner("Verifying the file and loading it once …" if changes_champion else "Saving …"):
+                _carry_out(request, target, reason.strip(), view)
+        else:
+            request.failure = "Say why: a reason is required. Nothing was changed."
+    with problem:
+        if request.conflict:
+            _show_conflict(request, request.conflict)
+        if request.failure:
+            notices.show("warning", request.failure)
+
+
+def _change_of_champion(request: Request, view: session.View) -> ModelMetadata | None:
+    """What a promotion or a rollback changes, for whom, on what evidence; the model that comes in, if there is one."""
+    name = request.model.model_name
+    old = view.metadata(request.expected) if request.expected else None
+    if request.verb == "promote":
+        new = request.model
+    else:
+        earlier = view.rollback_target(name)
+        if earlier is None:
+            notices.show(
+                "error", f"{name} has no earlier champion that is still eligible. Promote another model instead."
+            )
+            return None
+        new = view.metadata(earlier)
+    before, after = st.columns(2)
+    for place, label, which in ((before, "Now in production", old), (after, "Afterwards", new)):
+        with place.container(border=True, key=f"dialog-{'now' if place is before else 'then'}"):
+            st.metric(label, which.version if which else "none")
+            if which:
+                st.markdown(f"{which.model_type}, score **{wording.number(which.composite_score)}**")
+            else:
+                st.markdown("There is no champion yet.")
+    st.markdown(
+        f"For everyone who uses **{name}**: the next call of `load_active_model` gets {new.version}"
+        + (f" instead of {old.version}." if old else ".")
+    )
+    if old and old.model_id != new.model_id:
+        _evidence(view.compare([new.model_id, old.model_id]))
+    if request.verb == "rollback" and old:
+        st.markdown(
+            f"{old.version} is disqualified: it is never chosen again until somebody reinstates it. "
+            "To undo this, reinstate it and promote it again; the message afterwards offers both in one step."
+        )
+    elif old:
+        st.markdown(f"To undo this, promote {old.version} again; the message afterwards offers it in one step.")
+    else:
+        st.markdown("A first champion can be replaced, but there is no earlier one to go back to.")
+    return new
+
+
+def _evidence(comparison: Comparison) -> None:
+    if not comparison.comparable:
+        notices.show("warning", wording.escaped(comparison.note))
+    frame = frames.metric_comparison(comparison, baseline=1)
+    tables.metrics(frame, key="evidence", alt="The incoming model and the present champion, metric by metric")
+
+
+def _show_conflict(request: Request, conflict: ChampionChanged) -> None:
+    """Somebody was faster: say who, when and what, and let the decision be taken again with open eyes."""
+    now_serving = f"`{conflict.actual}`" if conflict.actual else "no model"
+    who = f" by **{wording.escaped(conflict.by)}**" if conflict.by else ""
+    at = f", {notices.when(conflict.at)}" if conflict.at else ""
+    notices.show(
+        "warning",
+        f"The champion has changed since you opened this: now {now_serving} serves, put there{who}{at}. "
+        "Nothing was changed by you, and your reason is kept.",
+    )
+    if conflict.actual == request.model.model_id and request.verb == "promote":
+        st.markdown("That is the very model you wanted to promote: there is nothing left to do.")
+        if st.button("Close", key="conflict-close"):
+            _forget()
+            st.rerun()
+    elif request.verb == "rollback":
+        st.markdown("The champion you wanted to take out is out of production already.")
+        if st.button("Close", key="conflict-close"):
+            _forget()
+            st.rerun()
+    else:
+        st.button(
+            "Decide again, against the new champion",
+            key="conflict-again",
+            icon=":material/refresh:",
+            on_click=_decide_again,
+            args=(request,),
+        )
+
+
+def _decide_again(request: Request) -> None:
+    if request.conflict:
+        request.expected, request.conflict = request.conflict.actual, None
+
+
+def _carry_out(request: Request, target: ModelMetadata, reason: str, view: session.View) -> None:
+    """Do it. A success starts the whole page anew; what goes wrong stays in the dialog, and so does the reason."""
+    registry, who = view.registry, session.actor()
+    try:
+        if request.verb == "promote":
+            registry.promote(target.model_id, actor=who, reason=reason, expected_champion=request.expected)
+        elif request.verb == "rollback":
+            registry.rollback(
+                target.model_name, target.model_id, actor=who, reason=reason, expected_champion=request.expected
+            )
+        else:
+            getattr(registry, request.verb)(target.model_id, actor=who, reason=reason)
+    except ChampionChanged as conflict:
+        request.conflict = conflict
+        return
+    except RegistryError as error:
+        request.failure = f"Nothing was changed. {wording.escaped(str(error))}"
+        return
+    _forget()
+    notices.post("success", _told(request, target), *_undo(request, target))
+    st.rerun()
+
+
+def _told(request: Request, target: ModelMetadata) -> str:
+    if request.verb == "promote":
+        return f"**{target.version}** is now the champion of **{target.model_name}**."
+    if request.verb == "rollback":
+        return (
+            f"**{target.model_name}** is rolled back: **{target.version}** serves again, "
+            f"{request.model.version} is disqualified."
+        )
+    return f"**{target.model_name} {target.version}** is {DONE[request.verb]}."
+
+
+def _undo(request: Request, target: ModelMetadata) -> tuple[Callable[[], None] | None, str]:
+    """What takes the decision back, as steps that check the state they expect; None where nothing does."""
+    old = request.expected
+    if request.verb == "promote":
+        if old is None:
+            return None, ""
+        steps: list[tuple[str, str, dict[str, Any]]] = [("promote", old, {"expected_champion": target.model_id})]
+        return partial(_take_back, steps, "promotion"), "Undo: put the previous champion back"
+    if request.verb == "rollback" and old is not None:
+        steps = [("reinstate", old, {}), ("promote", old, {"expected_champion": target.model_id})]
+        return partial(_take_back, steps, "rollback"), "Undo: reinstate and promote again"
+    if request.verb in REVERSE:
+        return partial(_take_back, [(REVERSE[request.verb], target.model_id, {})], DONE[request.verb]), "Undo"
+    return None, ""
+
+
+def _take_back(steps: list[tuple[str, str, dict[str, Any]]], what: str) -> None:
+    registry = session.open_registry()
+    try:
+        for verb, model_id, expected in steps:
+            getattr(registry, verb)(model_id, actor=session.actor(), reason=f"undo of the {what}", **expected)
+    except ChampionChanged as conflict:
+        who = f" by {wording.escaped(conflict.by)}" if conflict.by else ""
+        notices.post("warning", f"Not undone: the champion has been changed again{who}. Look at it, then decide.")
+    except RegistryError as error:
+        notices.post("error", f"Not undone: {wording.escaped(str(error))}")
+    else:
+        notices.post("success", f"Undone: the {what} is taken back, and both are on record under Activity.")

@@ -1,0 +1,161 @@
+"""The parts of one model's page: what it is, how it does, what went in, what happened to it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+import streamlit as st
+
+from dashboard import charts, frames, notices, session, tables, wording
+from registry_core import Comparison, ModelMetadata
+
+#: The colour beside the word and the shape of a state.
+BADGES: dict[str, Literal["blue", "green", "orange", "gray", "red"]] = {
+    wording.CHAMPION: "blue",
+    wording.QUARANTINED: "orange",
+    wording.STATUS_WORDS["rejected"]: "red",
+    wording.STATUS_WORDS["disqualified"]: "red",
+}
+
+
+def choose(name: str, view: session.View) -> ModelMetadata | None:
+    """The model of the address; without one, the champion, else the newest version."""
+    wanted = st.query_params.get("id")
+    if wanted:
+        return view.metadata(wanted)
+    champion = view.champion(name)
+    if champion:
+        return champion
+    newest = view.history(name, 1)
+    return view.metadata(newest[-1]["model_id"]) if newest else None
+
+
+def title(model: ModelMetadata, now: datetime) -> None:
+    """Name, version and state; the id to copy."""
+    notices.heading(
+        f"{model.model_name} {model.version}",
+        f"{model.model_type}, registered {wording.ago(model.registered_at, now)} by "
+        f"{wording.escaped(model.registered_by)}: what this version is, and whether it should go live.",
+    )
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.badge(wording.status(model), color=BADGES.get(wording.status(model), "gray"))
+        st.code(model.model_id, language=None, width="content", wrap_lines=True)
+    if model.description:
+        st.text(model.description)
+    if model.tags:
+        st.text("Tags: " + ", ".join(model.tags))
+
+
+def verdict(model: ModelMetadata, champion: ModelMetadata | None, comparison: Comparison | None) -> None:
+    judged = wording.verdict(model, champion, comparison)
+    notices.show(judged.tone, f"**{wording.escaped(judged.headline)}** {wording.escaped(judged.sentence)}")
+
+
+def score(model: ModelMetadata, champion: ModelMetadata | None, view: session.View) -> None:
+    """The score weight by weight."""
+    explained = view.explain_score(model.model_id)
+    if explained.value is None:
+        notices.section("No score")
+        notices.show("warning", wording.escaped((explained.note or "").capitalize()) + ".")
+    else:
+        notices.section(f"Score {wording.number(explained.value)}, weight by weight")
+    terms = frames.score_terms(explained)
+    if explained.value is not None:
+        shade = charts.colours([model.model_id], champion.model_id if champion else None)[0]
+        figure = charts.score_parts(terms, shade)
+        st.plotly_chart(figure, config=charts.CONFIG, key="score-chart", alt="What each metric brings to the score")
+    columns = {
+        "Part": st.column_config.TextColumn("Part", width=125, pinned=True),
+        "Weight": st.column_config.NumberColumn("Weight", format="%.2f", width=66),
+        "Value": st.column_config.NumberColumn("Value", format=tables.METRIC, width=74),
+        "Adds": st.column_config.NumberColumn("Adds", format=tables.METRIC, width=74),
+    }
+    tables.plain(terms, key="score", alt="The score taken apart", columns=columns)
+
+
+def metrics(model: ModelMetadata, champion: ModelMetadata | None, comparison: Comparison | None) -> None:
+    """Every metric, beside the champion's where there is another champion."""
+    if comparison is None or champion is None:
+        notices.section("Metrics", f"Measured on {wording.escaped(model.evaluation_set or wording.UNNAMED_SET)}.")
+        known = model.all_metrics()
+        if not known:
+            st.markdown("No metric was reported.")
+            return
+        names = list(known)
+        frame = frames.metric_list(known, names)
+        tables.metrics(frame, key="metrics", alt="Metrics of this version")
+        return
+    notices.section(f"Against champion {champion.version}", wording.escaped(comparison.note))
+    frame = frames.metric_comparison(comparison, baseline=1)
+    if comparison.comparable:
+        shade = charts.colours([model.model_id], champion.model_id)[0]
+        figure = charts.metric_gains(frame, shade)
+        st.plotly_chart(figure, config=charts.CONFIG, key="gap-chart", alt="How much better or worse than the champion")
+    tables.metrics(frame, key="against", alt="This version and the champion, metric by metric")
+
+
+def made_of(model: ModelMetadata, champion: ModelMetadata | None) -> None:
+    """Inputs and hyperparameters, with what differs from the champion."""
+    left, right = st.columns(2)
+    other = champion if champion and champion.model_id != model.model_id else None
+    with left:
+        notices.section(f"{wording.count(len(model.feature_names), 'input')}")
+        if other:
+            added, gone = frames.inputs_changed(model, other)
+            if added:
+                st.text(f"New against the champion: {wording.value(added)}")
+            if gone:
+                st.text(f"Gone against the champion: {wording.value(gone)}")
+            if not added and not gone and model.feature_names:
+                st.caption("The same as the champion's.")
+        if model.feature_names:
+            st.code("\n".join(model.feature_names), language=None, height=min(42 + 21 * len(model.feature_names), 260))
+        else:
+            st.caption("No names of inputs were recorded.")
+        if model.classes:
+            st.text(f"Answers: {wording.value(model.classes)}")
+    with right:
+        notices.section("Hyperparameters")
+        frame = frames.hyperparameters(model, champion)
+        if len(frame):
+            tables.plain(frame, key="hyperparameters", alt="Hyperparameters")
+        else:
+            st.caption("None were recorded.")
+
+
+def origin(model: ModelMetadata) -> None:
+    """When it was trained, on how much, with which libraries, and the files that came of it."""
+    notices.section("Files and origin")
+    zone = notices.viewer_zone()
+    facts = {
+        "Trained": f"{wording.exact(model.training_timestamp, zone)}",
+        "Training samples": f"{model.training_samples:,}" if model.training_samples is not None else wording.MISSING,
+        "Evaluation set": model.evaluation_set or wording.UNNAMED_SET,
+        "Task": model.task or wording.MISSING,
+        "Ensemble": "yes" if model.is_ensemble else "no",
+        "Libraries": ", ".join(f"{name} {version}" for name, version in model.libraries.items()) or wording.MISSING,
+        "Registered": wording.exact(model.registered_at, zone),
+    }
+    facts |= {key.replace("_", " ").capitalize(): wording.value(value) for key, value in model.training_info.items()}
+    tables.facts(facts, key="origin")
+    tables.plain(
+        frames.files(model),
+        key="files",
+        alt="Files of this version",
+        columns={
+            "File": st.column_config.TextColumn("File", width=90),
+            "Size": st.column_config.TextColumn("Size", width=90, alignment="right"),
+            "sha256": st.column_config.TextColumn("sha256", width="large"),
+        },
+    )
+    if model.artifact == "quarantined":
+        st.caption("The file is quarantined: it can be downloaded, and is never loaded here.")
+
+
+def timeline(model: ModelMetadata, view: session.View) -> None:
+    """What happened to this model, newest first."""
+    notices.section("What happened to it")
+    found = view.recent_events(model.model_name, model.model_id)
+    frame = frames.events(found, notices.now(), notices.viewer_zone())
+    tables.events(frame, key="timeline", names=False, ids=False)

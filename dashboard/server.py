@@ -1,0 +1,257 @@
+"""The ASGI application: Streamlit with a health route, a host check, security headers and its own error page."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import gc
+import hashlib
+import ipaddress
+import logging
+import re
+import secrets
+import socket
+import sys
+import tomllib
+import webbrowser
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any
+
+import streamlit
+from starlette.datastructures import MutableHeaders
+from starlette.middleware import Middleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from dashboard import session
+from registry_core import InvalidInput, RegistryError
+
+HERE = Path(__file__).resolve().parent
+LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]", "::1")
+MAX_UPLOAD_MEGABYTES = 200
+
+_log = logging.getLogger(__name__)
+
+
+class SecurityHeaders:
+    """Adds the headers to every response, and hides what Streamlit publishes about its own process."""
+
+    HIDDEN = ("/_stcore/metrics", "/_stcore/agent")
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+        self.headers = security_headers()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).update(self.headers)
+            await send(message)
+
+        if scope["path"].startswith(self.HIDDEN):
+            await PlainTextResponse("Not found", status_code=404)(scope, receive, send_with_headers)
+        else:
+            await self.app(scope, receive, send_with_headers)
+
+
+def security_headers() -> dict[str, str]:
+    """What a browser may do with our pages: talk to this server, run its scripts, and nothing else."""
+    # Streamlit's page holds one inline script; its hash is read from the installed version, so an upgrade cannot
+    # leave a stale one behind.
+    index = (Path(streamlit.__file__).parent / "static" / "index.html").read_text(encoding="utf-8")
+    inline = re.findall(r"<script>(.*?)</script>", index, flags=re.DOTALL)
+    hashes = [base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in inline]
+    policy = {
+        "default-src": "'self'",
+        "script-src": " ".join(["'self'", "'wasm-unsafe-eval'", *(f"'sha256-{each}'" for each in hashes)]),
+        "style-src": "'self' 'unsafe-inline'",
+        "img-src": "'self' data: blob:",
+        "font-src": "'self' data:",
+        "connect-src": "'self'",
+        "worker-src": "'self' blob:",
+        "object-src": "'none'",
+        "base-uri": "'self'",
+        "form-action": "'self'",
+        "frame-ancestors": "'none'",
+    }
+    return {
+        "content-security-policy": "; ".join(f"{name} {value}" for name, value in policy.items()),
+        "x-content-type-options": "nosniff",
+        "x-frame-options": "DENY",
+        "referrer-policy": "same-origin",
+        "permissions-policy": "camera=(), microphone=(), geolocation=(), payment=()",
+        "cross-origin-opener-policy": "same-origin",
+    }
+
+
+async def healthz(request: Request) -> JSONResponse:
+    """Whether the registry can be read: 200 with its revision, or 503 with the reason."""
+    try:
+        revision = await asyncio.to_thread(lambda: session.open_registry().revision())
+    except RegistryError as error:
+        _log.warning("The registry cannot be read: %s", error)
+        return JSONResponse({"status": "unavailable"}, status_code=503)
+    return JSONResponse({"status": "ok", "revision": revision})
+
+
+def on_script_error(error: Exception) -> bool:
+    """Log an unforeseen error under a reference, and show the reader that reference instead of a stack trace."""
+    reference = secrets.token_hex(4)
+    _log.error("Error %s on a page", reference, exc_info=error)
+    streamlit.error(
+        f"This page could not be drawn. The details are in the server's log under `{reference}`. "
+        "Reload the page; if it happens again, pass that reference on to whoever runs this dashboard.",
+        icon=":material/error:",
+    )
+    return True
+
+
+def settings(host: str, port: int) -> dict[str, Any]:
+    """Streamlit's options: ours in code, because a config file of the working folder must not change them."""
+    with (HERE / "theme.toml").open("rb") as file:
+        theme = tomllib.load(file)["theme"]
+    return {
+        **dict(_flat("theme", theme)),
+        "server.address": host,
+        "server.port": port,
+        "server.headless": True,  # we open the browser ourselves, and nobody is asked for a mail address
+        "server.fileWatcherType": "none",
+        "server.maxUploadSize": MAX_UPLOAD_MEGABYTES,
+        "server.enableStaticServing": False,
+        "browser.gatherUsageStats": False,
+        "client.toolbarMode": "minimal",
+        "client.showErrorDetails": "none",
+        "client.showErrorLinks": False,
+        "client.disableDataExport": True,  # it would export the page shown, not the filter; ours does
+        "runner.magicEnabled": False,
+        # A garbage collection after every rerun took 96% of its time; see `lifespan` for what stands in for it.
+        "runner.postScriptGC": False,
+        "global.disableWidgetStateDuplicationWarning": True,
+        "logger.hideWelcomeMessage": True,
+    }
+
+
+def _flat(prefix: str, table: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    for key, value in table.items():
+        if isinstance(value, Mapping):
+            yield from _flat(f"{prefix}.{key}", value)
+        else:
+            yield f"{prefix}.{key}", value
+
+
+def application(allowed_hosts: tuple[str, ...] = LOOPBACK_NAMES, announce: str = "", browse: str = "") -> streamlit.App:
+    """Build the ASGI application.
+
+    Args:
+        allowed_hosts: names under which it may be addressed; others are refused, which stops DNS rebinding.
+        announce: printed once it listens.
+        browse: opened in the browser once it listens.
+    """
+
+    @asynccontextmanager
+    async def lifespan(app: streamlit.App) -> AsyncIterator[dict[str, Any]]:
+        session.open_registry()  # an unreadable registry is told now, not on the first page
+        # What is loaded by now stays for good: taking it out of the collector's sight makes each collection short.
+        gc.collect()
+        gc.freeze()
+        if announce:
+            print(announce, flush=True)
+        if browse:
+            asyncio.get_running_loop().call_later(0.2, webbrowser.open, browse)
+        yield {}
+        session.close_registry()
+
+    from starlette.routing import Route
+
+    return streamlit.App(
+        HERE / "app.py",
+        lifespan=lifespan,
+        routes=[Route("/healthz", healthz)],
+        middleware=[
+            Middleware(SecurityHeaders),
+            Middleware(TrustedHostMiddleware, allowed_hosts=list(allowed_hosts), www_redirect=False),
+        ],
+        on_script_error=on_script_error,
+    )
+
+
+def serve(
+    location: str,
+    host: str = "127.0.0.1",
+    port: int = 8501,
+    open_browser: bool = True,
+    artifacts: str | None = None,
+    *,
+    allow_remote: bool = False,
+) -> None:
+    """Serve the dashboard of a registry until interrupted.
+
+    Args:
+        location: the registry's folder or database address.
+        host: the address to listen on.
+        port: the port to listen on.
+        open_browser: open the page in a browser as soon as it is there.
+        artifacts: with a database address, where its artifacts are.
+        allow_remote: listen on an address that other machines reach. There is no sign-in: whoever reaches it may
+            promote and upload.
+
+    Raises:
+        InvalidInput: the host is not this machine, or the port is taken.
+        RegistryError: the registry cannot be opened.
+    """
+    local = _is_loopback(host)
+    if not local and not allow_remote:
+        raise InvalidInput(
+            f"the dashboard listens on 127.0.0.1 unless told otherwise, and {host!r} can be reached by other machines. "
+            "It has no sign-in: whoever reaches it may promote and upload. Leave the host out, or allow remote access."
+        )
+    _check_free(host, port)
+    session.serve_from(location, artifacts)
+    url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    app = application(
+        LOOPBACK_NAMES if local else ("*",),
+        announce=f"Dashboard of {session.open_registry().location} on {url} (Ctrl+C stops it)",
+        browse=url if open_browser else "",
+    )
+    with _launched_as_script():
+        app.run(config=settings(host, port))
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def _check_free(host: str, port: int) -> None:
+    """Streamlit would end the process with a log line; a port that is taken deserves a sentence."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except (OSError, OverflowError) as error:
+        raise InvalidInput(
+            f"the dashboard cannot listen on {host}:{port} ({error}); stop what does, or choose another port"
+        ) from error
+
+
+@contextmanager
+def _launched_as_script() -> Iterator[None]:
+    """Keep Streamlit from taking the console command's own folder for that of the app, and putting it on sys.path."""
+    arguments, sys.argv = sys.argv, ["-c"]
+    try:
+        yield
+    finally:
+        sys.argv = arguments

@@ -1,0 +1,215 @@
+"""What all pages share: the open registry, what was asked of it at its present revision, who acts, which model name."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar, cast
+
+import streamlit as st
+
+from dashboard.frames import metric_of
+from registry_core import Comparison, Deployment, Event, ModelMetadata, ModelNameSummary, Registry, Score
+
+T = TypeVar("T")
+
+#: How many versions a chart or a history reads at most, the newest first; the page says so when there are more.
+HISTORY = 1000
+#: Answers kept per registry. They are small: a count, a page of names, one history.
+REMEMBERED = 256
+
+_address: tuple[str, str | None] = (os.environ.get("MODEL_REGISTRY", "model_registry"), None)
+
+
+def serve_from(location: str, artifacts: str | None = None) -> None:
+    """Say which registry the pages show, before the first page is drawn."""
+    global _address
+    _address = (str(location), artifacts)
+
+
+def open_registry() -> Registry:
+    """The registry the pages show: opened once for all sessions."""
+    return _opened(*_address).registry
+
+
+def close_registry() -> None:
+    """Give back its connections."""
+    _opened(*_address).registry.close()
+    _opened.clear()
+
+
+class Shared:
+    """One open registry and the answers it gave, each kept until the registry's revision moves on."""
+
+    def __init__(self, registry: Registry) -> None:
+        self.registry = registry
+        self._answers: OrderedDict[Hashable, Any] = OrderedDict()
+        self._revision = -1
+        self._lock = threading.Lock()
+
+    def recall(self, revision: int, key: Hashable, ask: Callable[[], T]) -> T:
+        """The answer to a question, asked again only after something changed."""
+        with self._lock:
+            if revision != self._revision:
+                self._answers.clear()
+                self._revision = revision
+            elif key in self._answers:
+                self._answers.move_to_end(key)
+                return cast(T, self._answers[key])
+        answer = ask()
+        with self._lock:
+            if revision == self._revision:
+                self._answers[key] = answer
+                while len(self._answers) > REMEMBERED:
+                    self._answers.popitem(last=False)
+        return answer
+
+
+@st.cache_resource(show_spinner=False)
+def _opened(location: str, artifacts: str | None) -> Shared:
+    return Shared(Registry(location, artifacts=artifacts))
+
+
+@dataclass(frozen=True)
+class View:
+    """The registry as one run of a page sees it: everything it asks belongs to one revision."""
+
+    shared: Shared
+    revision: int
+
+    @property
+    def registry(self) -> Registry:
+        return self.shared.registry
+
+    def _recall(self, key: Hashable, ask: Callable[[], T]) -> T:
+        return self.shared.recall(self.revision, key, ask)
+
+    def names(self) -> list[str]:
+        return self._recall("names", self.registry.model_names)
+
+    def summaries(self) -> list[ModelNameSummary]:
+        return self._recall("summaries", self.registry.summaries)
+
+    def summary(self, name: str) -> ModelNameSummary | None:
+        return next((each for each in self.summaries() if each.model_name == name), None)
+
+    def champion(self, name: str) -> ModelMetadata | None:
+        summary = self.summary(name)
+        return summary.champion if summary else None
+
+    def metric_names(self, name: str) -> list[str]:
+        return self._recall(("metrics", name), lambda: self.registry.metric_names(name))
+
+    def model_types(self, name: str) -> list[str]:
+        return self._recall(("types", name), lambda: self.registry.model_types(name))
+
+    def evaluation_sets(self, name: str) -> list[str]:
+        return self._recall(("sets", name), lambda: self.registry.evaluation_sets(name))
+
+    def count(self, name: str | None, where: Mapping[str, Any]) -> int:
+        key = ("count", name, repr(sorted(where.items())))
+        return self._recall(key, lambda: self.registry.count_models(name, where=where))
+
+    def metadata(self, model_id: str) -> ModelMetadata:
+        return self._recall(("model", model_id), lambda: self.registry.get_metadata(model_id))
+
+    def compare(self, model_ids: Sequence[str]) -> Comparison:
+        return self._recall(("compare", *model_ids), lambda: self.registry.compare(model_ids))
+
+    def history(self, name: str, limit: int = HISTORY) -> list[dict[str, Any]]:
+        """The newest versions of a name, oldest first."""
+
+        def ask() -> list[dict[str, Any]]:
+            rows = self.registry.get_model_comparison(limit, name, order_by="registered_at", descending=True)
+            return rows[::-1]
+
+        return self._recall(("history", name, limit), ask)
+
+    def deployments(self, name: str) -> list[Deployment]:
+        return self._recall(("deployments", name), lambda: self.registry.deployments(name))
+
+    def rollbacks(self, name: str) -> list[Event]:
+        key = ("rollbacks", name)
+        return self._recall(key, lambda: self.registry.events(name, limit=None, kinds=["rolled_back"]))
+
+    def version_of(self, model_id: str) -> str:
+        return self.metadata(model_id).version
+
+    def lower_is_better(self, name: str, metric: str) -> bool:
+        """Whether less of a metric is better; the core says it where it compares."""
+        if metric == "composite_score":
+            return False
+
+        def ask() -> bool:
+            ids = [row["model_id"] for row in self.history(name) if metric_of(row, metric) is not None][-2:]
+            if len(ids) < 2:
+                return False
+            return any(each.lower_is_better for each in self.registry.compare(ids).metrics if each.metric == metric)
+
+        return self._recall(("lower", name, metric), ask)
+
+    def recent_events(self, name: str | None = None, model_id: str | None = None, limit: int = 300) -> list[Event]:
+        key = ("events", name, model_id, limit)
+        return self._recall(key, lambda: self.registry.events(name, limit=limit, model_id=model_id))
+
+    def explain_score(self, model_id: str) -> Score:
+        return self._recall(("score", model_id), lambda: self.registry.explain_score(model_id))
+
+    def rollback_target(self, name: str) -> str | None:
+        return self._recall(("rollback", name), lambda: self.registry.rollback_target(name))
+
+    def count_events(self, **conditions: Any) -> int:
+        key = ("events", repr(sorted(conditions.items())))
+        return self._recall(key, lambda: self.registry.count_events(**conditions))
+
+    def broken_event(self) -> int | None:
+        return self._recall("chain", self.registry.verify_events)
+
+
+def view() -> View:
+    """The registry as it stands at this moment."""
+    shared = _opened(*_address)
+    return View(shared, shared.registry.revision())
+
+
+def actor() -> str:
+    """Who acts, as it goes into the record: the name in the sidebar."""
+    return str(st.session_state.get("actor") or "").strip() or open_registry().actor
+
+
+def model_name() -> str | None:
+    """The model name chosen in the sidebar, or None in an empty registry."""
+    return cast("str | None", st.session_state.get("model"))
+
+
+def go(page: str, name: str | None = None, model_id: str | None = None) -> None:
+    """Leave for another page, as a button's ``on_click``: ``go("model", "Churn", model_id)``.
+
+    A link with its own ``?model=`` would put the model name into the address twice, because the sidebar's field is
+    bound to it. So the field is set before the next run, which then changes the page.
+    """
+    if name is not None:
+        st.session_state["model"] = name
+    st.session_state["leaving"] = (page, {"id": model_id} if model_id else {})
+
+
+def leave() -> None:
+    """Change to the page a button asked for, if one did."""
+    leaving = st.session_state.pop("leaving", None)
+    if leaving:
+        page, parameters = leaving
+        st.switch_page(f"../pages/{page}.py", query_params=parameters)
+
+
+def arrive(page: str) -> None:
+    """Note which page is drawn, so that it can tell its first run from those that follow."""
+    st.session_state["arrived"] = st.session_state.get("drawn") != page
+    st.session_state["drawn"] = page
+
+
+def arrived() -> bool:
+    """Whether the page was just come to."""
+    return bool(st.session_state.get("arrived"))

@@ -1,0 +1,221 @@
+"""The upload page's parts: files, metadata, the preview of what an upload will do, and the upload itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+from streamlit.runtime.uploaded_file_manager import UploadedFile
+
+from dashboard import notices, queries, session, wording
+from registry_core import RegistryError
+
+METRICS = ("accuracy", "auc", "f1_score", "precision", "recall", "data_quality_score")
+Metadata = dict[str, Any]
+
+
+def finished() -> bool:
+    """After an upload: say what came of it, and offer the next step."""
+    model_id = st.session_state.get("uploaded")
+    if model_id is None:
+        return False
+    model = session.view().metadata(model_id)
+    notices.show("success", f"Stored as version **{model.version}** of **{model.model_name}**, and quarantined.")
+    st.code(model_id, language=None)
+    st.markdown(
+        "The file is kept and hashed. It is never loaded here and cannot be promoted until somebody has vouched for it."
+    )
+    with st.container(horizontal=True):
+        st.button(
+            "Open the model",
+            key="open-uploaded",
+            type="primary",
+            icon=":material/deployed_code:",
+            on_click=_open,
+            args=(model.model_name, model_id),
+        )
+        st.button("Upload another", icon=":material/upload_file:", on_click=_again)
+    return True
+
+
+def _open(name: str, model_id: str) -> None:
+    _again()
+    session.go("model", name, model_id)
+
+
+def _again() -> None:
+    del st.session_state["uploaded"]
+    st.session_state["round"] = _round() + 1
+
+
+def _round() -> int:
+    """Counts the uploads of a session: a new one begins with empty file fields."""
+    return int(st.session_state.get("round", 0))
+
+
+def files() -> tuple[UploadedFile | None, UploadedFile | None]:
+    """The model's file and, if there is one, its scaler's."""
+    left, right = st.columns(2)
+    model_file = left.file_uploader(
+        "Model file (joblib or pickle)",
+        key=f"model-file-{_round()}",
+        help="Stored and hashed as it is; never opened here",
+    )
+    scaler_file = right.file_uploader("Scaler file, if the model needs one", key=f"scaler-file-{_round()}")
+    return model_file, scaler_file
+
+
+def metadata(view: session.View) -> Metadata | None:
+    """The metadata: from a JSON file, or typed in. None while it cannot be read."""
+    way = st.segmented_control(
+        "Metadata", ["Fill in a form", "Upload JSON"], default="Fill in a form", required=True, key="way"
+    )
+    if way == "Upload JSON":
+        given = st.file_uploader(
+            "Metadata (JSON)", type="json", key=f"json-{_round()}", help="A sidecar file, or register_model's arguments"
+        )
+        if given is None:
+            st.caption("A sidecar file as the registry writes it, or the arguments of `register_model` by name.")
+            return {}
+        try:
+            return queries.json_object(given.getvalue())
+        except ValueError as error:
+            notices.show("error", wording.escaped(str(error)))
+            return None
+    return _form(view)
+
+
+def _form(view: session.View) -> Metadata | None:
+    names = view.names()
+    left, right = st.columns(2)
+    chosen = session.model_name()
+    name = left.selectbox(
+        "Model name",
+        names,
+        index=names.index(chosen) if chosen in names else None,
+        accept_new_options=True,
+        placeholder="GreyhoundPredictor",
+        key="upload-name",
+    )
+    kinds = view.model_types(name) if name in names else []
+    kind = right.selectbox(
+        "Model type", kinds, index=None, accept_new_options=True, placeholder="RandomForest", key="upload-type"
+    )
+    sets = view.evaluation_sets(name) if name in names else []
+    measured = left.selectbox(
+        "Evaluation set",
+        sets,
+        index=None,
+        accept_new_options=True,
+        placeholder="holdout-2026-01",
+        key="upload-set",
+        help="What the metrics were measured on. Only models measured on the same set are ranked against each other.",
+    )
+    version = right.text_input("Version", placeholder="Chosen when left empty", key="upload-version")
+    st.markdown("**Metrics** as shares: 0.93, not 93. What is left empty stays unknown; it is never counted as 0.")
+    cells = st.columns(3)
+    metrics = {
+        each: cells[place % 3].number_input(
+            wording.metric(each), value=None, format="%.4f", step=0.01, placeholder="unknown", key=f"upload-{each}"
+        )
+        for place, each in enumerate(METRICS)
+    }
+    inputs = st.text_area(
+        "Inputs, one a line in their order", key="upload-inputs", height=112, placeholder="speed\nweight\nbox"
+    )
+    with st.expander("More: further metrics, hyperparameters, samples, description, tags"):
+        further = st.text_area(
+            "Further metrics (JSON)", key="upload-further", placeholder='{"log_loss": 0.31}', height=68
+        )
+        parameters = st.text_area(
+            "Hyperparameters (JSON)", key="upload-parameters", placeholder='{"max_depth": 8}', height=68
+        )
+        samples = st.number_input(
+            "Training samples", value=None, min_value=0, step=1, placeholder="unknown", key="upload-samples"
+        )
+        ensemble = st.checkbox("It is an ensemble", key="upload-ensemble")
+        description = st.text_area("Description", key="upload-description", height=68)
+        tags = st.text_input("Tags, separated by commas", key="upload-tags")
+    try:
+        return queries.upload_metadata(
+            name=name,
+            kind=kind,
+            measured=measured,
+            version=version,
+            metrics=metrics,
+            further=further,
+            inputs=inputs,
+            parameters=parameters,
+            samples=samples,
+            is_ensemble=ensemble,
+            description=description,
+            tags=tags,
+        )
+    except ValueError as error:
+        notices.show("error", wording.escaped(str(error)))
+        return None
+
+
+def preview(
+    given: Metadata | None, model_file: UploadedFile | None, scaler_file: UploadedFile | None, view: session.View
+) -> bool:
+    """What the upload would do; whether it can be done."""
+    missing = []
+    if model_file is None:
+        missing.append("a model file")
+    if given is not None and not given.get("model_name"):
+        missing.append("a model name")
+    if given is not None and not given.get("model_type"):
+        missing.append("a model type")
+    if given is None:
+        st.markdown("The metadata cannot be read yet; see the message beside it.")
+        return False
+    if "a model name" not in missing and "a model type" not in missing:
+        try:
+            plan = view.registry.preview_upload(given)
+        except RegistryError as error:
+            notices.show("error", wording.escaped(str(error)))
+            return False
+        st.caption("Model id")
+        st.code(plan.model_id, language=None, wrap_lines=True)
+        st.markdown(f"Version **{plan.version}**: {wording.escaped(plan.version_because)}")
+        if plan.composite_score is None:
+            st.markdown(f"Score **none**: {wording.escaped(plan.score_note or 'unknown')}")
+        else:
+            st.markdown(f"Score **{wording.number(plan.composite_score)}** under the weights that hold now")
+        st.markdown("Champion: **not changed**, " + wording.escaped(plan.decision.because) + ".")
+    for label, file in (("Model file", model_file), ("Scaler file", scaler_file)):
+        if file is not None:
+            st.text(f"{label}: {file.name}, {wording.size(file.size)}")
+    notices.show(
+        "info",
+        "**Quarantine.** A model file can run code when it is opened. So it is stored and hashed, never opened, and "
+        "not eligible until somebody has vouched for it.",
+    )
+    if missing:
+        st.markdown(f"Still needed: {', '.join(missing)}.")
+    return not missing
+
+
+def upload_button(
+    given: Metadata | None,
+    model_file: UploadedFile | None,
+    scaler_file: UploadedFile | None,
+    view: session.View,
+    *,
+    ready: bool,
+) -> None:
+    """The upload, with its progress; an error leaves everything as it is."""
+    clicked = st.button(
+        "Upload and quarantine", type="primary", icon=":material/upload_file:", disabled=not ready, key="upload"
+    )
+    if not clicked or given is None or model_file is None:
+        return
+    try:
+        with st.spinner("Storing and hashing the file …", show_time=True):
+            model_id = view.registry.upload(model_file, scaler_file, metadata=given, actor=session.actor())
+    except RegistryError as error:
+        notices.show("error", f"Nothing was stored. {wording.escaped(str(error))}")
+        return
+    st.session_state["uploaded"] = model_id
+    st.rerun()

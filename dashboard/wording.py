@@ -1,0 +1,272 @@
+"""How things are written: numbers, times, states, verdicts. Plain functions, so that every page says it alike."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
+from typing import Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from registry_core import Comparison, Event, ModelMetadata
+
+MISSING = "–"
+MINUS = "−"
+UNNAMED_SET = "unnamed set"
+
+# A shape beside each word, so that a state is not told by colour alone.
+CHAMPION = "★ champion"
+STATUS_WORDS = {
+    "registered": "○ registered",
+    "rejected": "✕ rejected",
+    "archived": "□ archived",
+    "disqualified": "▲ disqualified",
+}
+QUARANTINED = "◆ quarantined"
+
+EVENT_WORDS = {
+    "registered": "Registered",
+    "uploaded": "Uploaded",
+    "promoted": "Promoted",
+    "rolled_back": "Rolled back",
+    "rejected": "Rejected",
+    "archived": "Archived",
+    "restored": "Restored",
+    "disqualified": "Disqualified",
+    "reinstated": "Reinstated",
+    "configured": "Settings changed",
+    "adopted": "Adopted",
+    "created": "Created",
+}
+
+_METRIC_WORDS = {
+    "auc": "AUC",
+    "f1_score": "F1",
+    "data_quality_score": "Data quality",
+    "mcc": "MCC",
+    "r2": "R²",
+    "rmse": "RMSE",
+    "mae": "MAE",
+    "mse": "MSE",
+    "mape": "MAPE",
+    "wape": "WAPE",
+    "composite_score": "Score",
+}
+
+
+def metric(name: str) -> str:
+    """A metric's name as a column or an axis shows it."""
+    return _METRIC_WORDS.get(name) or name.replace("_", " ").capitalize()
+
+
+def number(value: float | None, digits: int = 4) -> str:
+    """A metric: four decimals, or what stands for nothing."""
+    return MISSING if value is None else f"{value:.{digits}f}".replace("-", MINUS)
+
+
+def signed(value: float | None, digits: int = 4) -> str:
+    """A difference, its sign always shown."""
+    if value is None:
+        return MISSING
+    text = f"{value:+.{digits}f}"
+    return f"±{text[1:]}" if float(text) == 0 else text.replace("-", MINUS)
+
+
+def size(count: int) -> str:
+    """Bytes as people read them."""
+    amount = float(count)
+    for unit in ("B", "kB", "MB"):
+        if amount < 1000:
+            return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
+        amount /= 1000
+    return f"{amount:.1f} GB"
+
+
+def count(amount: int, noun: str) -> str:
+    """``1 version``, ``3 versions``, ``1,204 versions``."""
+    return f"{amount:,} {noun if amount == 1 else noun + 's'}"
+
+
+def parsed(text: str | None) -> datetime | None:
+    """A time of the registry's as a datetime."""
+    return datetime.fromisoformat(text) if text else None
+
+
+def zone(name: str | None) -> tzinfo:
+    """The viewer's time zone, as the browser names it; UTC where it is unknown."""
+    try:
+        return ZoneInfo(name) if name else UTC
+    except (ZoneInfoNotFoundError, ValueError):
+        return UTC
+
+
+def ago(text: str | None, now: datetime) -> str:
+    """How long ago, in the largest unit that fits."""
+    moment = parsed(text)
+    if moment is None:
+        return MISSING
+    seconds = (now - moment).total_seconds()
+    if seconds < -60:
+        return "in the future"
+    for limit, length, unit in ((60, 1, ""), (3600, 60, "min"), (86400, 3600, "h"), (86400 * 60, 86400, "d")):
+        if seconds < limit:
+            return "just now" if not unit else f"{int(seconds // length)} {unit} ago"
+    months = int(seconds // (86400 * 30.44))
+    return f"{months} months ago" if months < 24 else f"{months // 12} years ago"
+
+
+def exact(text: str | None, where: tzinfo) -> str:
+    """The moment to the second in the viewer's zone, which is named."""
+    moment = parsed(text)
+    return MISSING if moment is None else moment.astimezone(where).strftime("%d %b %Y, %H:%M:%S %Z")
+
+
+def lasted(start: str, end: str | None, now: datetime) -> str:
+    """How long an interval lasted, or lasts by now."""
+    begun, ended = parsed(start), parsed(end) or now
+    seconds = max(0.0, (ended - begun).total_seconds()) if begun else 0.0
+    days, hours, minutes = int(seconds // 86400), int(seconds % 86400 // 3600), int(seconds % 3600 // 60)
+    if days >= 1:
+        return f"{days} d {hours} h" if days < 10 else f"{days} d"
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min"
+
+
+def status(row: ModelMetadata | Mapping[str, Any]) -> str:
+    """A model's state in a word with its shape: champion first, quarantine before the rest."""
+    values = row.__dict__ if isinstance(row, ModelMetadata) else row
+    if values["is_active"]:
+        return CHAMPION
+    if values["artifact"] == "quarantined" and values["status"] == "registered":
+        return QUARANTINED
+    return STATUS_WORDS.get(values["status"], str(values["status"]))
+
+
+def event(kind: str) -> str:
+    """A kind of event in words."""
+    return EVENT_WORDS.get(kind) or kind.replace("_", " ").capitalize()
+
+
+def event_detail(each: Event) -> str:
+    """What an event changed, in short: the keys whose value it changed, with both values."""
+    if each.kind in ("registered", "uploaded") and "version" in each.after:
+        score = each.after.get("composite_score")
+        said = each.after.get("score_note") if score is None else f"score {score:.4f}"
+        outcome = "promoted" if each.after.get("promoted") else "not promoted"
+        return f"version {each.after['version']}, {said}; {outcome}: {each.after.get('because')}"
+    keys = [key for key in {**each.before, **each.after} if each.before.get(key) != each.after.get(key)]
+    parts = []
+    for key in keys:
+        before, after = each.before.get(key), each.after.get(key)
+        shown = _short(after) if before is None else f"{_short(before)} → {_short(after)}"
+        parts.append(f"{key.replace('_', ' ')}: {shown}")
+    return "; ".join(parts)
+
+
+def _short(value: Any) -> str:
+    if value is None:
+        return "none"
+    if isinstance(value, float):
+        return f"{value:.4f}"
+    text = str(value)
+    return text if len(text) <= 90 else f"{text[:87]}…"
+
+
+def value(anything: Any) -> str:
+    """A hyperparameter, a list of inputs or whatever else was recorded, as one line."""
+    if anything is None:
+        return MISSING
+    if isinstance(anything, list | tuple):
+        shown = ", ".join(str(each) for each in anything[:8])
+        return f"{shown}, … ({len(anything)} in all)" if len(anything) > 8 else shown or "none"
+    return str(anything)
+
+
+_SPECIAL = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|$~^=&@/:])")
+
+
+def escaped(text: str) -> str:
+    """Somebody's text inside our Markdown: shown as typed, never as markup, formula, icon or link.
+
+    Streamlit looks for ``:material/name:`` and ``:smile:`` after the backslashes are gone, so an invisible word joiner
+    behind the colon keeps them apart; line breaks become spaces.
+    """
+    return re.sub(r"\\:(?=\S)", "\\:\u2060", _SPECIAL.sub(r"\\\1", " ".join(text.split())))
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether a model should go live: a headline, the sentence that says why, and its tone."""
+
+    tone: Literal["success", "info", "warning", "error"]
+    headline: str
+    sentence: str
+
+
+def why_not(model: ModelMetadata) -> str | None:
+    """Why a model may not be promoted, or None when it may."""
+    if model.is_active:
+        return "It is the champion already."
+    if model.artifact == "quarantined":
+        return "Its file came from outside and is quarantined: nobody has vouched for it yet, and it is never loaded."
+    if model.status != "registered":
+        because = f" ({model.status_reason})" if model.status_reason else ""
+        return f"It is {model.status}{because}."
+    return None
+
+
+def verdict(model: ModelMetadata, champion: ModelMetadata | None, comparison: Comparison | None) -> Verdict:
+    """Should this one go live? Says what the numbers say, and when they say nothing."""
+    if model.is_active:
+        score = f"Its score is {number(model.composite_score)}." if model.composite_score is not None else ""
+        return Verdict("success", f"{model.version} is the champion: it serves production.", score)
+    if blocked := why_not(model):
+        return Verdict("error", f"{model.version} cannot go live.", blocked)
+    if champion is None or comparison is None:
+        note = (
+            f"Its score is {number(model.composite_score)}."
+            if model.score_note is None
+            else f"It has {model.score_note}."
+        )
+        return Verdict(
+            "info", f"{model.version} could become the first champion.", f"{note} There is nothing to beat yet."
+        )
+    if not comparison.comparable:
+        return Verdict("warning", f"{model.version} cannot be judged against {champion.version}.", comparison.note)
+    if model.composite_score is None or champion.composite_score is None:
+        which = model if model.composite_score is None else champion
+        note = f"{which.version} has {which.score_note or 'no score'}. A person has to decide."
+        return Verdict("warning", f"{model.version} cannot be ranked against {champion.version}.", note)
+    gap = model.composite_score - champion.composite_score
+    against = (
+        f"Score {number(model.composite_score)} against {number(champion.composite_score)} of champion "
+        f"{champion.version} ({signed(gap)}). {_tally(comparison)}"
+    )
+    if gap > 0:
+        return Verdict("success", f"{model.version} beats the champion on its numbers.", against)
+    if gap == 0:
+        return Verdict("info", f"{model.version} ties with the champion; ties keep the incumbent.", against)
+    return Verdict("warning", f"{model.version} does not beat the champion.", against)
+
+
+def _tally(comparison: Comparison) -> str:
+    """Where a model (first) is better and worse than the champion (second)."""
+    better: list[str] = []
+    worse: list[str] = []
+    for each in comparison.metrics:
+        mine, theirs = each.values[0], each.values[1]
+        if mine is None or theirs is None or mine == theirs:
+            continue
+        gain = theirs - mine if each.lower_is_better else mine - theirs
+        (better if gain > 0 else worse).append(f"{metric(each.metric)} ({signed(mine - theirs)})")
+    parts = []
+    if better:
+        parts.append(f"Better in {_listed(better)}.")
+    if worse:
+        parts.append(f"Worse in {_listed(worse)}.")
+    return " ".join(parts)
+
+
+def _listed(names: list[str]) -> str:
+    shown = names if len(names) <= 4 else [*names[:3], f"{len(names) - 3} more"]
+    return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"

@@ -1,0 +1,36 @@
+"""One version: what it is, how it compares with the champion, and whether it should go live."""
+
+import streamlit as st
+
+from dashboard import controls, dossier, notices, session
+
+view = session.view()
+name = session.model_name()
+if name is None:
+    notices.heading("Model", "What one version is, and whether it should go live.")
+    notices.empty_registry()
+    st.stop()
+
+model = dossier.choose(name, view)
+if model is None:
+    notices.heading("Model", "What one version is, and whether it should go live.")
+    notices.show("info", "This model name has no version yet.")
+    st.stop()
+
+champion = view.champion(model.model_name)
+compared = champion is not None and champion.model_id != model.model_id
+comparison = view.compare([model.model_id, champion.model_id]) if champion and compared else None
+
+dossier.title(model, notices.now())
+dossier.verdict(model, champion, comparison)
+controls.decisions(model, view)
+
+left, right = st.columns([2, 3], gap="large")
+with left:
+    dossier.score(model, champion, view)
+with right:
+    dossier.metrics(model, champion, comparison)
+dossier.made_of(model, champion)
+dossier.origin(model)
+controls.downloads(model, view)
+dossier.timeline(model, view)

@@ -1,0 +1,142 @@
+"""A registry with a little history, the dashboard over it, and a browser that notices what goes wrong."""
+
+import io
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import joblib
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+from sklearn.linear_model import LogisticRegression
+
+from registry_core import Registry
+
+expect.set_options(timeout=15_000)
+
+# On a deep link Streamlit looks for its server below the page's own address first; these two are its misses.
+PROBES = ("/_stcore/health", "/_stcore/host-config")
+
+
+def fitted() -> LogisticRegression:
+    return LogisticRegression().fit([[0.0, 1.0], [1.0, 0.0], [0.2, 0.9], [0.8, 0.1]], [0, 1, 0, 1])
+
+
+def model_file() -> bytes:
+    content = io.BytesIO()
+    joblib.dump(fitted(), content)
+    return content.getvalue()
+
+
+@pytest.fixture
+def filled(registry_folder: Path) -> Iterator[Registry]:
+    """Churn with four versions, champion 1.1.0; the third is better, but nobody has promoted it."""
+    registry = Registry(registry_folder, actor="anna")
+    registry.configure(auto_select_best=False, actor="anna", reason="a person decides")
+    for number, (kind, accuracy) in enumerate((("Ridge", 0.80), ("Forest", 0.85), ("Forest", 0.88), ("Ridge", 0.70))):
+        model_id = registry.register_model(
+            fitted(),
+            model_name="Churn",
+            model_type=kind,
+            performance_metrics={"accuracy": accuracy, "auc": accuracy, "f1_score": accuracy},
+            training_info={"data_quality_score": 0.9, "training_timestamp": f"2026-01-0{number + 1}T12:00:00+00:00"},
+            feature_names=["age", "visits"],
+            evaluation_set="holdout",
+        )
+        if number < 2:
+            registry.promote(model_id, reason="set up")
+    yield registry
+    registry.close()
+
+
+@dataclass
+class Visitor:
+    """One person at one browser window; ``trouble`` collects what a page must not do."""
+
+    context: BrowserContext
+    address: str
+    trouble: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.page: Page = self.context.new_page()
+        self.page.on("console", lambda message: self._heard(message.type, message.text))
+        self.page.on("pageerror", lambda error: self.trouble.append(f"page error: {error}"))
+        self.page.on("response", lambda answer: self._answered(answer.status, answer.url))
+        self.page.on("request", lambda request: self._asked(request.url))
+
+    def _heard(self, kind: str, text: str) -> None:
+        # A 404 is judged by its address, in _answered.
+        if kind == "error" and "404 (Not Found)" not in text:
+            self.trouble.append(f"console: {text}")
+
+    def _answered(self, status: int, url: str) -> None:
+        if status >= 400 and not url.endswith(PROBES):
+            self.trouble.append(f"{status} from {url}")
+
+    def _asked(self, url: str) -> None:
+        own = self.address.replace("http://", "")
+        if not url.startswith((f"http://{own}", f"ws://{own}", "data:", "blob:")):
+            self.trouble.append(f"request to {url}")
+
+    def visit(self, path: str = "/") -> Page:
+        self.page.goto(f"{self.address}{path}")
+        expect(self.page.locator("h1")).to_be_visible()
+        self.settle()
+        return self.page
+
+    def settle(self) -> None:
+        """Wait until the script has run and the page has taken it in."""
+        self.page.wait_for_function(
+            "() => !document.querySelector('[data-testid=stStatusWidget]')"
+            " && !document.querySelector('[data-stale=true]')"
+            " && document.querySelector('[data-testid=stApp]').dataset.testScriptState !== 'running'"
+        )
+
+    def go(self, page: str) -> None:
+        """Follow the navigation."""
+        self.page.get_by_test_id("stSidebarNav").get_by_role("link", name=page, exact=True).click()
+        expect(self.page.get_by_test_id("stSidebarNav").locator("[aria-current=page]")).to_contain_text(page)
+        self.settle()
+
+    def select(self, row: int) -> None:
+        """Tick a row of the leaderboard, counted from 0."""
+        before = self.page.url
+        table = self.page.locator(".st-key-leaderboard .dvn-scroller")
+        table.click(position={"x": 16, "y": 33 * (row + 1) + 16})
+        self.page.wait_for_url(lambda url: url != before)
+        self.settle()
+
+    def decide(self, button: str, reason: str) -> None:
+        """Open a decision, give the reason and confirm."""
+        self.page.get_by_test_id("stMain").get_by_role("button", name=button, exact=True).click()
+        self.confirm(button, reason)
+
+    def confirm(self, button: str, reason: str) -> None:
+        dialog = self.page.get_by_role("dialog")
+        dialog.get_by_label("Reason").fill(reason)
+        dialog.get_by_role("button", name=button).click()
+
+    def act_as(self, name: str) -> None:
+        who = self.page.get_by_role("textbox", name="You act as")
+        who.fill(name)
+        who.press("Enter")
+        self.settle()
+
+
+@pytest.fixture
+def visitor(
+    browser: Browser, dashboard_server: Callable[..., str], filled: Registry, registry_folder: Path
+) -> Iterator[Callable[[], Visitor]]:
+    """``visitor()`` is another person with a browser of their own; at the end nobody may have met trouble."""
+    address = dashboard_server(registry_folder)
+    visitors: list[Visitor] = []
+
+    def enter() -> Visitor:
+        context = browser.new_context(viewport={"width": 1440, "height": 900}, timezone_id="Europe/Berlin")
+        visitors.append(Visitor(context, address))
+        return visitors[-1]
+
+    yield enter
+    for each in visitors:
+        each.context.close()
+    assert not [trouble for each in visitors for trouble in each.trouble]

@@ -1,0 +1,142 @@
+"""What a reviewer does in the dashboard, in a real browser."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
+
+from registry_core import Registry
+
+from .conftest import Visitor, model_file
+
+pytestmark = pytest.mark.browser
+
+Enter = Callable[[], Visitor]
+CHURN = "Churn_{}_2026010{}_120000"
+
+
+def test_from_the_leaderboard_to_a_promotion_a_rollback_and_an_upload(
+    visitor: Enter, filled: Registry, tmp_path: Path
+) -> None:
+    anna = visitor()
+    page = anna.visit("/leaderboard")
+    anna.act_as("carla")
+    expect(page.get_by_text("4 of 4 versions")).to_be_visible()
+
+    # filter and sort; both stand in the address
+    page.get_by_role("textbox", name="Search").fill("Forest")
+    expect(page.get_by_text("2 of 4 versions")).to_be_visible()
+    assert "q=Forest" in page.url
+    page.get_by_role("combobox", name="Order by").click()
+    page.get_by_role("option", name="AUC").click()
+    page.wait_for_url("**sort=AUC**")
+    anna.settle()
+
+    # the best first: open it, and promote it with a reason
+    anna.select(0)
+    page.get_by_role("button", name="Open version").click()
+    expect(page.locator("h1")).to_have_text("Churn 1.1.1")
+    expect(page.get_by_text("1.1.1 beats the champion on its numbers.")).to_be_visible()
+    anna.decide("Promote", "better on everything")
+    expect(page.get_by_text("1.1.1 is now the champion of Churn.")).to_be_visible()
+    assert filled.get_active_model_id("Churn") == CHURN.format("Forest", 3)
+
+    # everywhere
+    anna.go("Overview")
+    expect(page.get_by_text("Score of champion 1.1.1")).to_be_visible()
+    anna.go("Leaderboard")
+    expect(page.get_by_text("Champion is 1.1.1")).to_be_visible()
+    anna.go("Trends")
+    expect(page.get_by_text("The champion's score improved from 0.8100 to 0.8820")).to_be_visible()
+
+    # back again
+    anna.go("Model")
+    anna.decide("Roll back", "complaints from the desk")
+    expect(page.get_by_text("Churn is rolled back: 1.1.0 serves again")).to_be_visible()
+    assert filled.get_active_model_id("Churn") == CHURN.format("Forest", 2)
+    assert filled.get_metadata(CHURN.format("Forest", 3)).status == "disqualified"
+
+    # a file from outside: shown what will happen, stored, quarantined
+    file = tmp_path / "candidate.pkl"
+    file.write_bytes(model_file())
+    anna.go("Upload")
+    page.get_by_test_id("stFileUploaderDropzoneInput").first.set_input_files(file)
+    page.get_by_role("combobox", name="Model type").click()
+    page.get_by_role("option", name="Ridge").click()
+    expect(page.get_by_text("Champion: not changed")).to_be_visible()
+    page.get_by_role("button", name="Upload and quarantine").click()
+    expect(page.get_by_text("and quarantined.")).to_be_visible()
+    page.get_by_role("button", name="Open the model").click()
+    expect(page.locator("h1")).to_contain_text("Churn 1.")
+    expect(page.get_by_text("cannot go live.")).to_be_visible()
+    expect(page.get_by_role("button", name="Promote", exact=True)).to_be_disabled()
+    (quarantined,) = filled.list_models("Churn", where={"artifact": "quarantined"})
+    assert quarantined.registered_by == "carla"
+
+    # and all of it is on record
+    anna.go("Activity")
+    expect(page.get_by_text("The chain of")).to_contain_text("is whole")
+    kinds = [(event.kind, event.actor) for event in filled.events("Churn", limit=4)]
+    assert kinds == [("uploaded", "carla"), ("disqualified", "carla"), ("rolled_back", "carla"), ("promoted", "carla")]
+    cells = page.locator(".st-key-table-events")
+    for number, what in enumerate(("Uploaded", "Disqualified", "Rolled back", "Promoted")):
+        expect(cells.get_by_test_id(f"glide-cell-1-{number}")).to_have_text(what)
+
+
+def test_two_promote_at_once_and_one_is_told_who_was_faster(visitor: Enter, filled: Registry) -> None:
+    anna, bert = visitor(), visitor()
+    for each, name, number in ((anna, "anna", 3), (bert, "bert", 1)):
+        each.visit(f"/model?id={CHURN.format('Forest' if number == 3 else 'Ridge', number)}")
+        each.act_as(name)
+        each.page.get_by_test_id("stMain").get_by_role("button", name="Promote", exact=True).click()
+        expect(each.page.get_by_role("dialog").get_by_label("Reason")).to_be_visible()
+    anna.confirm("Promote", "mine is better")
+    expect(anna.page.get_by_text("is now the champion")).to_be_visible()
+    bert.confirm("Promote", "mine is older")
+    dialog = bert.page.get_by_role("dialog")
+    expect(dialog.get_by_text("The champion has changed since you opened this")).to_contain_text("by anna")
+    expect(dialog.get_by_label("Reason")).to_have_value("mine is older")
+    assert filled.get_active_model_id("Churn") == CHURN.format("Forest", 3)
+
+    # with open eyes it may be decided again
+    dialog.get_by_role("button", name="Decide again").click()
+    expect(dialog.get_by_text("gets 1.0.0 instead of 1.1.1")).to_be_visible()
+    expect(dialog.get_by_label("Reason")).to_have_value("mine is older")
+    dialog.get_by_role("button", name="Promote").click()
+    expect(bert.page.get_by_text("1.0.0 is now the champion")).to_be_visible()
+    bert.page.get_by_role("button", name="Undo").click()
+    expect(bert.page.get_by_text("Undone")).to_be_visible()
+    assert filled.get_active_model_id("Churn") == CHURN.format("Forest", 3)
+
+
+def test_a_link_and_a_reload_bring_the_same_view(visitor: Enter) -> None:
+    anna = visitor()
+    address = f"/leaderboard?model=Churn&q=Ridge&sort=AUC&direction=Low+first&select={CHURN.format('Ridge', 1)}"
+    page = anna.visit(address)
+    for _ in range(2):
+        expect(page.get_by_role("textbox", name="Search")).to_have_value("Ridge")
+        expect(page.get_by_text("2 of 4 versions")).to_be_visible()
+        expect(page.locator(".st-key-leaderboard").get_by_test_id("glide-cell-2-0")).to_have_text("1.2.0")
+        expect(page.locator(".st-key-selected")).to_contain_text("1.0.0")
+        page.reload()
+        anna.settle()
+    anna.go("Trends")
+    assert "model=Churn" in page.url
+    page.go_back()
+    expect(page.get_by_role("textbox", name="Search")).to_have_value("Ridge")
+
+
+@pytest.mark.parametrize("shade", ["light", "dark"])
+def test_pages_are_accessible(visitor: Enter, shade: str) -> None:
+    anna = visitor()
+    anna.page.emulate_media(color_scheme="dark" if shade == "dark" else "light")
+    found = []
+    for path in ("/", "/leaderboard", "/model", "/trends", "/upload", "/activity"):
+        anna.visit(path)
+        for violation in Axe().run(anna.page).response["violations"]:
+            # The first is the small chart in Streamlit's own metric; the second its upload field.
+            if violation["id"] not in ("svg-img-alt", "presentation-role-conflict"):
+                found.append((path, violation["id"], [node["target"] for node in violation["nodes"]][:2]))
+    assert not found

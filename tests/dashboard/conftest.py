@@ -1,0 +1,82 @@
+"""Registries with something in them, quickly, and the pages run without a browser."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import streamlit as st
+from sklearn.linear_model import LogisticRegression
+from streamlit.testing.v1 import AppTest
+
+from dashboard import session
+from registry_core import Registry
+from tests.clock import Clock
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def fitted() -> LogisticRegression:
+    return LogisticRegression().fit([[0.0, 1.0], [1.0, 0.0], [0.2, 0.9], [0.8, 0.1]], [0, 1, 0, 1])
+
+
+def register(registry: Registry, accuracy: float | None = 0.8, **fields: Any) -> str:
+    """One small model; what is not said is ordinary."""
+    metrics = {"accuracy": accuracy, "auc": 0.85, "f1_score": 0.8} if accuracy is not None else {"auc": 0.85}
+    arguments: dict[str, Any] = {
+        "model_name": "Churn",
+        "model_type": "LogisticRegression",
+        "performance_metrics": metrics,
+        "training_info": {"data_quality_score": 0.9, "training_samples": 400},
+        "feature_names": ["age", "visits"],
+        "evaluation_set": "holdout-1",
+    }
+    return registry.register_model(fitted(), **{**arguments, **fields})
+
+
+@pytest.fixture
+def own(registry_folder: Path, clock: Clock) -> Iterator[Registry]:
+    """An empty registry in a folder, which the pages show."""
+    registry = Registry(registry_folder, clock=clock, actor="anna")
+    session.serve_from(str(registry_folder))
+    yield registry
+    registry.close()
+    session.close_registry()
+    st.cache_resource.clear()
+
+
+@pytest.fixture
+def several(own: Registry, clock: Clock) -> dict[str, str]:
+    """Two model names; the first with a champion, a rejected, an archived, a scoreless and a quarantined version."""
+    made = {}
+    steps: list[tuple[str, float | None, dict[str, Any]]] = [
+        ("first", 0.80, {}),
+        ("second", 0.85, {"hyperparameters": {"C": 2}, "description": "<b>bold</b> *stars* $x$ :material/home:"}),
+        ("third", 0.82, {"model_type": "Ridge", "tags": ["nightly"]}),
+        ("elsewhere", 0.99, {"evaluation_set": "holdout-2"}),
+        ("scoreless", None, {}),
+        ("rejected", 0.70, {}),
+        ("archived", 0.71, {}),
+        ("other", 0.60, {"model_name": "Races"}),
+    ]
+    for name, accuracy, fields in steps:
+        clock.tick(days=2)
+        made[name] = register(own, accuracy, **fields)
+    own.reject(made["rejected"], actor="bert", reason="overfits")
+    own.archive(made["archived"], actor="bert", reason="old")
+    return made
+
+
+@pytest.fixture
+def open_page() -> Callable[..., AppTest]:
+    """``open_page("trends", model="Churn")`` runs the application with that page and that address."""
+
+    def run(page: str = "overview", /, **address: str) -> AppTest:
+        app = AppTest.from_file(str(ROOT / "dashboard" / "app.py"), default_timeout=20)
+        for name, value in address.items():
+            app.query_params[name] = value
+        if page != "overview":
+            app.switch_page(f"../pages/{page}.py")
+        return app.run()
+
+    return run

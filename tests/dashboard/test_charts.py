@@ -1,0 +1,70 @@
+"""DataFrames -> figures."""
+
+from datetime import UTC, datetime
+
+import pandas as pd
+import pytest
+
+from dashboard import charts, frames
+from registry_core import Registry, Score, ScoreTerm
+from tests.clock import Clock
+
+
+def test_a_model_keeps_its_colour_and_the_champion_has_its_own() -> None:
+    alone = charts.colours(["a"], "b")
+    assert charts.colours(["b", "a"], "b") == [charts.CHAMPION, *alone]
+    five = charts.colours(["a", "b", "c", "d", "e"], None)
+    assert len(set(five)) == 5
+    assert charts.CHAMPION not in five
+
+
+@pytest.mark.parametrize("count", [1, 1500, 1501, 30_000])
+def test_no_chart_grows_beyond_its_points(count: int) -> None:
+    frame = pd.DataFrame({"value": range(count)})
+    frame.loc[count // 3, "value"] = -5
+    thinned = charts.thinned(frame)
+    assert len(thinned) <= charts.MOST_POINTS
+    assert thinned["value"].iloc[-1] == frame["value"].iloc[-1]
+    assert thinned["value"].min() == -5
+
+
+def test_score_parts_leave_the_sum_out() -> None:
+    terms = (ScoreTerm("accuracy", 0.5, 0.8, 0.4, False), ScoreTerm("rmse", 0.5, 0.2, -0.1, True))
+    figure = charts.score_parts(frames.score_terms(Score(0.3, terms, 0.0, None)), "#123456")
+    assert list(figure.data[0].x) == [-0.1, 0.4]
+    low, high = figure.layout.xaxis.range
+    assert low < -0.1
+    assert high > 0.4
+
+
+@pytest.mark.parametrize("by_time", [True, False])
+def test_trend_has_dots_steps_and_marks(several: dict[str, str], own: Registry, clock: Clock, *, by_time: bool) -> None:
+    rows = own.get_model_comparison(None, "Churn", order_by="registered_at", descending=False)
+    points = frames.trend(rows, "composite_score")
+    line = frames.champion_line(points, own.deployments("Churn"), [], clock.now)
+    figure = charts.trend(points, line, "Score", by_time=by_time)
+    assert [trace.name for trace in figure.data] == ["version", "champion", "promoted", "rolled back"]
+    assert figure.data[1].line.shape == "hv"
+    assert len(figure.data[2].x) == 2
+    low, high = figure.layout.yaxis.range
+    assert low < points["value"].min() < points["value"].max() < high
+    without = charts.trend(points, line.iloc[:0], "Score", by_time=by_time)
+    assert len(without.data) == 1
+
+
+def test_reigns_draw_a_bar_an_interval(several: dict[str, str], own: Registry, clock: Clock) -> None:
+    frame = frames.reigns(own.deployments("Churn"), {}, clock.now)
+    figure = charts.reigns(frame, datetime(2025, 8, 3, tzinfo=UTC))
+    assert len(figure.data[0].base) == 2
+    assert list(figure.data[0].marker.color) == [charts.NEUTRAL, charts.CHAMPION]
+    assert len(figure.layout.shapes) == 1
+
+
+def test_side_by_side_and_gaps(several: dict[str, str], own: Registry) -> None:
+    comparison = own.compare([several["third"], several["second"]])
+    frame = frames.metric_comparison(comparison, baseline=1)
+    labels = frames.column_labels(comparison.models)
+    assert len(charts.side_by_side(frame, labels, ["#111111", "#222222"]).data) == 2
+    gains = charts.metric_gains(frame, "#111111").data[0]
+    assert dict(zip(gains.y, gains.x, strict=True))["Accuracy"] == pytest.approx(-0.03)
+    assert set(gains.marker.color) == {charts.NEUTRAL}

@@ -1,0 +1,108 @@
+"""Decisions: what the dialogs ask for, what they do, and what they say when somebody else was faster."""
+
+from collections.abc import Callable
+
+from streamlit.testing.v1 import AppTest
+
+from registry_core import Registry
+
+Open = Callable[..., AppTest]
+
+
+def decide(app: AppTest, reason: str) -> AppTest:
+    """Fill in the reason of the open dialog and confirm."""
+    app.text_area(key="reason").set_value(reason)
+    (confirm,) = [button for button in app.button if button.proto.is_form_submitter]
+    return confirm.click().run()
+
+
+def ask(open_page: Open, verb: str, model_id: str) -> AppTest:
+    return open_page("model", id=model_id).button(key=f"{verb}-{model_id}").click().run()
+
+
+def words(app: AppTest) -> str:
+    return " ".join(
+        str(getattr(each, "value", ""))
+        for kind in ("markdown", "success", "warning", "error")
+        for each in app.get(kind)
+    )
+
+
+def test_a_promotion_shows_what_changes_and_is_recorded(
+    several: dict[str, str], own: Registry, open_page: Open
+) -> None:
+    app = ask(open_page, "promote", several["third"])
+    assert "gets 1.2.0 instead of 1.1.0" in words(app)
+    app.text_input(key="actor").set_value("carla")
+    app = decide(app, "asked for by the desk")
+    assert own.get_active_model_id("Churn") == several["third"]
+    (event, *_) = own.events("Churn")
+    assert (event.kind, event.actor, event.reason) == ("promoted", "carla", "asked for by the desk")
+    assert "is now the champion" in words(app)
+
+
+def test_a_reason_is_required(several: dict[str, str], own: Registry, open_page: Open) -> None:
+    app = decide(ask(open_page, "promote", several["third"]), "   ")
+    assert "a reason is required" in words(app)
+    assert own.get_active_model_id("Churn") == several["second"]
+
+
+def test_undo_of_a_promotion(several: dict[str, str], own: Registry, open_page: Open) -> None:
+    app = decide(ask(open_page, "promote", several["third"]), "try it")
+    (undo,) = [button for button in app.button if button.label.startswith("Undo")]
+    app = undo.click().run()
+    assert own.get_active_model_id("Churn") == several["second"]
+    assert "Undone" in words(app)
+
+
+def test_undo_after_somebody_else_changed_it_is_refused(
+    several: dict[str, str], own: Registry, open_page: Open
+) -> None:
+    app = decide(ask(open_page, "promote", several["third"]), "try it")
+    own.promote(several["first"], actor="bert", reason="no")
+    (undo,) = [button for button in app.button if button.label.startswith("Undo")]
+    app = undo.click().run()
+    assert own.get_active_model_id("Churn") == several["first"]
+    assert "Not undone" in words(app)
+
+
+def test_a_rollback_and_its_undo(several: dict[str, str], own: Registry, open_page: Open) -> None:
+    app = ask(open_page, "rollback", several["second"])
+    assert "1.1.0 is disqualified" in words(app)
+    app = decide(app, "fails on live data")
+    assert own.get_active_model_id("Churn") == several["first"]
+    assert own.get_metadata(several["second"]).status == "disqualified"
+    (undo,) = [button for button in app.button if button.label.startswith("Undo")]
+    undo.click().run()
+    assert own.get_active_model_id("Churn") == several["second"]
+
+
+def test_a_conflict_names_who_was_faster_and_keeps_the_reason(
+    several: dict[str, str], own: Registry, open_page: Open
+) -> None:
+    app = ask(open_page, "promote", several["third"])
+    own.promote(several["first"], actor="bert", reason="me first")
+    app = decide(app, "my good reason")
+    assert own.get_active_model_id("Churn") == several["first"]
+    assert "**bert**" in words(app)
+    assert app.text_area(key="reason").value == "my good reason"
+    app = app.button(key="conflict-again").click().run()
+    assert "gets 1.2.0 instead of 1.0.0" in words(app)
+    assert app.text_area(key="reason").value == "my good reason"
+    decide(app, "my good reason")
+    assert own.get_active_model_id("Churn") == several["third"]
+
+
+def test_rejecting_and_restoring(several: dict[str, str], own: Registry, open_page: Open) -> None:
+    app = decide(ask(open_page, "reject", several["third"]), "not now")
+    assert own.get_metadata(several["third"]).status == "rejected"
+    (undo,) = [button for button in app.button if button.label == "Undo"]
+    undo.click().run()
+    assert own.get_metadata(several["third"]).status == "registered"
+
+
+def test_an_error_of_the_core_is_shown_in_words(several: dict[str, str], own: Registry, open_page: Open) -> None:
+    app = ask(open_page, "promote", several["third"])
+    own.reject(several["third"], actor="bert", reason="no")
+    app = decide(app, "go")
+    assert "cannot go into production" in words(app).replace("\\", "")

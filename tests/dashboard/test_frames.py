@@ -1,0 +1,130 @@
+"""Records -> DataFrames."""
+
+import csv
+import io
+from datetime import UTC, datetime
+
+import pandas as pd
+import pytest
+
+from dashboard import frames
+from registry_core import Deployment, Registry, Score, ScoreTerm
+from tests.clock import Clock
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+def deployment(number: int, model_id: str, start: str, end: str | None) -> Deployment:
+    return Deployment(number, "A", model_id, start, end, "anna", "why")
+
+
+def rows(own: Registry) -> list[dict[str, object]]:
+    return own.get_model_comparison(None, "Churn")
+
+
+def test_leaderboard(several: dict[str, str], own: Registry, clock: Clock) -> None:
+    champion = own.get_metadata(several["second"])
+    frame = frames.leaderboard(rows(own), ["accuracy", "log_loss"], champion, clock.now, first_rank=51)
+    assert frame["#"].iloc[0] == 51
+    assert frame["Log loss"].isna().all()
+    by_id = frame.set_index("Model id")
+    assert by_id.loc[several["second"], "Status"] == "★ champion"
+    gaps = by_id["Difference"].isna()
+    assert gaps[several["second"]]
+    assert by_id.loc[several["third"], "Difference"] == pytest.approx(-0.012)
+    assert gaps[several["elsewhere"]]
+    assert by_id.loc[several["elsewhere"], "Comparable"] == "≠ champion's"
+    assert by_id.loc[several["scoreless"], "Note"] == "no score: accuracy and f1_score are missing"
+    assert by_id.loc[several["first"], "Registered"] == "14 d ago"
+
+
+def test_leaderboard_without_rows_or_champion(several: dict[str, str], own: Registry, clock: Clock) -> None:
+    assert frames.leaderboard([], ["accuracy"], None, clock.now).empty
+    frame = frames.leaderboard(rows(own), [], None, clock.now)
+    assert frame["Difference"].isna().all()
+
+
+def test_export_holds_every_row_and_metric(several: dict[str, str], own: Registry) -> None:
+    content = frames.csv(frames.export(rows(own), own.metric_names("Churn"))).decode("utf-8-sig")
+    table = list(csv.DictReader(io.StringIO(content)))
+    assert len(table) == 7
+    assert table[0]["accuracy"] == "0.99"
+    assert "log_loss" not in table[0]
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", " =1", "|calc", "%0"])
+def test_text_like_a_formula_is_defused(text: str) -> None:
+    content = frames.csv(pd.DataFrame({"reason": [text]})).decode("utf-8-sig")
+    assert next(iter(csv.DictReader(io.StringIO(content, newline=""))))["reason"] == f"'{text}"
+
+
+def test_numbers_and_plain_text_stay() -> None:
+    frame = pd.DataFrame({"a": [-0.5], "b": ["plain"], "c": [None], "d": [-1]})
+    assert frames.csv(frame).decode("utf-8-sig").splitlines() == ["a,b,c,d", "-0.5,plain,,-1"]
+
+
+def test_score_terms_add_up() -> None:
+    terms = (ScoreTerm("accuracy", 0.5, 0.8, 0.4, False), ScoreTerm("log_loss", 0.5, 0.2, -0.1, True))
+    frame = frames.score_terms(Score(0.315, terms, 0.015, None))
+    assert list(frame["Part"]) == ["Accuracy", "Log loss (lower is better)", "Ensemble bonus", "Score"]
+    assert frame["Adds"].iloc[:-1].sum() == pytest.approx(frame["Adds"].iloc[-1])
+
+
+def test_metric_comparison_marks_the_better(several: dict[str, str], own: Registry) -> None:
+    comparison = own.compare([several["third"], several["second"]])
+    frame = frames.metric_comparison(comparison, baseline=1).set_index("Metric")
+    assert list(frame.columns) == ["1.2.0", "1.1.0 ★", "Difference", "Better"]
+    assert frame.loc["Accuracy", "Better"] == "1.1.0 ★"
+    assert frame.loc["Score", "Difference"] == pytest.approx(-0.012)
+    assert frame.loc["AUC", "Better"] == ""
+
+
+def test_different_sets_name_no_winner(several: dict[str, str], own: Registry) -> None:
+    comparison = own.compare([several["elsewhere"], several["second"]])
+    assert not frames.metric_comparison(comparison)["Better"].any()
+
+
+def test_differences_and_hyperparameters(several: dict[str, str], own: Registry) -> None:
+    comparison = own.compare([several["second"], several["first"]])
+    frame = frames.differences(comparison).set_index("What")
+    assert list(frame.loc["Hyperparameter C"]) == ["2", "–"]
+    second, first = comparison.models
+    assert list(frames.hyperparameters(first, second)["Differs"]) == ["≠"]
+    assert list(frames.hyperparameters(second, second).columns) == ["Hyperparameter", "Value"]
+    assert frames.inputs_changed(first, second) == ([], [])
+
+
+def test_reigns_end_now_while_they_last() -> None:
+    found = [
+        deployment(2, "b", "2026-02-01T00:00:00+00:00", None),
+        deployment(1, "a", "2026-01-01T00:00:00+00:00", "2026-02-01T00:00:00+00:00"),
+    ]
+    frame = frames.reigns(found, {"a": "1.0.0"}, NOW)
+    assert list(frame["version"]) == ["1.0.0", "b"]
+    assert list(frame["current"]) == [False, True]
+    assert frame["end"].iloc[1] == NOW
+    assert frames.reigns([], {}, NOW).empty
+
+
+def test_the_champions_line(several: dict[str, str], own: Registry, clock: Clock) -> None:
+    clock.tick(days=1)
+    own.rollback("Churn", reason="fell")
+    points = frames.trend(
+        own.get_model_comparison(None, "Churn", order_by="registered_at", descending=False), "accuracy"
+    )
+    assert len(points) == 6  # the scoreless one has no accuracy
+    rolled = [each.at for each in own.events("Churn", kinds=["rolled_back"])]
+    line = frames.champion_line(points, own.deployments("Churn"), rolled, clock.now)
+    assert list(line["version"]) == ["1.0.0", "1.1.0", "1.0.0", "1.0.0"]
+    assert list(line["how"]) == ["promoted", "promoted", "rolled back", ""]
+    assert line["version_at"].iloc[0] == "1.0.0"
+    assert "stayed at 0.8000" in frames.trend_sentence(points, line, "Accuracy", lower_is_better=False)
+
+
+def test_events_for_a_table_and_a_file(several: dict[str, str], own: Registry, clock: Clock) -> None:
+    found = own.events(limit=None)
+    frame = frames.events(found, clock.now, UTC)
+    assert len(frame) == len(found)
+    assert set(frame["What"]) == {"Created", "Registered", "Promoted", "Rejected", "Archived"}
+    assert list(frames.events_export(found)["event_id"]) == [each.event_id for each in found]
+    assert frames.events_export([]).empty

@@ -1,0 +1,113 @@
+"""The ASGI application around Streamlit: who is let in, what leaves, and what an error shows."""
+
+import tomllib
+from pathlib import Path
+
+import pytest
+from starlette.testclient import TestClient
+
+from dashboard import server
+from registry_core import InvalidInput, Registry
+
+THEME = Path(server.__file__).parent / "theme.toml"
+
+
+@pytest.fixture(scope="module")
+def application() -> TestClient:
+    # Streamlit's runtime may be made once in a process only; it is not started here.
+    return TestClient(server.application(), base_url="http://127.0.0.1")
+
+
+@pytest.fixture
+def client(application: TestClient, own: Registry) -> TestClient:
+    """The application over an empty registry."""
+    return application
+
+
+def test_health(client: TestClient, own: Registry) -> None:
+    answer = client.get("/healthz")
+    assert answer.status_code == 200
+    assert answer.json() == {"status": "ok", "revision": own.revision()}
+
+
+def test_health_without_a_registry(client: TestClient, own: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(self: Registry) -> int:
+        raise InvalidInput("secret detail")
+
+    monkeypatch.setattr(Registry, "revision", fail)
+    answer = client.get("/healthz")
+    assert answer.status_code == 503
+    assert "secret" not in answer.text
+
+
+def test_other_names_for_this_host_are_refused(client: TestClient) -> None:
+    assert client.get("/healthz", headers={"host": "evil.example"}).status_code == 400
+    assert client.get("/healthz", headers={"host": "localhost:8501"}).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/_stcore/metrics", "/_stcore/agent/openapi.json"])
+def test_what_streamlit_tells_of_its_process_is_hidden(client: TestClient, path: str) -> None:
+    assert client.get(path).status_code == 404
+
+
+def test_every_answer_has_the_security_headers(client: TestClient) -> None:
+    for path in ("/healthz", "/", "/_stcore/metrics"):
+        headers = client.get(path).headers
+        policy = dict(part.split(" ", 1) for part in headers["content-security-policy"].split("; "))
+        assert policy["default-src"] == "'self'"
+        assert "'unsafe-inline'" not in policy["script-src"]
+        assert "'sha256-" in policy["script-src"]
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["x-frame-options"] == "DENY"
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "registry.example"])
+def test_other_machines_are_not_served_unasked(host: str) -> None:
+    with pytest.raises(InvalidInput, match="unless told otherwise"):
+        server.serve("anywhere", host=host)
+
+
+def test_a_port_that_is_taken_is_said() -> None:
+    import socket
+
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        with pytest.raises(InvalidInput, match="cannot listen"):
+            server.serve("anywhere", port=taken.getsockname()[1])
+
+
+def test_the_settings_are_known_to_streamlit() -> None:
+    from streamlit import config
+
+    for name, value in server.settings("127.0.0.1", 8501).items():
+        assert name in config._config_options_template, name
+        assert value is not None
+
+
+def test_the_theme_has_what_plotly_needs() -> None:
+    with THEME.open("rb") as file:
+        theme = tomllib.load(file)["theme"]
+    assert len(theme["chartCategoricalColors"]) == 10
+    assert len(set(theme["chartCategoricalColors"])) == 10
+
+
+@pytest.mark.parametrize("shade", ["light", "dark"])
+def test_text_can_be_read_in_both_themes(shade: str) -> None:
+    with THEME.open("rb") as file:
+        colours = tomllib.load(file)["theme"][shade]
+    assert contrast(colours["textColor"], colours["backgroundColor"]) >= 7
+    assert contrast(colours["linkColor"], colours["backgroundColor"]) >= 4.5
+    assert contrast(colours["dataframeHeaderTextColor"], colours["dataframeHeaderBackgroundColor"]) >= 4.5
+
+
+def contrast(one: str, other: str) -> float:
+    """The contrast of two colours as WCAG 2 defines it."""
+
+    def luminance(colour: str) -> float:
+        parts = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+        linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    high, low = sorted((luminance(one), luminance(other)), reverse=True)
+    return (high + 0.05) / (low + 0.05)

@@ -1,0 +1,134 @@
+"""How things are written."""
+
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from dashboard import wording
+from registry_core import Comparison, Event, MetricComparison, ModelMetadata
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+def model(version: str = "1.0.0", **fields: object) -> ModelMetadata:
+    return ModelMetadata(model_id=f"A_{version}", model_name="A", model_type="T", version=version, **fields)
+
+
+def compared(mine: ModelMetadata, theirs: ModelMetadata, *, comparable: bool = True) -> Comparison:
+    metrics = tuple(
+        MetricComparison(name, name == "log_loss", (mine.all_metrics().get(name), theirs.all_metrics().get(name)), None)
+        for name in ("accuracy", "log_loss")
+    )
+    return Comparison((mine, theirs), metrics, {}, comparable, "a note")
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(None, "–"), (0.5, "0.5000"), (-0.25, "−0.2500"), (1.0, "1.0000"), (0.123456, "0.1235")]
+)
+def test_number(value: float | None, text: str) -> None:
+    assert wording.number(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(None, "–"), (0.01, "+0.0100"), (-0.01, "−0.0100"), (0.0, "±0.0000"), (-1e-9, "±0.0000")]
+)
+def test_signed(value: float | None, text: str) -> None:
+    assert wording.signed(value) == text
+
+
+@pytest.mark.parametrize(
+    ("back", "text"),
+    [
+        (timedelta(seconds=5), "just now"),
+        (timedelta(minutes=3), "3 min ago"),
+        (timedelta(hours=3), "3 h ago"),
+        (timedelta(days=3), "3 d ago"),
+        (timedelta(days=100), "3 months ago"),
+        (timedelta(days=1000), "2 years ago"),
+        (timedelta(hours=-2), "in the future"),
+    ],
+)
+def test_ago(back: timedelta, text: str) -> None:
+    assert wording.ago((NOW - back).isoformat(), NOW) == text
+
+
+def test_exact_names_the_zone() -> None:
+    assert wording.exact(NOW.isoformat(), ZoneInfo("Europe/Berlin")) == "01 Mar 2026, 13:00:00 CET"
+    assert wording.exact(None, UTC) == "–"
+    assert wording.zone("Not/There") is UTC
+    assert wording.zone("../etc/passwd") is UTC
+
+
+def test_lasted() -> None:
+    start = (NOW - timedelta(days=2, hours=3)).isoformat()
+    assert wording.lasted(start, None, NOW) == "2 d 3 h"
+    assert wording.lasted(start, start, NOW) == "0 min"
+
+
+@pytest.mark.parametrize(
+    ("amount", "text"), [(0, "0 B"), (999, "999 B"), (1500, "1.5 kB"), (6_800_000, "6.8 MB"), (3 * 10**9, "3.0 GB")]
+)
+def test_size(amount: int, text: str) -> None:
+    assert wording.size(amount) == text
+
+
+def test_status_is_told_by_word_and_shape() -> None:
+    assert wording.status(model(is_active=True)) == "★ champion"
+    assert wording.status(model(artifact="quarantined")) == "◆ quarantined"
+    assert wording.status(model(artifact="quarantined", status="rejected")) == "✕ rejected"
+    shapes = {text[0] for text in (*wording.STATUS_WORDS.values(), wording.CHAMPION, wording.QUARANTINED)}
+    assert len(shapes) == 6
+
+
+@pytest.mark.parametrize(
+    "text", ["*b* _i_ `c`", "<script>alert(1)</script>", "[a](javascript:x)", "$x^2$", "# h", "~~s~~"]
+)
+def test_escaped_leaves_no_markup(text: str) -> None:
+    escaped = wording.escaped(text)
+    special = set("*_`<>[]()$#~")
+    assert all(escaped[place - 1] == "\\" for place, letter in enumerate(escaped) if letter in special)
+
+
+def test_escaped_breaks_icons_and_lines() -> None:
+    assert ":material" not in wording.escaped(":material/home:").replace("\\", "")
+    assert "\n" not in wording.escaped("a\n\n# b")
+
+
+def test_an_events_detail_names_what_changed() -> None:
+    event = Event(
+        1, "", "rejected", "A", "a", "x", "", {"status": "registered", "n": 1}, {"status": "rejected", "n": 1}, ""
+    )
+    assert wording.event_detail(event) == "status: registered → rejected"
+    assert wording.event("something_new") == "Something new"
+
+
+def test_verdict_better_names_where() -> None:
+    mine = model("1.1.0", composite_score=0.9, accuracy=0.9, metrics={"log_loss": 0.5})
+    champion = model(composite_score=0.8, accuracy=0.8, metrics={"log_loss": 0.4}, is_active=True)
+    judged = wording.verdict(mine, champion, compared(mine, champion))
+    assert judged.tone == "success"
+    assert "Better in Accuracy (+0.1000)." in judged.sentence
+    assert "Worse in Log loss (+0.1000)." in judged.sentence
+
+
+@pytest.mark.parametrize(
+    ("fields", "comparable", "tone", "words"),
+    [
+        ({"composite_score": 0.7}, True, "warning", "does not beat"),
+        ({"composite_score": 0.8}, True, "info", "ties"),
+        ({"composite_score": 0.9}, False, "warning", "cannot be judged"),
+        ({"score_note": "no score: auc is missing"}, True, "warning", "cannot be ranked"),
+        ({"artifact": "quarantined"}, True, "error", "cannot go live"),
+        ({"status": "disqualified", "status_reason": "fell"}, True, "error", "cannot go live"),
+        ({"is_active": True}, True, "success", "is the champion"),
+    ],
+)
+def test_verdicts(fields: dict[str, object], comparable: bool, tone: str, words: str) -> None:
+    mine, champion = model("1.1.0", **fields), model(composite_score=0.8)
+    judged = wording.verdict(mine, champion, compared(mine, champion, comparable=comparable))
+    assert (judged.tone, words in judged.headline) == (tone, True)
+
+
+def test_verdict_without_a_champion() -> None:
+    assert "first champion" in wording.verdict(model(composite_score=0.8), None, None).headline
