@@ -26,8 +26,8 @@ from tests.conftest import CHROMIUM_OPTIONS  # noqa: E402
 from tests.servers import running_dashboard  # noqa: E402
 
 SIZES = {"light": (1440, 900), "dark": (1440, 900), "phone": (390, 844)}
-#: Enough for flat surfaces and a few lines, and a quarter of the bytes.
-COLOURS = 128
+#: Enough for flat surfaces and a few lines, and a third of the bytes.
+COLOURS = 256
 
 
 def pages(registry: Registry) -> dict[str, str]:

@@ -136,7 +136,9 @@ def _register(
     The slow part, writing the artifact, happens before the lock is taken. A row never points at missing bytes: the
     files get their names first, and lose them again when the transaction fails.
     """
-    foreseen, _ = _plan(rooms, rooms.database, given, artifact, rooms.now())
+    revision, now = events.newest(rooms.database), rooms.now()
+    plan, metadata = _plan(rooms, rooms.database, given, artifact, now)
+    tested = plan.decision.promote
     staged: list[Staged] = []
     published: list[str] = []
     try:
@@ -144,12 +146,13 @@ def _register(
         if write_scaler is not None:
             staged.append(rooms.store.stage("models", write_scaler))
         files = _Files(staged[0], staged[1] if len(staged) > 1 else None)
-        if foreseen.decision.promote:
+        if tested:
             _test_load(rooms, files)
         with rooms.database.transaction() as transaction:
-            now = rooms.now()
-            plan, metadata = _plan(rooms, transaction, given, artifact, now)
-            if plan.decision.promote and not foreseen.decision.promote:
+            if events.newest(transaction) != revision:
+                now = rooms.now()
+                plan, metadata = _plan(rooms, transaction, given, artifact, now)
+            if plan.decision.promote and not tested:
                 _test_load(rooms, files)
             keys = _keys(plan.model_id)
             metadata = replace(

@@ -48,8 +48,7 @@ MIGRATIONS: dict[str, tuple[str, ...]] = {
             PRIMARY KEY (model_seq, metric)
         )
         """,
-        "CREATE INDEX model_metrics_by_value ON model_metrics (metric, value DESC, model_seq)",
-        "CREATE INDEX model_metrics_by_name_value ON model_metrics (model_name, metric, value DESC, model_seq)",
+        "CREATE INDEX model_metrics_by_value ON model_metrics (model_name, metric, value DESC, model_seq)",
     ),
     "0002_deployments": (
         """
@@ -66,7 +65,7 @@ MIGRATIONS: dict[str, tuple[str, ...]] = {
         # What makes two champions of one name impossible.
         "CREATE UNIQUE INDEX deployments_current ON deployments (model_name) WHERE ended_at IS NULL",
         "CREATE INDEX deployments_by_name ON deployments (model_name, seq)",
-        "CREATE INDEX deployments_by_model ON deployments (model_id)",
+        "CREATE INDEX deployments_serving ON deployments (model_id) WHERE ended_at IS NULL",
     ),
     "0003_events": (
         """

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 import os
-import random
 import sqlite3
 import threading
 import time
@@ -19,6 +18,7 @@ from typing import Any
 
 from ..errors import CatalogBusy, StorageError
 from ..records import Row
+from .queue import Queue
 from .schema import MIGRATIONS
 
 WAIT_SECONDS = 60.0
@@ -51,6 +51,7 @@ class SqliteDatabase:
         self._watch: sqlite3.Connection | None = None
         self._watch_lock = threading.Lock()
         self._pid = os.getpid()
+        self._queue = Queue(path.with_name(f"{path.name}-queue"), WAIT_SECONDS)
         self._migrate()
 
     def query(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[Row]:
@@ -59,7 +60,7 @@ class SqliteDatabase:
 
     @contextmanager
     def transaction(self) -> Iterator[_Queries]:
-        with self._connection() as connection, _write(connection):
+        with self._connection() as connection, _write(connection, self._queue):
             yield _Queries(connection)
 
     def changes(self) -> int:
@@ -143,7 +144,7 @@ class SqliteDatabase:
             own = sqlite3.connect(self._path, timeout=WAIT_SECONDS, isolation_level=None)
             own.execute("PRAGMA synchronous = FULL")
             try:
-                with _write(own):
+                with _write(own, self._queue):
                     migrations.apply(Database(own))
             finally:
                 own.close()
@@ -185,34 +186,14 @@ class SqliteDatabase:
 
 
 @contextmanager
-def _write(connection: sqlite3.Connection) -> Iterator[None]:
-    _take_lock(connection)
-    try:
-        yield
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise
-
-
-def _take_lock(connection: sqlite3.Connection) -> None:
-    """Begin by taking the write lock: a transaction that reads first fails at once when it asks for it later.
-
-    SQLite's own waiting sleeps ever longer, so that of eight writers the unlucky one waits a hundred times as long as
-    the others. Short sleeps of random length give every waiter the same chance.
-    """
-    connection.execute("PRAGMA busy_timeout = 0")
-    started = time.monotonic()
-    try:
-        while True:
-            try:
-                connection.execute("BEGIN IMMEDIATE")
-                return
-            except sqlite3.OperationalError as error:
-                waited = time.monotonic() - started
-                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or waited > WAIT_SECONDS:
-                    raise
-                time.sleep(random.uniform(0.0002, 0.002) if waited < 1 else random.uniform(0.001, 0.01))
-    finally:
-        connection.execute(f"PRAGMA busy_timeout = {int(WAIT_SECONDS * 1000)}")
+def _write(connection: sqlite3.Connection, queue: Queue) -> Iterator[None]:
+    # The lock first: a transaction that reads and asks for it later fails at once when somebody else wrote in between.
+    with queue.turn():
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise

@@ -1,0 +1,138 @@
+"""The rows of the result, and how they are printed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Literal
+
+Unit = Literal["s", "bytes", "per second", ""]
+#: Where the middle half of the limit's own times is wider apart than this, the row is marked as noisy.
+NOISY = 0.5
+
+
+@dataclass(frozen=True)
+class Check:
+    """One condition of a target, and whether it was met."""
+
+    text: str
+    met: bool
+
+
+@dataclass(frozen=True)
+class Peer:
+    """What MLflow took, one way of using it."""
+
+    how: str
+    value: float
+    #: How many times as quick, or as small, or as many a second, ours is.
+    ratio: float | None = None
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the result."""
+
+    key: str
+    what: str
+    ours: float | None = None
+    limit: float | None = None
+    ratio: float | None = None
+    unit: Unit = "s"
+    peers: Sequence[Peer] = ()
+    target: str = ""
+    checks: Sequence[Check] = ()
+    notes: Sequence[str] = ()
+    spread: float = 0.0
+
+    @property
+    def result(self) -> str:
+        """Whether the target was met; empty where there is none."""
+        if not self.checks:
+            return ""
+        missed = [check.text for check in self.checks if not check.met]
+        return f"MISSED: {'; '.join(missed)}" if missed else "met"
+
+
+@dataclass
+class Result:
+    """All rows of one run, and where it ran."""
+
+    machine: str
+    rows: list[Row] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)
+
+    def to_json(self) -> str:
+        """For a program."""
+        rows = [{**asdict(row), "result": row.result} for row in self.rows]
+        return json.dumps({"machine": self.machine, "rows": rows, "lines": self.lines}, indent=1)
+
+    def to_markdown(self) -> str:
+        """For a person: the table, then what has to be known beside it."""
+        heads = ("what", "ours", "limit", "ours / limit", "MLflow", "ahead of MLflow", "target", "result")
+        cells = [heads, *[_cells(row) for row in self.rows]]
+        widths = [max(len(line[column]) for line in cells) for column in range(len(heads))]
+        lines = ["| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) + " |"
+                 for line in cells]  # fmt: skip
+        lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
+        notes = [f"- {row.what}: {note}" for row in self.rows for note in row.notes]
+        return "\n".join([self.machine, "", *lines, "", *notes, *(f"- {line}" for line in self.lines)]) + "\n"
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    ratios = [each for each in row.peers if each.ratio is not None]
+    return (
+        row.what + (" ~" if row.spread > NOISY else ""),
+        shown(row.ours, row.unit),
+        shown(row.limit, row.unit),
+        "" if row.ratio is None else f"{number(row.ratio)}x",
+        ", ".join(f"{shown(each.value, row.unit)} {each.how}".strip() for each in row.peers),
+        ", ".join(f"{number(each.ratio)}x" for each in ratios if each.ratio is not None),
+        row.target,
+        row.result,
+    )
+
+
+def number(value: float) -> str:
+    """Three figures at most."""
+    if value >= 99.5:
+        return f"{value:,.0f}"
+    return f"{value:.3g}"
+
+
+def shown(value: float | None, unit: Unit) -> str:
+    """A quantity in the unit that suits its size."""
+    if value is None:
+        return ""
+    if unit == "per second":
+        return f"{number(value)}/s"
+    if unit == "bytes":
+        return f"{number(value / 1e6)} MB" if value >= 1e5 else f"{number(value / 1e3)} kB"
+    if unit == "":
+        return number(value)
+    for factor, name in ((1.0, "s"), (1e-3, "ms")):
+        if value >= factor:
+            return f"{number(value / factor)} {name}"
+    return f"{number(value / 1e-6)} us"
+
+
+def within(ours: float, most: float, limit: float | None, reference: float) -> list[Check]:
+    """A target given in seconds: it grows as the limit of this run does above that of the machine it was set on."""
+    allowed = most * max(1.0, (limit or reference) / reference)
+    grown = "" if allowed == most else f" ({shown(most, 's')}, by how much slower the limit is here)"
+    return [Check(f"{shown(ours, 's')} instead of <= {shown(allowed, 's')}{grown}", ours <= allowed)]
+
+
+def at_most(what: str, value: float | None, most: float, text: str = "") -> list[Check]:
+    """A condition, where it could be measured."""
+    if value is None:
+        return []
+    return [Check(text or f"{what} {number(value)} instead of <= {number(most)}", value <= most)]
+
+
+def at_least(what: str, value: float | None, least: float, text: str = "") -> list[Check]:
+    """A condition, where it could be measured."""
+    if value is None:
+        return []
+    return [Check(text or f"{what} {number(value)} instead of >= {number(least)}", value >= least)]

@@ -1,0 +1,82 @@
+"""Writers of one file, one after the other, in all processes."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from ..errors import CatalogBusy, StorageError
+
+if sys.platform != "win32":
+    import fcntl
+
+
+class Queue:
+    """A lock file in front of SQLite's write lock.
+
+    SQLite waits by sleeping ever longer, so that of eight writers the unlucky one waits fifty times as long as the
+    others, and the lock lies idle meanwhile. Here the system wakes the next writer as soon as the one before is done.
+    A lock is given back by the system when its process dies.
+    """
+
+    def __init__(self, path: Path, wait_seconds: float) -> None:
+        self._path, self._wait = path, wait_seconds
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Wait for one's turn, and hold it.
+
+        Raises:
+            CatalogBusy: the turn did not come in time.
+            StorageError: the lock file cannot be opened.
+        """
+        if sys.platform == "win32":
+            # SQLite's own waiting has to do.
+            yield
+            return
+        try:
+            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        except OSError as error:
+            raise StorageError(
+                error.errno or errno.EIO,
+                f"{self._path} cannot be opened ({error.strerror}): give this user the right, or name another folder",
+            ) from error
+        try:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                descriptor = self._queue_up(descriptor)
+            yield
+        finally:
+            with suppress(OSError):
+                os.close(descriptor)
+
+    def _queue_up(self, descriptor: int) -> int:
+        # flock() knows no time-out, so another thread waits in it. If that takes too long it is left to itself: it
+        # holds a descriptor of its own, which it closes when the turn comes at last.
+        waiting = os.dup(descriptor)
+        settled, outcome = threading.Lock(), threading.Event()
+        given_up = False
+
+        def wait() -> None:
+            fcntl.flock(waiting, fcntl.LOCK_EX)
+            with settled:
+                outcome.set()
+                if given_up:
+                    os.close(waiting)
+
+        threading.Thread(target=wait, name="registry-queue", daemon=True).start()
+        outcome.wait(self._wait)
+        with settled:
+            given_up = not outcome.is_set()
+        if given_up:
+            raise CatalogBusy(
+                errno.EBUSY, f"another process has been writing to {self._path.parent} for {self._wait:g} s; try again"
+            )
+        os.close(descriptor)
+        return waiting

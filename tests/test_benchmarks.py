@@ -1,0 +1,105 @@
+"""The benchmark itself: every part runs, at a size that takes no time, and gives its rows. Nothing is timed here."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from benchmarks.__main__ import PARTS, main, run
+from benchmarks.bench import Bench, Size
+from benchmarks.filling import bulk
+from benchmarks.table import Check, Peer, Result, Row, shown
+from benchmarks.timing import Times, interleaved, quantile
+from registry_core import Registry
+
+pytestmark = pytest.mark.slow
+
+TINY = Size(
+    versions=(5, 20), bulk=(30,), seconds=0.05, rounds=3, trees=2, processes=2, registrations=2, openings=2, starts=1
+)
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Bench]:
+    """A run that measures next to nothing, without MLflow."""
+    bench = Bench(TINY, tmp_path)
+    yield bench
+    bench.close()
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_a_part_runs_and_prints_its_rows(bench: Bench, part: str) -> None:
+    result = run(bench, [part])
+    assert result.rows
+    text = result.to_markdown()
+    assert "FAILED" not in text
+    assert all(f"| {row.what}" in text for row in result.rows)
+    assert "MLflow left out" in text
+
+
+def test_the_command_writes_what_it_prints(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table, numbers = tmp_path / "table.md", tmp_path / "numbers.json"
+    options = ["--only", "install", "--quick", "--mlflow-python", str(tmp_path / "none")]
+    assert main([*options, "--markdown", str(table), "--json", str(numbers)]) == 0
+    printed = capsys.readouterr()
+    assert "packages, core" in printed.out
+    assert printed.out == table.read_text() + "\n"
+    assert [row["key"] for row in json.loads(numbers.read_text())["rows"]] == ["install"] * 3
+    assert "MLflow is left out" in printed.err
+
+
+def test_rows_inserted_in_bulk_read_like_registered_ones(bench: Bench) -> None:
+    with Registry(bulk(bench, 30)) as registry:
+        assert registry.count_models() == 30
+        rows = registry.get_model_comparison(None, order_by="accuracy")
+        assert len({row["model_id"] for row in rows}) == len({row["version"] for row in rows}) == 30
+        assert [row["accuracy"] for row in rows] == sorted((row["accuracy"] for row in rows), reverse=True)
+        for row in rows[:3]:
+            metadata = registry.get_metadata(row["model_id"])
+            assert metadata.accuracy == pytest.approx(row["accuracy"])
+            assert metadata.model_id == row["model_id"]
+
+
+def test_ratios_are_taken_within_a_round() -> None:
+    times = Times({"a": {0: 2.0, 1: 20.0, 2: 6.0}, "b": {0: 1.0, 1: 10.0}})
+    assert times.ratio("a", "b") == 2.0
+    assert times.median("a") == 6.0
+    assert times.median("c") is None
+    assert times.ratio("a", "c") is None
+
+
+def test_contestants_take_turns() -> None:
+    calls: list[str] = []
+
+    def contestant(name: str) -> float:
+        calls.append(name)
+        return 1.0
+
+    times = interleaved(
+        {"a": lambda: contestant("a"), "rare": lambda: contestant("rare")},
+        seconds=0,
+        least=4,
+        every={"rare": 2},
+        block=3,
+    )
+    assert len(times.all("a")) == 4
+    assert calls.count("a") == 12
+    assert calls.count("rare") == 2
+
+
+def test_a_row_says_what_was_missed() -> None:
+    row = Row("x", "x", 0.002, 0.001, 2.0, peers=[Peer("tuned", 0.1, 50)], checks=[Check("2 instead of 1", False)])
+    assert row.result == "MISSED: 2 instead of 1"
+    assert Row("x", "x", checks=[Check("", True)]).result == "met"
+    assert Row("x", "x").result == ""
+    assert "2 ms" in Result("m", [row]).to_markdown()
+
+
+def test_quantities_are_shown_in_a_unit_that_suits() -> None:
+    assert [shown(value, "s") for value in (2.0, 0.0123, 4e-6)] == ["2 s", "12.3 ms", "4 us"]
+    assert shown(282e6, "bytes") == "282 MB"
+    assert shown(952.4, "per second") == "952/s"
+    assert quantile([3, 1, 2], 0.99) == 3
