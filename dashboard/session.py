@@ -11,7 +11,6 @@ from typing import Any, TypeVar, cast
 
 import streamlit as st
 
-from dashboard.frames import metric_of
 from registry_core import Comparison, Deployment, Event, ModelMetadata, ModelNameSummary, Registry, Score
 
 T = TypeVar("T")
@@ -139,17 +138,7 @@ class View:
         return self.metadata(model_id).version
 
     def lower_is_better(self, name: str, metric: str) -> bool:
-        """Whether less of a metric is better; the core says it where it compares."""
-        if metric == "composite_score":
-            return False
-
-        def ask() -> bool:
-            ids = [row["model_id"] for row in self.history(name) if metric_of(row, metric) is not None][-2:]
-            if len(ids) < 2:
-                return False
-            return any(each.lower_is_better for each in self.registry.compare(ids).metrics if each.metric == metric)
-
-        return self._recall(("lower", name, metric), ask)
+        return self.registry.lower_is_better(metric, name)
 
     def recent_events(self, name: str | None = None, model_id: str | None = None, limit: int = 300) -> list[Event]:
         key = ("events", name, model_id, limit)

@@ -236,6 +236,10 @@ class Registry:
         """All metrics that any model (of that name) reports, the seed's first."""
         return read.metric_names(self._rooms, model_name)
 
+    def lower_is_better(self, metric: str, model_name: str | None = None) -> bool:
+        """Whether less of a metric is better: an error, a loss, or what the policy of the model name declares."""
+        return read.lower_is_better(self._rooms, metric, model_name)
+
     def model_types(self, model_name: str | None = None) -> list[str]:
         """All model types, in order."""
         return read.distinct(self._rooms, "model_type", model_name)

@@ -24,7 +24,7 @@ from ..records import (
     Score,
     utc_text,
 )  # fmt: skip
-from ..rules import comparison, intake
+from ..rules import comparison, intake, metrics
 from .decide import artifact_keys, predecessor
 from .rooms import Rooms
 from .rows import record, require, score_of, summary
@@ -80,8 +80,8 @@ def comparison_rows(rooms: Rooms, query: ModelQuery) -> list[Row]:
     rows = _page(rooms, query, documents=False)
     standing = {name: _standing(rooms.database, name) for name in {row["model_name"] for row in rows}}
     # All documents in one: reading ten thousand small ones one by one takes three times as long.
-    metrics = json.loads(f"[{','.join(row['metrics'] for row in rows)}]")
-    return [summary(row, each, *standing[row["model_name"]]) for row, each in zip(rows, metrics, strict=True)]
+    documents = json.loads(f"[{','.join(row['metrics'] for row in rows)}]")
+    return [summary(row, each, *standing[row["model_name"]]) for row, each in zip(rows, documents, strict=True)]
 
 
 def models(rooms: Rooms, query: ModelQuery) -> list[ModelMetadata]:
@@ -112,6 +112,12 @@ def metric_names(rooms: Rooms, model_name: str | None) -> list[str]:
     """See ``Registry.metric_names``."""
     found = versions.metric_names(rooms.database, model_name)
     return [name for name in METRIC_FIELDS if name in found] + [name for name in found if name not in METRIC_FIELDS]
+
+
+def lower_is_better(rooms: Rooms, metric: str, model_name: str | None) -> bool:
+    """See ``Registry.lower_is_better``."""
+    policy = rooms.configuration().policy(model_name or "")
+    return metrics.lower_is_better(metrics.canonical(metric), policy.lower_is_better)
 
 
 def distinct(rooms: Rooms, column: str, model_name: str | None) -> list[str]:

@@ -94,6 +94,14 @@ def test_summaries_names_and_metrics(registry: Registry) -> None:
     assert registry.model_types() == ["LogisticRegression"]
 
 
+def test_which_metrics_are_better_when_lower(registry: Registry) -> None:
+    registry.configure("Sales", lower_is_better=["wape"])
+    assert registry.lower_is_better("rmse")
+    assert not registry.lower_is_better("accuracy", "Sales")
+    assert registry.lower_is_better("wape", "Sales")
+    assert not registry.lower_is_better("wape", "Churn")
+
+
 def test_an_edited_history_is_found(registry: Registry) -> None:
     for accuracy in (0.5, 0.6, 0.7):
         register(registry, accuracy)
