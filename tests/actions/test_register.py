@@ -251,3 +251,16 @@ def test_the_scaler_may_be_left_out(registry: Registry) -> None:
     model_id = registry.register_model(logistic()[0], model_name="Bare", model_type="T")
     model, scaler, metadata = registry.load_model(model_id)
     assert (type(model).__name__, scaler, metadata.scaler_file_path) == ("LogisticRegression", None, None)
+
+
+@pytest.mark.postgres
+def test_a_team_keeps_its_files_in_a_bucket(fresh_postgres: str) -> None:
+    with Registry(fresh_postgres, artifacts="memory://bucket/team") as registry:
+        model_id = register(registry)
+        found = registry.get_metadata(model_id)
+        assert found.model_file_path == f"memory:///bucket/team/models/model_{model_id}.pkl"
+        assert "registry@" in registry.location
+        registry.promote(register(registry, 0.1), reason="to see it load")
+        assert registry.load_model(model_id)[0].n_features_in_ == 30
+    with Registry(fresh_postgres, artifacts="memory://bucket/team") as registry:
+        assert registry.count_models() == 2
