@@ -70,6 +70,23 @@ def test_a_fresh_folder_opened_by_eight_processes_at_once(registry_folder: Path)
         assert [event.kind for event in registry.events()] == ["created"]
 
 
+def test_after_a_fork_nothing_stale_is_answered_from_memory(registry_folder: Path) -> None:
+    code = (
+        "import os, sys; from registry_core import Registry; from tests.fitted import register\n"
+        "with Registry(sys.argv[1]) as maker: first, second = register(maker, 0.9), register(maker, 0.8)\n"
+        "registry = Registry(sys.argv[1])\n"
+        "assert registry.get_active_model_id() == first\n"
+        "go = os.pipe()\n"
+        "if not os.fork():\n"
+        "    os.read(go[0], 1)\n"
+        "    os._exit(0 if registry.get_active_model_id() == second else 1)\n"
+        "with Registry(sys.argv[1]) as other: other.promote(second)\n"
+        "os.write(go[1], b'x')\n"
+        "assert os.waitstatus_to_exitcode(os.wait()[1]) == 0\n"
+    )
+    subprocess.run([sys.executable, "-W", "ignore", "-c", code, str(registry_folder)], check=True)
+
+
 def test_a_registry_used_on_both_sides_of_a_fork(registry_folder: Path) -> None:
     code = (
         "import os, sys; from registry_core import Registry; from tests.fitted import register\n"

@@ -6,7 +6,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar, cast
 
 from ..artifacts import formats
 from ..catalog import deployments
@@ -17,6 +17,7 @@ from .read import best_model_id, metadata, only_name
 from .rooms import Rooms
 from .rows import require
 
+T = TypeVar("T")
 Loaded = tuple[Any, Any, ModelMetadata]
 _KEPT_MODELS = 32
 
@@ -32,26 +33,26 @@ class Loader:
 
     def load(self, model_id: str) -> Loaded:
         """See ``Registry.load_model``."""
-        return self._answer(("model", model_id), lambda: self._load(model_id))  # type: ignore[no-any-return]
+        return self._answer(("model", model_id), lambda: self._load(model_id))
 
     def load_best(self, model_name: str | None) -> Loaded:
         """See ``Registry.load_best_model``."""
-        return self._answer(("best", model_name), lambda: self._load_best(model_name))  # type: ignore[no-any-return]
+        return self._answer(("best", model_name), lambda: self._load_best(model_name))
 
     def load_active(self, model_name: str | None) -> Loaded:
         """See ``Registry.load_active_model``."""
-        return self._answer(("active", model_name), lambda: self._load_active(model_name))  # type: ignore[no-any-return]
+        return self._answer(("active", model_name), lambda: self._load_active(model_name))
 
     def champion_id(self, model_name: str | None) -> str | None:
         """See ``Registry.get_active_model_id``."""
-        return self._answer(("champion", model_name), lambda: self._champion_id(model_name))  # type: ignore[no-any-return]
+        return self._answer(("champion", model_name), lambda: self._champion_id(model_name))
 
-    def _answer(self, question: tuple[str, str | None], find: Callable[[], Any]) -> Any:
-        # The number is read before the answer, so an answer is never newer than the number it is filed under says.
+    def _answer(self, question: tuple[str, str | None], find: Callable[[], T]) -> T:
+        # The number is read before the answer: one that is newer than its number is merely asked for once more.
         changes = self._rooms.database.changes()
         held = self._answers.get(question)
         if held is not None and held[0] == changes:
-            return held[1]
+            return cast(T, held[1])
         answer = find()
         if len(self._answers) > 10_000:
             self._answers.clear()

@@ -49,6 +49,7 @@ class SqliteDatabase:
         self._lock = threading.Lock()
         self._idle: list[sqlite3.Connection] = []
         self._watch: sqlite3.Connection | None = None
+        self._watches = 0
         self._watch_lock = threading.Lock()
         self._pid = os.getpid()
         self._queue = Queue(path.with_name(f"{path.name}-queue"), WAIT_SECONDS)
@@ -69,11 +70,13 @@ class SqliteDatabase:
             if self._watch is None or self._pid != os.getpid():
                 with self._explained():
                     self._watch = self._connect()
+                self._watches += 1
             try:
                 (version,) = self._watch.execute("PRAGMA data_version").fetchone()
             except sqlite3.Error as error:
                 raise self._explanation(error) from error
-        return int(version)
+        # The count means something only against the same connection: another one may start at the same number.
+        return (self._watches << 48) + int(version)
 
     def close(self) -> None:
         with self._lock, self._watch_lock:
