@@ -72,7 +72,7 @@ def _weights(key: str, value: Any) -> dict[str, float]:
         raise _wrong(key, value, 'metric names with weights, such as {"accuracy": 0.6, "auc": 0.4}')
     weights = {}
     for metric, weight in value.items():
-        if not isinstance(metric, str) or not metric:
+        if not isinstance(metric, str) or not metric or not metric.isprintable():
             raise _wrong(key, value, "metric names as text")
         weights[metric] = _number(0, 1000)(f"{key}.{metric}", weight)
     if not any(weights.values()):

@@ -4,7 +4,7 @@
     ├── InvalidInput (ValueError)          what was handed in cannot be accepted
     │   ├── InvalidName                    a model name, type or id that may not become part of a path
     │   ├── InvalidMetric                  NaN, infinite, out of its range, not a number
-    │   ├── InvalidVersion                 not MAJOR.MINOR.PATCH
+    │   ├── InvalidVersion                 not MAJOR.MINOR.PATCH, or too large
     │   └── InvalidConfiguration           unknown key, wrong type, value out of range
     ├── Conflict                           the registry is not in the state the caller believed in
     │   ├── ChampionChanged                somebody else promoted or rolled back first

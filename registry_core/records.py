@@ -124,7 +124,10 @@ class ModelMetadata:
 
 @dataclass(frozen=True)
 class Deployment:
-    """An interval during which a model was champion of its model name; ``ended_at`` is None while it still is."""
+    """An interval during which a model was champion of its model name; ``ended_at`` is None while it still is.
+
+    ``undone``: the promotion was taken back, so a rollback does not return to it.
+    """
 
     deployment_id: int
     model_name: str
@@ -133,6 +136,7 @@ class Deployment:
     ended_at: str | None
     actor: str
     reason: str
+    undone: bool = False
 
 
 @dataclass(frozen=True)

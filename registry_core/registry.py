@@ -380,6 +380,24 @@ class Registry:
         """
         return decide.rollback(self._rooms, model_name, to, actor, reason, expected_champion)
 
+    def undo_promotion(
+        self,
+        model_name: str,
+        *,
+        actor: str | None = None,
+        reason: str = "",
+        expected_champion: str | None = NOT_CHECKED,
+    ) -> Deployment:
+        """Take the last promotion back: the champion before it serves again, and nobody is disqualified.
+
+        Unlike after a ``rollback``, the model taken out stays eligible; a later rollback does not return to it.
+
+        Raises:
+            NoModelAvailable: there was no champion before.
+            ChampionChanged, NotEligible, ArtifactError: as in ``promote``.
+        """
+        return decide.undo_promotion(self._rooms, model_name, actor, reason, expected_champion)
+
     def reject(self, model_id: str, *, actor: str | None = None, reason: str = "") -> None:
         """Say no to a model: it stays readable and is not eligible. The champion cannot be rejected (StateConflict)."""
         decide.change_status(self._rooms, "reject", model_id, actor, reason)

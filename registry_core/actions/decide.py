@@ -81,7 +81,7 @@ def predecessor(queries: Queries, model_name: str) -> str | None:
     """The latest earlier champion that is still eligible, or None."""
     history = deployments.listed(queries, model_name)
     current = history[0].model_id if history and history[0].ended_at is None else None
-    for model_id in dict.fromkeys(each.model_id for each in history):
+    for model_id in dict.fromkeys(each.model_id for each in history if not each.undone):
         row = models.find(queries, model_id)
         if model_id != current and row is not None and row["eligible"]:
             return model_id
@@ -123,6 +123,31 @@ def _check_rollback(queries: Queries, model_name: str, to: str | None, expected:
         raise StateConflict(f"{target} is the champion of {model_name} already")
     if all(each.model_id != target for each in deployments.listed(queries, model_name)):
         raise InvalidInput(f"{target} was never champion of {model_name}; promote it instead of rolling back to it")
+    _check_eligible(row)
+    return current, row
+
+
+def undo_promotion(
+    rooms: Rooms, model_name: str, actor: str | None, reason: str, expected_champion: str | None
+) -> Deployment:
+    """See ``Registry.undo_promotion``."""
+    who, why = rooms.who(actor), check_reason(reason)
+    _, target = _check_undo(rooms.database, model_name, expected_champion)
+    test_load(rooms, target)
+    with rooms.database.transaction() as transaction:
+        current, again = _check_undo(transaction, model_name, expected_champion)
+        if again["model_id"] != target["model_id"]:
+            test_load(rooms, again)
+        deployments.mark_undone(transaction, current.deployment_id)
+        return deploy(transaction, rooms.now(), "promotion_undone", model_name, again["model_id"], who, why)
+
+
+def _check_undo(queries: Queries, model_name: str, expected: str | None) -> tuple[Deployment, Row]:
+    current = _check_expected(queries, model_name, expected)
+    earlier = deployments.listed(queries, model_name)[1:]
+    if current is None or not earlier:
+        raise NoModelAvailable(f"{model_name} had no champion before this one; promote another model instead")
+    row = require(queries, earlier[0].model_id)
     _check_eligible(row)
     return current, row
 

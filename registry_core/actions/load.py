@@ -33,7 +33,7 @@ class Loader:
 
     def load(self, model_id: str) -> Loaded:
         """See ``Registry.load_model``."""
-        return self._answer(("model", model_id), lambda: self._load(model_id))
+        return self._answer(("model", f"{model_id}"), lambda: self._load(model_id))
 
     def load_best(self, model_name: str | None) -> Loaded:
         """See ``Registry.load_best_model``."""
@@ -100,8 +100,9 @@ class Loader:
                 self._objects[key] = held
                 while len(self._objects) > _KEPT_MODELS:
                     dropped, _ = self._objects.popitem(last=False)
-                    for question in [each for each, (_, answer) in self._answers.items() if _holds(answer, dropped[0])]:
-                        self._answers.pop(question, None)
+                    for question, (_, answer) in list(self._answers.items()):
+                        if _holds(answer, dropped[0]):
+                            self._answers.pop(question, None)
         return (*held, replace(known))
 
     def _read(self, known: ModelMetadata) -> tuple[Any, Any]:

@@ -92,10 +92,14 @@ def models(rooms: Rooms, query: ModelQuery) -> list[ModelMetadata]:
 
 
 def _page(rooms: Rooms, query: ModelQuery, *, documents: bool) -> list[Row]:
-    for what, number in (("limit", query.limit), ("offset", query.offset)):
-        if number is not None and (isinstance(number, bool) or not isinstance(number, int) or number < 0):
-            raise InvalidInput(f"{what} is {number!r:.80}; a whole number from 0 is needed")
+    _check_bounds(query.limit, query.offset)
     return versions.page(rooms.database, query, documents=documents)
+
+
+def _check_bounds(limit: int | None, offset: int) -> None:
+    for what, number in (("limit", limit), ("offset", offset)):
+        if number is not None and (isinstance(number, bool) or not isinstance(number, int) or not 0 <= number < 2**62):
+            raise InvalidInput(f"{what} is {number!r:.80}; a whole number from 0 is needed")
 
 
 def count(rooms: Rooms, query: ModelQuery) -> int:
@@ -148,7 +152,9 @@ def explain_score(rooms: Rooms, model_id: str) -> Score:
 
 def compare(rooms: Rooms, model_ids: Sequence[str]) -> Comparison:
     """See ``Registry.compare``."""
-    ids = list(dict.fromkeys([model_ids] if isinstance(model_ids, str) else model_ids))
+    if not isinstance(model_ids, list | tuple) or not all(isinstance(each, str) for each in model_ids):
+        raise InvalidInput(f"model_ids is {model_ids!r:.80}; a list of 2 to 10 ids is needed")
+    ids = list(dict.fromkeys(model_ids))
     if not 2 <= len(ids) <= 10:
         raise InvalidInput(f"{len(ids)} different models were named; 2 to 10 can be compared")
     configuration = rooms.configuration()
@@ -186,6 +192,7 @@ def events(
     offset: int,
 ) -> list[Event]:
     """See ``Registry.events``."""
+    _check_bounds(limit, offset)
     start = None if since is None else utc_text(intake.moment(since))
     return chain.listed(rooms.database, model_name, start, limit, model_id, kinds, actor, offset)
 

@@ -14,6 +14,7 @@ from ..artifacts import describe, formats
 from ..artifacts.store import Sink, Staged
 from ..catalog import deployments, events, models
 from ..catalog.database import Queries, Transaction
+from ..config import Policy
 from ..errors import ArtifactUnloadable, InvalidInput, InvalidName, VersionTaken
 from ..records import (
     METRIC_FIELDS,
@@ -87,8 +88,8 @@ def register_files(
     """See ``Registry.upload``."""
     given = intake.submission(metadata)
     who, why = rooms.who(actor), check_reason(reason)
-    writers = [_copier(each) for each in (model_file, scaler_file) if each is not None]
-    return _register(rooms, given, writers[0], writers[1] if len(writers) > 1 else None, "quarantined", who, why)
+    write_scaler = None if scaler_file is None else _copier(scaler_file, "scaler_file")
+    return _register(rooms, given, _copier(model_file, "model_file"), write_scaler, "quarantined", who, why)
 
 
 def preview(rooms: Rooms, metadata: Mapping[str, Any]) -> RegistrationPlan:
@@ -96,16 +97,17 @@ def preview(rooms: Rooms, metadata: Mapping[str, Any]) -> RegistrationPlan:
     return _plan(rooms, rooms.database, intake.submission(metadata), "quarantined", rooms.now())[0]
 
 
-def _copier(source: str | os.PathLike[str] | IO[bytes]) -> Callable[[Sink], None]:
+def _copier(source: str | os.PathLike[str] | IO[bytes], what: str) -> Callable[[Sink], None]:
+    if not isinstance(source, str | os.PathLike) and not callable(getattr(source, "read", None)):
+        raise InvalidInput(f"{what} is {source!r:.80}; name a file, or hand in one that is open for reading bytes")
+
     def copy(sink: Sink) -> None:
         if isinstance(source, str | os.PathLike):
             try:
                 with open(source, "rb") as file:
                     drain(file, os.path.basename(os.fspath(source)), sink)
-            except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
-                raise InvalidInput(
-                    f"{os.fspath(source)} cannot be read ({error.strerror}); name a model file"
-                ) from error
+            except (FileNotFoundError, IsADirectoryError, PermissionError, ValueError) as error:
+                raise InvalidInput(f"{os.fspath(source)} cannot be read ({error}); name a model file") from error
         else:
             drain(source, os.path.basename(str(getattr(source, "name", "the file"))), sink)
 
@@ -113,8 +115,10 @@ def _copier(source: str | os.PathLike[str] | IO[bytes]) -> Callable[[Sink], None
         head = tail = b""
         size = 0
         while chunk := file.read(_CHUNK):
-            head = head or chunk[:16]
-            tail = chunk[-1:]
+            if not isinstance(chunk, bytes | bytearray | memoryview):
+                raise InvalidInput(f"{name} gives text; open it for reading bytes")
+            head = head or bytes(chunk[:16])
+            tail = bytes(chunk[-1:])
             size += len(chunk)
             sink.write(chunk)
         formats.check_upload(head, tail, size, name)
@@ -142,9 +146,9 @@ def _register(
     staged: list[Staged] = []
     published: list[str] = []
     try:
-        staged.append(rooms.store.stage("models", write_model))
+        staged.append(rooms.store.stage(write_model))
         if write_scaler is not None:
-            staged.append(rooms.store.stage("models", write_scaler))
+            staged.append(rooms.store.stage(write_scaler))
         files = _Files(staged[0], staged[1] if len(staged) > 1 else None)
         if tested:
             _test_load(rooms, files)
@@ -215,7 +219,7 @@ def _plan(
             f"model_name {given.model_name!r} differs from {twin!r} by capitals only; use {twin!r}, or another"
         )
     trained = given.training_timestamp or now
-    stem = f"{given.model_name}_{given.model_type}_{trained:%Y%m%d_%H%M%S}"
+    stem = f"{given.model_name}_{given.model_type}_{trained.year:04}{trained:%m%d_%H%M%S}"
     if len(stem) > intake.MOST_ID:
         raise InvalidName(
             f"the id {stem[:60]}... would have {len(stem)} characters, {intake.MOST_ID} at most; "
@@ -246,10 +250,10 @@ def _plan(
         registered_at=utc_text(now),
         artifact=artifact,
     )
-    configuration = rooms.configuration()
+    configuration = rooms.configuration(queries)
     score = score_of(configuration, metadata)
     metadata = replace(metadata, composite_score=score.value, score_note=score.note)
-    decision = _decide(rooms, queries, metadata)
+    decision = _decide(configuration.policy(metadata.model_name), queries, metadata)
     return (
         RegistrationPlan(metadata.model_id, str(version), because, score.value, score.note, decision, stem, ordinal),
         metadata,
@@ -271,11 +275,10 @@ def _version(rooms: Rooms, queries: Queries, given: Submission, latest: ModelMet
     return version, "as said"
 
 
-def _decide(rooms: Rooms, queries: Queries, metadata: ModelMetadata) -> Decision:
+def _decide(policy: Policy, queries: Queries, metadata: ModelMetadata) -> Decision:
     unfit = selection.why_not_eligible(metadata.status, metadata.artifact)
     if unfit is not None:
         return Decision(False, unfit)
-    policy = rooms.configuration().policy(metadata.model_name)
     current = deployments.current(queries, metadata.model_name)
     champion = (models.find(queries, current.model_id) if current else None) or {}
     decision = selection.challenge(

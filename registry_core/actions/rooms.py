@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +18,7 @@ from ..catalog.database import Database, Queries
 from ..catalog.sqlite import SqliteDatabase
 from ..config import Configuration
 from ..errors import InvalidInput, StorageError
+from ..rules.intake import check_text
 
 #: For ``expected_champion``: the caller does not say what it saw. No model id can be spelt so.
 NOT_CHECKED: Final = "<not checked>"
@@ -35,8 +37,10 @@ class Rooms:
     actor: str
     _configuration: tuple[int, Configuration] | None = field(default=None, repr=False)
 
-    def configuration(self) -> Configuration:
-        """The settings that hold now, read again only after something changed."""
+    def configuration(self, queries: Queries | None = None) -> Configuration:
+        """The settings that hold now: as a transaction sees them, or read again only after something changed."""
+        if queries is not None:
+            return self.stored_configuration(queries) or Configuration()
         changes = self.database.changes()
         held = self._configuration
         if held is None or held[0] != changes:
@@ -47,7 +51,7 @@ class Rooms:
     def stored_configuration(queries: Queries) -> Configuration | None:
         """The settings as the catalog has them; None in a registry that is only being made."""
         text = events.setting(queries, CONFIGURATION)
-        return None if text is None else Configuration.from_json(text)
+        return None if text is None else _parsed(text)
 
     def who(self, actor: str | None) -> str:
         """The actor of a call."""
@@ -72,7 +76,12 @@ def open_rooms(
     actor: str | None,
 ) -> Rooms:
     """Open a folder or a database; see ``Registry``."""
-    place = os.fspath(location)
+    try:
+        place = os.fspath(location)
+    except TypeError as error:
+        raise InvalidInput(f"location is {location!r:.80}; name a folder or a database address") from error
+    if "\0" in place:
+        raise InvalidInput(f"location {place!r:.80} holds a NUL; name a folder or a database address")
     database: Database
     if place.startswith(("postgresql://", "postgres://")):
         if artifacts is None:
@@ -121,6 +130,11 @@ def _make_folder(folder: Path) -> None:
         )
 
 
+@lru_cache(maxsize=16)
+def _parsed(text: str) -> Configuration:
+    return Configuration.from_json(text)
+
+
 def _utc_now() -> datetime:
     return datetime.now(UTC)
 
@@ -134,6 +148,4 @@ def _user() -> str:
 
 def check_reason(reason: str) -> str:
     """The reason of a call, bounded."""
-    if not isinstance(reason, str) or len(reason) > _MOST_REASON:
-        raise InvalidInput(f"reason is {reason!r:.80}; text of at most {_MOST_REASON} characters is needed")
-    return reason.strip()
+    return check_text(reason, "reason", _MOST_REASON).strip()

@@ -32,6 +32,8 @@ def describe(model: Any, scaler: Any) -> Description:
     Raises:
         InvalidInput: the object cannot predict.
     """
+    if isinstance(model, type):
+        raise InvalidInput(f"model_obj is the class {model.__name__} itself; hand in a fitted model")
     if model is None or not callable(getattr(model, "predict", None)):
         raise InvalidInput(f"model_obj is {type(model).__name__}, which has no predict method; hand in a fitted model")
     core = _core(model)

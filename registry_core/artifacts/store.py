@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import posixpath
+import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -12,7 +13,10 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import IO, Any, Protocol
 
-from ..errors import ArtifactMissing, StorageError
+from ..errors import ArtifactMissing, InvalidInput, StorageError
+
+_ASIDE = ".staged"
+_ABANDONED_SECONDS = 86_400
 
 
 class Sink(Protocol):
@@ -61,25 +65,32 @@ class Store:
     def __init__(self, address: str) -> None:
         import fsspec
 
-        self._filesystem, root = fsspec.url_to_fs(address)
+        try:
+            self._filesystem, root = fsspec.url_to_fs(address)
+        except (ImportError, ValueError) as error:
+            raise InvalidInput(
+                f"artifacts cannot be kept at {address!r:.200} ({error}); install the fsspec "
+                "driver, or correct the address"
+            ) from error
         self._root = str(root).rstrip("/")
         self._local = "file" in _protocols(self._filesystem)
         with self._explained(""):
-            for folder in ("models", "metadata"):
+            for folder in ("models", "metadata", _ASIDE):
                 self._filesystem.makedirs(self._path(folder), exist_ok=True)
+        self._sweep()
 
     def address(self, key: str) -> str:
         """Where a key lies: a path in a folder, an address in a bucket."""
         path = self._path(key)
         return path if self._local else str(self._filesystem.unstrip_protocol(path))
 
-    def stage(self, folder: str, write: Callable[[Sink], object]) -> Staged:
+    def stage(self, write: Callable[[Sink], object]) -> Staged:
         """Write a file aside; nothing is left of it when that fails.
 
         Raises:
             StorageError: the disk is full or may not be written.
         """
-        key = f"{folder}/.staged-{uuid.uuid4().hex}"
+        key = f"{_ASIDE}/{uuid.uuid4().hex}"
         try:
             with self._explained(key), self._open(key) as target:
                 sink = _HashingSink(target)
@@ -108,7 +119,12 @@ class Store:
 
     def write(self, key: str, data: bytes) -> None:
         """Put bytes under a key in one step: all of them or none."""
-        self.publish({key: self.stage(posixpath.dirname(key) or ".", lambda sink: sink.write(data))})
+        staged = self.stage(lambda sink: sink.write(data))
+        try:
+            self.publish({key: staged})
+        except BaseException:
+            self.remove(staged.key)
+            raise
 
     def read(self, key: str) -> bytes:
         """All bytes of a key.
@@ -116,16 +132,17 @@ class Store:
         Raises:
             ArtifactMissing: there are none.
         """
-        try:
-            with self._explained(key):
+        with self._explained(key):
+            try:
                 if self._local:
                     with open(self._path(key), "rb") as source:
                         return source.read()
                 return bytes(self._filesystem.cat_file(self._path(key)))
-        except FileNotFoundError as error:
-            raise ArtifactMissing(
-                errno.ENOENT, f"{self.address(key)} is missing: restore it from a backup, or register the model again"
-            ) from error
+            except FileNotFoundError as error:
+                raise ArtifactMissing(
+                    errno.ENOENT,
+                    f"{self.address(key)} is missing: restore it from a backup, or register the model again",
+                ) from error
 
     def exists(self, key: str) -> bool:
         """Whether there is anything under a key."""
@@ -133,8 +150,17 @@ class Store:
 
     def remove(self, key: str) -> None:
         """Delete a key, if it is there."""
-        with suppress(FileNotFoundError), self._explained(key):
+        with self._explained(key), suppress(FileNotFoundError):
             self._filesystem.rm_file(self._path(key))
+
+    def _sweep(self) -> None:
+        # What a killed process left aside. A bucket's times have no one name; there upkeep has to do it.
+        if self._local:
+            with os.scandir(self._path(_ASIDE)) as files:
+                for file in files:
+                    with suppress(OSError):
+                        if time.time() - file.stat().st_mtime > _ABANDONED_SECONDS:
+                            os.unlink(file)
 
     def _path(self, key: str) -> str:
         return f"{self._root}/{key}"
@@ -147,7 +173,7 @@ class Store:
     def _explained(self, key: str) -> Iterator[None]:
         try:
             yield
-        except (StorageError, FileNotFoundError):
+        except (StorageError, ArtifactMissing):
             raise
         except OSError as error:
             place = self.address(key) if key else self._root
@@ -156,6 +182,11 @@ class Store:
             if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
                 raise StorageError(
                     error.errno, f"{place} cannot be written: give this user the right, or name another folder"
+                ) from error
+            if error.errno == errno.ENOENT:
+                raise StorageError(
+                    error.errno,
+                    f"{place} cannot be written: its folder is gone; put it back, or restore it from a backup",
                 ) from error
             raise StorageError(
                 error.errno or errno.EIO, f"{place}: {error.strerror or error}; check the disk"

@@ -8,8 +8,9 @@ from .database import Queries, Transaction, insertion
 
 def _record(row: Row) -> Deployment:
     return Deployment(
-        row["seq"], row["model_name"], row["model_id"], row["started_at"], row["ended_at"], row["actor"], row["reason"]
-    )
+        row["seq"], row["model_name"], row["model_id"], row["started_at"], row["ended_at"], row["actor"], row["reason"],
+        bool(row["undone"]),
+    )  # fmt: skip
 
 
 def current(queries: Queries, model_name: str) -> Deployment | None:
@@ -35,6 +36,11 @@ def at(queries: Queries, model_name: str, when: str) -> Deployment | None:
         {"model_name": model_name, "at": when},
     )
     return _record(rows[0]) if rows else None
+
+
+def mark_undone(transaction: Transaction, deployment_id: int) -> None:
+    """Note that a promotion was taken back: the model neither failed nor proved itself."""
+    transaction.query("UPDATE deployments SET undone = 1 WHERE seq = :seq", {"seq": deployment_id})
 
 
 def replace(transaction: Transaction, deployment: Deployment) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -24,6 +25,7 @@ _ORDERS = {
     "version": ("m.major", "m.minor", "m.patch", "m.seq"),
 }
 _EQUAL = ("status", "artifact", "model_type", "evaluation_set", "registered_by")
+_MOST_VALUES, _LONGEST_SEARCH = 500, 1000
 _FLAGS = ("is_ensemble", "eligible")
 
 
@@ -56,6 +58,7 @@ def insert(
         "metrics": json.dumps(metrics),
         "description": metadata.description,
         "tags": json.dumps(metadata.tags),
+        "search": searchable(" ".join((metadata.model_id, metadata.model_type, metadata.description, *metadata.tags))),
         "metadata": json.dumps(metadata.sidecar()),
     }
     transaction.query(insertion("models", row), row)
@@ -66,6 +69,11 @@ def insert(
             for metric, value in metrics.items()
         ],
     )
+
+
+def searchable(text: str) -> str:
+    """Text as it is searched in: capitals and ways of writing an accent do not matter."""
+    return unicodedata.normalize("NFKC", text).casefold()
 
 
 def find(queries: Queries, model_id: str) -> Row | None:
@@ -260,6 +268,8 @@ def _conditions(query: ModelQuery) -> tuple[str, dict[str, Any]]:
         if value is None:
             continue
         if key in _EQUAL:
+            if not isinstance(value, str | list | tuple | set | frozenset) or len(value) > _MOST_VALUES:
+                raise InvalidInput(f"filter {key} is {value!r:.80}; a text or up to {_MOST_VALUES} of them are needed")
             values: Sequence[Any] = [value] if isinstance(value, str) else list(value)
             parameters.update({f"{key}{n}": each for n, each in enumerate(values)})
             parts.append(f"m.{key} IN ({', '.join(f':{key}{n}' for n in range(len(values)))})" if values else "1 = 0")
@@ -271,11 +281,13 @@ def _conditions(query: ModelQuery) -> tuple[str, dict[str, Any]]:
                 f"{wanted}EXISTS (SELECT 1 FROM deployments d WHERE d.model_id = m.model_id AND d.ended_at IS NULL)"
             )
         elif key == "search":
-            # LIKE knows capitals in PostgreSQL and not in SQLite; its wildcards are taken as plain signs.
+            if len(str(value)) > _LONGEST_SEARCH:
+                raise InvalidInput(
+                    f"the search text has {len(str(value))} characters; at most {_LONGEST_SEARCH} are used"
+                )
             wildcards = str.maketrans({"\\": "\\\\", "%": "\\%", "_": "\\_"})
-            parameters["search"] = f"%{str(value).lower().translate(wildcards)}%"
-            texts = ("m.model_id", "m.model_type", "m.description", "m.tags")
-            parts.append("(" + " OR ".join(f"lower({text}) LIKE :search ESCAPE '\\'" for text in texts) + ")")
+            parameters["search"] = f"%{searchable(str(value)).translate(wildcards)}%"
+            parts.append("m.search LIKE :search ESCAPE '\\'")
         else:
             allowed = ", ".join((*_EQUAL, *_FLAGS, "is_active", "search"))
             raise InvalidInput(f"filter {key!r:.80} is unknown; allowed are {allowed}")

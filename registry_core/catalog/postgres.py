@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import errno
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from ..errors import CatalogBusy, StorageError
+from ..errors import CatalogBusy, InvalidInput, StorageError
 from ..records import Row
 from .schema import MIGRATIONS
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection, TextClause
+    from sqlalchemy import Connection, Engine, TextClause
 
+_LOCK_NOT_AVAILABLE = "55P03"
 _MIGRATION_LOCK = 7_213_090_117
 
 
@@ -44,23 +46,30 @@ class PostgresDatabase:
     def __init__(self, address: str) -> None:
         try:
             from sqlalchemy import create_engine, make_url
+            from sqlalchemy.exc import ArgumentError
         except ModuleNotFoundError as error:
             raise StorageError(
                 errno.ENOENT, "a PostgreSQL catalog needs: pip install 'model-registry-dashboard[postgres]'"
             ) from error
-        url = make_url(address).set(drivername="postgresql+psycopg")
+        try:
+            url = make_url(address).set(drivername="postgresql+psycopg")
+        except (ArgumentError, ValueError) as error:
+            raise InvalidInput(
+                "the database address cannot be read; write it as postgresql://user:password@host:5432/database"
+            ) from error
+        self._pid = os.getpid()
         self.name = url.render_as_string(hide_password=True).replace("postgresql+psycopg", "postgresql")
         self._engine = create_engine(url, pool_size=8, pool_pre_ping=True)
         self._migrate()
 
     def query(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[Row]:
         # A statement outside a transaction may be a read only, so nothing is lost when the block ends uncommitted.
-        with self._explained(), self._engine.connect() as connection:
+        with self._explained(), self._own_engine().connect() as connection:
             return _Queries(connection).query(sql, parameters)
 
     @contextmanager
     def transaction(self) -> Iterator[_Queries]:
-        with self._explained(), self._engine.begin() as connection:
+        with self._explained(), self._own_engine().begin() as connection:
             queries = _Queries(connection)
             queries.query("SET LOCAL lock_timeout = '60s'")
             # Writers queue up here, readers go on; PostgreSQL lets it go at the end of the transaction.
@@ -73,6 +82,13 @@ class PostgresDatabase:
 
     def close(self) -> None:
         self._engine.dispose()
+
+    def _own_engine(self) -> Engine:
+        if self._pid != os.getpid():
+            # After a fork the connections belong to the parent, who would miss what the child reads from them.
+            self._engine.dispose(close=False)
+            self._pid = os.getpid()
+        return self._engine
 
     def _migrate(self) -> None:
         with self._explained(), self._engine.begin() as connection:
@@ -90,12 +106,17 @@ class PostgresDatabase:
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
-        from sqlalchemy.exc import OperationalError
+        from sqlalchemy.exc import DataError, OperationalError
+        from sqlalchemy.exc import TimeoutError as PoolTimeout
 
         try:
             yield
+        except (DataError, UnicodeEncodeError) as error:
+            raise InvalidInput(f"a value cannot be looked up or stored: {error}") from error
+        except PoolTimeout as error:
+            raise CatalogBusy(errno.EBUSY, f"all connections to {self.name} are in use; try again") from error
         except OperationalError as error:
-            if "lock timeout" in str(error):
+            if getattr(error.orig, "sqlstate", None) == _LOCK_NOT_AVAILABLE:
                 raise CatalogBusy(
                     errno.EBUSY, f"{self.name} was locked by another process for 60 s; try again"
                 ) from error

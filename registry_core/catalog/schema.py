@@ -30,6 +30,7 @@ MIGRATIONS: dict[str, tuple[str, ...]] = {
             metrics TEXT NOT NULL,
             description TEXT NOT NULL,
             tags TEXT NOT NULL,
+            search TEXT NOT NULL,
             metadata TEXT NOT NULL
         )
         """,
@@ -59,7 +60,8 @@ MIGRATIONS: dict[str, tuple[str, ...]] = {
             started_at TEXT NOT NULL,
             ended_at TEXT,
             actor TEXT NOT NULL,
-            reason TEXT NOT NULL
+            reason TEXT NOT NULL,
+            undone INTEGER NOT NULL DEFAULT 0
         )
         """,
         # What makes two champions of one name impossible.

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ..errors import CatalogBusy, StorageError
+from ..errors import CatalogBusy, InvalidInput, StorageError
 from ..records import Row
 from .queue import Queue
 from .schema import MIGRATIONS
@@ -30,7 +30,10 @@ class _Queries:
         self._connection = connection
 
     def query(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[Row]:
-        cursor = self._connection.execute(sql, parameters or {})
+        try:
+            cursor = self._connection.execute(sql, parameters or {})
+        except (UnicodeEncodeError, OverflowError, sqlite3.ProgrammingError) as error:
+            raise InvalidInput(f"a value cannot be looked up or stored: {error}") from error
         if cursor.description is None:
             return []
         # Not a row factory: that would collect the column names again for every row.
@@ -48,11 +51,21 @@ class SqliteDatabase:
         self._path = path
         self._lock = threading.Lock()
         self._idle: list[sqlite3.Connection] = []
+        self._inherited: list[object] = []
         self._watch: sqlite3.Connection | None = None
         self._watches = 0
         self._watch_lock = threading.Lock()
         self._pid = os.getpid()
+        self._file: tuple[int, int] | None = None
         self._queue = Queue(path.with_name(f"{path.name}-queue"), WAIT_SECONDS)
+        if not path.exists():
+            try:
+                path.touch()
+            except OSError as error:
+                raise StorageError(
+                    error.errno or errno.EIO,
+                    f"{path} cannot be made ({error.strerror}): give this user the right, or name another folder",
+                ) from error
         self._migrate()
 
     def query(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[Row]:
@@ -67,7 +80,8 @@ class SqliteDatabase:
     def changes(self) -> int:
         # data_version counts the commits of other connections, so this connection never writes.
         with self._watch_lock:
-            if self._watch is None or self._pid != os.getpid():
+            self._look_at_file()
+            if self._watch is None:
                 with self._explained():
                     self._watch = self._connect()
                 self._watches += 1
@@ -87,12 +101,10 @@ class SqliteDatabase:
     @contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:
         with self._explained():
+            self._look_at_file()
             with self._lock:
-                if self._pid != os.getpid():
-                    # SQLite connections do not survive a fork; the child leaves the parent's alone.
-                    self._idle, self._pid, self._watch = [], os.getpid(), None
                 connection = self._idle.pop() if self._idle else None
-            connection = connection or self._connect()
+            connection, file = connection or self._connect(), self._file
             try:
                 yield connection
             except sqlite3.Error:
@@ -100,10 +112,34 @@ class SqliteDatabase:
                 raise
             finally:
                 with self._lock:
-                    if len(self._idle) < _KEPT_CONNECTIONS and self._usable(connection):
+                    kept = file == self._file and len(self._idle) < _KEPT_CONNECTIONS
+                    if kept and self._usable(connection):
                         self._idle.append(connection)
                     else:
                         connection.close()
+
+    def _look_at_file(self) -> None:
+        """Drop the connections when they are no longer those to the file: after a fork, or when it was replaced.
+
+        Raises:
+            StorageError: the file is gone. SQLite itself would go on writing into a file without a name.
+        """
+        try:
+            status = os.stat(self._path)
+        except FileNotFoundError as error:
+            raise StorageError(
+                errno.ENOENT, f"{self._path} is gone: put it back, or restore it from a backup; nothing was changed"
+            ) from error
+        if (status.st_dev, status.st_ino) == self._file and self._pid == os.getpid():
+            return
+        with self._lock:
+            forked = self._pid != os.getpid()
+            idle, watch = self._idle, self._watch
+            self._idle, self._watch = [], None
+            self._file, self._pid = (status.st_dev, status.st_ino), os.getpid()
+        if forked:
+            # SQLite connections do not survive a fork, not even their closing; the child keeps and leaves them alone.
+            self._inherited.append((idle, watch))
 
     @staticmethod
     def _usable(connection: sqlite3.Connection) -> bool:

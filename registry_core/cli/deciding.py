@@ -109,7 +109,7 @@ def _read_metadata(path: Path) -> dict[str, Any]:
     try:
         if path.stat().st_size > _MOST_METADATA:
             raise InvalidInput(f"{path} is larger than {_MOST_METADATA} bytes; metadata is a small JSON object")
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_once)
     except (ValueError, RecursionError) as error:
         raise InvalidInput(f"{path} is not JSON: {error}") from error
     except OSError as error:
@@ -117,6 +117,14 @@ def _read_metadata(path: Path) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise InvalidInput(f"{path} holds {type(document).__name__}; a JSON object is needed")
     return document
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"the key {next(name for name in names if names.count(name) > 1)!r} stands there twice")
+    return found
 
 
 def _assignment(text: str) -> tuple[str, str]:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from ..errors import InvalidInput, InvalidMetric, InvalidName
+from ..errors import InvalidInput, InvalidMetric, InvalidName, InvalidVersion
 from ..records import METRIC_FIELDS, STATE_FIELDS, Submission
 from ..version import Version
 from .metrics import MOST_METRICS, checked
@@ -21,6 +21,7 @@ _DEVICES = frozenset(
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
 #: Limits, in characters or items. A model id becomes part of a file name, which may hold 255 bytes.
+MOST_VERSION = 999_999_999
 MOST_ID, MOST_FEATURES, MOST_DOCUMENT, MOST_TEXT, MOST_TAGS = 230, 100_000, 4_000_000, 20_000, 50
 
 #: What identifies one registration or is computed by it: dropped when a sidecar file is handed in again.
@@ -61,6 +62,8 @@ def submission(fields: Mapping[str, Any]) -> Submission:
     Raises:
         InvalidInput: an unknown key, or a value that cannot be accepted; the message names it.
     """
+    if not isinstance(fields, Mapping):
+        raise InvalidInput(f"metadata is {type(fields).__name__}; a mapping from names to values is needed")
     for key in fields:
         if key not in _ARGUMENTS | _FLAT | _COMPUTED:
             allowed = ", ".join(sorted(_ARGUMENTS | _FLAT))
@@ -82,9 +85,9 @@ def submission(fields: Mapping[str, Any]) -> Submission:
         samples = int(samples)
         if not 0 <= samples < 2**62:
             raise InvalidInput(f"training_samples is {samples}; a number of rows cannot be negative or beyond 2**62")
-    if said["is_ensemble"] not in (None, True, False):
+    if said["is_ensemble"] is not None and plain(said["is_ensemble"]) not in (True, False):
         raise InvalidInput(f"is_ensemble is {said['is_ensemble']!r:.80}; allowed are true and false")
-    if said["task"] not in (None, "classification", "regression"):
+    if said["task"] is not None and said["task"] not in ("classification", "regression"):
         raise InvalidInput(f"task is {said['task']!r:.80}; allowed are 'classification' and 'regression'")
     names = _texts(fields.get("feature_names"), "feature_names", MOST_FEATURES, 1000)
     if len(set(names)) != len(names):
@@ -99,17 +102,33 @@ def submission(fields: Mapping[str, Any]) -> Submission:
         training_info=_document(info, "training_info"),
         feature_names=names,
         hyperparameters=_document(_mapping(fields, "hyperparameters"), "hyperparameters"),
-        version=None if version is None else str(Version.parse(version)),
-        evaluation_set=None if evaluation_set in (None, "") else _text(evaluation_set, "evaluation_set", 200),
-        description=_text(fields.get("description") or "", "description", MOST_TEXT),
+        version=None if version is None else _version(version),
+        evaluation_set=None if evaluation_set in (None, "") else check_text(evaluation_set, "evaluation_set", 200),
+        description=check_text(fields.get("description") or "", "description", MOST_TEXT),
         tags=tuple(dict.fromkeys(_texts(fields.get("tags"), "tags", MOST_TAGS, 64))),
         training_timestamp=None if said["training_timestamp"] in (None, "") else moment(said["training_timestamp"]),
         training_samples=samples,
         is_ensemble=None if said["is_ensemble"] is None else bool(said["is_ensemble"]),
         task=said["task"],
-        classes=tuple(plain(list(flat.get("classes", ())))),
-        libraries={str(key): str(value) for key, value in dict(flat.get("libraries", {})).items()},
+        classes=_classes(flat.get("classes", ())),
+        libraries={str(key): str(value) for key, value in _document(_mapping(flat, "libraries"), "libraries").items()},
     )
+
+
+def _version(text: Any) -> str:
+    version = Version.parse(text)
+    if max(version) > MOST_VERSION:
+        raise InvalidVersion(
+            f"version {version} is too large: parts up to {MOST_VERSION} leave room for those that follow"
+        )
+    return str(version)
+
+
+def _classes(value: Any) -> tuple[Any, ...]:
+    found = plain(value)
+    if not isinstance(found, list):
+        raise InvalidInput(f"classes is {type(value).__name__}; a list of the classes the model answers is needed")
+    return tuple(found)
 
 
 _EXAMPLE = {"model_name": "GreyhoundPredictor", "model_type": "RandomForest"}
@@ -153,8 +172,8 @@ def moment(value: Any) -> datetime:
         raise InvalidInput(f"{value!r:.80} is no point in time; write it as 2026-03-01T12:00:00+00:00")
     try:
         return value.replace(tzinfo=value.tzinfo or UTC).astimezone(UTC)
-    except OverflowError as error:
-        raise InvalidInput(f"{value!r:.80} lies outside the years 1 to 9999 in UTC") from error
+    except (OverflowError, ValueError, TypeError) as error:
+        raise InvalidInput(f"{value!r:.80} is no point in time within the years 1 to 9999 in UTC") from error
 
 
 def _mapping(fields: Mapping[str, Any], key: str) -> Mapping[Any, Any]:
@@ -166,14 +185,18 @@ def _mapping(fields: Mapping[str, Any], key: str) -> Mapping[Any, Any]:
     return value
 
 
-def _text(value: Any, what: str, most: int) -> str:
+def check_text(value: Any, what: str, most: int) -> str:
     if not isinstance(value, str):
         raise InvalidInput(f"{what} is {value!r:.80}; text is needed")
     if len(value) > most:
         raise InvalidInput(f"{what} has {len(value)} characters; at most {most} are kept")
-    if "\0" in value or (not value.isascii() and any("\ud800" <= sign <= "\udfff" for sign in value)):
+    if "\0" in value or not _encodable(value):
         raise InvalidInput(f"{what} holds a NUL or half of a surrogate pair; remove it")
     return value
+
+
+def _encodable(text: str) -> bool:
+    return text.isascii() or not any("\ud800" <= sign <= "\udfff" for sign in text)
 
 
 def _texts(value: Any, what: str, most: int, longest: int) -> tuple[str, ...]:
@@ -181,31 +204,52 @@ def _texts(value: Any, what: str, most: int, longest: int) -> tuple[str, ...]:
         return ()
     if isinstance(value, str | bytes) or (not isinstance(value, Sequence) and not hasattr(value, "tolist")):
         raise InvalidInput(f"{what} is {type(value).__name__}; a list of texts is needed")
+    if getattr(value, "ndim", 1) != 1:
+        raise InvalidInput(f"{what} has {value.ndim} dimensions; a plain list of texts is needed")
     if len(value) > most:
         raise InvalidInput(f"{what} has {len(value)} entries; at most {most} are kept")
-    return tuple(_text(str(each) if hasattr(each, "item") else each, f"an entry of {what}", longest) for each in value)
+    return tuple(
+        check_text(str(each) if hasattr(each, "item") else each, f"an entry of {what}", longest) for each in value
+    )
 
 
 def plain(value: Any, depth: int = 0) -> Any:
-    """A value as JSON knows it: numpy scalars and arrays unpacked, what JSON has no word for as its text."""
+    """A value as JSON knows it: numpy scalars and arrays unpacked, what JSON has no word for as its text.
+
+    Raises:
+        InvalidInput: nested deeper than 20, a number of more than 300 digits, or text that no file can hold.
+    """
     if depth > 20:
-        return "..."
-    if value is None or isinstance(value, bool | int | str):
+        raise InvalidInput("the metadata is nested deeper than 20; flatten it")
+    if isinstance(value, str):
+        if not _encodable(value):
+            raise InvalidInput(f"the text {value!r:.80} holds half of a surrogate pair; remove it")
+        return value
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, int):
+        if value.bit_length() > 1000:
+            raise InvalidInput("the metadata holds a number of more than 300 digits; write it as text")
         return value
     if isinstance(value, float):
         return value if math.isfinite(value) else str(value)
     if isinstance(value, Mapping):
-        return {str(key): plain(each, depth + 1) for key, each in value.items()}
+        return {plain(str(key)): plain(each, depth + 1) for key, each in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [
             plain(each, depth + 1) for each in (sorted(value, key=str) if isinstance(value, set | frozenset) else value)
         ]
     if isinstance(value, datetime):
-        return value.isoformat()
+        return str(value)
     if hasattr(value, "tolist") and hasattr(value, "dtype"):
         return plain(value.tolist(), depth + 1)
+    try:
+        text = repr(value)
+    except Exception as error:
+        # What it says of itself is only a description; that it cannot is one as well.
+        text = f"<{type(value).__name__} whose repr fails: {type(error).__name__}>"
     # Addresses differ from run to run and would make equal recipes look different.
-    return _ADDRESS.sub("", repr(value))[:500]
+    return _ADDRESS.sub("", text)[:500]
 
 
 def _document(value: Mapping[Any, Any], what: str) -> dict[str, Any]:

@@ -71,7 +71,10 @@ def checked(name: Any, value: Any) -> tuple[str, float]:
             f"metric {name} is {value!r:.80}, not a number; leave it out if it is unknown, "
             "and put anything that is no single number into training_info"
         )
-    number = float(value)
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
     if not math.isfinite(number):
         raise InvalidMetric(f"metric {name} is {number}; leave it out if it could not be computed")
     if not acceptable(name, number):

@@ -98,6 +98,26 @@ def test_rollback_skips_the_rejected_and_can_name_a_target(registry: Registry, t
     assert registry.rollback("Churn", first, reason="named").model_id == first
 
 
+def test_an_undone_promotion_is_neither_a_failure_nor_a_place_to_go_back_to(
+    registry: Registry, three: list[str]
+) -> None:
+    first, second, third = three
+    tried = register(registry, 0.5)
+    registry.promote(tried, reason="a try")
+    deployment = registry.undo_promotion("Churn", actor="anna", reason="too early", expected_champion=tried)
+    assert (deployment.model_id, registry.get_metadata(tried).status) == (third, "registered")
+    assert registry.events(limit=1)[0].kind == "promotion_undone"
+    assert [each.undone for each in registry.deployments("Churn")] == [False, True, False, False, False]
+    assert registry.rollback_target("Churn") == second
+    with pytest.raises(ChampionChanged):
+        registry.undo_promotion("Churn", expected_champion=tried)
+    with pytest.raises(NoModelAvailable):
+        registry.undo_promotion("Nobody")
+    registry.promote(tried, reason="now it is time")
+    registry.promote(first, reason="and on")
+    assert registry.rollback_target("Churn") == tried
+
+
 def test_the_champion_cannot_be_rejected_archived_or_promoted_again(registry: Registry, three: list[str]) -> None:
     before = registry.revision()
     for verb in (registry.reject, registry.archive, registry.disqualify):

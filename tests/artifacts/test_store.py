@@ -22,7 +22,7 @@ def test_bytes_written_in_pieces_come_back_with_their_digest(store: Store) -> No
         assert sink.tell() == 3
         sink.write(memoryview(b"def"))
 
-    staged = store.stage("models", write)
+    staged = store.stage(write)
     assert not store.exists("models/m.pkl")
     store.publish({"models/m.pkl": staged})
     assert store.read("models/m.pkl") == b"abcdef"
@@ -38,7 +38,7 @@ def test_nothing_is_left_of_a_file_that_failed_half_way(store: Store) -> None:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        keys.append(store.stage("models", write).key)
+        keys.append(store.stage(write).key)
     assert keys == []
     with pytest.raises(ArtifactMissing, match="restore it"):
         store.read("models/m.pkl")
