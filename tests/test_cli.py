@@ -182,6 +182,15 @@ def test_rollback(registry_folder: Path, two: tuple[str, str]) -> None:
     refused(registry_folder, 5, "NotEligible", "promote", two[1], "--reason", "again")
 
 
+def test_undoing_a_promotion(registry_folder: Path, two: tuple[str, str]) -> None:
+    words = ("undo-promotion", "Churn", "--reason", "too early")
+    refused(registry_folder, 5, "NoModelAvailable", *words)
+    run(registry_folder, "promote", two[1], "--reason", "tried by hand")
+    refused(registry_folder, 4, "ChampionChanged", *words, "--expected-champion", two[0])
+    assert f"{two[0]} is champion" in run(registry_folder, *words).stdout
+    assert answer(registry_folder, "show", two[1])["status"] == "registered"
+
+
 def test_the_other_states(registry_folder: Path, two: tuple[str, str]) -> None:
     for verb, status in (
         ("reject", "rejected"),

@@ -213,6 +213,32 @@ def rollback(
     _report(session, deployment, current)
 
 
+@main.command("undo-promotion")
+@click.argument("name")
+@click.option("--expected-champion", metavar="MODEL_ID", help="The champion you saw; see promote.")
+@reason_option(required=True)
+@actor_option
+@yes_option
+@shared
+def undo_promotion(
+    session: Session, name: str, expected_champion: str | None, reason: str, actor: str | None, yes: bool
+) -> None:
+    """Take the last promotion back: the champion before it serves again.
+
+    Unlike after rollback, the model taken out stays eligible.
+    """
+    with session.open() as registry:
+        check_name(registry, name)
+        current = registry.get_active_model_id(name)
+        expected = _expected(expected_champion, current)
+        earlier = registry.deployments(name)[1:2]
+        if earlier and session.asks(yes):
+            ask(_change(registry, name, current, earlier[0].model_id))
+            expected = _expected(expected_champion, current, shown=True)
+        deployment = registry.undo_promotion(name, actor=actor, reason=reason, **expected)
+    _report(session, deployment, current)
+
+
 def _expected(said: str | None, current: str | None, *, shown: bool = False) -> dict[str, Any]:
     """What to hand on as ``expected_champion``; nothing when the caller neither said it nor was shown one."""
     if said is not None:
