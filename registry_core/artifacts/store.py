@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import errno
-import os
-import posixpath
-import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -13,10 +10,10 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import IO, Any, Protocol
 
-from ..errors import ArtifactMissing, InvalidInput, StorageError
+from ..errors import ArtifactMissing, StorageError
+from .places import Bucket, Folder, Place
 
 _ASIDE = ".staged"
-_ABANDONED_SECONDS = 86_400
 
 
 class Sink(Protocol):
@@ -63,26 +60,16 @@ class Store:
     """Keys are relative paths with forward slashes, such as ``models/model_x.pkl``."""
 
     def __init__(self, address: str) -> None:
-        import fsspec
-
-        try:
-            self._filesystem, root = fsspec.url_to_fs(address)
-        except (ImportError, ValueError) as error:
-            raise InvalidInput(
-                f"artifacts cannot be kept at {address!r:.200} ({error}); install the fsspec "
-                "driver, or correct the address"
-            ) from error
-        self._root = str(root).rstrip("/")
-        self._local = "file" in _protocols(self._filesystem)
+        plain = address.removeprefix("file://")
+        self._place: Place = Bucket(address) if "://" in plain else Folder(plain)
         with self._explained(""):
             for folder in ("models", "metadata", _ASIDE):
-                self._filesystem.makedirs(self._path(folder), exist_ok=True)
-        self._sweep()
+                self._place.make_folder(folder)
+            self._place.sweep(_ASIDE)
 
     def address(self, key: str) -> str:
         """Where a key lies: a path in a folder, an address in a bucket."""
-        path = self._path(key)
-        return path if self._local else str(self._filesystem.unstrip_protocol(path))
+        return self._place.address(key)
 
     def stage(self, write: Callable[[Sink], object]) -> Staged:
         """Write a file aside; nothing is left of it when that fails.
@@ -92,12 +79,10 @@ class Store:
         """
         key = f"{_ASIDE}/{uuid.uuid4().hex}"
         try:
-            with self._explained(key), self._open(key) as target:
+            with self._explained(key), self._place.create(key) as target:
                 sink = _HashingSink(target)
                 write(sink)
-                if self._local:
-                    target.flush()
-                    os.fsync(target.fileno())
+                self._place.sync(target)
         except BaseException:
             self.remove(key)
             raise
@@ -107,15 +92,9 @@ class Store:
         """Give staged files their names (key -> file), replacing bytes that no row claims."""
         for key, staged in files.items():
             with self._explained(key):
-                if self._local:
-                    os.replace(self._path(staged.key), self._path(key))
-                else:
-                    self._filesystem.mv(self._path(staged.key), self._path(key))
-        if self._local:
-            # A new name is durable only when the folder that holds it is.
-            for folder in {posixpath.dirname(self._path(key)) for key in files}:
-                with self._explained(folder):
-                    _sync_folder(folder)
+                self._place.rename(staged.key, key)
+        with self._explained(""):
+            self._place.sync_folders(files)
 
     def write(self, key: str, data: bytes) -> None:
         """Put bytes under a key in one step: all of them or none."""
@@ -134,10 +113,7 @@ class Store:
         """
         with self._explained(key):
             try:
-                if self._local:
-                    with open(self._path(key), "rb") as source:
-                        return source.read()
-                return bytes(self._filesystem.cat_file(self._path(key)))
+                return self._place.read(key)
             except FileNotFoundError as error:
                 raise ArtifactMissing(
                     errno.ENOENT,
@@ -146,28 +122,13 @@ class Store:
 
     def exists(self, key: str) -> bool:
         """Whether there is anything under a key."""
-        return bool(self._filesystem.exists(self._path(key)))
+        with self._explained(key):
+            return self._place.exists(key)
 
     def remove(self, key: str) -> None:
         """Delete a key, if it is there."""
         with self._explained(key), suppress(FileNotFoundError):
-            self._filesystem.rm_file(self._path(key))
-
-    def _sweep(self) -> None:
-        # What a killed process left aside. A bucket's times have no one name; there upkeep has to do it.
-        if self._local:
-            with os.scandir(self._path(_ASIDE)) as files:
-                for file in files:
-                    with suppress(OSError):
-                        if time.time() - file.stat().st_mtime > _ABANDONED_SECONDS:
-                            os.unlink(file)
-
-    def _path(self, key: str) -> str:
-        return f"{self._root}/{key}"
-
-    def _open(self, key: str) -> Any:
-        # A plain file for a plain folder: fsspec's own wrapper has no fileno to sync.
-        return open(self._path(key), "xb") if self._local else self._filesystem.open(self._path(key), "wb")
+            self._place.remove(key)
 
     @contextmanager
     def _explained(self, key: str) -> Iterator[None]:
@@ -176,7 +137,7 @@ class Store:
         except (StorageError, ArtifactMissing):
             raise
         except OSError as error:
-            place = self.address(key) if key else self._root
+            place = self.address(key)
             if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
                 raise StorageError(error.errno, f"no room left for {place}: free some, then try again") from error
             if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
@@ -191,16 +152,3 @@ class Store:
             raise StorageError(
                 error.errno or errno.EIO, f"{place}: {error.strerror or error}; check the disk"
             ) from error
-
-
-def _sync_folder(folder: str) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _protocols(filesystem: Any) -> tuple[str, ...]:
-    protocol = filesystem.protocol
-    return (protocol,) if isinstance(protocol, str) else tuple(protocol)
