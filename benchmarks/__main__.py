@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from benchmarks import installing, reading, registering, serving, together
+from benchmarks import installing, pages, reading, registering, serving, together
 from benchmarks.bench import Bench, Size, machine
 from benchmarks.table import Result, Row
 
@@ -28,7 +28,15 @@ PARTS: dict[str, Callable[[Bench], list[Row]]] = {
     "install": installing.install,
     "together": together.registering,
     "first-open": together.first_open,
+    "start": pages.start,
+    "pages": pages.pages,
 }
+
+HOW = (
+    "Written by `make bench`, which measures everything in one run: what is compared runs in turns, MLflow (as "
+    "documented and tuned) in an environment of its own, the dashboard in a real Chromium that was never there before; "
+    "times are medians unless p95 is said."
+)
 
 
 def arguments(given: Sequence[str] | None) -> argparse.Namespace:
@@ -36,12 +44,14 @@ def arguments(given: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--mlflow-python", type=Path, metavar="PATH", help="the Python of an environment with MLflow")
     parser.add_argument("--quick", action="store_true", help="a first impression: 1,000 versions, short comparisons")
-    parser.add_argument("--large", action="store_true", help="1,000,000 versions as well (filled by SQL)")
+    parser.add_argument(
+        "--large", action="store_true", help="1,000,000 versions as well, 100,000 in the dashboard (filled by SQL)"
+    )
     parser.add_argument("--install", action="store_true", help="install into clean environments (minutes, downloads)")
     parser.add_argument("--only", action="append", choices=list(PARTS), metavar="ROW", help=", ".join(PARTS))
     parser.add_argument("--versions", metavar="N,N", help="how many versions to ask about (default 1000,10000)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all numbers")
-    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the table")
+    parser.add_argument("--markdown", type=Path, metavar="FILE", help="write a page: table, misses, notes")
     return parser.parse_args(given)
 
 
@@ -49,9 +59,13 @@ def size(options: argparse.Namespace) -> Size:
     """How much to measure."""
     versions = tuple(int(each) for each in options.versions.split(",")) if options.versions else None
     bulk = (1_000_000,) if options.large else ()
+    pages = (100, 10_000, 100_000) if options.large else (100, 10_000)
     if options.quick:
-        return Size(versions or (100, 1_000), bulk, seconds=2, registrations=15, openings=8, starts=3, peer_openings=1)
-    return Size(versions or (1_000, 10_000), bulk)
+        return Size(
+            versions or (100, 1_000), bulk, (100, 1_000), visits=3, sessions=10,
+            seconds=2, registrations=15, openings=8, starts=3, peer_openings=1,
+        )  # fmt: skip
+    return Size(versions or (1_000, 10_000), bulk, pages)
 
 
 def run(bench: Bench, parts: Sequence[str]) -> Result:
@@ -99,7 +113,7 @@ def main(given: Sequence[str] | None = None) -> int:
     text = result.to_markdown()
     print(text)
     if options.markdown:
-        options.markdown.write_text(text, encoding="utf-8")
+        options.markdown.write_text(result.to_page(HOW), encoding="utf-8")
     if options.json:
         options.json.write_text(result.to_json(), encoding="utf-8")
     return int(any("FAILED" in note for row in result.rows for note in row.notes))

@@ -26,6 +26,10 @@ class Size:
     versions: tuple[int, ...] = (1_000, 10_000)
     #: Filled straight by SQL, without artifacts.
     bulk: tuple[int, ...] = ()
+    #: Filled likewise, for the dashboard; each step in a browser so many times, and so many sessions held open.
+    pages: tuple[int, ...] = (100, 10_000)
+    visits: int = 12
+    sessions: int = 40
     #: How long a comparison goes on.
     seconds: float = 6.0
     rounds: int = 1000
@@ -142,13 +146,19 @@ def register(registry: Registry, number: int, *, scaled: bool = False) -> str:
 
 
 def machine() -> str:
-    """Where this ran, without its name."""
+    """On what this ran, without its name."""
     import platform
+    import sqlite3
+    from importlib.metadata import PackageNotFoundError, version
 
-    import sklearn
-
+    libraries = []
+    for name in ("scikit-learn", "numpy", "joblib", "pandas", "streamlit", "plotly"):
+        try:
+            libraries.append(f"{name} {version(name)}")
+        except PackageNotFoundError:
+            continue
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else float("nan")
     return (
         f"{platform.system()} {platform.machine()}, {os.cpu_count()} processors, Python {platform.python_version()}, "
-        f"scikit-learn {sklearn.__version__}; load when it began {load:.1f}"
+        f"SQLite {sqlite3.sqlite_version}, {', '.join(libraries)}; load when it began {load:.1f}"
     )

@@ -13,7 +13,7 @@ from benchmarks import estimators
 from benchmarks.bench import NAME, Bench, register
 from benchmarks.peer import ROOT, PeerFailed, environment
 from benchmarks.reading import plain
-from benchmarks.table import Check, Peer, Row, at_most, number, shown, within
+from benchmarks.table import Check, Peer, Row, at_most, drift, number, shown, within
 from benchmarks.timing import Contestant, repeated
 from registry_core import Registry
 
@@ -70,13 +70,14 @@ def again(bench: Bench) -> list[Row]:
             peers=[] if theirs is None else [Peer("", theirs, times.ratio("MLflow", "ours"))],
             target="<= 15 us, promotions seen at the next call",
             checks=[
-                *within(ours, 15e-6, times.median("limit"), reference=3e-6),
+                *within(ours, 15e-6),
                 Check("a promotion was not seen at the next call", all(seen)),
             ],
             notes=[
                 f"{sum(seen)} of {len(seen)} promotions by another process were seen at the very next call, which took "
                 f"{shown(first, 's')}; the limit is a dictionary ({shown(times.median('dictionary'), 's')}) behind "
-                f"PRAGMA data_version; load_best_model: {shown(times.median('best'), 's')}"
+                f"PRAGMA data_version; load_best_model: {shown(times.median('best'), 's')}",
+                *drift(times.median("limit"), 2.8e-6),
             ],
             spread=times.spread("limit"),
         )
@@ -242,10 +243,11 @@ def importing(bench: Bench) -> list[Row]:
             times.ratio("ours", "limit"),
             peers=[] if theirs is None else [Peer("", theirs, times.ratio("MLflow", "ours"))],
             target="<= 200 ms above Python's start",
-            checks=within(ours - limit, 0.2, limit, reference=23e-3),
+            checks=within(ours - limit, 0.2),
             notes=[
                 f"the import itself {shown(max(0.0, ours - limit), 's')}; with a registry opened "
-                f"{shown(times.median('opened'), 's')}, {number(times.ratio('opened', 'limit') or 0)}x Python's start"
+                f"{shown(times.median('opened'), 's')}, {number(times.ratio('opened', 'limit') or 0)}x Python's start",
+                *drift(limit, 23e-3),
             ],
             spread=times.spread("limit"),
         )

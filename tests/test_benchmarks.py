@@ -11,15 +11,27 @@ import pytest
 from benchmarks.__main__ import PARTS, main, run
 from benchmarks.bench import Bench, Size
 from benchmarks.filling import bulk
-from benchmarks.table import Check, Peer, Result, Row, shown
+from benchmarks.table import REASONS, Check, Peer, Result, Row, shown
 from benchmarks.timing import Times, interleaved, quantile
 from registry_core import Registry
 
 pytestmark = pytest.mark.slow
 
 TINY = Size(
-    versions=(5, 20), bulk=(30,), seconds=0.05, rounds=3, trees=2, processes=2, registrations=2, openings=2, starts=1
+    versions=(5, 20),
+    bulk=(30,),
+    pages=(60, 110),
+    visits=1,
+    sessions=2,
+    seconds=0.05,
+    rounds=3,
+    trees=2,
+    processes=2,
+    registrations=2,
+    openings=2,
+    starts=1,
 )
+IN_A_BROWSER = ("start", "pages")
 
 
 @pytest.fixture
@@ -30,7 +42,9 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
     bench.close()
 
 
-@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize(
+    "part", [pytest.param(part, marks=pytest.mark.browser if part in IN_A_BROWSER else ()) for part in PARTS]
+)
 def test_a_part_runs_and_prints_its_rows(bench: Bench, part: str) -> None:
     result = run(bench, [part])
     assert result.rows
@@ -46,8 +60,11 @@ def test_the_command_writes_what_it_prints(tmp_path: Path, capsys: pytest.Captur
     assert main([*options, "--markdown", str(table), "--json", str(numbers)]) == 0
     printed = capsys.readouterr()
     assert "packages, core" in printed.out
-    assert printed.out == table.read_text() + "\n"
-    assert [row["key"] for row in json.loads(numbers.read_text())["rows"]] == ["install"] * 3
+    page = table.read_text()
+    assert page.startswith("# Benchmarks\n")
+    assert all(line in page for line in printed.out.splitlines())
+    assert str(tmp_path) not in page
+    assert [row["key"] for row in json.loads(numbers.read_text())["rows"]] == [*["install"] * 2, "install-dashboard"]
     assert "MLflow is left out" in printed.err
 
 
@@ -57,6 +74,7 @@ def test_rows_inserted_in_bulk_read_like_registered_ones(bench: Bench) -> None:
         rows = registry.get_model_comparison(None, order_by="accuracy")
         assert len({row["model_id"] for row in rows}) == len({row["version"] for row in rows}) == 30
         assert [row["accuracy"] for row in rows] == sorted((row["accuracy"] for row in rows), reverse=True)
+        assert registry.verify_events() is None
         for row in rows[:3]:
             metadata = registry.get_metadata(row["model_id"])
             assert metadata.accuracy == pytest.approx(row["accuracy"])
@@ -96,6 +114,16 @@ def test_a_row_says_what_was_missed() -> None:
     assert Row("x", "x", checks=[Check("", True)]).result == "met"
     assert Row("x", "x").result == ""
     assert "2 ms" in Result("m", [row]).to_markdown()
+
+
+def test_a_page_says_why_a_target_was_missed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(REASONS, "slow-", "It is slow.")
+    missed = [Row(key, key, checks=[Check("2 instead of 1", False)]) for key in ("slow-1", "other")]
+    page = Result("m", [*missed, Row("good", "good", checks=[Check("", True)])]).to_page("How.")
+    assert "2 of 3 rows with a target missed it." in page
+    assert "- **slow-1**: 2 instead of 1. It is slow." in page
+    assert "- **other**: 2 instead of 1. Reason not known." in page
+    assert "No row missed its target." in Result("m").to_page("How.")
 
 
 def test_quantities_are_shown_in_a_unit_that_suits() -> None:
