@@ -59,6 +59,8 @@ def sidebar(view: session.View, *, on_model_page: bool) -> None:
                 help="Follows you from page to page, and stands in the address",
             )
         # Not in the address: whoever opens a link somebody sent would act under the sender's name.
+        if "next_actor" in st.session_state:
+            st.session_state["actor"] = st.session_state.pop("next_actor")
         st.session_state.setdefault("actor", session.open_registry().actor)
         st.text_input(
             "You act as",

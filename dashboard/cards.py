@@ -22,8 +22,7 @@ def totals(summaries: Sequence[ModelNameSummary]) -> None:
     if waiting:
         notices.show(
             "info",
-            f"{wording.count(waiting, 'uploaded file')} quarantined: kept, never loaded, "
-            "and not eligible until somebody has vouched for it.",
+            f"{wording.count(waiting, 'uploaded file')} quarantined. {wording.QUARANTINE}",
         )
     if without:
         shown = ", ".join(without[:5]) + (" …" if len(without) > 5 else "")

@@ -71,7 +71,7 @@ def score_parts(terms: pd.DataFrame, colour: str) -> go.Figure:
     parts = terms[terms["Part"] != "Score"].dropna(subset=["Adds"])
     parts = parts.sort_values("Adds", key=abs)
     weights = [
-        f"{weight:g} × {value:.4f}" if pd.notna(weight) else ""
+        f"{weight:g} × {wording.number(value)}" if pd.notna(weight) else ""
         for weight, value in zip(parts["Weight"], parts["Value"], strict=True)
     ]
     figure = _figure(36 * len(parts) + 28)
@@ -85,7 +85,7 @@ def score_parts(terms: pd.DataFrame, colour: str) -> go.Figure:
         textposition="outside",
         cliponaxis=False,
         customdata=weights,
-        hovertemplate="%{y}: %{x:.4f}<br>%{customdata}<extra></extra>",
+        hovertemplate="%{y}: %{text}<br>%{customdata}<extra></extra>",
     )
     low, high = min(0.0, *parts["Adds"]), max(0.0, *parts["Adds"])
     # Room for the numbers outside of the bars.
@@ -101,7 +101,13 @@ def metric_gains(frame: pd.DataFrame, colour: str) -> go.Figure:
     """
     rows = frame.dropna(subset=["Difference"]).iloc[::-1]
     turned = [-1 if metric.endswith("↓") else 1 for metric in rows["Metric"]]
+    scales = rows.select_dtypes("number").drop(columns="Difference").abs().max(axis=1)
     gains = [float(gap) * sign for gap, sign in zip(rows["Difference"], turned, strict=True)]
+    # Beside a difference of millions one of hundredths would not be seen: then each bar is a share of its own metric.
+    sized = scales[scales > 0]
+    shares = len(sized) > 0 and bool(sized.max() > 1000 * sized.min())
+    if shares:
+        gains = [gain / scale if scale else 0.0 for gain, scale in zip(gains, scales, strict=True)]
     figure = _figure(34 * max(1, len(rows)) + 40)
     figure.add_bar(
         x=gains,
@@ -109,7 +115,7 @@ def metric_gains(frame: pd.DataFrame, colour: str) -> go.Figure:
         orientation="h",
         width=0.55,
         marker={"color": [colour if gain > 0 else NEUTRAL for gain in gains]},
-        text=[wording.signed(float(gap)) for gap in rows["Difference"]],
+        text=[wording.signed(float(gap), scale) for gap, scale in zip(rows["Difference"], scales, strict=True)],
         textposition="outside",
         cliponaxis=False,
         hovertemplate="%{y}: %{text}<extra></extra>",
@@ -120,7 +126,7 @@ def metric_gains(frame: pd.DataFrame, colour: str) -> go.Figure:
         showgrid=False,
         zeroline=True,
         range=[-1.5 * widest, 1.5 * widest],
-        title="← worse    better →",
+        title="← worse    better →" + ("<br>each bar as a share of its metric" if shares else ""),
     )
     return figure
 
@@ -133,6 +139,7 @@ def side_by_side(frame: pd.DataFrame, labels: Sequence[str], shades: Sequence[st
         figure.add_scatter(
             x=rows[label],
             y=rows["Metric"],
+            customdata=[wording.number(value) for value in rows[label]],
             mode="markers",
             name=label,
             marker={
@@ -141,10 +148,11 @@ def side_by_side(frame: pd.DataFrame, labels: Sequence[str], shades: Sequence[st
                 "symbol": "star" if label.endswith("★") else "circle",
                 "opacity": 0.9,
             },
-            hovertemplate="%{y}: %{x:.4f}<extra>" + label + "</extra>",
+            hovertemplate="%{y}: %{customdata}<extra>" + label + "</extra>",
         )
     figure.update_layout(showlegend=True, legend=_legend_on_top())
-    figure.update_xaxes(tickformat=".2f", range=_spread([value for label in labels for value in rows[label]], 0.08))
+    values = [value for label in labels for value in rows[label]]
+    figure.update_xaxes(tickformat=_ticks(values, 2), range=_spread(values, 0.08))
     return figure
 
 
@@ -159,8 +167,8 @@ def trend(points: pd.DataFrame, line: pd.DataFrame, label: str, *, by_time: bool
         mode="lines+markers" if len(dots) <= 60 and not by_time else "markers",
         line={"color": NEUTRAL, "width": 1},
         marker={"color": NEUTRAL, "size": 8 if len(dots) <= 120 else 5},
-        customdata=dots[["version", "type", "set"]],
-        hovertemplate="<b>%{customdata[0]}</b> %{customdata[1]}<br>%{y:.4f} on %{customdata[2]}<extra></extra>",
+        customdata=dots[["version", "type", "set"]].assign(value=dots["value"].map(wording.number)),
+        hovertemplate="<b>%{customdata[0]}</b> %{customdata[1]}<br>%{customdata[3]} on %{customdata[2]}<extra></extra>",
         name="version",
     )
     if len(line):
@@ -185,18 +193,22 @@ def trend(points: pd.DataFrame, line: pd.DataFrame, label: str, *, by_time: bool
                 name=how,
             )
         last = line.iloc[-1]
-        figure.add_annotation(
-            x=1,
-            xref="paper",
-            y=last["value"],
-            text=f"{last['version']} ★",
-            showarrow=False,
-            xanchor="left",
-            xshift=6,
-            font={"color": CHAMPION, "size": 13},
-        )
+        # Without it the present champion lacks the metric, or there is none.
+        if pd.notna(last["value"]):
+            figure.add_annotation(
+                x=1,
+                xref="paper",
+                y=last["value"],
+                text=f"{last['version']} ★",
+                showarrow=False,
+                xanchor="left",
+                xshift=6,
+                font={"color": CHAMPION, "size": 13},
+            )
     figure.update_layout(showlegend=True, legend=_legend_on_top(), margin={"l": 8, "r": 72, "t": 8, "b": 8})
-    figure.update_yaxes(tickformat=".3f", title=label, range=_spread(list(points["value"]), 0.15))
+    figure.update_yaxes(
+        tickformat=_ticks(list(points["value"]), 3), title=label, range=_spread(list(points["value"]), 0.15)
+    )
     if by_time:
         figure.update_xaxes(title="registered")
     else:
@@ -222,9 +234,11 @@ def reigns(frame: pd.DataFrame, moment: Any = None) -> go.Figure:
     """Who served from when to when: a bar for each interval, a row for each version, the present champion in colour."""
     rows = list(dict.fromkeys(frame["version"]))
     figure = _figure(30 * len(rows) + 60)
+    span = (frame["end"].max() - frame["start"].min()).total_seconds() if len(frame) else 0.0
     figure.add_bar(
         base=frame["start"],
-        x=(frame["end"] - frame["start"]).dt.total_seconds() * 1000,
+        # Who served for seconds is seen all the same.
+        x=(frame["end"] - frame["start"]).dt.total_seconds().clip(lower=0.006 * span) * 1000,
         y=frame["version"],
         orientation="h",
         width=0.6,
@@ -250,11 +264,18 @@ def _legend_on_top() -> dict[str, Any]:
     return {"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0, "xanchor": "left", "title": None}
 
 
+def _ticks(values: Sequence[float], digits: int) -> str | None:
+    """So many decimals at the ticks of shares; None leaves it to Plotly where they would not tell values apart."""
+    known = [float(value) for value in values if pd.notna(value)]
+    room = max(known) - min(known) if known else 0.0
+    return f".{digits}f" if room >= 2 * 10**-digits and max(map(abs, known)) < 1000 else None
+
+
 def _spread(values: Sequence[float], room: float) -> list[float] | None:
     """An axis from the least to the greatest value with some room, so that differences show."""
     known = [float(value) for value in values if pd.notna(value)]
     if not known:
         return None
     low, high = min(known), max(known)
-    pad = (high - low) * room or max(abs(high) * 0.05, 0.01)
+    pad = (high - low) * room or abs(high) * 0.05 or 0.01
     return [low - pad, high + pad]

@@ -66,6 +66,7 @@ def ask(verb: str, model: ModelMetadata, expected: str | None) -> None:
     """Open the dialog of a decision in the next run."""
     st.session_state["request"] = Request(verb, model, expected)
     st.session_state.pop("reason", None)
+    st.session_state["decided_by"] = session.actor()
 
 
 def _forget() -> None:
@@ -120,9 +121,15 @@ def downloads(model: ModelMetadata, view: session.View) -> None:
     """The files and the metadata, read only when somebody asks for them."""
     import json
 
+    kept = [which for which, digest in (("model", model.model_sha256), ("scaler", model.scaler_sha256)) if digest]
+    # A download cannot say why it fails, so it is said before.
+    problems = {which: view.file_problem(model, which) for which in kept}
+    for which, problem in problems.items():
+        if problem:
+            notices.show("error", f"**The {which} cannot be downloaded.** {wording.escaped(problem)}")
     with st.container(horizontal=True, gap="small"):
-        for which, digest in (("model", model.model_sha256), ("scaler", model.scaler_sha256)):
-            if digest:
+        for which in kept:
+            if problems[which] is None:
                 st.download_button(
                     f"Download {which}",
                     data=partial(view.registry.read_artifact, model.model_id, which),
@@ -174,15 +181,19 @@ def _decide(request: Request) -> None:
             height=90,
             placeholder="What speaks for it, and where that can be looked up",
         )
-        st.caption(f"Recorded as decided by {wording.escaped(session.actor())}. Change the name in the sidebar.")
+        who = st.text_input(
+            "Your name (required; it is recorded as who decided)", key="decided_by", max_chars=100
+        ).strip()
         confirmed = st.form_submit_button(
             VERBS[request.verb][0], type="primary", icon=VERBS[request.verb][1], disabled=request.conflict is not None
         )
     if confirmed:
         request.failure = None
-        if reason and reason.strip():
+        if not who:
+            request.failure = "Say who decides: a name is required. Nothing was changed."
+        elif reason and reason.strip():
             with st.spinner("Verifying the file and loading it once …" if changes_champion else "Saving …"):
-                _carry_out(request, target, reason.strip(), view)
+                _carry_out(request, target, reason.strip(), who, view)
         else:
             request.failure = "Say why: a reason is required. Nothing was changed."
     with problem:
@@ -236,7 +247,9 @@ def _evidence(comparison: Comparison) -> None:
     if not comparison.comparable:
         notices.show("warning", wording.escaped(comparison.note))
     frame = frames.metric_comparison(comparison, baseline=1)
-    tables.metrics(frame, key="evidence", alt="The incoming model and the present champion, metric by metric")
+    tables.metrics(
+        frame, key="evidence", alt="The incoming model and the present champion, metric by metric", narrow=True
+    )
 
 
 def _show_conflict(request: Request, conflict: ChampionChanged) -> None:
@@ -274,9 +287,9 @@ def _decide_again(request: Request) -> None:
         request.expected, request.conflict = request.conflict.actual, None
 
 
-def _carry_out(request: Request, target: ModelMetadata, reason: str, view: session.View) -> None:
+def _carry_out(request: Request, target: ModelMetadata, reason: str, who: str, view: session.View) -> None:
     """Do it. A success starts the whole page anew; what goes wrong stays in the dialog, and so does the reason."""
-    registry, who = view.registry, session.actor()
+    registry = view.registry
     try:
         if request.verb == "promote":
             registry.promote(target.model_id, actor=who, reason=reason, expected_champion=request.expected)
@@ -293,6 +306,7 @@ def _carry_out(request: Request, target: ModelMetadata, reason: str, view: sessi
         request.failure = f"Nothing was changed. {wording.escaped(str(error))}"
         return
     _forget()
+    session.act_as(who)
     notices.post("success", _told(request, target), *_undo(request, target))
     st.rerun()
 
@@ -314,7 +328,9 @@ def _undo(request: Request, target: ModelMetadata) -> tuple[Callable[[], None] |
     if request.verb == "promote":
         if old is None:
             return None, ""
-        steps: list[tuple[str, str, dict[str, Any]]] = [("promote", old, {"expected_champion": target.model_id})]
+        steps: list[tuple[str, str, dict[str, Any]]] = [
+            ("undo_promotion", target.model_name, {"expected_champion": target.model_id})
+        ]
         return partial(_take_back, steps, "promotion"), "Undo: put the previous champion back"
     if request.verb == "rollback" and old is not None:
         steps = [("reinstate", old, {}), ("promote", old, {"expected_champion": target.model_id})]
@@ -327,8 +343,8 @@ def _undo(request: Request, target: ModelMetadata) -> tuple[Callable[[], None] |
 def _take_back(steps: list[tuple[str, str, dict[str, Any]]], what: str) -> None:
     registry = session.open_registry()
     try:
-        for verb, model_id, expected in steps:
-            getattr(registry, verb)(model_id, actor=session.actor(), reason=f"undo of the {what}", **expected)
+        for verb, whom, expected in steps:
+            getattr(registry, verb)(whom, actor=session.actor(), reason=f"undo of the {what}", **expected)
     except ChampionChanged as conflict:
         who = f" by {wording.escaped(conflict.by)}" if conflict.by else ""
         notices.post("warning", f"Not undone: the champion has been changed again{who}. Look at it, then decide.")

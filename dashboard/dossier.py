@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 import streamlit as st
 
@@ -42,9 +42,9 @@ def title(model: ModelMetadata, now: datetime) -> None:
         st.badge(wording.status(model), color=BADGES.get(wording.status(model), "gray"))
         st.code(model.model_id, language=None, width="content", wrap_lines=True)
     if model.description:
-        st.text(model.description)
+        st.text(wording.visible(model.description))
     if model.tags:
-        st.text("Tags: " + ", ".join(model.tags))
+        st.text(wording.visible("Tags: " + ", ".join(model.tags)))
 
 
 def verdict(model: ModelMetadata, champion: ModelMetadata | None, comparison: Comparison | None) -> None:
@@ -57,7 +57,8 @@ def score(model: ModelMetadata, champion: ModelMetadata | None, view: session.Vi
     explained = view.explain_score(model.model_id)
     if explained.value is None:
         notices.section("No score")
-        notices.show("warning", wording.escaped((explained.note or "").capitalize()) + ".")
+        because = wording.why_no_score(explained.note)
+        notices.show("warning", wording.escaped(because[:1].upper() + because[1:]) + ".")
     else:
         notices.section(f"Score {wording.number(explained.value)}, weight by weight")
     terms = frames.score_terms(explained)
@@ -65,12 +66,13 @@ def score(model: ModelMetadata, champion: ModelMetadata | None, view: session.Vi
         shade = charts.colours([model.model_id], champion.model_id if champion else None)[0]
         figure = charts.score_parts(terms, shade)
         st.plotly_chart(figure, config=charts.CONFIG, key="score-chart", alt="What each metric brings to the score")
-    columns = {
+    columns: dict[str, Any] = {
         "Part": st.column_config.TextColumn("Part", width=125, pinned=True),
         "Weight": st.column_config.NumberColumn("Weight", format="%.2f", width=66),
-        "Value": st.column_config.NumberColumn("Value", format=tables.METRIC, width=74),
-        "Adds": st.column_config.NumberColumn("Adds", format=tables.METRIC, width=74),
     }
+    for name in ("Value", "Adds"):
+        form, width = tables.number_format(terms[name])
+        columns[name] = st.column_config.NumberColumn(name, format=form, width=max(74, width))
     tables.plain(terms, key="score", alt="The score taken apart", columns=columns)
 
 
@@ -100,21 +102,24 @@ def made_of(model: ModelMetadata, champion: ModelMetadata | None) -> None:
     left, right = st.columns(2)
     other = champion if champion and champion.model_id != model.model_id else None
     with left:
-        notices.section(f"{wording.count(len(model.feature_names), 'input')}")
-        if other:
+        said = bool(model.feature_names)
+        notices.section(wording.count(len(model.feature_names), "input") if said else f"Inputs: {wording.NOT_SAID}")
+        if other and said and not other.feature_names:
+            st.caption("The champion's inputs are not said.")
+        elif other and said:
             added, gone = frames.inputs_changed(model, other)
             if added:
-                st.text(f"New against the champion: {wording.value(added)}")
+                st.text(wording.visible(f"New against the champion: {wording.value(added)}"))
             if gone:
-                st.text(f"Gone against the champion: {wording.value(gone)}")
-            if not added and not gone and model.feature_names:
+                st.text(wording.visible(f"Gone against the champion: {wording.value(gone)}"))
+            if not added and not gone:
                 st.caption("The same as the champion's.")
-        if model.feature_names:
+        if said:
             st.code("\n".join(model.feature_names), language=None, height=min(42 + 21 * len(model.feature_names), 260))
         else:
-            st.caption("No names of inputs were recorded.")
+            st.caption("No names of inputs were recorded: the model may have any.")
         if model.classes:
-            st.text(f"Answers: {wording.value(model.classes)}")
+            st.text(wording.visible(f"Answers: {wording.value(model.classes)}"))
     with right:
         notices.section("Hyperparameters")
         frame = frames.hyperparameters(model, champion)
@@ -137,7 +142,9 @@ def origin(model: ModelMetadata) -> None:
         "Libraries": ", ".join(f"{name} {version}" for name, version in model.libraries.items()) or wording.MISSING,
         "Registered": wording.exact(model.registered_at, zone),
     }
-    facts |= {key.replace("_", " ").capitalize(): wording.value(value) for key, value in model.training_info.items()}
+    for key, value in model.training_info.items():
+        label = key.replace("_", " ").capitalize()
+        facts[key if label in facts else label] = wording.value(value)
     tables.facts(facts, key="origin")
     tables.plain(
         frames.files(model),
@@ -150,7 +157,7 @@ def origin(model: ModelMetadata) -> None:
         },
     )
     if model.artifact == "quarantined":
-        st.caption("The file is quarantined: it can be downloaded, and is never loaded here.")
+        st.caption("The file is quarantined: it can be downloaded, and is never loaded or chosen.")
 
 
 def timeline(model: ModelMetadata, view: session.View) -> None:

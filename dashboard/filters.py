@@ -7,7 +7,7 @@ from typing import Any
 import streamlit as st
 
 from dashboard import session, wording
-from dashboard.queries import ORDERS, STATUSES, Board, order_column
+from dashboard.queries import FIELDS_OF_MODELS, ORDERS, STATUSES, Board, order_column
 
 #: What stands in the address, with its values when nothing is chosen.
 FIELDS: dict[str, Any] = {
@@ -50,7 +50,8 @@ def board(name: str, view: session.View) -> Board:
     """Draw the filters and give the board they ask for, at its first page."""
     _restore(name)
     metrics = view.metric_names(name)
-    labels = {each: wording.metric(each) for each in metrics}
+    # A metric called like a field of every model cannot be asked for by that name.
+    labels = wording.metric_labels((each for each in metrics if each not in FIELDS_OF_MODELS), taken=ORDERS)
     search, status, order, direction = st.columns([3, 2, 2, 1.9], vertical_alignment="bottom")
     searched = search.text_input(
         "Search",

@@ -24,6 +24,11 @@ def metric_of(row: Mapping[str, Any], name: str) -> float | None:
     return further.get(name)
 
 
+def metric_column(name: str) -> str:
+    """The column of a metric: no metric, however it is called, takes the place of another column."""
+    return f"metric:{name}"
+
+
 def leaderboard(
     rows: Sequence[Mapping[str, Any]],
     metrics: Sequence[str],
@@ -46,20 +51,20 @@ def leaderboard(
                 "#": rank,
                 "Version": row["version"],
                 "Status": wording.status(row),
-                "Type": row["model_type"],
+                "Type": wording.visible(row["model_type"]),
                 "Score": score,
                 "Difference": gap,
-                **{wording.metric(name): metric_of(row, name) for name in metrics},
-                "Evaluation set": row["evaluation_set"] or wording.UNNAMED_SET,
+                **{metric_column(name): metric_of(row, name) for name in metrics},
+                "Evaluation set": wording.visible(row["evaluation_set"] or wording.UNNAMED_SET),
                 "Comparable": _comparable(row, champion),
                 "Registered": wording.ago(row["registered_at"], now),
-                "By": row["registered_by"],
+                "By": wording.visible(row["registered_by"]),
                 "Note": row["score_note"] or "",
                 "Model id": row["model_id"],
             }
         )
     frame = pd.DataFrame(table)
-    numbers = ["Score", "Difference", *(wording.metric(name) for name in metrics)]
+    numbers = ["Score", "Difference", *map(metric_column, metrics)]
     return frame.astype(dict.fromkeys(numbers, "float64")) if table else frame
 
 
@@ -71,16 +76,24 @@ def _comparable(row: Mapping[str, Any], champion: ModelMetadata | None) -> str:
 
 def export(rows: Sequence[Mapping[str, Any]], metrics: Sequence[str]) -> pd.DataFrame:
     """Every model of a filter for a spreadsheet: plain values, nothing rounded."""
-    named = ["accuracy", "auc", "f1_score", "precision", "recall", "data_quality_score"]
-    columns = [
-        *("model_id", "model_name", "version", "model_type", "composite_score", "score_note"),
-        *named,
-        *(name for name in metrics if name not in named),
+    before = ("model_id", "model_name", "version", "model_type", "composite_score", "score_note")
+    after = (
         *("evaluation_set", "comparable", "status", "artifact", "eligible", "is_active", "is_best", "is_ensemble"),
         *("training_samples", "training_date", "registered_at", "registered_by", "description", "tags"),
+    )
+    # A metric called like another column gets a name of its own.
+    further = {
+        name: metric_column(name) if name in (*before, *after) else name for name in metrics if name not in NAMED
+    }
+    table = [
+        {
+            **{name: row[name] for name in (*before, *NAMED, *after)},
+            **{column: metric_of(row, name) for name, column in further.items()},
+            "tags": " ".join(row["tags"]),
+        }
+        for row in rows
     ]
-    table = [{**row["metrics"], **row, "tags": " ".join(row["tags"])} for row in rows]
-    return pd.DataFrame(table).reindex(columns=columns)
+    return pd.DataFrame(table, columns=[*before, *NAMED, *further.values(), *after])
 
 
 def csv(frame: pd.DataFrame) -> bytes:
@@ -103,9 +116,10 @@ def _defused(value: Any) -> Any:
 
 def score_terms(score: Score) -> pd.DataFrame:
     """A score taken apart: a row for each weighted metric, the ensemble bonus, and the sum."""
+    labels = wording.metric_labels((term.metric for term in score.terms), taken=("Score", "Ensemble bonus"))
     table: list[dict[str, Any]] = [
         {
-            "Part": wording.metric(term.metric) + (" (lower is better)" if term.lower_is_better else ""),
+            "Part": labels[term.metric] + (" (lower is better)" if term.lower_is_better else ""),
             "Weight": term.weight,
             "Value": term.value,
             "Adds": term.contribution,
@@ -128,14 +142,17 @@ def metric_comparison(comparison: Comparison, baseline: int | None = None) -> pd
     rows: list[tuple[str, bool, tuple[float | None, ...], int | None]]
     rows = [("composite_score", False, tuple(each.composite_score for each in comparison.models), None)]
     rows += [(each.metric, each.lower_is_better, each.values, each.best) for each in comparison.metrics]
-    for name, lower, values, best in rows:
-        line: dict[str, Any] = {"Metric": wording.metric(name) + (" ↓" if lower else "")}
+    named = wording.metric_labels((each.metric for each in comparison.metrics), taken=("Score",))
+    for place, (name, lower, values, best) in enumerate(rows):
+        line: dict[str, Any] = {"Metric": ("Score" if place == 0 else named[name]) + (" ↓" if lower else "")}
         line |= dict(zip(labels, values, strict=True))
         if baseline is not None:
             mine, theirs = values[0], values[baseline]
-            line["Difference"] = None if mine is None or theirs is None else mine - theirs
+            line["Difference"] = None
+            if comparison.comparable and mine is not None and theirs is not None:
+                line["Difference"] = mine - theirs
         known = [value for value in values if value is not None]
-        if name == "composite_score" and known and known.count(max(known)) == 1:
+        if place == 0 and known and known.count(max(known)) == 1:
             best = values.index(max(known))
         line["Better"] = labels[best] if best is not None and comparison.comparable and len(known) > 1 else ""
         table.append(line)
@@ -146,7 +163,8 @@ def metric_comparison(comparison: Comparison, baseline: int | None = None) -> pd
 
 def metric_list(values: Mapping[str, float], names: Sequence[str]) -> pd.DataFrame:
     """The metrics of one model."""
-    return pd.DataFrame({"Metric": [wording.metric(name) for name in names], "Value": [values[name] for name in names]})
+    labels = wording.metric_labels(names)
+    return pd.DataFrame({"Metric": [labels[name] for name in names], "Value": [values[name] for name in names]})
 
 
 def column_labels(models: Sequence[ModelMetadata]) -> list[str]:
@@ -160,7 +178,13 @@ def differences(comparison: Comparison) -> pd.DataFrame:
     """What differs besides the metrics: a row for each difference, a column for each model."""
     labels = column_labels(comparison.models)
     table = [
-        {"What": what[:1].upper() + what[1:], **dict(zip(labels, map(wording.value, values), strict=True))}
+        {
+            "What": what[:1].upper() + what[1:],
+            **{
+                label: wording.NOT_SAID if value == () else wording.value(value)
+                for label, value in zip(labels, values, strict=True)
+            },
+        }
         for what, values in comparison.differences.items()
     ]
     return pd.DataFrame(table, columns=["What", *labels])
@@ -176,17 +200,25 @@ def inputs_changed(model: ModelMetadata, champion: ModelMetadata) -> tuple[list[
 
 
 def hyperparameters(model: ModelMetadata, champion: ModelMetadata | None) -> pd.DataFrame:
-    """Hyperparameters, and the champion's beside them when there is another champion."""
+    """Hyperparameters, and the champion's beside them when there is another champion.
+
+    Where one of the two has none on record, nobody said them: that is no difference.
+    """
     theirs = champion.hyperparameters if champion and champion.model_id != model.model_id else None
     names = list(dict.fromkeys([*model.hyperparameters, *(theirs or {})]))
     table = []
     for name in names:
-        line = {"Hyperparameter": name, "Value": wording.value(model.hyperparameters.get(name))}
+        line = {"Hyperparameter": wording.visible(name), "Value": _said(model.hyperparameters, name)}
         if theirs is not None:
-            line["Champion's"] = wording.value(theirs.get(name))
-            line["Differs"] = "≠" if model.hyperparameters.get(name) != theirs.get(name) else ""
+            line["Champion's"] = _said(theirs, name)
+            both = bool(model.hyperparameters and theirs)
+            line["Differs"] = "≠" if both and model.hyperparameters.get(name) != theirs.get(name) else ""
         table.append(line)
     return pd.DataFrame(table)
+
+
+def _said(parameters: Mapping[str, Any], name: str) -> str:
+    return wording.visible(wording.value(parameters.get(name))) if parameters else wording.NOT_SAID
 
 
 def files(model: ModelMetadata) -> pd.DataFrame:
@@ -204,11 +236,11 @@ def events(found: Sequence[Event], now: datetime, where: tzinfo) -> pd.DataFrame
             {
                 "When": wording.ago(each.at, now),
                 "What": wording.event(each.kind),
-                "Who": each.actor,
+                "Who": wording.visible(each.actor),
                 "Model name": each.model_name or wording.MISSING,
                 "Model id": each.model_id or wording.MISSING,
-                "Reason": each.reason,
-                "Change": wording.event_detail(each),
+                "Reason": wording.visible(each.reason),
+                "Change": wording.visible(wording.event_detail(each)),
                 "At": wording.exact(each.at, where),
                 "No.": each.event_id,
             }
@@ -255,7 +287,7 @@ def trend(rows: Sequence[Mapping[str, Any]], metric: str) -> pd.DataFrame:
             "value": metric_of(row, metric),
             "champion": bool(row["is_active"]),
         }
-        for row in rows
+        for row in sorted(rows, key=lambda row: str(row["registered_at"]))
     ]
     frame = pd.DataFrame(table, columns=["model_id", "version", "type", "set", "at", "value", "champion"])
     frame = frame.astype({"value": "float64", "at": "datetime64[us, UTC]"})
@@ -263,47 +295,76 @@ def trend(rows: Sequence[Mapping[str, Any]], metric: str) -> pd.DataFrame:
 
 
 def champion_line(
-    points: pd.DataFrame, deployments: Sequence[Deployment], rolled_back: Sequence[str], now: datetime
+    points: pd.DataFrame,
+    deployments: Sequence[Deployment],
+    rolled_back: Sequence[str],
+    now: datetime,
+    versions: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
     """The champion's value from deployment to deployment, as the corners of steps, oldest first.
 
-    ``how`` says how each began: ``promoted`` or ``rolled back``. ``version_at`` is the newest version registered by
-    then, which is where the step stands when the axis counts versions. A last corner carries the line to the present.
+    ``how`` says how each began: ``promoted`` or ``rolled back``; it is empty where a step only ends. Where a champion
+    lacks the metric, or there was none, the value is missing and the line is broken. ``version_at`` is the newest
+    version registered by then, which is where the step stands when the axis counts versions.
     """
-    values = dict(zip(points["model_id"], points["value"], strict=True))
-    versions = dict(zip(points["model_id"], points["version"], strict=True))
-    table = []
+    known = points.set_index("model_id")
+    columns = ["at", "value", "version", "set", "how", "actor", "reason"]
+    table: list[dict[str, Any]] = []
+    until: str | None = None
     for each in reversed(deployments):
-        if each.model_id in values:
-            table.append(
-                {
-                    "at": wording.parsed(each.started_at),
-                    "value": values[each.model_id],
-                    "version": versions[each.model_id],
-                    "how": "rolled back" if each.started_at in rolled_back else "promoted",
-                    "actor": each.actor,
-                    "reason": each.reason,
-                }
-            )
-    if table:
+        if until is not None and until < each.started_at:
+            _end(table, until)
+        has = each.model_id in known.index
+        if table and not has:
+            _end(table, each.started_at)
+        table.append(
+            {
+                "at": wording.parsed(each.started_at),
+                "value": known.loc[each.model_id, "value"] if has else None,
+                "version": known.loc[each.model_id, "version"] if has else (versions or {}).get(each.model_id, "?"),
+                "set": known.loc[each.model_id, "set"] if has else None,
+                "how": "rolled back" if each.started_at in rolled_back else "promoted",
+                "actor": each.actor,
+                "reason": each.reason,
+            }
+        )
+        until = each.ended_at
+    if until is not None:
+        _end(table, until)
+    elif table:
         table.append({**table[-1], "at": now, "how": ""})
-    frame = pd.DataFrame(table, columns=["at", "value", "version", "how", "actor", "reason"])
-    frame = frame.astype({"at": "datetime64[us, UTC]", "value": "float64"})
-    known = points.sort_values("at")
+    if all(corner["value"] is None for corner in table):
+        table = []
+    frame = pd.DataFrame(table, columns=columns).astype({"at": "datetime64[us, UTC]", "value": "float64"})
+    ordered = points.sort_values("at")
     frame["version_at"] = [
-        known["version"].iloc[max(0, int(known["at"].searchsorted(at, side="right")) - 1)] for at in frame["at"]
+        ordered["version"].iloc[max(0, int(ordered["at"].searchsorted(at, side="right")) - 1)] for at in frame["at"]
     ]
     return frame
 
 
+def _end(table: list[dict[str, Any]], at: str) -> None:
+    """Carry the last step to a moment and break the line there."""
+    last = {**table[-1], "at": wording.parsed(at), "how": ""}
+    table += [last, {**last, "value": None, "set": None}]
+
+
 def trend_sentence(points: pd.DataFrame, line: pd.DataFrame, label: str, *, lower_is_better: bool) -> str:
-    """The message of the trend in a sentence: where the champion stands, and whether anything beat it."""
-    best = points["value"].min() if lower_is_better else points["value"].max()
-    top = points[points["value"] == best].iloc[0]
-    if line.empty:
-        return f"Best {label} so far: {wording.number(best)} by {top['version']}"
-    first, last = line.iloc[0], line.iloc[-1]
-    label = label if label[1:2].isupper() or label[1:2].isdigit() else label.lower()
+    """The message of the trend in a sentence: where the champion stands, and whether anything beat it.
+
+    Only versions of one evaluation set are held against each other: the champion's, else the newest version's.
+    """
+    serving = len(line) > 0 and pd.notna(line["value"].iloc[-1])
+    measured = line["set"].iloc[-1] if serving else points["set"].iloc[-1]
+    on = f" on {measured}" if points["set"].nunique() > 1 else ""
+    alike = points[points["set"] == measured]
+    best = alike["value"].min() if lower_is_better else alike["value"].max()
+    top = alike[alike["value"] == best].iloc[0]
+    if not serving:
+        return f"Best {label}{on} so far: {wording.number(best)} by {top['version']}"
+    steps = line[line["set"] == measured]
+    first, last = steps.iloc[0], steps.iloc[-1]
+    label = label if label[1:2].isupper() or label[1:2].isdigit() or "_" in label else label.lower()
     gain = (last["value"] - first["value"]) * (-1 if lower_is_better else 1)
     word = "improved" if gain > 0 else "fell back" if gain < 0 else "stayed"
     moved = (
@@ -311,7 +372,7 @@ def trend_sentence(points: pd.DataFrame, line: pd.DataFrame, label: str, *, lowe
         if gain
         else f"at {wording.number(last['value'])}"
     )
-    return f"The champion's {label} {word} {moved}" + (
+    return f"The champion's {label}{on} {word} {moved}" + (
         ""
         if top["version"] == last["version"] or last["value"] == best
         else f"; best is {top['version']} with {wording.number(best)}"

@@ -47,7 +47,7 @@ def champions(name: str, view: session.View) -> None:
     with left:
         first = reigns["start"].min().to_pydatetime()
         chosen = st.datetime_input(
-            f"Served at this moment ({datetime.now(zone):%Z})",
+            f"Served at this moment ({getattr(zone, 'key', 'UTC')} time)",
             value=None,
             min_value=(first - timedelta(days=366)).astimezone(zone).replace(tzinfo=None),
             max_value=(now + timedelta(days=1)).astimezone(zone).replace(tzinfo=None),

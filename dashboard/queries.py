@@ -35,6 +35,10 @@ ORDERS: Mapping[str, str] = {
 }
 
 
+#: What the catalog orders by under these names is a field of the model, never a metric called like it.
+FIELDS_OF_MODELS = frozenset({*ORDERS.values(), "model_id"})
+
+
 @dataclass(frozen=True)
 class Board:
     """The leaderboard that is asked for: which models, in what order, which page."""
@@ -133,6 +137,19 @@ def last_days(days: int | None, now: datetime) -> datetime | None:
     return None if days is None else now - timedelta(days=days)
 
 
+class DuplicateKey(ValueError):
+    """A JSON object gives a key twice: which of the two is meant, nobody can tell."""
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise DuplicateKey(f"gives {json.dumps(twice)} more than once: keep one of them")
+    return found
+
+
 def json_object(text: str | bytes, what: str = "the metadata") -> dict[str, Any]:
     """A JSON object somebody typed or uploaded.
 
@@ -140,8 +157,12 @@ def json_object(text: str | bytes, what: str = "the metadata") -> dict[str, Any]
         ValueError: it is none; the message says where it goes wrong.
     """
     try:
-        found = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        found = json.loads(text, object_pairs_hook=_once)
+    except DuplicateKey as error:
+        raise ValueError(f"{what} {error}") from error
+    except RecursionError as error:
+        raise ValueError(f"{what} is JSON nested too deeply") from error
+    except ValueError as error:
         raise ValueError(f"{what} is not JSON: {error}") from error
     if not isinstance(found, dict):
         raise ValueError(f'{what} holds {type(found).__name__}; an object such as {{"name": 1}} is needed')

@@ -11,7 +11,16 @@ from typing import Any, TypeVar, cast
 
 import streamlit as st
 
-from registry_core import Comparison, Deployment, Event, ModelMetadata, ModelNameSummary, Registry, Score
+from registry_core import (
+    Comparison,
+    Deployment,
+    Event,
+    ModelMetadata,
+    ModelNameSummary,
+    Registry,
+    RegistryError,
+    Score,
+)
 
 T = TypeVar("T")
 
@@ -19,6 +28,8 @@ T = TypeVar("T")
 HISTORY = 1000
 #: Answers kept per registry. They are small: a count, a page of names, one history.
 REMEMBERED = 256
+#: Up to so many bytes a file's hash is recomputed before it is offered for download.
+CHECKED_WHOLE = 20_000_000
 
 _address: tuple[str, str | None] = (os.environ.get("MODEL_REGISTRY", "model_registry"), None)
 
@@ -115,6 +126,34 @@ class View:
     def metadata(self, model_id: str) -> ModelMetadata:
         return self._recall(("model", model_id), lambda: self.registry.get_metadata(model_id))
 
+    def file_problem(self, model: ModelMetadata, which: str) -> str | None:
+        """Why a file of a model cannot be handed out, or None. A large one is looked at, not read."""
+        path, size = (
+            (model.model_file_path, model.model_bytes)
+            if which == "model"
+            else (model.scaler_file_path or "", model.scaler_bytes)
+        )
+        stamp: tuple[int, int] | None = None
+        if "://" not in path:
+            try:
+                found = os.stat(path)
+            except OSError as error:
+                return f"{path} cannot be read ({error.strerror}). Restore it from a backup."
+            stamp = (found.st_size, found.st_mtime_ns)
+            if size > CHECKED_WHOLE and found.st_size != size:
+                return f"{path} was altered: it holds {found.st_size:,} bytes, {size:,} were registered."
+        if size > CHECKED_WHOLE:
+            return None
+
+        def ask() -> str | None:
+            try:
+                self.registry.read_artifact(model.model_id, which)
+            except RegistryError as error:
+                return str(error)
+            return None
+
+        return self._recall(("file", model.model_id, which, stamp), ask)
+
     def compare(self, model_ids: Sequence[str]) -> Comparison:
         return self._recall(("compare", *model_ids), lambda: self.registry.compare(model_ids))
 
@@ -129,6 +168,15 @@ class View:
 
     def deployments(self, name: str) -> list[Deployment]:
         return self._recall(("deployments", name), lambda: self.registry.deployments(name))
+
+    def deployed(self, name: str) -> list[dict[str, Any]]:
+        """Every model that has been champion of a name, in the shape of a history's rows."""
+
+        def ask() -> list[dict[str, Any]]:
+            ids = dict.fromkeys(each.model_id for each in self.deployments(name))
+            return [dict(vars(self.registry.get_metadata(model_id))) for model_id in list(ids)[:HISTORY]]
+
+        return self._recall(("deployed", name), ask)
 
     def rollbacks(self, name: str) -> list[Event]:
         key = ("rollbacks", name)
@@ -167,6 +215,11 @@ def view() -> View:
 def actor() -> str:
     """Who acts, as it goes into the record: the name in the sidebar."""
     return str(st.session_state.get("actor") or "").strip() or open_registry().actor
+
+
+def act_as(name: str) -> None:
+    """Take over the name somebody decided under: the sidebar shows it from the next run on, and Undo uses it."""
+    st.session_state["next_actor"] = name
 
 
 def model_name() -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import streamlit as st
@@ -23,7 +24,8 @@ def finished() -> bool:
     notices.show("success", f"Stored as version **{model.version}** of **{model.model_name}**, and quarantined.")
     st.code(model_id, language=None)
     st.markdown(
-        "The file is kept and hashed. It is never loaded here and cannot be promoted until somebody has vouched for it."
+        "The file is kept and hashed, for the record: it is never loaded and never chosen. To take part, the model is "
+        "registered from Python by the pipeline that trained it."
     )
     with st.container(horizontal=True):
         st.button(
@@ -173,28 +175,38 @@ def preview(
     if "a model name" not in missing and "a model type" not in missing:
         try:
             plan = view.registry.preview_upload(given)
-        except RegistryError as error:
+        except (RegistryError, ValueError, RecursionError) as error:
             notices.show("error", wording.escaped(str(error)))
             return False
         st.caption("Model id")
-        st.code(plan.model_id, language=None, wrap_lines=True)
+        st.code(_id_to_be(plan.model_id, given), language=None, wrap_lines=True)
         st.markdown(f"Version **{plan.version}**: {wording.escaped(plan.version_because)}")
         if plan.composite_score is None:
-            st.markdown(f"Score **none**: {wording.escaped(plan.score_note or 'unknown')}")
+            st.markdown(f"**No score**: {wording.escaped(wording.why_no_score(plan.score_note))}")
         else:
             st.markdown(f"Score **{wording.number(plan.composite_score)}** under the weights that hold now")
-        st.markdown("Champion: **not changed**, " + wording.escaped(plan.decision.because) + ".")
+        champion = view.champion(str(given["model_name"]))
+        stays = f"**not changed**, it stays {champion.version}" if champion else "**none**, as before"
+        st.markdown(f"Champion: {stays}. An uploaded file is never promoted.")
     for label, file in (("Model file", model_file), ("Scaler file", scaler_file)):
         if file is not None:
             st.text(f"{label}: {file.name}, {wording.size(file.size)}")
     notices.show(
         "info",
-        "**Quarantine.** A model file can run code when it is opened. So it is stored and hashed, never opened, and "
-        "not eligible until somebody has vouched for it.",
+        "**Quarantine.** A model file can run code when it is opened. So an uploaded one is stored and hashed, and "
+        f"never opened. {wording.QUARANTINE}",
     )
     if missing:
         st.markdown(f"Still needed: {', '.join(missing)}.")
     return not missing
+
+
+def _id_to_be(planned: str, given: Metadata) -> str:
+    """The id as far as it is known: without a time of training it ends in the second of the upload."""
+    info = given.get("training_info")
+    if given.get("training_timestamp") or (isinstance(info, dict) and info.get("training_timestamp")):
+        return planned
+    return re.sub(r"_\d{8}_\d{6}(_\d+)?$", "_<time of upload>", planned)
 
 
 def upload_button(
@@ -205,7 +217,11 @@ def upload_button(
     *,
     ready: bool,
 ) -> None:
-    """The upload, with its progress; an error leaves everything as it is."""
+    """The upload, with its reason and progress; an error leaves everything as it is."""
+    reason = st.text_area(
+        "Reason (optional; it is kept with the upload)", key=f"upload-reason-{_round()}", max_chars=2000, height=68
+    )
+    st.caption(f"Recorded as uploaded by {wording.escaped(session.actor())}. Change the name in the sidebar.")
     clicked = st.button(
         "Upload and quarantine", type="primary", icon=":material/upload_file:", disabled=not ready, key="upload"
     )
@@ -213,8 +229,10 @@ def upload_button(
         return
     try:
         with st.spinner("Storing and hashing the file …", show_time=True):
-            model_id = view.registry.upload(model_file, scaler_file, metadata=given, actor=session.actor())
-    except RegistryError as error:
+            model_id = view.registry.upload(
+                model_file, scaler_file, metadata=given, actor=session.actor(), reason=(reason or "").strip()
+            )
+    except (RegistryError, ValueError, RecursionError) as error:
         notices.show("error", f"Nothing was stored. {wording.escaped(str(error))}")
         return
     st.session_state["uploaded"] = model_id

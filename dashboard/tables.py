@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from dashboard import wording
+from dashboard import frames, wording
 
 ROW_HEIGHT = 33
 MOST_ROWS = 18
@@ -17,17 +17,55 @@ METRIC = "%.4f"
 DIFFERENCE = "%+.4f"
 
 
-def metrics(frame: pd.DataFrame, *, key: str, alt: str) -> None:
-    """Metrics as rows, models as columns."""
-    columns: dict[str, Any] = {
-        name: st.column_config.NumberColumn(name, format=METRIC, width="small")
-        for name in frame.columns
-        if name not in ("Metric", "Better", "Difference")
-    }
-    columns["Metric"] = st.column_config.TextColumn("Metric", width="medium", pinned=True)
-    columns["Difference"] = st.column_config.NumberColumn("Difference", format=DIFFERENCE, width="small")
-    columns["Better"] = st.column_config.TextColumn("Better", width="small")
+def number_format(values: pd.Series[float], *, difference: bool = False) -> tuple[str, int]:
+    """A column's format and the least width its numbers need: four decimals, unless that would hide or drown them."""
+    sizes = values.dropna().abs()
+    sizes = sizes[sizes > 0]
+    sign = "+" if difference else ""
+    if sizes.empty:
+        return f"%{sign}.4f", 0
+    low, high = float(sizes.min()), float(sizes.max())
+    if high >= 1e12:
+        return f"%{sign}.4e", 120
+    if high >= 1000:
+        # One decimal would hide what is small beside it.
+        form = f"%{sign}.1f" if low >= 0.1 else f"%{sign}.10g"
+        return form, 40 + 8 * max(len(f"{high:.1f}"), 6 if low >= 0.1 else 12)
+    # The last bits of a sum are no difference.
+    if (1e-12 < high < 0.001) if difference else low < 0.001:
+        return f"%{sign}.4g", 100
+    return f"%{sign}.4f", 0
+
+
+def metrics(frame: pd.DataFrame, *, key: str, alt: str, narrow: bool = False) -> None:
+    """Metrics as rows, models as columns. ``narrow`` is for dialogs, which a phone shows too."""
+    numbers = [name for name in frame.columns if name not in ("Metric", "Better", "Difference")]
+    known = frame[[*numbers]].abs().to_numpy().ravel()
+    usual = all(not 0 < value < 0.001 and not value >= 1000 for value in known if pd.notna(value))
+    frame = frame.assign(Metric=frame["Metric"].map(wording.visible))
+    small: Any = 64 if narrow else "small"
+    columns: dict[str, Any] = {}
+    if usual:
+        columns |= {name: st.column_config.NumberColumn(name, format=METRIC, width=small) for name in numbers}
+        gap_width: Any = 84 if narrow else "small"
+        columns["Difference"] = st.column_config.NumberColumn("Difference", format=DIFFERENCE, width=gap_width)
+    else:
+        # Every row has its own size: one format for a column would hide some of them.
+        scales = frame[numbers].abs().max(axis=1)
+        shown = {name: [wording.number(_or_none(value)) for value in frame[name]] for name in numbers}
+        if "Difference" in frame:
+            shown["Difference"] = [
+                wording.signed(_or_none(value), scale) for value, scale in zip(frame["Difference"], scales, strict=True)
+            ]
+        frame = frame.assign(**shown)
+        columns |= {name: st.column_config.TextColumn(name, width=110, alignment="right") for name in shown}
+    columns["Metric"] = st.column_config.TextColumn("Metric", width=94 if narrow else "medium", pinned=True)
+    columns["Better"] = st.column_config.TextColumn("Better", width=small)
     plain(frame, key=key, alt=alt, columns=columns)
+
+
+def _or_none(value: float) -> float | None:
+    return None if pd.isna(value) else float(value)
 
 
 def height(rows: int) -> int:
@@ -51,11 +89,15 @@ def plain(frame: pd.DataFrame, *, key: str, alt: str, columns: dict[str, Any] | 
 
 def board_columns(frame: pd.DataFrame, metric_names: Sequence[str]) -> dict[str, Any]:
     """The leaderboard's columns. The score bar starts near the lowest score shown, or all bars would look alike."""
-    number = {
-        wording.metric(name): st.column_config.NumberColumn(wording.metric(name), format=METRIC, width=88)
-        for name in metric_names
-    }
+    number = {}
+    for name, label in wording.metric_labels(metric_names, taken=[*frame.columns, "To champion", "Set"]).items():
+        column = frames.metric_column(name)
+        form, width = number_format(frame[column])
+        label = wording.visible(label)
+        number[column] = st.column_config.NumberColumn(label, format=form, width=max(88, width), help=_raw(name, label))
     scores = frame["Score"].dropna()
+    score_format, score_width = number_format(scores)
+    gap_format, gap_width = number_format(frame["Difference"], difference=True)
     low, high = (float(scores.min()), float(scores.max())) if len(scores) else (0.0, 1.0)
     room = (high - low) * 0.25 or 0.01
     return {
@@ -66,14 +108,17 @@ def board_columns(frame: pd.DataFrame, metric_names: Sequence[str]) -> dict[str,
         "Type": st.column_config.TextColumn("Type", width=140),
         "Score": st.column_config.ProgressColumn(
             "Score",
-            format=METRIC,
+            format=score_format,
             min_value=low - room,
             max_value=high,
-            width=150,
-            help=f"The bar begins at {low - room:.3f}, not at 0, so that differences show",
+            width=max(150, score_width + 60),
+            help=f"The bar begins at {wording.number(low - room)}, not at 0, so that differences show",
         ),
         "Difference": st.column_config.NumberColumn(
-            "To champion", format=DIFFERENCE, width=98, help="Empty where both were measured on different sets"
+            "To champion",
+            format=gap_format,
+            width=max(98, gap_width),
+            help="Empty where both were measured on different sets",
         ),
         "Evaluation set": st.column_config.TextColumn("Evaluation set", width=140),
         "Comparable": st.column_config.TextColumn(
@@ -84,6 +129,11 @@ def board_columns(frame: pd.DataFrame, metric_names: Sequence[str]) -> dict[str,
         "Note": st.column_config.TextColumn("Note", width="medium", help="Why there is no score"),
         "Model id": st.column_config.TextColumn("Model id", width="large"),
     }
+
+
+def _raw(name: str, label: str) -> str | None:
+    """A metric's own name, where its column shows another."""
+    return None if wording.visible(name) == label else wording.escaped(name)
 
 
 def events(frame: pd.DataFrame, *, key: str, names: bool = True, ids: bool = True) -> None:
@@ -101,6 +151,20 @@ def events(frame: pd.DataFrame, *, key: str, names: bool = True, ids: bool = Tru
         "No.": st.column_config.NumberColumn("No.", width=60),
     }
     plain(frame.drop(columns=dropped, errors="ignore"), key=key, alt="Events, newest first", columns=columns)
+    if long := in_full(frame):
+        with st.expander(f"In full: what is too long for the table ({wording.count(len(long), 'event')})"):
+            st.text("\n\n".join(long))
+
+
+def in_full(frame: pd.DataFrame) -> list[str]:
+    """The events whose reason or change does not fit into its cell, with all their words."""
+    return [
+        f"No. {row['No.']}, {row['What']} by {row['Who']}, {row['At']}"
+        + (f"\nReason: {row['Reason']}" if row["Reason"] else "")
+        + (f"\nChange: {row['Change']}" if row["Change"] else "")
+        for row in frame.to_dict("records")
+        if len(row["Reason"]) > 45 or len(row["Change"]) > 65
+    ]
 
 
 def facts(values: dict[str, str], *, key: str) -> None:
@@ -109,11 +173,14 @@ def facts(values: dict[str, str], *, key: str) -> None:
         for name, value in values.items():
             with grid.cell():
                 st.caption(wording.escaped(name))
-                st.text(value)
+                st.text(wording.visible(value))
 
 
 def changes(line: pd.DataFrame, label: str, now: datetime, where: tzinfo) -> None:
-    """Every change of champion, newest first, with what it did to a metric."""
+    """Every change of champion, newest first, with what it did to a metric.
+
+    Two champions measured on different sets have no difference.
+    """
     steps = line[line["how"] != ""]
     frame = pd.DataFrame(
         {
@@ -121,18 +188,21 @@ def changes(line: pd.DataFrame, label: str, now: datetime, where: tzinfo) -> Non
             "At": [wording.exact(each.isoformat(), where) for each in steps["at"]],
             "How": steps["how"].map({"promoted": "▲ promoted", "rolled back": "✕ rolled back"}),
             "Version": steps["version"],
-            label: steps["value"],
-            "Change": steps["value"].diff(),
-            "Who": steps["actor"],
-            "Reason": steps["reason"],
+            "Value": steps["value"],
+            "Change": steps["value"].diff().where(steps["set"] == steps["set"].shift()),
+            "Evaluation set": steps["set"].map(wording.visible, na_action="ignore"),
+            "Who": steps["actor"].map(wording.visible),
+            "Reason": steps["reason"].map(wording.visible),
         }
     ).iloc[::-1]
+    form, width = number_format(frame["Value"])
+    change, change_width = number_format(frame["Change"], difference=True)
     columns = {
         "When": st.column_config.TextColumn("When", width=104, pinned=True),
         "At": st.column_config.TextColumn("At", width=192),
         "How": st.column_config.TextColumn("How", width=116),
-        label: st.column_config.NumberColumn(label, format=METRIC, width=90),
-        "Change": st.column_config.NumberColumn("Change", format=DIFFERENCE, width=90),
+        "Value": st.column_config.NumberColumn(wording.visible(label), format=form, width=max(90, width)),
+        "Change": st.column_config.NumberColumn("Change", format=change, width=max(90, change_width)),
         "Reason": st.column_config.TextColumn("Reason", width="large"),
     }
     plain(frame, key="changes", alt="Changes of champion, newest first", columns=columns)

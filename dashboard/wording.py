@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from typing import Any, Literal
@@ -24,11 +25,18 @@ STATUS_WORDS = {
     "disqualified": "▲ disqualified",
 }
 QUARANTINED = "◆ quarantined"
+#: What quarantine means, and the way to take part all the same.
+QUARANTINE = (
+    "A quarantined file is kept for the record and never loaded or chosen. "
+    "To take part, the model is registered from Python by the pipeline that trained it."
+)
+NOT_SAID = "not said"
 
 EVENT_WORDS = {
     "registered": "Registered",
     "uploaded": "Uploaded",
     "promoted": "Promoted",
+    "promotion_undone": "Promotion undone",
     "rolled_back": "Rolled back",
     "rejected": "Rejected",
     "archived": "Archived",
@@ -60,17 +68,40 @@ def metric(name: str) -> str:
     return _METRIC_WORDS.get(name) or name.replace("_", " ").capitalize()
 
 
-def number(value: float | None, digits: int = 4) -> str:
-    """A metric: four decimals, or what stands for nothing."""
-    return MISSING if value is None else f"{value:.{digits}f}".replace("-", MINUS)
+def metric_labels(names: Iterable[str], taken: Collection[str] = ()) -> dict[str, str]:
+    """A label for each metric, unlike the others' and unlike what is ``taken``.
+
+    Where two would read alike (``f1`` and ``f1_score``) each shows its own name.
+    """
+    names = list(dict.fromkeys(names))
+    times = Counter(metric(name) for name in names)
+    labels = {name: metric(name) if times[metric(name)] == 1 and metric(name) not in taken else name for name in names}
+    used = Counter(labels.values())
+    return {
+        name: f"metric {name}" if label in taken or (used[label] > 1 and label == name) else label
+        for name, label in labels.items()
+    }
 
 
-def signed(value: float | None, digits: int = 4) -> str:
-    """A difference, its sign always shown."""
+def number(value: float | None) -> str:
+    """A metric: four decimals; fewer for what counts in thousands, as many as it takes for what is tiny."""
+    return MISSING if value is None else _written(value, abs(value), "").replace("-", MINUS)
+
+
+def signed(value: float | None, scale: float = 1.0) -> str:
+    """A difference, its sign always shown. ``scale`` is the size of the numbers it lies between."""
     if value is None:
         return MISSING
-    text = f"{value:+.{digits}f}"
-    return f"±{text[1:]}" if float(text) == 0 else text.replace("-", MINUS)
+    text = _written(value, max(abs(value), scale), "+")
+    return f"±{text[1:]}" if float(text.replace(",", "")) == 0 else text.replace("-", MINUS)
+
+
+def _written(value: float, scale: float, sign: str) -> str:
+    if scale >= 1e12:
+        return f"{value:{sign}.4e}"
+    if scale >= 1000:
+        return f"{value:{sign},.1f}"
+    return f"{value:{sign}.3g}" if 0 < scale < 0.001 else f"{value:{sign}.4f}"
 
 
 def size(count: int) -> str:
@@ -129,6 +160,8 @@ def lasted(start: str, end: str | None, now: datetime) -> str:
     days, hours, minutes = int(seconds // 86400), int(seconds % 86400 // 3600), int(seconds % 3600 // 60)
     if days >= 1:
         return f"{days} d {hours} h" if days < 10 else f"{days} d"
+    if not hours and not minutes and seconds >= 1:
+        return f"{int(seconds)} s"
     return f"{hours} h {minutes} min" if hours else f"{minutes} min"
 
 
@@ -151,7 +184,7 @@ def event_detail(each: Event) -> str:
     """What an event changed, in short: the keys whose value it changed, with both values."""
     if each.kind in ("registered", "uploaded") and "version" in each.after:
         score = each.after.get("composite_score")
-        said = each.after.get("score_note") if score is None else f"score {score:.4f}"
+        said = each.after.get("score_note") if score is None else f"score {number(score)}"
         outcome = "promoted" if each.after.get("promoted") else "not promoted"
         return f"version {each.after['version']}, {said}; {outcome}: {each.after.get('because')}"
     keys = [key for key in {**each.before, **each.after} if each.before.get(key) != each.after.get(key)]
@@ -167,7 +200,7 @@ def _short(value: Any) -> str:
     if value is None:
         return "none"
     if isinstance(value, float):
-        return f"{value:.4f}"
+        return number(value)
     text = str(value)
     return text if len(text) <= 90 else f"{text[:87]}…"
 
@@ -182,6 +215,15 @@ def value(anything: Any) -> str:
     return str(anything)
 
 
+#: Characters that are not seen but change what is: controls, and those that turn the direction of writing.
+_UNSEEN = re.compile("[\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f-\\x9f\\u061c\\u200e\\u200f\\u202a-\\u202e\\u2066-\\u2069]")
+
+
+def visible(text: str) -> str:
+    """Somebody's text for a table: what would change the direction of writing is shown by its number."""
+    return _UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|$~^=&@/:])")
 
 
@@ -191,7 +233,12 @@ def escaped(text: str) -> str:
     Streamlit looks for ``:material/name:`` and ``:smile:`` after the backslashes are gone, so an invisible word joiner
     behind the colon keeps them apart; line breaks become spaces.
     """
-    return re.sub(r"\\:(?=\S)", "\\:\u2060", _SPECIAL.sub(r"\\\1", " ".join(text.split())))
+    return re.sub(r"\\:(?=\S)", "\\:\u2060", _SPECIAL.sub(r"\\\1", visible(" ".join(text.split()))))
+
+
+def why_no_score(note: str | None) -> str:
+    """Why a model has no score, to follow these words."""
+    return (note or "the reason is not known").removeprefix("no score: ")
 
 
 @dataclass(frozen=True)
@@ -208,7 +255,7 @@ def why_not(model: ModelMetadata) -> str | None:
     if model.is_active:
         return "It is the champion already."
     if model.artifact == "quarantined":
-        return "Its file came from outside and is quarantined: nobody has vouched for it yet, and it is never loaded."
+        return f"Its file came from outside and is quarantined. {QUARANTINE}"
     if model.status != "registered":
         because = f" ({model.status_reason})" if model.status_reason else ""
         return f"It is {model.status}{because}."
@@ -251,6 +298,7 @@ def verdict(model: ModelMetadata, champion: ModelMetadata | None, comparison: Co
 
 def _tally(comparison: Comparison) -> str:
     """Where a model (first) is better and worse than the champion (second)."""
+    labels = metric_labels(each.metric for each in comparison.metrics)
     better: list[str] = []
     worse: list[str] = []
     for each in comparison.metrics:
@@ -258,7 +306,8 @@ def _tally(comparison: Comparison) -> str:
         if mine is None or theirs is None or mine == theirs:
             continue
         gain = theirs - mine if each.lower_is_better else mine - theirs
-        (better if gain > 0 else worse).append(f"{metric(each.metric)} ({signed(mine - theirs)})")
+        scale = max(abs(mine), abs(theirs))
+        (better if gain > 0 else worse).append(f"{labels[each.metric]} ({signed(mine - theirs, scale)})")
     parts = []
     if better:
         parts.append(f"Better in {_listed(better)}.")

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from dashboard import controls, dossier, notices, session
+from registry_core import ModelNotFound
 
 view = session.view()
 name = session.model_name()
@@ -11,7 +12,12 @@ if name is None:
     notices.empty_registry()
     st.stop()
 
-model = dossier.choose(name, view)
+try:
+    model = dossier.choose(name, view)
+except ModelNotFound as error:
+    notices.heading("Model", "What one version is, and whether it should go live.")
+    notices.explain(error)
+    st.stop()
 if model is None:
     notices.heading("Model", "What one version is, and whether it should go live.")
     notices.show("info", "This model name has no version yet.")

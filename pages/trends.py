@@ -13,7 +13,8 @@ if name is None:
     notices.empty_registry()
     st.stop()
 
-labels = {wording.metric(each): each for each in ["composite_score", *view.metric_names(name)]}
+named = wording.metric_labels(view.metric_names(name), taken=("Score",))
+labels = {"Score": "composite_score", **{label: metric for metric, label in named.items()}}
 left, right = st.columns([2, 3], vertical_alignment="bottom")
 label = left.selectbox("Metric", list(labels), key="metric", bind="query-params")
 axis = right.segmented_control(
@@ -22,17 +23,29 @@ axis = right.segmented_control(
 metric = labels[label]
 
 rows = view.history(name)
-points = frames.trend(rows, metric)
+shown = {row["model_id"] for row in rows}
+# The champions besides, however long ago they were registered: without them their line would be wrong.
+deployed = view.deployed(name)
+older = [row for row in deployed if row["model_id"] not in shown]
+points = frames.trend([*older, *rows], metric)
 if points.empty:
     notices.show("info", f"No version of {name} has this metric yet. Choose another one above.")
     st.stop()
 
 rollbacks = {each.at for each in view.rollbacks(name)}
-line = frames.champion_line(points, view.deployments(name), sorted(rollbacks), notices.now())
+versions = {row["model_id"]: row["version"] for row in deployed}
+line = frames.champion_line(points, view.deployments(name), sorted(rollbacks), notices.now(), versions)
 lower = view.lower_is_better(name, metric)
-notices.section(frames.trend_sentence(points, line, label, lower_is_better=lower))
-if len(rows) == HISTORY:
-    st.caption(f"The newest {HISTORY:,} versions are drawn.")
+notices.section(wording.escaped(frames.trend_sentence(points, line, label, lower_is_better=lower)))
+if len(line) and line["value"].isna().iloc[-1]:
+    champion = view.champion(name)
+    now_serving = f"The present champion {champion.version} has no such metric" if champion else "There is no champion"
+    st.caption(f"{now_serving}: the champion's line ends where the last one that had it was replaced.")
+if view.count(name, {}) > len(rows):
+    st.caption(
+        f"The newest {HISTORY:,} versions are drawn"
+        + (", and the older ones that have been champion." if older else ".")
+    )
 if points["set"].nunique() > 1:
     notices.show(
         "warning", "These versions were measured on several evaluation sets: a step may be the set, not the model."

@@ -17,7 +17,7 @@
     │   ├── ArtifactMissing (FileNotFoundError)
     │   ├── ArtifactAltered                their sha256 is not the one in the catalog
     │   ├── ArtifactUnloadable             they are intact but do not load here
-    │   └── ArtifactQuarantined            nobody has vouched for them: never loaded
+    │   └── ArtifactQuarantined            they came from outside: kept, never loaded
     └── StorageError (OSError)             disk full, no permission, catalog out of reach
         └── CatalogBusy                    another process held the write lock for too long
 
@@ -117,7 +117,7 @@ class ArtifactUnloadable(ArtifactError):
 
 
 class ArtifactQuarantined(ArtifactError):
-    """Nobody has vouched for these bytes: they are kept, and never loaded."""
+    """These bytes came from outside: they are kept, and never loaded."""
 
 
 class StorageError(RegistryError, OSError):

@@ -86,7 +86,7 @@ class Loader:
         known = metadata(self._rooms, model_id)
         if known.artifact == "quarantined":
             raise ArtifactQuarantined(
-                f"{model_id} is quarantined: its file came from outside and nobody has vouched for it, so it is never "
+                f"{model_id} is quarantined: its file came from outside, so it is never "
                 "loaded; register the model from Python instead"
             )
         key = (model_id, known.model_sha256)

@@ -31,6 +31,9 @@ LOWER_IS_BETTER = frozenset(
     {"log_loss", "brier", "rmse", "mae", "mse", "mape", "median_absolute_error", "max_error", "latency_ms"}
 )
 
+#: What models can be ordered by besides metrics.
+RESERVED = frozenset({"composite_score", "registered_at", "training_timestamp", "model_id", "version"})
+
 _ALIASES = {"data_quality": "data_quality_score"}
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.@-]{0,63}", re.ASCII)
 MOST_METRICS = 200
@@ -66,6 +69,8 @@ def checked(name: Any, value: Any) -> tuple[str, float]:
             "(64 at most)"
         )
     name = canonical(name)
+    if name in RESERVED:
+        raise InvalidMetric(f"metric name {name!r} is what the leaderboard orders by already; choose another")
     if isinstance(value, bool) or not isinstance(value, Real):
         raise InvalidMetric(
             f"metric {name} is {value!r:.80}, not a number; leave it out if it is unknown, "

@@ -9,7 +9,7 @@ from ..records import Artifact, Decision, Status
 def why_not_eligible(status: Status, artifact: Artifact) -> str | None:
     """The reason a model may not be chosen, or None when it may."""
     if artifact == "quarantined":
-        return "its file is quarantined: nobody has vouched for it yet"
+        return "its file came from outside and is quarantined"
     if status != "registered":
         return f"it is {status}"
     return None

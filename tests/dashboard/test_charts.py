@@ -9,6 +9,8 @@ from dashboard import charts, frames
 from registry_core import Registry, Score, ScoreTerm
 from tests.clock import Clock
 
+from .conftest import register
+
 
 def test_a_model_keeps_its_colour_and_the_champion_has_its_own() -> None:
     alone = charts.colours(["a"], "b")
@@ -68,3 +70,30 @@ def test_side_by_side_and_gaps(several: dict[str, str], own: Registry) -> None:
     gains = charts.metric_gains(frame, "#111111").data[0]
     assert dict(zip(gains.y, gains.x, strict=True))["Accuracy"] == pytest.approx(-0.03)
     assert set(gains.marker.color) == {charts.NEUTRAL}
+
+
+def test_who_served_for_seconds_is_seen() -> None:
+    start = pd.to_datetime(["2026-01-01T00:00:00Z", "2026-02-01T00:00:00Z", "2026-02-01T00:00:05Z"])
+    end = pd.to_datetime(["2026-02-01T00:00:00Z", "2026-02-01T00:00:05Z", "2026-03-01T00:00:00Z"])
+    frame = pd.DataFrame({"version": ["1", "2", "3"], "start": start, "end": end, "current": [False, False, True]})
+    frame = frame.assign(lasted="", actor="", reason="")
+    widths = charts.reigns(frame).data[0].x
+    assert min(widths) > 0.005 * sum(widths)
+
+
+def test_ticks_tell_values_apart() -> None:
+    assert charts._ticks([0.1, 0.9], 3) == ".3f"
+    assert charts._ticks([1e-7, 2e-7], 3) is None
+    assert charts._ticks([1e9, 2e9], 3) is None
+
+
+def test_gains_of_very_different_metrics_are_drawn_as_shares(own: Registry) -> None:
+    made = [
+        register(own, performance_metrics={"accuracy": accuracy, "auc": 0.8, "f1_score": 0.8, "revenue": revenue})
+        for accuracy, revenue in ((0.8, 1e9), (0.9, 1.1e9))
+    ]
+    frame = frames.metric_comparison(own.compare(made[::-1]), baseline=1)
+    gains = charts.metric_gains(frame, "#111111").data[0]
+    drawn = dict(zip(gains.y, gains.x, strict=True))
+    assert drawn["Accuracy"] == pytest.approx(0.1 / 0.9)
+    assert drawn["Revenue"] == pytest.approx(0.1 / 1.1)

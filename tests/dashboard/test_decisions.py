@@ -33,7 +33,7 @@ def test_a_promotion_shows_what_changes_and_is_recorded(
 ) -> None:
     app = ask(open_page, "promote", several["third"])
     assert "gets 1.2.0 instead of 1.1.0" in words(app)
-    app.text_input(key="actor").set_value("carla")
+    app.text_input(key="decided_by").set_value("carla")
     app = decide(app, "asked for by the desk")
     assert own.get_active_model_id("Churn") == several["third"]
     (event, *_) = own.events("Churn")
@@ -52,6 +52,7 @@ def test_undo_of_a_promotion(several: dict[str, str], own: Registry, open_page: 
     (undo,) = [button for button in app.button if button.label.startswith("Undo")]
     app = undo.click().run()
     assert own.get_active_model_id("Churn") == several["second"]
+    assert own.rollback_target("Churn") != several["third"]
     assert "Undone" in words(app)
 
 
@@ -106,3 +107,22 @@ def test_an_error_of_the_core_is_shown_in_words(several: dict[str, str], own: Re
     own.reject(several["third"], actor="bert", reason="no")
     app = decide(app, "go")
     assert "cannot go into production" in words(app).replace("\\", "")
+
+
+def test_nobody_decides_without_a_name(several: dict[str, str], own: Registry, open_page: Open) -> None:
+    app = ask(open_page, "promote", several["third"])
+    assert app.text_input(key="decided_by").value
+    app.text_input(key="decided_by").set_value("  ")
+    app = decide(app, "go")
+    assert "a name is required" in words(app)
+    assert own.get_active_model_id("Churn") == several["second"]
+
+
+def test_the_name_of_a_decision_becomes_the_sessions(several: dict[str, str], own: Registry, open_page: Open) -> None:
+    app = ask(open_page, "reject", several["third"])
+    app.text_input(key="decided_by").set_value("carla")
+    app = decide(app, "no")
+    assert app.text_input(key="actor").value == "carla"
+    (undo,) = [button for button in app.button if button.label == "Undo"]
+    undo.click().run()
+    assert own.events("Churn")[0].actor == "carla"

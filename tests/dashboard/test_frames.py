@@ -7,9 +7,11 @@ from datetime import UTC, datetime
 import pandas as pd
 import pytest
 
-from dashboard import frames
+from dashboard import frames, tables
 from registry_core import Deployment, Registry, Score, ScoreTerm
 from tests.clock import Clock
+
+from .conftest import register
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -26,7 +28,7 @@ def test_leaderboard(several: dict[str, str], own: Registry, clock: Clock) -> No
     champion = own.get_metadata(several["second"])
     frame = frames.leaderboard(rows(own), ["accuracy", "log_loss"], champion, clock.now, first_rank=51)
     assert frame["#"].iloc[0] == 51
-    assert frame["Log loss"].isna().all()
+    assert frame["metric:log_loss"].isna().all()
     by_id = frame.set_index("Model id")
     assert by_id.loc[several["second"], "Status"] == "★ champion"
     gaps = by_id["Difference"].isna()
@@ -89,7 +91,7 @@ def test_differences_and_hyperparameters(several: dict[str, str], own: Registry)
     frame = frames.differences(comparison).set_index("What")
     assert list(frame.loc["Hyperparameter C"]) == ["2", "–"]
     second, first = comparison.models
-    assert list(frames.hyperparameters(first, second)["Differs"]) == ["≠"]
+    assert list(frames.hyperparameters(first, second)["Differs"]) == [""]
     assert list(frames.hyperparameters(second, second).columns) == ["Hyperparameter", "Value"]
     assert frames.inputs_changed(first, second) == ([], [])
 
@@ -128,3 +130,87 @@ def test_events_for_a_table_and_a_file(several: dict[str, str], own: Registry, c
     assert set(frame["What"]) == {"Created", "Registered", "Promoted", "Rejected", "Archived"}
     assert list(frames.events_export(found)["event_id"]) == [each.event_id for each in found]
     assert frames.events_export([]).empty
+
+
+ODD = {"f1": 0.1, "F1": 0.2, "version": 0.3, "Status": 0.4, "Score": 0.5, "foo_bar": 0.6, "Foo_bar": 0.7}
+
+
+def test_metrics_named_like_columns_take_no_place(own: Registry, clock: Clock) -> None:
+    metrics = {"accuracy": 0.8, "auc": 0.85, "f1_score": 0.8, **ODD}
+    model_id = register(own, performance_metrics=metrics)
+    names = own.metric_names("Churn")
+    frame = frames.leaderboard(rows(own), names, own.get_metadata(model_id), clock.now)
+    assert frame["Status"].iloc[0] == "★ champion"
+    assert frame["Version"].iloc[0] == "1.0.0"
+    assert {name: frame[f"metric:{name}"].iloc[0] for name in ODD} == ODD
+    columns = tables.board_columns(frame, names)
+    labels = [columns[f"metric:{name}"]["label"] for name in names]
+    assert len(set(labels)) == len(names)
+
+    exported = frames.export(rows(own), names)
+    assert exported.columns.is_unique
+    assert exported["version"].iloc[0] == "1.0.0"
+    assert exported["metric:version"].iloc[0] == 0.3
+
+    other = register(own, performance_metrics=metrics)
+    compared = frames.metric_comparison(own.compare([other, model_id]), baseline=1)
+    assert compared["Metric"].is_unique
+    assert compared["Metric"].iloc[0] == "Score"
+
+
+def test_a_difference_between_different_sets_is_left_empty(several: dict[str, str], own: Registry) -> None:
+    comparison = own.compare([several["elsewhere"], several["second"]])
+    assert frames.metric_comparison(comparison, baseline=1)["Difference"].isna().all()
+
+
+def test_inputs_nobody_said_are_no_difference(own: Registry) -> None:
+    told = register(own, hyperparameters={"C": 2})
+    silent = own.get_metadata(register(own, feature_names=None))
+    frame = frames.hyperparameters(silent, own.get_metadata(told))
+    assert list(frame["Value"]) == ["not said"]
+    assert list(frame["Differs"]) == [""]
+
+
+def test_the_line_breaks_where_the_champion_lacks_the_metric(
+    several: dict[str, str], own: Registry, clock: Clock
+) -> None:
+    clock.tick(days=1)
+    own.promote(several["scoreless"], reason="asked for")
+    history = own.get_model_comparison(None, "Churn", order_by="registered_at", descending=False)
+    points = frames.trend(history, "accuracy")
+    versions = {row["model_id"]: row["version"] for row in history}
+    line = frames.champion_line(points, own.deployments("Churn"), [], clock.now, versions)
+    assert line["value"].isna().iloc[-1]
+    assert line["version"].iloc[-1] == "1.3.1"
+    assert list(line.loc[line["how"] != "", "version"]) == ["1.0.0", "1.1.0", "1.3.1"]
+    assert line["value"].dropna().iloc[-1] == 0.85
+    assert frames.trend_sentence(points, line, "Accuracy", lower_is_better=False).startswith("Best Accuracy on")
+    clock.tick(days=1)
+    own.promote(several["second"], reason="back")
+    line = frames.champion_line(points, own.deployments("Churn"), [], clock.now, versions)
+    assert line["value"].iloc[-1] == 0.85
+    assert line["value"].isna().any()
+
+
+def test_the_trend_compares_within_the_champions_set(several: dict[str, str], own: Registry, clock: Clock) -> None:
+    points = frames.trend(rows(own), "accuracy")
+    line = frames.champion_line(points, own.deployments("Churn"), [], clock.now)
+    sentence = frames.trend_sentence(points, line, "Accuracy", lower_is_better=False)
+    assert sentence == "The champion's accuracy on holdout-1 improved from 0.8000 to 0.8500"
+
+
+@pytest.mark.parametrize(
+    ("values", "difference", "form"),
+    [
+        ([0.5, 0.9, None], False, "%.4f"),
+        ([0.0, None], False, "%.4f"),
+        ([1e9, 2e9], False, "%.1f"),
+        ([1e9, 0.01], False, "%.10g"),
+        ([1e-7, 0.5], False, "%.4g"),
+        ([0.0004, 0.01], True, "%+.4f"),
+        ([1e-17], True, "%+.4f"),
+        ([2e-7], True, "%+.4g"),
+    ],
+)
+def test_a_columns_format_fits_its_numbers(values: list[float | None], difference: bool, form: str) -> None:
+    assert tables.number_format(pd.Series(values, dtype="float64"), difference=difference)[0] == form

@@ -3,6 +3,7 @@
 import errno
 import io
 from collections.abc import Callable
+from pathlib import Path
 
 import joblib
 import pytest
@@ -159,6 +160,7 @@ def test_model_page_of_an_unknown_id(several: dict[str, str], open_page: Open) -
     app = open_page("model", model="Churn", id="gone")
     assert not app.exception
     assert "gone" in app.warning[0].value
+    assert app.title[0].value == "Model"
 
 
 def test_markup_in_a_description_stays_text(several: dict[str, str], open_page: Open) -> None:
@@ -220,3 +222,77 @@ def test_an_unreadable_registry_is_explained(
     app = open_page()
     assert "cannot be read" in app.error[0].value
     assert not app.exception
+
+
+def test_an_older_champion_stays_on_the_trend(
+    several: dict[str, str], own: Registry, open_page: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    newest = own.get_model_comparison(2, "Churn", order_by="registered_at", descending=True)[::-1]
+    monkeypatch.setattr("dashboard.session.View.history", lambda self, name, limit=2: newest)
+    monkeypatch.setattr("dashboard.session.HISTORY", 2)
+    words = texts(open_page("trends", model="Churn"))
+    assert "has been champion." not in words.replace("that have been champion.", "")
+    assert "older ones that have been champion" in words
+    assert "improved from" in words.replace("\\", "")
+
+
+@pytest.mark.parametrize("axis", ["Versions", "Time"])
+def test_a_trend_with_metrics_of_alike_names(own: Registry, open_page: Open, axis: str) -> None:
+    for place in range(2):
+        metrics = {"accuracy": 0.8, "auc": 0.85, "f1_score": 0.8, "f1": 0.1, "When": 1e9 + place, "Score": 1e-7}
+        register(own, performance_metrics=metrics)
+    for label in ("f1", "f1_score", "When", "metric Score"):
+        app = open_page("trends", metric=label, axis=axis)
+        assert not app.exception
+        assert app.selectbox(key="metric").value == label
+    for sort in ("f1", "f1_score", "metric Score"):
+        app = open_page("leaderboard", sort=sort)
+        assert not app.exception
+        assert app.selectbox(key="sort").value == sort
+
+
+def test_a_trend_whose_champion_lacks_the_metric(several: dict[str, str], own: Registry, open_page: Open) -> None:
+    own.promote(several["scoreless"], reason="asked for")
+    for axis in ("Versions", "Time"):
+        app = open_page("trends", model="Churn", metric="Accuracy", axis=axis)
+        assert not app.exception
+        assert "has no such metric" in texts(app)
+
+
+def test_a_file_that_cannot_be_downloaded_is_told(several: dict[str, str], own: Registry, open_page: Open) -> None:
+    path = Path(own.get_metadata(several["third"]).model_file_path)
+    assert open_page("model", id=several["third"]).get("download_button")[0].proto.label == "Download model"
+    content = path.read_bytes()
+    path.write_bytes(content[:-1] + b"x")
+    app = open_page("model", id=several["third"])
+    assert "cannot be downloaded" in app.error[-1].value
+    path.unlink()
+    app = open_page("model", id=several["third"])
+    assert "No such file" in app.error[-1].value
+    assert all(each.proto.label != "Download model" for each in app.get("download_button"))
+
+
+def test_an_upload_that_says_little(several: dict[str, str], own: Registry, open_page: Open) -> None:
+    own_id = own.upload(_file(), metadata={"model_name": "Churn", "model_type": "Ridge"})
+    app = open_page("model", id=own_id)
+    words = texts(app)
+    assert "Inputs: not said" in words
+    assert "Gone against the champion" not in words
+    assert "vouched" not in app.error[0].value
+    assert "registered from Python" in words.replace("\\", "")
+
+
+def test_the_preview_of_an_upload(several: dict[str, str], open_page: Open) -> None:
+    app = open_page("upload", model="Churn")
+    app.selectbox(key="upload-type").set_value("Ridge").run()
+    words = texts(app).replace("\\", "")
+    assert "Churn_Ridge_<time of upload>" in words
+    assert "not changed**, it stays 1.1.0" in words
+    assert "**No score**: accuracy" in words
+
+
+def test_a_long_reason_can_be_read_in_full(several: dict[str, str], own: Registry, open_page: Open) -> None:
+    reason = "measured again on the newest races, " * 10 + "and better"
+    own.promote(several["third"], actor="bert", reason=reason)
+    app = open_page("activity", model="Churn")
+    assert any(reason in each.value for each in app.text)

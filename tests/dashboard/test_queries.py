@@ -120,3 +120,8 @@ def test_a_full_form() -> None:
 def test_a_form_with_broken_json_says_where() -> None:
     with pytest.raises(ValueError, match="Hyperparameters is not JSON"):
         form(parameters="{")
+
+
+def test_a_key_given_twice_is_refused() -> None:
+    with pytest.raises(ValueError, match='the metadata gives "auc" more than once'):
+        queries.json_object('{"performance_metrics": {"auc": 0.5, "auc": 0.9}}')

@@ -132,3 +132,41 @@ def test_verdicts(fields: dict[str, object], comparable: bool, tone: str, words:
 
 def test_verdict_without_a_champion() -> None:
     assert "first champion" in wording.verdict(model(composite_score=0.8), None, None).headline
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(1e9, "1,000,000,000.0"), (-1234.56, "−1,234.6"), (1e-7, "1e−07"), (0.0, "0.0000"), (1e15, "1.0000e+15")],
+)
+def test_numbers_far_from_one(value: float, text: str) -> None:
+    assert wording.number(value) == text
+
+
+def test_a_difference_is_written_like_the_numbers_it_lies_between() -> None:
+    assert wording.signed(2e-7, 5e-7) == "+2e−07"
+    assert wording.signed(12.0, 1e6) == "+12.0"
+    assert wording.signed(0.0, 1e6) == "±0.0"
+
+
+def test_labels_of_metrics_are_all_different() -> None:
+    names = ["f1", "F1", "f1_score", "auc", "foo_bar", "Foo_bar", "status", "Status", "score"]
+    labels = wording.metric_labels(names, taken=("Score", "Status"))
+    assert list(labels) == names
+    assert len(set(labels.values())) == len(names)
+    assert not {"Score", "Status"} & set(labels.values())
+    assert labels["auc"] == "AUC"
+    assert labels["f1_score"] == "f1_score"
+
+
+def test_what_turns_the_direction_of_writing_is_shown() -> None:
+    assert wording.visible("safe \u202etxt.exe") == "safe \\u202etxt.exe"
+    assert "\u202e" not in wording.escaped("a\u202eb")
+    assert wording.visible("Größe\nשלום") == "Größe\nשלום"
+
+
+def test_why_there_is_no_score() -> None:
+    assert wording.why_no_score("no score: auc is missing") == "auc is missing"
+
+
+def test_seconds_are_told() -> None:
+    assert wording.lasted(NOW.isoformat(), (NOW + timedelta(seconds=12)).isoformat(), NOW) == "12 s"

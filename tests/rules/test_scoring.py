@@ -83,6 +83,8 @@ def test_an_unknown_metric_can_be_declared_lower_is_better() -> None:
         ("a metric", 0.5),
         ("x" * 65, 0.5),
         ("<script>", 0.5),
+        ("composite_score", 0.5),
+        ("version", 1.0),
     ],
 )
 def test_a_metric_that_cannot_be_is_refused_by_name(name: str, value: object) -> None:
