@@ -79,6 +79,7 @@ def _copy(connection: sqlite3.Connection, versions: int, begin: datetime) -> Non
             **times,
             "seq": f"{last['seq']} + n.i",
             "ordinal": "n.i + 1",
+            "search": "lower(n.model_id || ' ' || n.model_type)",
             "patch": "n.i",
             "score": "n.value",
             "metrics": f"json_object({document}, 'log_loss', 1.2 - n.value)",

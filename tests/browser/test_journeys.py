@@ -123,7 +123,7 @@ def test_a_link_and_a_reload_bring_the_same_view(visitor: Enter) -> None:
         page.reload()
         anna.settle()
     anna.go("Trends")
-    assert "model=Churn" in page.url
+    page.wait_for_url("**model=Churn**")
     page.go_back()
     expect(page.get_by_role("textbox", name="Search")).to_have_value("Ridge")
 

@@ -132,7 +132,7 @@ def test_events_for_a_table_and_a_file(several: dict[str, str], own: Registry, c
     assert frames.events_export([]).empty
 
 
-ODD = {"f1": 0.1, "F1": 0.2, "version": 0.3, "Status": 0.4, "Score": 0.5, "foo_bar": 0.6, "Foo_bar": 0.7}
+ODD = {"f1": 0.1, "F1": 0.2, "is_best": 0.3, "Status": 0.4, "Score": 0.5, "foo_bar": 0.6, "Foo_bar": 0.7}
 
 
 def test_metrics_named_like_columns_take_no_place(own: Registry, clock: Clock) -> None:
@@ -150,7 +150,7 @@ def test_metrics_named_like_columns_take_no_place(own: Registry, clock: Clock) -
     exported = frames.export(rows(own), names)
     assert exported.columns.is_unique
     assert exported["version"].iloc[0] == "1.0.0"
-    assert exported["metric:version"].iloc[0] == 0.3
+    assert exported["metric:is_best"].iloc[0] == 0.3
 
     other = register(own, performance_metrics=metrics)
     compared = frames.metric_comparison(own.compare([other, model_id]), baseline=1)
