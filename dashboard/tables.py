@@ -19,12 +19,12 @@ DIFFERENCE = "%+.4f"
 
 def number_format(values: pd.Series[float], *, difference: bool = False) -> tuple[str, int]:
     """A column's format and the least width its numbers need: four decimals, unless that would hide or drown them."""
-    sizes = values.dropna().abs()
-    sizes = sizes[sizes > 0]
+    # Plain numbers: asked of pandas, this took a sixth of a rerun of the leaderboard.
+    sizes = [abs(value) for value in values.tolist() if value and value == value]
     sign = "+" if difference else ""
-    if sizes.empty:
+    if not sizes:
         return f"%{sign}.4f", 0
-    low, high = float(sizes.min()), float(sizes.max())
+    low, high = float(min(sizes)), float(max(sizes))
     if high >= 1e12:
         return f"%{sign}.4e", 120
     if high >= 1000:

@@ -21,7 +21,7 @@ total = view.count_events(**asked.conditions)
 table = st.container()
 pages = asked.pages(total)
 with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-    page = st.pagination(pages, key="events", bind="query-params", disabled=pages == 1)
+    page = st.pagination(pages, key="events", bind="query-params", disabled=pages == 1, width=340)
     history.export_button(asked, view)
 with table:
     found = history.read(asked, min(page, pages), view)

@@ -26,7 +26,7 @@ table = st.container()
 pages = asked.pages(total)
 # Drawn before the rows are read: only then is the page of the address known. It stands below them all the same.
 with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-    page = st.pagination(pages, key="page", bind="query-params", disabled=pages == 1)
+    page = st.pagination(pages, key="page", bind="query-params", disabled=pages == 1, width=340)
     board.export_button(asked, view)
 
 asked = replace(asked, page=min(page, pages))
