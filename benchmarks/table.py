@@ -39,7 +39,7 @@ REASONS: dict[str, str] = {
         "answer names one; with the files cached it is 0.9 s. Tried: preloading the second wave (nothing gained), "
         "answers that do not wait for an acknowledgement (40 ms a rerun)."
     ),
-    "pages-chart-": "The first chart fetches Plotly, 4.7 MB of script, which the browser parses on the same processors.",
+    "pages-chart-": "The first chart fetches Plotly, 4.7 MB of script, which the browser parses on the same two cores.",
     "pages-later": "Most of the wait comes after the server's answer has arrived, while the browser draws.",
     "pages-": (
         "Profile of a rerun of the leaderboard: half of it makes the table (pandas, Arrow, column formats), a "
