@@ -237,7 +237,7 @@ def _change_of_champion(request: Request, view: session.View) -> ModelMetadata |
             "To undo this, reinstate it and promote it again; the message afterwards offers both in one step."
         )
     elif old:
-        st.markdown(f"To undo this, promote {old.version} again; the message afterwards offers it in one step.")
+        st.markdown(f"To undo this, take the promotion back in the message afterwards: {old.version} serves again.")
     else:
         st.markdown("A first champion can be replaced, but there is no earlier one to go back to.")
     return new
