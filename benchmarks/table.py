@@ -13,38 +13,43 @@ NOISY = 0.5
 #: Why a row may miss its target, by the beginning of its key: what profiles told, printed beside a miss only.
 REASONS: dict[str, str] = {
     "top": (
-        "EXPLAIN shows one walk along an index in both; a row lies with its document of 2 kB, so that ten rows are "
-        "ten pages, of which fewer are at hand among 10,000. Documents in a table of their own should help."
+        "EXPLAIN at 10,000 shows one walk along a covering index and ten rows by key. Not proven: a row lies "
+        "with its document of about 1.6 kB, so ten rows are many pages; documents in a table of their own "
+        "were not tried."
     ),
     "frame": (
-        "Of the processor time two fifths build a dict for each version, a quarter reads the rows, and a quarter is "
-        "pandas taking the dicts in. Tried: no row factory and one JSON document for all metrics (halved it), a larger "
-        "page cache (7%)."
+        "Of the processor time two fifths build a dict for each version, a quarter reads the rows, and a "
+        "quarter is pandas taking the dicts in. Tried: no row factory and one JSON document for all metrics "
+        "(halved it), a larger page cache (7%)."
     ),
     "promote": (
-        "Half of it are SQLite's statements; each promotion also reads, hashes and loads the artifact. Tried: the C "
-        "pickler and a partial index of who serves (5.6 times the limit became 3.8)."
+        "Half of it are SQLite's statements; each promotion also reads, hashes and loads the artifact. Tried: "
+        "the C pickler and a partial index of who serves (5.6 times the limit became 3.8)."
     ),
     "load-new": (
-        "Importing the registry and opening its catalog take about 0.08 s by themselves. Tried: no fsspec for a plain "
-        "folder (0.05 s less), no sqlite-utils unless the schema changes (0.5 s less)."
+        "Importing the registry takes about 0.08 s by itself; opening it was not profiled further. Tried: no "
+        "fsspec for a plain folder (0.05 s of imports less)."
     ),
-    "install-dashboard": "Streamlit brings pyarrow (176 MB) and pydeck (47 MB), scikit-learn brings SciPy (143 MB).",
+    "install-dashboard": ("Streamlit brings pyarrow (176 MB) and pydeck (47 MB), scikit-learn brings SciPy (143 MB)."),
     "together": (
-        "A registration computes 2.6 ms on one of two processors, 1.4 ms of it under the lock, where the probe only "
-        "writes. Tried: SQLite's own waiting (0.28), short random sleeps (0.40), a lock file (0.40 to 0.57)."
+        "Not profiled as shipped; a registration plans and inserts under the lock where the probe only "
+        "writes. Tried: short random sleeps (0.28), the same with less to compute (0.40), a lock file (0.57 "
+        "and 0.70 in trials that left more out, 0.48 and 0.40 as shipped)."
     ),
     "pages-first": (
-        "A browser that was never there fetches about 110 of Streamlit's files, those of the table only once the first "
-        "answer names one; with the files cached it is 0.9 s. Tried: preloading the second wave (nothing gained), "
-        "answers that do not wait for an acknowledgement (40 ms a rerun)."
+        "A browser that was never there fetches about 110 of Streamlit's files, those of the table only once "
+        "the first answer names one; with the files cached it is 0.9 s. Tried on a busy machine: preloading "
+        "the second wave (nothing gained), answers that do not wait for an acknowledgement (nothing gained "
+        "here, 40 ms a rerun elsewhere)."
     ),
-    "pages-chart-": "The first chart fetches Plotly, 4.7 MB of script, which the browser parses on the same two cores.",
-    "pages-later": "Most of the wait comes after the server's answer has arrived, while the browser draws.",
+    "pages-chart-": (
+        "The first chart fetches Plotly, 4.7 MB of script, which the browser parses on the same two cores."
+    ),
+    "pages-later": ("Most of the wait comes after the server's answer has arrived, while the browser draws."),
     "pages-": (
-        "Profile of a rerun of the leaderboard: half of it makes the table (pandas, Arrow, column formats), a "
-        "fifth the filters; the rest is Streamlit's own. Tried: counts and lists kept by revision, no garbage "
-        "collection after a rerun, formats without pandas (a sixth less). Browser and server share two processors."
+        "Profile of a rerun of the leaderboard's script: nearly half of it makes the table (pandas, Arrow, "
+        "column formats). The browser's share was not taken apart. Tried: counts and lists kept by revision, "
+        "no garbage collection after a rerun; after this run, formats without pandas (26 to 25 ms)."
     ),
 }
 
