@@ -48,6 +48,9 @@ def sidebar(view: session.View, *, on_model_page: bool) -> None:
             # A default of its own would stay out of the address, and a link would change its meaning with a new name.
             if st.session_state.get("model") is None and st.query_params.get("model") not in names:
                 st.session_state["model"] = st.query_params["model"] = names[0]
+            elif st.session_state.get("model") and "model" not in st.query_params:
+                # Whoever leaves a page before it is drawn to its end arrives without it; set anew, it goes there again.
+                st.session_state["model"] = st.session_state["model"]
             st.selectbox(
                 "Model name",
                 names,

@@ -80,9 +80,17 @@ class Visitor:
 
     def visit(self, path: str = "/") -> Page:
         self.page.goto(f"{self.address}{path}")
+        self._drawn()
+        return self.page
+
+    def reload(self) -> None:
+        self.page.reload()
+        self._drawn()
+
+    def _drawn(self) -> None:
+        # Before the first words of a page it looks settled, because nothing has begun.
         expect(self.page.locator("h1")).to_be_visible()
         self.settle()
-        return self.page
 
     def settle(self) -> None:
         """Wait until the script has run and the page has taken it in."""

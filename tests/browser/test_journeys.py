@@ -120,12 +120,19 @@ def test_a_link_and_a_reload_bring_the_same_view(visitor: Enter) -> None:
         expect(page.get_by_text("2 of 4 versions")).to_be_visible()
         expect(page.locator(".st-key-leaderboard").get_by_test_id("glide-cell-2-0")).to_have_text("1.2.0")
         expect(page.locator(".st-key-selected")).to_contain_text("1.0.0")
-        page.reload()
-        anna.settle()
+        anna.reload()
     anna.go("Trends")
     page.wait_for_url("**model=Churn**")
     page.go_back()
     expect(page.get_by_role("textbox", name="Search")).to_have_value("Ridge")
+
+
+def test_who_leaves_a_page_before_it_is_drawn_keeps_the_model_name(visitor: Enter) -> None:
+    anna = visitor()
+    for _ in range(4):
+        anna.page.goto(f"{anna.address}/leaderboard?model=Churn")
+        anna.page.get_by_test_id("stSidebarNav").get_by_role("link", name="Trends", exact=True).click()
+        anna.page.wait_for_url("**/trends?model=Churn")
 
 
 @pytest.mark.parametrize("shade", ["light", "dark"])
