@@ -15,7 +15,7 @@ from benchmarks.bench import NAME, Bench
 from benchmarks.browser import Visitor, chromium, visitor
 from benchmarks.filling import bulk
 from benchmarks.peer import PeerFailed, environment
-from benchmarks.served import Server, dashboard, free_port, serving, sessions
+from benchmarks.served import Server, bare_app, dashboard, free_port, serving, sessions
 from benchmarks.table import Peer, Row, Unit, at_most, number, shown
 from benchmarks.timing import quantile
 from registry_core import Registry
@@ -31,6 +31,8 @@ _BACK = (("Next", 2), ("Prev", 1))
 _TURNS = (("Next", 2), ("Next", 3), ("Prev", 2), ("Prev", 1))
 #: The sessions opened before those that count: what all share is loaded with them.
 WARMING = 5
+#: In the place of a number of versions: the least Streamlit app, which is the limit.
+BARE = 0
 
 #: What is timed, how it is called in the table, and the most its 95th of 100 may take.
 STEPS: dict[str, tuple[str, float]] = {
@@ -57,6 +59,7 @@ class Figures:
 class Known:
     """What the pages will show, asked of the registry itself."""
 
+    home: str
     versions: tuple[str, ...]
     pages: int
     #: What is searched for, what is said about it then, and the best that is found.
@@ -73,7 +76,17 @@ def known(bench: Bench, versions: int) -> Known:
         where = {"search": sought}
         (best,) = registry.get_model_comparison(1, NAME, where=where)
         count = registry.count_models(NAME, where=where)
-    return Known(first, -(-versions // PAGE_SIZE), sought, f"{count:,} of {versions:,} versions", str(best["version"]))
+    found = f"{count:,} of {versions:,} versions"
+    return Known("/leaderboard", first, -(-versions // PAGE_SIZE), sought, found, str(best["version"]))
+
+
+def known_bare() -> Known:
+    """What the bare app shows."""
+    from benchmarks import bare_pages
+
+    everything = bare_pages.versions()
+    versions = tuple(everything["Version"])
+    return Known("/", versions[:PAGE_SIZE], 3, "_000011", f"10 of {len(versions)} versions", versions[110])
 
 
 def _sought(versions: int) -> str:
@@ -193,7 +206,8 @@ def pages(bench: Bench) -> list[Row]:
         return [Row("pages", "dashboard: pages", notes=[reason])]
     sizes = bench.size.pages
     expected = {versions: known(bench, versions) for versions in sizes}
-    figures = {versions: Figures() for versions in sizes}
+    expected[BARE] = known_bare()
+    figures = {versions: Figures() for versions in expected}
     chance = random.Random(0)
     with ExitStack() as stack:
         browser = stack.enter_context(chromium())
@@ -201,15 +215,16 @@ def pages(bench: Bench) -> list[Row]:
             versions: stack.enter_context(dashboard(bulk(bench, versions), bench.new_folder("server")))
             for versions in sizes
         }
+        servers[BARE] = stack.enter_context(bare_app(bench.new_folder("bare")))
         for versions, server in servers.items():
             # What the server loads with its first visitor belongs to its start.
             _round(browser, server, expected[versions], Figures())
         for _ in range(bench.size.visits):
-            for versions in chance.sample(sizes, len(sizes)):
+            for versions in chance.sample([*servers], len(servers)):
                 _round(browser, servers[versions], expected[versions], figures[versions])
     return [
         *(_step(step, versions, figures) for step in STEPS for versions in sizes),
-        *(row for versions in sizes for row in _reruns(versions, figures[versions])),
+        *(row for versions in sizes for row in _reruns(versions, figures)),
     ]
 
 
@@ -219,10 +234,10 @@ def _round(browser: Browser, server: Server, expected: Known, figures: Figures) 
     with visitor(browser) as guest:
         seconds["first"].append(
             guest.visit(
-                f"{server.address}/leaderboard", heading="Leaderboard", painted=expected.versions[0], settled=True
+                f"{server.address}{expected.home}", heading="Leaderboard", painted=expected.versions[0], settled=True
             )
         )
-        again = f"{server.address}/leaderboard?model={NAME}"
+        again = f"{server.address}{expected.home}?model={NAME}"
         seconds["again"].append(guest.visit(again, heading="Leaderboard", painted=expected.versions[0], settled=True))
         with _counted(figures, "paging", server, guest) as reruns:
             for way, page in _TURNS if expected.pages > 2 else 2 * _BACK:
@@ -273,7 +288,8 @@ def _step(step: str, versions: int, figures: dict[int, Figures]) -> Row:
     checks = at_most("", slow, most, f"p95 {shown(slow, 's')} instead of <= {shown(most, 's')}")
     target = f"p95 <= {shown(most, 's')}"
     notes = [f"median {shown(middle, 's')} of {len(times)}"]
-    fewest = min(figures)
+    bare = figures[BARE].seconds[step]
+    fewest = min(each for each in figures if each != BARE)
     if versions != fewest:
         growth = middle / statistics.median(figures[fewest].seconds[step])
         target += ", within 25% of the fewest"
@@ -283,26 +299,30 @@ def _step(step: str, versions: int, figures: dict[int, Figures]) -> Row:
         again = figures[versions].seconds["again"]
         notes.append(
             f"with the files in the browser's cache: median {shown(statistics.median(again), 's')}, "
-            f"p95 {shown(quantile(again, 0.95), 's')}"
+            f"p95 {shown(quantile(again, 0.95), 's')}; the bare app's "
+            f"{shown(statistics.median(figures[BARE].seconds['again']), 's')}"
         )
     return Row(
         f"pages-{step}-{versions}",
         f"dashboard, {versions:,} versions: {what} (p95)",
         slow,
+        quantile(bare, 0.95),
+        middle / statistics.median(bare),
         target=target,
         checks=checks,
         notes=notes,
     )
 
 
-def _reruns(versions: int, figures: Figures) -> list[Row]:
+def _reruns(versions: int, every: dict[int, Figures]) -> list[Row]:
     """What one run of the script costs: the row is of another page of the table, which sends most."""
     rows = []
-    kinds: tuple[tuple[str, str, dict[str, list[Any]], float, Unit], ...] = (
-        ("bytes", "received over the WebSocket", dict(figures.received), 40e3, "bytes"),
-        ("cpu", "processor time of the server", dict(figures.processor), 25e-3, "s"),
+    figures, bare = every[versions], every[BARE]
+    kinds: tuple[tuple[str, str, dict[str, list[Any]], dict[str, list[Any]], float, Unit], ...] = (
+        ("bytes", "received over the WebSocket", dict(figures.received), dict(bare.received), 40e3, "bytes"),
+        ("cpu", "processor time of the server", dict(figures.processor), dict(bare.processor), 25e-3, "s"),
     )
-    for key, what, values, most, unit in kinds:
+    for key, what, values, least, most, unit in kinds:
         if not values.get("paging"):
             continue
         # The system counts processor time in hundredths of a second: only the sum of many reruns says something.
@@ -314,6 +334,8 @@ def _reruns(versions: int, figures: Figures) -> list[Row]:
                 f"pages-{key}-{versions}",
                 f"dashboard, {versions:,} versions: {what}, a rerun",
                 ours,
+                statistics.fmean(least["paging"]),
+                ours / statistics.fmean(least["paging"]),
                 unit=unit,
                 target=f"<= {shown(most, unit)}",
                 checks=at_most("", ours, most, f"{shown(ours, unit)} instead of <= {shown(most, unit)}"),

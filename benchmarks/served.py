@@ -134,6 +134,25 @@ def dashboard(registry: Path, folder: Path) -> Iterator[Server]:
 
 
 @contextmanager
+def bare_app(folder: Path) -> Iterator[Server]:
+    """The least app, served by Streamlit's own command with the one option that its reruns need to be quick."""
+    port = free_port()
+    options = {"server.port": port, "server.address": "127.0.0.1", "server.headless": "true"}
+    options |= {"server.fileWatcherType": "none", "browser.gatherUsageStats": "false", "runner.postScriptGC": "false"}
+    program = str(ROOT / "benchmarks" / "bare_pages.py")
+    command = [
+        sys.executable,
+        "-m",
+        "streamlit",
+        "run",
+        program,
+        *(f"--{key}={value}" for key, value in options.items()),
+    ]
+    with serving(command, port, "/_stcore/health", os.environ, folder) as server:
+        yield server
+
+
+@contextmanager
 def sessions(server: Server, page: str, number: int) -> Iterator[int]:
     """So many sessions, each with one page drawn and its WebSocket held open; gives how many were drawn."""
     with ExitStack() as opened:

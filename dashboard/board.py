@@ -63,8 +63,6 @@ def table(rows: Rows, asked: Board, champion: ModelMetadata | None, view: sessio
     """Draw the rows and give the ids of those selected."""
     metrics = view.metric_names(asked.name)
     frame = frames.leaderboard(rows, metrics, champion, notices.now(), PAGE_SIZE * (asked.page - 1) + 1)
-    if not frame["Note"].any():
-        frame = frame.drop(columns="Note")
     order = [row["model_id"] for row in rows]
     # Streamlit keeps a selection by position: under the same key it would jump to whatever stands there now.
     key = f"board-{asked.fingerprint(view.revision)}"

@@ -119,7 +119,7 @@ def test_the_champions_line(several: dict[str, str], own: Registry, clock: Clock
     line = frames.champion_line(points, own.deployments("Churn"), rolled, clock.now)
     assert list(line["version"]) == ["1.0.0", "1.1.0", "1.0.0", "1.0.0"]
     assert list(line["how"]) == ["promoted", "promoted", "rolled back", ""]
-    assert line["version_at"].iloc[0] == "1.0.0"
+    assert line["place"].iloc[0] == 0
     assert "stayed at 0.8000" in frames.trend_sentence(points, line, "Accuracy", lower_is_better=False)
 
 
