@@ -83,8 +83,13 @@ def _copy(connection: sqlite3.Connection, versions: int, begin: datetime) -> Non
             "patch": "n.i",
             "score": "n.value",
             "metrics": f"json_object({document}, 'log_loss', 1.2 - n.value)",
-            "metadata": f"json_set(t.metadata, {paths})",
         },
+    )
+    _insert(
+        connection,
+        "model_documents",
+        f"model_seq = {first}",
+        {"model_seq": f"{last['seq']} + n.i", "metadata": f"json_set(t.metadata, {paths})"},
     )
     _insert(
         connection,

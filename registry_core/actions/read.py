@@ -27,7 +27,7 @@ from ..records import (
 from ..rules import comparison, intake, metrics
 from .decide import artifact_keys, predecessor
 from .rooms import Rooms
-from .rows import record, require, score_of, summary
+from .rows import record, require, score_of, standing, summary
 
 
 def only_name(queries: Queries, model_name: str | None) -> str | None:
@@ -48,52 +48,34 @@ def only_name(queries: Queries, model_name: str | None) -> str | None:
     return names[0] if names else None
 
 
-def reference_set(queries: Queries, model_name: str) -> str | None:
-    """The evaluation set on which a model name is ranked: the champion's, else the newest eligible model's."""
-    current = deployed.current(queries, model_name)
-    champion = None if current is None else versions.find(queries, current.model_id)
-    if champion is not None:
-        return str(champion["evaluation_set"])
-    return versions.newest_eligible_set(queries, model_name)
-
-
-def _standing(queries: Queries, model_name: str) -> tuple[str | None, str | None]:
-    """The best model's id, and the evaluation set it is best on."""
-    reference = reference_set(queries, model_name)
-    return (None if reference is None else versions.best(queries, model_name, reference)), reference
-
-
 def best_model_id(rooms: Rooms, model_name: str | None) -> str | None:
     """See ``Registry.get_best_model_id``."""
     name = only_name(rooms.database, model_name)
-    return None if name is None else _standing(rooms.database, name)[0]
+    return None if name is None else standing(rooms.database, name).best
 
 
 def metadata(rooms: Rooms, model_id: str) -> ModelMetadata:
     """See ``Registry.get_metadata``."""
     row = require(rooms.database, model_id)
-    return record(rooms, row, _standing(rooms.database, row["model_name"])[0])
+    return record(rooms, row, standing(rooms.database, row["model_name"]).best)
 
 
 def comparison_rows(rooms: Rooms, query: ModelQuery) -> list[Row]:
     """See ``Registry.get_model_comparison``."""
-    rows = _page(rooms, query, documents=False)
-    standing = {name: _standing(rooms.database, name) for name in {row["model_name"] for row in rows}}
+    _check_bounds(query.limit, query.offset)
+    rows = versions.summaries(rooms.database, query)
+    leading = {name: standing(rooms.database, name) for name in {versions.name_of(row) for row in rows}}
     # All documents in one: reading ten thousand small ones one by one takes three times as long.
-    documents = json.loads(f"[{','.join(row['metrics'] for row in rows)}]")
-    return [summary(row, each, *standing[row["model_name"]]) for row, each in zip(rows, documents, strict=True)]
+    documents = json.loads(f"[{','.join(map(versions.metrics_of, rows))}]")
+    return [summary(row, each, leading) for row, each in zip(rows, documents, strict=True)]
 
 
 def models(rooms: Rooms, query: ModelQuery) -> list[ModelMetadata]:
     """See ``Registry.list_models``."""
-    rows = _page(rooms, query, documents=True)
-    best = {name: _standing(rooms.database, name)[0] for name in {row["model_name"] for row in rows}}
-    return [record(rooms, row, best[row["model_name"]]) for row in rows]
-
-
-def _page(rooms: Rooms, query: ModelQuery, *, documents: bool) -> list[Row]:
     _check_bounds(query.limit, query.offset)
-    return versions.page(rooms.database, query, documents=documents)
+    rows = versions.page(rooms.database, query)
+    best = {name: standing(rooms.database, name).best for name in {row["model_name"] for row in rows}}
+    return [record(rooms, row, best[row["model_name"]]) for row in rows]
 
 
 def _check_bounds(limit: int | None, offset: int) -> None:
@@ -134,7 +116,7 @@ def summaries(rooms: Rooms) -> list[ModelNameSummary]:
     found = []
     for row in versions.totals(rooms.database):
         name = row["model_name"]
-        best, _ = _standing(rooms.database, name)
+        best = standing(rooms.database, name).best
         current = deployed.current(rooms.database, name)
         champion = None if current is None else record(rooms, require(rooms.database, current.model_id), best)
         found.append(

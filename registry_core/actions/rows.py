@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
-from ..catalog import models
+from ..catalog import deployments, models
 from ..catalog.database import Queries
 from ..config import Configuration
 from ..errors import ModelNotFound
@@ -46,14 +49,40 @@ def record(rooms: Rooms, row: Row, best: str | None = None) -> ModelMetadata:
     return ModelMetadata(**document)
 
 
-def summary(row: Row, metrics: dict[str, float], best: str | None, reference: str | None) -> Row:
-    """A catalog row and its metrics as the seed's comparison has them, and more."""
+@dataclass(frozen=True)
+class Standing:
+    """Who leads a model name: its champion, the best eligible model, and the evaluation set it is ranked on."""
+
+    champion: str | None
+    best: str | None
+    reference: str | None
+
+
+def standing(queries: Queries, model_name: str) -> Standing:
+    """The reference is the champion's evaluation set, else the newest eligible model's."""
+    current = deployments.current(queries, model_name)
+    champion = None if current is None else current.model_id
+    reference = None if champion is None else models.evaluation_set(queries, champion)
+    if reference is None:
+        reference = models.newest_eligible_set(queries, model_name)
+    best = None if reference is None else models.best(queries, model_name, reference)
+    return Standing(champion, best, reference)
+
+
+def summary(row: tuple[Any, ...], metrics: dict[str, float], leading: Mapping[str, Standing]) -> Row:
+    """A row of ``models.summaries`` and its metrics as the seed's comparison has them, and more."""
+    # By place, and written out: this runs once for each of ten thousand rows.
+    (
+        model_id, model_name, model_type, major, minor, patch, evaluation_set, is_ensemble, training_timestamp,
+        training_samples, registered_at, registered_by, status, status_reason, artifact, eligible, score, score_note,
+        _, description, tags,
+    ) = row  # fmt: skip
+    lead = leading[model_name]
     return {
-        "model_id": row["model_id"],
-        "model_name": row["model_name"],
-        "model_type": row["model_type"],
-        "version": f"{row['major']}.{row['minor']}.{row['patch']}",
-        # Written out, as METRIC_FIELDS has them: this runs once for each of ten thousand rows.
+        "model_id": model_id,
+        "model_name": model_name,
+        "model_type": model_type,
+        "version": f"{major}.{minor}.{patch}",
         "accuracy": metrics.get("accuracy"),
         "auc": metrics.get("auc"),
         "f1_score": metrics.get("f1_score"),
@@ -61,23 +90,23 @@ def summary(row: Row, metrics: dict[str, float], best: str | None, reference: st
         "recall": metrics.get("recall"),
         "data_quality_score": metrics.get("data_quality_score"),
         "metrics": metrics,
-        "composite_score": row["score"],
-        "score_note": row["score_note"],
-        "is_active": bool(row["is_active"]),
-        "is_best": row["model_id"] == best,
-        "is_ensemble": bool(row["is_ensemble"]),
-        "evaluation_set": row["evaluation_set"] or None,
-        "comparable": reference is None or row["evaluation_set"] == reference,
-        "status": row["status"],
-        "status_reason": row["status_reason"],
-        "artifact": row["artifact"],
-        "eligible": bool(row["eligible"]),
-        "training_date": row["training_timestamp"],
-        "training_samples": row["training_samples"],
-        "registered_at": row["registered_at"],
-        "registered_by": row["registered_by"],
-        "description": row["description"],
-        "tags": json.loads(row["tags"]) if row["tags"] != "[]" else [],
+        "composite_score": score,
+        "score_note": score_note,
+        "is_active": model_id == lead.champion,
+        "is_best": model_id == lead.best,
+        "is_ensemble": bool(is_ensemble),
+        "evaluation_set": evaluation_set or None,
+        "comparable": lead.reference is None or evaluation_set == lead.reference,
+        "status": status,
+        "status_reason": status_reason,
+        "artifact": artifact,
+        "eligible": bool(eligible),
+        "training_date": training_timestamp,
+        "training_samples": training_samples,
+        "registered_at": registered_at,
+        "registered_by": registered_by,
+        "description": description,
+        "tags": json.loads(tags) if tags != "[]" else [],
     }
 
 

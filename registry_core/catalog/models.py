@@ -4,20 +4,30 @@ from __future__ import annotations
 
 import json
 import unicodedata
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from operator import itemgetter
+from typing import Any, TypeVar
 
 from ..errors import InvalidInput
 from ..records import ModelMetadata, ModelQuery, Row, Score
 from ..version import Version
 from .database import Queries, Transaction, insertion
 
-_SUMMARY = (
-    "m.seq, m.model_id, m.model_name, m.model_type, m.major, m.minor, m.patch, m.evaluation_set, m.is_ensemble, "
-    "m.training_timestamp, m.training_samples, m.registered_at, m.registered_by, m.status, m.status_reason, "
-    "m.artifact, m.eligible, m.score, m.score_note, m.metrics, m.description, m.tags, "
-    "EXISTS (SELECT 1 FROM deployments d WHERE d.model_id = m.model_id AND d.ended_at IS NULL) AS is_active"
+R = TypeVar("R")
+
+#: What a list of versions shows.
+SUMMARY = (
+    *("model_id", "model_name", "model_type", "major", "minor", "patch", "evaluation_set", "is_ensemble"),
+    *("training_timestamp", "training_samples", "registered_at", "registered_by", "status", "status_reason"),
+    *("artifact", "eligible", "score", "score_note", "metrics", "description", "tags"),
 )
+name_of, metrics_of = (itemgetter(SUMMARY.index(column)) for column in ("model_name", "metrics"))
+_SUMMARY = ", ".join(f"m.{column}" for column in SUMMARY)
+_WHOLE = (
+    f"m.seq, {_SUMMARY}, "
+    "EXISTS (SELECT 1 FROM deployments d WHERE d.model_id = m.model_id AND d.ended_at IS NULL) AS is_active, c.metadata"
+)
+_WITH_DOCUMENTS = " JOIN model_documents c ON c.model_seq = m.seq"
 _ORDERS = {
     "registered_at": ("m.seq",),
     "training_timestamp": ("m.training_timestamp", "m.seq"),
@@ -59,9 +69,10 @@ def insert(
         "description": metadata.description,
         "tags": json.dumps(metadata.tags),
         "search": searchable(" ".join((metadata.model_id, metadata.model_type, metadata.description, *metadata.tags))),
-        "metadata": json.dumps(metadata.sidecar()),
     }
+    document = {"model_seq": seq, "metadata": json.dumps(metadata.sidecar())}
     transaction.query(insertion("models", row), row)
+    transaction.query(insertion("model_documents", document), document)
     transaction.many(
         "INSERT INTO model_metrics (model_seq, model_name, metric, value) VALUES (:seq, :model_name, :metric, :value)",
         [
@@ -78,7 +89,7 @@ def searchable(text: str) -> str:
 
 def find(queries: Queries, model_id: str) -> Row | None:
     """One version with its metadata document, or None."""
-    rows = queries.query(f"SELECT {_SUMMARY}, m.metadata FROM models m WHERE m.model_id = :id", {"id": model_id})
+    rows = queries.query(f"SELECT {_WHOLE} FROM models m{_WITH_DOCUMENTS} WHERE m.model_id = :id", {"id": model_id})
     return rows[0] if rows else None
 
 
@@ -95,7 +106,7 @@ def highest(queries: Queries, model_name: str) -> Row | None:
     """
     for artifact in ("trusted", "quarantined"):
         rows = queries.query(
-            f"SELECT {_SUMMARY}, m.metadata FROM models m WHERE m.model_name = :model_name "
+            f"SELECT {_WHOLE} FROM models m{_WITH_DOCUMENTS} WHERE m.model_name = :model_name "
             "AND m.artifact = :artifact ORDER BY m.major DESC, m.minor DESC, m.patch DESC LIMIT 1",
             {"model_name": model_name, "artifact": artifact},
         )
@@ -171,6 +182,12 @@ def best(queries: Queries, model_name: str, evaluation_set: str) -> str | None:
     return rows[0]["model_id"] if rows else None
 
 
+def evaluation_set(queries: Queries, model_id: str) -> str | None:
+    """The evaluation set a version was measured on, empty where none was named; None when there is no such version."""
+    rows = queries.query("SELECT evaluation_set FROM models WHERE model_id = :id", {"id": model_id})
+    return rows[0]["evaluation_set"] if rows else None
+
+
 def newest_eligible_set(queries: Queries, model_name: str) -> str | None:
     """The evaluation set of the newest eligible model with a score; None when there is no such model."""
     rows = queries.query(
@@ -191,7 +208,10 @@ def set_status(transaction: Transaction, model_id: str, status: str, reason: str
 
 def scoring_rows(queries: Queries) -> list[Row]:
     """What a new policy needs to score every version again."""
-    return queries.query("SELECT seq, model_name, is_ensemble, metrics, metadata, score, score_note FROM models")
+    return queries.query(
+        "SELECT m.seq, m.model_name, m.is_ensemble, m.metrics, c.metadata, m.score, m.score_note "
+        f"FROM models m{_WITH_DOCUMENTS}"
+    )
 
 
 def set_scores(transaction: Transaction, scores: Mapping[int, Score]) -> None:
@@ -208,36 +228,47 @@ def count(queries: Queries, query: ModelQuery) -> int:
     return int(queries.query(f"SELECT count(*) AS n FROM models m{where}", parameters)[0]["n"])
 
 
-def page(queries: Queries, query: ModelQuery, *, documents: bool) -> list[Row]:
-    """One page of versions, with or without their metadata documents.
+def page(queries: Queries, query: ModelQuery) -> list[Row]:
+    """One page of versions with their metadata documents."""
+    return _page(queries, query, queries.query, _WHOLE, _WITH_DOCUMENTS)
 
-    Versions without the value that orders them come last, whatever the direction: first the page is cut from those that
-    have it, walking an index, and only what is still missing is taken from those that have not.
+
+def summaries(queries: Queries, query: ModelQuery) -> list[tuple[Any, ...]]:
+    """One page of versions without their documents, each as its values in the order of ``SUMMARY``."""
+    return _page(queries, query, queries.tuples, _SUMMARY, "")
+
+
+def _page(
+    queries: Queries, query: ModelQuery, read: Callable[[str, Mapping[str, Any]], list[R]], columns: str, joined: str
+) -> list[R]:
+    """Versions without the value that orders them come last, whatever the direction: first the page is cut from those
+    that have it, walking an index, and only what is still missing is taken from those that have not.
     """
-    columns = _SUMMARY + (", m.metadata" if documents else "")
+
+    def cut(tail: str, limit: int | None, offset: int) -> list[R]:
+        sql = f"SELECT {columns} FROM {tail}"
+        if limit is None and not offset:
+            return read(sql, parameters)
+        most = 2**62 if limit is None else limit
+        return read(f"{sql} LIMIT :limit OFFSET :offset", {**parameters, "limit": most, "offset": offset})
+
     where, parameters = _conditions(query)
     direction = "DESC" if query.descending else "ASC"
     if query.order_by in _ORDERS:
         order = ", ".join(f"{column} {direction}" for column in _ORDERS[query.order_by])
-        return _cut(
-            queries, f"SELECT {columns} FROM models m{where} ORDER BY {order}", parameters, query.limit, query.offset
-        )
+        return cut(f"models m{joined}{where} ORDER BY {order}", query.limit, query.offset)
     also = " AND " if where else " WHERE "
     if query.order_by == "composite_score":
-        source, known, unknown = "models m", "m.score IS NOT NULL", "m.score IS NULL"
+        source, known, unknown = f"models m{joined}", "m.score IS NOT NULL", "m.score IS NULL"
         order = f"m.score {direction}, m.seq"
     else:
         own = "" if query.model_name is None else " AND v.model_name = :model_name"
-        source = "model_metrics v JOIN models m ON m.seq = v.model_seq"
+        source = f"model_metrics v JOIN models m ON m.seq = v.model_seq{joined}"
         known = f"v.metric = :metric{own}"
         unknown = "NOT EXISTS (SELECT 1 FROM model_metrics v WHERE v.model_seq = m.seq AND v.metric = :metric)"
         order = f"v.value {direction}, v.model_seq"
         parameters["metric"] = query.order_by
-    rows = _cut(
-        queries,
-        f"SELECT {columns} FROM {source}{where}{also}{known} ORDER BY {order}",
-        parameters, query.limit, query.offset,
-    )  # fmt: skip
+    rows = cut(f"{source}{where}{also}{known} ORDER BY {order}", query.limit, query.offset)
     if query.limit is not None and len(rows) >= query.limit:
         return rows
     skipped = query.offset
@@ -246,16 +277,7 @@ def page(queries: Queries, query: ModelQuery, *, documents: bool) -> list[Row]:
     else:
         skipped = 0
     rest = None if query.limit is None else query.limit - len(rows)
-    return rows + _cut(
-        queries, f"SELECT {columns} FROM models m{where}{also}{unknown} ORDER BY m.seq", parameters, rest, skipped
-    )
-
-
-def _cut(queries: Queries, sql: str, parameters: Mapping[str, Any], limit: int | None, offset: int) -> list[Row]:
-    if limit is None and not offset:
-        return queries.query(sql, parameters)
-    most = 2**62 if limit is None else limit
-    return queries.query(f"{sql} LIMIT :limit OFFSET :offset", {**parameters, "limit": most, "offset": offset})
+    return rows + cut(f"models m{joined}{where}{also}{unknown} ORDER BY m.seq", rest, skipped)
 
 
 def _conditions(query: ModelQuery) -> tuple[str, dict[str, Any]]:

@@ -35,6 +35,9 @@ class _Queries:
         result = self._connection.execute(_text(sql), dict(parameters or {}))
         return [dict(row) for row in result.mappings()] if result.returns_rows else []
 
+    def tuples(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
+        return [tuple(row) for row in self._connection.execute(_text(sql), dict(parameters or {}))]
+
     def many(self, sql: str, rows: Sequence[Mapping[str, Any]]) -> None:
         if rows:
             self._connection.execute(_text(sql), [dict(row) for row in rows])
@@ -66,6 +69,10 @@ class PostgresDatabase:
         # A statement outside a transaction may be a read only, so nothing is lost when the block ends uncommitted.
         with self._explained(), self._own_engine().connect() as connection:
             return _Queries(connection).query(sql, parameters)
+
+    def tuples(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
+        with self._explained(), self._own_engine().connect() as connection:
+            return _Queries(connection).tuples(sql, parameters)
 
     @contextmanager
     def transaction(self) -> Iterator[_Queries]:

@@ -30,7 +30,13 @@ MIGRATIONS: dict[str, tuple[str, ...]] = {
             metrics TEXT NOT NULL,
             description TEXT NOT NULL,
             tags TEXT NOT NULL,
-            search TEXT NOT NULL,
+            search TEXT NOT NULL
+        )
+        """,
+        # Apart from the rows: a list of versions would have to walk over them.
+        """
+        CREATE TABLE model_documents (
+            model_seq INTEGER PRIMARY KEY REFERENCES models (seq),
             metadata TEXT NOT NULL
         )
         """,

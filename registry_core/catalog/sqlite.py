@@ -30,15 +30,21 @@ class _Queries:
         self._connection = connection
 
     def query(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[Row]:
-        try:
-            cursor = self._connection.execute(sql, parameters or {})
-        except (UnicodeEncodeError, OverflowError, sqlite3.ProgrammingError) as error:
-            raise InvalidInput(f"a value cannot be looked up or stored: {error}") from error
+        cursor = self._execute(sql, parameters)
         if cursor.description is None:
             return []
         # Not a row factory: that would collect the column names again for every row.
         columns = [column[0] for column in cursor.description]
         return [dict(zip(columns, values, strict=True)) for values in cursor.fetchall()]
+
+    def tuples(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
+        return self._execute(sql, parameters).fetchall()
+
+    def _execute(self, sql: str, parameters: Mapping[str, Any] | None) -> sqlite3.Cursor:
+        try:
+            return self._connection.execute(sql, parameters or {})
+        except (UnicodeEncodeError, OverflowError, sqlite3.ProgrammingError) as error:
+            raise InvalidInput(f"a value cannot be looked up or stored: {error}") from error
 
     def many(self, sql: str, rows: Sequence[Mapping[str, Any]]) -> None:
         self._connection.executemany(sql, rows)
@@ -71,6 +77,10 @@ class SqliteDatabase:
     def query(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[Row]:
         with self._connection() as connection:
             return _Queries(connection).query(sql, parameters)
+
+    def tuples(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
+        with self._connection() as connection:
+            return _Queries(connection).tuples(sql, parameters)
 
     @contextmanager
     def transaction(self) -> Iterator[_Queries]:
