@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from ..artifacts import formats
 from ..catalog import deployments, events, models
 from ..catalog.database import Queries, Transaction
@@ -10,7 +12,7 @@ from ..records import Deployment, Row
 from ..rules import selection
 from .register import deploy
 from .rooms import NOT_CHECKED, Rooms, check_reason
-from .rows import record, require
+from .rows import require
 
 
 def promote(rooms: Rooms, model_id: str, actor: str | None, reason: str, expected_champion: str | None) -> Deployment:
@@ -62,8 +64,8 @@ def test_load(rooms: Rooms, row: Row) -> None:
     Raises:
         ArtifactError: they are missing, altered, or do not load.
     """
-    metadata = record(rooms, row)
-    for key, digest in artifact_keys(row, metadata.model_sha256, metadata.scaler_sha256):
+    document = json.loads(row["metadata"])
+    for key, digest in artifact_keys(row, document["model_sha256"], document["scaler_sha256"]):
         data = rooms.store.read(key)
         formats.check_digest(data, digest, rooms.store.address(key))
         formats.load(data, rooms.store.address(key))

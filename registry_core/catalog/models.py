@@ -23,9 +23,14 @@ SUMMARY = (
 )
 name_of, metrics_of = (itemgetter(SUMMARY.index(column)) for column in ("model_name", "metrics"))
 _SUMMARY = ", ".join(f"m.{column}" for column in SUMMARY)
+# By the name first: there is an index of who serves each.
+_SERVING = (
+    "EXISTS (SELECT 1 FROM deployments d "
+    "WHERE d.model_name = m.model_name AND d.ended_at IS NULL AND d.model_id = m.model_id)"
+)
 _WHOLE = (
     f"m.seq, {_SUMMARY}, "
-    "EXISTS (SELECT 1 FROM deployments d WHERE d.model_id = m.model_id AND d.ended_at IS NULL) AS is_active, c.metadata"
+    f"{_SERVING} AS is_active, c.metadata"
 )
 _WITH_DOCUMENTS = " JOIN model_documents c ON c.model_seq = m.seq"
 _ORDERS = {
@@ -299,9 +304,7 @@ def _conditions(query: ModelQuery) -> tuple[str, dict[str, Any]]:
             parts.append(f"m.{key} = {int(bool(value))}")
         elif key == "is_active":
             wanted = "" if value else "NOT "
-            parts.append(
-                f"{wanted}EXISTS (SELECT 1 FROM deployments d WHERE d.model_id = m.model_id AND d.ended_at IS NULL)"
-            )
+            parts.append(f"{wanted}{_SERVING}")
         elif key == "search":
             if len(str(value)) > _LONGEST_SEARCH:
                 raise InvalidInput(

@@ -73,7 +73,6 @@ MIGRATIONS: dict[str, tuple[str, ...]] = {
         # What makes two champions of one name impossible.
         "CREATE UNIQUE INDEX deployments_current ON deployments (model_name) WHERE ended_at IS NULL",
         "CREATE INDEX deployments_by_name ON deployments (model_name, seq)",
-        "CREATE INDEX deployments_serving ON deployments (model_id) WHERE ended_at IS NULL",
     ),
     "0003_events": (
         """
