@@ -64,16 +64,19 @@ def text(title: str) -> None:
     st.text("Nothing is here.")
 
 
+def activity() -> None:
+    text("Activity")
+
+
+def overview() -> None:
+    text("Overview")
+
+
+def model() -> None:
+    text(NAME)
+
+
 if __name__ == "__main__":
     st.set_page_config(layout="wide")
-    st.navigation(
-        [
-            st.Page(leaderboard, title="Leaderboard", default=True),
-            st.Page(trends, title="Trends"),
-            *(
-                st.Page(lambda title=title: text(title), title=title, url_path=title.lower())
-                for title in ("Activity", "Overview")
-            ),
-            st.Page(lambda: text(NAME), title="Model", url_path="model"),
-        ]
-    ).run()
+    pages = [st.Page(each, title=each.__name__.title()) for each in (trends, activity, overview, model)]
+    st.navigation([st.Page(leaderboard, title="Leaderboard", default=True), *pages]).run()

@@ -1,6 +1,7 @@
 """DataFrames -> Plotly figures. No Streamlit here; its theme brings fonts, grid and background, light or dark.
 
-Each figure has one message, names its series in place of a legend where it can, and draws few enough points to come at once.
+Each figure has one message, names its series in place of a legend where it can, and has few enough points to
+come at once.
 """
 
 from __future__ import annotations

@@ -47,7 +47,9 @@ if view.count(name, {}) > len(rows):
         + (", and the older ones that have been champion." if older else ".")
     )
 if len(points) > charts.MOST_POINTS:
-    st.caption(f"{charts.MOST_POINTS} of {len(points):,} versions are dots, evenly spread, the best and the worst included.")
+    st.caption(
+        f"{charts.MOST_POINTS} of {len(points):,} versions are dots, evenly spread, the best and the worst included."
+    )
 if points["set"].nunique() > 1:
     notices.show(
         "warning", "These versions were measured on several evaluation sets: a step may be the set, not the model."

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any, TypeVar, cast
 
 from ..artifacts import formats
@@ -103,7 +102,7 @@ class Loader:
                     for question, (_, answer) in list(self._answers.items()):
                         if _holds(answer, dropped[0]):
                             self._answers.pop(question, None)
-        return (*held, replace(known))
+        return (*held, known.having())
 
     def _read(self, known: ModelMetadata) -> tuple[Any, Any]:
         row = require(self._rooms.database, known.model_id)

@@ -29,7 +29,7 @@ from ..records import (
 from ..rules import intake, selection, versioning
 from ..version import Version
 from .rooms import Rooms, check_reason
-from .rows import record, score_of
+from .rows import record, score_under
 
 _CHUNK = 1 << 20
 
@@ -159,8 +159,7 @@ def _register(
             if plan.decision.promote and not tested:
                 _test_load(rooms, files)
             keys = _keys(plan.model_id)
-            metadata = replace(
-                metadata,
+            metadata = metadata.having(
                 model_file_path=keys[0],
                 scaler_file_path=keys[1] if files.scaler else None,
                 model_sha256=files.model.sha256,
@@ -172,8 +171,9 @@ def _register(
             sidecar = f"metadata/model_{plan.model_id}.json"
             published.extend((*keys, sidecar))
             rooms.store.publish(dict(zip(keys, files, strict=False)))
-            rooms.store.write(sidecar, json.dumps(metadata.sidecar(), indent=1).encode())
-            _record(rooms, transaction, now, plan, metadata, actor, reason)
+            document = json.dumps(metadata.sidecar())
+            rooms.store.write(sidecar, document.encode(), durably=False)
+            _record(rooms, transaction, now, plan, metadata, document, actor, reason)
     except BaseException:
         # The first error is the one to report; what cannot be removed now is swept later.
         with suppress(OSError):
@@ -182,6 +182,8 @@ def _register(
             if published:
                 _withdraw(rooms, plan.model_id, published)
         raise
+    # The row holds the same document, so nobody has to wait for this while the lock is held.
+    rooms.store.settle(sidecar)
     return plan.model_id
 
 
@@ -228,6 +230,8 @@ def _plan(
     ordinal = models.last_ordinal(queries, stem) + 1
     top = models.highest(queries, given.model_name)
     version, because = _version(rooms, queries, given, None if top is None else record(rooms, top))
+    policy = rooms.configuration(queries).policy(given.model_name)
+    score = score_under(policy, given.metrics, given.task, bool(given.is_ensemble))
     metadata = ModelMetadata(
         model_id=stem if ordinal == 1 else f"{stem}_{ordinal}",
         model_name=given.model_name,
@@ -249,11 +253,10 @@ def _plan(
         libraries=dict(given.libraries),
         registered_at=utc_text(now),
         artifact=artifact,
+        composite_score=score.value,
+        score_note=score.note,
     )
-    configuration = rooms.configuration(queries)
-    score = score_of(configuration, metadata)
-    metadata = replace(metadata, composite_score=score.value, score_note=score.note)
-    decision = _decide(configuration.policy(metadata.model_name), queries, metadata)
+    decision = _decide(policy, queries, metadata)
     return (
         RegistrationPlan(metadata.model_id, str(version), because, score.value, score.note, decision, stem, ordinal),
         metadata,
@@ -301,6 +304,7 @@ def _record(
     now: datetime,
     plan: RegistrationPlan,
     metadata: ModelMetadata,
+    document: str,
     actor: str,
     reason: str,
 ) -> None:
@@ -324,7 +328,7 @@ def _record(
         },
     )
     eligible = selection.why_not_eligible(metadata.status, metadata.artifact) is None
-    models.insert(transaction, seq, metadata, plan.stem, plan.ordinal, eligible)
+    models.insert(transaction, seq, metadata, document, plan.stem, plan.ordinal, eligible)
     if plan.decision.promote:
         deploy(transaction, now, "promoted", metadata.model_name, metadata.model_id, "auto", plan.decision.because)
 

@@ -9,8 +9,9 @@ from typing import Any
 
 from ..catalog import deployments, models
 from ..catalog.database import Queries
-from ..config import Configuration
+from ..config import Configuration, Policy
 from ..errors import ModelNotFound
+from ..evidence import Task
 from ..records import ModelMetadata, Row, Score
 from ..rules.scoring import composite_score
 from .rooms import Rooms
@@ -18,11 +19,17 @@ from .rooms import Rooms
 
 def score_of(configuration: Configuration, metadata: ModelMetadata) -> Score:
     """The composite score of a model under the policy of its name."""
-    policy = configuration.policy(metadata.model_name)
+    return score_under(
+        configuration.policy(metadata.model_name), metadata.all_metrics(), metadata.task, metadata.is_ensemble
+    )
+
+
+def score_under(policy: Policy, metrics: Mapping[str, float], task: Task | None, is_ensemble: bool) -> Score:
+    """The composite score of metrics under a policy."""
     return composite_score(
-        metadata.all_metrics(),
-        policy.weights(metadata.task),
-        is_ensemble=metadata.is_ensemble,
+        metrics,
+        policy.weights(task),
+        is_ensemble=is_ensemble,
         ensemble_bonus=policy.ensemble_bonus,
         declared_lower=policy.lower_is_better,
     )

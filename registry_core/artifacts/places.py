@@ -23,6 +23,7 @@ class Place(Protocol):
     def sync(self, file: IO[bytes]) -> None: ...
     def rename(self, old: str, new: str) -> None: ...
     def sync_folders(self, keys: Iterable[str]) -> None: ...
+    def settle(self, key: str) -> None: ...
     def read(self, key: str) -> bytes: ...
     def exists(self, key: str) -> bool: ...
     def remove(self, key: str) -> None: ...
@@ -59,6 +60,11 @@ class Folder:
                 os.fsync(descriptor)
             finally:
                 os.close(descriptor)
+
+    def settle(self, key: str) -> None:
+        with open(self.address(key), "rb") as file:
+            os.fsync(file.fileno())
+        self.sync_folders([key])
 
     def read(self, key: str) -> bytes:
         with open(self.address(key), "rb") as file:
@@ -118,6 +124,9 @@ class Bucket:
 
     def sync_folders(self, keys: Iterable[str]) -> None:
         """There are no folders to sync."""
+
+    def settle(self, key: str) -> None:
+        """An object is durable once it is closed."""
 
     def read(self, key: str) -> bytes:
         return bytes(self._files.cat_file(self._path(key)))

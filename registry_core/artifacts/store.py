@@ -71,7 +71,7 @@ class Store:
         """Where a key lies: a path in a folder, an address in a bucket."""
         return self._place.address(key)
 
-    def stage(self, write: Callable[[Sink], object]) -> Staged:
+    def stage(self, write: Callable[[Sink], object], *, durably: bool = True) -> Staged:
         """Write a file aside; nothing is left of it when that fails.
 
         Raises:
@@ -82,28 +82,38 @@ class Store:
             with self._explained(key), self._place.create(key) as target:
                 sink = _HashingSink(target)
                 write(sink)
-                self._place.sync(target)
+                if durably:
+                    self._place.sync(target)
         except BaseException:
             self.remove(key)
             raise
         return Staged(key, sink.sha256, sink.tell())
 
-    def publish(self, files: Mapping[str, Staged]) -> None:
+    def publish(self, files: Mapping[str, Staged], *, durably: bool = True) -> None:
         """Give staged files their names (key -> file), replacing bytes that no row claims."""
         for key, staged in files.items():
             with self._explained(key):
                 self._place.rename(staged.key, key)
-        with self._explained(""):
-            self._place.sync_folders(files)
+        if durably:
+            with self._explained(""):
+                self._place.sync_folders(files)
 
-    def write(self, key: str, data: bytes) -> None:
-        """Put bytes under a key in one step: all of them or none."""
-        staged = self.stage(lambda sink: sink.write(data))
+    def write(self, key: str, data: bytes, *, durably: bool = True) -> None:
+        """Put bytes under a key in one step: all of them or none.
+
+        Not ``durably``, a power failure may still take them, until ``settle``.
+        """
+        staged = self.stage(lambda sink: sink.write(data), durably=durably)
         try:
-            self.publish({key: staged})
+            self.publish({key: staged}, durably=durably)
         except BaseException:
             self.remove(staged.key)
             raise
+
+    def settle(self, key: str) -> None:
+        """Make durable what was written under a key."""
+        with self._explained(key):
+            self._place.settle(key)
 
     def read(self, key: str) -> bytes:
         """All bytes of a key.

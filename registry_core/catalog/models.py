@@ -28,10 +28,7 @@ _SERVING = (
     "EXISTS (SELECT 1 FROM deployments d "
     "WHERE d.model_name = m.model_name AND d.ended_at IS NULL AND d.model_id = m.model_id)"
 )
-_WHOLE = (
-    f"m.seq, {_SUMMARY}, "
-    f"{_SERVING} AS is_active, c.metadata"
-)
+_WHOLE = f"m.seq, {_SUMMARY}, {_SERVING} AS is_active, c.metadata"
 _WITH_DOCUMENTS = " JOIN model_documents c ON c.model_seq = m.seq"
 _ORDERS = {
     "registered_at": ("m.seq",),
@@ -45,9 +42,9 @@ _FLAGS = ("is_ensemble", "eligible")
 
 
 def insert(
-    transaction: Transaction, seq: int, metadata: ModelMetadata, stem: str, ordinal: int, eligible: bool
+    transaction: Transaction, seq: int, metadata: ModelMetadata, document: str, stem: str, ordinal: int, eligible: bool
 ) -> None:
-    """Add a version under the number of its registration event."""
+    """Add a version under the number of its registration event; ``document`` is what its sidecar file holds."""
     version = Version.parse(metadata.version)
     metrics = metadata.all_metrics()
     row = {
@@ -75,9 +72,9 @@ def insert(
         "tags": json.dumps(metadata.tags),
         "search": searchable(" ".join((metadata.model_id, metadata.model_type, metadata.description, *metadata.tags))),
     }
-    document = {"model_seq": seq, "metadata": json.dumps(metadata.sidecar())}
+    kept = {"model_seq": seq, "metadata": document}
     transaction.query(insertion("models", row), row)
-    transaction.query(insertion("model_documents", document), document)
+    transaction.query(insertion("model_documents", kept), kept)
     transaction.many(
         "INSERT INTO model_metrics (model_seq, model_name, metric, value) VALUES (:seq, :model_name, :metric, :value)",
         [

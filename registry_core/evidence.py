@@ -1,0 +1,155 @@
+"""The records of evidence: what an inspection found, what the registry measured itself, which gates hold, who approved.
+
+Metrics are in their own units (accuracy 0.91 is a share, rmse has the target's unit); intervals are two-sided 95%
+unless said otherwise; times are UTC text as in ``records``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Verdict = Literal["trusted", "quarantined", "refused"]
+Task = Literal["classification", "regression"]
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What a look into a file found, without running anything in it.
+
+    ``trusted``: everything it names is on the list. ``quarantined``: well formed, but ``unknown`` names are not on the
+    list (exact, ``module.name``); somebody may trust them. ``refused``: malformed, a bomb, disguised, or it names what
+    can never be trusted. ``because`` says which, in a sentence. The rest is what the file says of itself.
+    """
+
+    verdict: Verdict
+    format: str
+    because: str
+    unknown: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+    estimator: str | None = None
+    libraries: Mapping[str, str] = field(default_factory=dict)
+    inputs: int | None = None
+    feature_names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One metric the registry computed, with the interval it lies in; None where no interval can be given."""
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How much two models differ in a metric on the same rows: the second minus the first, in the metric's units."""
+
+    metric: str
+    value: float
+    low: float
+    high: float
+    rows: int
+    lower_is_better: bool
+
+    @property
+    def verdict(self) -> Literal["better", "worse", "no clear difference"]:
+        """Whether the interval leaves out zero, and on which side."""
+        low, high = (-self.high, -self.low) if self.lower_is_better else (self.low, self.high)
+        if low > 0:
+            return "better"
+        return "worse" if high < 0 else "no clear difference"
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """A named holdout set. ``fingerprint`` is the sha256 of its content, so that two sets are never taken for one."""
+
+    name: str
+    model_name: str
+    task: Task
+    target: str
+    features: tuple[str, ...]
+    slices: tuple[str, ...]
+    thresholds: Mapping[str, float]
+    rows: int
+    fingerprint: str
+    added_at: str
+    added_by: str
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What came of measuring one model on one benchmark.
+
+    A ``failed`` one has no metrics; ``because`` says what the model did. ``slices`` maps column -> value -> metric.
+    ``row_microseconds`` is the median time of a prediction, a row. ``unenforced`` names each limit of the sandbox that
+    this machine could not set, and what is therefore possible.
+    """
+
+    evaluation_id: int
+    model_id: str
+    benchmark: str
+    fingerprint: str
+    at: str
+    actor: str
+    status: Literal["measured", "failed"]
+    because: str
+    rows: int = 0
+    metrics: Mapping[str, Measured] = field(default_factory=dict)
+    slices: Mapping[str, Mapping[str, Mapping[str, Measured]]] = field(default_factory=dict)
+    row_microseconds: float | None = None
+    unenforced: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Gate:
+    """One check before promotion: ``because`` says on which numbers, ``remedy`` what to do when it failed."""
+
+    name: str
+    passed: bool
+    because: str
+    remedy: str = ""
+
+
+@dataclass(frozen=True)
+class GateReport:
+    """Every gate of one model against the champion of its name, passed or not."""
+
+    model_id: str
+    champion_id: str | None
+    gates: tuple[Gate, ...]
+
+    @property
+    def failures(self) -> tuple[Gate, ...]:
+        """The gates that failed, all of them."""
+        return tuple(gate for gate in self.gates if not gate.passed)
+
+    @property
+    def passed(self) -> bool:
+        """Whether nothing stands in the way."""
+        return not self.failures
+
+
+@dataclass(frozen=True)
+class Review:
+    """What a reviewer said of a version; it stays with the version."""
+
+    review_id: int
+    model_id: str
+    at: str
+    actor: str
+    verdict: Literal["approved", "rejected", "comment"]
+    text: str
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Points of a curve, ready to be drawn: ROC, precision-recall or calibration."""
+
+    name: str
+    x: tuple[float, ...]
+    y: tuple[float, ...]
+    details: Mapping[str, Any] = field(default_factory=dict)
