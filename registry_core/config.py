@@ -14,6 +14,42 @@ SEED_WEIGHTS = {"accuracy": 0.4, "auc": 0.3, "f1_score": 0.2, "data_quality": 0.
 
 
 @dataclass(frozen=True)
+class GatePolicy:
+    """What is asked before a promotion. The defaults ask only for what every registry has: a trusted file, same inputs.
+
+    Attributes:
+        minimum_metrics: metric -> the least it may be; the most, for a metric of which less is better. What the
+            registry measured counts; a metric it did not measure counts as reported.
+        primary_metric: the metric to compare with the champion in; None takes the first that was compared.
+        not_worse_than_champion: by how much the primary metric may be worse, in its units, at the bad end of the 95%
+            interval of the paired difference. 0 asks for proof that it is no worse at all. None does not ask.
+        slice_floors: metric -> the least (the most) it may be in every slice with at least ``slice_rows`` rows.
+        slice_rows: slices with fewer rows are not judged: their metrics are mostly chance.
+        same_inputs: ask for the champion's inputs, by name and order, and its classes. On, since whoever sends
+            predictions to the champion sends them to its successor; what one side never recorded is not compared.
+        row_microseconds: the most a prediction may take, a row.
+        minimum_data_quality: the least reported ``data_quality_score``.
+        required_metadata: fields of the model that must not be empty; other names are looked up in ``training_info``.
+        approval: ask that somebody other than the registrar approves, and nobody's last word is a rejection.
+        benchmark_required: ask that the model was measured by the registry.
+        lower_is_better: metrics, beyond the well-known ones, of which less is better.
+    """
+
+    minimum_metrics: Mapping[str, float] = field(default_factory=dict)
+    primary_metric: str | None = None
+    not_worse_than_champion: float | None = None
+    slice_floors: Mapping[str, float] = field(default_factory=dict)
+    slice_rows: int = 30
+    same_inputs: bool = True
+    row_microseconds: float | None = None
+    minimum_data_quality: float | None = None
+    required_metadata: tuple[str, ...] = ()
+    approval: bool = False
+    benchmark_required: bool = False
+    lower_is_better: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Policy:
     """How the models of one model name are scored and chosen.
 
@@ -25,6 +61,11 @@ class Policy:
         ensemble_bonus: share of the score's size that an ensemble gains; the seed's is 0.05.
         selection_margin: by how much a score must beat the champion's.
         lower_is_better: metrics, beyond the well-known ones, of which less is better.
+        rank_by: rank by the metrics that were ``reported``, or by those the registry ``measured`` on its benchmark.
+        benchmark: the benchmark that counts for ranking and gates; None takes the newest of the model name.
+        auto_evaluate: measure a newly registered model on that benchmark before it may become champion.
+        gates: what is asked before a promotion, by the names of ``GatePolicy``.
+        trusted_globals: exact names (``package.module.name``) that files may hold besides those the registry knows.
         own_weights: whether the weights were set for this very model name.
     """
 
@@ -35,7 +76,17 @@ class Policy:
     ensemble_bonus: float = 0.05
     selection_margin: float = 0.0
     lower_is_better: tuple[str, ...] = ()
+    rank_by: Literal["reported", "measured"] = "reported"
+    benchmark: str | None = None
+    auto_evaluate: bool = True
+    gates: Mapping[str, Any] = field(default_factory=dict)
+    trusted_globals: tuple[str, ...] = ()
     own_weights: bool = False
+
+    @property
+    def gate_policy(self) -> GatePolicy:
+        """What is asked before a promotion."""
+        return GatePolicy(**self.gates, lower_is_better=self.lower_is_better)
 
     def weights(self, task: Literal["classification", "regression"] | None) -> Mapping[str, float]:
         """The weights for a model of this task: those set for the name win over those for regression."""
@@ -80,10 +131,61 @@ def _weights(key: str, value: Any) -> dict[str, float]:
     return weights
 
 
-def _names(key: str, value: Any) -> tuple[str, ...]:
-    if not isinstance(value, list | tuple) or not all(isinstance(each, str) and each for each in value):
-        raise _wrong(key, value, 'a list of metric names, such as ["wape"]')
-    return tuple(value)
+def _names(example: str) -> Callable[[str, Any], tuple[str, ...]]:
+    def check(key: str, value: Any) -> tuple[str, ...]:
+        if not isinstance(value, list | tuple) or not all(isinstance(each, str) and each for each in value):
+            raise _wrong(key, value, f'a list of names, such as ["{example}"]')
+        return tuple(value)
+
+    return check
+
+
+def _bounds(key: str, value: Any) -> dict[str, float]:
+    if not isinstance(value, Mapping) or not all(isinstance(metric, str) and metric for metric in value):
+        raise _wrong(key, value, 'metric names with bounds, such as {"accuracy": 0.9}')
+    return {metric: _number(-1e12, 1e12)(f"{key}.{metric}", bound) for metric, bound in value.items()}
+
+
+def _name(key: str, value: Any) -> str:
+    if not isinstance(value, str) or not value or not value.isprintable() or len(value) > 128:
+        raise _wrong(key, value, "a name of 1 to 128 printable characters")
+    return value
+
+
+def _rank_by(key: str, value: Any) -> str:
+    if value not in ("reported", "measured"):
+        raise _wrong(key, value, '"reported" or "measured"')
+    return str(value)
+
+
+_GATE_CHECKS: dict[str, Callable[[str, Any], Any]] = {
+    "minimum_metrics": _bounds,
+    "primary_metric": _name,
+    "not_worse_than_champion": _number(0, 1_000_000),
+    "slice_floors": _bounds,
+    "slice_rows": _count,
+    "same_inputs": _boolean,
+    "row_microseconds": _number(0, 1e12),
+    "minimum_data_quality": _number(0, 1),
+    "required_metadata": _names("description"),
+    "approval": _boolean,
+    "benchmark_required": _boolean,
+}
+
+
+def _gates(key: str, value: Any) -> dict[str, Any]:
+    if not isinstance(value, Mapping):
+        raise _wrong(key, value, 'gates with what they ask, such as {"minimum_metrics": {"accuracy": 0.9}}')
+    for gate in value:
+        if gate not in _GATE_CHECKS:
+            raise InvalidConfiguration(
+                f"configuration key '{key}.{gate}' is unknown; allowed are {', '.join(_GATE_CHECKS)}"
+            )
+    return {gate: _GATE_CHECKS[gate](f"{key}.{gate}", asked) for gate, asked in value.items() if asked is not None}
+
+
+def _benchmark(key: str, value: Any) -> str | None:
+    return None if value is None else _name(key, value)
 
 
 def _wrong(key: str, value: Any, allowed: str) -> InvalidConfiguration:
@@ -97,7 +199,12 @@ _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "regression_weight": _weights,
     "ensemble_bonus": _number(0, 1),
     "selection_margin": _number(0, 1_000_000),
-    "lower_is_better": _names,
+    "lower_is_better": _names("wape"),
+    "rank_by": _rank_by,
+    "benchmark": _benchmark,
+    "auto_evaluate": _boolean,
+    "gates": _gates,
+    "trusted_globals": _names("my_package.models.Calibrated"),
 }
 KEYS = tuple(_CHECKS)
 
@@ -169,16 +276,19 @@ class Configuration:
         """The settings as JSON knows them, every registry-wide key written out."""
         default = Policy()
         settings = {key: self.everywhere.get(key, getattr(default, key)) for key in KEYS}
-        settings = {key: list(value) if isinstance(value, tuple) else value for key, value in settings.items()}
-        settings["model_names"] = {
-            name: {key: list(value) if isinstance(value, tuple) else value for key, value in own.items()}
-            for name, own in self.model_names.items()
-        }
-        return settings
+        settings["model_names"] = {name: dict(own) for name, own in self.model_names.items()}
+        written: dict[str, Any] = _plain(settings)
+        return written
 
     def to_json(self) -> str:
         """The text of registry_config.json."""
         return json.dumps(self.to_dict(), indent=2) + "\n"
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _plain(each) for key, each in value.items()}
+    return list(value) if isinstance(value, tuple) else value
 
 
 def _checked(settings: Mapping[str, Any], prefix: str) -> dict[str, Any]:

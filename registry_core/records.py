@@ -20,7 +20,10 @@ METRIC_FIELDS = ("accuracy", "auc", "f1_score", "precision", "recall", "data_qua
 
 #: What may change after registration. It lives in the catalog, never in the sidecar file.
 STATE_FIELDS = frozenset(
-    {"is_active", "is_best", "status", "artifact", "composite_score", "score_note", "status_reason"}
+    {
+        *("is_active", "is_best", "status", "status_reason", "artifact", "composite_score", "score_note"),
+        *("measured", "measured_on", "ranked_on", "override_note"),
+    }
 )
 
 
@@ -38,6 +41,11 @@ class ModelMetadata:
     A metric nobody reported is None, never 0. ``composite_score`` is None when a weighted metric is missing;
     ``score_note`` then says which. ``metrics`` holds every further metric by name. ``extra`` keeps unknown keys of
     files written by an older or newer release, so that ``ModelMetadata(**json)`` loses nothing.
+
+    ``metrics`` and the fields named like metrics are what was reported on ``evaluation_set``; ``measured`` is what the
+    registry itself computed on the benchmark ``measured_on``; ``ranked_on`` says which of the two the score is made of.
+    ``inspection`` is what a look into the files found when they came in. ``override_note`` says that a person put the
+    model into production although gates had failed; it stays.
 
     ``model_file_path`` and ``scaler_file_path`` are whole paths (or addresses, for a bucket) when the record comes from
     a registry, and relative to the registry's folder in the sidecar file. Sizes are bytes.
@@ -84,6 +92,11 @@ class ModelMetadata:
     status: Status = "registered"
     status_reason: str = ""
     artifact: Artifact = "trusted"
+    inspection: dict[str, Any] = field(default_factory=dict)
+    measured: dict[str, float] = field(default_factory=dict)
+    measured_on: str | None = None
+    ranked_on: str | None = None
+    override_note: str = ""
     extra: dict[str, Any] = field(default_factory=dict)
 
     def __init__(self, *args: Any, **values: Any) -> None:

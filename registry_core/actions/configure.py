@@ -12,7 +12,7 @@ from ..errors import InvalidConfiguration
 from ..records import Score
 from ..rules import intake
 from .rooms import CONFIGURATION, Rooms, check_reason
-from .rows import record, score_of
+from .rows import ranking, record
 
 _FILE = "registry_config.json"
 
@@ -74,11 +74,11 @@ def _apply(
 ) -> None:
     """Store settings, score every version by them, and say so in an event."""
     events.set_setting(transaction, CONFIGURATION, after.to_json())
-    scores: dict[int, Score] = {}
+    scores: dict[int, tuple[Score, str]] = {}
     for row in models.scoring_rows(transaction):
-        score = score_of(after, record(rooms, row))
-        if (score.value, score.note) != (row["score"], row["score_note"]):
-            scores[row["seq"]] = score
+        score, on = ranking(after.policy(row["model_name"]), record(rooms, row))
+        if (score.value, score.note, on) != (row["score"], row["score_note"], row["ranked_on"]):
+            scores[row["seq"]] = (score, on)
     models.set_scores(transaction, scores)
     events.append(
         transaction,

@@ -27,7 +27,7 @@ from ..records import (
 from ..rules import comparison, intake, metrics
 from .decide import artifact_keys, predecessor
 from .rooms import Rooms
-from .rows import record, require, score_of, standing, summary
+from .rows import ranking, record, require, standing, summary
 
 
 def only_name(queries: Queries, model_name: str | None) -> str | None:
@@ -67,7 +67,8 @@ def comparison_rows(rooms: Rooms, query: ModelQuery) -> list[Row]:
     leading = {name: standing(rooms.database, name) for name in {versions.name_of(row) for row in rows}}
     # All documents in one: reading ten thousand small ones one by one takes three times as long.
     documents = json.loads(f"[{','.join(map(versions.metrics_of, rows))}]")
-    return [summary(row, each, leading) for row, each in zip(rows, documents, strict=True)]
+    measured = [{} if text == "{}" else json.loads(text) for text in map(versions.measured_of, rows)]
+    return [summary(row, own, ours, leading) for row, own, ours in zip(rows, documents, measured, strict=True)]
 
 
 def models(rooms: Rooms, query: ModelQuery) -> list[ModelMetadata]:
@@ -129,7 +130,8 @@ def summaries(rooms: Rooms) -> list[ModelNameSummary]:
 
 def explain_score(rooms: Rooms, model_id: str) -> Score:
     """See ``Registry.explain_score``."""
-    return score_of(rooms.configuration(), record(rooms, require(rooms.database, model_id)))
+    known = record(rooms, require(rooms.database, model_id))
+    return ranking(rooms.configuration().policy(known.model_name), known)[0]
 
 
 def compare(rooms: Rooms, model_ids: Sequence[str]) -> Comparison:

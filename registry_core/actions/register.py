@@ -29,7 +29,7 @@ from ..records import (
 from ..rules import intake, selection, versioning
 from ..version import Version
 from .rooms import Rooms, check_reason
-from .rows import record, score_under
+from .rows import ranking, record
 
 _CHUNK = 1 << 20
 
@@ -230,8 +230,6 @@ def _plan(
     ordinal = models.last_ordinal(queries, stem) + 1
     top = models.highest(queries, given.model_name)
     version, because = _version(rooms, queries, given, None if top is None else record(rooms, top))
-    policy = rooms.configuration(queries).policy(given.model_name)
-    score = score_under(policy, given.metrics, given.task, bool(given.is_ensemble))
     metadata = ModelMetadata(
         model_id=stem if ordinal == 1 else f"{stem}_{ordinal}",
         model_name=given.model_name,
@@ -253,9 +251,10 @@ def _plan(
         libraries=dict(given.libraries),
         registered_at=utc_text(now),
         artifact=artifact,
-        composite_score=score.value,
-        score_note=score.note,
     )
+    policy = rooms.configuration(queries).policy(given.model_name)
+    score, on = ranking(policy, metadata)
+    metadata = metadata.having(composite_score=score.value, score_note=score.note, ranked_on=on)
     decision = _decide(policy, queries, metadata)
     return (
         RegistrationPlan(metadata.model_id, str(version), because, score.value, score.note, decision, stem, ordinal),
@@ -287,10 +286,10 @@ def _decide(policy: Policy, queries: Queries, metadata: ModelMetadata) -> Decisi
     decision = selection.challenge(
         metadata.composite_score,
         metadata.score_note,
-        metadata.evaluation_set,
+        metadata.ranked_on or None,
         champion.get("model_id"),
         champion.get("score"),
-        champion.get("evaluation_set") or None,
+        champion.get("ranked_on") or None,
         policy.selection_margin,
     )
     if decision.promote and not policy.auto_select_best:

@@ -9,30 +9,33 @@ from typing import Any
 
 from ..catalog import deployments, models
 from ..catalog.database import Queries
-from ..config import Configuration, Policy
+from ..config import Policy
 from ..errors import ModelNotFound
-from ..evidence import Task
 from ..records import ModelMetadata, Row, Score
 from ..rules.scoring import composite_score
 from .rooms import Rooms
 
 
-def score_of(configuration: Configuration, metadata: ModelMetadata) -> Score:
-    """The composite score of a model under the policy of its name."""
-    return score_under(
-        configuration.policy(metadata.model_name), metadata.all_metrics(), metadata.task, metadata.is_ensemble
-    )
+def ranking(policy: Policy, metadata: ModelMetadata) -> tuple[Score, str]:
+    """The composite score of a model, and what its metrics were measured on: the policy says whose count.
 
-
-def score_under(policy: Policy, metrics: Mapping[str, float], task: Task | None, is_ensemble: bool) -> Score:
-    """The composite score of metrics under a policy."""
-    return composite_score(
+    What no benchmark can measure, the quality of the training data, counts as reported.
+    """
+    metrics, on = metadata.all_metrics(), metadata.evaluation_set or ""
+    if policy.rank_by == "measured":
+        if not metadata.measured:
+            note = "no score: the registry has not measured it; evaluate it on a benchmark"
+            return Score(None, (), 0.0, note), ""
+        kept = {name: value for name, value in metrics.items() if name == "data_quality_score"}
+        metrics, on = {**kept, **metadata.measured}, f"benchmark:{metadata.measured_on}"
+    score = composite_score(
         metrics,
-        policy.weights(task),
-        is_ensemble=is_ensemble,
+        policy.weights(metadata.task),
+        is_ensemble=metadata.is_ensemble,
         ensemble_bonus=policy.ensemble_bonus,
         declared_lower=policy.lower_is_better,
     )
+    return score, on
 
 
 def record(rooms: Rooms, row: Row, best: str | None = None) -> ModelMetadata:
@@ -52,13 +55,20 @@ def record(rooms: Rooms, row: Row, best: str | None = None) -> ModelMetadata:
             artifact=row["artifact"],
             composite_score=row["score"],
             score_note=row["score_note"],
+            override_note=row["override_note"],
+        )
+    if "measured" in row:
+        document.update(
+            measured=json.loads(row["measured"]),
+            measured_on=row["measured_on"] or None,
+            ranked_on=row["ranked_on"] or None,
         )
     return ModelMetadata(**document)
 
 
 @dataclass(frozen=True)
 class Standing:
-    """Who leads a model name: its champion, the best eligible model, and the evaluation set it is ranked on."""
+    """Who leads a model name: its champion, the best eligible model, and what they are ranked on."""
 
     champion: str | None
     best: str | None
@@ -66,23 +76,25 @@ class Standing:
 
 
 def standing(queries: Queries, model_name: str) -> Standing:
-    """The reference is the champion's evaluation set, else the newest eligible model's."""
+    """The reference is what the champion is ranked on, else the newest eligible model."""
     current = deployments.current(queries, model_name)
     champion = None if current is None else current.model_id
-    reference = None if champion is None else models.evaluation_set(queries, champion)
+    reference = None if champion is None else models.ranked_on(queries, champion)
     if reference is None:
-        reference = models.newest_eligible_set(queries, model_name)
+        reference = models.newest_ranked_on(queries, model_name)
     best = None if reference is None else models.best(queries, model_name, reference)
     return Standing(champion, best, reference)
 
 
-def summary(row: tuple[Any, ...], metrics: dict[str, float], leading: Mapping[str, Standing]) -> Row:
+def summary(
+    row: tuple[Any, ...], metrics: dict[str, float], measured: dict[str, float], leading: Mapping[str, Standing]
+) -> Row:
     """A row of ``models.summaries`` and its metrics as the seed's comparison has them, and more."""
     # By place, and written out: this runs once for each of ten thousand rows.
     (
         model_id, model_name, model_type, major, minor, patch, evaluation_set, is_ensemble, training_timestamp,
         training_samples, registered_at, registered_by, status, status_reason, artifact, eligible, score, score_note,
-        _, description, tags,
+        ranked_on, override_note, _, _, measured_on, description, tags,
     ) = row  # fmt: skip
     lead = leading[model_name]
     return {
@@ -97,13 +109,17 @@ def summary(row: tuple[Any, ...], metrics: dict[str, float], leading: Mapping[st
         "recall": metrics.get("recall"),
         "data_quality_score": metrics.get("data_quality_score"),
         "metrics": metrics,
+        "measured": measured,
+        "measured_on": measured_on or None,
         "composite_score": score,
         "score_note": score_note,
         "is_active": model_id == lead.champion,
         "is_best": model_id == lead.best,
         "is_ensemble": bool(is_ensemble),
         "evaluation_set": evaluation_set or None,
-        "comparable": lead.reference is None or evaluation_set == lead.reference,
+        "ranked_on": ranked_on or None,
+        "comparable": lead.reference is None or ranked_on == lead.reference,
+        "override_note": override_note,
         "status": status,
         "status_reason": status_reason,
         "artifact": artifact,

@@ -14,14 +14,19 @@ from ..version import Version
 from .database import Queries, Transaction, insertion
 
 R = TypeVar("R")
+#: Before the name of a metric: as the registry measured it. No reported metric can be called so.
+MEASURED = "measured:"
 
 #: What a list of versions shows.
 SUMMARY = (
     *("model_id", "model_name", "model_type", "major", "minor", "patch", "evaluation_set", "is_ensemble"),
     *("training_timestamp", "training_samples", "registered_at", "registered_by", "status", "status_reason"),
-    *("artifact", "eligible", "score", "score_note", "metrics", "description", "tags"),
+    *("artifact", "eligible", "score", "score_note", "ranked_on", "override_note", "metrics", "measured"),
+    *("measured_on", "description", "tags"),
 )
-name_of, metrics_of = (itemgetter(SUMMARY.index(column)) for column in ("model_name", "metrics"))
+name_of, metrics_of, measured_of = (
+    itemgetter(SUMMARY.index(column)) for column in ("model_name", "metrics", "measured")
+)
 _SUMMARY = ", ".join(f"m.{column}" for column in SUMMARY)
 # By the name first: there is an index of who serves each.
 _SERVING = (
@@ -67,7 +72,11 @@ def insert(
         "eligible": int(eligible),
         "score": metadata.composite_score,
         "score_note": metadata.score_note,
+        "ranked_on": metadata.ranked_on or "",
+        "override_note": "",
         "metrics": json.dumps(metrics),
+        "measured": "{}",
+        "measured_on": "",
         "description": metadata.description,
         "tags": json.dumps(metadata.tags),
         "search": searchable(" ".join((metadata.model_id, metadata.model_type, metadata.description, *metadata.tags))),
@@ -174,30 +183,76 @@ def totals(queries: Queries) -> list[Row]:
     )
 
 
-def best(queries: Queries, model_name: str, evaluation_set: str) -> str | None:
-    """The id of the eligible model with the highest score on one evaluation set; the older of equals."""
+def best(queries: Queries, model_name: str, ranked_on: str) -> str | None:
+    """The id of the eligible model with the highest score of those ranked on one set; the older of equals."""
     rows = queries.query(
-        "SELECT model_id FROM models WHERE model_name = :model_name AND evaluation_set = :evaluation_set "
+        "SELECT model_id FROM models WHERE model_name = :model_name AND ranked_on = :ranked_on "
         "AND eligible = 1 AND score IS NOT NULL ORDER BY score DESC, seq LIMIT 1",
-        {"model_name": model_name, "evaluation_set": evaluation_set},
+        {"model_name": model_name, "ranked_on": ranked_on},
     )
     return rows[0]["model_id"] if rows else None
 
 
-def evaluation_set(queries: Queries, model_id: str) -> str | None:
-    """The evaluation set a version was measured on, empty where none was named; None when there is no such version."""
-    rows = queries.query("SELECT evaluation_set FROM models WHERE model_id = :id", {"id": model_id})
-    return rows[0]["evaluation_set"] if rows else None
+def ranked_on(queries: Queries, model_id: str) -> str | None:
+    """What a version's score was computed on, empty where that has no name; None when there is no such version."""
+    rows = queries.query("SELECT ranked_on FROM models WHERE model_id = :id", {"id": model_id})
+    return rows[0]["ranked_on"] if rows else None
 
 
-def newest_eligible_set(queries: Queries, model_name: str) -> str | None:
-    """The evaluation set of the newest eligible model with a score; None when there is no such model."""
+def newest_ranked_on(queries: Queries, model_name: str) -> str | None:
+    """What the newest eligible model with a score is ranked on; None when there is no such model."""
     rows = queries.query(
-        "SELECT evaluation_set FROM models WHERE model_name = :model_name AND eligible = 1 AND score IS NOT NULL "
+        "SELECT ranked_on FROM models WHERE model_name = :model_name AND eligible = 1 AND score IS NOT NULL "
         "ORDER BY seq DESC LIMIT 1",
         {"model_name": model_name},
     )
-    return rows[0]["evaluation_set"] if rows else None
+    return rows[0]["ranked_on"] if rows else None
+
+
+def set_measured(
+    transaction: Transaction, row: Row, measured: Mapping[str, float], measured_on: str, score: Score, ranked_on: str
+) -> None:
+    """Keep what the registry measured of a version, where lists can be ordered by it, and the score that follows."""
+    transaction.query(
+        "UPDATE models SET measured = :measured, measured_on = :measured_on, score = :score, score_note = :note, "
+        "ranked_on = :ranked_on WHERE seq = :seq",
+        {
+            "measured": json.dumps(dict(measured)), "measured_on": measured_on, "score": score.value,
+            "note": score.note, "ranked_on": ranked_on, "seq": row["seq"],
+        },
+    )  # fmt: skip
+    transaction.query(
+        f"DELETE FROM model_metrics WHERE model_seq = :seq AND metric LIKE '{MEASURED}%'", {"seq": row["seq"]}
+    )
+    transaction.many(
+        "INSERT INTO model_metrics (model_seq, model_name, metric, value) VALUES (:seq, :model_name, :metric, :value)",
+        [
+            {"seq": row["seq"], "model_name": row["model_name"], "metric": f"{MEASURED}{metric}", "value": value}
+            for metric, value in measured.items()
+        ],
+    )
+
+
+def set_artifact(transaction: Transaction, model_id: str, artifact: str, eligible: bool) -> None:
+    """Change the verdict on a version's files."""
+    transaction.query(
+        "UPDATE models SET artifact = :artifact, eligible = :eligible WHERE model_id = :model_id",
+        {"artifact": artifact, "eligible": int(eligible), "model_id": model_id},
+    )
+
+
+def set_override(transaction: Transaction, model_id: str, note: str) -> None:
+    """Mark a version that went into production although gates had failed."""
+    transaction.query(
+        "UPDATE models SET override_note = :note WHERE model_id = :model_id", {"note": note, "model_id": model_id}
+    )
+
+
+def quarantined(queries: Queries) -> list[Row]:
+    """Every version that waits for somebody to trust its files, with its document."""
+    return queries.query(
+        f"SELECT {_WHOLE} FROM models m{_WITH_DOCUMENTS} WHERE m.artifact = 'quarantined' ORDER BY m.seq"
+    )
 
 
 def set_status(transaction: Transaction, model_id: str, status: str, reason: str, eligible: bool) -> None:
@@ -211,16 +266,19 @@ def set_status(transaction: Transaction, model_id: str, status: str, reason: str
 def scoring_rows(queries: Queries) -> list[Row]:
     """What a new policy needs to score every version again."""
     return queries.query(
-        "SELECT m.seq, m.model_name, m.is_ensemble, m.metrics, c.metadata, m.score, m.score_note "
+        "SELECT m.seq, m.model_name, m.measured, m.measured_on, m.score, m.score_note, m.ranked_on, c.metadata "
         f"FROM models m{_WITH_DOCUMENTS}"
     )
 
 
-def set_scores(transaction: Transaction, scores: Mapping[int, Score]) -> None:
-    """Store scores by the versions' numbers."""
+def set_scores(transaction: Transaction, scores: Mapping[int, tuple[Score, str]]) -> None:
+    """Store scores, and what each was computed on, by the versions' numbers."""
     transaction.many(
-        "UPDATE models SET score = :score, score_note = :note WHERE seq = :seq",
-        [{"seq": seq, "score": score.value, "note": score.note} for seq, score in scores.items()],
+        "UPDATE models SET score = :score, score_note = :note, ranked_on = :ranked_on WHERE seq = :seq",
+        [
+            {"seq": seq, "score": score.value, "note": score.note, "ranked_on": ranked_on}
+            for seq, (score, ranked_on) in scores.items()
+        ],
     )
 
 

@@ -27,7 +27,11 @@ MIGRATIONS: dict[str, tuple[str, ...]] = {
             eligible INTEGER NOT NULL,
             score DOUBLE PRECISION,
             score_note TEXT,
+            ranked_on TEXT NOT NULL,
+            override_note TEXT NOT NULL,
             metrics TEXT NOT NULL,
+            measured TEXT NOT NULL,
+            measured_on TEXT NOT NULL,
             description TEXT NOT NULL,
             tags TEXT NOT NULL,
             search TEXT NOT NULL
@@ -45,7 +49,7 @@ MIGRATIONS: dict[str, tuple[str, ...]] = {
         "CREATE INDEX models_by_score ON models (score DESC, seq)",
         "CREATE INDEX models_by_name_score ON models (model_name, score DESC, seq)",
         "CREATE INDEX models_by_name ON models (model_name, seq)",
-        "CREATE INDEX models_best ON models (model_name, evaluation_set, score DESC, seq) WHERE eligible = 1",
+        "CREATE INDEX models_best ON models (model_name, ranked_on, score DESC, seq) WHERE eligible = 1",
         """
         CREATE TABLE model_metrics (
             model_seq INTEGER NOT NULL REFERENCES models (seq),
@@ -92,5 +96,56 @@ MIGRATIONS: dict[str, tuple[str, ...]] = {
         "CREATE INDEX events_by_name ON events (model_name, seq)",
         "CREATE INDEX events_by_model ON events (model_id, seq)",
         "CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL)",
+    ),
+    "0004_evidence": (
+        """
+        CREATE TABLE benchmarks (
+            seq INTEGER PRIMARY KEY,
+            model_name TEXT NOT NULL,
+            name TEXT NOT NULL,
+            task TEXT NOT NULL,
+            target TEXT NOT NULL,
+            features TEXT NOT NULL,
+            slices TEXT NOT NULL,
+            thresholds TEXT NOT NULL,
+            row_count BIGINT NOT NULL,
+            fingerprint TEXT NOT NULL,
+            file_sha256 TEXT NOT NULL,
+            added_at TEXT NOT NULL,
+            added_by TEXT NOT NULL,
+            UNIQUE (model_name, name)
+        )
+        """,
+        """
+        CREATE TABLE evaluations (
+            seq INTEGER PRIMARY KEY,
+            model_id TEXT NOT NULL REFERENCES models (model_id),
+            benchmark TEXT NOT NULL,
+            fingerprint TEXT NOT NULL,
+            at TEXT NOT NULL,
+            actor TEXT NOT NULL,
+            status TEXT NOT NULL,
+            because TEXT NOT NULL,
+            row_count BIGINT NOT NULL,
+            metrics TEXT NOT NULL,
+            slices TEXT NOT NULL,
+            row_microseconds DOUBLE PRECISION,
+            unenforced TEXT NOT NULL,
+            answers TEXT,
+            answers_sha256 TEXT
+        )
+        """,
+        "CREATE INDEX evaluations_by_model ON evaluations (model_id, fingerprint, seq)",
+        """
+        CREATE TABLE reviews (
+            seq INTEGER PRIMARY KEY,
+            model_id TEXT NOT NULL REFERENCES models (model_id),
+            at TEXT NOT NULL,
+            actor TEXT NOT NULL,
+            verdict TEXT NOT NULL,
+            text TEXT NOT NULL
+        )
+        """,
+        "CREATE INDEX reviews_by_model ON reviews (model_id, seq)",
     ),
 }

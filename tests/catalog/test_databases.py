@@ -96,6 +96,7 @@ def test_two_champions_of_one_name_are_impossible(address: str | Path) -> None:
             "model_id", "stem", "model_name", "model_type", "evaluation_set", "training_timestamp", "registered_at",
             "registered_by", "status", "status_reason", "artifact", "metrics", "description", "tags",
             "search",
+            "ranked_on", "override_note", "measured", "measured_on",
         )
     }  # fmt: skip
     with pytest.raises(Exception, match=r"(?i)unique"), database.transaction() as transaction:
