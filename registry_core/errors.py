@@ -11,13 +11,16 @@
     │   ├── VersionTaken                   that version of that model name exists
     │   └── StateConflict                  the verb does not fit the model's present state
     ├── NotEligible                        rejected, archived, disqualified or quarantined
+    │   └── GatesFailed                    a gate before promotion does not hold; an override needs a reason
     ├── ModelNotFound (KeyError)           no model has that id
     ├── NoModelAvailable (ValueError)      nothing eligible with a score; no champion; no healthy predecessor
     ├── ArtifactError                      the bytes of a model
     │   ├── ArtifactMissing (FileNotFoundError)
     │   ├── ArtifactAltered                their sha256 is not the one in the catalog
     │   ├── ArtifactUnloadable             they are intact but do not load here
-    │   └── ArtifactQuarantined            they came from outside: kept, never loaded
+    │   ├── ArtifactQuarantined            they hold names nobody has trusted: kept, not loaded
+    │   ├── SandboxFailure                 run in the sandbox, they gave no usable answer
+    │   └── SandboxIncomplete              this machine cannot set all limits of the sandbox
     └── StorageError (OSError)             disk full, no permission, catalog out of reach
         └── CatalogBusy                    another process held the write lock for too long
 
@@ -26,6 +29,11 @@ What a caller may expect from the standard library stays true: a model that does
 """
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .evidence import GateReport
 
 
 class RegistryError(Exception):
@@ -85,6 +93,18 @@ class NotEligible(RegistryError):
     """The model may not be chosen: it is rejected, archived, disqualified or quarantined."""
 
 
+class GatesFailed(NotEligible):
+    """Gates before promotion do not hold; ``report`` lists every gate. Nothing was changed."""
+
+    def __init__(self, report: GateReport) -> None:
+        self.report = report
+        failed = "; ".join(f"{gate.name}: {gate.because}" for gate in report.failures)
+        super().__init__(
+            f"{report.model_id} may not go into production, {len(report.failures)} of {len(report.gates)} gates "
+            f"failed: {failed}. Mend that, or promote with override and a reason, which stays visible"
+        )
+
+
 class ModelNotFound(RegistryError, KeyError):
     """No model has that id, or no model carries that name."""
 
@@ -117,7 +137,31 @@ class ArtifactUnloadable(ArtifactError):
 
 
 class ArtifactQuarantined(ArtifactError):
-    """These bytes came from outside: they are kept, and never loaded."""
+    """These bytes hold names nobody has trusted: they are kept, and not loaded."""
+
+
+class SandboxFailure(ArtifactError):
+    """A model that was run in the sandbox gave no usable answer.
+
+    ``reason`` says what it did; ``output`` is the end of what it printed, in printable characters.
+    """
+
+    def __init__(
+        self, name: str, reason: str, output: str = "", *, remedy: str = "repair it, or raise the limit it ran into"
+    ) -> None:
+        self.reason, self.output = reason, output
+        super().__init__(f"{name} {reason}; {remedy}")
+
+
+class SandboxIncomplete(ArtifactError):
+    """This machine cannot set every limit of the sandbox; nothing was run. ``unenforced`` says what is possible."""
+
+    def __init__(self, unenforced: tuple[str, ...]) -> None:
+        self.unenforced = unenforced
+        super().__init__(
+            f"the sandbox is not complete here: {'; '.join(unenforced)}. "
+            "Evaluate on a machine that has it, or let an administrator allow it as it is."
+        )
 
 
 class StorageError(RegistryError, OSError):

@@ -14,6 +14,7 @@ from typing import Any, Literal
 Row = dict[str, Any]
 Status = Literal["registered", "rejected", "archived", "disqualified"]
 Artifact = Literal["trusted", "quarantined"]
+Origin = Literal["pipeline", "upload"]
 
 #: The metrics that the seed gives a field of their own; every other metric lives in ``ModelMetadata.metrics``.
 METRIC_FIELDS = ("accuracy", "auc", "f1_score", "precision", "recall", "data_quality_score")
@@ -44,8 +45,9 @@ class ModelMetadata:
 
     ``metrics`` and the fields named like metrics are what was reported on ``evaluation_set``; ``measured`` is what the
     registry itself computed on the benchmark ``measured_on``; ``ranked_on`` says which of the two the score is made of.
-    ``inspection`` is what a look into the files found when they came in. ``override_note`` says that a person put the
-    model into production although gates had failed; it stays.
+    ``origin`` says whether a pipeline registered the model from Python or a file came from outside; ``inspection`` is
+    what a look into the files found when they came in. ``override_note`` says that a person put the model
+    into production although gates had failed; it stays.
 
     ``model_file_path`` and ``scaler_file_path`` are whole paths (or addresses, for a bucket) when the record comes from
     a registry, and relative to the registry's folder in the sidecar file. Sizes are bytes.
@@ -92,6 +94,7 @@ class ModelMetadata:
     status: Status = "registered"
     status_reason: str = ""
     artifact: Artifact = "trusted"
+    origin: Origin = "pipeline"
     inspection: dict[str, Any] = field(default_factory=dict)
     measured: dict[str, float] = field(default_factory=dict)
     measured_on: str | None = None

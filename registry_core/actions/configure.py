@@ -9,10 +9,10 @@ from ..catalog import events, models
 from ..catalog.database import Transaction
 from ..config import Configuration
 from ..errors import InvalidConfiguration
-from ..records import Score
 from ..rules import intake
+from . import verdicts
 from .rooms import CONFIGURATION, Rooms, check_reason
-from .rows import ranking, record
+from .rows import eligible, ranking, record
 
 _FILE = "registry_config.json"
 
@@ -72,13 +72,17 @@ def _from_file(rooms: Rooms) -> Configuration | None:
 def _apply(
     rooms: Rooms, transaction: Transaction, before: Configuration | None, after: Configuration, actor: str, reason: str
 ) -> None:
-    """Store settings, score every version by them, and say so in an event."""
+    """Store settings, judge and score every version by them, and say so in an event."""
+    verdicts.check_names(after)
     events.set_setting(transaction, CONFIGURATION, after.to_json())
-    scores: dict[int, tuple[Score, str]] = {}
+    if before is not None and verdicts.trusted_names(before) != verdicts.trusted_names(after):
+        verdicts.settle(rooms, transaction, after)
+    scores = []
     for row in models.scoring_rows(transaction):
         score, on = ranking(after.policy(row["model_name"]), record(rooms, row))
         if (score.value, score.note, on) != (row["score"], row["score_note"], row["ranked_on"]):
-            scores[row["seq"]] = (score, on)
+            new = {"seq": row["seq"], "score": score.value, "score_note": score.note, "ranked_on": on}
+            scores.append({**new, "eligible": eligible(row, ranked_on=on)})
     models.set_scores(transaction, scores)
     events.append(
         transaction,

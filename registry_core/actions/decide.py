@@ -3,29 +3,71 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 from ..artifacts import formats
 from ..catalog import deployments, events, models
 from ..catalog.database import Queries, Transaction
-from ..errors import ChampionChanged, InvalidInput, ModelNotFound, NoModelAvailable, NotEligible, StateConflict
+from ..errors import (
+    ChampionChanged,
+    GatesFailed,
+    InvalidInput,
+    ModelNotFound,
+    NoModelAvailable,
+    NotEligible,
+    StateConflict,
+)
+from ..evidence import Gate
 from ..records import Deployment, Row
 from ..rules import selection
-from .register import deploy
+from . import gates
+from .deploy import deploy
 from .rooms import NOT_CHECKED, Rooms, check_reason
-from .rows import require
+from .rows import eligible, require
 
 
-def promote(rooms: Rooms, model_id: str, actor: str | None, reason: str, expected_champion: str | None) -> Deployment:
+def promote(
+    rooms: Rooms, model_id: str, actor: str | None, reason: str, expected_champion: str | None, override: bool
+) -> Deployment:
     """See ``Registry.promote``."""
     who, why = rooms.who(actor), check_reason(reason)
-    row = require(rooms.database, model_id)
+    if override and not why:
+        raise InvalidInput("an override needs a reason: it stays visible wherever the model is shown")
+    revision = events.newest(rooms.database)
     # Asked before the bytes are read as well: a plain "no" should not wait for a large file.
-    _check_promotion(rooms.database, row, expected_champion)
+    row, failures = _permitted(rooms, rooms.database, model_id, expected_champion, override)
     test_load(rooms, row)
     with rooms.database.transaction() as transaction:
-        row = require(transaction, model_id)
-        _check_promotion(transaction, row, expected_champion)
-        return deploy(transaction, rooms.now(), "promoted", row["model_name"], model_id, who, why)
+        if events.newest(transaction) != revision:
+            row, failures = _permitted(rooms, transaction, model_id, expected_champion, override)
+        now = rooms.now()
+        deployment = deploy(transaction, now, "promoted", row["model_name"], model_id, who, why, failures)
+        if not row["vouched"]:
+            # Whoever promotes a model answers for it.
+            models.update(transaction, model_id, vouched=1, eligible=eligible(row, vouched=1))
+        if failures:
+            note = override_note(who, deployment.started_at, why, failures)
+            models.update(transaction, model_id, override_note=note)
+        return deployment
+
+
+def _permitted(
+    rooms: Rooms, queries: Queries, model_id: str, expected: str | None, override: bool
+) -> tuple[Row, tuple[Gate, ...]]:
+    """The model's row and the gates that an override passes over; raises what stands in the way."""
+    row = require(queries, model_id)
+    _check_promotion(queries, row, expected)
+    report = gates.report(rooms, queries, row)
+    if report.failures and not override:
+        raise GatesFailed(report)
+    return row, report.failures
+
+
+def override_note(actor: str, at: str, reason: str, failures: Sequence[Gate]) -> str:
+    """What stays with a model that went into production although gates had failed."""
+    failed = "; ".join(f"{gate.name}: {gate.because}" for gate in failures)
+    count = "1 failed gate" if len(failures) == 1 else f"{len(failures)} failed gates"
+    return f"{actor} overrode {count} on {at[:10]} ({reason}): {failed}"
 
 
 def _check_promotion(queries: Queries, row: Row, expected: str | None) -> None:
@@ -65,10 +107,11 @@ def test_load(rooms: Rooms, row: Row) -> None:
         ArtifactError: they are missing, altered, or do not load.
     """
     document = json.loads(row["metadata"])
+    also = rooms.configuration().policy(row["model_name"]).trusted_globals
     for key, digest in artifact_keys(row, document["model_sha256"], document["scaler_sha256"]):
         data = rooms.store.read(key)
         formats.check_digest(data, digest, rooms.store.address(key))
-        formats.load(data, rooms.store.address(key))
+        formats.load(data, rooms.store.address(key), also=also)
 
 
 def artifact_keys(row: Row, model_sha256: str, scaler_sha256: str | None) -> list[tuple[str, str]]:
@@ -164,8 +207,8 @@ def change_status(rooms: Rooms, verb: str, model_id: str, actor: str | None, rea
 def _set_status(rooms: Rooms, transaction: Transaction, model_id: str, verb: str, actor: str, reason: str) -> None:
     row = require(transaction, model_id)
     status, kind = selection.move(verb, model_id, row["status"], bool(row["is_active"]))
-    eligible = selection.why_not_eligible(status, row["artifact"]) is None
-    models.set_status(transaction, model_id, status, reason, eligible)
+    new = eligible(row, status=status)
+    models.update(transaction, model_id, status=status, status_reason=reason, eligible=new)
     events.append(
         transaction,
         now=rooms.now(),

@@ -84,9 +84,10 @@ class Loader:
     def _load(self, model_id: str) -> Loaded:
         known = metadata(self._rooms, model_id)
         if known.artifact == "quarantined":
+            unknown = ", ".join(known.inspection.get("unknown", ())) or "names nobody has trusted"
             raise ArtifactQuarantined(
-                f"{model_id} is quarantined: its file came from outside, so it is never "
-                "loaded; register the model from Python instead"
+                f"{model_id} is quarantined and not loaded: its file holds {unknown}; have the code behind that "
+                "reviewed, then trust it, or register the model without it"
             )
         key = (model_id, known.model_sha256)
         with self._lock:
@@ -107,11 +108,12 @@ class Loader:
     def _read(self, known: ModelMetadata) -> tuple[Any, Any]:
         row = require(self._rooms.database, known.model_id)
         loaded: list[Any] = []
+        also = self._rooms.configuration().policy(known.model_name).trusted_globals
         for key, digest in artifact_keys(row, known.model_sha256, known.scaler_sha256):
             data = self._rooms.store.read(key)
             place = self._rooms.store.address(key)
             formats.check_digest(data, digest, place)
-            loaded.append(formats.load(data, place))
+            loaded.append(formats.load(data, place, also=also))
         return loaded[0], loaded[1] if len(loaded) > 1 else None
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -12,37 +12,34 @@ from typing import IO, Any
 
 from ..artifacts import describe, formats
 from ..artifacts.store import Sink, Staged
-from ..catalog import deployments, events, models
+from ..catalog import events, models
 from ..catalog.database import Queries, Transaction
-from ..config import Policy
 from ..errors import ArtifactUnloadable, InvalidInput, InvalidName, VersionTaken
 from ..records import (
     METRIC_FIELDS,
     Artifact,
-    Decision,
-    Deployment,
     ModelMetadata,
+    Origin,
     RegistrationPlan,
     Submission,
     utc_text,
 )
 from ..rules import intake, selection, versioning
 from ..version import Version
+from . import verdicts
+from .choose import decide_at_once, steps
+from .deploy import deploy
 from .rooms import Rooms, check_reason
 from .rows import ranking, record
-
-_CHUNK = 1 << 20
+from .trust import contents
 
 
 @dataclass(frozen=True)
-class _Files:
-    """The artifact files of one registration, staged."""
+class _Piece:
+    """A file of one registration: what to call it, and what writes it."""
 
-    model: Staged
-    scaler: Staged | None
-
-    def __iter__(self) -> Any:
-        return iter((self.model,) if self.scaler is None else (self.model, self.scaler))
+    name: str
+    write: Callable[[Sink], object]
 
 
 def register_object(
@@ -67,13 +64,10 @@ def register_object(
         libraries=found.libraries,
     )
 
-    def write(sink: Sink) -> None:
-        formats.dump(model, sink)
-
-    def write_scaler(sink: Sink) -> None:
-        formats.dump(scaler, sink)
-
-    return _register(rooms, given, write, None if scaler is None else write_scaler, "trusted", who, why)
+    pieces = [_Piece("the model", lambda sink: formats.dump(model, sink))]
+    if scaler is not None:
+        pieces.append(_Piece("the scaler", lambda sink: formats.dump(scaler, sink)))
+    return _register(rooms, given, pieces, "pipeline", who, why)
 
 
 def register_files(
@@ -88,89 +82,62 @@ def register_files(
     """See ``Registry.upload``."""
     given = intake.submission(metadata)
     who, why = rooms.who(actor), check_reason(reason)
-    write_scaler = None if scaler_file is None else _copier(scaler_file, "scaler_file")
-    return _register(rooms, given, _copier(model_file, "model_file"), write_scaler, "quarantined", who, why)
+    files = [contents(model_file, "model_file")]
+    if scaler_file is not None:
+        files.append(contents(scaler_file, "scaler_file"))
+    pieces = [_Piece(name, lambda sink, data=data: sink.write(data)) for data, name in files]  # type: ignore[misc]
+    return _register(rooms, given, pieces, "upload", who, why)
 
 
 def preview(rooms: Rooms, metadata: Mapping[str, Any]) -> RegistrationPlan:
     """See ``Registry.preview_upload``."""
-    return _plan(rooms, rooms.database, intake.submission(metadata), "quarantined", rooms.now())[0]
-
-
-def _copier(source: str | os.PathLike[str] | IO[bytes], what: str) -> Callable[[Sink], None]:
-    if not isinstance(source, str | os.PathLike) and not callable(getattr(source, "read", None)):
-        raise InvalidInput(f"{what} is {source!r:.80}; name a file, or hand in one that is open for reading bytes")
-
-    def copy(sink: Sink) -> None:
-        if isinstance(source, str | os.PathLike):
-            try:
-                with open(source, "rb") as file:
-                    drain(file, os.path.basename(os.fspath(source)), sink)
-            except (FileNotFoundError, IsADirectoryError, PermissionError, ValueError) as error:
-                raise InvalidInput(f"{os.fspath(source)} cannot be read ({error}); name a model file") from error
-        else:
-            drain(source, os.path.basename(str(getattr(source, "name", "the file"))), sink)
-
-    def drain(file: IO[bytes], name: str, sink: Sink) -> None:
-        head = tail = b""
-        size = 0
-        while chunk := file.read(_CHUNK):
-            if not isinstance(chunk, bytes | bytearray | memoryview):
-                raise InvalidInput(f"{name} gives text; open it for reading bytes")
-            head = head or bytes(chunk[:16])
-            tail = bytes(chunk[-1:])
-            size += len(chunk)
-            sink.write(chunk)
-        formats.check_upload(head, tail, size, name)
-
-    return copy
+    return _plan(rooms, rooms.database, intake.submission(metadata), "upload", rooms.now())[0]
 
 
 def _register(
-    rooms: Rooms,
-    given: Submission,
-    write_model: Callable[[Sink], None],
-    write_scaler: Callable[[Sink], None] | None,
-    artifact: Artifact,
-    actor: str,
-    reason: str,
+    rooms: Rooms, given: Submission, pieces: Sequence[_Piece], origin: Origin, actor: str, reason: str
 ) -> str:
-    """Stage the files, then under the write lock give them their names and add the row.
+    """Stage the files and look into them, then under the write lock give them their names and add the row.
 
-    The slow part, writing the artifact, happens before the lock is taken. A row never points at missing bytes: the
-    files get their names first, and lose them again when the transaction fails.
+    The slow part happens before the lock is taken. A row never points at missing bytes: the files get their names
+    first, and lose them again when the transaction fails.
     """
     revision, now = events.newest(rooms.database), rooms.now()
-    plan, metadata = _plan(rooms, rooms.database, given, artifact, now)
-    tested = plan.decision.promote
+    plan, metadata = _plan(rooms, rooms.database, given, origin, now)
     staged: list[Staged] = []
     published: list[str] = []
     try:
-        staged.append(rooms.store.stage(write_model))
-        if write_scaler is not None:
-            staged.append(rooms.store.stage(write_scaler))
-        files = _Files(staged[0], staged[1] if len(staged) > 1 else None)
+        for piece in pieces:
+            staged.append(rooms.store.stage(piece.write))
+        also = rooms.configuration().policy(given.model_name).trusted_globals
+        names = [piece.name for piece in pieces]
+        artifact, found = verdicts.judged(rooms.store, list(zip(staged, names, strict=True)), also)
+        if artifact != "trusted":
+            plan, metadata = _plan(rooms, rooms.database, given, origin, now, artifact)
+        tested = plan.decision.promote
         if tested:
-            _test_load(rooms, files)
+            _test_load(rooms, staged, also)
         with rooms.database.transaction() as transaction:
             if events.newest(transaction) != revision:
                 now = rooms.now()
-                plan, metadata = _plan(rooms, transaction, given, artifact, now)
+                plan, metadata = _plan(rooms, transaction, given, origin, now, artifact)
             if plan.decision.promote and not tested:
-                _test_load(rooms, files)
+                _test_load(rooms, staged, also)
             keys = _keys(plan.model_id)
+            model, scaler = staged[0], staged[1] if len(staged) > 1 else None
             metadata = metadata.having(
                 model_file_path=keys[0],
-                scaler_file_path=keys[1] if files.scaler else None,
-                model_sha256=files.model.sha256,
-                model_bytes=files.model.size,
-                scaler_sha256=files.scaler.sha256 if files.scaler else None,
-                scaler_bytes=files.scaler.size if files.scaler else 0,
+                scaler_file_path=keys[1] if scaler else None,
+                model_sha256=model.sha256,
+                model_bytes=model.size,
+                scaler_sha256=scaler.sha256 if scaler else None,
+                scaler_bytes=scaler.size if scaler else 0,
                 registered_by=actor,
+                inspection=found,
             )
             sidecar = f"metadata/model_{plan.model_id}.json"
             published.extend((*keys, sidecar))
-            rooms.store.publish(dict(zip(keys, files, strict=False)))
+            rooms.store.publish(dict(zip(keys, staged, strict=False)))
             document = json.dumps(metadata.sidecar())
             rooms.store.write(sidecar, document.encode(), durably=False)
             _record(rooms, transaction, now, plan, metadata, document, actor, reason)
@@ -200,10 +167,10 @@ def _keys(model_id: str) -> tuple[str, str]:
     return f"models/model_{model_id}.pkl", f"models/scaler_{model_id}.pkl"
 
 
-def _test_load(rooms: Rooms, files: _Files) -> None:
+def _test_load(rooms: Rooms, files: Sequence[Staged], also: Sequence[str]) -> None:
     for each in files:
         try:
-            formats.load(rooms.store.read(each.key), "the saved file")
+            formats.load(rooms.store.read(each.key), "the saved file", also=also)
         except ArtifactUnloadable as error:
             raise InvalidInput(
                 f"the model was saved but cannot be loaded again: {error.__cause__}; define its classes in a module "
@@ -212,7 +179,7 @@ def _test_load(rooms: Rooms, files: _Files) -> None:
 
 
 def _plan(
-    rooms: Rooms, queries: Queries, given: Submission, artifact: Artifact, now: datetime
+    rooms: Rooms, queries: Queries, given: Submission, origin: Origin, now: datetime, artifact: Artifact = "trusted"
 ) -> tuple[RegistrationPlan, ModelMetadata]:
     """What this registration comes to in the catalog's present state."""
     twin = models.case_twin(queries, given.model_name)
@@ -251,11 +218,12 @@ def _plan(
         libraries=dict(given.libraries),
         registered_at=utc_text(now),
         artifact=artifact,
+        origin=origin,
     )
     policy = rooms.configuration(queries).policy(given.model_name)
     score, on = ranking(policy, metadata)
     metadata = metadata.having(composite_score=score.value, score_note=score.note, ranked_on=on)
-    decision = _decide(policy, queries, metadata)
+    decision = decide_at_once(rooms, policy, queries, metadata)
     return (
         RegistrationPlan(metadata.model_id, str(version), because, score.value, score.note, decision, stem, ordinal),
         metadata,
@@ -277,26 +245,6 @@ def _version(rooms: Rooms, queries: Queries, given: Submission, latest: ModelMet
     return version, "as said"
 
 
-def _decide(policy: Policy, queries: Queries, metadata: ModelMetadata) -> Decision:
-    unfit = selection.why_not_eligible(metadata.status, metadata.artifact)
-    if unfit is not None:
-        return Decision(False, unfit)
-    current = deployments.current(queries, metadata.model_name)
-    champion = (models.find(queries, current.model_id) if current else None) or {}
-    decision = selection.challenge(
-        metadata.composite_score,
-        metadata.score_note,
-        metadata.ranked_on or None,
-        champion.get("model_id"),
-        champion.get("score"),
-        champion.get("ranked_on") or None,
-        policy.selection_margin,
-    )
-    if decision.promote and not policy.auto_select_best:
-        return Decision(False, f"{decision.because}; auto_select_best is off, so a person has to promote it")
-    return decision
-
-
 def _record(
     rooms: Rooms,
     transaction: Transaction,
@@ -310,7 +258,7 @@ def _record(
     seq, _ = events.append(
         transaction,
         now=now,
-        kind="registered" if metadata.artifact == "trusted" else "uploaded",
+        kind="registered" if metadata.origin == "pipeline" else "uploaded",
         actor=actor,
         reason=reason,
         model_name=metadata.model_name,
@@ -324,30 +272,11 @@ def _record(
             "score_note": plan.score_note,
             "promoted": plan.decision.promote,
             "because": plan.decision.because,
+            "steps": steps(metadata, None, plan.decision),
         },
     )
-    eligible = selection.why_not_eligible(metadata.status, metadata.artifact) is None
+    vouched = metadata.origin == "pipeline"
+    eligible = selection.is_eligible(metadata.status, metadata.artifact, vouched, metadata.ranked_on or "")
     models.insert(transaction, seq, metadata, document, plan.stem, plan.ordinal, eligible)
     if plan.decision.promote:
         deploy(transaction, now, "promoted", metadata.model_name, metadata.model_id, "auto", plan.decision.because)
-
-
-def deploy(
-    transaction: Transaction, now: datetime, kind: str, model_name: str, model_id: str, actor: str, reason: str
-) -> Deployment:
-    """Make a model champion: the event, the end of the old deployment and the start of the new one."""
-    current = deployments.current(transaction, model_name)
-    seq, at = events.append(
-        transaction,
-        now=now,
-        kind=kind,
-        actor=actor,
-        reason=reason,
-        model_name=model_name,
-        model_id=model_id,
-        before={"champion": current.model_id if current else None},
-        after={"champion": model_id},
-    )
-    deployment = Deployment(seq, model_name, model_id, at, None, actor, reason)
-    deployments.replace(transaction, deployment)
-    return deployment

@@ -12,6 +12,7 @@ from ..catalog.database import Queries
 from ..config import Policy
 from ..errors import ModelNotFound
 from ..records import ModelMetadata, Row, Score
+from ..rules import selection
 from ..rules.scoring import composite_score
 from .rooms import Rooms
 
@@ -27,7 +28,7 @@ def ranking(policy: Policy, metadata: ModelMetadata) -> tuple[Score, str]:
             note = "no score: the registry has not measured it; evaluate it on a benchmark"
             return Score(None, (), 0.0, note), ""
         kept = {name: value for name, value in metrics.items() if name == "data_quality_score"}
-        metrics, on = {**kept, **metadata.measured}, f"benchmark:{metadata.measured_on}"
+        metrics, on = {**kept, **metadata.measured}, f"{selection.MEASURED_ON}{metadata.measured_on}"
     score = composite_score(
         metrics,
         policy.weights(metadata.task),
@@ -38,6 +39,12 @@ def ranking(policy: Policy, metadata: ModelMetadata) -> tuple[Score, str]:
     return score, on
 
 
+def eligible(row: Mapping[str, Any], **changes: Any) -> int:
+    """What the column says of a row after some changes."""
+    new = {**row, **changes}
+    return int(selection.is_eligible(new["status"], new["artifact"], bool(new["vouched"]), new["ranked_on"]))
+
+
 def record(rooms: Rooms, row: Row, best: str | None = None) -> ModelMetadata:
     """A catalog row with its document, as a record."""
     document = json.loads(row["metadata"])
@@ -46,7 +53,7 @@ def record(rooms: Rooms, row: Row, best: str | None = None) -> ModelMetadata:
         model_file_path=rooms.store.address(document["model_file_path"]),
         scaler_file_path=None if scaler is None else rooms.store.address(scaler),
     )
-    if "status" in row:
+    if "is_active" in row:
         document.update(
             is_active=bool(row["is_active"]),
             is_best=row["model_id"] == best,

@@ -1,7 +1,8 @@
-"""Artifacts as files: pickled out and in, and a first look at files from outside.
+"""Artifacts as files: pickled out, and in again through a second wall.
 
 Models are written by Python's own pickler (protocol 5), which is six times as fast as joblib's on a forest of a hundred
-trees; ``joblib.load`` reads such files as well. Files in joblib's own format, compressed or not, are read by joblib.
+trees; ``joblib.load`` reads such files as well. On the way in, every name that a file asks for is held against the list
+that the inspection used: what is neither on it nor trusted by the caller is not imported.
 """
 
 from __future__ import annotations
@@ -9,20 +10,16 @@ from __future__ import annotations
 import io
 import pickle
 import warnings
+from collections.abc import Collection
+from functools import cache
 from hashlib import sha256
 from typing import Any
 
-from ..errors import ArtifactAltered, ArtifactUnloadable, InvalidInput
+from ..errors import ArtifactAltered, ArtifactQuarantined, ArtifactUnloadable, InvalidInput
+from . import inspection
+from .inspection import names
+from .inspection.values import Refused
 from .store import Sink
-
-_COMPRESSED = {
-    b"\x1f\x8b": "gzip",
-    b"BZh": "bzip2",
-    b"\xfd7zXZ\x00": "xz",
-    b"\x5d\x00\x00": "lzma",
-    b"\x04\x22\x4d\x18": "lz4",
-}
-_ZLIB_SECOND = (0x01, 0x5E, 0x9C, 0xDA)
 
 
 def dump(model: Any, sink: Sink) -> None:
@@ -54,22 +51,35 @@ def check_digest(data: bytes, expected: str, place: str) -> None:
         )
 
 
-def load(data: bytes, place: str) -> Any:
+def load(data: bytes, place: str, *, also: Collection[str] = ()) -> Any:
     """Bring verified bytes of a trusted artifact back to life.
 
+    Args:
+        data: the whole file, in any format that ``inspection.inspect`` knows.
+        place: what to call it in errors.
+        also: exact names, ``module.name``, trusted beside those on the list.
+
     Raises:
-        ArtifactUnloadable: they do not load here, as when a library is missing.
+        ArtifactQuarantined: it asks for a name that is not trusted; nothing of that name was imported.
+        ArtifactUnloadable: it does not load here, as when a library is missing.
     """
     try:
         with warnings.catch_warnings():
             # Which versions wrote it is in the metadata; a warning here would name no model.
             warnings.filterwarnings("ignore", message="Trying to unpickle estimator")
             # joblib's own files name its wrapper of arrays, whose bytes stand between the opcodes.
-            if data[:1] == b"\x80" and b"joblib.numpy_pickle" not in data:
-                return pickle.loads(data)
-            import joblib
+            if data[:1] == b"\x80" and not inspection.is_joblib(data):
+                return _Listed(data, place, also).load()
+            kind = inspection.kind_of(data)
+            if kind == "pickle" or kind.startswith("joblib"):
+                return _listed_joblib()(inspection.unpacked(data), place, also).load()
+            from . import native
 
-            return joblib.load(io.BytesIO(data))
+            return native.load(data, kind, place, also)
+    except (ArtifactQuarantined, ArtifactUnloadable):
+        raise
+    except Refused as refusal:
+        raise ArtifactUnloadable(f"{place} does not load: {refusal}; register the model again") from refusal
     except Exception as error:
         # Unpickling runs the constructors of any library, so any error may come out of it.
         raise ArtifactUnloadable(
@@ -77,23 +87,46 @@ def load(data: bytes, place: str) -> Any:
         ) from error
 
 
-def check_upload(head: bytes, tail: bytes, size: int, name: str) -> None:
-    """Refuse what cannot be a pickle or joblib file, judging by its first and last bytes only.
+def _check_name(module: str, name: str, place: str, also: Collection[str]) -> None:
+    try:
+        stranger = names.may_load(module, name, also)
+    except Refused as refusal:
+        raise ArtifactQuarantined(f"{place} was not loaded: {refusal}; save the model without it") from refusal
+    if stranger is not None and names.never(stranger):
+        raise ArtifactQuarantined(
+            f"{place} was not loaded: it names {stranger}, which nobody may trust; save the model without it"
+        )
+    if stranger is not None:
+        raise ArtifactQuarantined(
+            f"{place} was not loaded: it names {stranger}, which is not trusted; have the code behind it reviewed and "
+            "its name added to the trusted ones, or save the model without it"
+        )
 
-    Raises:
-        InvalidInput: empty, cut off, or of another kind.
-    """
-    if not size:
-        raise InvalidInput(f"{name} is empty; upload the file that joblib.dump or pickle.dump wrote")
-    if any(head.startswith(magic) for magic in _COMPRESSED):
-        return
-    if len(head) > 1 and head[0] == 0x78 and head[1] in _ZLIB_SECOND:
-        return
-    if len(head) > 1 and head[0] == 0x80 and 2 <= head[1] <= 5:
-        if tail != b".":
-            raise InvalidInput(f"{name} is cut off: a pickle ends with a STOP mark; upload it again")
-        return
-    raise InvalidInput(
-        f"{name} is no model file: it begins with {head[:12]!r}; joblib and pickle files are accepted "
-        "(protocol 2 or newer, compressed or not)"
-    )
+
+class _Listed(pickle.Unpickler):
+    """An unpickler that imports only what is trusted."""
+
+    def __init__(self, data: bytes, place: str, also: Collection[str]) -> None:
+        super().__init__(io.BytesIO(data))
+        self._place, self._also = place, also
+
+    def find_class(self, module: str, name: str) -> Any:
+        _check_name(module, name, self._place, self._also)
+        return super().find_class(module, name)
+
+
+@cache
+def _listed_joblib() -> Any:
+    """The same for joblib's files. It hands the nested pickles of object arrays to this ``find_class`` as well."""
+    from joblib.numpy_pickle import NumpyUnpickler
+
+    class ListedJoblib(NumpyUnpickler):  # type: ignore[misc]
+        def __init__(self, data: bytes, place: str, also: Collection[str]) -> None:
+            super().__init__("", io.BytesIO(data), ensure_native_byte_order=True)
+            self._place, self._also = place, also
+
+        def find_class(self, module: str, name: str) -> Any:
+            _check_name(module, name, self._place, self._also)
+            return super().find_class(module, name)
+
+    return ListedJoblib

@@ -63,7 +63,7 @@ class Store:
         plain = address.removeprefix("file://")
         self._place: Place = Bucket(address) if "://" in plain else Folder(plain)
         with self._explained(""):
-            for folder in ("models", "metadata", _ASIDE):
+            for folder in ("models", "metadata", "benchmarks", "evaluations", _ASIDE):
                 self._place.make_folder(folder)
             self._place.sweep(_ASIDE)
 

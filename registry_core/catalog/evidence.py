@@ -126,11 +126,17 @@ def answers_of(queries: Queries, evaluation_id: int) -> tuple[str, str] | None:
     return (rows[0]["answers"], rows[0]["answers_sha256"]) if rows else None
 
 
-def unmeasured(queries: Queries, model_name: str, fingerprint: str) -> list[str]:
-    """The models of a name that may be loaded and were never tried on a benchmark, oldest first."""
+def to_measure(queries: Queries, model_name: str, fingerprint: str | None) -> list[str]:
+    """The models of a name that may be loaded, oldest first: those never tried on a benchmark, or all (None)."""
+    untried = (
+        ""
+        if fingerprint is None
+        else " AND NOT EXISTS "
+        "(SELECT 1 FROM evaluations e WHERE e.model_id = m.model_id AND e.fingerprint = :fingerprint)"
+    )
     rows = queries.query(
-        "SELECT m.model_id FROM models m WHERE m.model_name = :model_name AND m.artifact = 'trusted' AND NOT EXISTS "
-        "(SELECT 1 FROM evaluations e WHERE e.model_id = m.model_id AND e.fingerprint = :fingerprint) ORDER BY m.seq",
+        f"SELECT m.model_id FROM models m WHERE m.model_name = :model_name AND m.artifact = 'trusted'{untried} "
+        "ORDER BY m.seq",
         {"model_name": model_name, "fingerprint": fingerprint},
     )
     return [row["model_id"] for row in rows]

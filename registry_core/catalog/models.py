@@ -9,7 +9,7 @@ from operator import itemgetter
 from typing import Any, TypeVar
 
 from ..errors import InvalidInput
-from ..records import ModelMetadata, ModelQuery, Row, Score
+from ..records import ModelMetadata, ModelQuery, Row
 from ..version import Version
 from .database import Queries, Transaction, insertion
 
@@ -33,7 +33,7 @@ _SERVING = (
     "EXISTS (SELECT 1 FROM deployments d "
     "WHERE d.model_name = m.model_name AND d.ended_at IS NULL AND d.model_id = m.model_id)"
 )
-_WHOLE = f"m.seq, {_SUMMARY}, {_SERVING} AS is_active, c.metadata"
+_WHOLE = f"m.seq, m.vouched, {_SUMMARY}, {_SERVING} AS is_active, c.metadata"
 _WITH_DOCUMENTS = " JOIN model_documents c ON c.model_seq = m.seq"
 _ORDERS = {
     "registered_at": ("m.seq",),
@@ -74,6 +74,7 @@ def insert(
         "score_note": metadata.score_note,
         "ranked_on": metadata.ranked_on or "",
         "override_note": "",
+        "vouched": int(metadata.origin == "pipeline"),
         "metrics": json.dumps(metrics),
         "measured": "{}",
         "measured_on": "",
@@ -111,15 +112,15 @@ def last_ordinal(queries: Queries, stem: str) -> int:
 
 
 def highest(queries: Queries, model_name: str) -> Row | None:
-    """The version with the highest number: of the trusted ones, where there are any.
+    """The version with the highest number: of those somebody vouched for, where there are any.
 
     A file sent in from outside should not make a pipeline's next retraining look like a change of inputs.
     """
-    for artifact in ("trusted", "quarantined"):
+    for vouched in (1, 0):
         rows = queries.query(
             f"SELECT {_WHOLE} FROM models m{_WITH_DOCUMENTS} WHERE m.model_name = :model_name "
-            "AND m.artifact = :artifact ORDER BY m.major DESC, m.minor DESC, m.patch DESC LIMIT 1",
-            {"model_name": model_name, "artifact": artifact},
+            "AND m.vouched = :vouched ORDER BY m.major DESC, m.minor DESC, m.patch DESC LIMIT 1",
+            {"model_name": model_name, "vouched": vouched},
         )
         if rows:
             return rows[0]
@@ -209,18 +210,8 @@ def newest_ranked_on(queries: Queries, model_name: str) -> str | None:
     return rows[0]["ranked_on"] if rows else None
 
 
-def set_measured(
-    transaction: Transaction, row: Row, measured: Mapping[str, float], measured_on: str, score: Score, ranked_on: str
-) -> None:
-    """Keep what the registry measured of a version, where lists can be ordered by it, and the score that follows."""
-    transaction.query(
-        "UPDATE models SET measured = :measured, measured_on = :measured_on, score = :score, score_note = :note, "
-        "ranked_on = :ranked_on WHERE seq = :seq",
-        {
-            "measured": json.dumps(dict(measured)), "measured_on": measured_on, "score": score.value,
-            "note": score.note, "ranked_on": ranked_on, "seq": row["seq"],
-        },
-    )  # fmt: skip
+def set_measured_metrics(transaction: Transaction, row: Row, measured: Mapping[str, float]) -> None:
+    """Keep what the registry measured of a version where lists can be ordered by it."""
     transaction.query(
         f"DELETE FROM model_metrics WHERE model_seq = :seq AND metric LIKE '{MEASURED}%'", {"seq": row["seq"]}
     )
@@ -233,52 +224,35 @@ def set_measured(
     )
 
 
-def set_artifact(transaction: Transaction, model_id: str, artifact: str, eligible: bool) -> None:
-    """Change the verdict on a version's files."""
-    transaction.query(
-        "UPDATE models SET artifact = :artifact, eligible = :eligible WHERE model_id = :model_id",
-        {"artifact": artifact, "eligible": int(eligible), "model_id": model_id},
-    )
-
-
-def set_override(transaction: Transaction, model_id: str, note: str) -> None:
-    """Mark a version that went into production although gates had failed."""
-    transaction.query(
-        "UPDATE models SET override_note = :note WHERE model_id = :model_id", {"note": note, "model_id": model_id}
-    )
-
-
-def quarantined(queries: Queries) -> list[Row]:
-    """Every version that waits for somebody to trust its files, with its document."""
+def of_verdict(queries: Queries, artifact: str) -> list[Row]:
+    """Every version with a verdict on its files, oldest first, with its document."""
     return queries.query(
-        f"SELECT {_WHOLE} FROM models m{_WITH_DOCUMENTS} WHERE m.artifact = 'quarantined' ORDER BY m.seq"
+        f"SELECT {_WHOLE} FROM models m{_WITH_DOCUMENTS} WHERE m.artifact = :artifact ORDER BY m.seq",
+        {"artifact": artifact},
     )
 
 
-def set_status(transaction: Transaction, model_id: str, status: str, reason: str, eligible: bool) -> None:
-    """Change a version's state."""
-    transaction.query(
-        "UPDATE models SET status = :status, status_reason = :reason, eligible = :eligible WHERE model_id = :model_id",
-        {"status": status, "reason": reason, "eligible": int(eligible), "model_id": model_id},
-    )
+def update(transaction: Transaction, model_id: str, **changes: Any) -> None:
+    """Change columns of a version's row."""
+    columns = ", ".join(f"{column} = :{column}" for column in changes)
+    transaction.query(f"UPDATE models SET {columns} WHERE model_id = :id", {**changes, "id": model_id})
 
 
 def scoring_rows(queries: Queries) -> list[Row]:
     """What a new policy needs to score every version again."""
     return queries.query(
-        "SELECT m.seq, m.model_name, m.measured, m.measured_on, m.score, m.score_note, m.ranked_on, c.metadata "
+        "SELECT m.seq, m.model_name, m.measured, m.measured_on, m.score, m.score_note, m.ranked_on, m.status, "
+        "m.artifact, m.vouched, c.metadata "
         f"FROM models m{_WITH_DOCUMENTS}"
     )
 
 
-def set_scores(transaction: Transaction, scores: Mapping[int, tuple[Score, str]]) -> None:
-    """Store scores, and what each was computed on, by the versions' numbers."""
+def set_scores(transaction: Transaction, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Store ``score``, ``score_note``, ``ranked_on`` and ``eligible`` by the versions' numbers, ``seq``."""
     transaction.many(
-        "UPDATE models SET score = :score, score_note = :note, ranked_on = :ranked_on WHERE seq = :seq",
-        [
-            {"seq": seq, "score": score.value, "note": score.note, "ranked_on": ranked_on}
-            for seq, (score, ranked_on) in scores.items()
-        ],
+        "UPDATE models SET score = :score, score_note = :score_note, ranked_on = :ranked_on, eligible = :eligible "
+        "WHERE seq = :seq",
+        rows,
     )
 
 

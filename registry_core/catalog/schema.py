@@ -29,6 +29,7 @@ MIGRATIONS: dict[str, tuple[str, ...]] = {
             score_note TEXT,
             ranked_on TEXT NOT NULL,
             override_note TEXT NOT NULL,
+            vouched INTEGER NOT NULL,
             metrics TEXT NOT NULL,
             measured TEXT NOT NULL,
             measured_on TEXT NOT NULL,

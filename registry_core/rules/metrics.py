@@ -19,6 +19,7 @@ RANGES: dict[str, tuple[float, float]] = {
         ("accuracy", "auc", "f1_score", "precision", "recall", "data_quality_score", "balanced_accuracy", "brier"),
         _UNIT,
     ),
+    "brier_score": (0.0, 2.0),  # scikit-learn halves it for two classes only
     **dict.fromkeys(
         ("log_loss", "rmse", "mae", "mse", "mape", "median_absolute_error", "max_error", "latency_ms"), _POSITIVE
     ),
@@ -28,7 +29,18 @@ RANGES: dict[str, tuple[float, float]] = {
 }
 
 LOWER_IS_BETTER = frozenset(
-    {"log_loss", "brier", "rmse", "mae", "mse", "mape", "median_absolute_error", "max_error", "latency_ms"}
+    {
+        "log_loss",
+        "brier",
+        "brier_score",
+        "rmse",
+        "mae",
+        "mse",
+        "mape",
+        "median_absolute_error",
+        "max_error",
+        "latency_ms",
+    }
 )
 
 #: What models can be ordered by besides metrics.

@@ -5,14 +5,26 @@ from __future__ import annotations
 from ..errors import StateConflict
 from ..records import Artifact, Decision, Status
 
+#: Before the name of a benchmark, where a score is made of what was measured on it.
+MEASURED_ON = "benchmark:"
+
 
 def why_not_eligible(status: Status, artifact: Artifact) -> str | None:
     """The reason a model may not be chosen, or None when it may."""
     if artifact == "quarantined":
-        return "its file came from outside and is quarantined"
+        return "its file holds names nobody has trusted yet, so it is quarantined"
     if status != "registered":
         return f"it is {status}"
     return None
+
+
+def is_eligible(status: Status, artifact: Artifact, vouched: bool, ranked_on: str) -> bool:
+    """Whether a model may be chosen without anybody's word.
+
+    What a file from outside reports of itself is a claim: it takes part once somebody vouched for it, by approving or
+    promoting it, or where it is ranked by what the registry measured.
+    """
+    return why_not_eligible(status, artifact) is None and (vouched or ranked_on.startswith(MEASURED_ON))
 
 
 def challenge(

@@ -5,12 +5,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import joblib
-import numpy as np
 import pytest
 
 from registry_core import ArtifactQuarantined, ArtifactUnloadable, InvalidInput, NoModelAvailable, Registry
-from tests.fitted import forest, register
+from tests.fitted import register
+from tests.strangers import MAJORITY, forget_library, of_absent_library, stranger_file
 
 
 def test_the_same_objects_come_back_while_nothing_changed(registry: Registry) -> None:
@@ -64,24 +63,16 @@ def test_the_name_may_be_left_out_only_while_there_is_one(registry: Registry) ->
 
 def test_quarantined_files_are_never_loaded(registry: Registry, tmp_path: Path) -> None:
     path = tmp_path / "model.pkl"
-    joblib.dump(forest(), path)
-    model_id = registry.upload(path, metadata={"model_name": "Churn", "model_type": "Forest"})
-    with pytest.raises(ArtifactQuarantined, match="never loaded"):
+    path.write_bytes(stranger_file().getvalue())
+    model_id = registry.upload(path, metadata={"model_name": "Churn", "model_type": "Majority"})
+    with pytest.raises(ArtifactQuarantined, match=MAJORITY):
         registry.load_model(model_id)
 
 
-class Absent:
-    """Unpickles to an error, as when a library is missing."""
-
-    def predict(self, inputs: Any) -> Any:
-        return np.zeros(len(inputs))
-
-    def __reduce__(self) -> Any:
-        return (__import__, ("a_library_that_is_not_here",))
-
-
 def test_what_does_not_load_here_says_so_by_name(registry: Registry) -> None:
-    model_id = registry.register_model(Absent(), model_name="A", model_type="T")
+    registry.configure(trusted_globals=["a_library_that_is_not_here.Model"], reason="reviewed")
+    model_id = registry.register_model(of_absent_library(), model_name="A", model_type="T")
+    forget_library()
     with pytest.raises(ArtifactUnloadable, match=rf"{model_id}.*a_library_that_is_not_here"):
         registry.load_model(model_id)
     with pytest.raises(ArtifactUnloadable):

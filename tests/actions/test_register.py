@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import pytest
@@ -14,9 +15,11 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from registry_core import InvalidInput, InvalidName, ModelMetadata, NotEligible, Registry, VersionTaken
+from registry_core import InvalidInput, InvalidName, ModelMetadata, Registry, VersionTaken
+from registry_core.artifacts import formats
 from tests.clock import Clock
 from tests.fitted import FEATURES, forest, logistic, register, score
+from tests.strangers import forget_library, of_absent_library
 
 
 def files(folder: Path) -> set[str]:
@@ -184,34 +187,33 @@ def test_feature_names_have_to_fit_the_model(registry: Registry, registry_folder
     assert registry.count_models() == 0
 
 
-class Local(LogisticRegression):  # type: ignore[misc]
-    """Can be saved, and never loaded again."""
-
-    def __reduce__(self) -> Any:
-        return (_cannot, ())
-
-
-def _cannot() -> None:
-    raise RuntimeError("gone")
-
-
 def test_what_cannot_be_saved_or_loaded_again_leaves_nothing(registry: Registry, registry_folder: Path) -> None:
     before = files(registry_folder)
     model = LogisticRegression().fit([[0.0], [1.0]], [0, 1])
     model.hook = lambda: None
     with pytest.raises(InvalidInput, match="cannot be saved"):
         registry.register_model(model, model_name="A", model_type="T")
-    local = Local().fit([[0.0], [1.0]], [0, 1])
-    with pytest.raises(InvalidInput, match="cannot be loaded again"):
+    registry.configure(trusted_globals=["a_library_that_is_not_here.Model"], reason="reviewed")
+    before = files(registry_folder)
+
+    model, dump = of_absent_library(), formats.dump
+
+    def dump_and_forget(model: Any, sink: Any) -> None:
+        dump(model, sink)
+        forget_library()
+
+    with patch.object(formats, "dump", dump_and_forget), pytest.raises(InvalidInput, match="cannot be loaded again"):
         registry.register_model(
-            local, model_name="A", model_type="T", training_info={"data_quality_score": 1},
+            model, model_name="A", model_type="T", training_info={"data_quality_score": 1},
             performance_metrics={"accuracy": 1, "auc": 1, "f1_score": 1},
         )  # fmt: skip
     assert files(registry_folder) == before
     assert registry.count_models() == 0
 
 
-def test_an_upload_is_kept_hashed_and_quarantined(registry: Registry, registry_folder: Path, tmp_path: Path) -> None:
+def test_an_upload_is_kept_hashed_and_waits_for_somebody_to_vouch(
+    registry: Registry, registry_folder: Path, tmp_path: Path
+) -> None:
     import joblib
 
     source = tmp_path / "model.joblib"
@@ -229,7 +231,7 @@ def test_an_upload_is_kept_hashed_and_quarantined(registry: Registry, registry_f
     )
     assert (plan.version, plan.decision.promote) == ("1.1.0", False)
     assert plan.composite_score == pytest.approx(1.0)
-    assert "quarantined" in plan.decision.because
+    assert "a person has to promote it" in plan.decision.because
     assert registry.count_models() == 1
     model_id = registry.upload(
         source,
@@ -237,12 +239,14 @@ def test_an_upload_is_kept_hashed_and_quarantined(registry: Registry, registry_f
         actor="anna",
     )
     found = registry.get_metadata(model_id)
-    assert (found.artifact, found.model_bytes, found.registered_by) == ("quarantined", source.stat().st_size, "anna")
+    assert (found.artifact, found.origin, found.registered_by) == ("trusted", "upload", "anna")
+    assert found.model_bytes == source.stat().st_size
+    assert found.inspection["estimator"] == "sklearn.ensemble._forest.RandomForestClassifier"
     assert registry.read_artifact(model_id) == source.read_bytes()
     assert registry.get_active_model_id() == champion
-    with pytest.raises(NotEligible, match="quarantined"):
-        registry.promote(model_id)
     assert registry.events(limit=1)[0].kind == "uploaded"
+    # What it reports of itself is a claim: neither best nor champion, until somebody answers for it.
+    assert registry.get_best_model_id() == champion
     # What somebody sent in does not turn the pipeline's next retraining into a change.
     assert registry.get_metadata(register(registry, 0.5)).version == "1.0.1"
 

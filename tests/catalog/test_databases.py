@@ -89,7 +89,7 @@ def test_two_champions_of_one_name_are_impossible(address: str | Path) -> None:
     columns = "seq, model_name, model_id, started_at, ended_at, actor, reason"
     model = {
         name: 0
-        for name in ("ordinal", "major", "minor", "patch", "is_ensemble", "eligible")
+        for name in ("ordinal", "major", "minor", "patch", "is_ensemble", "eligible", "vouched")
     } | {
         name: "x"
         for name in (

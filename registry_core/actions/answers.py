@@ -1,0 +1,124 @@
+"""What a model answered on a benchmark, kept compactly: so that two models are compared on the very same rows."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..artifacts import formats
+from ..artifacts.sandbox import Answer
+from ..catalog import evidence
+from ..evidence import Evaluation, Measured, Task
+from ..rules import measuring
+from ..rules.answers import Answers, class_codes
+from .rooms import Rooms
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, eq=False)
+class Kept:
+    """The truth of a benchmark and a model's answers, a row each; class codes are positions in ``classes``."""
+
+    task: Task
+    truth: NDArray[Any]
+    answers: Answers
+    classes: tuple[Any, ...] = ()
+
+    def measure(self, rows: NDArray[np.intp] | None = None) -> dict[str, Measured]:
+        """The metrics of all rows, or of some by their numbers."""
+        truth, answers = (self.truth, self.answers) if rows is None else (self.truth[rows], self.answers.of_rows(rows))
+        if self.task == "regression":
+            return measuring.measure_regression(truth, answers.predicted)
+        return measuring.measure_classification(truth, answers.predicted, answers.probabilities, self.classes)
+
+    def of_classes(self, classes: Sequence[Any]) -> Kept:
+        """The same answers as codes of a longer list of classes; those the model never knew have probability 0."""
+        if self.task == "regression" or tuple(classes) == self.classes:
+            return self
+        places = np.array([list(classes).index(each) for each in self.classes], np.intp)
+        probabilities = self.answers.probabilities
+        if probabilities is not None:
+            wider = np.zeros((len(probabilities), len(classes)))
+            wider[:, places] = probabilities
+            probabilities = wider
+        answers = Answers(places[self.answers.predicted], probabilities)
+        return Kept(self.task, places[self.truth], answers, tuple(classes))
+
+    def to_bytes(self) -> bytes:
+        """A compressed npz file without any pickle in it."""
+        buffer = io.BytesIO()
+        arrays = {"truth": self.truth, "predicted": self.answers.predicted}
+        if self.answers.probabilities is not None:
+            arrays["probabilities"] = self.answers.probabilities
+        heads = np.frombuffer(json.dumps([self.task, list(self.classes)]).encode(), np.uint8)
+        np.savez_compressed(buffer, heads=heads, **arrays)  # type: ignore[arg-type]
+        return buffer.getvalue()
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Kept:
+        """Read what ``to_bytes`` wrote."""
+        with np.load(io.BytesIO(data), allow_pickle=False) as file:
+            task, classes = json.loads(file["heads"].tobytes())
+            probabilities = file["probabilities"] if "probabilities" in file.files else None
+            return cls(task, file["truth"], Answers(file["predicted"], probabilities), tuple(classes))
+
+
+def pack(task: Task, target: pd.Series[Any], answer: Answer) -> Kept:
+    """Truth and answers as arrays to count with.
+
+    Raises:
+        InvalidInput: the model answered classes the benchmark does not know in place of probabilities, or nonsense.
+    """
+    if task == "regression":
+        return Kept(task, target.to_numpy(dtype=np.float64), Answers(np.asarray(answer.predicted)))
+    labels = target.tolist()
+    known = list(answer.classes) or sorted({*answer.predicted.tolist()}, key=_order)
+    classes = _alike(known, labels)
+    beyond = sorted({*labels} - {*classes}, key=_order)
+    classes += beyond
+    predicted = class_codes(_alike(answer.predicted.tolist(), labels), classes)
+    truth = class_codes(labels, classes, who="the benchmark")
+    probabilities = answer.probabilities
+    if probabilities is not None and beyond:
+        # A class it never saw in training: it gives that class no probability.
+        probabilities = np.hstack([probabilities, np.zeros((len(probabilities), len(beyond)))])
+    return Kept(task, truth, Answers(predicted, probabilities), tuple(_plain(each) for each in classes))
+
+
+def _order(label: Any) -> tuple[str, Any]:
+    return (type(label).__name__ if isinstance(label, str) else "", label)
+
+
+def _alike(said: list[Any], labels: list[Any]) -> list[Any]:
+    """Labels as the benchmark spells them: a model trained on text answers '1' where the file has the number 1."""
+    spelt = {str(each): each for each in labels}
+    return [each if each in spelt.values() else spelt.get(str(each), each) for each in said]
+
+
+def _plain(label: Any) -> Any:
+    return label.item() if isinstance(label, np.generic) else label
+
+
+def read(rooms: Rooms, evaluation: Evaluation) -> Kept | None:
+    """The answers of an evaluation, their bytes checked; None where the model gave none."""
+    found = evidence.answers_of(rooms.database, evaluation.evaluation_id)
+    if found is None:
+        return None
+    key, digest = found
+    data = rooms.store.read(key)
+    formats.check_digest(data, digest, rooms.store.address(key))
+    return Kept.from_bytes(data)
+
+
+def together(first: Kept, second: Kept) -> tuple[Kept, Kept]:
+    """Two models' answers with one list of classes."""
+    classes = [*first.classes, *(each for each in second.classes if each not in first.classes)]
+    return first.of_classes(classes), second.of_classes(classes)

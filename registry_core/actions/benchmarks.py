@@ -1,0 +1,189 @@
+"""Benchmarks: holdout sets the registry keeps, so that it can measure for itself."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+from collections.abc import Mapping, Sequence
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..artifacts import formats
+from ..catalog import events, evidence
+from ..catalog.database import Queries
+from ..errors import InvalidInput, StateConflict
+from ..evidence import Benchmark, Task
+from ..records import utc_text
+from ..rules import intake
+from ..rules.metrics import checked
+from .rooms import Rooms, check_reason
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MOST_ROWS, MOST_BYTES = 5_000_000, 2_000_000_000
+_FEW_CLASSES = 100
+
+
+def add(
+    rooms: Rooms,
+    name: str,
+    model_name: str,
+    data: Any,
+    target: str,
+    *,
+    features: Sequence[str] | None,
+    slices: Sequence[str],
+    thresholds: Mapping[str, float],
+    task: Task | None,
+    actor: str | None,
+    reason: str,
+) -> Benchmark:
+    """See ``Registry.add_benchmark``."""
+    who, why = rooms.who(actor), check_reason(reason)
+    intake.check_name(name, "the benchmark's name")
+    intake.check_name(model_name, "model_name")
+    frame = _frame(data)
+    inputs = _columns(frame, target, features, slices)
+    wanted = dict(checked(metric, value) for metric, value in thresholds.items())
+    kept = frame[list(dict.fromkeys([*inputs, *slices, target]))]
+    fingerprint = _fingerprint(kept)
+    buffer = io.BytesIO()
+    kept.to_parquet(buffer, index=False)
+    content = buffer.getvalue()
+    kind = task or _task(frame[target])
+    _check_target(frame[target], kind, target)
+    with rooms.database.transaction() as transaction:
+        for each in evidence.benchmarks(transaction, model_name):
+            if each.name == name and each.fingerprint == fingerprint:
+                raise StateConflict(f"{model_name} has the benchmark {name} already, with this very content")
+            if each.name == name:
+                raise StateConflict(
+                    f"{model_name} has another benchmark called {name}, of {each.rows:,} rows: what was measured on it "
+                    f"would change its meaning. Give the new one another name, such as {name}-2"
+                )
+        # Written under the lock: it is small beside a model, and no row may point at missing bytes.
+        rooms.store.write(_key(fingerprint), content)
+        now = rooms.now()
+        seq, at = events.append(
+            transaction,
+            now=now,
+            kind="benchmark_added",
+            actor=who,
+            reason=why,
+            model_name=model_name,
+            after={"benchmark": name, "rows": len(kept), "fingerprint": fingerprint, "thresholds": wanted},
+        )
+        benchmark = Benchmark(
+            name, model_name, kind, target, tuple(inputs), tuple(slices), wanted, len(kept), fingerprint, at, who
+        )
+        evidence.insert_benchmark(transaction, seq, benchmark, sha256(content).hexdigest())
+    return benchmark
+
+
+def chosen(queries: Queries, model_name: str, name: str | None) -> Benchmark | None:
+    """The benchmark of that name, else the newest of the model name, else None.
+
+    Raises:
+        InvalidInput: there is none of that name.
+    """
+    known = evidence.benchmarks(queries, model_name)
+    if name is None:
+        return known[0] if known else None
+    found = next((each for each in known if each.name == name), None)
+    if found is None:
+        there = ", ".join(each.name for each in known) or "none yet: add_benchmark() adds one"
+        raise InvalidInput(f"{model_name} has no benchmark {name!r:.80}; there is {there}")
+    return found
+
+
+def read(rooms: Rooms, benchmark: Benchmark) -> pd.DataFrame:
+    """A benchmark's rows, its bytes checked against the catalog."""
+    import pandas
+
+    key = _key(benchmark.fingerprint)
+    content = rooms.store.read(key)
+    formats.check_digest(content, evidence.file_digest(rooms.database, benchmark.fingerprint), rooms.store.address(key))
+    return pandas.read_parquet(io.BytesIO(content))
+
+
+def _key(fingerprint: str) -> str:
+    return f"benchmarks/{fingerprint}.parquet"
+
+
+def _frame(data: Any) -> pd.DataFrame:
+    try:
+        import pandas
+        import pyarrow
+    except ModuleNotFoundError as error:
+        raise InvalidInput(
+            f"benchmarks need {error.name}: pip install 'model-registry-dashboard[evaluation]'"
+        ) from error
+    del pyarrow
+    if isinstance(data, pandas.DataFrame):
+        frame = data.reset_index(drop=True)
+    elif isinstance(data, str | os.PathLike):
+        path = Path(data)
+        try:
+            if path.stat().st_size > MOST_BYTES:
+                raise InvalidInput(f"{path} has more than {MOST_BYTES:,} bytes; a holdout set is smaller: sample it")
+            frame = pandas.read_csv(path) if path.suffix.lower() == ".csv" else pandas.read_parquet(path)
+        except (OSError, ValueError, pandas.errors.ParserError) as error:
+            raise InvalidInput(f"{path} cannot be read as CSV or Parquet ({error}); name such a file") from error
+    else:
+        raise InvalidInput(f"data is {type(data).__name__}; hand in a DataFrame, or the path of a CSV or Parquet file")
+    frame = frame.rename(columns=str)
+    if not len(frame):
+        raise InvalidInput("the data has no rows; a benchmark needs at least one, and some hundred to tell anything")
+    if len(frame) > MOST_ROWS:
+        raise InvalidInput(f"the data has {len(frame):,} rows; at most {MOST_ROWS:,} are kept: sample it")
+    twice = frame.columns[frame.columns.duplicated()]
+    if len(twice):
+        raise InvalidInput(f"the data has two columns called {twice[0]!r:.80}; rename one")
+    return frame
+
+
+def _columns(frame: pd.DataFrame, target: str, features: Sequence[str] | None, slices: Sequence[str]) -> list[str]:
+    for what, names in (("target", [target]), ("features", features or []), ("slices", slices)):
+        if isinstance(names, str):
+            raise InvalidInput(f"{what} is the text {names!r:.80}; give a list of column names")
+        for column in names:
+            if column not in frame.columns:
+                there = ", ".join(map(str, frame.columns[:12]))
+                raise InvalidInput(f"{what} names {column!r:.80}, which is no column of the data; it has {there}")
+    inputs = list(features) if features is not None else [name for name in frame.columns if name != target]
+    if target in inputs:
+        raise InvalidInput(f"the target {target!r} is among the features; a model would be shown the answer")
+    if not inputs:
+        raise InvalidInput(f"the data has no column beside the target {target!r}; it needs the inputs of the model")
+    return inputs
+
+
+def _task(target: pd.Series[Any]) -> Task:
+    if target.dtype.kind == "f" and target.nunique() > 2 and not bool((target.dropna() % 1 == 0).all()):
+        return "regression"
+    return "classification" if target.nunique() <= _FEW_CLASSES else "regression"
+
+
+def _check_target(target: pd.Series[Any], task: Task, name: str) -> None:
+    missing = int(target.isna().sum())
+    if missing:
+        raise InvalidInput(f"the target {name!r} is missing in {missing:,} rows; leave those rows out")
+    if task == "regression" and target.dtype.kind not in "biuf":
+        raise InvalidInput(f"the target {name!r} holds text; a regression needs numbers")
+
+
+def _fingerprint(frame: pd.DataFrame) -> str:
+    """The sha256 of names, types and values in their order: the same whatever wrote the file."""
+    import pandas
+
+    heads = json.dumps([[name, str(kind)] for name, kind in frame.dtypes.items()])
+    rows = pandas.util.hash_pandas_object(frame, index=False).to_numpy()
+    return sha256(heads.encode() + rows.astype("<u8").tobytes()).hexdigest()
+
+
+def described(benchmark: Benchmark) -> dict[str, Any]:
+    """A benchmark as JSON knows it."""
+    return {**benchmark.__dict__, "added_at": utc_text(intake.moment(benchmark.added_at))}

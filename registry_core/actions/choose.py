@@ -1,0 +1,107 @@
+"""From a new version to a champion: the steps of registration, each with what came of it."""
+
+from __future__ import annotations
+
+from ..catalog import deployments, events, models
+from ..catalog.database import Queries
+from ..config import Policy
+from ..evidence import Evaluation
+from ..records import Decision, ModelMetadata
+from ..rules import selection
+from . import gates
+from .decide import test_load
+from .deploy import deploy
+from .rooms import Rooms
+from .rows import record, require
+
+
+def decide_at_once(rooms: Rooms, policy: Policy, queries: Queries, metadata: ModelMetadata) -> Decision:
+    """The decision while a model is registered: where the registry measures for itself, it waits for that."""
+    waits = gates.counting(queries, metadata.model_name, policy) if policy.auto_evaluate else None
+    if waits is not None and metadata.artifact == "trusted":
+        return Decision(False, f"it waits to be measured on {waits.name}")
+    return decide(rooms, queries, metadata)
+
+
+def decide(rooms: Rooms, queries: Queries, metadata: ModelMetadata) -> Decision:
+    """Whether a new model takes the champion's place: it may be chosen, beats it, and passes every gate."""
+    policy = rooms.configuration(queries).policy(metadata.model_name)
+    unfit = selection.why_not_eligible(metadata.status, metadata.artifact)
+    if unfit is not None:
+        return Decision(False, unfit)
+    if metadata.origin == "upload" and policy.rank_by == "reported":
+        return Decision(False, "it came from outside, and its metrics are only reported: a person has to promote it")
+    current = deployments.current(queries, metadata.model_name)
+    champion = (models.find(queries, current.model_id) if current else None) or {}
+    decision = selection.challenge(
+        metadata.composite_score,
+        metadata.score_note,
+        metadata.ranked_on or None,
+        champion.get("model_id"),
+        champion.get("score"),
+        champion.get("ranked_on") or None,
+        policy.selection_margin,
+    )
+    if decision.promote and not policy.auto_select_best:
+        return Decision(False, f"{decision.because}; auto_select_best is off, so a person has to promote it")
+    if decision.promote:
+        failures = gates.of_candidate(rooms, queries, metadata).failures
+        if failures:
+            failed = "; ".join(f"{gate.name}: {gate.because}" for gate in failures)
+            return Decision(False, f"{decision.because}, but gates failed: {failed}")
+    return decision
+
+
+def steps(metadata: ModelMetadata, evaluation: Evaluation | None, decision: Decision) -> list[dict[str, str]]:
+    """The five steps of the registration process in their order, each with its outcome in words."""
+    reported = metadata.all_metrics()
+    if evaluation is None:
+        measured = "there is no benchmark to measure it on: what was reported counts"
+    elif evaluation.status == "failed":
+        measured = f"measuring it on {evaluation.benchmark} failed: {evaluation.because}"
+    else:
+        values = ", ".join(f"{name} {each.value:.4f}" for name, each in list(evaluation.metrics.items())[:3])
+        measured = f"measured on {evaluation.rows:,} rows of {evaluation.benchmark}: {values}"
+    outcomes = {
+        "model training": f"{len(reported)} metrics reported" if reported else "no metrics reported",
+        "performance validation": measured,
+        "registration": f"version {metadata.version}, its file is {metadata.artifact}",
+        "automatic evaluation": decision.because,
+        "promotion": "it is the champion now" if decision.promote else "the champion stays",
+    }
+    return [{"step": step, "outcome": outcome} for step, outcome in outcomes.items()]
+
+
+def measure_and_choose(rooms: Rooms, model_id: str, actor: str) -> None:
+    """Measure a newly registered model where there is a benchmark, and put it into production if it earned that."""
+    row = require(rooms.database, model_id)
+    policy = rooms.configuration().policy(row["model_name"])
+    benchmark = gates.counting(rooms.database, row["model_name"], policy) if policy.auto_evaluate else None
+    if benchmark is None or row["artifact"] != "trusted":
+        return
+    from . import evaluate
+
+    evaluation = evaluate.measured(rooms, row, benchmark, actor, "registered")
+    revision = events.newest(rooms.database)
+    decision = decide(rooms, rooms.database, record(rooms, require(rooms.database, model_id)))
+    if decision.promote:
+        test_load(rooms, row)
+    with rooms.database.transaction() as transaction:
+        metadata = record(rooms, require(transaction, model_id))
+        if events.newest(transaction) != revision:
+            decision = decide(rooms, transaction, metadata)
+        events.append(
+            transaction,
+            now=rooms.now(),
+            kind="considered",
+            actor="auto",
+            reason=decision.because,
+            model_name=metadata.model_name,
+            model_id=model_id,
+            after={"promoted": decision.promote, "steps": steps(metadata, evaluation, decision)},
+        )
+        if decision.promote:
+            now = rooms.now()
+            deploy(transaction, now, "promoted", metadata.model_name, model_id, "auto", decision.because)
+            if not row["vouched"]:
+                models.update(transaction, model_id, vouched=1)

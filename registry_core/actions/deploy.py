@@ -1,0 +1,42 @@
+"""Putting a model into production: one event, the end of one deployment and the start of the next."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from ..catalog import deployments, events
+from ..catalog.database import Transaction
+from ..evidence import Gate
+from ..records import Deployment
+
+
+def deploy(
+    transaction: Transaction,
+    now: datetime,
+    kind: str,
+    model_name: str,
+    model_id: str,
+    actor: str,
+    reason: str,
+    overridden: Sequence[Gate] = (),
+) -> Deployment:
+    """Make a model champion. ``overridden`` are the failed gates somebody passed over; they stay in the event."""
+    current = deployments.current(transaction, model_name)
+    after: dict[str, object] = {"champion": model_id}
+    if overridden:
+        after["overridden"] = {gate.name: gate.because for gate in overridden}
+    seq, at = events.append(
+        transaction,
+        now=now,
+        kind=kind,
+        actor=actor,
+        reason=reason,
+        model_name=model_name,
+        model_id=model_id,
+        before={"champion": current.model_id if current else None},
+        after=after,
+    )
+    deployment = Deployment(seq, model_name, model_id, at, None, actor, reason)
+    deployments.replace(transaction, deployment)
+    return deployment

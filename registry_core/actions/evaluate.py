@@ -1,0 +1,252 @@
+"""Measuring: a model answers a benchmark in the sandbox, and the registry computes what that is worth."""
+
+from __future__ import annotations
+
+import io
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from ..artifacts import formats, sandbox
+from ..catalog import events, evidence, models
+from ..errors import ArtifactError, InvalidInput, ModelNotFound
+from ..evidence import Benchmark, Evaluation
+from ..records import ModelMetadata, Row
+from . import benchmarks
+from .answers import Kept, pack
+from .decide import artifact_keys
+from .rooms import Rooms, check_reason
+from .rows import eligible, ranking, record, require
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+#: Told after each model: how many are done, how many there are, and what came of the last one.
+Progress = Callable[[int, int, Evaluation], object]
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """What was found out before the catalog is asked for its lock."""
+
+    evaluation: Evaluation
+    kept: Kept | None
+
+
+def evaluate(
+    rooms: Rooms,
+    model_id: str,
+    benchmark: str | None,
+    *,
+    allow_incomplete: bool,
+    seconds: float | None,
+    memory_bytes: int | None,
+    actor: str | None,
+    reason: str,
+) -> Evaluation:
+    """See ``Registry.evaluate``."""
+    who, why = rooms.who(actor), check_reason(reason)
+    usual = sandbox.Limits()
+    limits = replace(usual, seconds=seconds or usual.seconds, memory_bytes=memory_bytes or usual.memory_bytes)
+    row = require(rooms.database, model_id)
+    chosen = _benchmark(rooms, row["model_name"], benchmark)
+    return measured(rooms, row, chosen, who, why, limits, allow_incomplete=allow_incomplete)
+
+
+def measured(
+    rooms: Rooms,
+    row: Row,
+    benchmark: Benchmark,
+    actor: str,
+    reason: str,
+    limits: sandbox.Limits | None = None,
+    *,
+    allow_incomplete: bool = False,
+) -> Evaluation:
+    """Measure one model in a process of its own, and keep what came of it."""
+    frame = benchmarks.read(rooms, benchmark)
+    with _worker(rooms, row, limits, allow_incomplete) as worker:
+        found = _measure(rooms, row, benchmark, frame, worker)
+    return _keep(rooms, row, found, actor, reason)
+
+
+def evaluate_all(
+    rooms: Rooms,
+    model_name: str,
+    benchmark: str | None,
+    *,
+    again: bool,
+    jobs: int,
+    progress: Progress | None,
+    actor: str | None,
+    reason: str,
+) -> list[Evaluation]:
+    """See ``Registry.evaluate_all``. Each result is kept as soon as it is there: a second call does only the rest."""
+    who, why = rooms.who(actor), check_reason(reason)
+    if isinstance(jobs, bool) or not isinstance(jobs, int) or not 1 <= jobs <= 64:
+        raise InvalidInput(f"jobs is {jobs!r:.80}; a whole number from 1 to 64 is needed")
+    chosen = _benchmark(rooms, model_name, benchmark)
+    frame = benchmarks.read(rooms, chosen)
+    waiting = evidence.to_measure(rooms.database, model_name, None if again else chosen.fingerprint)
+    if not waiting:
+        return []
+    from joblib import Parallel, delayed
+
+    own = threading.local()
+    workers: list[sandbox.Worker] = []
+    also = rooms.configuration().policy(model_name).trusted_globals
+
+    def one(model_id: str) -> Evaluation:
+        # A warm process for each thread: starting one takes longer than most answers.
+        if not hasattr(own, "worker"):
+            own.worker = sandbox.Worker(also=also, require_all=False)
+            workers.append(own.worker)
+        row = require(rooms.database, model_id)
+        return _keep(rooms, row, _measure(rooms, row, chosen, frame, own.worker), who, why)
+
+    done: list[Evaluation] = []
+    try:
+        parallel = Parallel(n_jobs=min(jobs, len(waiting)), prefer="threads", return_as="generator_unordered")
+        for each in parallel(delayed(one)(model_id) for model_id in waiting):
+            done.append(each)
+            if progress is not None:
+                progress(len(done), len(waiting), each)
+    finally:
+        for worker in workers:
+            worker.close()
+    return done
+
+
+def _benchmark(rooms: Rooms, model_name: str, name: str | None) -> Benchmark:
+    wanted = name or rooms.configuration().policy(model_name).benchmark
+    found = benchmarks.chosen(rooms.database, model_name, wanted)
+    if found is None:
+        raise InvalidInput(f"{model_name} has no benchmark yet; add one with add_benchmark(), from rows with the truth")
+    return found
+
+
+@contextmanager
+def _worker(rooms: Rooms, row: Row, limits: sandbox.Limits | None, allow_incomplete: bool) -> Iterator[sandbox.Worker]:
+    """A fresh process for one model. A file nobody trusts runs only where every limit of the sandbox holds."""
+    trusted = rooms.configuration().policy(row["model_name"]).trusted_globals
+    unknown = record(rooms, row).inspection.get("unknown", ()) if row["artifact"] == "quarantined" else ()
+    complete = row["artifact"] == "quarantined" and not allow_incomplete
+    worker = sandbox.Worker(also=(*trusted, *unknown), limits=limits, require_all=complete)
+    try:
+        yield worker
+    finally:
+        worker.close()
+
+
+def _measure(rooms: Rooms, row: Row, benchmark: Benchmark, frame: pd.DataFrame, worker: sandbox.Worker) -> _Measured:
+    """Let the model answer and measure what it said; whatever goes wrong with the model is the result."""
+    model = record(rooms, row)
+    blank = Evaluation(0, model.model_id, benchmark.name, benchmark.fingerprint, "", "", "failed", "")
+    try:
+        files = []
+        for key, digest in artifact_keys(row, model.model_sha256, model.scaler_sha256):
+            data = rooms.store.read(key)
+            formats.check_digest(data, digest, rooms.store.address(key))
+            files.append(data)
+        features = frame[_inputs(model, benchmark)]
+        answer = worker.predict(files[0], files[1] if len(files) > 1 else None, _feather(features), name="the model")
+        return _worth(blank, benchmark, frame, answer)
+    except (ArtifactError, InvalidInput) as error:
+        return _Measured(replace(blank, because=str(error)), None)
+
+
+def _inputs(model: ModelMetadata, benchmark: Benchmark) -> list[str]:
+    """The columns a model is shown: those it was registered with, else all the benchmark has for models."""
+    if not model.feature_names:
+        return list(benchmark.features)
+    missing = [name for name in model.feature_names if name not in benchmark.features]
+    if missing:
+        raise InvalidInput(
+            f"{benchmark.name} has no column {missing[0]!r:.80}"
+            + (f" and {len(missing) - 1} more of the model's inputs" if len(missing) > 1 else "")
+            + "; measure it on a benchmark with the inputs it was trained on"
+        )
+    return list(model.feature_names)
+
+
+def _feather(features: pd.DataFrame) -> bytes:
+    buffer = io.BytesIO()
+    features.reset_index(drop=True).to_feather(buffer)
+    return buffer.getvalue()
+
+
+def _worth(blank: Evaluation, benchmark: Benchmark, frame: pd.DataFrame, answer: sandbox.Answer) -> _Measured:
+    """Metrics, slices and the answers themselves."""
+    from ..rules import measuring
+
+    kept = pack(benchmark.task, frame[benchmark.target], answer)
+    columns = {name: frame[name].astype(str).to_numpy() for name in benchmark.slices}
+    slices = measuring.slice_metrics(columns, kept.measure) if columns else {}
+    because = f"measured on {len(frame):,} rows"
+    found = replace(
+        blank, status="measured", because=because, rows=len(frame), metrics=kept.measure(), slices=slices,
+        row_microseconds=answer.row_microseconds, unenforced=answer.unenforced,
+    )  # fmt: skip
+    return _Measured(found, kept)
+
+
+def _keep(rooms: Rooms, row: Row, found: _Measured, actor: str, reason: str) -> Evaluation:
+    """The answers as a file, then the row, its event, and the score where measured metrics count."""
+    key = digest = None
+    if found.kept is not None:
+        data = found.kept.to_bytes()
+        staged = rooms.store.stage(lambda sink: sink.write(data))
+        key, digest = f"evaluations/{staged.sha256}.npz", staged.sha256
+        rooms.store.publish({key: staged})
+    with rooms.database.transaction() as transaction:
+        present = models.find(transaction, row["model_id"])
+        if present is None:
+            raise ModelNotFound(f"{row['model_id']} was deleted while it was measured; nothing was kept")
+        values = {name: each.value for name, each in found.evaluation.metrics.items()}
+        seq, at = events.append(
+            transaction,
+            now=rooms.now(),
+            kind="evaluated",
+            actor=actor,
+            reason=reason,
+            model_name=row["model_name"],
+            model_id=row["model_id"],
+            after={
+                "benchmark": found.evaluation.benchmark,
+                "fingerprint": found.evaluation.fingerprint,
+                "status": found.evaluation.status,
+                "because": found.evaluation.because[:500],
+                "metrics": values,
+            },
+        )
+        evaluation = replace(found.evaluation, evaluation_id=seq, at=at, actor=actor)
+        evidence.insert_evaluation(transaction, evaluation, key, digest)
+        policy = rooms.configuration(transaction).policy(row["model_name"])
+        counts = benchmarks.chosen(transaction, row["model_name"], policy.benchmark)
+        if evaluation.status == "measured" and counts is not None and counts.fingerprint == evaluation.fingerprint:
+            known = record(rooms, present).having(measured=values, measured_on=counts.name)
+            score, on = ranking(policy, known)
+            models.update(
+                transaction,
+                row["model_id"],
+                measured=json.dumps(values),
+                measured_on=counts.name,
+                score=score.value,
+                score_note=score.note,
+                ranked_on=on,
+                eligible=eligible(present, ranked_on=on),
+            )
+            models.set_measured_metrics(transaction, present, values)
+    return evaluation
+
+
+def listed(rooms: Rooms, model_id: str, benchmark: str | None) -> list[Evaluation]:
+    """See ``Registry.evaluations``."""
+    row = require(rooms.database, model_id)
+    fingerprint = None
+    if benchmark is not None:
+        fingerprint = _benchmark(rooms, row["model_name"], benchmark).fingerprint
+    return evidence.evaluations(rooms.database, model_id, fingerprint)

@@ -1,0 +1,234 @@
+"""Gates and what they stand on: two models on the same rows, and what reviewers said."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from ..catalog import deployments, events, evidence, models
+from ..catalog.database import Queries
+from ..config import Policy
+from ..errors import InvalidInput
+from ..evidence import Benchmark, Curve, Difference, Evaluation, GateReport, Inspection, Review
+from ..records import ModelMetadata, Row
+from ..rules import gates, sentences
+from ..rules.intake import check_text
+from . import benchmarks
+from .rooms import Rooms
+from .rows import eligible, record, require
+
+if TYPE_CHECKING:
+    from ..rules.curves import Confusion
+    from ..rules.pairing import Disagreements
+    from .answers import Kept
+
+_MOST_TEXT = 5000
+_VERDICTS = ("approved", "rejected", "comment")
+
+
+@dataclass(frozen=True)
+class Paired:
+    """Two models on the same rows of one benchmark: the second against the first.
+
+    ``sentence`` is the verdict; ``slices`` are the differences in each slice with 30 rows or more.
+    """
+
+    benchmark: str
+    first: Evaluation
+    second: Evaluation
+    differences: Mapping[str, Difference]
+    slices: Mapping[str, Mapping[str, Difference]]
+    disagreements: Disagreements
+    sentence: str
+
+
+def check(rooms: Rooms, model_id: str) -> GateReport:
+    """See ``Registry.check_gates``."""
+    return report(rooms, rooms.database, require(rooms.database, model_id))
+
+
+def report(rooms: Rooms, queries: Queries, row: Row) -> GateReport:
+    """Every gate of a registered model against the champion of its name."""
+    return of_candidate(rooms, queries, record(rooms, row))
+
+
+def of_candidate(rooms: Rooms, queries: Queries, model: ModelMetadata) -> GateReport:
+    """Every gate of a model, which may not be in the catalog yet: then nothing was measured of it."""
+    policy = rooms.configuration(queries).policy(model.model_name)
+    current = deployments.current(queries, model.model_name)
+    champion = None
+    if current is not None and current.model_id != model.model_id:
+        champion = record(rooms, require(queries, current.model_id))
+    benchmark = counting(queries, model.model_name, policy)
+    measured = _latest(queries, model.model_id, benchmark)
+    differences = None
+    if champion is not None and policy.gate_policy.not_worse_than_champion is not None and measured is not None:
+        theirs = _latest(queries, champion.model_id, benchmark)
+        if theirs is not None and theirs.status == measured.status == "measured":
+            differences = _differences(rooms, theirs, measured)
+    reviews = evidence.reviews(queries, model.model_id) if policy.gate_policy.approval else []
+    found = gates.Candidate(model, champion, _inspection(model), benchmark, measured, differences, reviews)
+    return gates.check_gates(found, policy.gate_policy)
+
+
+def _inspection(model: ModelMetadata) -> Inspection | None:
+    """What was found in the file, with the verdict that holds now: somebody may have trusted it since."""
+    if not model.inspection:
+        return None
+    found = {**model.inspection, "verdict": model.artifact}
+    if model.artifact == "trusted":
+        found["unknown"] = ()
+    return Inspection(**found)
+
+
+def counting(queries: Queries, model_name: str, policy: Policy) -> Benchmark | None:
+    """The benchmark that counts; None also where the policy names one that is not there yet."""
+    try:
+        return benchmarks.chosen(queries, model_name, policy.benchmark)
+    except InvalidInput:
+        return None
+
+
+def _latest(queries: Queries, model_id: str, benchmark: Benchmark | None) -> Evaluation | None:
+    if benchmark is None:
+        return None
+    found = evidence.evaluations(queries, model_id, benchmark.fingerprint, 1)
+    return found[0] if found else None
+
+
+def _differences(rooms: Rooms, first: Evaluation, second: Evaluation) -> Mapping[str, Difference]:
+    from .answers import together
+
+    one, two = together(_answers(rooms, first), _answers(rooms, second))
+    return _paired_differences(_Pair((first.evaluation_id, second.evaluation_id), one, two))
+
+
+@dataclass(frozen=True)
+class _Pair:
+    """Two sets of answers, told apart by the evaluations they belong to."""
+
+    ids: tuple[int, int]
+    one: Kept
+    two: Kept
+
+    def __hash__(self) -> int:
+        return hash(self.ids)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Pair) and (self.ids, len(self.one.truth)) == (other.ids, len(other.one.truth))
+
+
+@lru_cache(maxsize=64)
+def _paired_differences(pair: _Pair) -> Mapping[str, Difference]:
+    from ..rules.pairing import paired_differences
+
+    return paired_differences(pair.one.task, pair.one.truth, pair.one.answers, pair.two.answers, pair.one.classes)
+
+
+def _answers(rooms: Rooms, evaluation: Evaluation) -> Kept:
+    from . import answers
+
+    kept = answers.read(rooms, evaluation)
+    if kept is None:
+        raise InvalidInput(f"{evaluation.model_id} gave no answers on {evaluation.benchmark}: {evaluation.because}")
+    return kept
+
+
+def compare_measured(rooms: Rooms, first_id: str, second_id: str, benchmark: str | None) -> Paired:
+    """See ``Registry.compare_measured``."""
+    from ..rules.pairing import disagreements, slice_differences
+    from .answers import together
+
+    chosen, (first, second) = _measured_both(rooms, (first_id, second_id), benchmark)
+    one, two = together(_answers(rooms, first), _answers(rooms, second))
+    pair = _Pair((first.evaluation_id, second.evaluation_id), one, two)
+    differences = _paired_differences(pair)
+    slices: dict[str, dict[str, Difference]] = {}
+    if chosen.slices:
+        frame = benchmarks.read(rooms, chosen)
+        columns = {name: frame[name].astype(str).to_numpy() for name in chosen.slices}
+        slices = slice_differences(one.task, one.truth, one.answers, two.answers, columns, one.classes)
+    policy = rooms.configuration().policy(chosen.model_name)
+    primary = policy.gate_policy.primary_metric or next(iter(differences), "")
+    worse = [name for name, each in slices.items() if primary in each and each[primary].verdict == "worse"]
+    named = record(rooms, require(rooms.database, first_id))
+    sentence = sentences.verdict_sentence(named.version, differences, worse, primary)
+    if not named.is_active:
+        sentence = sentence.replace("the champion ", "")
+    changed = disagreements(one.task, one.truth, one.answers, two.answers, one.classes)
+    return Paired(chosen.name, first, second, differences, slices, changed, sentence)
+
+
+def _measured_both(
+    rooms: Rooms, model_ids: tuple[str, ...], benchmark: str | None
+) -> tuple[Benchmark, tuple[Evaluation, ...]]:
+    rows = [require(rooms.database, each) for each in model_ids]
+    names = {row["model_name"] for row in rows}
+    if len(names) > 1:
+        raise InvalidInput(f"{' and '.join(sorted(names))} do different jobs; compare models of one name")
+    policy = rooms.configuration().policy(rows[0]["model_name"])
+    chosen = benchmarks.chosen(rooms.database, rows[0]["model_name"], benchmark or policy.benchmark)
+    if chosen is None:
+        raise InvalidInput(f"{rows[0]['model_name']} has no benchmark to compare on; add one with add_benchmark()")
+    found = []
+    for model_id in model_ids:
+        each = _latest(rooms.database, model_id, chosen)
+        if each is None or each.status == "failed":
+            why = f": {each.because}" if each else ""
+            raise InvalidInput(f"{model_id} is not measured on {chosen.name}{why}; evaluate it there first")
+        found.append(each)
+    return chosen, tuple(found)
+
+
+def curves(rooms: Rooms, model_id: str, benchmark: str | None) -> tuple[tuple[Curve, ...], Confusion | None]:
+    """See ``Registry.curves``."""
+    from ..rules.curves import classification_curves, confusion_matrix
+
+    _, (evaluation,) = _measured_both(rooms, (model_id,), benchmark)
+    kept = _answers(rooms, evaluation)
+    if kept.task == "regression":
+        return (), None
+    found: tuple[Curve, ...] = ()
+    if kept.answers.probabilities is not None:
+        found = classification_curves(kept.truth, kept.answers.probabilities, kept.classes)
+    return found, confusion_matrix(kept.truth, kept.answers.predicted, kept.classes)
+
+
+def review(rooms: Rooms, model_id: str, verdict: str, text: str, actor: str | None) -> Review:
+    """See ``Registry.review``."""
+    who = rooms.who(actor)
+    words = check_text(text, "text", _MOST_TEXT).strip()
+    if verdict not in _VERDICTS:
+        raise InvalidInput(f"verdict is {verdict!r:.80}; allowed are {', '.join(_VERDICTS)}")
+    if not words:
+        raise InvalidInput("a review needs words: say what you looked at, and why you decided so")
+    with rooms.database.transaction() as transaction:
+        row = require(transaction, model_id)
+        if verdict == "approved" and row["registered_by"] == who:
+            raise InvalidInput(
+                f"{who} registered {model_id}, so somebody else has to approve it; leave a comment instead"
+            )
+        seq, at = events.append(
+            transaction,
+            now=rooms.now(),
+            kind=f"review_{verdict}",
+            actor=who,
+            reason=words,
+            model_name=row["model_name"],
+            model_id=model_id,
+            after={"verdict": verdict},
+        )
+        said: Any = verdict
+        found = Review(seq, model_id, at, who, said, words)
+        evidence.insert_review(transaction, found)
+        if verdict == "approved" and not row["vouched"]:
+            models.update(transaction, model_id, vouched=1, eligible=eligible(row, vouched=1))
+    return found
+
+
+def reviews(rooms: Rooms, model_id: str) -> list[Review]:
+    """See ``Registry.reviews``."""
+    require(rooms.database, model_id)
+    return evidence.reviews(rooms.database, model_id)

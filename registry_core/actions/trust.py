@@ -1,0 +1,62 @@
+"""Files nobody has to trust: looked into before they are kept, and whose names somebody may vouch for."""
+
+from __future__ import annotations
+
+import os
+from typing import IO, Any
+
+from ..artifacts import inspection
+from ..errors import InvalidInput, StateConflict
+from ..evidence import Inspection
+from . import configure
+from .rooms import Rooms, check_reason
+from .rows import record, require
+
+#: Larger files are not taken in: they are read into memory whole, to be hashed, inspected and loaded as the same bytes.
+MOST_BYTES = 4_000_000_000
+
+
+def inspect(rooms: Rooms, model_file: Any, model_name: str | None) -> Inspection:
+    """See ``Registry.inspect``."""
+    data, name = contents(model_file, "model_file")
+    also = rooms.configuration().policy(model_name or "").trusted_globals
+    return inspection.inspect(data, name, also=also)
+
+
+def contents(source: str | os.PathLike[str] | IO[bytes], what: str) -> tuple[bytes, str]:
+    """All bytes of a file, read once, and what to call it.
+
+    Raises:
+        InvalidInput: it cannot be read, holds text, or is too large.
+    """
+    if isinstance(source, str | os.PathLike):
+        name = os.path.basename(os.fspath(source))
+        try:
+            with open(source, "rb") as file:
+                data: Any = file.read(MOST_BYTES + 1)
+        except (OSError, ValueError) as error:
+            raise InvalidInput(f"{os.fspath(source)} cannot be read ({error}); name a model file") from error
+    elif callable(getattr(source, "read", None)):
+        name = os.path.basename(str(getattr(source, "name", "the file")))
+        data = source.read(MOST_BYTES + 1)
+    else:
+        raise InvalidInput(f"{what} is {source!r:.80}; name a file, or hand in one that is open for reading bytes")
+    if not isinstance(data, bytes | bytearray | memoryview):
+        raise InvalidInput(f"{name} gives text; open it for reading bytes")
+    if len(data) > MOST_BYTES:
+        raise InvalidInput(f"{name} has more than {MOST_BYTES:,} bytes, the most a registry takes")
+    return bytes(data), name
+
+
+def trust(rooms: Rooms, model_id: str, actor: str | None, reason: str) -> tuple[str, ...]:
+    """See ``Registry.trust``."""
+    if not check_reason(reason):
+        raise InvalidInput("trusting names needs a reason: say who looked at the code behind them")
+    row = require(rooms.database, model_id)
+    if row["artifact"] != "quarantined":
+        raise StateConflict(f"the file of {model_id} is trusted already")
+    names = tuple(record(rooms, row).inspection.get("unknown", ()))
+    known = rooms.configuration().policy(row["model_name"]).trusted_globals
+    wanted = [*known, *(name for name in names if name not in known)]
+    configure.configure(rooms, row["model_name"], {"trusted_globals": wanted}, actor, reason)
+    return names

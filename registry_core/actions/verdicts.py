@@ -1,0 +1,74 @@
+"""Verdicts on files: given when they come in, and again when the trusted names change."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import asdict
+from typing import Any
+
+from ..artifacts import inspection
+from ..artifacts.inspection.names import check_trustable
+from ..artifacts.store import Staged, Store
+from ..catalog import models
+from ..catalog.database import Transaction
+from ..config import Configuration
+from ..errors import InvalidConfiguration, InvalidInput
+from ..evidence import Inspection
+from ..records import Artifact
+from .rooms import Rooms
+from .rows import eligible, record
+
+
+def judged(
+    store: Store, files: Collection[tuple[Staged, str]], also: Collection[str]
+) -> tuple[Artifact, dict[str, Any]]:
+    """The verdict on staged files (the model's first), and what was found, as the metadata keeps it.
+
+    Raises:
+        InvalidInput: one is refused; the message says why.
+    """
+    found: list[Inspection] = []
+    for staged, name in files:
+        each = inspection.inspect(store.read(staged.key), name, also=also)
+        if each.verdict == "refused":
+            raise InvalidInput(each.because)
+        found.append(each)
+    worst = next((each for each in found if each.verdict == "quarantined"), found[0])
+    unknown = tuple(dict.fromkeys(name for each in found for name in each.unknown))
+    document = {**asdict(found[0]), "verdict": worst.verdict, "because": worst.because, "unknown": unknown}
+    verdict: Artifact = "trusted" if worst.verdict == "trusted" else "quarantined"
+    # The names are long lists, and follow from the file.
+    return verdict, {key: value for key, value in document.items() if key != "names" and value not in (None, (), {})}
+
+
+def trusted_names(configuration: Configuration) -> list[tuple[str, ...]]:
+    """What is trusted, everywhere and by model name; equal when nothing of it changed."""
+    settings = [("", configuration.everywhere), *sorted(configuration.model_names.items())]
+    return [(name, *each.get("trusted_globals", ())) for name, each in settings if "trusted_globals" in each]
+
+
+def check_names(configuration: Configuration) -> None:
+    """Refuse settings that trust what nobody can trust.
+
+    Raises:
+        InvalidConfiguration: such as ``*``, or a name of the standard library.
+    """
+    for settings in (configuration.everywhere, *configuration.model_names.values()):
+        for name in settings.get("trusted_globals", ()):
+            try:
+                check_trustable(name)
+            except InvalidConfiguration as error:
+                raise InvalidConfiguration(
+                    f"configuration key 'trusted_globals' holds {name!r:.200}: {error}"
+                ) from error
+
+
+def settle(rooms: Rooms, transaction: Transaction, after: Configuration) -> None:
+    """Let every file go free whose unknown names are all trusted now, and hold those that lost a name."""
+    for artifact in ("quarantined", "trusted"):
+        for row in models.of_verdict(transaction, artifact):
+            unknown = record(rooms, row).inspection.get("unknown", ())
+            trusted = {*after.policy(row["model_name"]).trusted_globals}
+            new: Artifact = "trusted" if trusted.issuperset(unknown) else "quarantined"
+            if new != artifact:
+                models.update(transaction, row["model_id"], artifact=new, eligible=eligible(row, artifact=new))

@@ -1,0 +1,158 @@
+"""A look into model files without running anything in them: nothing is unpickled, imported or called.
+
+Pickles of protocols 0 to 5, files of joblib's (compressed or not), skops, ONNX, and the native files of XGBoost and
+LightGBM. What comes out is an ``Inspection``: trusted, quarantined or refused, and what the file says of itself. It
+fails closed: whatever goes wrong in here refuses the file. ``names`` has the rules, ``derive`` makes the list.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Any
+
+from ...evidence import Inspection
+from . import containers
+from .names import Trust, check_trustable
+from .values import Made, Refused
+
+if TYPE_CHECKING:
+    from .facts import Facts
+
+__all__ = ["check_trustable", "inspect", "is_joblib", "kind_of", "unpacked"]
+
+_FIRST_OPCODES = b"\x80(]}lcdIFLNKMJGSUVX)"
+_NAMED = 12
+
+
+def inspect(data: bytes, name: str = "the file", *, also: Collection[str] = ()) -> Inspection:
+    """Look into the bytes of a model file.
+
+    Args:
+        data: the whole file.
+        name: what to call it in ``because``.
+        also: further names, ``module.name``, that somebody has looked at and trusts; see ``check_trustable``.
+
+    Nothing is raised: a file that cannot be understood is refused, and ``because`` says why.
+    """
+    trust = Trust(also)
+    kind = "unknown"
+    try:
+        kind = kind_of(data)
+        found = _look(data, kind, trust)
+    except Refused as refusal:
+        return _refused(name, kind, str(refusal), trust)
+    except RecursionError:
+        return _refused(name, kind, "it nests deeper than any model", trust)
+    except Exception as error:
+        # Nothing is known of a file that breaks the inspection, so nothing good.
+        return _refused(name, kind, f"it cannot be read ({type(error).__name__}: {error!s:.80})", trust)
+    return _judged(name, kind, found, trust)
+
+
+def _judged(name: str, kind: str, found: Facts, trust: Trust) -> Inspection:
+    unknown = tuple(sorted(trust.unknown))
+    if unknown:
+        listed = ", ".join(unknown[:_NAMED]) + (f" and {len(unknown) - _NAMED} more" if len(unknown) > _NAMED else "")
+        because = (
+            f"{name} uses {listed}, which nobody has trusted yet; have the code behind it reviewed and its name added "
+            "to the trusted ones, or save the model without it"
+        )
+    else:
+        because = f"{name} uses {len(trust.names)} names, all of them on the list"
+    return Inspection(
+        "quarantined" if unknown else "trusted",
+        kind,
+        because,
+        unknown,
+        tuple(sorted(trust.names)),
+        found.estimator,
+        found.libraries,
+        found.inputs,
+        found.feature_names,
+    )
+
+
+def _refused(name: str, kind: str, why: str, trust: Trust) -> Inspection:
+    because = f"{name} is refused: {why}. Save the model again where it was trained, and upload that file"
+    return Inspection("refused", kind, because, tuple(sorted(trust.unknown)), tuple(sorted(trust.names)))
+
+
+def kind_of(data: bytes) -> str:
+    """What a file is, by its first bytes: pickle, joblib, ``joblib, zlib`` and so on, skops, onnx, xgboost, lightgbm.
+
+    Raises:
+        Refused: it is empty, or of no kind that holds a model.
+    """
+    if not data:
+        raise Refused("it is empty")
+    if method := containers.compression(data):
+        return f"joblib, {method}"
+    if containers.is_skops(data):
+        return "skops"
+    if other := containers.disguise(data):
+        raise Refused(f"it looks like {other}, which is no model file")
+    if data[:1] == b"{" and (containers.is_ubjson(data) or data[:64].lstrip(b"{ \r\n\t")[:1] == b'"'):
+        return "xgboost"
+    if data.startswith(b"tree\n"):
+        return "lightgbm"
+    # A model's first field is its version, a small number.
+    if data[:1] == b"\x08" and len(data) > 2 and 0 < data[1] < 0x40:
+        return "onnx"
+    if data[0] in _FIRST_OPCODES:
+        return "joblib" if is_joblib(data) else "pickle"
+    raise Refused(f"it begins with {data[:12]!r}, as no model file does")
+
+
+def is_joblib(data: bytes) -> bool:
+    """Whether a pickle has to be read joblib's way: its wrapper of arrays is named, whose bytes stand in between."""
+    return b"joblib.numpy_pickle" in data
+
+
+def unpacked(data: bytes) -> bytes:
+    """The pickle within a compressed file; what is not compressed, as it is.
+
+    Raises:
+        Refused: it is damaged, or grows beyond all measure.
+    """
+    method = containers.compression(data)
+    return data if method is None else containers.decompress(data, method)
+
+
+def _look(data: bytes, kind: str, trust: Trust) -> Facts:
+    # Loaded with the first file, so that `import registry_core` stays quick.
+    from . import boosters, facts, onnx, skops
+
+    if kind == "xgboost":
+        booster = boosters.check_xgboost(data)
+        return facts.gather(Made("xgboost.core.Booster", booster=booster))
+    if kind == "lightgbm":
+        return facts.gather(Made("lightgbm.basic.Booster", booster=boosters.check_lightgbm(_text(data))))
+    if kind == "onnx":
+        model = onnx.read(data)
+        trust.unknown.update(model.foreign)
+        producer = {} if model.producer is None else {"onnx producer": model.producer[:80]}
+        return facts.Facts("onnx.ModelProto", producer, model.inputs)
+    if kind == "skops":
+        return facts.gather(skops.read(data, trust))
+    return facts.gather(_unpickled(data, kind, trust))
+
+
+def _text(data: bytes) -> str:
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        raise Refused("it is no text") from None
+
+
+def _unpickled(data: bytes, kind: str, trust: Trust) -> Any:
+    """The symbolic value of a pickle, which has to be the only thing in the file."""
+    from .machine import Budget, Machine
+
+    content = unpacked(data)
+    if not content or content[0] not in _FIRST_OPCODES or containers.compression(content):
+        raise Refused("it is compressed, but there is no pickle inside")
+    machine = Machine(content, 0, trust, Budget(), joblib=kind.startswith("joblib"))
+    value = machine.run()
+    if machine.at != len(content):
+        raise Refused(f"it goes on for {len(content) - machine.at} bytes after its STOP mark")
+    return value

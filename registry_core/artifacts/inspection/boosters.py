@@ -1,0 +1,274 @@
+"""The native files of XGBoost (JSON, UBJSON) and LightGBM (text), walked and held against their own numbers.
+
+Their loaders trust counts, indices and sizes in the file. Formats: XGBoost's "Introduction to Model IO" with its JSON
+schema; LightGBM's ``GBDT::SaveModelToString``. Clean here does not mean that the native loader survives it: the first
+load belongs into the sandbox.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import Any
+
+from . import containers, ubjson
+from .values import Booster, Refused, shown
+
+_NO_PARENT = 2147483647
+_MOST_TREES = 200_000
+_MOST_NODES = 1 << 26
+
+
+def check_xgboost(data: bytes) -> Booster:
+    """Walk a model of XGBoost's, as saved by it or from inside a pickle.
+
+    Raises:
+        Refused: it is cut off, or an index in it leads outside what is there.
+    """
+    content = ubjson.read(data) if containers.is_ubjson(data) else read_json(data)
+    # Pickled boosters wrap the model together with their configuration.
+    model = content.get("Model", content) if isinstance(content, dict) else None
+    learner = _mapping(model, "the model").get("learner")
+    learner = _mapping(learner, "the learner")
+    parameters = _mapping(learner.get("learner_model_param"), "the parameters")
+    features, classes = _number(parameters, "num_feature"), _number(parameters, "num_class")
+    targets = _number(parameters, "num_target") if "num_target" in parameters else 1
+    if not 0 <= features <= 1 << 31 or not 0 <= classes <= 1 << 20 or not 0 <= targets <= 1 << 20:
+        raise Refused("it has impossible numbers of inputs, classes or targets")
+    booster = _mapping(learner.get("gradient_booster"), "the booster")
+    kind = booster.get("name")
+    if kind == "dart":
+        weights = _numbers(booster, "weight_drop")
+        booster = _mapping(booster.get("gbtree"), "the booster")
+        if len(weights) != len(_list(_mapping(booster.get("model"), "the booster").get("trees"), "the trees")):
+            raise Refused("it has a weight for other trees than there are")
+    inner = _mapping(booster.get("model"), "the booster")
+    if kind in ("gbtree", "dart"):
+        _check_forest(inner, features, max(classes, targets, 1))
+    elif kind == "gblinear":
+        if len(_numbers(inner, "weights")) != (features + 1) * max(classes, targets, 1):
+            raise Refused("it has other weights than its inputs and classes need")
+    else:
+        raise Refused(f"it has a booster {shown(kind)}, which XGBoost has not")
+    names = learner.get("feature_names") or []
+    version = _mapping(model, "the model").get("version")
+    return Booster(
+        "xgboost",
+        ".".join(str(part) for part in version) if isinstance(version, Sequence) and len(version) == 3 else None,
+        features or None,
+        tuple(name for name in names if isinstance(name, str)) if isinstance(names, list) else (),
+    )
+
+
+def read_json(data: bytes) -> Any:
+    """JSON with every key once.
+
+    Raises:
+        Refused: it is none, or nests too deep.
+    """
+
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) != len(pairs):
+            raise Refused("it has a JSON object with a key twice")
+        return found
+
+    try:
+        return json.loads(data.decode("utf-8"), object_pairs_hook=once)
+    except (ValueError, RecursionError) as error:
+        raise Refused(f"it is no readable JSON ({str(error)[:80]})") from None
+
+
+def _mapping(value: Any, what: str) -> Mapping[str, Any]:
+    if not isinstance(value, dict):
+        raise Refused(f"{what} of XGBoost's is missing or of another shape")
+    return value
+
+
+def _list(value: Any, what: str) -> list[Any]:
+    if not isinstance(value, list):
+        raise Refused(f"{what} of XGBoost's are missing or of another shape")
+    return value
+
+
+def _number(parameters: Mapping[str, Any], key: str) -> int:
+    value = parameters.get(key)
+    if not isinstance(value, str) or not value.isascii() or not value.isdigit() or len(value) > 12:
+        raise Refused(f"it has {key}={shown(value)}, which is no whole number")
+    return int(value)
+
+
+def _numbers(mapping: Mapping[str, Any], key: str) -> Sequence[float]:
+    value = mapping.get(key)
+    # From UBJSON these are arrays of one type already; JSON can hold anything.
+    if isinstance(value, list):
+        if not all(type(each) in (int, float) for each in value):
+            raise Refused(f"it has {key} that are no numbers")
+    elif not isinstance(value, ubjson.TYPED):
+        raise Refused(f"it has no {key}")
+    return value
+
+
+def _check_forest(model: Mapping[str, Any], features: int, groups: int) -> None:
+    trees = _list(model.get("trees"), "the trees")
+    groups_of = _numbers(model, "tree_info")
+    declared = _number(_mapping(model.get("gbtree_model_param"), "the parameters"), "num_trees")
+    if len(trees) > _MOST_TREES or declared != len(trees) or len(groups_of) != len(trees):
+        raise Refused("it has other trees than it counts")
+    if any(not 0 <= group < groups for group in groups_of):
+        raise Refused("it has a tree for a class that is not there")
+    if "iteration_indptr" in model:
+        rounds = _numbers(model, "iteration_indptr")
+        rising = all(earlier <= later for earlier, later in pairwise(rounds))
+        if not len(rounds) or rounds[0] != 0 or rounds[-1] != len(trees) or not rising:
+            raise Refused("it has rounds that count other trees than there are")
+    for place, tree in enumerate(trees):
+        _check_tree(_mapping(tree, "a tree"), place, features)
+
+
+def _check_tree(tree: Mapping[str, Any], place: int, features: int) -> None:
+    count = _number(_mapping(tree.get("tree_param"), "the parameters of a tree"), "num_nodes")
+    left, right, parents = (_numbers(tree, key) for key in ("left_children", "right_children", "parents"))
+    splits = _numbers(tree, "split_indices")
+    if not 1 <= count <= _MOST_NODES or {len(left), len(right), len(parents), len(splits)} != {count}:
+        raise Refused(f"tree {place} has other nodes than it counts")
+    if tree.get("id", place) != place:
+        raise Refused(f"tree {place} says that it is another")
+    for key in ("split_conditions", "base_weights", "default_left"):
+        if len(_numbers(tree, key)) < count:
+            raise Refused(f"tree {place} has too few {key}")
+    # Every node has one parent, and the root has none: so no walk goes in circles.
+    if parents[0] != _NO_PARENT:
+        raise Refused(f"tree {place} has a root below another node")
+    for node in range(count):
+        first, second = left[node], right[node]
+        if first == -1 and second == -1:
+            continue
+        for child in (first, second):
+            if not 0 < child < count or parents[int(child)] != node:
+                raise Refused(f"tree {place} has a node that leads outside it, or in circles")
+        if first == second or not 0 <= splits[node] < features:
+            raise Refused(f"tree {place} splits by an input that is not there")
+    _check_categories(tree, place, count)
+
+
+def _check_categories(tree: Mapping[str, Any], place: int, count: int) -> None:
+    if "categories" not in tree:
+        return
+    keys = ("categories", "categories_nodes", "categories_segments", "categories_sizes")
+    values, nodes, starts, sizes = (_numbers(tree, key) for key in keys)
+    if not len(nodes) == len(starts) == len(sizes):
+        raise Refused(f"tree {place} has categories that do not fit together")
+    for node, start, size in zip(nodes, starts, sizes, strict=True):
+        if not 0 <= node < count or start < 0 or size < 0 or start + size > len(values):
+            raise Refused(f"tree {place} has categories that are not there")
+    if any(not 0 <= each < 1 << 24 for each in values):
+        raise Refused(f"tree {place} has a category of an impossible number")
+
+
+def check_lightgbm(text: str) -> Booster:
+    """Walk a model of LightGBM's in its text form.
+
+    Raises:
+        Refused: it is cut off, or an index or a size in it leads outside what is there.
+    """
+    head, found, _ = text.partition("\n\n")
+    if not head.startswith("tree\n") or not found:
+        raise Refused("it is no text model of LightGBM's, or cut off")
+    fields = _fields(head)
+    features = _whole(fields, "max_feature_idx") + 1
+    names = fields.get("feature_names", "").split(" ")
+    sizes = _wholes(fields, "tree_sizes") if fields.get("tree_sizes") else []
+    per_round, classes = _whole(fields, "num_tree_per_iteration"), _whole(fields, "num_class")
+    if len(sizes) > _MOST_TREES or not 1 <= per_round <= 1 << 20 or not 1 <= classes <= 1 << 20:
+        raise Refused("it has impossible numbers of trees or classes")
+    if len(names) != features or len(fields.get("feature_infos", "").split(" ")) != features:
+        raise Refused("it has names for other inputs than it counts")
+    if len(sizes) % per_round:
+        raise Refused("it has other trees than its rounds need")
+    # The sizes are in bytes, and the loader jumps by them.
+    body = text[len(head) + 2 :].lstrip("\n").encode("utf-8")
+    at = 0
+    for place, size in enumerate(sizes):
+        block = body[at : at + size].decode("utf-8", "replace")
+        if size <= 0 or not block.startswith(f"Tree={place}\n"):
+            raise Refused(f"tree {place} is not where its size says")
+        _check_block(_fields(block), place, features)
+        at += size
+    if not body[at:].lstrip().startswith(b"end of trees"):
+        raise Refused("it has other trees than it counts, or is cut off")
+    return Booster("lightgbm", None, features, tuple(names))
+
+
+def _fields(block: str) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for line in block.split("\n"):
+        key, _, value = line.partition("=")
+        if key in found and key:
+            raise Refused(f"it says {key[:40]!r} twice")
+        found[key] = value
+    return found
+
+
+def _whole(fields: Mapping[str, str], key: str) -> int:
+    value = fields.get(key, "").strip()
+    if not value.isascii() or not value.removeprefix("-").isdigit() or len(value) > 12:
+        raise Refused(f"it has {key}={value[:40]!r}, which is no whole number")
+    return int(value)
+
+
+def _wholes(fields: Mapping[str, str], key: str) -> list[int]:
+    try:
+        return [int(each) for each in fields.get(key, "").split()]
+    except ValueError:
+        raise Refused(f"it has {key} that are no whole numbers") from None
+
+
+def _check_block(tree: Mapping[str, str], place: int, features: int) -> None:
+    leaves, categorical = _whole(tree, "num_leaves"), _whole(tree, "num_cat")
+    if not 1 <= leaves <= _MOST_NODES or not 0 <= categorical < leaves:
+        raise Refused(f"tree {place} has an impossible number of leaves")
+    if len(tree.get("leaf_value", "").split()) != leaves:
+        raise Refused(f"tree {place} has other leaves than it counts")
+    if tree.get("is_linear", "0").strip() != "0":
+        _check_linear(tree, place, leaves, features)
+    if leaves == 1:
+        return
+    inner = leaves - 1
+    left, right, splits = (_wholes(tree, key) for key in ("left_child", "right_child", "split_feature"))
+    kinds, thresholds = _wholes(tree, "decision_type"), tree.get("threshold", "").split()
+    if {len(left), len(right), len(splits), len(kinds), len(thresholds)} != {inner}:
+        raise Refused(f"tree {place} has other nodes than it counts")
+    for node in range(inner):
+        for child in (left[node], right[node]):
+            # A leaf is written as the complement of its number; an inner node comes after its parent.
+            if not (node < child < inner or -leaves <= child < 0):
+                raise Refused(f"tree {place} has a node that leads outside it, or in circles")
+        if not 0 <= splits[node] < features:
+            raise Refused(f"tree {place} splits by an input that is not there")
+    _check_bitsets(tree, place, categorical, kinds, thresholds)
+
+
+def _check_bitsets(
+    tree: Mapping[str, str], place: int, categorical: int, kinds: list[int], thresholds: list[str]
+) -> None:
+    bounds = _wholes(tree, "cat_boundaries")
+    if categorical:
+        rising = all(earlier <= later for earlier, later in pairwise(bounds))
+        if len(bounds) != categorical + 1 or bounds[0] != 0 or not rising:
+            raise Refused(f"tree {place} has categories that do not fit together")
+        if bounds[-1] != len(_wholes(tree, "cat_threshold")):
+            raise Refused(f"tree {place} has categories that are not there")
+    for kind, threshold in zip(kinds, thresholds, strict=True):
+        if kind & 1 and not (threshold.isascii() and threshold.isdigit() and int(threshold) < categorical):
+            raise Refused(f"tree {place} asks for categories that are not there")
+
+
+def _check_linear(tree: Mapping[str, str], place: int, leaves: int, features: int) -> None:
+    counts, used = _wholes(tree, "num_features"), _wholes(tree, "leaf_features")
+    coefficients, constants = tree.get("leaf_coeff", "").split(), tree.get("leaf_const", "").split()
+    if len(counts) != leaves or len(constants) != leaves or any(count < 0 for count in counts):
+        raise Refused(f"tree {place} has linear leaves that do not fit together")
+    if sum(counts) != len(used) or len(used) != len(coefficients) or any(not 0 <= each < features for each in used):
+        raise Refused(f"tree {place} has linear leaves for inputs that are not there")

@@ -1,0 +1,356 @@
+"""Whether what indexes memory stays inside it: nodes of trees, rows of sparse matrices, points of neighbour trees.
+
+The compiled loops of scikit-learn and scipy follow these numbers without looking. The layouts are those of
+``sklearn.tree._tree.NODE_DTYPE``, ``PREDICTOR_RECORD_DTYPE`` of the histogram boosting, the binary trees of
+``sklearn.neighbors`` and scipy's compressed sparse formats. Nothing of them is imported.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .values import Array, Made, Refused, is_whole
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_LEAF = -1
+_BITSET_WORDS = 8
+
+
+def _fail(what: str) -> Refused:
+    return Refused(f"it has {what}")
+
+
+def _array(value: Any, what: str, dimensions: int) -> NDArray[Any]:
+    if type(value) is not Array or value.dtype is None or len(value.shape) != dimensions or value.items is not None:
+        raise _fail(f"{what} that is no array of {dimensions} dimensions")
+    return value.to_numpy(what)
+
+
+def _records(value: Any, what: str, fields: set[str]) -> NDArray[Any]:
+    if type(value) is not Array or value.dtype is None or not fields <= set(value.dtype.fields or ()):
+        raise _fail(f"{what} of another layout than scikit-learn's")
+    return _array(value, what, 1)
+
+
+def _whole_numbers(value: Any, what: str) -> NDArray[Any]:
+    found = _array(value, what, 1)
+    if found.dtype.kind not in "iu":
+        raise _fail(f"{what} that are no whole numbers")
+    return found
+
+
+def tree(made: Made) -> None:
+    """A decision tree: ``Tree(features, classes of each output, outputs)`` with nodes and values.
+
+    Raises:
+        Refused: a child that does not come after its parent, a feature beyond the inputs, values of another shape.
+    """
+    import numpy as np
+
+    what = "the nodes of a tree"
+    state = made.state if type(made.state) is dict else {}
+    if len(made.args) != 3 or not is_whole(made.args[0], 0, 1 << 31) or not is_whole(made.args[2], 1, 1 << 20):
+        raise _fail("a tree made of other arguments than scikit-learn's")
+    features, _, outputs = made.args
+    classes = _whole_numbers(made.args[1], "the classes of a tree")
+    if len(classes) != outputs or int(classes.min()) < 1 or int(classes.max()) > 1 << 24:
+        raise _fail("a tree whose classes and outputs differ")
+    nodes = _records(state.get("nodes"), what, {"left_child", "right_child", "feature", "threshold"})
+    if not len(nodes) or state.get("node_count") != len(nodes) or not is_whole(state.get("max_depth"), 0, len(nodes)):
+        raise _fail("a tree whose node_count or max_depth are not those of its nodes")
+    if state["nodes"].dtype.fields["left_child"][0].kind not in "i":
+        raise _fail("the nodes of a tree whose children are no whole numbers")
+    values = state.get("values")
+    if (
+        type(values) is not Array
+        or values.items is not None
+        or values.shape != (len(nodes), outputs, int(classes.max()))
+    ):
+        raise _fail("a tree whose values do not fit its nodes")
+    left, right = nodes["left_child"], nodes["right_child"]
+    inner = left != _LEAF
+    at = np.flatnonzero(inner)
+    _check_children(left[at], right[at], at, len(nodes), what)
+    if not np.array_equal(right != _LEAF, inner):
+        raise _fail("a tree with a node that has one child")
+    feature = nodes["feature"][at]
+    if len(at) and (int(feature.min()) < 0 or int(feature.max()) >= features):
+        raise _fail("a tree that splits by a feature it has not")
+
+
+def _check_children(left: NDArray[Any], right: NDArray[Any], at: NDArray[Any], count: int, what: str) -> None:
+    # A child behind its parent: no walk can go in circles, and none leaves the array.
+    if not len(at):
+        return
+    if bool((left <= at).any() or (right <= at).any()) or max(int(left.max()), int(right.max())) >= count:
+        raise _fail(f"{what} that lead outside it, or in circles")
+
+
+def _inputs(state: dict[str, Any], name: str) -> int:
+    inputs = state.get("n_features_in_")
+    if not is_whole(inputs, 1, 1 << 31):
+        raise _fail(f"a {name} that does not say how many inputs it has")
+    assert type(inputs) is int
+    return inputs
+
+
+def fitted_tree(name: str, state: dict[str, Any]) -> None:
+    """An estimator around one tree, which reads as many inputs as the estimator checks for.
+
+    Raises:
+        Refused: they differ.
+    """
+    inner = state["tree_"]
+    if type(inner) is not Made or inner.of != "sklearn.tree._tree.Tree" or not inner.built:
+        raise _fail(f"a {name} whose tree_ is no tree")
+    if inner.args[0] != _inputs(state, name):
+        raise _fail(f"a {name} whose tree reads other inputs than it has")
+
+
+def gradient_boosting(name: str, state: dict[str, Any]) -> None:
+    """The trees of a gradient boosting, which are walked without asking each for its inputs.
+
+    Raises:
+        Refused: something in their place is no tree, or reads other inputs.
+    """
+    estimators = state.get("estimators_")
+    if estimators is None:
+        return
+    if type(estimators) is not Array or estimators.items is None or len(estimators.shape) != 2:
+        raise _fail(f"a {name} whose estimators_ are no table of trees")
+    inputs = _inputs(state, name)
+    for each in estimators.items:
+        inner = each.get("tree_") if type(each) is Made else None
+        if (
+            type(inner) is not Made
+            or inner.of != "sklearn.tree._tree.Tree"
+            or inner.args[0] != inputs
+            or not inner.built
+        ):
+            raise _fail(f"a {name} with a tree that reads other inputs than it has")
+
+
+def histogram_tree(made: Made) -> None:
+    """A tree of the histogram boosting.
+
+    Raises:
+        Refused: a child that does not come after its parent, or a set of categories that is not there.
+    """
+    import numpy as np
+
+    what = "the nodes of a histogram tree"
+    wanted = {"left", "right", "feature_idx", "is_leaf", "is_categorical", "bitset_idx", "bin_threshold"}
+    nodes = _records(made.get("nodes"), what, wanted)
+    sets = []
+    for key in ("raw_left_cat_bitsets", "binned_left_cat_bitsets"):
+        table = _array(made.get(key), "the categories of a histogram tree", 2)
+        if table.shape[1] != _BITSET_WORDS or table.dtype.kind != "u" or table.dtype.itemsize != 4:
+            raise _fail("the categories of a histogram tree in another layout than scikit-learn's")
+        sets.append(len(table))
+    if not len(nodes):
+        raise _fail("a histogram tree without nodes")
+    at = np.flatnonzero(nodes["is_leaf"] == 0)
+    _check_children(nodes["left"][at], nodes["right"][at], at, len(nodes), what)
+    inner = nodes[at]
+    if len(at) and int(inner["feature_idx"].min()) < 0:
+        raise _fail("a histogram tree that splits by a feature it has not")
+    categorical = inner["bitset_idx"][inner["is_categorical"] != 0]
+    if len(categorical) and int(categorical.max()) >= min(sets):
+        raise _fail("a histogram tree that asks for categories it has not")
+
+
+def bins(made: Made) -> None:
+    """The bins of the histogram boosting: as many thresholds as a bin's number, one byte, can count.
+
+    Raises:
+        Refused: more, or no numbers.
+    """
+    thresholds = made.get("bin_thresholds_")
+    if thresholds is None:
+        return
+    if type(thresholds) is not list or not is_whole(made.get("n_bins"), 3, 256):
+        raise _fail("bins of a histogram that are none")
+    for each in thresholds:
+        if len(_array(each, "the bins of a histogram", 1)) > 255 or each.dtype.kind not in "fiu":
+            raise _fail("more bins in a histogram than a byte counts")
+    for key in ("is_categorical_", "n_bins_non_missing_"):
+        if len(_array(made.get(key), "the bins of a histogram", 1)) != len(thresholds):
+            raise _fail("bins of a histogram for other inputs than it has")
+
+
+def histogram_boosting(name: str, state: dict[str, Any]) -> None:
+    """All trees of a histogram boosting against its inputs.
+
+    Raises:
+        Refused: something in their place is no such tree, or splits by an input that is not there.
+    """
+    inputs = _inputs(state, name)
+    mapper = state.get("_bin_mapper")
+    thresholds = mapper.get("bin_thresholds_") if type(mapper) is Made else None
+    if type(thresholds) is not list:
+        raise _fail(f"a {name} without its bins")
+    # With categories, the inputs are put in another order first, but are as many.
+    if len(thresholds) != inputs:
+        raise _fail(f"a {name} whose bins are for other inputs than it has")
+    stages = state["_predictors"]
+    for stage in stages if type(stages) is list else [None]:
+        for each in stage if type(stage) is list else [None]:
+            if type(each) is not Made or not each.of.endswith(".TreePredictor") or not each.built:
+                raise _fail(f"a {name} whose trees are none")
+            nodes = each.get("nodes").to_numpy("the nodes of a histogram tree")
+            splits = nodes["feature_idx"][nodes["is_leaf"] == 0]
+            if len(splits) and int(splits.max()) >= inputs:
+                raise _fail(f"a {name} with a tree that splits by an input it has not")
+
+
+def neighbour_tree(made: Made) -> None:
+    """A KDTree or BallTree: ``(data, order of the points, nodes, bounds, leaf size, levels, number of nodes, ...)``.
+
+    Raises:
+        Refused: a point or a node that is not there.
+    """
+    what = "a tree of neighbours"
+    state = made.state
+    if type(state) is not tuple or len(state) not in (12, 13):
+        raise _fail(f"{what} of another layout than scikit-learn's")
+    data, order = _array(state[0], what, 2), _whole_numbers(state[1], what)
+    nodes = _records(state[2], what, {"idx_start", "idx_end", "is_leaf", "radius"})
+    limits = _array(state[3], what, 3)
+    count, levels = state[6], state[5]
+    if not len(data) or len(order) != len(data) or int(order.min()) < 0 or int(order.max()) >= len(data):
+        raise _fail(f"{what} that points outside its data")
+    if (
+        not is_whole(levels, 1, 40)
+        or count != (1 << levels) - 1
+        or len(nodes) != count
+        or not is_whole(state[4], 1, 1 << 40)
+    ):
+        raise _fail(f"{what} with other nodes than its levels have")
+    start, end = nodes["idx_start"], nodes["idx_end"]
+    if int(start.min()) < 0 or int(end.max()) > len(data) or bool((start > end).any()):
+        raise _fail(f"{what} whose nodes point outside its data")
+    if not bool((nodes["is_leaf"][count // 2 :] != 0).all()):
+        raise _fail(f"{what} whose last nodes are no leaves")
+    if limits.shape[0] not in (1, 2) or limits.shape[1:] != (count, data.shape[1]):
+        raise _fail(f"{what} whose limits do not fit")
+    _check_distance(state[11], data.shape[1], what)
+    weights = state[12] if len(state) == 13 else None
+    if weights is not None and len(_array(weights, what, 1)) != len(data):
+        raise _fail(f"{what} whose weights do not fit")
+
+
+def _check_distance(metric: Any, dimensions: int, what: str) -> None:
+    """A distance ``(p, vector, matrix)``: those with weights or a matrix have one for each dimension."""
+    if type(metric) is not Made or not metric.of.startswith("sklearn.metrics._dist_metrics.") or not metric.built:
+        raise _fail(f"{what} whose distance is none of scikit-learn's")
+    if type(metric.state) is not tuple or len(metric.state) != 3:
+        raise _fail(f"{what} whose distance has a state that scikit-learn does not write")
+    vector, matrix = _array(metric.state[1], what, 1), _array(metric.state[2], what, 2)
+    name = metric.of.rpartition(".")[2]
+    needs = {"SEuclidean": (dimensions,), "Mahalanobis": (dimensions,), "Minkowski": (0, dimensions)}
+    for kind, lengths in needs.items():
+        if name.startswith(kind) and len(vector) not in lengths:
+            raise _fail(f"{what} whose distance is for other dimensions than its data has")
+    if name.startswith("Mahalanobis") and matrix.shape != (dimensions, dimensions):
+        raise _fail(f"{what} whose distance is for other dimensions than its data has")
+
+
+def compressed(made: Made) -> None:
+    """A CSR or CSC matrix: ``indptr`` rises from 0 to the number of entries, ``indices`` stay below the other length.
+
+    Raises:
+        Refused: it would be read outside its arrays.
+    """
+    what = "a sparse matrix"
+    shape = _sparse_shape(made, what)
+    major, minor = shape if ".csr_" in made.of else shape[::-1]
+    indptr, indices = _whole_numbers(made.get("indptr"), what), _whole_numbers(made.get("indices"), what)
+    data = made.get("data")
+    if type(data) is not Array or data.items is not None or data.shape != indices.shape:
+        raise _fail(f"{what} whose entries and indices differ")
+    if len(indptr) != major + 1 or int(indptr[0]) != 0 or int(indptr[-1]) > len(indices):
+        raise _fail(f"{what} whose rows lie outside its entries")
+    if bool((indptr[1:] < indptr[:-1]).any()):
+        raise _fail(f"{what} whose rows go backwards")
+    if len(indices) and (int(indices.min()) < 0 or int(indices.max()) >= minor):
+        raise _fail(f"{what} with an index outside it")
+
+
+def coordinates(made: Made) -> None:
+    """A COO matrix: one row and one column for each entry, inside the shape.
+
+    Raises:
+        Refused: an entry outside it.
+    """
+    what = "a sparse matrix"
+    shape = _sparse_shape(made, what)
+    both = made.get("coords") or (made.get("row"), made.get("col"))
+    data = made.get("data")
+    for each, length in zip(both if type(both) is tuple else (), shape, strict=True):
+        found = _whole_numbers(each, what)
+        if type(data) is not Array or data.shape != found.shape:
+            raise _fail(f"{what} whose entries and indices differ")
+        if len(found) and (int(found.min()) < 0 or int(found.max()) >= length):
+            raise _fail(f"{what} with an index outside it")
+
+
+def _sparse_shape(made: Made, what: str) -> tuple[int, int]:
+    shape = made.get("_shape")
+    if type(shape) is not tuple or len(shape) != 2 or not all(is_whole(each, 0, 1 << 50) for each in shape):
+        raise _fail(f"{what} of an impossible shape")
+    return shape
+
+
+def spline(made: Made) -> None:
+    """A B-spline: knots that never fall, and a coefficient for each stretch between them.
+
+    Raises:
+        Refused: fewer than the degree needs.
+    """
+    knots, degree, coefficients = made.get("_t"), made.get("k"), made.get("_c")
+    knots = made.get("t") if knots is None else knots
+    coefficients = made.get("c") if coefficients is None else coefficients
+    found = _array(knots, "the knots of a spline", 1)
+    if not is_whole(degree, 0, 100) or type(coefficients) is not Array or not coefficients.shape:
+        raise _fail("a spline of another layout than scipy's")
+    needed = len(found) - degree - 1
+    if needed < degree + 1 or coefficients.shape[0] < needed or bool((found[1:] < found[:-1]).any()):
+        raise _fail("a spline with fewer coefficients or knots than its degree needs")
+
+
+def _shape(value: Any) -> Any:
+    return value.shape if type(value) is Array else value.get("_shape")
+
+
+def support_vectors(name: str, state: dict[str, Any]) -> None:
+    """A support vector machine: as many coefficients and offsets as its vectors and classes need.
+
+    Raises:
+        Refused: fewer or more.
+    """
+    what = f"a {name}"
+    counts = _whole_numbers(state["_n_support"], what)
+    support = state.get("support_")
+    dual, vectors = state.get("_dual_coef_"), state.get("support_vectors_")
+    if type(support) is not Array or not len(counts) or int(counts.min()) < 0:
+        raise _fail(f"{what} without its support vectors")
+    total = support.count
+    classes = len(counts)
+    for each in (dual, vectors):
+        if type(each) is Made:
+            if not each.built or not each.of.startswith("scipy.sparse."):
+                raise _fail(f"{what} whose vectors are none")
+        elif type(each) is not Array or each.items is not None or len(each.shape) != 2:
+            raise _fail(f"{what} whose vectors are none")
+    rows, columns = _shape(vectors)[0], _shape(dual)
+    intercepts = state.get("_intercept_")
+    pairs = classes * (classes - 1) // 2
+    single = "SVC" not in name
+    if rows != total or tuple(columns) != (1 if single else classes - 1, total):
+        raise _fail(f"{what} whose coefficients and vectors differ")
+    if type(intercepts) is not Array or intercepts.count != (1 if single else pairs):
+        raise _fail(f"{what} whose coefficients and classes differ")
+    if int(counts.sum() if not single else counts[0]) != total:
+        raise _fail(f"{what} that counts other vectors than it has")

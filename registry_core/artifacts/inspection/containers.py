@@ -1,0 +1,162 @@
+"""What a file is, judged by its first bytes, and what is inside when it is compressed.
+
+Decompression is in pieces and stops at a limit, so that a small file cannot fill the memory.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from .values import Refused
+
+_PIECE = 1 << 20
+# A file of a few kilobytes may hold a large table of zeros; a larger one may not grow without measure.
+_ALWAYS, _RATIO, _MOST = 64 << 20, 200, 2 << 30
+_LZMA_MEMORY = 128 << 20
+
+_MAGIC = (
+    (b"\x1f\x8b", "gzip"),
+    (b"BZh", "bz2"),
+    (b"\xfd7zXZ\x00", "xz"),
+    (b"\x5d\x00\x00", "lzma"),
+    (b"\x04\x22\x4d\x18", "lz4"),
+)
+_ZLIB_SECOND = (0x01, 0x5E, 0x9C, 0xDA)
+_DISGUISES = (
+    (b"\x7fELF", "a program for Linux"),
+    (b"MZ", "a program for Windows"),
+    (b"\xcf\xfa\xed\xfe", "a program for macOS"),
+    (b"\xca\xfe\xba\xbe", "a program for macOS or Java"),
+    (b"\x89PNG", "a PNG picture"),
+    (b"\xff\xd8\xff", "a JPEG picture"),
+    (b"GIF8", "a GIF picture"),
+    (b"%PDF", "a PDF document"),
+    (b"7z\xbc\xaf\x27\x1c", "a 7z archive"),
+    (b"Rar!", "a RAR archive"),
+    (b"PK", "a ZIP archive"),
+    (b"\x93NUMPY", "a numpy array (npy)"),
+    (b"\x89HDF", "an HDF5 file"),
+    (b"SQLite format 3", "an SQLite database"),
+    (b"PAR1", "a Parquet table"),
+    (b"ARROW1", "an Arrow table"),
+    (b"GGUF", "a GGUF model"),
+    (b"ZF", "a file of joblib before 0.10"),
+    (b"#!", "a script"),
+    (b"\x28\xb5\x2f\xfd", "a zstd archive"),
+)
+
+
+def compression(data: bytes) -> str | None:
+    """How a file is compressed, by its first bytes; None when it is not."""
+    for magic, name in _MAGIC:
+        if data.startswith(magic):
+            return name
+    return "zlib" if len(data) > 1 and data[0] == 0x78 and data[1] in _ZLIB_SECOND else None
+
+
+def disguise(data: bytes) -> str | None:
+    """What a file is that is no model; None when that cannot be told."""
+    for magic, name in _DISGUISES:
+        if data.startswith(magic):
+            return name
+    head = data[:256].lstrip().lower()
+    if head.startswith((b"<!doctype", b"<html", b"<?xml", b"<script", b"<svg")):
+        return "a web page (perhaps the error page of a download)"
+    if data[257:262] == b"ustar":
+        return "a tar archive"
+    return None
+
+
+def is_skops(data: bytes) -> bool:
+    """Whether a file is a ZIP with the schema that makes it one of skops'."""
+    return data.startswith(b"PK\x03\x04") and b"schema.json" in data[-(1 << 22) :]
+
+
+def is_ubjson(data: bytes) -> bool:
+    """Whether a file begins as an object of UBJSON: a brace, and then the marker of a key's length."""
+    return data[:1] == b"{" and data[1:2] in (b"i", b"U", b"I", b"l", b"L", b"#", b"}")
+
+
+def decompress(data: bytes, method: str) -> bytes:
+    """The content of a file that is compressed with zlib, gzip, bz2, xz, lzma or lz4.
+
+    Raises:
+        Refused: it is damaged, cut off, followed by something else, or grows beyond the limit.
+    """
+    most = min(_MOST, max(_ALWAYS, _RATIO * len(data)))
+    with _damaged(method):
+        if method in ("zlib", "gzip"):
+            inflate = zlib.decompressobj(wbits=15 if method == "zlib" else 31)
+            pieces, rest, size = [], data, 0
+            while not inflate.eof:
+                piece = inflate.decompress(rest, _PIECE)
+                rest = inflate.unconsumed_tail
+                size = _checked(size + len(piece), most, len(data))
+                if not piece and not rest and not inflate.eof:
+                    raise Refused(f"its {method} stream is cut off")
+                pieces.append(piece)
+            unused = inflate.unused_data
+        else:
+            other: Any = _OPENERS[method]()
+            pieces, rest, size = [], data, 0
+            while not other.eof:
+                piece = other.decompress(rest, _PIECE)
+                rest = b""
+                size = _checked(size + len(piece), most, len(data))
+                if not piece and other.needs_input and not other.eof:
+                    raise Refused(f"its {method} stream is cut off")
+                pieces.append(piece)
+            unused = other.unused_data or b""
+    if unused:
+        raise Refused(f"it goes on for {len(unused)} bytes after its {method} stream")
+    return b"".join(pieces)
+
+
+def _checked(size: int, most: int, packed: int) -> int:
+    if size > most:
+        raise Refused(f"it unpacks from {packed:,} to more than {most:,} bytes, as a bomb does")
+    return size
+
+
+def _lz4() -> Any:
+    try:
+        import lz4.frame
+    except ImportError:
+        raise Refused(
+            "it is compressed with lz4, which is not installed here: install lz4, or compress otherwise"
+        ) from None
+    return lz4.frame.LZ4FrameDecompressor()
+
+
+def _bz2() -> Any:
+    import bz2
+
+    return bz2.BZ2Decompressor()
+
+
+def _xz() -> Any:
+    import lzma
+
+    return lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_LZMA_MEMORY)
+
+
+def _lzma() -> Any:
+    import lzma
+
+    return lzma.LZMADecompressor(lzma.FORMAT_ALONE, memlimit=_LZMA_MEMORY)
+
+
+_OPENERS: dict[str, Callable[[], Any]] = {"bz2": _bz2, "xz": _xz, "lzma": _lzma, "lz4": _lz4}
+
+
+@contextmanager
+def _damaged(method: str) -> Iterator[None]:
+    from lzma import LZMAError
+
+    try:
+        yield
+    except (zlib.error, LZMAError, OSError, EOFError, ValueError, RuntimeError) as error:
+        raise Refused(f"its {method} stream is damaged ({str(error)[:80]})") from None

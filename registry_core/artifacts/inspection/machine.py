@@ -1,0 +1,200 @@
+"""A pickle read symbolically: each opcode does to the stack what it would do, only that nothing is imported or called.
+
+It fails closed: an opcode that no present pickler writes, an argument that crosses a frame, a memo slot out of turn, or
+anything else that two unpicklers might read in two ways is refused. The opcodes are those of Python's ``pickletools``;
+where arrays stand between them is how joblib writes its files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from . import arrays, opcodes, states
+from .names import Trust
+from .values import Array, Global, Made, Raw, Refused
+
+_OPCODES = 4_000_000
+_DEEPEST_KEY, _WIDEST_KEY = 8, 10_000
+_LARGEST_KEY = 1 << 60  # numbers beyond may be chosen so that they all fall into one bucket of a dict
+_LONGEST_LINE = 4096
+_VIEWED = 512
+
+
+@dataclass(slots=True)
+class Budget:
+    """How many more opcodes may be read, nested pickles included."""
+
+    opcodes: int = _OPCODES
+
+
+class Machine:
+    """Reads one pickle from ``at``; ``joblib`` says whether the raw bytes of arrays may stand between the opcodes.
+
+    ``outer`` is the protocol of the pickle around a nested one, whose rules for names hold in the nested one too.
+    """
+
+    def __init__(
+        self, data: bytes, at: int, trust: Trust, budget: Budget, *, joblib: bool, outer: int | None = None
+    ) -> None:
+        self.data, self.at, self.end, self.limit = data, at, len(data), len(data)
+        self.view = memoryview(data)
+        self.trust, self.budget, self.joblib, self.outer = trust, budget, joblib, outer
+        self.start = at
+        self.protocol = 0
+        self.stack: list[Any] = []
+        self.marks: list[list[Any]] = []
+        self.memo: list[Any] = []
+        self.built: list[Made] = []
+        self.unfinished: list[Made] = []
+
+    def run(self) -> Any:
+        """The value on the stack at STOP; ``at`` then stands behind it.
+
+        Raises:
+            Refused: no honest pickle, or one that must not be loaded.
+        """
+        data, table = self.data, opcodes.TABLE
+        for step in range(self.budget.opcodes):
+            at = self.at
+            limit = self.limit
+            if at >= limit:
+                if limit == self.end:
+                    raise Refused("it ends before its STOP mark: it is cut off")
+                self.limit = self.end
+            opcode = data[at]
+            self.at = at + 1
+            if opcode == 0x2E:
+                self.budget.opcodes -= step + 1
+                return self._stop()
+            act = table.get(opcode)
+            if act is None:
+                raise Refused(f"it holds opcode 0x{opcode:02x} at byte {at}, which no model file needs")
+            try:
+                act(self)
+            except IndexError:
+                raise Refused(f"it takes more from its stack than there is, at byte {at}") from None
+        raise Refused(f"it has more than {_OPCODES:,} steps")
+
+    def _stop(self) -> Any:
+        if len(self.stack) != 1 or self.marks:
+            raise Refused("it leaves more than one object on its stack")
+        if self.limit != self.end and self.at != self.limit:
+            raise Refused("it stops within a frame that goes on")
+        if not all(made.built for made in self.unfinished):
+            raise Refused("it leaves an object without its state, whose memory then is anything")
+        # Only now are the lists and arrays that they hold complete.
+        for made in self.built:
+            states.check(made)
+        value = self.stack[0]
+        self.refer((value,))
+        return value
+
+    def take(self, count: int) -> bytes:
+        """The next bytes, within the open frame."""
+        at = self.at
+        stop = at + count
+        if stop > self.limit:
+            raise Refused(f"it speaks of {count} bytes at byte {at}, where there are {max(self.limit - at, 0)}")
+        self.at = stop
+        return self.data[at:stop]
+
+    def number(self, size: int) -> int:
+        """The next little-endian whole number without a sign, of ``size`` bytes."""
+        return int.from_bytes(self.take(size), "little")
+
+    def line(self) -> str:
+        """The text up to the next line feed."""
+        stop = self.data.find(b"\n", self.at, min(self.limit, self.at + _LONGEST_LINE))
+        if stop < 0:
+            raise Refused(f"it has a line without an end at byte {self.at}")
+        at, self.at = self.at, stop + 1
+        return self.data[at:stop].decode("utf-8", "strict")
+
+    def raw(self, count: int) -> Raw:
+        """The next bytes; when there are many, as a view into the file."""
+        if count < _VIEWED:
+            return self.take(count)
+        at = self.at
+        if at + count > self.limit:
+            raise Refused(f"it speaks of {count} bytes at byte {at}, where there are {max(self.limit - at, 0)}")
+        self.at = at + count
+        return self.view[at : at + count]
+
+    def popped(self) -> list[Any]:
+        """What was pushed since the last mark."""
+        items = self.stack
+        self.stack = self.marks.pop()
+        return items
+
+    def refer(self, values: Sequence[Any]) -> None:
+        """Judge the names among values that are kept: each is a reference, whatever else becomes of it."""
+        if Global in map(type, values):
+            for value in values:
+                if type(value) is Global:
+                    self.trust.use(value.name, "reference")
+
+    def push_tuple(self, values: tuple[Any, ...]) -> None:
+        # How protocols 0 and 1 hand a class to the one function that instantiates it.
+        instantiates = (
+            len(values) == 3
+            and type(values[0]) is Global
+            and type(values[1]) is Global
+            and values[1].name in ("builtins.object", "builtins.dict")
+            and type(values[2]) in (type(None), dict)
+        )
+        self.refer(values[1:] if instantiates else values)
+        self.stack.append(values)
+
+    def read_array(self, wrapper: Made) -> Any:
+        """What joblib reads in place of its wrapper: the bytes that follow, or one more pickle."""
+        if not self.joblib:
+            raise Refused("it names joblib's wrapper of arrays, but is no file of joblib's")
+        if self.limit != self.end and self.at != self.limit:
+            raise Refused("it has the bytes of an array within an open frame")
+        dtype, shape, fortran, padded = arrays.wrapped(wrapper)
+        if dtype.kind == "O":
+            inner = Machine(self.data, self.at, self.trust, self.budget, joblib=False, outer=self.protocol)
+            value = inner.run()
+            self.at = inner.at
+            if type(value) is not Array or value.items is None or value.shape != shape:
+                raise Refused("it holds, in place of an array of objects, something else")
+            return value
+        if padded:
+            self.at += 1 + self.data[self.at] if self.at < self.end else 1
+        array = Array(dtype, shape, fortran, built=True)
+        size = array.count * dtype.size
+        if self.at + size > self.end:
+            raise Refused(f"it promises an array of {size} bytes, of which {max(self.end - self.at, 0)} are there")
+        array.raw = self.view[self.at : self.at + size]
+        self.at += size
+        return array
+
+    def check_keys(self, keys: Sequence[Any]) -> None:
+        """Refuse keys that would take for ever, or too deep a recursion, to look up."""
+        for key in keys:
+            kind = type(key)
+            if kind is str:
+                continue
+            if kind is tuple:
+                _check_tuple(key)
+            elif kind is int and abs(key) > _LARGEST_KEY:
+                raise Refused("it has numbers beyond 2**60 as keys")
+            elif kind in (list, dict, set):
+                raise Refused("it has a list, dict or set as a key")
+
+
+def _check_tuple(key: tuple[Any, ...]) -> None:
+    """Refuse a tuple that is too large to look up: hashing one goes through all of it, each time."""
+    level: list[Any] = [key]
+    for _ in range(_DEEPEST_KEY):
+        if sum(map(len, level)) > _WIDEST_KEY:
+            break
+        inside = [each for part in level for each in part]
+        if not {list, dict, set}.isdisjoint(map(type, inside)):
+            raise Refused("it has a list, dict or set within a key")
+        level = [each for each in inside if type(each) is tuple]
+        if not level:
+            return
+    raise Refused("it has tuples nested without end, or endless ones, as keys")

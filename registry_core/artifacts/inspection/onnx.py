@@ -1,0 +1,222 @@
+"""ONNX files: their protobuf walked field by field, without the onnx library.
+
+The messages and field numbers are those of ``onnx.proto3``. Looked for are lengths that lie, tensors whose bytes lie in
+other files, and operators from outside the standard, which the runtime would need libraries for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from .values import Raw, Refused
+
+_DOMAINS = frozenset({"", "ai.onnx", "ai.onnx.ml"})
+_DEEPEST = 32
+_MOST_FIELDS = 5_000_000
+_LARGEST_TENSOR = 1 << 34
+_EXTERNAL = 1
+# Bytes of an item, by TensorProto.DataType; text (8) has its own field.
+_ITEM = {1: 4, 2: 1, 3: 1, 4: 2, 5: 2, 6: 4, 7: 8, 9: 1, 10: 2, 11: 8, 12: 4, 13: 8, 14: 8, 15: 16, 16: 2}
+
+
+@dataclass
+class Found:
+    """What a walk through a model came upon: operators outside the standard, its producer, its first input's width."""
+
+    foreign: dict[str, None] = field(default_factory=dict)
+    producer: str | None = None
+    inputs: int | None = None
+    graphs: int = 0
+    fields: int = 0
+
+
+def read(data: bytes) -> Found:
+    """Walk a ModelProto.
+
+    Raises:
+        Refused: it is none, lies about a length, or keeps its weights in other files.
+    """
+    found = Found()
+    versions = []
+    for number, value in _fields(memoryview(data), found):
+        if number == 1 and isinstance(value, int):
+            versions.append(value)
+        elif number == 2:
+            found.producer = _text(value)
+        elif number == 7:
+            _graph(_message(value), found, 0)
+        elif number == 8:
+            _opset(_message(value), found)
+        elif number == 25:
+            _function(_message(value), found)
+        elif number == 20:
+            raise Refused("it holds training steps, which a model in use does not need")
+    if found.graphs == 0 or len(versions) != 1 or not 1 <= versions[0] <= 100:
+        raise Refused("it has no graph, or not one version: it is no ONNX model, or cut off")
+    return found
+
+
+def _fields(data: memoryview, found: Found) -> Iterator[tuple[int, int | memoryview]]:
+    """``(number, value)`` of each field: an int for varints and fixed numbers, bytes for what has a length."""
+    at = 0
+    while at < len(data):
+        found.fields += 1
+        if found.fields > _MOST_FIELDS:
+            raise Refused(f"it has more than {_MOST_FIELDS:,} fields")
+        key, at = _varint(data, at)
+        number, kind = key >> 3, key & 7
+        if not 1 <= number < 1 << 29:
+            raise Refused(f"it has a field of the impossible number {number}")
+        value: int | memoryview
+        if kind == 0:
+            value, at = _varint(data, at)
+        elif kind in (1, 5):
+            size = 8 if kind == 1 else 4
+            if at + size > len(data):
+                raise Refused("it is cut off within a number")
+            value = int.from_bytes(data[at : at + size], "little")
+            at += size
+        elif kind == 2:
+            size, at = _varint(data, at)
+            if size > len(data) - at:
+                raise Refused(f"it speaks of {size} bytes where there are {len(data) - at}: it is cut off or altered")
+            value = data[at : at + size]
+            at += size
+        else:
+            raise Refused(f"it has a field of the unknown kind {kind}")
+        yield number, value
+
+
+def _varint(data: memoryview, at: int) -> tuple[int, int]:
+    value = 0
+    for place in range(10):
+        if at >= len(data):
+            raise Refused("it is cut off within a number")
+        byte = data[at]
+        at += 1
+        value |= (byte & 0x7F) << (7 * place)
+        if byte < 0x80:
+            return value, at
+    raise Refused("it has a number without an end")
+
+
+def _message(value: int | Raw) -> memoryview:
+    if not isinstance(value, memoryview):
+        raise Refused("it has a number where a message belongs")
+    return value
+
+
+def _text(value: int | Raw) -> str:
+    try:
+        return bytes(_message(value)).decode("utf-8")
+    except UnicodeDecodeError:
+        raise Refused("it has text that is not UTF-8") from None
+
+
+def _deeper(depth: int) -> int:
+    if depth >= _DEEPEST:
+        raise Refused(f"it nests deeper than {_DEEPEST} levels")
+    return depth + 1
+
+
+def _opset(data: memoryview, found: Found) -> None:
+    for number, value in _fields(data, found):
+        if number == 1:
+            _domain(_text(value), "operators", found)
+
+
+def _domain(domain: str, operator: str, found: Found) -> None:
+    if domain not in _DOMAINS:
+        found.foreign[f"{domain}.{operator}"] = None
+
+
+def _function(data: memoryview, found: Found) -> None:
+    for number, value in _fields(data, found):
+        if number == 7:
+            _node(_message(value), found, 1)
+        elif number == 9:
+            _opset(_message(value), found)
+        elif number == 11:
+            _attribute(_message(value), found, 1)
+
+
+def _graph(data: memoryview, found: Found, depth: int) -> None:
+    found.graphs += 1
+    for number, value in _fields(data, found):
+        if number == 1:
+            _node(_message(value), found, _deeper(depth))
+        elif number == 5:
+            _tensor(_message(value), found)
+        elif number == 15:
+            for inner, part in _fields(_message(value), found):
+                if inner in (1, 2):
+                    _tensor(_message(part), found)
+        elif number == 11 and depth == 0 and found.inputs is None:
+            found.inputs = _width(_message(value), found)
+
+
+def _node(data: memoryview, found: Found, depth: int) -> None:
+    operator, domain = "", ""
+    for number, value in _fields(data, found):
+        if number == 4:
+            operator = _text(value)
+        elif number == 7:
+            domain = _text(value)
+        elif number == 5:
+            _attribute(_message(value), found, depth)
+    if not operator:
+        raise Refused("it has a node without an operator")
+    _domain(domain, operator, found)
+
+
+def _attribute(data: memoryview, found: Found, depth: int) -> None:
+    for number, value in _fields(data, found):
+        if number in (5, 10):
+            _tensor(_message(value), found)
+        elif number in (6, 11):
+            _graph(_message(value), found, _deeper(depth))
+        elif number in (22, 23):
+            for inner, part in _fields(_message(value), found):
+                if inner in (1, 2):
+                    _tensor(_message(part), found)
+
+
+def _tensor(data: memoryview, found: Found) -> None:
+    count, kind, size = 1, 0, None
+    for number, value in _fields(data, found):
+        if number == 1:
+            for dimension in [value] if isinstance(value, int) else _packed(value):
+                count *= dimension
+                if count > _LARGEST_TENSOR:
+                    raise Refused("it has a tensor larger than any memory")
+        elif number == 2 and isinstance(value, int):
+            kind = value
+        elif number == 9:
+            size = len(_message(value))
+        elif number == 13 or (number == 14 and value == _EXTERNAL):
+            raise Refused("it keeps weights in other files, which it could name at will; save it as one file")
+    if size is not None and kind in _ITEM and size != count * _ITEM[kind]:
+        raise Refused(f"it has a tensor of {count} items whose bytes are too many or too few")
+
+
+def _packed(data: memoryview) -> Iterator[int]:
+    at = 0
+    while at < len(data):
+        value, at = _varint(data, at)
+        yield value
+
+
+def _width(data: memoryview, found: Found) -> int | None:
+    """The second dimension of the first input: ValueInfo.type.tensor_type.shape.dim[1].dim_value."""
+    for path in (2, 1, 2):
+        inner = [_message(value) for number, value in _fields(data, found) if number == path]
+        if len(inner) != 1:
+            return None
+        data = inner[0]
+    dimensions = [_message(value) for number, value in _fields(data, found) if number == 1]
+    if len(dimensions) != 2:
+        return None
+    return next(
+        (value for number, value in _fields(dimensions[1], found) if number == 1 and isinstance(value, int)), None
+    )

@@ -1,0 +1,314 @@
+"""Files of skops: a ZIP with a ``schema.json`` that says how to put the objects together, and their arrays beside it.
+
+The schema is turned into the same symbolic objects as a pickle, and judged by the same list; skops' own list, or one
+that the file brings along, plays no part. The nodes are those of protocols 1 and 2 of ``skops.io``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from . import archive, arrays, boosters, calls, states
+from .names import Trust, canonical
+from .values import Array, Dtype, Global, Made, Refused, shown
+
+_PROTOCOLS = (1, 2)
+_DEEPEST = 120
+_MOST_NODES = 2_000_000
+_LARGEST_SCHEMA = 256 << 20
+_UNFINISHED = object()
+_FILE = re.compile(r"[0-9a-f-]{1,40}(\.npy|\.npz|\.bin)?", re.ASCII)
+
+
+def read(data: bytes, trust: Trust) -> Any:
+    """The object that a file of skops' describes.
+
+    Raises:
+        Refused: damaged, or describing what must not be loaded.
+    """
+    files = archive.entries(data)
+    text = files.pop("schema.json", b"")
+    strangers = [name for name in files if not _FILE.fullmatch(name)]
+    if strangers:
+        raise Refused(f"it is a ZIP with a file {strangers[0]!r}, which skops does not write")
+    if not text or len(text) > _LARGEST_SCHEMA:
+        raise Refused("it is a ZIP without the schema.json of skops, or with one too large")
+    schema = boosters.read_json(text)
+    if not isinstance(schema, dict) or schema.get("protocol") not in _PROTOCOLS:
+        raise Refused("it was written by an old or unknown skops; save it again with skops 0.10 or newer")
+    reader = _Reader(files, trust)
+    value = reader.node(schema, 0)
+    return value
+
+
+class _Reader:
+    def __init__(self, files: Mapping[str, bytes], trust: Trust) -> None:
+        self.files, self.trust = files, trust
+        self.known: dict[int, Any] = {}
+        self.left = _MOST_NODES
+
+    def node(self, state: Any, depth: int) -> Any:
+        self.left -= 1
+        if depth > _DEEPEST or self.left < 0:
+            raise Refused(f"its schema nests deeper than {_DEEPEST} levels, or has more than {_MOST_NODES:,} nodes")
+        if not isinstance(state, dict):
+            raise Refused("its schema has something else where an object belongs")
+        loader, name, module = (state.get(key) for key in ("__loader__", "__class__", "__module__"))
+        if not isinstance(loader, str) or not isinstance(name, str) or not isinstance(module, str):
+            raise Refused("its schema has an object without a class")
+        full = canonical(module, name, 5)
+        number = state.get("__id__")
+        if number is not None and (type(number) is not int or number <= 0):
+            raise Refused("its schema numbers its objects in another way than skops does")
+        # An object with a number that was there before is that object again, whatever else stands in it.
+        if number in self.known:
+            if self.known[number] is _UNFINISHED:
+                raise Refused("its schema has an object inside itself")
+            return self.known[number]
+        if number is not None:
+            self.known[number] = _UNFINISHED
+        self.trust.meet(full)
+        build = _NODES.get(loader)
+        if build is None:
+            self.trust.unknown[full] = None
+            raise Refused(f"its schema asks for {loader[:60]!r}, which would call {full}")
+        value = build(self, state, full, depth + 1)
+        if number is not None:
+            self.known[number] = value
+        return value
+
+    def file(self, state: Mapping[str, Any]) -> bytes:
+        name = state.get("file")
+        if not isinstance(name, str) or name not in self.files:
+            raise Refused(f"its schema asks for the file {shown(name)}, which is not there")
+        return self.files[name]
+
+    def content(self, state: Mapping[str, Any], kind: type) -> Any:
+        found = state.get("content")
+        if not isinstance(found, kind):
+            raise Refused("its schema has an object of another shape than skops writes")
+        return found
+
+    def made(self, name: str, role: str, value: Made) -> Made:
+        if self.trust.use(name, "call" if role == "call" else "instantiate") and value.state is not None:
+            value.built = True
+            states.check(value)
+        return value
+
+    def expect(self, name: str, *wanted: str) -> None:
+        if name not in wanted:
+            raise Refused(f"its schema makes a {name} in the way of a {wanted[0]}")
+
+
+def _json(reader: _Reader, state: Mapping[str, Any], name: str, depth: int) -> Any:
+    reader.expect(name, "builtins.str")
+    value = boosters.read_json(reader.content(state, str).encode("utf-8", "surrogatepass"))
+    if isinstance(value, dict) and any(key.startswith("__") for key in value):
+        raise Refused("its schema has attributes that no object has")
+    return value
+
+
+def _dict(reader: _Reader, state: Mapping[str, Any], name: str, depth: int) -> Any:
+    # The types of the keys stand beside them; text is what JSON makes of all.
+    key_types = state.get("key_types")
+    if key_types is not None:
+        reader.node(key_types, depth)
+    values = {key: reader.node(value, depth) for key, value in reader.content(state, dict).items()}
+    if name == "builtins.dict":
+        return values
+    if name not in calls.MAPPINGS and reader.trust.use(name, "instantiate"):
+        raise Refused(f"its schema makes a {name} in the way of a dict")
+    return Made(name, items=[each for pair in values.items() for each in pair])
+
+
+def _default_dict(reader: _Reader, state: Mapping[str, Any], name: str, depth: int) -> Any:
+    reader.expect(name, "collections.defaultdict")
+    inner = reader.content(state, dict)
+    factory = reader.node(inner.get("default_factory"), depth)
+    if factory is not None and type(factory) is not Global:
+        raise Refused("its schema has a defaultdict filled by what is no class")
+    return Made(name, items=[reader.node(inner.get("main"), depth)])
+
+
+def _sequence(kind: Callable[[list[Any]], Any], *names: str) -> Callable[[_Reader, Mapping[str, Any], str, int], Any]:
+    def build(reader: _Reader, state: Mapping[str, Any], name: str, depth: int) -> Any:
+        values = [reader.node(each, depth) for each in reader.content(state, list)]
+        if name not in names:
+            # A named tuple: its class would be called.
+            reader.trust.use(name, "instantiate" if name in calls.NAMED_TUPLES else "call")
+            return Made(name, tuple(values))
+        try:
+            return kind(values)
+        except TypeError:
+            raise Refused("its schema has a set of what cannot be in one") from None
+
+    return build
+
+
+def _reference(reader: _Reader, state: Mapping[str, Any], name: str, depth: int) -> Any:
+    reader.trust.use(name, "reference")
+    return Global(name)
+
+
+def _type(reader: _Reader, state: Mapping[str, Any], name: str, depth: int) -> Any:
+    # The type of a key or an item, such as NoneType or float64: nothing is made of it.
+    if name != "builtins.NoneType":
+        reader.trust.use(name, "reference")
+    return Global(name)
+
+
+def _partial(reader: _Reader, state: Mapping[str, Any], name: str, depth: int) -> Any:
+    inner = reader.content(state, dict)
+    parts = [reader.node(inner.get(key), depth) for key in ("func", "args", "kwds", "namespace") if key in inner]
+    reader.trust.use(name, "call")
+    return Made(name, tuple(parts))
+
+
+def _method(reader: _Reader, state: Mapping[str, Any], name: str, depth: int) -> Any:
+    inner = reader.content(state, dict)
+    reader.node(inner.get("obj"), depth)
+    reader.trust.meet("builtins.getattr")
+    reader.trust.use("builtins.getattr", "call")
+    return Made("builtins.getattr")
+
+
+def _slice(reader: _Reader, state: Mapping[str, Any], name: str, depth: int) -> Any:
+    reader.expect(name, "builtins.slice")
+    inner = reader.content(state, dict)
+    if not all(type(inner.get(key)) in (int, float, type(None)) for key in ("start", "stop", "step")):
+        raise Refused("its schema has a slice of something else than numbers")
+    return Made(name, built=True)
+
+
+def _object(reader: _Reader, state: Mapping[str, Any], name: str, depth: int) -> Any:
+    inner = state.get("content")
+    return reader.made(name, "instantiate", Made(name, state=None if inner is None else reader.node(inner, depth)))
+
+
+def _construct(reader: _Reader, state: Mapping[str, Any], name: str, depth: int) -> Any:
+    arguments = reader.node(reader.content(state, dict), depth)
+    if type(arguments) is not tuple:
+        raise Refused("its schema calls something with what is no tuple of arguments")
+    if reader.trust.use(name, "call"):
+        return calls.result(name, arguments, reader.trust)
+    return Made(name, arguments)
+
+
+def _reduced(reader: _Reader, state: Mapping[str, Any], name: str, depth: int) -> Any:
+    """A tree or a loss: ``__reduce__`` has the arguments, ``content`` the state."""
+    reduced = state.get("__reduce__")
+    arguments = reader.node(reduced.get("args") if isinstance(reduced, dict) else None, depth)
+    if type(arguments) is not tuple or (state.get("__loader__") == "TreeNode" and name != "sklearn.tree._tree.Tree"):
+        raise Refused("its schema makes a tree or a loss in another way than skops does")
+    attributes = reader.node(state.get("content"), depth) if state.get("content") is not None else None
+    if not reader.trust.use(name, "call"):
+        return Made(name, arguments, attributes)
+    value = calls.result(name, arguments, reader.trust)
+    if type(value) is not Made or (calls.needs_state(name) and not attributes):
+        raise Refused("its schema leaves an object without its state")
+    value.state = attributes or None
+    value.built = True
+    states.check(value)
+    return value
+
+
+def _bytes(reader: _Reader, state: Mapping[str, Any], name: str, depth: int) -> Any:
+    reader.expect(name, "builtins.bytes", "builtins.bytearray")
+    content = reader.file(state)
+    return content if name == "builtins.bytes" else Made(name, (content,), built=True)
+
+
+def _array(reader: _Reader, state: Mapping[str, Any], name: str, depth: int) -> Any:
+    if name not in arrays.ARRAYS and not (name.startswith("numpy.") and reader.trust.use(name, "reference")):
+        raise Refused(f"its schema makes a {name} out of an array")
+    if state.get("type") == "numpy":
+        array = archive.read_npy(reader.file(state))
+        if name not in arrays.ARRAYS:
+            dtype = array.dtype
+            assert dtype is not None
+            return calls.scalar(dtype, bytes(array.raw)) if array.count == 1 and dtype.fields is None else array
+        return array
+    items = [reader.node(each, depth) for each in reader.content(state, list)]
+    shape = arrays.check_shape(reader.node(state.get("shape"), depth))
+    # A table is written as rows of rows; what is looked into has its objects side by side.
+    for _ in shape[1:]:
+        if not all(type(each) is list for each in items):
+            raise Refused("its schema has a table of objects whose rows are none")
+        items = [each for row in items for each in row]
+    flat = Array(Dtype("O", 8, built=True), shape, items=items, built=True)
+    if len(items) != flat.count:
+        raise Refused("its schema has an array of objects with more or fewer than its shape says")
+    return flat
+
+
+def _masked(reader: _Reader, state: Mapping[str, Any], name: str, depth: int) -> Any:
+    reader.expect(name, "numpy.ma.MaskedArray", "numpy.ma.core.MaskedArray")
+    inner = reader.content(state, dict)
+    for key in ("data", "mask"):
+        reader.node(inner.get(key), depth)
+    return Made("numpy.ma.MaskedArray", built=True)
+
+
+def _random(reader: _Reader, state: Mapping[str, Any], name: str, depth: int) -> Any:
+    reader.expect(name, "numpy.random.RandomState", "numpy.random.mtrand.RandomState")
+    made = Made("numpy.random", state=reader.node(reader.content(state, dict), depth), built=True)
+    states.check(made)
+    return made
+
+
+def _generator(reader: _Reader, state: Mapping[str, Any], name: str, depth: int) -> Any:
+    reader.expect(name, "numpy.random.Generator", "numpy.random._generator.Generator")
+    inner = reader.content(state, dict)
+    bits = reader.node(inner.get("bit_generator"), depth)
+    reader.node(inner.get("seed_seq"), depth)
+    if not isinstance(bits, dict) or bits.get("bit_generator") not in calls.GENERATORS:
+        raise Refused("its schema has a random generator that numpy has not")
+    made = Made("numpy.random", state=bits, built=True)
+    states.check(made)
+    return made
+
+
+def _dtype(reader: _Reader, state: Mapping[str, Any], name: str, depth: int) -> Any:
+    reader.expect(name, "numpy.dtype")
+    return getattr(reader.node(reader.content(state, dict), depth), "dtype", None)
+
+
+def _sparse(reader: _Reader, state: Mapping[str, Any], name: str, depth: int) -> Any:
+    parts = {key.removesuffix(".npy"): value for key, value in archive.entries(reader.file(state)).items()}
+    found = {key: archive.read_npy(value) for key, value in parts.items() if key not in ("format", "_is_array")}
+    shape = found.pop("shape", None)
+    sizes = () if shape is None else tuple(int(each) for each in shape.to_numpy("the shape of a sparse matrix"))
+    # scipy goes by the format in the file, whatever class the schema names.
+    written = bytes(archive.read_npy(parts.get("format", b"")).raw).rstrip(b"\0").decode("latin-1")
+    if f".{written}_" not in name:
+        raise Refused("its schema has a sparse matrix of another format than its class")
+    return reader.made(name, "instantiate", Made(name, state={**found, "_shape": sizes}))
+
+
+_NODES: dict[str, Callable[[_Reader, Mapping[str, Any], str, int], Any]] = {
+    "JsonNode": _json,
+    "DictNode": _dict,
+    "DefaultDictNode": _default_dict,
+    "ListNode": _sequence(list, "builtins.list"),
+    "SetNode": _sequence(set, "builtins.set"),
+    "TupleNode": _sequence(tuple, "builtins.tuple"),
+    "FunctionNode": _reference,
+    "TypeNode": _type,
+    "PartialNode": _partial,
+    "MethodNode": _method,
+    "SliceNode": _slice,
+    "ObjectNode": _object,
+    "ConstructorFromReduceNode": _construct,
+    "TreeNode": _reduced,
+    "LossNode": _reduced,
+    "BytesNode": _bytes,
+    "BytearrayNode": _bytes,
+    "NdArrayNode": _array,
+    "MaskedArrayNode": _masked,
+    "RandomStateNode": _random,
+    "RandomGeneratorNode": _generator,
+    "DTypeNode": _dtype,
+    "SparseMatrixNode": _sparse,
+}

@@ -1,0 +1,149 @@
+"""The states that objects of trusted classes would be given: what in them would act later, or point outside an array.
+
+A trusted class is harmless only with the attributes that its own ``fit`` leaves behind. What is called later (the
+function of a FunctionTransformer) has to be a trusted name itself, which the machine sees to; what opens files later is
+looked for here; what indexes memory is in ``bounds``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from . import arrays, boosters, bounds
+from .values import Array, Global, Made, Refused, is_raw, is_whole, shown
+
+_STATE_TUPLES = ("sklearn.neighbors._kd_tree.", "sklearn.neighbors._ball_tree.", "sklearn.metrics._dist_metrics.")
+_WRAPPER = "joblib.numpy_pickle.NumpyArrayWrapper"
+_MERSENNE_WORDS = 624
+
+
+def check(made: Made) -> None:
+    """Look at an object of a trusted class with its state.
+
+    Raises:
+        Refused: it would run, read or write something when used, or index outside its arrays.
+    """
+    state, name = made.state, made.of
+    special = _CHECKS.get(name)
+    if special is None and type(state) is not dict and state is not None and not _is_tuple_state(name, state):
+        raise Refused(f"it gives {name} a state that is no dict of attributes")
+    if type(state) is dict:
+        for key in state:
+            if type(key) is not str or key.startswith("__"):
+                raise Refused(f"it gives {name} the attribute {shown(key)}, which none has")
+        _check_attributes(name, state)
+    if special is not None:
+        special(made)
+
+
+def _is_tuple_state(name: str, state: Any) -> bool:
+    # Cython classes keep theirs as a tuple; slots as (attributes, slots) would set anything, even the class.
+    return state == () or (type(state) is tuple and name.startswith(_STATE_TUPLES))
+
+
+def _check_attributes(name: str, state: dict[str, Any]) -> None:
+    if state.get("memory") is not None:
+        raise Refused(f"it makes {name} cache on the disk (memory={shown(state['memory'])}); fit it with memory=None")
+    if name.startswith("sklearn.feature_extraction.text.") and state.get("input", "content") != "content":
+        raise Refused(f"it makes {name} read files (input={shown(state['input'])}); fit it with input='content'")
+    if "tree_" in state and name.startswith("sklearn.tree."):
+        bounds.fitted_tree(name, state)
+    if "_predictors" in state:
+        bounds.histogram_boosting(name, state)
+    if "_n_support" in state:
+        bounds.support_vectors(name, state)
+    if name.startswith("sklearn.ensemble._gb."):
+        bounds.gradient_boosting(name, state)
+
+
+def _random_state(made: Made) -> None:
+    """A generator's state: texts, numbers and the words of its key; the position inside them is never checked later."""
+    state = made.state
+    if type(state) is tuple and len(state) == 2 and state[1] is None:
+        state = state[0]
+    if type(state) is tuple:
+        # A bit generator since numpy 2: its state, and the seed sequence it came from.
+        state = state[0]
+    if state is None or type(state) is Made:
+        return
+    if type(state) is not dict:
+        raise Refused("it has a random generator with a state that numpy does not write")
+    inner = state.get("state")
+    if state.get("bit_generator") == "MT19937":
+        key, place = (inner.get("key"), inner.get("pos")) if type(inner) is dict else (None, None)
+        if type(key) is not Array or key.count != _MERSENNE_WORDS or not is_whole(place, 0, _MERSENNE_WORDS):
+            raise Refused("it has a random generator whose position lies outside its key")
+    if "buffer_pos" in state and not is_whole(state["buffer_pos"], 0, 4):
+        raise Refused("it has a random generator whose position lies outside its buffer")
+
+
+def _seed_sequence(made: Made) -> None:
+    if type(made.state) is not dict:
+        return
+    for value in made.state.values():
+        if type(value) is Made and value.of.startswith("numpy.random._pickle"):
+            raise Refused("it has a seed of random numbers that numpy does not write")
+
+
+def _masked_array(made: Made) -> None:
+    """``(version, shape, dtype, fortran, bytes, mask bytes, fill value)``."""
+    state = made.state
+    if type(state) is not tuple or len(state) != 7:
+        raise Refused("it has a masked array with a state that numpy does not write")
+    data = Array(built=True)
+    arrays.build_array(data, state[:5])
+    mask, fill = state[5], state[6]
+    if not is_raw(mask) or len(mask) != data.count:
+        raise Refused("it has a masked array whose mask does not fit")
+    if fill is not None and (type(fill) is not Array or fill.count != 1):
+        raise Refused("it has a masked array whose fill value is none")
+
+
+def _xgboost(made: Made) -> None:
+    handle = made.get("handle")
+    if type(handle) is Made and handle.of == "builtins.bytearray":
+        made.booster = boosters.check_xgboost(bytes(handle.args[0]))
+    elif handle is not None:
+        raise Refused("it has a booster of XGBoost's that is no bytes")
+
+
+def _lightgbm(made: Made) -> None:
+    for key in ("handle", "_handle"):
+        handle = made.get(key)
+        if type(handle) is str:
+            made.booster = boosters.check_lightgbm(handle)
+        elif handle is not None:
+            raise Refused("it has a booster of LightGBM's that is no text")
+
+
+def _scipy_spline(made: Made) -> None:
+    bounds.spline(made)
+
+
+def _function_transformer(made: Made) -> None:
+    for key in ("func", "inverse_func"):
+        function = made.get(key)
+        # A name that is not trusted is in quarantine already, and what getattr or partial return as well.
+        if function is not None and type(function) is not Global and type(function) is not Made:
+            raise Refused(f"it has a FunctionTransformer whose {key} is no function")
+
+
+_CHECKS: dict[str, Callable[[Made], None]] = {
+    _WRAPPER: lambda made: None,
+    "sklearn.tree._tree.Tree": bounds.tree,
+    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor": bounds.histogram_tree,
+    "sklearn.ensemble._hist_gradient_boosting.binning._BinMapper": bounds.bins,
+    "sklearn.preprocessing._function_transformer.FunctionTransformer": _function_transformer,
+    **{f"sklearn.neighbors._kd_tree.KDTree{bits}": bounds.neighbour_tree for bits in ("", "32", "64")},
+    **{f"sklearn.neighbors._ball_tree.BallTree{bits}": bounds.neighbour_tree for bits in ("", "32", "64")},
+    **{f"scipy.sparse._{kind}.{kind}_{it}": bounds.compressed for kind in ("csr", "csc") for it in ("matrix", "array")},
+    **{f"scipy.sparse._coo.coo_{it}": bounds.coordinates for it in ("matrix", "array")},
+    **{f"scipy.sparse.{kind}.{kind}_matrix": bounds.compressed for kind in ("csr", "csc")},
+    "scipy.interpolate._bsplines.BSpline": _scipy_spline,
+    "numpy.random": _random_state,
+    "numpy.random.bit_generator.SeedSequence": _seed_sequence,
+    "numpy.ma.MaskedArray": _masked_array,
+    "xgboost.core.Booster": _xgboost,
+    "lightgbm.basic.Booster": _lightgbm,
+}

@@ -1,0 +1,227 @@
+"""The sandbox: a model that nobody has to trust makes predictions in a process of its own, behind walls.
+
+It is given features and returns predictions, nothing else: it sees no label, no file of the registry, no network. It
+cannot start processes or write files; of files beside Python's libraries it can tell that they exist, not what is in
+them. What it says is plain numbers and texts, checked here before they are believed.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from ...errors import InvalidInput, SandboxFailure, SandboxIncomplete
+from . import features as inputs
+from . import frames
+from .process import Child, printable, size_in_words
+
+if TYPE_CHECKING:
+    from numpy import float64
+    from numpy.typing import NDArray
+
+__all__ = ["Answer", "Limits", "Worker", "predict"]
+
+_REASON_LENGTH = 400
+_NUMBERS = {"integers": "<i8", "numbers": "<f8", "booleans": "u1"}
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a model may use for one answer.
+
+    ``seconds`` of wall clock, from handing over the files to the whole answer; ``memory_bytes`` beside what the
+    libraries take; ``answer_bytes`` of predictions and probabilities; ``threads`` at once.
+    """
+
+    seconds: float = 60
+    memory_bytes: int = 4 << 30
+    answer_bytes: int = 256 << 20
+    threads: int = 64
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a model said of n rows.
+
+    ``predicted`` (n,) holds integers, floats, booleans or texts; ``probabilities`` (n, k) float64 in the order of
+    ``classes``, None without predict_proba; NaN is passed through. ``classes`` is empty for models that have none.
+    ``row_microseconds`` is the median time of predicting one row alone, scaling included, as the model's own process
+    measured it. ``unenforced`` names each limit this machine could not set, and what is therefore possible.
+    """
+
+    predicted: NDArray[Any]
+    probabilities: NDArray[float64] | None
+    classes: tuple[Any, ...]
+    row_microseconds: float
+    unenforced: tuple[str, ...] = ()
+
+
+class Worker:
+    """A warm process that answers one file after the other; for files that are trusted, since they share it.
+
+    ``also`` names exactly, as ``module.name``, what the files may load beyond the usual list. With ``require_all``
+    nothing is predicted where a limit cannot be set. After a failure the next prediction has a new process. A worker
+    is for one thread: its process ends when the thread that started it does.
+    """
+
+    def __init__(self, *, also: Collection[str] = (), limits: Limits | None = None, require_all: bool = True) -> None:
+        self._also = tuple(also)
+        self._limits = limits or Limits()
+        self._require_all = require_all
+        self._processor_seconds: int | None = None
+        self._child: Child | None = None
+        self._unenforced: tuple[str, ...] = ()
+
+    def __enter__(self) -> Worker:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the process and remove its folder; a further prediction starts a new one."""
+        child, self._child = self._child, None
+        if child is not None:
+            child.stop()
+
+    def start(self) -> tuple[str, ...]:
+        """Start the process, if it is not running; returns what this machine does not enforce.
+
+        Raises:
+            SandboxIncomplete: a limit cannot be set here, and all are required.
+            SandboxFailure: it did not start.
+        """
+        if self._child is None:
+            limits = self._limits
+            self._child = Child(
+                {name.partition(".")[0] for name in self._also},
+                {
+                    "memory_bytes": limits.memory_bytes,
+                    "threads": limits.threads,
+                    "processor_seconds": self._processor_seconds,
+                },
+            )
+            try:
+                self._unenforced = self._child.started()
+            except BaseException:
+                self.close()
+                raise
+        if self._unenforced and self._require_all:
+            self.close()
+            raise SandboxIncomplete(self._unenforced)
+        return self._unenforced
+
+    def predict(self, model: bytes, scaler: bytes | None, features: bytes, *, name: str = "the model") -> Answer:
+        """Predict n rows. ``features`` is a Feather, Arrow or Parquet file of columns, or a matrix (n, k) in npy.
+
+        ``model`` and ``scaler`` are the bytes that were hashed and inspected, not places to read them from.
+
+        Raises:
+            SandboxIncomplete: a limit cannot be set here, and all are required.
+            SandboxFailure: the model did not answer, or not as it must; ``reason`` says what it did.
+            InvalidInput: the features have no rows, or are no such file.
+        """
+        rows = len(inputs.read(features))
+        if not rows:
+            raise InvalidInput("there is no row to predict; hand in features of one row or more")
+        unenforced = self.start()
+        assert self._child is not None
+        blocks = [features, model] if scaler is None else [features, model, scaler]
+        try:
+            request = frames.pack({"also": self._also}, *blocks)
+            header, answer = self._child.exchange(request, self._limits.seconds, self._limits.answer_bytes, name)
+            if "failed" in header:
+                raise SandboxFailure(name, self._reason(header["failed"]), self._child.printed())
+            return replace(_believed(header, answer, rows, name, self._limits.answer_bytes), unenforced=unenforced)
+        except BaseException:
+            # Whatever it did, nothing later may come out of the same process.
+            self.close()
+            raise
+
+    def _reason(self, told: object) -> str:
+        if told == "memory":
+            return f"needed more than {size_in_words(self._limits.memory_bytes)} of memory"
+        return printable(str(told), _REASON_LENGTH)
+
+
+def predict(
+    model: bytes,
+    scaler: bytes | None,
+    features: bytes,
+    *,
+    also: Collection[str] = (),
+    limits: Limits | None = None,
+    require_all: bool = True,
+    name: str = "the model",
+) -> Answer:
+    """Predict n rows in a fresh process that ends with the answer: for files nobody has to trust.
+
+    The arguments are those of ``Worker`` and ``Worker.predict``.
+
+    Raises:
+        SandboxIncomplete: a limit cannot be set here, and all are required.
+        SandboxFailure: the model did not answer, or not as it must; ``reason`` says what it did.
+        InvalidInput: the features have no rows, or are no such file.
+    """
+    with _Once(also=also, limits=limits, require_all=require_all) as worker:
+        return worker.predict(model, scaler, features, name=name)
+
+
+class _Once(Worker):
+    """A worker for one answer, so that its processor time can be limited as well."""
+
+    def __init__(self, *, also: Collection[str], limits: Limits | None, require_all: bool) -> None:
+        super().__init__(also=also, limits=limits, require_all=require_all)
+        # The wall clock stops it first; this holds when the parent is gone.
+        self._processor_seconds = 60 + math.ceil(self._limits.seconds) * (os.cpu_count() or 1)
+
+
+def _believed(header: dict[str, Any], blocks: list[bytes], rows: int, name: str, limit: int) -> Answer:
+    """The answer in a message, if it is one.
+
+    Raises:
+        SandboxFailure: it is none, or not one for so many rows.
+    """
+    import numpy
+
+    try:
+        predicted_block, probability_block = blocks
+        classes, columns = header["classes"], header["columns"]
+        microseconds = float(header["row_microseconds"])
+        predicted = _array(header["kind"], predicted_block, limit)
+        probabilities = numpy.frombuffer(probability_block, dtype="<f8").copy()
+        known = isinstance(classes, list) and all(isinstance(value, str | int | float) for value in classes)
+        if not known or not 0 <= microseconds < math.inf or (columns is not None and columns < 1):
+            raise ValueError("not what was agreed")
+        json.dumps(classes, ensure_ascii=False).encode()
+        if len(predicted) != rows:
+            raise SandboxFailure(name, f"answered {len(predicted)} predictions for {rows} rows")
+        if columns is None:
+            return Answer(predicted, None, tuple(classes), microseconds)
+        if probabilities.size != rows * columns or (classes and len(classes) != columns):
+            reason = f"answered {probabilities.size} probabilities for {rows} rows of {len(classes)} classes"
+            raise SandboxFailure(name, reason)
+        return Answer(predicted, probabilities.reshape(rows, columns), tuple(classes), microseconds)
+    except frames.TooLarge as error:
+        raise SandboxFailure(name, f"answered more than {size_in_words(limit)}") from error
+    except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
+        raise SandboxFailure(name, "wrote something else than an answer") from error
+
+
+def _array(kind: str, block: bytes, limit: int) -> NDArray[Any]:
+    import numpy
+
+    if kind == "texts":
+        texts = json.loads(block)
+        # Half of a surrogate pair is no text: nothing could store it.
+        "".join(texts).encode()
+        # An array gives every text the room of the longest.
+        if len(texts) * max(map(len, texts), default=0) * 4 > limit:
+            raise frames.TooLarge("too wide")
+        return numpy.array(texts, dtype=str)
+    numbers = numpy.frombuffer(block, dtype=_NUMBERS[kind]).copy()
+    return numbers != 0 if kind == "booleans" else numbers

@@ -1,0 +1,192 @@
+"""The program of the child: it raises the walls, reports, and then opens uploads and lets them predict."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import sys
+import sysconfig
+import time
+import warnings
+from importlib import import_module
+from importlib.machinery import PathFinder
+from statistics import median
+from typing import Any
+
+from ...errors import ArtifactError
+from .. import formats
+from . import features as inputs
+from . import frames, walls
+
+_LIBRARIES = ("numpy", "scipy", "pandas", "pyarrow", "sklearn", "joblib", "xgboost", "lightgbm", "skops")
+_IMPORTED = ("numpy", "pandas", "pyarrow.parquet", "sklearn.pipeline", "joblib")
+# Shared objects a library may still ask for, the names of time zones, and its own memory map, by which scikit-learn
+# finds the thread pools it limits.
+_SYSTEM = (
+    *("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/etc/ld.so.cache"),
+    *("/usr/share/zoneinfo", "/proc/self/maps"),
+)
+_REASON_LENGTH = 400
+_TIMED_ROWS, _TIMED_SECONDS = 50, 0.5
+
+_FORBIDDEN = {
+    "socket.": "tried to open a network connection, which is not allowed",
+    "os.fork": "tried to start another process, which is not allowed",
+    "os.exec": "tried to start another program, which is not allowed",
+    "os.posix_spawn": "tried to start another program, which is not allowed",
+    "os.system": "tried to start another program, which is not allowed",
+    "subprocess.": "tried to start another program, which is not allowed",
+    "os.kill": "tried to send a signal to another process, which is not allowed",
+}
+_attempts: list[str] = []
+
+
+def main() -> None:
+    """Answer messages at standard input until it is closed; answers leave where standard output was."""
+    setup = json.loads(sys.argv[1])
+    answers = os.dup(1)
+    os.dup2(2, 1)
+    unenforced = walls.raise_before_imports(_readable(setup["modules"]), **setup["limits"])
+    for library in _IMPORTED:
+        import_module(library)
+    unenforced += walls.raise_after_imports()
+    sys.addaudithook(_notice)
+    frames.send(answers, frames.pack({"unenforced": unenforced}))
+    while (message := frames.receive(0)) is not None:
+        frames.send(answers, _answered(*message))
+
+
+def _readable(modules: list[str]) -> list[str]:
+    """Where Python, the libraries and these modules lie; looked up by name, nothing is imported."""
+    # Beside the standard library lie the shared objects of this Python.
+    places = [*_SYSTEM, *(os.path.dirname(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib"))]
+    places += [entry for entry in sys.path if os.path.basename(entry) in ("site-packages", "dist-packages")]
+    for name in (*_LIBRARIES, *modules, __name__.partition(".")[0]):
+        found = PathFinder.find_spec(name, sys.path)
+        if found is None:
+            continue
+        folders = list(found.submodule_search_locations or ())
+        places += folders or [str(found.origin)]
+        if name in _LIBRARIES:
+            # What a library needs lies beside it; beside a module of the user lies what is the user's.
+            places += [os.path.dirname(folder) for folder in folders]
+    return sorted(set(places))
+
+
+def _notice(event: str, _: Any) -> None:
+    for beginning, words in _FORBIDDEN.items():
+        if event.startswith(beginning):
+            _attempts[:] = [words]
+
+
+def _answered(header: dict[str, Any], blocks: list[bytes]) -> list[bytes]:
+    _attempts.clear()
+    try:
+        with warnings.catch_warnings():
+            # Standard error is for what explains a failure, and names were dropped on purpose.
+            warnings.simplefilter("ignore")
+            return _predicted(blocks, header["also"])
+    except MemoryError:
+        return frames.pack({"failed": "memory"})
+    except BaseException as error:
+        return frames.pack({"failed": _in_words(error)[:_REASON_LENGTH]})
+
+
+def _in_words(error: BaseException) -> str:
+    cause: BaseException | None = error
+    for _ in range(10):
+        if isinstance(cause, OSError) and cause.errno in (errno.EPERM, errno.EACCES):
+            if _attempts:
+                return _attempts[0]
+            if cause.filename is not None:
+                return f"tried to open {cause.filename!r}, which is not allowed"
+        cause = cause and (cause.__cause__ or cause.__context__)
+    if isinstance(error, ArtifactError):
+        return f"could not be opened: {error}"
+    return f"raised {type(error).__name__}: {error}"
+
+
+def _predicted(blocks: list[bytes], also: list[str]) -> list[bytes]:
+    table = inputs.read(blocks.pop(0))
+    scaler = _opened(blocks.pop(), "its scaler", also) if len(blocks) > 1 else None
+    model = _opened(blocks.pop(), "its file", also)
+
+    def scaled(rows: Any) -> Any:
+        if scaler is None:
+            return rows
+        found = scaler.transform(rows)
+        if hasattr(rows, "columns") and not hasattr(found, "columns") and hasattr(model, "feature_names_in_"):
+            return type(rows)(found, columns=model.feature_names_in_, index=rows.index)
+        return found
+
+    rows = scaled(table)
+    kind, predicted = _plain(model.predict(rows))
+    columns, probabilities = _probabilities(model, rows)
+    header = {
+        "kind": kind,
+        "columns": columns,
+        "classes": _classes(model),
+        "row_microseconds": _row_microseconds(table, lambda row: model.predict(scaled(row))),
+    }
+    return frames.pack(header, predicted, probabilities)
+
+
+def _opened(data: bytes, place: str, also: list[str]) -> Any:
+    return formats.load(data, place, also=also)
+
+
+def _plain(values: Any) -> tuple[str, bytes]:
+    import numpy
+
+    array = numpy.asarray(values)
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = array.ravel()
+    if array.ndim != 1:
+        raise ValueError(f"predictions of the shape {array.shape}; one value a row is expected")
+    if array.dtype.kind in "iu":
+        if (array.astype("<i8") != array).any():
+            raise ValueError("predictions are integers of more than 63 bits; smaller ones or texts are expected")
+        return "integers", array.astype("<i8").tobytes()
+    if array.dtype.kind == "f":
+        return "numbers", array.astype("<f8").tobytes()
+    if array.dtype.kind == "b":
+        return "booleans", array.tobytes()
+    texts = array.tolist()
+    strange = next((value for value in texts if not isinstance(value, str)), None)
+    if strange is not None:
+        raise TypeError(f"predictions are {type(strange).__name__} objects; numbers or texts are expected")
+    return "texts", json.dumps(texts).encode()
+
+
+def _probabilities(model: Any, rows: Any) -> tuple[int | None, bytes]:
+    import numpy
+
+    try:
+        found = model.predict_proba(rows)
+    except (AttributeError, NotImplementedError):
+        return None, b""
+    array = numpy.asarray(found, dtype="<f8")
+    if array.ndim != 2:
+        raise ValueError(f"probabilities of the shape {array.shape}; one column a class is expected")
+    return array.shape[1], array.tobytes()
+
+
+def _classes(model: Any) -> Any:
+    import numpy
+
+    classes = getattr(model, "classes_", None)
+    return [] if classes is None or isinstance(classes, dict) else numpy.asarray(classes).tolist()
+
+
+def _row_microseconds(table: Any, predict: Any) -> float:
+    """The median time of predicting one row alone, scaling included."""
+    taken: list[int] = []
+    begun = time.perf_counter()
+    while not taken or (len(taken) < _TIMED_ROWS and time.perf_counter() - begun < _TIMED_SECONDS):
+        at = len(taken) % len(table)
+        row = getattr(table, "iloc", table)[at : at + 1]
+        start = time.perf_counter_ns()
+        predict(row)
+        taken.append(time.perf_counter_ns() - start)
+    return median(taken) / 1000

@@ -1,0 +1,86 @@
+"""Messages between a sandbox and its parent: a header of JSON and blocks of bytes, with their lengths in front.
+
+Nothing is pickled. The parent believes no length before it has compared it with what it is ready to take.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import struct
+from collections.abc import Iterator
+from typing import Any
+
+_MARK = b"sandbox\n"
+_PREFIX = struct.Struct(">8sQQ")
+_HEADER_BYTES = 4 << 20
+_PIECE = 1 << 20
+
+Message = tuple[dict[str, Any], list[bytes]]
+
+
+class TooLarge(ValueError):
+    """The message says it is larger than what may come."""
+
+
+def pack(header: dict[str, Any], *blocks: bytes) -> list[bytes]:
+    """A message as pieces to be written one after the other."""
+    text = json.dumps({**header, "blocks": [len(block) for block in blocks]}).encode()
+    return [_PREFIX.pack(_MARK, len(text), sum(map(len, blocks))), text, *blocks]
+
+
+def unpack(received: bytearray, limit: int) -> Message | None:
+    """The message these bytes hold, None as long as it is not complete; its blocks may have ``limit`` bytes in all.
+
+    Raises:
+        TooLarge: more was announced.
+        ValueError: this is no message.
+    """
+    if not received.startswith(_MARK[: len(received)]):
+        raise ValueError("no message")
+    if len(received) < _PREFIX.size:
+        return None
+    _, header_size, size = _PREFIX.unpack_from(received)
+    if header_size > _HEADER_BYTES or size > limit:
+        raise TooLarge("the message is too large")
+    start = _PREFIX.size + header_size
+    if len(received) < start + size:
+        return None
+    try:
+        header = json.loads(received[_PREFIX.size : start])
+        sizes = header["blocks"]
+        if len(received) > start + size or sum(sizes) != size or min(sizes, default=0) < 0:
+            raise ValueError("the lengths do not agree")
+        return header, list(_cut(received, start, sizes))
+    except (KeyError, TypeError, RecursionError) as error:
+        raise ValueError("no message") from error
+
+
+def _cut(received: bytearray, start: int, sizes: list[int]) -> Iterator[bytes]:
+    with memoryview(received) as view:
+        for size in sizes:
+            yield bytes(view[start : start + size])
+            start += size
+
+
+def receive(source: int) -> Message | None:
+    """Wait for a message at a descriptor; None when the other side has closed it.
+
+    Raises:
+        ValueError: something else came.
+    """
+    received = bytearray()
+    while (message := unpack(received, 1 << 62)) is None:
+        piece = os.read(source, _PIECE)
+        if not piece:
+            return None
+        received += piece
+    return message
+
+
+def send(target: int, pieces: list[bytes]) -> None:
+    """Write a message to a descriptor that blocks."""
+    for piece in pieces:
+        rest = memoryview(piece)
+        while rest:
+            rest = rest[os.write(target, rest) :]

@@ -1,0 +1,115 @@
+"""Verbs that change who serves, a model's state, or the settings."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..actions import configure, decide
+from ..actions.rooms import NOT_CHECKED
+from ..config import Configuration, Policy
+from ..records import Deployment
+from .verbs import Verbs
+
+
+class Deciding(Verbs):
+    """Decide, and say how decisions are made."""
+
+    def promote(
+        self,
+        model_id: str,
+        *,
+        actor: str | None = None,
+        reason: str = "",
+        expected_champion: str | None = NOT_CHECKED,
+        override: bool = False,
+    ) -> Deployment:
+        """Put a model into production, if all gates hold. Its bytes are verified and test-loaded before that.
+
+        Args:
+            expected_champion: the champion the caller saw (None: saw no champion); left out, it is not checked.
+            override: promote although gates fail; needs a reason, and stays visible with the model. A file that is not
+                trusted cannot be promoted all the same.
+
+        Raises:
+            GatesFailed: a NotEligible; ``report`` lists every gate, failed or not.
+            ChampionChanged: the champion is another one by now; nothing changed.
+            NotEligible: the model is rejected, archived, disqualified or quarantined.
+            StateConflict: it is the champion already.
+            ArtifactError: its bytes are missing, altered, or do not load.
+        """
+        return decide.promote(self._rooms, model_id, actor, reason, expected_champion, override)
+
+    def rollback(
+        self,
+        model_name: str,
+        to: str | None = None,
+        *,
+        actor: str | None = None,
+        reason: str = "",
+        expected_champion: str | None = NOT_CHECKED,
+    ) -> Deployment:
+        """Take the champion out and put the previous healthy one back (or ``to``, an earlier champion).
+
+        The model taken out is disqualified: never chosen again until somebody reinstates it.
+
+        Raises:
+            NoModelAvailable: there is no champion, or no healthy predecessor; the champion stays.
+            ChampionChanged, NotEligible, ArtifactError: as in ``promote``.
+        """
+        return decide.rollback(self._rooms, model_name, to, actor, reason, expected_champion)
+
+    def undo_promotion(
+        self,
+        model_name: str,
+        *,
+        actor: str | None = None,
+        reason: str = "",
+        expected_champion: str | None = NOT_CHECKED,
+    ) -> Deployment:
+        """Take the last promotion back: the champion before it serves again, and nobody is disqualified.
+
+        Unlike after a ``rollback``, the model taken out stays eligible; a later rollback does not return to it.
+
+        Raises:
+            NoModelAvailable: there was no champion before.
+            ChampionChanged, NotEligible, ArtifactError: as in ``promote``.
+        """
+        return decide.undo_promotion(self._rooms, model_name, actor, reason, expected_champion)
+
+    def reject(self, model_id: str, *, actor: str | None = None, reason: str = "") -> None:
+        """Say no to a model: it stays readable and is not eligible. The champion cannot be rejected (StateConflict)."""
+        decide.change_status(self._rooms, "reject", model_id, actor, reason)
+
+    def archive(self, model_id: str, *, actor: str | None = None, reason: str = "") -> None:
+        """Put a model aside: not eligible, off the leaderboard's default view."""
+        decide.change_status(self._rooms, "archive", model_id, actor, reason)
+
+    def restore(self, model_id: str, *, actor: str | None = None, reason: str = "") -> None:
+        """Take back a rejection or an archiving."""
+        decide.change_status(self._rooms, "restore", model_id, actor, reason)
+
+    def disqualify(self, model_id: str, *, actor: str | None = None, reason: str = "") -> None:
+        """Mark a model as failed in production. A champion is taken out with ``rollback`` instead (StateConflict)."""
+        decide.change_status(self._rooms, "disqualify", model_id, actor, reason)
+
+    def reinstate(self, model_id: str, *, actor: str | None = None, reason: str = "") -> None:
+        """Make a disqualified model eligible again."""
+        decide.change_status(self._rooms, "reinstate", model_id, actor, reason)
+
+    def configure(
+        self, model_name: str | None = None, *, actor: str | None = None, reason: str = "", **changes: Any
+    ) -> Configuration:
+        """Change settings for all model names or one (None as a value: back to the default); scores follow at once.
+
+        Raises:
+            InvalidConfiguration: naming the key, its value and what is allowed; nothing changed.
+        """
+        return configure.configure(self._rooms, model_name, changes, actor, reason)
+
+    def configuration(self) -> Configuration:
+        """The settings that hold now."""
+        return configure.configuration(self._rooms)
+
+    def policy(self, model_name: str) -> Policy:
+        """What holds for one model name."""
+        return configure.configuration(self._rooms).policy(model_name)

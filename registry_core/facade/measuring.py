@@ -1,0 +1,173 @@
+"""Verbs of evidence: benchmarks, what is measured on them, gates, reviews, and whose files are trusted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from ..actions import gates, trust
+from ..catalog import evidence
+from ..evidence import Benchmark, Curve, Evaluation, GateReport, Inspection, Review, Task
+from .verbs import Verbs
+
+if TYPE_CHECKING:
+    from ..actions.evaluate import Progress
+    from ..actions.gates import Paired
+    from ..rules.curves import Confusion
+
+
+class Measuring(Verbs):
+    """Measure, judge and review."""
+
+    def add_benchmark(
+        self,
+        name: str,
+        model_name: str,
+        data: Any,
+        target: str,
+        *,
+        features: Sequence[str] | None = None,
+        slices: Sequence[str] = (),
+        thresholds: Mapping[str, float] | None = None,
+        task: Task | None = None,
+        actor: str | None = None,
+        reason: str = "",
+    ) -> Benchmark:
+        """Keep a holdout set, so that the registry can measure the models of a name itself.
+
+        Args:
+            name: such as ``holdout-2024``; unique for the model name.
+            data: a DataFrame, or the path of a CSV or Parquet file.
+            target: the column that holds the truth. No model is ever shown it.
+            features: the columns a model may be shown; all but the target when left out.
+            slices: columns by whose values metrics are taken apart, such as ``region``.
+            thresholds: metric -> the least a model must reach on it (the most, where less is better): gates.
+            task: told from the target when left out.
+
+        Raises:
+            InvalidInput: the data cannot be read, lacks a column, or misses the truth in a row.
+            StateConflict: the model name has a benchmark of that name; its rows never change.
+        """
+        from ..actions import benchmarks
+
+        return benchmarks.add(
+            self._rooms, name, model_name, data, target, features=features, slices=slices,
+            thresholds=thresholds or {}, task=task, actor=actor, reason=reason,
+        )  # fmt: skip
+
+    def benchmarks(self, model_name: str | None = None) -> list[Benchmark]:
+        """Every benchmark (of a model name), newest first."""
+        return evidence.benchmarks(self._rooms.database, model_name)
+
+    def evaluate(
+        self,
+        model_id: str,
+        benchmark: str | None = None,
+        *,
+        allow_incomplete: bool = False,
+        seconds: float | None = None,
+        memory_bytes: int | None = None,
+        actor: str | None = None,
+        reason: str = "",
+    ) -> Evaluation:
+        """Measure a model on a benchmark, in a process of its own that is walled in and sees no truth.
+
+        Metrics come with 95% intervals, overall and per slice; what the model answered is kept, so that two models are
+        compared on the very same rows. A model that crashes, hangs or answers nonsense gives a ``failed`` evaluation
+        that says so. A quarantined file may be measured too: it runs only where every limit of the sandbox holds.
+
+        Args:
+            benchmark: its name; the one the policy names, else the newest of the model name, when left out.
+            allow_incomplete: let a quarantined file run although this machine lacks a wall of the sandbox.
+            seconds: the most a model may take, 60 when left out.
+            memory_bytes: the most memory it may use beside its libraries, 4 GiB when left out.
+
+        Raises:
+            InvalidInput: there is no such benchmark.
+            ModelNotFound: no model has that id.
+        """
+        from ..actions import evaluate
+
+        return evaluate.evaluate(
+            self._rooms, model_id, benchmark, allow_incomplete=allow_incomplete,
+            seconds=seconds, memory_bytes=memory_bytes, actor=actor, reason=reason,
+        )  # fmt: skip
+
+    def evaluate_all(
+        self,
+        model_name: str,
+        benchmark: str | None = None,
+        *,
+        again: bool = False,
+        jobs: int = 2,
+        progress: Progress | None = None,
+        actor: str | None = None,
+        reason: str = "",
+    ) -> list[Evaluation]:
+        """Measure every trusted version of a name that was never tried on a benchmark, several at once.
+
+        Each result is kept at once: interrupted and called again, only the rest is done.
+
+        Args:
+            again: measure those as well that were tried before.
+            jobs: how many at once.
+            progress: called with how many are done, how many there are, and the last evaluation.
+        """
+        from ..actions import evaluate
+
+        return evaluate.evaluate_all(
+            self._rooms, model_name, benchmark, again=again, jobs=jobs, progress=progress, actor=actor, reason=reason
+        )
+
+    def evaluations(self, model_id: str, benchmark: str | None = None) -> list[Evaluation]:
+        """What was measured of a model (on one benchmark), newest first."""
+        from ..actions import evaluate
+
+        return evaluate.listed(self._rooms, model_id, benchmark)
+
+    def compare_measured(self, first_id: str, second_id: str, benchmark: str | None = None) -> Paired:
+        """The second model against the first on the same rows: differences with intervals, slices, changed answers.
+
+        Raises:
+            InvalidInput: one of them is not measured on the benchmark, or they do different jobs.
+        """
+        return gates.compare_measured(self._rooms, first_id, second_id, benchmark)
+
+    def curves(self, model_id: str, benchmark: str | None = None) -> tuple[tuple[Curve, ...], Confusion | None]:
+        """ROC, precision-recall and calibration of a measured classifier, and its confusion matrix."""
+        return gates.curves(self._rooms, model_id, benchmark)
+
+    def check_gates(self, model_id: str) -> GateReport:
+        """Every gate between a model and production, passed or not, and why."""
+        return gates.check(self._rooms, model_id)
+
+    def review(self, model_id: str, verdict: str, text: str, *, actor: str | None = None) -> Review:
+        """Say something of a version: ``approved``, ``rejected`` or ``comment``, with words.
+
+        Raises:
+            InvalidInput: no words, an unknown verdict, or an approval by whoever registered it.
+        """
+        return gates.review(self._rooms, model_id, verdict, text, actor)
+
+    def reviews(self, model_id: str) -> list[Review]:
+        """What reviewers said of a version, oldest first."""
+        return gates.reviews(self._rooms, model_id)
+
+    def inspect(self, model_file: Any, model_name: str | None = None) -> Inspection:
+        """Look into a model file without running anything in it, and without keeping it.
+
+        Args:
+            model_file: a path or an open binary file.
+            model_name: whose policy says which further names are trusted.
+        """
+        return trust.inspect(self._rooms, model_file, model_name)
+
+    def trust(self, model_id: str, *, actor: str | None = None, reason: str = "") -> tuple[str, ...]:
+        """Trust the names a quarantined file holds, for every model of its name; gives those names.
+
+        Raises:
+            StateConflict: its file is not quarantined.
+            InvalidInput: no reason was given.
+            InvalidConfiguration: it holds a name that can never be trusted.
+        """
+        return trust.trust(self._rooms, model_id, actor, reason)

@@ -1,0 +1,13 @@
+"""What every group of verbs stands on."""
+
+from __future__ import annotations
+
+from ..actions.load import Loader
+from ..actions.rooms import Rooms
+
+
+class Verbs:
+    """An open registry's parts, set by ``Registry``."""
+
+    _rooms: Rooms
+    _loader: Loader

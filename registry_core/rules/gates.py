@@ -1,0 +1,241 @@
+"""The gates before promotion: what must hold of a model before it may become champion, and the sentence on how it does.
+
+Every gate that applies is checked and listed, always in the same order, so that all that stands in the way is known at
+once. A gate that is asked for and cannot be checked (nothing was measured, no data quality was reported) has failed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from ..config import GatePolicy
+from ..errors import InvalidInput
+from ..evidence import Benchmark, Difference, Evaluation, Gate, GateReport, Inspection, Measured, Review
+from ..records import ModelMetadata
+from .inputs import compare_inputs
+from .metrics import canonical, lower_is_better
+from .sentences import apart, change, listed
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """All that is known of a model that may become champion.
+
+    ``inspection`` is the present look into its file, with the names that are trusted today; None leaves the word to
+    ``metadata.artifact``. ``evaluation`` is its newest one on ``benchmark``. ``differences`` are the paired ones, this
+    model minus the champion. ``reviews`` are those of this version, oldest first.
+    """
+
+    metadata: ModelMetadata
+    champion: ModelMetadata | None = None
+    inspection: Inspection | None = None
+    benchmark: Benchmark | None = None
+    evaluation: Evaluation | None = None
+    differences: Mapping[str, Difference] | None = None
+    reviews: Sequence[Review] = ()
+
+    @property
+    def measured(self) -> Evaluation | None:
+        """The evaluation, where it has metrics and belongs to the benchmark's present content."""
+        if self.evaluation is None or self.evaluation.status == "failed":
+            return None
+        if self.benchmark is not None and self.evaluation.fingerprint != self.benchmark.fingerprint:
+            return None
+        return self.evaluation
+
+
+def check_gates(candidate: Candidate, policy: GatePolicy) -> GateReport:
+    """Every gate that applies, passed or not: artifact, benchmark, metrics, champion, slices, inputs, latency, ...
+
+    Raises:
+        InvalidInput: the evaluation is of another model, or on another benchmark.
+    """
+    model, champion, evaluation = candidate.metadata, candidate.champion, candidate.evaluation
+    if evaluation is not None and evaluation.model_id != model.model_id:
+        raise InvalidInput(
+            f"evaluation {evaluation.evaluation_id} is of {evaluation.model_id}, not of {model.model_id}; "
+            "give the evaluation of the model itself"
+        )
+    if evaluation is not None and candidate.benchmark is not None and evaluation.benchmark != candidate.benchmark.name:
+        raise InvalidInput(
+            f"evaluation {evaluation.evaluation_id} is on {evaluation.benchmark}, not on {candidate.benchmark.name}; "
+            "give the benchmark it was made on"
+        )
+    if champion is not None and champion.model_id == model.model_id:
+        champion = None
+    gates = [_artifact(candidate)]
+    if evaluation is not None or policy.benchmark_required:
+        gates.append(_benchmark(candidate))
+    gates += [_minimum(candidate, policy, name, least) for name, least in policy.minimum_metrics.items()]
+    if candidate.benchmark is not None:
+        gates += [_threshold(candidate, candidate.benchmark, policy, name) for name in candidate.benchmark.thresholds]
+    if champion is not None and policy.not_worse_than_champion is not None:
+        gates.append(_not_worse(candidate, champion, policy, policy.not_worse_than_champion))
+    gates += [_slices(candidate, policy, name, floor) for name, floor in policy.slice_floors.items()]
+    if champion is not None and policy.same_inputs:
+        same, because = compare_inputs(model, champion)
+        remedy = f"train it on what {champion.model_id} takes, or change what sends the predictions first"
+        gates.append(Gate("same inputs", same, because, "" if same else remedy))
+    if policy.row_microseconds is not None:
+        gates.append(_latency(candidate, policy.row_microseconds))
+    if policy.minimum_data_quality is not None:
+        gates.append(_data_quality(model, policy.minimum_data_quality))
+    if policy.required_metadata:
+        gates.append(_metadata(model, policy.required_metadata))
+    if policy.approval:
+        gates.append(_approval(model, candidate.reviews))
+    return GateReport(model.model_id, champion.model_id if champion else None, tuple(gates))
+
+
+def _artifact(candidate: Candidate) -> Gate:
+    found = candidate.inspection
+    if found is not None and found.verdict == "refused":
+        return Gate("artifact", False, f"its file is refused: {found.because}", "register a file of another origin")
+    if found is not None and found.verdict == "quarantined":
+        names = f" ({listed(found.unknown)})" if found.unknown else ""
+        remedy = "have somebody look into these names and trust them, or register a model without them"
+        return Gate("artifact", False, f"its file is quarantined: {found.because}{names}", remedy)
+    if candidate.metadata.artifact != "trusted":
+        remedy = "have it inspected and trusted, or register it from the code that trains it"
+        return Gate("artifact", False, f"its file is {candidate.metadata.artifact}", remedy)
+    return Gate("artifact", True, f"its file is trusted: {found.because}" if found else "its file is trusted")
+
+
+def _benchmark(candidate: Candidate) -> Gate:
+    evaluation, benchmark = candidate.evaluation, candidate.benchmark
+    name = benchmark.name if benchmark else "a benchmark"
+    if evaluation is None:
+        return Gate("benchmark", False, f"it was never measured on {name}", f"evaluate it on {name}")
+    if evaluation.status == "failed":
+        remedy = "correct the model and register it again"
+        return Gate("benchmark", False, f"measuring it on {evaluation.benchmark} failed: {evaluation.because}", remedy)
+    if candidate.measured is None:
+        because = f"it was measured on another content of {name} than {name} has now"
+        return Gate("benchmark", False, because, f"evaluate it on {name} again")
+    return Gate("benchmark", True, f"measured {_on(evaluation)}")
+
+
+def _minimum(candidate: Candidate, policy: GatePolicy, metric: str, asked: float) -> Gate:
+    measured, reported = candidate.measured, candidate.metadata.all_metrics().get(canonical(metric))
+    if measured is not None and metric in measured.metrics:
+        return _bound(f"minimum {metric}", metric, measured.metrics[metric].value, _on(measured), asked, policy)
+    where = "as reported" if reported is not None else "was neither measured nor reported"
+    return _bound(f"minimum {metric}", metric, reported, where, asked, policy)
+
+
+def _threshold(candidate: Candidate, benchmark: Benchmark, policy: GatePolicy, metric: str) -> Gate:
+    """A threshold of the benchmark itself, which only a measurement on it can pass."""
+    measured, gate, asked = candidate.measured, f"{benchmark.name} {metric}", benchmark.thresholds[metric]
+    if measured is None or metric not in measured.metrics:
+        return _bound(gate, metric, None, f"was not measured on {benchmark.name}", asked, policy)
+    return _bound(gate, metric, measured.metrics[metric].value, _on(measured), asked, policy)
+
+
+def _bound(gate: str, metric: str, value: float | None, where: str, asked: float, policy: GatePolicy) -> Gate:
+    lower = lower_is_better(metric, policy.lower_is_better)
+    least = "at most" if lower else "at least"
+    if value is None:
+        remedy = f"evaluate it on a benchmark that measures {metric}"
+        return Gate(gate, False, f"{metric} {where}, {least} {asked:g} asked", remedy)
+    passed = value <= asked if lower else value >= asked
+    shown, limit = apart(value, asked)
+    remedy = "" if passed else f"register a model with {'less' if lower else 'more'} {metric}, or ask for less"
+    return Gate(gate, passed, f"{metric} {shown} {where}, {least} {limit} asked", remedy)
+
+
+def _not_worse(candidate: Candidate, champion: ModelMetadata, policy: GatePolicy, margin: float) -> Gate:
+    gate, found = "not worse than the champion", candidate.differences or {}
+    metric = policy.primary_metric or next(iter(found), None)
+    if metric is None or metric not in found:
+        of = f" in {metric}" if metric else ""
+        because = f"it was not compared with the champion {champion.model_id}{of} on the same rows"
+        return Gate(gate, False, because, "evaluate both on the same benchmark")
+    each = found[metric]
+    worst = each.high if each.lower_is_better else -each.low
+    shown, limit = apart(max(worst, 0.0), margin)
+    because = (
+        f"{change(each)}, on {each.rows:,} of the same rows as the champion {champion.model_id}: "
+        f"at most {shown} worse, {limit} allowed"
+    )
+    remedy = "" if worst <= margin else "measure on more rows, if the interval is wide, or register a better model"
+    return Gate(gate, worst <= margin, because, remedy)
+
+
+def _slices(candidate: Candidate, policy: GatePolicy, metric: str, floor: float) -> Gate:
+    gate, measured = f"slices {metric}", candidate.measured
+    lower = lower_is_better(metric, policy.lower_is_better)
+    asked = f"{'at most' if lower else 'at least'} {floor:g} asked in each of {policy.slice_rows:,} rows or more"
+    if measured is None:
+        return Gate(gate, False, f"no slice was measured, {asked}", "evaluate it on a benchmark with slices")
+    judged = sorted(
+        (
+            (metrics[metric].value, f"{column}={value}", int(metrics["rows"].value))
+            for column, value, metrics in _slices_of(measured)
+            if metric in metrics and metrics["rows"].value >= policy.slice_rows
+        ),
+        reverse=lower,
+    )
+    if not judged:
+        return Gate(gate, True, f"{measured.benchmark} has no slice to judge, {asked}")
+    below = [each for each in judged if (each[0] > floor if lower else each[0] < floor)]
+    if not below:
+        value, name, rows = judged[0]
+        count = "1 slice" if len(judged) == 1 else f"{len(judged):,} slices"
+        because = f"{metric} {apart(value, floor)[0]} in the worst of {count}, {name} ({rows:,} rows), {asked}"
+        return Gate(gate, True, because)
+    named = listed([f"{apart(value, floor)[0]} for {name} ({rows:,} rows)" for value, name, rows in below])
+    remedy = f"train with more rows of {listed([name for _, name, _ in below])}, or ask for less"
+    return Gate(gate, False, f"{metric} {named}, {asked}", remedy)
+
+
+def _slices_of(measured: Evaluation) -> Iterator[tuple[str, str, Mapping[str, Measured]]]:
+    for column, values in measured.slices.items():
+        for value, metrics in values.items():
+            yield column, value, metrics
+
+
+def _latency(candidate: Candidate, asked: float) -> Gate:
+    took = candidate.measured.row_microseconds if candidate.measured else None
+    if took is None:
+        because = f"the time of a prediction was not measured, at most {asked:,g} microseconds a row asked"
+        return Gate("latency", False, because, "evaluate it on a benchmark")
+    shown, limit = apart(took, asked)
+    because = f"{shown} microseconds a row in the median, at most {limit} asked"
+    return Gate("latency", took <= asked, because, "" if took <= asked else "register a smaller model, or allow more")
+
+
+def _data_quality(model: ModelMetadata, asked: float) -> Gate:
+    value = model.data_quality_score
+    if value is None:
+        remedy = "register it with data_quality_score in training_info"
+        return Gate("data quality", False, f"no data quality was reported, at least {asked:g} asked", remedy)
+    shown, limit = apart(value, asked)
+    remedy = "" if value >= asked else "train it on better data"
+    return Gate("data quality", value >= asked, f"data quality {shown} as reported, at least {limit} asked", remedy)
+
+
+def _metadata(model: ModelMetadata, required: Sequence[str]) -> Gate:
+    known = {**model.training_info, **model.all_metrics(), **model.to_dict()}
+    missing = [name for name in required if known.get(name) is None or not str(known[name]).strip("[]{}() ")]
+    if missing:
+        remedy = "register it again with what is missing"
+        return Gate("metadata", False, f"{listed(missing)} {'is' if len(missing) == 1 else 'are'} empty", remedy)
+    return Gate("metadata", True, f"{listed(required)} {'is' if len(required) == 1 else 'are'} there")
+
+
+def _approval(model: ModelMetadata, reviews: Sequence[Review]) -> Gate:
+    last = {each.actor: each.verdict for each in reviews if each.verdict != "comment"}
+    rejecting = [actor for actor, verdict in last.items() if verdict == "rejected"]
+    approving = [actor for actor, verdict in last.items() if verdict == "approved" and actor != model.registered_by]
+    if rejecting:
+        because, remedy = f"rejected by {listed(rejecting)}", f"answer {listed(rejecting)} and ask for another review"
+        return Gate("approval", False, because, remedy)
+    if approving:
+        return Gate("approval", True, f"approved by {listed(approving)}, registered by {model.registered_by or '?'}")
+    who = f"nobody but {model.registered_by}, who registered it," if model.registered_by in last else "nobody"
+    return Gate("approval", False, f"{who} approved it", "ask somebody else for a review")
+
+
+def _on(evaluation: Evaluation) -> str:
+    return f"on {evaluation.rows:,} rows of {evaluation.benchmark}"
