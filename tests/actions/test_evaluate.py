@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,12 +30,12 @@ REPORTED = {"accuracy": 0.9, "auc": 0.9, "f1_score": 0.9}
 
 
 def cancer() -> pd.DataFrame:
-    data = load_breast_cancer(as_frame=True).frame
+    data: pd.DataFrame = load_breast_cancer(as_frame=True).frame
     return data.assign(size=np.where(data["mean radius"] > 14, "large", "small"))
 
 
 @pytest.fixture
-def quiet(registry: Registry) -> Iterator[Registry]:
+def quiet(registry: Registry) -> Registry:
     """Measuring is asked for, not done by itself."""
     registry.configure(auto_evaluate=False, reason="by hand")
     return registry
