@@ -22,7 +22,9 @@ def draw() -> None:
             st.Page("../pages/overview.py", title="Overview", icon=":material/space_dashboard:", default=True),
             st.Page("../pages/leaderboard.py", title="Leaderboard", icon=":material/leaderboard:"),
             st.Page("../pages/model.py", title="Model", icon=":material/deployed_code:"),
+            st.Page("../pages/compare.py", title="Compare", icon=":material/compare_arrows:"),
             st.Page("../pages/trends.py", title="Trends", icon=":material/timeline:"),
+            st.Page("../pages/benchmarks.py", title="Benchmarks", icon=":material/add_chart:"),
             st.Page("../pages/upload.py", title="Upload", icon=":material/upload_file:"),
             st.Page("../pages/activity.py", title="Activity", icon=":material/history:"),
         ]
@@ -89,7 +91,7 @@ def _follow_address(view: session.View, names: list[str], *, on_model_page: bool
 
 def _leave_model() -> None:
     """Another model name was chosen: the model in the address belongs to the old one."""
-    for parameter in ("id", "select"):
+    for parameter in ("id", "select", "ids"):
         if parameter in st.query_params:
             del st.query_params[parameter]
 

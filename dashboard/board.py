@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard import charts, controls, frames, notices, session, tables, wording
+from dashboard import charts, controls, evidence, frames, notices, session, tables, wording
 from dashboard.queries import PAGE_SIZE, Board, ids
 from registry_core import ModelMetadata, Registry
 
@@ -24,7 +24,7 @@ def standing(name: str, total: int, champion: ModelMetadata | None, asked: Board
         return
     st.markdown(
         f"{shown}. Champion is **{champion.version}** with score **{wording.number(champion.composite_score)}** "
-        f"on {wording.escaped(champion.evaluation_set or wording.UNNAMED_SET)}."
+        f"on {wording.escaped(champion.ranked_on or wording.UNNAMED_SET)}."
     )
 
 
@@ -41,9 +41,9 @@ def read(asked: Board, view: session.View) -> Rows:
     )
 
 
-def mixed_sets(rows: Rows, champion: ModelMetadata | None) -> None:
-    """Say it when the page holds numbers that may not be held against each other."""
-    sets = sorted({row["evaluation_set"] or wording.UNNAMED_SET for row in rows})
+def mixed_sets(rows: Rows, champion: ModelMetadata | None, view: session.View) -> None:
+    """Say it when the page holds numbers that may not be held against each other, and offer to measure them alike."""
+    sets = sorted({row["ranked_on"] or wording.UNNAMED_SET for row in rows})
     if len(sets) < 2:
         return
     other = sum(not row["comparable"] for row in rows)
@@ -57,6 +57,14 @@ def mixed_sets(rows: Rows, champion: ModelMetadata | None) -> None:
         f"This page mixes {len(sets)} evaluation sets ({wording.escaped(', '.join(sets[:4]))}): scores on different "
         f"sets do not compare.{tail}",
     )
+    name = rows[0]["model_name"]
+    benchmark = view.benchmark(name)
+    if benchmark:
+        evidence.measure_all(name, benchmark, view)
+    else:
+        st.page_link(
+            "../pages/benchmarks.py", label="Add a benchmark to measure them alike", icon=":material/add_chart:"
+        )
 
 
 def table(rows: Rows, asked: Board, champion: ModelMetadata | None, view: session.View) -> list[str]:
@@ -146,6 +154,13 @@ def several(selected: Sequence[str], view: session.View) -> None:
         st.caption(wording.escaped(comparison.note))
     else:
         notices.show("warning", wording.escaped(comparison.note))
+    st.button(
+        "Open Compare: what was measured, curves, slices",
+        key="compare",
+        icon=":material/compare_arrows:",
+        on_click=session.compare,
+        args=(comparison.models[0].model_name, list(selected)),
+    )
     labels = frames.column_labels(comparison.models)
     frame = frames.metric_comparison(comparison)
     left, right = st.columns([3, 2])

@@ -55,7 +55,8 @@ def thinned(frame: pd.DataFrame, most: int = MOST_POINTS) -> pd.DataFrame:
     return frame.iloc[sorted(place for place in kept if place < len(frame))]
 
 
-def _figure(height: int, **layout: Any) -> go.Figure:
+def blank(height: int, **layout: Any) -> go.Figure:
+    """An empty figure in the house's style."""
     figure = go.Figure()
     figure.update_layout(
         height=height,
@@ -78,7 +79,7 @@ def score_parts(terms: pd.DataFrame, colour: str) -> go.Figure:
         f"{weight:g} × {wording.number(value)}" if pd.notna(weight) else ""
         for weight, value in zip(parts["Weight"], parts["Value"], strict=True)
     ]
-    figure = _figure(36 * len(parts) + 28)
+    figure = blank(36 * len(parts) + 28)
     figure.add_bar(
         x=parts["Adds"],
         y=parts["Part"],
@@ -112,7 +113,7 @@ def metric_gains(frame: pd.DataFrame, colour: str) -> go.Figure:
     shares = len(sized) > 0 and bool(sized.max() > 1000 * sized.min())
     if shares:
         gains = [gain / scale if scale else 0.0 for gain, scale in zip(gains, scales, strict=True)]
-    figure = _figure(34 * max(1, len(rows)) + 40)
+    figure = blank(34 * max(1, len(rows)) + 40)
     figure.add_bar(
         x=gains,
         y=rows["Metric"],
@@ -138,7 +139,7 @@ def metric_gains(frame: pd.DataFrame, colour: str) -> go.Figure:
 def side_by_side(frame: pd.DataFrame, labels: Sequence[str], shades: Sequence[str]) -> go.Figure:
     """Several models on every metric, one dot a model."""
     rows = frame.iloc[::-1]
-    figure = _figure(34 * max(1, len(rows)) + 56)
+    figure = blank(34 * max(1, len(rows)) + 56)
     for label, shade in zip(labels, shades, strict=True):
         figure.add_scatter(
             x=rows[label],
@@ -154,7 +155,7 @@ def side_by_side(frame: pd.DataFrame, labels: Sequence[str], shades: Sequence[st
             },
             hovertemplate="%{y}: %{customdata}<extra>" + label + "</extra>",
         )
-    figure.update_layout(showlegend=True, legend=_legend_on_top())
+    figure.update_layout(showlegend=True, legend=legend_on_top())
     values = [value for label in labels for value in rows[label]]
     figure.update_xaxes(tickformat=_ticks(values, 2), range=_spread(values, 0.08))
     return figure
@@ -163,7 +164,7 @@ def side_by_side(frame: pd.DataFrame, labels: Sequence[str], shades: Sequence[st
 def trend(points: pd.DataFrame, line: pd.DataFrame, label: str, *, by_time: bool) -> go.Figure:
     """A metric over versions or time: a dot a version, the champion as steps, promotions and rollbacks marked."""
     dots = thinned(points)
-    figure = _figure(420, hovermode="closest")
+    figure = blank(420, hovermode="closest")
     figure.add_scatter(
         x=dots["at"] if by_time else dots.index,
         y=dots["value"],
@@ -208,7 +209,7 @@ def trend(points: pd.DataFrame, line: pd.DataFrame, label: str, *, by_time: bool
                 xshift=6,
                 font={"color": CHAMPION, "size": 13},
             )
-    figure.update_layout(showlegend=True, legend=_legend_on_top(), margin={"l": 8, "r": 72, "t": 8, "b": 8})
+    figure.update_layout(showlegend=True, legend=legend_on_top(), margin={"l": 8, "r": 72, "t": 8, "b": 8})
     figure.update_yaxes(
         tickformat=_ticks(list(points["value"]), 3), title=label, range=_spread(list(points["value"]), 0.15)
     )
@@ -236,7 +237,7 @@ def _on_versions(line: pd.DataFrame, points: pd.DataFrame) -> pd.DataFrame:
 def reigns(frame: pd.DataFrame, moment: Any = None) -> go.Figure:
     """Who served from when to when: a bar for each interval, a row for each version, the present champion in colour."""
     rows = list(dict.fromkeys(frame["version"]))
-    figure = _figure(30 * len(rows) + 60)
+    figure = blank(30 * len(rows) + 60)
     span = (frame["end"].max() - frame["start"].min()).total_seconds() if len(frame) else 0.0
     figure.add_bar(
         base=frame["start"],
@@ -263,7 +264,8 @@ def reigns(frame: pd.DataFrame, moment: Any = None) -> go.Figure:
     return figure
 
 
-def _legend_on_top() -> dict[str, Any]:
+def legend_on_top() -> dict[str, Any]:
+    """A legend in one line above the chart."""
     return {"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0, "xanchor": "left", "title": None}
 
 

@@ -60,12 +60,14 @@ class Request:
     expected: str | None
     conflict: ChampionChanged | None = None
     failure: str | None = None
+    override: bool = False
 
 
 def ask(verb: str, model: ModelMetadata, expected: str | None) -> None:
     """Open the dialog of a decision in the next run."""
     st.session_state["request"] = Request(verb, model, expected)
-    st.session_state.pop("reason", None)
+    for key in ("reason", "override"):
+        st.session_state.pop(key, None)
     st.session_state["decided_by"] = session.actor()
 
 
@@ -172,8 +174,13 @@ def _decide(request: Request) -> None:
         st.code(model.model_id, language=None)
         st.markdown(VERBS[request.verb][3])
         target = model
+    failed = _gates(request, view) if request.verb == "promote" else 0
     problem = st.container()
     with st.form("decision", border=False):
+        over = failed > 0 and st.checkbox(
+            f"Override {wording.count(failed, 'failed gate')}: it stays marked with this version for ever",
+            key="override",
+        )
         reason = st.text_area(
             "Reason (required; it is kept with the decision)",
             key="reason",
@@ -191,7 +198,10 @@ def _decide(request: Request) -> None:
         request.failure = None
         if not who:
             request.failure = "Say who decides: a name is required. Nothing was changed."
+        elif failed and not over:
+            request.failure = "Gates failed. Tick the override and give its reason, or leave production as it is."
         elif reason and reason.strip():
+            request.override = bool(over)
             with st.spinner("Verifying the file and loading it once …" if changes_champion else "Saving …"):
                 _carry_out(request, target, reason.strip(), who, view)
         else:
@@ -243,6 +253,20 @@ def _change_of_champion(request: Request, view: session.View) -> ModelMetadata |
     return new
 
 
+def _gates(request: Request, view: session.View) -> int:
+    """Say which gates hold; gives how many failed."""
+    report = view.gates(request.model.model_id)
+    for gate in report.failures:
+        tail = f" {wording.escaped(gate.remedy[:1].upper() + gate.remedy[1:])}." if gate.remedy else ""
+        name = wording.escaped(gate.name[:1].upper() + gate.name[1:])
+        notices.show("error", f"**Gate failed: {name}.** {wording.escaped(gate.because)}.{tail}")
+    held = len(report.gates) - len(report.failures)
+    if held:
+        names = ", ".join(gate.name for gate in report.gates if gate.passed)
+        st.caption(f":material/check: {wording.count(held, 'gate')} hold: {wording.escaped(names)}")
+    return len(report.failures)
+
+
 def _evidence(comparison: Comparison) -> None:
     if not comparison.comparable:
         notices.show("warning", wording.escaped(comparison.note))
@@ -292,7 +316,13 @@ def _carry_out(request: Request, target: ModelMetadata, reason: str, who: str, v
     registry = view.registry
     try:
         if request.verb == "promote":
-            registry.promote(target.model_id, actor=who, reason=reason, expected_champion=request.expected)
+            registry.promote(
+                target.model_id,
+                actor=who,
+                reason=reason,
+                expected_champion=request.expected,
+                override=request.override,
+            )
         elif request.verb == "rollback":
             registry.rollback(
                 target.model_name, target.model_id, actor=who, reason=reason, expected_champion=request.expected

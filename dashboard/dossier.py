@@ -47,9 +47,26 @@ def title(model: ModelMetadata, now: datetime) -> None:
         st.text(wording.visible("Tags: " + ", ".join(model.tags)))
 
 
-def verdict(model: ModelMetadata, champion: ModelMetadata | None, comparison: Comparison | None) -> None:
-    judged = wording.verdict(model, champion, comparison)
+def verdict(
+    model: ModelMetadata, champion: ModelMetadata | None, comparison: Comparison | None, view: session.View
+) -> None:
+    """Should this one go live: by what was measured on the same rows where both were, else by what was reported."""
+    paired = None
+    if champion and champion.model_id != model.model_id and wording.why_not(model) is None:
+        paired = view.paired(champion.model_id, model.model_id)
+    if paired is not None and paired.differences:
+        judged = wording.measured_verdict(model, paired)
+    else:
+        judged = wording.verdict(model, champion, comparison)
     notices.show(judged.tone, f"**{wording.escaped(judged.headline)}** {wording.escaped(judged.sentence)}")
+    if paired is not None and champion is not None:
+        st.button(
+            f"Compare with {champion.version}: intervals, curves, slices, changed answers",
+            key="compare",
+            icon=":material/compare_arrows:",
+            on_click=session.compare,
+            args=(model.model_name, [champion.model_id, model.model_id]),
+        )
 
 
 def score(model: ModelMetadata, champion: ModelMetadata | None, view: session.View) -> None:
@@ -79,7 +96,7 @@ def score(model: ModelMetadata, champion: ModelMetadata | None, view: session.Vi
 def metrics(model: ModelMetadata, champion: ModelMetadata | None, comparison: Comparison | None) -> None:
     """Every metric, beside the champion's where there is another champion."""
     if comparison is None or champion is None:
-        notices.section("Metrics", f"Measured on {wording.escaped(model.evaluation_set or wording.UNNAMED_SET)}.")
+        notices.section("As reported", f"On {wording.escaped(model.evaluation_set or wording.UNNAMED_SET)}.")
         known = model.all_metrics()
         if not known:
             st.markdown("No metric was reported.")
@@ -88,7 +105,7 @@ def metrics(model: ModelMetadata, champion: ModelMetadata | None, comparison: Co
         frame = frames.metric_list(known, names)
         tables.metrics(frame, key="metrics", alt="Metrics of this version")
         return
-    notices.section(f"Against champion {champion.version}", wording.escaped(comparison.note))
+    notices.section(f"As reported, against champion {champion.version}", wording.escaped(comparison.note))
     frame = frames.metric_comparison(comparison, baseline=1)
     if comparison.comparable:
         shade = charts.colours([model.model_id], champion.model_id)[0]
@@ -156,8 +173,11 @@ def origin(model: ModelMetadata) -> None:
             "sha256": st.column_config.TextColumn("sha256", width="large"),
         },
     )
-    if model.artifact == "quarantined":
-        st.caption("The file is quarantined: it can be downloaded, and is never loaded or chosen.")
+    found = model.inspection
+    if found:
+        inside = str(found.get("estimator") or "nothing with a name").rpartition(".")[2]
+        kind, said = (wording.escaped(str(found.get(key, ""))) for key in ("format", "verdict"))
+        st.caption(f"Looked into, never run: {kind}, holds {wording.escaped(inside)}. Verdict when it came in: {said}.")
 
 
 def timeline(model: ModelMetadata, view: session.View) -> None:

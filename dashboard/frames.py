@@ -21,8 +21,9 @@ def metric_of(row: Mapping[str, Any], name: str) -> float | None:
     if name in NAMED or name == "composite_score":
         value: float | None = row[name]
         return value
-    further: Mapping[str, float] = row["metrics"]
-    return further.get(name)
+    ours = name.startswith(wording.MEASURED)
+    further: Mapping[str, float] = row["measured" if ours else "metrics"]
+    return further.get(name.removeprefix(wording.MEASURED))
 
 
 def metric_column(name: str) -> str:
@@ -49,7 +50,7 @@ def leaderboard(
         else None
         for row in rows
     ]
-    notes = [row["score_note"] or "" for row in rows]
+    notes = [wording.visible(row["override_note"] or row["score_note"] or "") for row in rows]
     # Column by column, each of its type: from a dict for every row it takes pandas five times as long.
     columns: dict[str, Any] = {
         "#": list(range(first_rank, first_rank + len(rows))),
@@ -59,7 +60,7 @@ def leaderboard(
         "Score": _numbers(row["composite_score"] for row in rows),
         "Difference": _numbers(gaps),
         **{metric_column(name): _numbers(metric_of(row, name) for row in rows) for name in metrics},
-        "Evaluation set": [wording.visible(row["evaluation_set"] or wording.UNNAMED_SET) for row in rows],
+        "Ranked on": [wording.visible(row["ranked_on"] or wording.UNNAMED_SET) for row in rows],
         "Comparable": [_comparable(row, champion) for row in rows],
         "Registered": [wording.ago(row["registered_at"], now) for row in rows],
         "By": [wording.visible(row["registered_by"]) for row in rows],

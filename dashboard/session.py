@@ -12,13 +12,21 @@ from typing import Any, TypeVar, cast
 import streamlit as st
 
 from registry_core import (
+    Benchmark,
     Comparison,
+    Confusion,
+    Curve,
     Deployment,
+    Evaluation,
     Event,
+    GateReport,
+    InvalidInput,
     ModelMetadata,
     ModelNameSummary,
+    Paired,
     Registry,
     RegistryError,
+    Review,
     Score,
 )
 
@@ -202,6 +210,43 @@ class View:
         key = ("events", repr(sorted(conditions.items())))
         return self._recall(key, lambda: self.registry.count_events(**conditions))
 
+    def benchmarks(self, name: str) -> list[Benchmark]:
+        return self._recall(("benchmarks", name), lambda: self.registry.benchmarks(name))
+
+    def benchmark(self, name: str) -> Benchmark | None:
+        """The benchmark that counts for a model name: the policy's, else the newest."""
+        wanted, known = self.registry.policy(name).benchmark, self.benchmarks(name)
+        return next((each for each in known if wanted in (None, each.name)), None)
+
+    def evaluations(self, model_id: str) -> list[Evaluation]:
+        return self._recall(("evaluations", model_id), lambda: self.registry.evaluations(model_id))
+
+    def evaluation(self, model: ModelMetadata) -> Evaluation | None:
+        """The newest evaluation of a model on the benchmark that counts."""
+        benchmark = self.benchmark(model.model_name)
+        found = self.evaluations(model.model_id) if benchmark else []
+        return next((each for each in found if benchmark and each.fingerprint == benchmark.fingerprint), None)
+
+    def gates(self, model_id: str) -> GateReport:
+        return self._recall(("gates", model_id), lambda: self.registry.check_gates(model_id))
+
+    def paired(self, first: str, second: str) -> Paired | None:
+        """The second model against the first on the same rows; None where one of them was not measured there."""
+
+        def ask() -> Paired | None:
+            try:
+                return self.registry.compare_measured(first, second)
+            except InvalidInput:
+                return None
+
+        return self._recall(("paired", first, second), ask)
+
+    def curves(self, model_id: str) -> tuple[tuple[Curve, ...], Confusion | None]:
+        return self._recall(("curves", model_id), lambda: self.registry.curves(model_id))
+
+    def reviews(self, model_id: str) -> list[Review]:
+        return self._recall(("reviews", model_id), lambda: self.registry.reviews(model_id))
+
     def broken_event(self) -> int | None:
         return self._recall("chain", self.registry.verify_events)
 
@@ -236,6 +281,12 @@ def go(page: str, name: str | None = None, model_id: str | None = None) -> None:
     if name is not None:
         st.session_state["model"] = name
     st.session_state["leaving"] = (page, {"id": model_id} if model_id else {})
+
+
+def compare(name: str, model_ids: Sequence[str]) -> None:
+    """Leave for the Compare page with these versions, as a button's ``on_click``."""
+    st.session_state["model"] = name
+    st.session_state["leaving"] = ("compare", {"ids": ",".join(model_ids)})
 
 
 def leave() -> None:

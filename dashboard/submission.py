@@ -8,8 +8,8 @@ from typing import Any
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from dashboard import notices, queries, session, wording
-from registry_core import RegistryError
+from dashboard import notices, queries, session, tables, wording
+from registry_core import Inspection, RegistryError
 
 METRICS = ("accuracy", "auc", "f1_score", "precision", "recall", "data_quality_score")
 Metadata = dict[str, Any]
@@ -21,12 +21,18 @@ def finished() -> bool:
     if model_id is None:
         return False
     model = session.view().metadata(model_id)
-    notices.show("success", f"Stored as version **{model.version}** of **{model.model_name}**, and quarantined.")
+    stored = f"Stored as version **{model.version}** of **{model.model_name}**"
+    if model.artifact == "quarantined":
+        notices.show("warning", f"{stored}, and quarantined. {wording.QUARANTINE}")
+    elif model.is_active:
+        notices.show("success", f"{stored}. It was measured, passed every gate, and is the champion now.")
+    else:
+        notices.show("success", f"{stored}, and trusted: it names only what the registry knows.")
+        st.markdown(
+            "What it reports of itself is a claim: it is not chosen by itself until somebody approves or promotes it, "
+            "or the registry ranks by what it measured."
+        )
     st.code(model_id, language=None)
-    st.markdown(
-        "The file is kept and hashed, for the record: it is never loaded and never chosen. To take part, the model is "
-        "registered from Python by the pipeline that trained it."
-    )
     with st.container(horizontal=True):
         st.button(
             "Open the model",
@@ -47,6 +53,7 @@ def _open(name: str, model_id: str) -> None:
 
 def _again() -> None:
     del st.session_state["uploaded"]
+    st.session_state.pop("inspected", None)
     st.session_state["round"] = _round() + 1
 
 
@@ -59,9 +66,9 @@ def files() -> tuple[UploadedFile | None, UploadedFile | None]:
     """The model's file and, if there is one, its scaler's."""
     left, right = st.columns(2)
     model_file = left.file_uploader(
-        "Model file (joblib or pickle)",
+        "Model file (pickle, joblib, skops, ONNX, XGBoost, LightGBM)",
         key=f"model-file-{_round()}",
-        help="Stored and hashed as it is; never opened here",
+        help="Looked into and hashed; nothing in it is run here",
     )
     scaler_file = right.file_uploader("Scaler file, if the model needs one", key=f"scaler-file-{_round()}")
     return model_file, scaler_file
@@ -186,19 +193,43 @@ def preview(
         else:
             st.markdown(f"Score **{wording.number(plan.composite_score)}** under the weights that hold now")
         champion = view.champion(str(given["model_name"]))
-        stays = f"**not changed**, it stays {champion.version}" if champion else "**none**, as before"
-        st.markdown(f"Champion: {stays}. An uploaded file is never promoted.")
-    for label, file in (("Model file", model_file), ("Scaler file", scaler_file)):
-        if file is not None:
-            st.text(f"{label}: {file.name}, {wording.size(file.size)}")
-    notices.show(
-        "info",
-        "**Quarantine.** A model file can run code when it is opened. So an uploaded one is stored and hashed, and "
-        f"never opened. {wording.QUARANTINE}",
-    )
+        stays = f"{champion.version} stays" if champion else "none, as before"
+        st.markdown(f"Champion: **{stays}**. {wording.escaped(_sentence(plan.decision.because))}")
+    name = str(given.get("model_name") or "")
+    allowed = [_inside(label, file, name, view) for label, file in (("Model", model_file), ("Scaler", scaler_file))]
     if missing:
         st.markdown(f"Still needed: {', '.join(missing)}.")
-    return not missing
+    return not missing and all(allowed)
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}."
+
+
+def _inside(label: str, file: UploadedFile | None, name: str, view: session.View) -> bool:
+    """What a file holds, found without running anything in it; whether it will be taken."""
+    if file is None:
+        return True
+    known: dict[tuple[str, str], Inspection] = st.session_state.setdefault("inspected", {})
+    found = known.get((file.file_id, name))
+    if found is None:
+        with st.spinner(f"Looking into {file.name} …"):
+            found = known[file.file_id, name] = view.registry.inspect(file, name or None)
+        file.seek(0)
+    st.text(f"{label} file: {file.name}, {wording.size(file.size)}, {found.format}")
+    tone: notices.Tone = {"trusted": "success", "quarantined": "warning", "refused": "error"}[found.verdict]  # type: ignore[assignment]
+    head = {"trusted": "Trusted", "quarantined": "It will be quarantined", "refused": "It is refused"}[found.verdict]
+    notices.show(tone, f"**{head}.** {wording.escaped(_sentence(found.because.rstrip('.')))}")
+    facts = {
+        "Holds": (found.estimator or wording.MISSING).rpartition(".")[2],
+        "Written with": ", ".join(f"{each} {version}" for each, version in found.libraries.items()) or wording.MISSING,
+        "Inputs": f"{found.inputs:,}" if found.inputs is not None else wording.MISSING,
+    }
+    tables.facts(facts, key=f"inside-{label}")
+    if found.unknown:
+        st.markdown("Names it holds that the registry does not know:")
+        st.code("\n".join(found.unknown), language=None)
+    return found.verdict != "refused"
 
 
 def _id_to_be(planned: str, given: Metadata) -> str:
@@ -222,13 +253,11 @@ def upload_button(
         "Reason (optional; it is kept with the upload)", key=f"upload-reason-{_round()}", max_chars=2000, height=68
     )
     st.caption(f"Recorded as uploaded by {wording.escaped(session.actor())}. Change the name in the sidebar.")
-    clicked = st.button(
-        "Upload and quarantine", type="primary", icon=":material/upload_file:", disabled=not ready, key="upload"
-    )
+    clicked = st.button("Upload", type="primary", icon=":material/upload_file:", disabled=not ready, key="upload")
     if not clicked or given is None or model_file is None:
         return
     try:
-        with st.spinner("Storing and hashing the file …", show_time=True):
+        with st.spinner("Storing, inspecting and, where there is a benchmark, measuring …", show_time=True):
             model_id = view.registry.upload(
                 model_file, scaler_file, metadata=given, actor=session.actor(), reason=(reason or "").strip()
             )

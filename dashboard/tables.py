@@ -120,13 +120,17 @@ def board_columns(frame: pd.DataFrame, metric_names: Sequence[str]) -> dict[str,
             width=max(98, gap_width),
             help="Empty where both were measured on different sets",
         ),
-        "Evaluation set": st.column_config.TextColumn("Evaluation set", width=140),
+        "Ranked on": st.column_config.TextColumn(
+            "Ranked on", width=150, help="What the score's metrics were measured on: an evaluation set, or a benchmark"
+        ),
         "Comparable": st.column_config.TextColumn(
-            "Set", width=112, help="Whether it was measured on the champion's evaluation set"
+            "Set", width=112, help="Whether it is ranked on the same as the champion"
         ),
         "Registered": st.column_config.TextColumn("Registered", width=100),
         "By": st.column_config.TextColumn("By", width=90),
-        "Note": st.column_config.TextColumn("Note", width="medium", help="Why there is no score"),
+        "Note": st.column_config.TextColumn(
+            "Note", width="medium", help="Why there is no score, or which gates were passed over (⚑)"
+        ),
         "Model id": st.column_config.TextColumn("Model id", width="large"),
     }
 
@@ -134,6 +138,78 @@ def board_columns(frame: pd.DataFrame, metric_names: Sequence[str]) -> dict[str,
 def _raw(name: str, label: str) -> str | None:
     """A metric's own name, where its column shows another."""
     return None if wording.visible(name) == label else wording.escaped(name)
+
+
+def gates(frame: pd.DataFrame, *, key: str) -> None:
+    """The checklist before promotion."""
+    columns = {
+        "Gate": st.column_config.TextColumn("Gate", width=190, pinned=True),
+        "Holds": st.column_config.TextColumn("Holds", width=88),
+        "Because": st.column_config.TextColumn("Because", width=520),
+        "What to do": st.column_config.TextColumn("What to do", width="large"),
+    }
+    if not frame["What to do"].any():
+        frame = frame.drop(columns="What to do")
+    plain(frame, key=key, alt="Gates before promotion", columns=columns)
+
+
+def measured(frame: pd.DataFrame, *, key: str) -> None:
+    """Measured metrics with their intervals, beside what was reported."""
+    columns: dict[str, Any] = {"95% interval": st.column_config.TextColumn("95% interval", width=150)}
+    for name in ("Measured", "Reported"):
+        form, width = number_format(frame[name])
+        columns[name] = st.column_config.NumberColumn(name, format=form, width=max(84, width))
+    plain(frame, key=key, alt="Measured metrics with their intervals", columns=columns)
+
+
+def slices(frame: pd.DataFrame, label: str, *, key: str) -> None:
+    """One metric, slice by slice."""
+    form, width = number_format(frame["Value"])
+    columns: dict[str, Any] = {
+        "Slice": st.column_config.TextColumn("Slice", width=170, pinned=True),
+        "Rows": st.column_config.NumberColumn("Rows", format="localized", width=70),
+        "Value": st.column_config.NumberColumn(wording.visible(label), format=form, width=max(84, width)),
+        "95% interval": st.column_config.TextColumn("95% interval", width=150),
+    }
+    plain(frame, key=key, alt=f"{label} by slice", columns=columns)
+
+
+def differences(frame: pd.DataFrame, *, key: str, rows: bool = False) -> None:
+    """Differences with their intervals and what they say; ``rows`` where each has a number of its own."""
+    form, width = number_format(frame["Difference"], difference=True)
+    low, low_width = number_format(pd.concat([frame["Low"], frame["High"]]), difference=True)
+    columns: dict[str, Any] = {
+        "Metric": st.column_config.TextColumn("Slice" if rows else "Metric", width=150, pinned=True),
+        "Difference": st.column_config.NumberColumn("Difference", format=form, width=max(92, width)),
+        "Low": st.column_config.NumberColumn("from", format=low, width=max(80, low_width)),
+        "High": st.column_config.NumberColumn("to", format=low, width=max(80, low_width)),
+        "Says": st.column_config.TextColumn("Says", width=140),
+        "Rows": st.column_config.NumberColumn("Rows", format="localized", width=70),
+    }
+    plain(frame.drop(columns="Turned"), key=f"differences-{key}", alt="Differences with intervals", columns=columns)
+
+
+def moved(largest: Sequence[tuple[int, float]], *, key: str) -> None:
+    """The rows whose answers moved most."""
+    frame = pd.DataFrame(largest[:8], columns=["Row", "Moved by"])
+    form, width = number_format(frame["Moved by"])
+    columns = {
+        "Row": st.column_config.NumberColumn("Row", format="%d", width=80),
+        "Moved by": st.column_config.NumberColumn("Moved by", format=form, width=max(90, width)),
+    }
+    plain(frame, key=key, alt="The answers that moved most", columns=columns)
+
+
+def benchmarks(frame: pd.DataFrame, *, key: str) -> None:
+    """The benchmarks of a model name."""
+    columns = {
+        "Benchmark": st.column_config.TextColumn("Benchmark", width=170, pinned=True),
+        "Rows": st.column_config.NumberColumn("Rows", format="localized", width=80),
+        "Inputs": st.column_config.NumberColumn("Inputs", width=70),
+        "Versions measured": st.column_config.NumberColumn("Versions measured", width=130),
+        "Fingerprint": st.column_config.TextColumn("Fingerprint", width="medium", help="The sha256 of its content"),
+    }
+    plain(frame, key=key, alt="Benchmarks", columns=columns)
 
 
 def events(frame: pd.DataFrame, *, key: str, names: bool = True, ids: bool = True) -> None:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, tzinfo
 from typing import Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from registry_core import Comparison, Event, ModelMetadata
+from registry_core import Comparison, Event, ModelMetadata, Paired
 
 MISSING = "–"
 MINUS = "−"
@@ -25,10 +25,12 @@ STATUS_WORDS = {
     "disqualified": "▲ disqualified",
 }
 QUARANTINED = "◆ quarantined"
+#: Behind the state of a version that was promoted over failed gates.
+OVERRIDDEN = " ⚑"
 #: What quarantine means, and the way to take part all the same.
 QUARANTINE = (
-    "A quarantined file is kept for the record and never loaded or chosen. "
-    "To take part, the model is registered from Python by the pipeline that trained it."
+    "A quarantined file holds names the registry does not know: it is kept, and not loaded or chosen until somebody "
+    "has read the code behind them and trusts it, on the model's page."
 )
 NOT_SAID = "not said"
 
@@ -44,6 +46,12 @@ EVENT_WORDS = {
     "disqualified": "Disqualified",
     "reinstated": "Reinstated",
     "configured": "Settings changed",
+    "benchmark_added": "Benchmark added",
+    "evaluated": "Measured",
+    "considered": "Considered",
+    "review_approved": "Approved",
+    "review_rejected": "Review: rejected",
+    "review_comment": "Commented",
     "adopted": "Adopted",
     "created": "Created",
 }
@@ -63,8 +71,14 @@ _METRIC_WORDS = {
 }
 
 
+#: Before the name of a metric: as the registry measured it.
+MEASURED = "measured:"
+
+
 def metric(name: str) -> str:
     """A metric's name as a column or an axis shows it."""
+    if name.startswith(MEASURED):
+        return f"{metric(name.removeprefix(MEASURED))}, measured"
     return _METRIC_WORDS.get(name) or name.replace("_", " ").capitalize()
 
 
@@ -112,6 +126,13 @@ def size(count: int) -> str:
             return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
         amount /= 1000
     return f"{amount:.1f} GB"
+
+
+def microseconds(value: float | None) -> str:
+    """A short time in the unit that suits it."""
+    if value is None:
+        return MISSING
+    return f"{value:,.0f} µs" if value < 10_000 else f"{value / 1000:,.1f} ms"
 
 
 def count(amount: int, noun: str) -> str:
@@ -168,6 +189,10 @@ def lasted(start: str, end: str | None, now: datetime) -> str:
 def status(row: ModelMetadata | Mapping[str, Any]) -> str:
     """A model's state in a word with its shape: champion first, quarantine before the rest."""
     values = row.__dict__ if isinstance(row, ModelMetadata) else row
+    return _state(values) + (OVERRIDDEN if values.get("override_note") else "")
+
+
+def _state(values: Mapping[str, Any]) -> str:
     if values["is_active"]:
         return CHAMPION
     if values["artifact"] == "quarantined" and values["status"] == "registered":
@@ -187,6 +212,12 @@ def event_detail(each: Event) -> str:
         said = each.after.get("score_note") if score is None else f"score {number(score)}"
         outcome = "promoted" if each.after.get("promoted") else "not promoted"
         return f"version {each.after['version']}, {said}; {outcome}: {each.after.get('because')}"
+    if each.kind == "evaluated":
+        values = list(each.after.get("metrics", {}).items())[:3]
+        told = ", ".join(f"{metric(name)} {number(value)}" for name, value in values)
+        return f"on {each.after.get('benchmark')}: {told or each.after.get('because')}"
+    if each.kind == "considered":
+        return "promoted" if each.after.get("promoted") else "not promoted"
     keys = [key for key in {**each.before, **each.after} if each.before.get(key) != each.after.get(key)]
     parts = []
     for key in keys:
@@ -255,7 +286,7 @@ def why_not(model: ModelMetadata) -> str | None:
     if model.is_active:
         return "It is the champion already."
     if model.artifact == "quarantined":
-        return f"Its file came from outside and is quarantined. {QUARANTINE}"
+        return f"Its file is quarantined. {QUARANTINE}"
     if model.status != "registered":
         because = f" ({model.status_reason})" if model.status_reason else ""
         return f"It is {model.status}{because}."
@@ -294,6 +325,17 @@ def verdict(model: ModelMetadata, champion: ModelMetadata | None, comparison: Co
     if gap == 0:
         return Verdict("info", f"{model.version} ties with the champion; ties keep the incumbent.", against)
     return Verdict("warning", f"{model.version} does not beat the champion.", against)
+
+
+def measured_verdict(model: ModelMetadata, paired: Paired) -> Verdict:
+    """Should this one go live, by what both answered on the same rows."""
+    primary = next(iter(paired.differences.values()))
+    sentence = f"{paired.sentence[:1].upper()}{paired.sentence[1:]}."
+    if primary.verdict == "better":
+        return Verdict("success", f"{model.version} is better than the champion.", sentence)
+    if primary.verdict == "worse":
+        return Verdict("warning", f"{model.version} is worse than the champion.", sentence)
+    return Verdict("info", f"{model.version} is not clearly better or worse than the champion.", sentence)
 
 
 def _tally(comparison: Comparison) -> str:

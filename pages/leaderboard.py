@@ -39,7 +39,7 @@ if total == 0:
 
 rows = board.read(asked, view)
 with table:
-    board.mixed_sets(rows, champion)
+    board.mixed_sets(rows, champion, view)
     selected = board.table(rows, asked, champion, view)
 
 if len(selected) == 1:

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from dashboard import controls, dossier, notices, session
+from dashboard import controls, dossier, evidence, notices, session
 from registry_core import ModelNotFound
 
 view = session.view()
@@ -28,15 +28,20 @@ compared = champion is not None and champion.model_id != model.model_id
 comparison = view.compare([model.model_id, champion.model_id]) if champion and compared else None
 
 dossier.title(model, notices.now())
-dossier.verdict(model, champion, comparison)
+dossier.verdict(model, champion, comparison, view)
+evidence.override(model)
 controls.decisions(model, view)
+evidence.trust(model, view)
+evidence.gates(model, view)
 
 left, right = st.columns([2, 3], gap="large")
 with left:
     dossier.score(model, champion, view)
 with right:
     dossier.metrics(model, champion, comparison)
+evidence.measurement(model, view)
 dossier.made_of(model, champion)
 dossier.origin(model)
 controls.downloads(model, view)
+evidence.reviews(model, view)
 dossier.timeline(model, view)

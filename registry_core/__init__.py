@@ -37,13 +37,16 @@ from .errors import (
 )
 from .evidence import (
     Benchmark,
+    Confusion,
     Curve,
     Difference,
+    Disagreements,
     Evaluation,
     Gate,
     GateReport,
     Inspection,
     Measured,
+    Paired,
     Review,
 )
 from .records import (
@@ -75,10 +78,12 @@ __all__ = [
     "Comparison",
     "Configuration",
     "Conflict",
+    "Confusion",
     "Curve",
     "Decision",
     "Deployment",
     "Difference",
+    "Disagreements",
     "Evaluation",
     "Event",
     "Gate",
@@ -99,6 +104,7 @@ __all__ = [
     "ModelQuery",
     "NoModelAvailable",
     "NotEligible",
+    "Paired",
     "Policy",
     "RegistrationPlan",
     "Registry",

@@ -153,3 +153,43 @@ class Curve:
     x: tuple[float, ...]
     y: tuple[float, ...]
     details: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """How many rows of a class (line, first index) the model called a class (column), both in the order of classes."""
+
+    classes: tuple[str, ...]
+    counts: tuple[tuple[int, ...], ...]
+
+
+@dataclass(frozen=True)
+class Disagreements:
+    """Where two models answered differently, by row number.
+
+    ``changed``: the rows with another class (another number in a regression), in their order. ``only_first_right`` and
+    ``only_second_right`` count the rows that only one got right (McNemar's b and c); in a regression, the rows where
+    it was the nearer one. ``largest``: the rows whose answers moved most with how far, furthest first: the largest
+    change of any class's probability, or of the predicted number; empty without probabilities.
+    """
+
+    changed: tuple[int, ...]
+    only_first_right: int
+    only_second_right: int
+    largest: tuple[tuple[int, float], ...]
+
+
+@dataclass(frozen=True)
+class Paired:
+    """Two models on the same rows of one benchmark: the second against the first.
+
+    ``sentence`` is the verdict; ``slices`` are the differences in each slice with 30 rows or more.
+    """
+
+    benchmark: str
+    first: Evaluation
+    second: Evaluation
+    differences: Mapping[str, Difference]
+    slices: Mapping[str, Mapping[str, Difference]]
+    disagreements: Disagreements
+    sentence: str

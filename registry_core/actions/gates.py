@@ -11,7 +11,17 @@ from ..catalog import deployments, events, evidence, models
 from ..catalog.database import Queries
 from ..config import Policy
 from ..errors import InvalidInput
-from ..evidence import Benchmark, Curve, Difference, Evaluation, GateReport, Inspection, Review
+from ..evidence import (
+    Benchmark,
+    Confusion,
+    Curve,
+    Difference,
+    Evaluation,
+    GateReport,
+    Inspection,
+    Paired,
+    Review,
+)
 from ..records import ModelMetadata, Row
 from ..rules import gates, sentences
 from ..rules.intake import check_text
@@ -20,28 +30,10 @@ from .rooms import Rooms
 from .rows import eligible, record, require
 
 if TYPE_CHECKING:
-    from ..rules.curves import Confusion
-    from ..rules.pairing import Disagreements
     from .answers import Kept
 
 _MOST_TEXT = 5000
 _VERDICTS = ("approved", "rejected", "comment")
-
-
-@dataclass(frozen=True)
-class Paired:
-    """Two models on the same rows of one benchmark: the second against the first.
-
-    ``sentence`` is the verdict; ``slices`` are the differences in each slice with 30 rows or more.
-    """
-
-    benchmark: str
-    first: Evaluation
-    second: Evaluation
-    differences: Mapping[str, Difference]
-    slices: Mapping[str, Mapping[str, Difference]]
-    disagreements: Disagreements
-    sentence: str
 
 
 def check(rooms: Rooms, model_id: str) -> GateReport:

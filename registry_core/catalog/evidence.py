@@ -142,6 +142,15 @@ def to_measure(queries: Queries, model_name: str, fingerprint: str | None) -> li
     return [row["model_id"] for row in rows]
 
 
+def count_measured(queries: Queries, fingerprint: str) -> int:
+    """How many models were tried on a benchmark."""
+    rows = queries.query(
+        "SELECT count(DISTINCT model_id) AS n FROM evaluations WHERE fingerprint = :fingerprint",
+        {"fingerprint": fingerprint},
+    )
+    return int(rows[0]["n"])
+
+
 def insert_review(transaction: Transaction, review: Review) -> None:
     """Add what a reviewer said."""
     row = {

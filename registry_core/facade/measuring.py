@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from ..actions import gates, trust
 from ..catalog import evidence
-from ..evidence import Benchmark, Curve, Evaluation, GateReport, Inspection, Review, Task
+from ..evidence import Benchmark, Confusion, Curve, Evaluation, GateReport, Inspection, Paired, Review, Task
 from .verbs import Verbs
 
 if TYPE_CHECKING:
     from ..actions.evaluate import Progress
-    from ..actions.gates import Paired
-    from ..rules.curves import Confusion
 
 
 class Measuring(Verbs):
@@ -124,6 +122,10 @@ class Measuring(Verbs):
         from ..actions import evaluate
 
         return evaluate.listed(self._rooms, model_id, benchmark)
+
+    def count_measured(self, benchmark: Benchmark) -> int:
+        """How many versions were tried on a benchmark."""
+        return evidence.count_measured(self._rooms.database, benchmark.fingerprint)
 
     def compare_measured(self, first_id: str, second_id: str, benchmark: str | None = None) -> Paired:
         """The second model against the first on the same rows: differences with intervals, slices, changed answers.

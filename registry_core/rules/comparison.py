@@ -40,7 +40,7 @@ def compare(models: Sequence[ModelMetadata], declared_lower: Callable[[str], Seq
     ]
     rows = {key: tuple(side.get(key) for side in sides) for key in dict.fromkeys(key for side in sides for key in side)}
     differences = {key: values for key, values in rows.items() if any(value != values[0] for value in values)}
-    sets = list(dict.fromkeys(each.evaluation_set or "an unnamed set" for each in models))
+    sets = list(dict.fromkeys(each.ranked_on or each.evaluation_set or "an unnamed set" for each in models))
     comparable = len(sets) == 1 and len({each.model_name for each in models}) == 1
     note = (
         f"All measured on {sets[0]}."

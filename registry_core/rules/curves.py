@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..evidence import Curve
+from ..evidence import Confusion, Curve
 from .answers import Numbers, check_classes
 from .intervals import wilson
 from .measuring import confusion
@@ -23,14 +22,6 @@ from .measuring import confusion
 MOST_POINTS = 200
 MOST_CLASSES = 20
 BINS = 10
-
-
-@dataclass(frozen=True)
-class Confusion:
-    """How many rows of a class (line, first index) the model called a class (column), both in the order of classes."""
-
-    classes: tuple[str, ...]
-    counts: tuple[tuple[int, ...], ...]
 
 
 def confusion_matrix(truth: NDArray[Any], predicted: NDArray[Any], classes: Sequence[Any]) -> Confusion:

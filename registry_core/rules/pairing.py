@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ..evidence import Difference, Task
+from ..evidence import Difference, Disagreements, Task
 from .answers import Answers, Codes, Numbers, check_classes, check_numbers
 from .intervals import Z, of_mean_either_way, t_quantile
 from .measuring import (
@@ -34,22 +33,6 @@ RESAMPLES = 2_000
 MOST_GROUPS = 5_000
 #: Draws made at once, a few megabytes of them.
 BLOCK = 1_000_000
-
-
-@dataclass(frozen=True)
-class Disagreements:
-    """Where two models answered differently, by row number.
-
-    ``changed``: the rows with another class (another number in a regression), in their order. ``only_first_right`` and
-    ``only_second_right`` count the rows that only one got right (McNemar's b and c); in a regression, the rows where
-    it was the nearer one. ``largest``: the rows whose answers moved most with how far, furthest first: the largest
-    change of any class's probability, or of the predicted number; empty without probabilities.
-    """
-
-    changed: tuple[int, ...]
-    only_first_right: int
-    only_second_right: int
-    largest: tuple[tuple[int, float], ...]
 
 
 def paired_differences(

@@ -58,7 +58,7 @@ def _judged(name: str, kind: str, found: Facts, trust: Trust) -> Inspection:
             "to the trusted ones, or save the model without it"
         )
     else:
-        because = f"{name} uses {len(trust.names)} names, all of them on the list"
+        because = f"{name} uses nothing beyond the list of trusted names ({len(trust.names)} of them)"
     return Inspection(
         "quarantined" if unknown else "trusted",
         kind,
@@ -129,7 +129,9 @@ def _look(data: bytes, kind: str, trust: Trust) -> Facts:
         return facts.gather(Made("lightgbm.basic.Booster", booster=boosters.check_lightgbm(_text(data))))
     if kind == "onnx":
         model = onnx.read(data)
-        trust.unknown.update(model.foreign)
+        for operator in model.foreign:
+            trust.names[operator] = None
+            trust.use(operator, "call")
         producer = {} if model.producer is None else {"onnx producer": model.producer[:80]}
         return facts.Facts("onnx.ModelProto", producer, model.inputs)
     if kind == "skops":

@@ -121,6 +121,19 @@ def gradient_boosting(name: str, state: dict[str, Any]) -> None:
     if type(estimators) is not Array or estimators.items is None or len(estimators.shape) != 2:
         raise _fail(f"a {name} whose estimators_ are no table of trees")
     inputs = _inputs(state, name)
+    # A column of the answer for each class, one alone for two of them; the trees add to theirs without looking.
+    classes = state.get("n_classes_", 1) if "Classifier" in name else 1
+    columns = {
+        estimators.shape[1],
+        1 if classes == 2 else classes,
+        state.get("n_trees_per_iteration_", estimators.shape[1]),
+    }
+    if len(columns) != 1:
+        raise _fail(f"a {name} with trees for other classes than it has")
+    first = state.get("init_")
+    known = first.get("classes_") if type(first) is Made else None
+    if "Classifier" in name and type(known) is Array and known.count != classes:
+        raise _fail(f"a {name} that starts with other classes than it has")
     for each in estimators.items:
         inner = each.get("tree_") if type(each) is Made else None
         if (
@@ -233,7 +246,8 @@ def neighbour_tree(made: Made) -> None:
         raise _fail(f"{what} whose nodes point outside its data")
     if not bool((nodes["is_leaf"][count // 2 :] != 0).all()):
         raise _fail(f"{what} whose last nodes are no leaves")
-    if limits.shape[0] not in (1, 2) or limits.shape[1:] != (count, data.shape[1]):
+    # A box has two corners, a ball one centre.
+    if limits.shape[0] != (2 if "KDTree" in made.of else 1) or limits.shape[1:] != (count, data.shape[1]):
         raise _fail(f"{what} whose limits do not fit")
     _check_distance(state[11], data.shape[1], what)
     weights = state[12] if len(state) == 13 else None
@@ -350,6 +364,9 @@ def support_vectors(name: str, state: dict[str, Any]) -> None:
     single = "SVC" not in name
     if rows != total or tuple(columns) != (1 if single else classes - 1, total):
         raise _fail(f"{what} whose coefficients and vectors differ")
+    for each in (state.get("_probA"), state.get("_probB")):
+        if each is not None and (type(each) is not Array or each.count not in (0, 1 if single else pairs)):
+            raise _fail(f"{what} whose probabilities and classes differ")
     if type(intercepts) is not Array or intercepts.count != (1 if single else pairs):
         raise _fail(f"{what} whose coefficients and classes differ")
     if int(counts.sum() if not single else counts[0]) != total:

@@ -87,32 +87,45 @@ def decompress(data: bytes, method: str) -> bytes:
         Refused: it is damaged, cut off, followed by something else, or grows beyond the limit.
     """
     most = min(_MOST, max(_ALWAYS, _RATIO * len(data)))
+    view, at, size = memoryview(data), 0, 0
+    pieces: list[bytes] = []
     with _damaged(method):
-        if method in ("zlib", "gzip"):
-            inflate = zlib.decompressobj(wbits=15 if method == "zlib" else 31)
-            pieces, rest, size = [], data, 0
-            while not inflate.eof:
-                piece = inflate.decompress(rest, _PIECE)
-                rest = inflate.unconsumed_tail
-                size = _checked(size + len(piece), most, len(data))
-                if not piece and not rest and not inflate.eof:
+        stream = _OPENERS[method]()
+        while not stream.eof:
+            fresh = b""
+            if stream.needs_input:
+                # What a full piece left inside comes out without further input.
+                if at >= len(data) and (not pieces or len(pieces[-1]) < _PIECE):
                     raise Refused(f"its {method} stream is cut off")
-                pieces.append(piece)
-            unused = inflate.unused_data
-        else:
-            other: Any = _OPENERS[method]()
-            pieces, rest, size = [], data, 0
-            while not other.eof:
-                piece = other.decompress(rest, _PIECE)
-                rest = b""
-                size = _checked(size + len(piece), most, len(data))
-                if not piece and other.needs_input and not other.eof:
-                    raise Refused(f"its {method} stream is cut off")
-                pieces.append(piece)
-            unused = other.unused_data or b""
+                fresh, at = bytes(view[at : at + _PIECE]), at + _PIECE
+            pieces.append(stream.decompress(fresh, _PIECE))
+            size = _checked(size + len(pieces[-1]), most, len(data))
+        unused = len(stream.unused_data or b"") + max(len(data) - at, 0)
     if unused:
-        raise Refused(f"it goes on for {len(unused)} bytes after its {method} stream")
+        raise Refused(f"it goes on for {unused} bytes after its {method} stream")
     return b"".join(pieces)
+
+
+class _Inflate:
+    """zlib's decompressor with the attributes that those of bz2 and lzma have."""
+
+    def __init__(self, bits: int) -> None:
+        self._inner = zlib.decompressobj(wbits=bits)
+
+    def decompress(self, data: bytes, most: int) -> bytes:
+        return self._inner.decompress(self._inner.unconsumed_tail + data, most)
+
+    @property
+    def needs_input(self) -> bool:
+        return not self._inner.unconsumed_tail
+
+    @property
+    def eof(self) -> bool:
+        return self._inner.eof
+
+    @property
+    def unused_data(self) -> bytes:
+        return self._inner.unused_data
 
 
 def _checked(size: int, most: int, packed: int) -> int:
@@ -149,7 +162,14 @@ def _lzma() -> Any:
     return lzma.LZMADecompressor(lzma.FORMAT_ALONE, memlimit=_LZMA_MEMORY)
 
 
-_OPENERS: dict[str, Callable[[], Any]] = {"bz2": _bz2, "xz": _xz, "lzma": _lzma, "lz4": _lz4}
+_OPENERS: dict[str, Callable[[], Any]] = {
+    "zlib": lambda: _Inflate(15),
+    "gzip": lambda: _Inflate(31),
+    "bz2": _bz2,
+    "xz": _xz,
+    "lzma": _lzma,
+    "lz4": _lz4,
+}
 
 
 @contextmanager

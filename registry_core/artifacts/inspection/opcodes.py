@@ -224,9 +224,7 @@ def _reduce(machine: Machine) -> None:
     if type(function) is Global:
         if machine.trust.use(function.name, "call"):
             value = calls.result(function.name, arguments, machine.trust)
-            machine.stack.append(value)
-            if type(value) is Made and calls.needs_state(value.of):
-                machine.unfinished.append(value)
+            _push_made(machine, value)
         else:
             machine.stack.append(Made(function.name, arguments))
     elif type(function) is Made and machine.trust.foreign(function.of):
@@ -242,7 +240,13 @@ def _new(machine: Machine, keywords: Any = None) -> None:
         raise Refused("it makes an object of something that is no class")
     if machine.trust.use(kind.name, "instantiate") and (keywords or not calls.may_be_made_with(kind.name, arguments)):
         raise Refused(f"it makes a {kind.name} with arguments, which none has")
-    machine.stack.append(Made(kind.name, arguments))
+    _push_made(machine, Made(kind.name, arguments))
+
+
+def _push_made(machine: Machine, value: Any) -> None:
+    machine.stack.append(value)
+    if type(value) is Made and calls.needs_state(value.of):
+        machine.unfinished.append(value)
 
 
 def _new_with_keywords(machine: Machine) -> None:

@@ -92,6 +92,8 @@ class _Reader:
         return found
 
     def made(self, name: str, role: str, value: Made) -> Made:
+        if calls.needs_state(name) and value.state is None:
+            raise Refused("its schema leaves an object without its state")
         if self.trust.use(name, "call" if role == "call" else "instantiate") and value.state is not None:
             value.built = True
             states.check(value)
