@@ -22,7 +22,7 @@ def totals(summaries: Sequence[ModelNameSummary]) -> None:
     if waiting:
         notices.show(
             "info",
-            f"{wording.count(waiting, 'uploaded file')} quarantined. {wording.QUARANTINE}",
+            f"{wording.count(waiting, 'file')} quarantined. {wording.QUARANTINE}",
         )
     if without:
         shown = ", ".join(without[:5]) + (" …" if len(without) > 5 else "")

@@ -257,9 +257,9 @@ def _gates(request: Request, view: session.View) -> int:
     """Say which gates hold; gives how many failed."""
     report = view.gates(request.model.model_id)
     for gate in report.failures:
-        tail = f" {wording.escaped(gate.remedy[:1].upper() + gate.remedy[1:])}." if gate.remedy else ""
+        tail = f" {wording.escaped(wording.sentence(gate.remedy))}" if gate.remedy else ""
         name = wording.escaped(gate.name[:1].upper() + gate.name[1:])
-        notices.show("error", f"**Gate failed: {name}.** {wording.escaped(gate.because)}.{tail}")
+        notices.show("error", f"**Gate failed: {name}.** {wording.escaped(wording.sentence(gate.because))}{tail}")
     held = len(report.gates) - len(report.failures)
     if held:
         names = ", ".join(gate.name for gate in report.gates if gate.passed)

@@ -26,7 +26,12 @@ def gates(model: ModelMetadata, view: session.View) -> None:
     notices.section(
         f"Gates: {held}", "What has to hold before it may go into production. Settings say which are asked."
     )
-    tables.gates(measured.gates(report), key="gates")
+    with st.container(border=True, key="gates"):
+        for gate in report.gates:
+            mark = ":green[✓]" if gate.passed else ":red[✕]"
+            name = wording.escaped(gate.name[:1].upper() + gate.name[1:])
+            remedy = f" *{wording.escaped(wording.sentence(gate.remedy))}*" if gate.remedy else ""
+            st.markdown(f"{mark} **{name}**: {wording.escaped(gate.because)}.{remedy}")
 
 
 def measurement(model: ModelMetadata, view: session.View) -> None:
@@ -146,7 +151,8 @@ def trust(model: ModelMetadata, view: session.View) -> None:
         return
     unknown = [str(name) for name in model.inspection.get("unknown", ())]
     with st.container(border=True, key="quarantine"):
-        st.markdown(f"**Quarantined.** {wording.escaped(str(model.inspection.get('because', '')))}")
+        because = wording.sentence(str(model.inspection.get("because", "")))
+        st.markdown(f"**Quarantined.** {wording.escaped(because)}")
         st.code("\n".join(unknown) or "no names were recorded", language=None)
         st.markdown(
             "Trusting these names lets every model named "

@@ -1,4 +1,4 @@
-"""Evidence -> DataFrames: measured metrics with their intervals, gates, slices, differences. No Streamlit here."""
+"""Evidence -> DataFrames: measured metrics with their intervals, slices, differences. No Streamlit here."""
 
 from __future__ import annotations
 
@@ -8,9 +8,7 @@ from typing import Any
 import pandas as pd
 
 from dashboard import wording
-from registry_core import Benchmark, Difference, Evaluation, GateReport, Measured, ModelMetadata, Review
-
-PASSED, FAILED = "✓ passed", "✕ failed"
+from registry_core import Benchmark, Difference, Evaluation, Measured, ModelMetadata, Review
 
 
 def interval(low: float | None, high: float | None) -> str:
@@ -29,18 +27,6 @@ def metrics(evaluation: Evaluation, reported: Mapping[str, float], lower: Mappin
             "Reported": [reported.get(name) for name in evaluation.metrics],
         }
     ).astype({"Measured": "float64", "Reported": "float64"})
-
-
-def gates(report: GateReport) -> pd.DataFrame:
-    """The checklist: what was asked, whether it holds, on which numbers, and what to do."""
-    return pd.DataFrame(
-        {
-            "Gate": [gate.name[:1].upper() + gate.name[1:] for gate in report.gates],
-            "Holds": [PASSED if gate.passed else FAILED for gate in report.gates],
-            "Because": [wording.visible(gate.because) for gate in report.gates],
-            "What to do": [wording.visible(gate.remedy) for gate in report.gates],
-        }
-    )
 
 
 def slices(evaluation: Evaluation, metric: str) -> pd.DataFrame:

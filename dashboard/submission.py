@@ -194,16 +194,12 @@ def preview(
             st.markdown(f"Score **{wording.number(plan.composite_score)}** under the weights that hold now")
         champion = view.champion(str(given["model_name"]))
         stays = f"{champion.version} stays" if champion else "none, as before"
-        st.markdown(f"Champion: **{stays}**. {wording.escaped(_sentence(plan.decision.because))}")
+        st.markdown(f"Champion: **{stays}**. {wording.escaped(wording.sentence(plan.decision.because))}")
     name = str(given.get("model_name") or "")
     allowed = [_inside(label, file, name, view) for label, file in (("Model", model_file), ("Scaler", scaler_file))]
     if missing:
         st.markdown(f"Still needed: {', '.join(missing)}.")
     return not missing and all(allowed)
-
-
-def _sentence(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:]}."
 
 
 def _inside(label: str, file: UploadedFile | None, name: str, view: session.View) -> bool:
@@ -219,7 +215,7 @@ def _inside(label: str, file: UploadedFile | None, name: str, view: session.View
     st.text(f"{label} file: {file.name}, {wording.size(file.size)}, {found.format}")
     tone: notices.Tone = {"trusted": "success", "quarantined": "warning", "refused": "error"}[found.verdict]  # type: ignore[assignment]
     head = {"trusted": "Trusted", "quarantined": "It will be quarantined", "refused": "It is refused"}[found.verdict]
-    notices.show(tone, f"**{head}.** {wording.escaped(_sentence(found.because.rstrip('.')))}")
+    notices.show(tone, f"**{head}.** {wording.escaped(wording.sentence(found.because))}")
     facts = {
         "Holds": (found.estimator or wording.MISSING).rpartition(".")[2],
         "Written with": ", ".join(f"{each} {version}" for each, version in found.libraries.items()) or wording.MISSING,

@@ -140,19 +140,6 @@ def _raw(name: str, label: str) -> str | None:
     return None if wording.visible(name) == label else wording.escaped(name)
 
 
-def gates(frame: pd.DataFrame, *, key: str) -> None:
-    """The checklist before promotion."""
-    columns = {
-        "Gate": st.column_config.TextColumn("Gate", width=190, pinned=True),
-        "Holds": st.column_config.TextColumn("Holds", width=88),
-        "Because": st.column_config.TextColumn("Because", width=520),
-        "What to do": st.column_config.TextColumn("What to do", width="large"),
-    }
-    if not frame["What to do"].any():
-        frame = frame.drop(columns="What to do")
-    plain(frame, key=key, alt="Gates before promotion", columns=columns)
-
-
 def measured(frame: pd.DataFrame, *, key: str) -> None:
     """Measured metrics with their intervals, beside what was reported."""
     columns: dict[str, Any] = {"95% interval": st.column_config.TextColumn("95% interval", width=150)}

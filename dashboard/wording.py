@@ -128,6 +128,12 @@ def size(count: int) -> str:
     return f"{amount:.1f} GB"
 
 
+def sentence(text: str) -> str:
+    """Words as a sentence: a capital, and a full stop."""
+    text = text.strip().rstrip(".")
+    return f"{text[:1].upper()}{text[1:]}." if text else ""
+
+
 def microseconds(value: float | None) -> str:
     """A short time in the unit that suits it."""
     if value is None:

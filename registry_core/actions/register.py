@@ -85,8 +85,23 @@ def register_files(
     files = [contents(model_file, "model_file")]
     if scaler_file is not None:
         files.append(contents(scaler_file, "scaler_file"))
+    also = rooms.configuration().policy(given.model_name).trusted_globals
+    judged = verdicts.judged(files, also)
+    given = _as_found(given, judged[1])
     pieces = [_Piece(name, lambda sink, data=data: sink.write(data)) for data, name in files]  # type: ignore[misc]
-    return _register(rooms, given, pieces, "upload", who, why)
+    return _register(rooms, given, pieces, "upload", who, why, judged)
+
+
+def _as_found(given: Submission, found: Mapping[str, Any]) -> Submission:
+    """What was not said is taken from what the file says of itself."""
+    return replace(
+        given,
+        feature_names=given.feature_names or tuple(found.get("feature_names", ())),
+        libraries=given.libraries or dict(found.get("libraries", {})),
+        is_ensemble=describe.is_ensemble(str(found.get("estimator")))
+        if given.is_ensemble is None
+        else given.is_ensemble,
+    )
 
 
 def preview(rooms: Rooms, metadata: Mapping[str, Any]) -> RegistrationPlan:
@@ -95,7 +110,13 @@ def preview(rooms: Rooms, metadata: Mapping[str, Any]) -> RegistrationPlan:
 
 
 def _register(
-    rooms: Rooms, given: Submission, pieces: Sequence[_Piece], origin: Origin, actor: str, reason: str
+    rooms: Rooms,
+    given: Submission,
+    pieces: Sequence[_Piece],
+    origin: Origin,
+    actor: str,
+    reason: str,
+    judged: tuple[Artifact, dict[str, Any]] | None = None,
 ) -> str:
     """Stage the files and look into them, then under the write lock give them their names and add the row.
 
@@ -110,8 +131,10 @@ def _register(
         for piece in pieces:
             staged.append(rooms.store.stage(piece.write))
         also = rooms.configuration().policy(given.model_name).trusted_globals
-        names = [piece.name for piece in pieces]
-        artifact, found = verdicts.judged(rooms.store, list(zip(staged, names, strict=True)), also)
+        if judged is None:
+            written = [(rooms.store.read(each.key), piece.name) for each, piece in zip(staged, pieces, strict=True)]
+            judged = verdicts.judged(written, also)
+        artifact, found = judged
         if artifact != "trusted":
             plan, metadata = _plan(rooms, rooms.database, given, origin, now, artifact)
         tested = plan.decision.promote

@@ -8,7 +8,6 @@ from typing import Any
 
 from ..artifacts import inspection
 from ..artifacts.inspection.names import check_trustable
-from ..artifacts.store import Staged, Store
 from ..catalog import models
 from ..catalog.database import Transaction
 from ..config import Configuration
@@ -19,17 +18,15 @@ from .rooms import Rooms
 from .rows import eligible, record
 
 
-def judged(
-    store: Store, files: Collection[tuple[Staged, str]], also: Collection[str]
-) -> tuple[Artifact, dict[str, Any]]:
-    """The verdict on staged files (the model's first), and what was found, as the metadata keeps it.
+def judged(files: Collection[tuple[bytes, str]], also: Collection[str]) -> tuple[Artifact, dict[str, Any]]:
+    """The verdict on files with their names (the model's first), and what was found, as the metadata keeps it.
 
     Raises:
         InvalidInput: one is refused; the message says why.
     """
     found: list[Inspection] = []
-    for staged, name in files:
-        each = inspection.inspect(store.read(staged.key), name, also=also)
+    for data, name in files:
+        each = inspection.inspect(data, name, also=also)
         if each.verdict == "refused":
             raise InvalidInput(each.because)
         found.append(each)

@@ -42,7 +42,7 @@ def describe(model: Any, scaler: Any) -> Description:
     classes = getattr(model, "classes_", None)
     count = getattr(first, "n_features_in_", None)
     return Description(
-        is_ensemble=any(f"{kind.__module__}.".startswith(_ENSEMBLES) for kind in type(core).__mro__),
+        is_ensemble=any(is_ensemble(f"{kind.__module__}.{kind.__name__}") for kind in type(core).__mro__),
         task=_task(core, classes),
         classes=[]
         if classes is None or isinstance(classes, dict)
@@ -51,6 +51,11 @@ def describe(model: Any, scaler: Any) -> Description:
         inputs=int(count) if isinstance(count, int) else None,
         libraries=libraries(),
     )
+
+
+def is_ensemble(name: str) -> bool:
+    """Whether a class of that full name is an ensemble, by the module it lives in."""
+    return name.startswith(_ENSEMBLES)
 
 
 def _core(model: Any) -> Any:

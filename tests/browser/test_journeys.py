@@ -8,8 +8,9 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from registry_core import Registry
+from tests.strangers import stranger_file
 
-from .conftest import Visitor, model_file
+from .conftest import Visitor
 
 pytestmark = pytest.mark.browser
 
@@ -60,13 +61,14 @@ def test_from_the_leaderboard_to_a_promotion_a_rollback_and_an_upload(
 
     # a file from outside: shown what will happen, stored, quarantined
     file = tmp_path / "candidate.pkl"
-    file.write_bytes(model_file())
+    file.write_bytes(stranger_file().getvalue())
     anna.go("Upload")
     page.get_by_test_id("stFileUploaderDropzoneInput").first.set_input_files(file)
     page.get_by_role("combobox", name="Model type").click()
     page.get_by_role("option", name="Ridge").click()
-    expect(page.get_by_text("Champion: not changed")).to_be_visible()
-    page.get_by_role("button", name="Upload and quarantine").click()
+    expect(page.get_by_text("Champion: 1.1.0 stays")).to_be_visible()
+    expect(page.get_by_text("It will be quarantined.")).to_be_visible()
+    page.get_by_test_id("stMain").get_by_role("button", name="Upload", exact=True).last.click()
     expect(page.get_by_text("and quarantined.")).to_be_visible()
     page.get_by_role("button", name="Open the model").click()
     expect(page.locator("h1")).to_contain_text("Churn 1.")

@@ -12,7 +12,7 @@ Open = Callable[..., AppTest]
 def decide(app: AppTest, reason: str) -> AppTest:
     """Fill in the reason of the open dialog and confirm."""
     app.text_area(key="reason").set_value(reason)
-    (confirm,) = [button for button in app.button if button.proto.is_form_submitter]
+    (confirm,) = [button for button in app.button if button.proto.form_id == "decision"]
     return confirm.click().run()
 
 

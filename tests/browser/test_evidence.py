@@ -1,0 +1,145 @@
+"""Evidence before promotion, in a real browser: from uploads and a benchmark to an override and its mark."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+import pandas as pd
+import pytest
+from playwright.sync_api import Page, expect
+from sklearn.linear_model import LogisticRegression
+
+from registry_core import Registry
+from tests.artifacts.inspection.corpus import bad_artifacts
+
+from .conftest import Visitor
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+Enter = Callable[[], Visitor]
+#: Of each of these lines of the list of bad files, one goes through the browser.
+LINES = ("01 ", "02 ", "03 ", "04 getattr alone", "05 ", "09 ", "15 ", "23 ", "33 ", "37 ")
+
+
+def rows(number: int, seed: int) -> pd.DataFrame:
+    chance = np.random.default_rng(seed)
+    age, visits = chance.random(number), chance.random(number)
+    left = (age + 0.3 * chance.standard_normal(number) > 0.5).astype(int)
+    return pd.DataFrame({"age": age, "visits": visits, "region": np.where(visits > 0.5, "N", "S"), "left": left})
+
+
+def write(model: Any, path: Path) -> Path:
+    joblib.dump(model, path)
+    return path
+
+
+def upload(anna: Visitor, file: Path, accuracy: str) -> None:
+    page = anna.page
+    anna.go("Upload")
+    page.get_by_test_id("stFileUploaderDropzoneInput").first.set_input_files(file)
+    expect(page.get_by_text("Trusted.")).to_be_visible()
+    page.get_by_role("combobox", name="Model type").click()
+    page.get_by_role("option", name="Forest").click()
+    page.get_by_role("spinbutton", name="Accuracy").fill(accuracy)
+    page.get_by_role("spinbutton", name="Accuracy").press("Enter")
+    anna.settle()
+    press(page, "Upload")
+    expect(page.get_by_text("Stored as version")).to_be_visible(timeout=60_000)
+    page.get_by_role("button", name="Open the model").click()
+    anna.settle()
+
+
+def press(page: Page, name: str) -> None:
+    page.get_by_test_id("stMain").get_by_role("button", name=name, exact=True).last.click()
+
+
+def test_from_two_uploads_and_a_benchmark_to_an_override(visitor: Enter, filled: Registry, tmp_path: Path) -> None:
+    train = rows(300, 1)
+    good = LogisticRegression().fit(train[["age", "visits"]], train["left"])
+    poor = LogisticRegression().fit(
+        train[["visits", "age"]].rename(columns={"visits": "age", "age": "visits"}), train["left"]
+    )
+    anna = visitor()
+    page = anna.visit("/upload?model=Churn")
+    anna.act_as("carla")
+    upload(anna, write(good, tmp_path / "good.joblib"), "0.6")
+    upload(anna, write(poor, tmp_path / "poor.joblib"), "0.99")
+    uploaded = {
+        model.accuracy: model.model_id
+        for model in filled.list_models("Churn", where={"search": "Forest"})
+        if model.origin == "upload"
+    }
+    better, worse = uploaded[0.6], uploaded[0.99]
+
+    # the benchmark, with what is asked of every version
+    csv = tmp_path / "holdout.csv"
+    rows(200, 2).to_csv(csv, index=False)
+    anna.go("Benchmarks")
+    page.get_by_test_id("stFileUploaderDropzoneInput").set_input_files(csv)
+    expect(page.get_by_text("200 rows, 4 columns")).to_be_visible()
+    page.get_by_role("textbox", name="Name", exact=True).fill("holdout-2026")
+    page.get_by_role("textbox", name="Thresholds").fill('{"accuracy": 0.75}')
+    page.get_by_role("button", name="Add benchmark").click()
+    expect(page.get_by_text("Benchmark holdout-2026 is kept: 200 rows")).to_be_visible()
+
+    # every version is measured, with a bar that tells how far it is
+    press(page, "Measure all versions on holdout-2026")
+    expect(page.get_by_test_id("stProgress")).to_be_visible()
+    expect(page.get_by_text("6 versions measured")).to_be_visible(timeout=90_000)
+    filled.promote(better, actor="bert", reason="measured")
+
+    # the verdict in a sentence, on the same rows
+    anna.visit(f"/model?id={worse}")
+    expect(page.get_by_text("is worse than the champion.")).to_be_visible()
+    expect(page.get_by_text("on 200 of the same rows")).to_be_visible()
+    expect(page.locator(".st-key-gates")).to_contain_text("at least 0.75")
+
+    # refused by the gate, overridden with a reason, and marked ever after
+    press(page, "Promote")
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_text("Gate failed: Holdout-2026 accuracy")).to_be_visible()
+    anna.confirm("Promote", "the desk insists")
+    expect(dialog.get_by_text("Tick the override")).to_be_visible()
+    assert filled.get_active_model_id("Churn") == better
+    dialog.get_by_text("Override 1 failed gate").click()
+    dialog.get_by_role("button", name="Promote").click()
+    expect(page.get_by_text("is now the champion of Churn")).to_be_visible()
+    assert filled.get_active_model_id("Churn") == worse
+    expect(page.get_by_text("Promoted over failed gates.")).to_be_visible()
+    anna.go("Leaderboard")
+    anna.visit("/leaderboard?model=Churn&q=" + worse)
+    expect(page.locator(".st-key-leaderboard").get_by_test_id("glide-cell-3-0")).to_have_text("★ champion ⚑")
+
+    # both beside each other
+    anna.visit(f"/compare?model=Churn&ids={better},{worse}")
+    expect(page.get_by_text("Measured on holdout-2026")).to_be_visible()
+    expect(page.get_by_text("Both answered the same 200 rows")).to_be_visible()
+    expect(page.locator(".js-plotly-plot").first).to_be_visible()
+
+
+def test_bad_files_are_refused_before_anything_is_kept(visitor: Enter, filled: Registry, tmp_path: Path) -> None:
+    marker = tmp_path / "marker"
+    every = bad_artifacts(marker)
+    chosen = [next(bad for bad in every if bad.name.startswith(line)) for line in LINES]
+    anna = visitor()
+    page = anna.visit("/upload?model=Churn")
+    before = filled.revision()
+    for number, bad in enumerate(chosen):
+        file = tmp_path / f"bad{number}.pkl"
+        file.write_bytes(bad.data)
+        page.get_by_test_id("stFileUploaderDropzoneInput").first.set_input_files(file)
+        refused = bad.expected == "refused"
+        expected = "It is refused." if refused else "It will be quarantined."
+        expect(page.get_by_text(file.name).last).to_be_visible()
+        expect(page.get_by_text(expected)).to_be_visible()
+        if refused:
+            expect(page.get_by_test_id("stMain").get_by_role("button", name="Upload", exact=True).last).to_be_disabled()
+        page.reload()
+        expect(page.locator("h1")).to_be_visible()
+        anna.settle()
+    assert filled.revision() == before
+    assert not marker.exists()
