@@ -1,0 +1,109 @@
+"""What comes from outside, and what the registry measures itself."""
+
+from __future__ import annotations
+
+import pickle
+import sys
+import tempfile
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from .teller import ANNA, HOLDOUT, JONAS, PARTNER, Story, title
+from .training import measure, train
+
+
+def send_in(story: Story) -> None:
+    """Two files from a partner: one the registry knows all names of, and one it does not."""
+    import joblib
+
+    rows, holdout = (story.weather.years(*span, derived=True) for span in ((1949, 1989), (1990, 1994)))
+    parameters = {"C": 0.1, "max_iter": 500}
+    fitted = train("LogisticRegression", parameters, rows)
+    with tempfile.TemporaryDirectory() as outside:
+        paths = [Path(outside) / name for name in ("rain.joblib", "rain_scaler.joblib")]
+        for part, path in zip(fitted, paths, strict=True):
+            joblib.dump(part, path)
+        model_id = story.registry.upload(
+            *paths,
+            metadata={
+                "model_name": "OffuttRain",
+                "model_type": "LogisticRegression",
+                "performance_metrics": measure(fitted, holdout),
+                "training_info": {
+                    "training_samples": len(rows),
+                    "data_quality_score": rows.quality,
+                    "trained_on": rows.label,
+                },
+                "feature_names": list(rows.names),
+                "hyperparameters": parameters,
+                "evaluation_set": HOLDOUT,
+                "description": "Sent in by a partner, who reports these metrics.",
+                "tags": ["partner"],
+            },
+            actor=PARTNER,
+            reason="Our candidate, trained on everything up to 1989",
+        )
+        story.say(f"{title(story.registry.get_metadata(model_id))} sent in by partner-lab: waits for somebody's word")
+        stranger = story.registry.upload(
+            unknown_to_the_registry(Path(outside) / "odds.pkl"),
+            metadata={
+                "model_name": "OffuttRain",
+                "model_type": "RainOdds",
+                "description": "Sent in by a partner; its class is in a package of theirs.",
+                "tags": ["partner"],
+            },
+            actor=PARTNER,
+            reason="Our own estimator",
+        )
+    story.say(f"{title(story.registry.get_metadata(stranger))} sent in by partner-lab: quarantined")
+
+
+def measure_all(story: Story) -> None:
+    """The registry measures every version on the years after the holdout; what it finds may refuse the next ones."""
+    import numpy as np
+    import pandas as pd
+
+    rows = story.weather.years(1995, 1996, derived=True)
+    frame = pd.DataFrame(rows.inputs, columns=list(rows.names)).assign(rain=rows.target)
+    wind = frame["mean_wind_speed"]
+    frame["wind"] = np.where(wind > wind.median(), "windy", "calm")
+    benchmark = story.registry.add_benchmark(
+        "offutt-1995-1996",
+        "OffuttRain",
+        frame,
+        "rain",
+        features=list(rows.names),
+        slices=["wind"],
+        actor=ANNA,
+        reason="The two years that brought down the model of 1985 to 1989",
+    )
+    story.registry.configure(
+        "OffuttRain",
+        actor=ANNA,
+        reason="No version goes live that may be two points worse than the champion on 1995 and 1996",
+        gates={"not_worse_than_champion": 0.02, "benchmark_required": True},
+    )
+    story.say(f"anna.kovacs adds the benchmark {benchmark.name}; every version of OffuttRain is measured on it ...")
+    found = story.registry.evaluate_all("OffuttRain", actor=ANNA, reason="Added the benchmark")
+    failed = sum(each.status == "failed" for each in found)
+    story.say(f"{len(found) - failed} versions measured" + (f", {failed} could not be" if failed else ""))
+    newest = story.registry.get_model_comparison(1, "OffuttRain", order_by="measured:accuracy")[0]
+    accuracy = newest["measured"]["accuracy"]
+    story.registry.review(
+        newest["model_id"], "comment", f"Best of all on 1995 and 1996, with accuracy {accuracy:.3f}.", actor=JONAS
+    )
+
+
+def unknown_to_the_registry(path: Path) -> Path:
+    """A model of a class that only its maker has."""
+    theirs: Any = ModuleType("partner_lab_models")
+    theirs.RainOdds = type(
+        "RainOdds", (), {"__module__": theirs.__name__, "predict": lambda self, rows: [0] * len(rows)}
+    )
+    sys.modules[theirs.__name__] = theirs
+    try:
+        path.write_bytes(pickle.dumps(theirs.RainOdds(), protocol=5))
+    finally:
+        del sys.modules[theirs.__name__]
+    return path
