@@ -31,9 +31,11 @@ COLOURS = 256
 
 
 def pages(registry: Registry) -> dict[str, str]:
-    """Each picture's name and address: the name with most versions, and a candidate that beats its champion."""
+    """Each picture's name and address: the name with most versions, and what measures best beside its champion."""
     name = max(registry.summaries(), key=lambda each: each.versions).model_name
-    best = registry.get_best_model_id(name)
+    champion = registry.get_active_model_id(name)
+    by_measured = registry.get_model_comparison(3, name, order_by="measured:accuracy", where={"eligible": True})
+    best = next(row["model_id"] for row in by_measured if row["model_id"] != champion)
     first = registry.get_model_comparison(3, name)
     selected = ",".join(row["model_id"] for row in first)
     return {
@@ -41,6 +43,8 @@ def pages(registry: Registry) -> dict[str, str]:
         "leaderboard": f"/leaderboard?model={name}",
         "compare": f"/leaderboard?model={name}&select={selected}",
         "model": f"/model?model={name}&id={best}",
+        "versus": f"/compare?model={name}&ids={champion},{best}",
+        "benchmarks": f"/benchmarks?model={name}",
         "trends": f"/trends?model={name}",
         "upload": f"/upload?model={name}",
         "activity": f"/activity?model={name}",
