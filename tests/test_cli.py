@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import json
 import os
-import pty
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
 import joblib
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import CliRunner
 
 from registry_core import Registry
 from registry_core.cli import console, main
 from registry_core.cli.output import table, visible
 from tests.clock import Clock
+from tests.commands import ROOT, answer, on_a_terminal, process, refused, run
 from tests.fitted import logistic, register, score
-
-ROOT = Path(__file__).resolve().parents[1]
+from tests.strangers import MAJORITY, stranger_file
 
 
 @pytest.fixture
@@ -38,45 +36,6 @@ def model_file(tmp_path: Path) -> Path:
     path = tmp_path / "model.joblib"
     joblib.dump(logistic()[0], path)
     return path
-
-
-def run(folder: Path, *words: str, **extra: Any) -> Result:
-    return CliRunner().invoke(main, [*words, "--registry", str(folder)], **extra)
-
-
-def answer(folder: Path, *words: str) -> Any:
-    result = run(folder, *words, "--json")
-    assert result.exit_code == 0, result.stderr
-    assert not result.stderr
-    return json.loads(result.stdout)
-
-
-def refused(folder: Path, code: int, kind: str, *words: str) -> str:
-    """The message of an error, after both of its forms were checked."""
-    result = run(folder, *words)
-    assert result.exit_code == code, result.output
-    assert result.stderr.startswith("Error: ")
-    assert result.stderr.count("\n") == 1
-    assert not result.stdout
-    machine = run(folder, *words, "--json")
-    assert machine.exit_code == code
-    assert not machine.stdout
-    document = json.loads(machine.stderr)
-    assert document["error"] == kind
-    assert document.keys() == {"error", "message"}
-    return str(document["message"])
-
-
-def process(*words: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    """The command in a process of its own."""
-    return subprocess.run(
-        [sys.executable, "-W", "error", "-m", "registry_core", *words],
-        cwd=cwd,
-        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
-        check=False,
-        capture_output=True,
-        text=True,
-    )
 
 
 # reading
@@ -254,16 +213,33 @@ def test_register_from_options(registry_folder: Path, model_file: Path, tmp_path
     ]
     words += ["--description", "from elsewhere", "--actor", "anna", "--reason", "as agreed"]
     document = answer(registry_folder, *words)
-    assert document["artifact"] == "quarantined"
+    assert (document["artifact"], document["origin"]) == ("trusted", "upload")
     assert (document["accuracy"], document["metrics"]) == (0.91, {"log_loss": 0.3})
     assert document["hyperparameters"] == {"C": 0.5, "solver": "lbfgs"}
     assert (document["feature_names"], document["tags"]) == (["a", "b", "c"], ["x", "y"])
     assert (document["version"], document["registered_by"]) == ("2.1.0", "anna")
     assert document["scaler_file_path"]
     refused(registry_folder, 4, "VersionTaken", *words)
-    refused(registry_folder, 5, "NotEligible", "promote", document["model_id"], "--reason", "x")
-    assert "quarantined" in run(registry_folder, "list", "--status", "quarantined").stdout
     refused(registry_folder, 5, "NoModelAvailable", "champion", "Churn")
+    assert "waits for approval" in run(registry_folder, "list").stdout
+    assert "waits for approval" in run(registry_folder, "show", document["model_id"]).stdout
+    answer(registry_folder, "promote", document["model_id"], "--reason", "I answer for it")
+    assert run(registry_folder, "champion", "Churn").stdout.strip() == document["model_id"]
+    assert answer(registry_folder, "show", document["model_id"])["waits_for_approval"] is False
+
+
+def test_register_says_which_names_keep_a_file_quarantined(registry_folder: Path, tmp_path: Path) -> None:
+    path = tmp_path / "majority.joblib"
+    path.write_bytes(stranger_file().read())
+    words = ("register", str(path), "--name", "Churn", "--type", "Majority", "--metric", "accuracy=0.9")
+    text = run(registry_folder, *words).stdout
+    assert f"\n  {MAJORITY}\n" in text
+    (model,) = answer(registry_folder, "list", "--status", "quarantined")["models"]
+    assert f"model-registry trust {model['model_id']}" in text
+    refused(registry_folder, 5, "NotEligible", "promote", model["model_id"], "--reason", "x")
+    shown = run(registry_folder, "show", model["model_id"]).stdout
+    assert "1 hold; failed: artifact" in shown
+    assert f"{MAJORITY} (see trust)" in shown
 
 
 def test_register_from_a_file_that_options_win_over(registry_folder: Path, model_file: Path, tmp_path: Path) -> None:
@@ -272,7 +248,8 @@ def test_register_from_a_file_that_options_win_over(registry_folder: Path, model
     metadata.write_text(json.dumps(fields), encoding="utf-8")
     words = ("register", str(model_file), "--metadata", str(metadata), "--type", "Forest", "--metric", "accuracy=0.6")
     text = run(registry_folder, *words).stdout
-    assert "quarantined" in text
+    assert "Its file is trusted" in text
+    assert "it waits for somebody" in text
     (model,) = answer(registry_folder, "list")["models"]
     assert (model["model_type"], model["accuracy"]) == ("Forest", 0.6)
 
@@ -288,6 +265,7 @@ def test_register_from_a_file_that_options_win_over(registry_folder: Path, model
         ('{"model_name": "a", "model_type": "b", "accuracy": NaN}', "accuracy"),
         ('{"model_name": "a", "model_type": "b", "performance_metrics": 3}', "performance_metrics"),
         ("\xff", "is not JSON"),
+        pytest.param(" " * 16_000_001, "metadata.json is larger", id="large"),
     ],
 )
 def test_metadata_that_cannot_be_accepted(
@@ -376,7 +354,7 @@ def test_exit_codes_of_real_processes(registry_folder: Path, two: tuple[str, str
 
 def test_the_help_explains_the_exit_codes() -> None:
     text = CliRunner().invoke(main, ["--help"]).stdout
-    assert all(f"  {code}  " in text for code in range(8))
+    assert all(f"  {code}  " in text for code in range(10))
     for command in main.commands.values():
         assert command.help
 
@@ -438,29 +416,6 @@ def test_aligned_text() -> None:
 
 
 # asking
-
-
-def on_a_terminal(words: list[str], keys: bytes, cwd: Path) -> tuple[int, str]:
-    """Run the command on a terminal of its own, press keys, and give its exit code and what it showed."""
-    child, terminal = pty.fork()
-    if child == 0:  # pragma: no cover
-        os.chdir(cwd)
-        os.environ["PYTHONPATH"] = str(ROOT)
-        os.execv(sys.executable, [sys.executable, "-m", "registry_core", *words])
-    shown, pressed, deadline = b"", False, time.monotonic() + 60
-    while time.monotonic() < deadline:
-        try:
-            chunk = os.read(terminal, 4096)
-        except OSError:  # Linux says so when the other side is closed
-            break
-        if not chunk:
-            break
-        shown += chunk
-        if not pressed and b"[y/N]" in shown:
-            os.write(terminal, keys)
-            pressed = True
-    os.close(terminal)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), shown.decode()
 
 
 # pty.fork() warns in a process with threads; the child runs another program at once, so nothing can be locked in it.

@@ -45,6 +45,8 @@ def add(
     who, why = rooms.who(actor), check_reason(reason)
     intake.check_name(name, "the benchmark's name")
     intake.check_name(model_name, "model_name")
+    if task not in (None, "classification", "regression"):
+        raise InvalidInput(f"task is {task!r:.80}; allowed are 'classification' and 'regression'")
     frame = _frame(data)
     inputs = _columns(frame, target, features, slices)
     wanted = dict(checked(metric, value) for metric, value in thresholds.items())

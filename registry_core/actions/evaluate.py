@@ -5,14 +5,15 @@ from __future__ import annotations
 import io
 import json
 import threading
+import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ..artifacts import formats, sandbox
 from ..catalog import events, evidence, models
-from ..errors import ArtifactError, InvalidInput, ModelNotFound
+from ..errors import ArtifactAltered, ArtifactMissing, InvalidInput, ModelNotFound, SandboxFailure
 from ..evidence import Benchmark, Evaluation
 from ..records import ModelMetadata, Row
 from . import benchmarks
@@ -49,11 +50,20 @@ def evaluate(
 ) -> Evaluation:
     """See ``Registry.evaluate``."""
     who, why = rooms.who(actor), check_reason(reason)
-    usual = sandbox.Limits()
-    limits = replace(usual, seconds=seconds or usual.seconds, memory_bytes=memory_bytes or usual.memory_bytes)
+    limits = sandbox.Limits()
+    if seconds is not None:
+        limits = replace(limits, seconds=_bound("seconds", seconds, 86_400))
+    if memory_bytes is not None:
+        limits = replace(limits, memory_bytes=int(_bound("memory_bytes", memory_bytes, 1 << 50)))
     row = require(rooms.database, model_id)
     chosen = _benchmark(rooms, row["model_name"], benchmark)
     return measured(rooms, row, chosen, who, why, limits, allow_incomplete=allow_incomplete)
+
+
+def _bound(what: str, value: float, most: int) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= most:
+        raise InvalidInput(f"{what} is {value!r:.80}; a number above 0, at most {most:,}, is needed")
+    return value
 
 
 def measured(
@@ -99,24 +109,40 @@ def evaluate_all(
     workers: list[sandbox.Worker] = []
     also = rooms.configuration().policy(model_name).trusted_globals
 
+    stopping = threading.Event()
+
     def one(model_id: str) -> Evaluation:
         # A warm process for each thread: starting one takes longer than most answers.
         if not hasattr(own, "worker"):
             own.worker = sandbox.Worker(also=also, require_all=False)
             workers.append(own.worker)
         row = require(rooms.database, model_id)
-        return _keep(rooms, row, _measure(rooms, row, chosen, frame, own.worker), who, why)
+        try:
+            found = _measure(rooms, row, chosen, frame, own.worker)
+        except (ArtifactAltered, ArtifactMissing) as error:
+            # One broken file is no reason to leave the others unmeasured.
+            found = _Measured(replace(_blank(row, chosen), because=str(error)), None)
+        if stopping.is_set():
+            # Its process was ended under it: that says nothing of the model.
+            raise InterruptedError("measuring was stopped")
+        return _keep(rooms, row, found, who, why)
 
     done: list[Evaluation] = []
+    parallel = Parallel(n_jobs=min(jobs, len(waiting)), prefer="threads", return_as="generator_unordered")
+    results = parallel(delayed(one)(model_id) for model_id in waiting)
     try:
-        parallel = Parallel(n_jobs=min(jobs, len(waiting)), prefer="threads", return_as="generator_unordered")
-        for each in parallel(delayed(one)(model_id) for model_id in waiting):
+        for each in results:
             done.append(each)
             if progress is not None:
                 progress(len(done), len(waiting), each)
     finally:
+        stopping.set()
         for worker in workers:
             worker.close()
+        # Those under way end with the interruption above; joblib would warn that they were for nothing.
+        with suppress(InterruptedError), warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)
+            results.close()
     return done
 
 
@@ -142,20 +168,29 @@ def _worker(rooms: Rooms, row: Row, limits: sandbox.Limits | None, allow_incompl
 
 
 def _measure(rooms: Rooms, row: Row, benchmark: Benchmark, frame: pd.DataFrame, worker: sandbox.Worker) -> _Measured:
-    """Let the model answer and measure what it said; whatever goes wrong with the model is the result."""
-    model = record(rooms, row)
-    blank = Evaluation(0, model.model_id, benchmark.name, benchmark.fingerprint, "", "", "failed", "")
+    """Let the model answer and measure what it said; whatever the model does wrong is the result.
+
+    Raises:
+        SandboxIncomplete, SandboxFailure: the sandbox does not start here, which says nothing of the model.
+        ArtifactMissing, ArtifactAltered: its bytes are not those that were registered.
+    """
+    model, blank = record(rooms, row), _blank(row, benchmark)
+    worker.start()
+    files = []
+    for key, digest in artifact_keys(row, model.model_sha256, model.scaler_sha256):
+        data = rooms.store.read(key)
+        formats.check_digest(data, digest, rooms.store.address(key))
+        files.append(data)
     try:
-        files = []
-        for key, digest in artifact_keys(row, model.model_sha256, model.scaler_sha256):
-            data = rooms.store.read(key)
-            formats.check_digest(data, digest, rooms.store.address(key))
-            files.append(data)
         features = frame[_inputs(model, benchmark)]
         answer = worker.predict(files[0], files[1] if len(files) > 1 else None, _feather(features), name="the model")
         return _worth(blank, benchmark, frame, answer)
-    except (ArtifactError, InvalidInput) as error:
+    except (SandboxFailure, InvalidInput) as error:
         return _Measured(replace(blank, because=str(error)), None)
+
+
+def _blank(row: Row, benchmark: Benchmark) -> Evaluation:
+    return Evaluation(0, row["model_id"], benchmark.name, benchmark.fingerprint, "", "", "failed", "")
 
 
 def _inputs(model: ModelMetadata, benchmark: Benchmark) -> list[str]:

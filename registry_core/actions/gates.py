@@ -70,8 +70,9 @@ def _inspection(model: ModelMetadata) -> Inspection | None:
     if not model.inspection:
         return None
     found = {**model.inspection, "verdict": model.artifact}
-    if model.artifact == "trusted":
-        found["unknown"] = ()
+    if model.artifact == "trusted" and found.get("unknown"):
+        names = sentences.listed(list(found["unknown"]))
+        found.update(because=f"somebody trusted {names}, which it holds", unknown=())
     return Inspection(**found)
 
 

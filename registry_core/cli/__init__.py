@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 # Imported for what they add to the group.
-from . import deciding, opening, reading
+from . import comparing, deciding, measuring, opening, reading, registering, reviewing
 from .console import main
 
-__all__ = ["deciding", "main", "opening", "reading"]
+__all__ = ["comparing", "deciding", "main", "measuring", "opening", "reading", "registering", "reviewing"]

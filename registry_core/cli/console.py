@@ -15,6 +15,7 @@ import click
 from registry_core import (
     ArtifactError,
     Conflict,
+    GatesFailed,
     InvalidInput,
     ModelNotFound,
     NoModelAvailable,
@@ -25,6 +26,7 @@ from registry_core import (
     __version__,
 )
 
+from .evidence import gate_lines, gates_document
 from .output import visible, write, write_json
 
 #: What a folder holds that is a registry, or one in the seed's layout that is about to be adopted.
@@ -35,13 +37,18 @@ class NoRegistry(RegistryError):
     """There is no registry at that place, and a verb that only reads makes none."""
 
 
-DONE, UNEXPECTED, INVALID, NOT_FOUND, CONFLICT, UNAVAILABLE, ARTIFACT, STORAGE = range(8)
+class Stopped(RegistryError):
+    """Somebody pressed Ctrl+C; the message says what is done."""
+
+
+DONE, UNEXPECTED, INVALID, NOT_FOUND, CONFLICT, UNAVAILABLE, ARTIFACT, STORAGE, GATES, UNMEASURED = range(10)
 
 # The first that fits counts: some errors have two ancestors among these.
 _CODES: tuple[tuple[type[RegistryError], int], ...] = (
     (NoRegistry, NOT_FOUND),
     (ModelNotFound, NOT_FOUND),
     (Conflict, CONFLICT),
+    (GatesFailed, GATES),
     (NotEligible, UNAVAILABLE),
     (NoModelAvailable, UNAVAILABLE),
     (ArtifactError, ARTIFACT),
@@ -53,12 +60,14 @@ EXIT_CODES = """\b
 Exit codes:
   0  done
   1  something unexpected, or you said no
-  2  bad usage, or input that cannot be accepted
+  2  bad usage, or input that cannot be accepted: a refused file too
   3  no such model, model name or registry
   4  conflict: somebody was faster, or the verb does not fit the model's state
   5  not eligible, or nothing to choose from
   6  a model's file is missing, altered, quarantined or does not load
   7  storage: disk, rights, database, or an event record that does not fit its chain
+  8  a gate before production fails
+  9  a model could not be measured
 """
 
 
@@ -89,6 +98,8 @@ class Console(click.Group):
             self._fail(words, "UsageError", _usage(error), INVALID)
         except click.Abort:
             self._fail(words, "Stopped", "stopped", UNEXPECTED)
+        except GatesFailed as error:
+            self._refuse(words, error)
         except RegistryError as error:
             self._fail(words, type(error).__name__, sentence(error), exit_code(error))
         except Exception as error:
@@ -97,9 +108,20 @@ class Console(click.Group):
             self._fail(words, type(error).__name__, str(error), UNEXPECTED)
         sys.exit(code if isinstance(code, int) else DONE)
 
-    def _fail(self, words: Sequence[str], kind: str, message: str, code: int) -> NoReturn:
+    def _refuse(self, words: Sequence[str], error: GatesFailed) -> NoReturn:
+        report, message = error.report, str(error)
+        if not _wants_json(words):
+            # The table says why; the whole message would say it twice.
+            click.echo("\n".join([*gate_lines(report.gates), ""]), err=True)
+            message = (
+                f"{report.model_id} may not go into production: {len(report.failures)} of {len(report.gates)} gates "
+                "fail. Do what stands below each, or say --override with a --reason, which stays visible"
+            )
+        self._fail(words, type(error).__name__, message, GATES, gates=gates_document(report)["gates"])
+
+    def _fail(self, words: Sequence[str], kind: str, message: str, code: int, **further: Any) -> NoReturn:
         if _wants_json(words):
-            click.echo(json.dumps({"error": kind, "message": message}), err=True)
+            click.echo(json.dumps({"error": kind, "message": message, **further}), err=True)
         else:
             click.echo(f"Error: {visible(message)}", err=True)
         sys.exit(code)

@@ -1,4 +1,4 @@
-"""The verbs that change nothing."""
+"""The verbs that show models and what happened to them."""
 
 from __future__ import annotations
 
@@ -8,12 +8,25 @@ from typing import Any
 
 import click
 
-from registry_core import Comparison, ModelMetadata, NoModelAvailable, Score
+from registry_core import (
+    Evaluation,
+    ModelMetadata,
+    NoModelAvailable,
+    Registry,
+    RegistryError,
+    Score,
+)
 
 from .console import STORAGE, Session, check_name, main, shared
+from .evidence import (
+    gates_document,
+    gates_summary,
+    reported_and_measured,
+)
 from .output import number, pairs, table, visible, when
 
 _METRICS = ("accuracy", "auc", "f1_score")
+_ORIGINS = {"pipeline": "from Python", "upload": "a file from outside"}
 
 
 @main.command("list")
@@ -23,7 +36,8 @@ _METRICS = ("accuracy", "auc", "f1_score")
     default="composite_score",
     show_default=True,
     metavar="WHAT",
-    help="composite_score, registered_at, training_timestamp, model_id, version, or any metric.",
+    help="composite_score, registered_at, training_timestamp, model_id, version, or any metric, such as auc, or "
+    "measured:auc.",
 )
 @click.option("--ascending", is_flag=True, help="Smallest first.")
 @click.option("--limit", default=20, show_default=True, type=click.IntRange(min=0), help="How many; 0 means all.")
@@ -34,6 +48,7 @@ _METRICS = ("accuracy", "auc", "f1_score")
     help="Only these.",
 )
 @click.option("--search", help="Text in the id, type, description or tags.")
+@click.option("--gates", is_flag=True, help="How many gates before production each passes; takes its time.")
 @shared
 def list_models(
     session: Session,
@@ -44,8 +59,9 @@ def list_models(
     offset: int,
     status: str | None,
     search: str | None,
+    gates: bool,
 ) -> None:
-    """List models, the best first."""
+    """List models, the best first: metrics as reported, and beside them as the registry measured them."""
     where: dict[str, Any] = {}
     if status is not None:
         where["artifact" if status == "quarantined" else "status"] = status
@@ -56,43 +72,60 @@ def list_models(
             limit or None, name, order_by=order_by, descending=not ascending, offset=offset, where=where
         )
         total = registry.count_models(name, where=where)
+        if gates:
+            rows = [{**row, "gates": _gates(registry, row["model_id"])} for row in rows]
     session.answer({"models": rows, "total": total}, _leaderboard(rows, total, order_by))
 
 
 def _leaderboard(rows: list[dict[str, Any]], total: int, order_by: str) -> list[str]:
     if not rows:
         return ["no models" if not total else f"no models here; {total} before this page"]
-    metrics = [name for name in _METRICS if any(row[name] is not None for row in rows)]
-    if not metrics:
-        metrics = sorted({name for row in rows for name in row["metrics"]} - {"data_quality_score"})[:3]
-    if order_by not in metrics and any(order_by in row["metrics"] for row in rows):
-        metrics.append(order_by)
+    metrics = _shown(rows, "metrics", order_by)
+    measured = _shown(rows, "measured", order_by.removeprefix("measured:"))
+    ours = [f"measured {name}" for name in measured]
     lines = table(
-        ["model_id", "version", "score", *metrics, "state", "measured on", "registered (UTC)"],
+        [
+            *("model_id", "version", "score", *metrics, *ours, "state", "reported on"),
+            *(["measured on"] if measured else []),
+            *(["gates"] if "gates" in rows[0] else []),
+            "registered (UTC)",
+        ],
         [
             [
                 row["model_id"],
                 row["version"],
                 number(row["composite_score"]),
                 *(number(row["metrics"].get(name)) for name in metrics),
+                *(number(row["measured"].get(name)) for name in measured),
                 _state(row),
                 row["evaluation_set"] or "-",
+                *([row["measured_on"] or "-"] if measured else []),
+                *([row["gates"]["summary"]] if "gates" in row else []),
                 when(row["registered_at"]),
             ]
             for row in rows
         ],
-        right=["version", "score", *metrics],
+        right=["version", "score", *metrics, *ours],
     )
     return lines if len(rows) == total else [*lines, "", f"{len(rows)} of {total}; see --limit and --offset"]
 
 
+def _shown(rows: list[dict[str, Any]], kind: str, also: str) -> list[str]:
+    """The metrics worth a column each, of those that were reported or measured, and the one that gives the order."""
+    found = {name for row in rows for name in row[kind]}
+    names = [name for name in _METRICS if name in found] or sorted(found - {"data_quality_score"})[:3]
+    return [*names, also] if also in found and also not in names else names
+
+
 def _state(row: dict[str, Any]) -> str:
     if row["is_active"]:
-        return "champion"
+        return "champion, overridden" if row["override_note"] else "champion"
     if row["artifact"] == "quarantined":
         return "quarantined"
     if row["status"] != "registered":
         return str(row["status"])
+    if not row["eligible"]:
+        return "waits for approval"
     if row["is_best"]:
         return "best"
     return "" if row["comparable"] else "not comparable"
@@ -102,26 +135,64 @@ def _state(row: dict[str, Any]) -> str:
 @click.argument("model_id")
 @shared
 def show(session: Session, model_id: str) -> None:
-    """Show one model, with its score taken apart."""
+    """Show one model: its metrics as reported and as measured, its gates, and its score taken apart."""
     with session.open() as registry:
         metadata = registry.get_metadata(model_id)
         score = registry.explain_score(model_id)
-    document = {**metadata.to_dict(), "score": dataclasses.asdict(score)}
-    session.answer(document, [*_description(metadata), "", *_score(metadata, score)])
+        evaluations = registry.evaluations(model_id)
+        gates, waits = _gates(registry, model_id), waits_for_approval(registry, metadata)
+    document = {
+        **metadata.to_dict(),
+        "score": dataclasses.asdict(score),
+        "evaluation": dataclasses.asdict(evaluations[0]) if evaluations else None,
+        "gates": gates,
+        "waits_for_approval": waits,
+    }
+    lines = [*_description(metadata, evaluations, gates["summary"], waits), "", *_metrics(metadata, evaluations)]
+    session.answer(document, [*lines, "", *_score(metadata, score)])
 
 
-def _description(metadata: ModelMetadata) -> list[str]:
-    state = "champion" if metadata.is_active else "best, not champion" if metadata.is_best else metadata.status
+def waits_for_approval(registry: Registry, metadata: ModelMetadata) -> bool:
+    """Whether its metrics are only claims so far, which nobody answers for: it is not chosen by itself."""
+    if metadata.status != "registered" or metadata.artifact != "trusted":
+        return False
+    where = {"search": metadata.model_id, "eligible": False}
+    return any(each.model_id == metadata.model_id for each in registry.list_models(metadata.model_name, where=where))
+
+
+def _gates(registry: Registry, model_id: str) -> dict[str, Any]:
+    """The gates with a summary; what cannot be checked must not hide the rest of a model."""
+    try:
+        report = registry.check_gates(model_id)
+    except RegistryError as error:
+        return {"summary": f"cannot be checked: {error}"}
+    return {**gates_document(report), "summary": gates_summary(report)}
+
+
+def _metrics(metadata: ModelMetadata, evaluations: list[Evaluation]) -> list[str]:
+    on = metadata.measured_on
+    found = next((each for each in evaluations if each.status == "measured" and each.benchmark == on), None)
+    return reported_and_measured(metadata, found.metrics if found else {})
+
+
+def _description(metadata: ModelMetadata, evaluations: list[Evaluation], gates: str, waits: bool) -> list[str]:
+    state: str = "champion" if metadata.is_active else "best, not champion" if metadata.is_best else metadata.status
+    if waits and not metadata.is_active:
+        state = "waits for approval (see review), or to be promoted"
     info = {**metadata.training_info, **metadata.extra}
     rows: list[tuple[str, Any]] = [
         ("model_id", metadata.model_id),
         ("version", metadata.version),
         ("state", state + (f": {metadata.status_reason}" if metadata.status_reason else "")),
+        *([("overridden", metadata.override_note)] if metadata.override_note else []),
+        ("gates", gates),
         ("file", f"{metadata.artifact}, {metadata.model_bytes} bytes, sha256 {metadata.model_sha256}"),
+        ("inspection", _inspection(metadata)),
         ("trained", f"{when(metadata.training_timestamp)} UTC on {_known(metadata.training_samples)} rows"),
-        ("registered", f"{when(metadata.registered_at)} UTC by {metadata.registered_by}"),
-        ("measured on", _known(metadata.evaluation_set)),
-        *((name, number(value)) for name, value in metadata.all_metrics().items()),
+        ("registered", f"{when(metadata.registered_at)} UTC by {metadata.registered_by}, {_ORIGINS[metadata.origin]}"),
+        ("reported on", _known(metadata.evaluation_set)),
+        ("measured on", _known(metadata.measured_on)),
+        *([("last tried", _tried(evaluations[0]))] if evaluations else []),
         ("inputs", f"{len(metadata.feature_names)}: {', '.join(metadata.feature_names)}"),
         ("hyperparameters", json.dumps(metadata.hyperparameters, ensure_ascii=False)),
         *((name, value if isinstance(value, str) else json.dumps(value)) for name, value in info.items()),
@@ -129,6 +200,21 @@ def _description(metadata: ModelMetadata) -> list[str]:
         ("description", metadata.description or "-"),
     ]
     return pairs((visible(name), value) for name, value in rows)
+
+
+def _inspection(metadata: ModelMetadata) -> str:
+    """What was found in the file when it came in; the verdict may be another since somebody trusted its names."""
+    found = metadata.inspection
+    if not found:
+        return "-"
+    unknown = ", ".join(found.get("unknown", ()))
+    if unknown and metadata.artifact == "trusted":
+        return f"names trusted since: {unknown}"
+    return f"{found['because']}{f': {unknown} (see trust)' if unknown else ''}"
+
+
+def _tried(evaluation: Evaluation) -> str:
+    return f"{when(evaluation.at)} UTC on {evaluation.benchmark}, {evaluation.status}: {evaluation.because}"
 
 
 def _known(value: Any) -> Any:
@@ -143,44 +229,6 @@ def _score(metadata: ModelMetadata, score: Score) -> list[str]:
         rows.append(["ensemble bonus", "", "", number(score.ensemble_bonus)])
     rows.append(["composite score", "", "", number(score.value)])
     return table(["score", "weight", "value", "counts"], rows, right=["weight", "value", "counts"])
-
-
-@main.command()
-@click.argument("model_ids", nargs=-1, required=True, metavar="MODEL_ID MODEL_ID [...]")
-@shared
-def compare(session: Session, model_ids: tuple[str, ...]) -> None:
-    """Compare two or more models: every metric, and what of their inputs and hyperparameters differs."""
-    with session.open() as registry:
-        comparison = registry.compare(model_ids)
-    document = {
-        "models": [each.to_dict() for each in comparison.models],
-        "metrics": [dataclasses.asdict(each) for each in comparison.metrics],
-        "differences": dict(comparison.differences),
-        "comparable": comparison.comparable,
-        "note": comparison.note,
-    }
-    session.answer(document, _comparison(comparison))
-
-
-def _comparison(comparison: Comparison) -> list[str]:
-    letters = [chr(ord("A") + index) for index in range(len(comparison.models))]
-    lines = [f"{letter}  {visible(each.model_id)}" for letter, each in zip(letters, comparison.models, strict=True)]
-    if comparison.note:
-        lines += ["", visible(comparison.note)]
-    scores = [each.composite_score for each in comparison.models]
-    rows = [["composite_score", *map(number, scores)]]
-    for metric in comparison.metrics:
-        name = metric.metric + (" (less is better)" if metric.lower_is_better else "")
-        marks = ["*" if index == metric.best else " " for index in range(len(letters))]
-        rows.append([name, *(number(value) + mark for value, mark in zip(metric.values, marks, strict=True))])
-    lines += ["", *table(["metric", *letters], rows, right=letters), "* best"]
-    if comparison.differences:
-        lines += ["", "different:"]
-        for name, values in comparison.differences.items():
-            shown = (value if isinstance(value, str) else json.dumps(value, default=str) for value in values)
-            lines += [f"  {visible(name)}"]
-            lines += [f"    {letter}  {visible(value)}" for letter, value in zip(letters, shown, strict=True)]
-    return lines
 
 
 @main.command()

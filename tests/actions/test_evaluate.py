@@ -322,3 +322,35 @@ def test_an_altered_benchmark_is_not_measured_on(sqlite_registry: Registry, regi
     path.write_bytes(path.read_bytes()[:-1] + b"x")
     with pytest.raises(ArtifactAltered):
         sqlite_registry.evaluate(model_id)
+
+
+@pytest.mark.parametrize("wrong", [{"seconds": 0}, {"seconds": -1}, {"seconds": "x"}, {"seconds": float("nan")}])
+def test_limits_that_are_none(registry: Registry, wrong: dict[str, Any]) -> None:
+    with pytest.raises(InvalidInput, match="seconds is"):
+        registry.evaluate(put(registry), **wrong)
+
+
+def test_altered_files_are_told_and_do_not_stop_the_rest(sqlite_registry: Registry) -> None:
+    sqlite_registry.configure(auto_evaluate=False, reason="by hand")
+    first, second = put(sqlite_registry), put(sqlite_registry)
+    add(sqlite_registry)
+    path = Path(sqlite_registry.get_metadata(first).model_file_path)
+    path.write_bytes(path.read_bytes()[:-1] + b"x")
+    with pytest.raises(ArtifactAltered):
+        sqlite_registry.evaluate(first)
+    assert sqlite_registry.evaluations(first) == []
+    found = {each.model_id: each for each in sqlite_registry.evaluate_all("Cancer", jobs=1)}
+    assert (found[first].status, found[second].status) == ("failed", "measured")
+    assert "not what was registered" in found[first].because
+
+
+def test_an_interruption_says_nothing_of_the_models(quiet: Registry) -> None:
+    ids = [put(quiet) for _ in range(6)]
+    add(quiet)
+
+    def stop(done: int, of: int, evaluation: Any) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        quiet.evaluate_all("Cancer", jobs=2, progress=stop)
+    assert {found.status for each in ids for found in quiet.evaluations(each)} <= {"measured"}

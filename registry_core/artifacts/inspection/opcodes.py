@@ -33,7 +33,7 @@ def _frame(machine: Machine) -> None:
     if machine.limit != machine.end and machine.at != machine.limit:
         raise Refused("it opens a frame within a frame")
     if size > machine.end - machine.at or not size:
-        raise Refused(f"it opens a frame of {size} bytes, where there are {machine.end - machine.at}")
+        raise Refused(f"it is cut off: it opens a frame of {size} bytes, where there are {machine.end - machine.at}")
     machine.limit = machine.at + size
 
 

@@ -1,0 +1,85 @@
+"""What options and files say: assignments, lists of names, JSON objects."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from registry_core import InvalidInput
+
+T = TypeVar("T")
+
+#: More than any sidecar the registry itself would write.
+_MOST_METADATA = 16_000_000
+
+
+def assignments(texts: Iterable[str], read: Callable[[str, str], T]) -> dict[str, T]:
+    """``NAME=VALUE`` by name; ``read`` makes a value of a name and its text.
+
+    Raises:
+        InvalidInput: one is no assignment, or its value cannot be read.
+    """
+    found = {}
+    for text in texts:
+        name, sign, value = text.partition("=")
+        if not sign or not name.strip():
+            raise InvalidInput(f"{text!r:.80} is no assignment; write name=value")
+        found[name.strip()] = read(name.strip(), value.strip())
+    return found
+
+
+def as_number(name: str, text: str) -> float:
+    """A number.
+
+    Raises:
+        InvalidInput: it is none.
+    """
+    try:
+        return float(text)
+    except ValueError as error:
+        raise InvalidInput(f"{name} is {text!r:.80}, not a number; write it as 0.91") from error
+
+
+def as_value(name: str, text: str) -> Any:
+    """JSON where it is JSON, else the text: max_depth=8 is a number, solver=lbfgs a word."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+
+
+def names(text: str | None) -> list[str] | None:
+    """``a, b,c`` one by one."""
+    return None if text is None else [each.strip() for each in text.split(",")]
+
+
+def json_object(path: Path) -> dict[str, Any]:
+    """The JSON object in a small file.
+
+    Raises:
+        InvalidInput: it cannot be read, is too large, no JSON, or no object.
+    """
+    try:
+        with path.open("rb") as file:
+            content = file.read(_MOST_METADATA + 1)
+    except OSError as error:
+        raise InvalidInput(f"{path} cannot be read ({error.strerror})") from error
+    if len(content) > _MOST_METADATA:
+        raise InvalidInput(f"{path} is larger than {_MOST_METADATA} bytes; metadata is a small JSON object")
+    try:
+        document = json.loads(content.decode(), object_pairs_hook=_once)
+    except (ValueError, RecursionError) as error:
+        raise InvalidInput(f"{path} is not JSON: {error}") from error
+    if not isinstance(document, dict):
+        raise InvalidInput(f"{path} holds {type(document).__name__}; a JSON object is needed")
+    return document
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [key for key, _ in pairs]
+        raise ValueError(f"the key {next(key for key in keys if keys.count(key) > 1)!r} stands there twice")
+    return found

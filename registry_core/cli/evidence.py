@@ -1,0 +1,166 @@
+"""Evidence as the command prints it: what was measured, which gates hold, how two models differ."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from registry_core import Benchmark, Difference, Evaluation, Gate, GateReport, Inspection, Measured, ModelMetadata
+
+from .output import number, pairs, table, visible, when
+
+#: The count of a slice's rows stands among its metrics.
+_ROWS = "rows"
+
+
+def interval(measured: Measured | Difference | None) -> str:
+    """Both ends of the 95% interval; a dash where there is none."""
+    if measured is None or measured.low is None or measured.high is None:
+        return "-"
+    return f"{number(measured.low)} to {number(measured.high)}"
+
+
+def evaluation_lines(evaluation: Evaluation) -> list[str]:
+    """One evaluation: every metric with its interval, then the slices."""
+    took = evaluation.row_microseconds
+    lines = [
+        f"{visible(evaluation.model_id)} on {visible(evaluation.benchmark)}: {visible(evaluation.because)}"
+        + (f", {took:,.0f} microseconds a row" if took is not None else "")
+    ]
+    if evaluation.metrics:
+        rows = [[name, number(each.value), interval(each)] for name, each in evaluation.metrics.items()]
+        lines += ["", *table(["metric", "measured", "95% interval"], rows, right=["measured"])]
+    if evaluation.slices:
+        main = next(iter(evaluation.metrics))
+        rows = [
+            [f"{column}={value}", f"{metrics[_ROWS].value:.0f}", number(metrics[main].value), interval(metrics[main])]
+            for column, values in evaluation.slices.items()
+            for value, metrics in values.items()
+            if main in metrics and _ROWS in metrics
+        ]
+        lines += ["", *table(["slice", _ROWS, main, "95% interval"], rows, right=[_ROWS, main])]
+    if evaluation.unenforced:
+        lines += ["", "This machine could not hold every limit of the sandbox:"]
+        lines += [f"  {visible(each)}" for each in evaluation.unenforced]
+    return lines
+
+
+def evaluations_table(evaluations: Iterable[Evaluation]) -> list[str]:
+    """Several evaluations below each other, each with its first metric."""
+    rows = []
+    for each in evaluations:
+        main, value = next(iter(each.metrics.items()), ("-", None))
+        rows.append(
+            [
+                each.model_id,
+                each.status,
+                main,
+                number(None if value is None else value.value),
+                interval(value),
+                each.because,
+            ]
+        )
+    return table(["model_id", "", "metric", "measured", "95% interval", "because"], rows, right=["measured"])
+
+
+def reported_and_measured(metadata: ModelMetadata, measured: Mapping[str, Measured]) -> list[str]:
+    """Every metric, as reported beside as measured."""
+    reported = metadata.all_metrics()
+    rows = [
+        [
+            name,
+            number(reported.get(name)),
+            number(measured[name].value if name in measured else None),
+            interval(measured.get(name)),
+        ]
+        for name in dict.fromkeys([*reported, *measured])
+    ]
+    return table(["metric", "reported", "measured", "95% interval"], rows, right=["reported", "measured"])
+
+
+def gate_lines(gates: Iterable[Gate]) -> list[str]:
+    """Every gate with what it found, and below a failed one what to do."""
+    rows = []
+    for gate in gates:
+        rows.append(["passed" if gate.passed else "FAILED", gate.name, gate.because])
+        if gate.remedy and not gate.passed:
+            rows.append(["", "", f"-> {gate.remedy}"])
+    return table(["", "gate", "because"], rows)
+
+
+def gates_summary(report: GateReport) -> str:
+    """How many gates hold, and the names of those that do not."""
+    failed = ", ".join(gate.name for gate in report.failures)
+    held = f"{len(report.gates) - len(report.failures)} of {len(report.gates)} hold"
+    return f"{held}; failed: {failed} (see gates)" if failed else held
+
+
+def gates_document(report: GateReport) -> dict[str, Any]:
+    """The report as JSON knows it."""
+    return {**dataclasses.asdict(report), "passed": report.passed}
+
+
+def differences_document(differences: Mapping[str, Difference]) -> dict[str, Any]:
+    """Differences as JSON knows them, each with its verdict."""
+    return {name: {**dataclasses.asdict(each), "verdict": each.verdict} for name, each in differences.items()}
+
+
+def differences_lines(
+    differences: Mapping[str, Difference], slices: Mapping[str, Mapping[str, Difference]]
+) -> list[str]:
+    """Every difference with its interval, and the slices in which the second model is worse."""
+    headings = ["B minus A", "difference", "95% interval", "B is"]
+    rows = [[name, *_change(each), each.verdict] for name, each in differences.items()]
+    lines = table(headings, rows, right=["difference"])
+    worse = [
+        [f"{name}: {metric}", *_change(each), f"{each.rows:,} rows"]
+        for name, found in slices.items()
+        for metric, each in found.items()
+        if each.verdict == "worse"
+    ]
+    if worse:
+        lines += ["", *table(["B is worse in", "difference", "95% interval", "of"], worse, right=["difference"])]
+    elif slices:
+        lines += ["", f"B is clearly worse in none of {len(slices)} slices."]
+    return lines
+
+
+def _change(difference: Difference) -> tuple[str, str]:
+    return f"{difference.value:+.4f}", f"{difference.low:+.4f} to {difference.high:+.4f}"
+
+
+def inspection_lines(inspection: Inspection) -> list[str]:
+    """The verdict on a file, and what the file says of itself."""
+    rows: list[tuple[str, Any]] = [
+        ("verdict", f"{inspection.verdict}: {inspection.because}"),
+        ("format", inspection.format),
+        ("estimator", inspection.estimator or "-"),
+        ("inputs", "-" if inspection.inputs is None else inspection.inputs),
+        ("libraries", ", ".join(f"{name} {version}" for name, version in inspection.libraries.items()) or "-"),
+    ]
+    lines = pairs(rows)
+    if inspection.unknown:
+        lines += ["", "names nobody has trusted:", *(f"  {visible(name)}" for name in inspection.unknown)]
+    return lines
+
+
+def benchmarks_table(benchmarks: Iterable[Benchmark]) -> list[str]:
+    """Benchmarks below each other, with what they ask for."""
+    rows = [
+        [
+            each.model_name,
+            each.name,
+            each.task,
+            each.target,
+            f"{each.rows:,}",
+            len(each.features),
+            ", ".join(each.slices) or "-",
+            ", ".join(f"{metric}={value:g}" for metric, value in each.thresholds.items()) or "-",
+            when(each.added_at),
+            each.added_by,
+        ]
+        for each in benchmarks
+    ]
+    headings = ["model name", "benchmark", "task", "target", "rows", "inputs", "slices", "thresholds"]
+    return table([*headings, "added (UTC)", "by"], rows, right=["rows", "inputs"])

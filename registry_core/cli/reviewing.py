@@ -1,0 +1,106 @@
+"""The verbs of judging: gates, reviews, and whose names are trusted."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import click
+
+from registry_core import InvalidInput
+
+from .console import (
+    GATES,
+    Session,
+    actor_option,
+    ask,
+    main,
+    reason_option,
+    shared,
+    yes_option,
+)
+from .evidence import gate_lines, gates_document
+from .output import table, visible, when
+
+_VERDICTS = {"approve": "approved", "reject": "rejected", "comment": "comment"}
+
+
+@main.command()
+@click.argument("model_id")
+@shared
+def gates(session: Session, model_id: str) -> None:
+    """List every gate between a model and production; the exit code is 0 when all hold, else 8."""
+    with session.open() as registry:
+        report = registry.check_gates(model_id)
+    against = f"against the champion {visible(report.champion_id)}" if report.champion_id else "without a champion"
+    verdict = "all hold" if report.passed else f"{len(report.failures)} of {len(report.gates)} fail"
+    session.answer(
+        gates_document(report),
+        [f"{visible(model_id)} {against}:", "", *gate_lines(report.gates), "", verdict],
+    )
+    if not report.passed:
+        click.get_current_context().exit(GATES)
+
+
+@main.command()
+@click.argument("model_id")
+@click.argument("verdict", type=click.Choice(list(_VERDICTS)))
+@click.option("--text", required=True, help="What you looked at, and why you decide so.")
+@actor_option
+@shared
+def review(session: Session, model_id: str, verdict: str, text: str, actor: str | None) -> None:
+    """Say something of a version; it stays with it. Whoever registered it cannot approve it.
+
+    An approval lets a file from outside be chosen, and passes the gate that asks for one.
+    """
+    with session.open() as registry:
+        said = registry.review(model_id, _VERDICTS[verdict], text, actor=actor)
+    session.answer(dataclasses.asdict(said), [f"{visible(model_id)}: {said.verdict} by {visible(said.actor)}"])
+
+
+@main.command()
+@click.argument("model_id")
+@shared
+def reviews(session: Session, model_id: str) -> None:
+    """Show what reviewers said of a version, the oldest first."""
+    with session.open() as registry:
+        found = registry.reviews(model_id)
+    rows = [[when(each.at), each.actor, each.verdict, each.text] for each in found]
+    session.answer(
+        {"reviews": [dataclasses.asdict(each) for each in found]},
+        table(["when (UTC)", "who", "verdict", "text"], rows) if rows else ["no reviews"],
+    )
+
+
+@main.command()
+@click.argument("model_id")
+@reason_option(required=True)
+@actor_option
+@yes_option
+@shared
+def trust(session: Session, model_id: str, reason: str, actor: str | None, yes: bool) -> None:
+    """Trust the names that keep a file quarantined: for every model of its name, now and later.
+
+    Code behind these names runs when the model is loaded: read it first. It shows them and asks; where nobody can be
+    asked it needs --yes.
+    """
+    with session.open() as registry:
+        metadata = registry.get_metadata(model_id)
+        unknown = [visible(name) for name in metadata.inspection.get("unknown", ())]
+        if metadata.artifact == "quarantined" and not yes:
+            if not session.asks(yes):
+                raise InvalidInput(
+                    f"{model_id} names {', '.join(unknown)}; nobody can be asked here: read the code behind that, and "
+                    "say --yes"
+                )
+            ask([f"Every model of {visible(metadata.model_name)} may load:", *(f"  {name}" for name in unknown)])
+        trusted = registry.trust(model_id, actor=actor, reason=reason)
+        metadata = registry.get_metadata(model_id)
+    session.answer(
+        {"model_id": model_id, "model_name": metadata.model_name, "trusted": trusted, "artifact": metadata.artifact},
+        [
+            f"Every model of {visible(metadata.model_name)} may load:",
+            *(f"  {visible(name)}" for name in trusted),
+            f"{visible(model_id)} is {metadata.artifact} now; `config set trusted_globals=null --name "
+            f"{visible(metadata.model_name)}` takes back all such names",
+        ],
+    )
