@@ -66,9 +66,10 @@ def files() -> tuple[UploadedFile | None, UploadedFile | None]:
     """The model's file and, if there is one, its scaler's."""
     left, right = st.columns(2)
     model_file = left.file_uploader(
-        "Model file (pickle, joblib, skops, ONNX, XGBoost, LightGBM)",
+        "Model file",
         key=f"model-file-{_round()}",
-        help="Looked into and hashed; nothing in it is run here",
+        help="Pickle or joblib (compressed or not), skops, ONNX, XGBoost's or LightGBM's own. "
+        "It is looked into and hashed; nothing in it is run here",
     )
     scaler_file = right.file_uploader("Scaler file, if the model needs one", key=f"scaler-file-{_round()}")
     return model_file, scaler_file

@@ -239,3 +239,15 @@ def test_it_comes_out_the_same_each_time(demo: Registry, tmp_path: Path) -> None
                 for registry in (demo, again)
             )
             assert first == second
+
+
+def test_the_registry_measured_what_it_may_load(demo: Registry) -> None:
+    (benchmark,) = demo.benchmarks()
+    rows = demo.get_model_comparison(None, "OffuttRain")
+    assert all(bool(row["measured"]) == (row["artifact"] == "trusted") for row in rows)
+    assert {row["measured_on"] for row in rows if row["measured"]} == {benchmark.name}
+    champion = demo.get_metadata(str(demo.get_active_model_id("OffuttRain")))
+    assert champion.override_note.startswith("anna.kovacs overrode 1 failed gate")
+    assert "same inputs" in champion.override_note
+    best = demo.get_model_comparison(1, "OffuttRain", order_by="measured:accuracy")[0]["model_id"]
+    assert [review.actor for review in demo.reviews(best)] == ["jonas.okafor"]

@@ -50,6 +50,7 @@ def send_in(story: Story) -> None:
             metadata={
                 "model_name": "OffuttRain",
                 "model_type": "RainOdds",
+                "evaluation_set": HOLDOUT,
                 "description": "Sent in by a partner; its class is in a package of theirs.",
                 "tags": ["partner"],
             },
