@@ -206,10 +206,14 @@ class Submission:
 
 @dataclass(frozen=True)
 class Decision:
-    """Whether the champion's place changes, and the sentence that says why."""
+    """Whether the champion's place changes, and the sentence that says why.
+
+    ``waits_for``: the benchmark a new version is measured on before anything is decided.
+    """
 
     promote: bool
     because: str
+    waits_for: str | None = None
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from ..config import Policy
 from ..evidence import Evaluation
 from ..records import Decision, ModelMetadata
 from ..rules import selection
-from . import gates
+from . import benchmarks, gates
 from .decide import test_load
 from .deploy import deploy
 from .rooms import Rooms
@@ -19,7 +19,7 @@ def decide_at_once(rooms: Rooms, policy: Policy, queries: Queries, metadata: Mod
     """The decision while a model is registered: where the registry measures for itself, it waits for that."""
     waits = gates.counting(queries, metadata.model_name, policy) if policy.auto_evaluate else None
     if waits is not None and metadata.artifact == "trusted":
-        return Decision(False, f"it waits to be measured on {waits.name}")
+        return Decision(False, f"it waits to be measured on {waits.name}", waits.name)
     return decide(rooms, queries, metadata)
 
 
@@ -72,15 +72,13 @@ def steps(metadata: ModelMetadata, evaluation: Evaluation | None, decision: Deci
     return [{"step": step, "outcome": outcome} for step, outcome in outcomes.items()]
 
 
-def measure_and_choose(rooms: Rooms, model_id: str, actor: str) -> None:
-    """Measure a newly registered model where there is a benchmark, and put it into production if it earned that."""
-    row = require(rooms.database, model_id)
-    policy = rooms.configuration().policy(row["model_name"])
-    benchmark = gates.counting(rooms.database, row["model_name"], policy) if policy.auto_evaluate else None
-    if benchmark is None or row["artifact"] != "trusted":
-        return
+def measure_and_choose(rooms: Rooms, model_id: str, name: str, actor: str) -> None:
+    """Measure a newly registered model on a benchmark, and put it into production if it earned that."""
     from . import evaluate
 
+    row = require(rooms.database, model_id)
+    benchmark = benchmarks.chosen(rooms.database, row["model_name"], name)
+    assert benchmark is not None
     evaluation = evaluate.measured(rooms, row, benchmark, actor, "registered")
     revision = events.newest(rooms.database)
     decision = decide(rooms, rooms.database, record(rooms, require(rooms.database, model_id)))

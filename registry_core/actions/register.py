@@ -27,7 +27,7 @@ from ..records import (
 from ..rules import intake, selection, versioning
 from ..version import Version
 from . import verdicts
-from .choose import decide_at_once, steps
+from .choose import decide_at_once, measure_and_choose, steps
 from .deploy import deploy
 from .rooms import Rooms, check_reason
 from .rows import ranking, record
@@ -174,6 +174,8 @@ def _register(
         raise
     # The row holds the same document, so nobody has to wait for this while the lock is held.
     rooms.store.settle(sidecar)
+    if plan.decision.waits_for is not None:
+        measure_and_choose(rooms, plan.model_id, plan.decision.waits_for, actor)
     return plan.model_id
 
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import IO, Any
 
-from ..actions import choose, register
+from ..actions import register
 from ..records import RegistrationPlan
 from .verbs import Verbs
 
@@ -60,7 +60,7 @@ class Registering(Verbs):
             VersionTaken: that version exists.
             StorageError: the disk is full or may not be written. Nothing is left behind in either case.
         """
-        model_id = register.register_object(
+        return register.register_object(
             self._rooms,
             model_obj,
             scaler_obj,
@@ -79,8 +79,6 @@ class Registering(Verbs):
             actor=actor,
             reason=reason,
         )
-        choose.measure_and_choose(self._rooms, model_id, self._rooms.who(actor))
-        return model_id
 
     def upload(
         self,
@@ -106,9 +104,7 @@ class Registering(Verbs):
         Raises:
             InvalidInput: the file is refused, and why; or a field cannot be accepted. Nothing is kept.
         """
-        model_id = register.register_files(self._rooms, model_file, scaler_file, metadata, actor=actor, reason=reason)
-        choose.measure_and_choose(self._rooms, model_id, self._rooms.who(actor))
-        return model_id
+        return register.register_files(self._rooms, model_file, scaler_file, metadata, actor=actor, reason=reason)
 
     def preview_upload(self, metadata: Mapping[str, Any]) -> RegistrationPlan:
         """What ``upload`` with this metadata would do: id, version, score. Changes nothing; raises what it would."""
