@@ -105,27 +105,19 @@ def evaluate_all(
         return []
     from joblib import Parallel, delayed
 
-    own = threading.local()
-    workers: list[sandbox.Worker] = []
     also = rooms.configuration().policy(model_name).trusted_globals
-
-    stopping = threading.Event()
+    crew = _Crew(lambda: sandbox.Worker(also=also, require_all=False))
 
     def one(model_id: str) -> Evaluation:
-        # A warm process for each thread: starting one takes longer than most answers.
-        if not hasattr(own, "worker"):
-            own.worker = sandbox.Worker(also=also, require_all=False)
-            workers.append(own.worker)
-        row = require(rooms.database, model_id)
-        try:
-            found = _measure(rooms, row, chosen, frame, own.worker)
-        except (ArtifactAltered, ArtifactMissing) as error:
-            # One broken file is no reason to leave the others unmeasured.
-            found = _Measured(replace(_blank(row, chosen), because=str(error)), None)
-        if stopping.is_set():
-            # Its process was ended under it: that says nothing of the model.
-            raise InterruptedError("measuring was stopped")
-        return _keep(rooms, row, found, who, why)
+        with crew.worker() as worker:
+            row = require(rooms.database, model_id)
+            try:
+                found = _measure(rooms, row, chosen, frame, worker)
+            except (ArtifactAltered, ArtifactMissing) as error:
+                # One broken file is no reason to leave the others unmeasured.
+                found = _Measured(replace(_blank(row, chosen), because=str(error)), None)
+            crew.check()
+            return _keep(rooms, row, found, who, why)
 
     done: list[Evaluation] = []
     parallel = Parallel(n_jobs=min(jobs, len(waiting)), prefer="threads", return_as="generator_unordered")
@@ -136,14 +128,59 @@ def evaluate_all(
             if progress is not None:
                 progress(len(done), len(waiting), each)
     finally:
-        stopping.set()
-        for worker in workers:
-            worker.close()
-        # Those under way end with the interruption above; joblib would warn that they were for nothing.
+        crew.dismiss()
+        # Those under way ended with an interruption; joblib would warn that they were for nothing.
         with suppress(InterruptedError), warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)
             results.close()
     return done
+
+
+class _Crew:
+    """Warm processes lent to threads: starting one takes longer than most answers."""
+
+    def __init__(self, hire: Callable[[], sandbox.Worker]) -> None:
+        self._hire = hire
+        self._changed = threading.Condition()
+        self._busy: list[sandbox.Worker] = []
+        self._own = threading.local()
+        self._idle: list[sandbox.Worker] = []
+        self._dismissed = False
+
+    def check(self) -> None:
+        """Stop a thread whose process may have been ended under it: what came of that says nothing of the model."""
+        if self._dismissed:
+            raise InterruptedError("measuring was stopped")
+
+    @contextmanager
+    def worker(self) -> Iterator[sandbox.Worker]:
+        """The process of this thread."""
+        worker: sandbox.Worker | None = getattr(self._own, "worker", None)
+        with self._changed:
+            self.check()
+            if worker is None:
+                worker = self._own.worker = self._hire()
+            else:
+                self._idle.remove(worker)
+            self._busy.append(worker)
+        try:
+            yield worker
+        finally:
+            with self._changed:
+                self._busy.remove(worker)
+                self._idle.append(worker)
+                self._changed.notify_all()
+
+    def dismiss(self) -> None:
+        """End what is under way, wait until every thread has let go of its process, and close them all."""
+        with self._changed:
+            self._dismissed = True
+            while self._busy:
+                for worker in self._busy:
+                    worker.interrupt()
+                self._changed.wait(0.2)
+            for worker in self._idle:
+                worker.close()
 
 
 def _benchmark(rooms: Rooms, model_name: str, name: str | None) -> Benchmark:

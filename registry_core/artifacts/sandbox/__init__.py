@@ -88,6 +88,12 @@ class Worker:
         if child is not None:
             child.stop()
 
+    def interrupt(self) -> None:
+        """From another thread: end what is being predicted at once. The worker's own thread sees it fail."""
+        child = self._child
+        if child is not None:
+            child.kill()
+
     def start(self) -> tuple[str, ...]:
         """Start the process, if it is not running; returns what this machine does not enforce.
 

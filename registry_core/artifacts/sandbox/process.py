@@ -142,8 +142,7 @@ class Child:
         Raises:
             SandboxFailure: it does not end.
         """
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._process.pid, signal.SIGKILL)
+        self.kill()
         try:
             self._process.wait(_EXIT_SECONDS)
         except subprocess.TimeoutExpired as error:
@@ -154,6 +153,11 @@ class Child:
                 if end is not None:
                     end.close()
             shutil.rmtree(self._folder, ignore_errors=True)
+
+    def kill(self) -> None:
+        """Kill the child with its whole session; whoever is exchanging with it notices, and cleans up."""
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, signal.SIGKILL)
 
     def _failure(self, name: str, reason: str) -> SandboxFailure:
         return SandboxFailure(name, reason, self.printed())
