@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from benchmarks import installing, pages, reading, registering, serving, together
+from benchmarks import evidence, installing, pages, reading, registering, serving, together
 from benchmarks.bench import Bench, Size, machine
 from benchmarks.table import Result, Row
 
@@ -25,6 +25,7 @@ PARTS: dict[str, Callable[[Bench], list[Row]]] = {
     "load-again": serving.again,
     "load-new": serving.new_process,
     "import": serving.importing,
+    "evidence": evidence.evidence,
     "install": installing.install,
     "together": together.registering,
     "first-open": together.first_open,
@@ -63,7 +64,7 @@ def size(options: argparse.Namespace) -> Size:
     if options.quick:
         return Size(
             versions or (100, 1_000), bulk, (100, 1_000), visits=3, sessions=10,
-            seconds=2, registrations=15, openings=8, starts=3, peer_openings=1,
+            seconds=2, registrations=15, openings=8, starts=3, peer_openings=1, evaluations=20,
         )  # fmt: skip
     return Size(versions or (1_000, 10_000), bulk, pages)
 

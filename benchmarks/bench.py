@@ -38,6 +38,8 @@ class Size:
     registrations: int = 40
     openings: int = 24
     starts: int = 9
+    #: Versions that are all measured on a holdout set.
+    evaluations: int = 200
     peer_openings: int = 3
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
@@ -34,6 +35,35 @@ def forest(trees: int = 100) -> Any:
 
     inputs, target = _data(4000)
     return RandomForestClassifier(n_estimators=trees, random_state=0, n_jobs=1).fit(inputs, target)
+
+
+def usual(trees: int) -> Iterator[tuple[str, Any]]:
+    """What else is registered day by day, as (what, fitted): from a line of numbers to a few megabytes of trees."""
+    from sklearn import ensemble, naive_bayes, neighbors, neural_network, pipeline, preprocessing, svm
+
+    inputs, target = _data(4000)
+    yield "logistic regression", regression()[0]
+    yield "scaler", regression()[1]
+    yield f"forest of {trees} trees", forest(trees)
+    for what, model in (
+        ("naive Bayes", naive_bayes.GaussianNB()),
+        ("gradient boosting", ensemble.GradientBoostingClassifier(n_estimators=trees, random_state=0)),
+        ("histogram boosting", ensemble.HistGradientBoostingClassifier(max_iter=trees, random_state=0)),
+        ("extra trees", ensemble.ExtraTreesClassifier(max(1, trees // 10), random_state=0)),
+        ("nearest neighbours", neighbors.KNeighborsClassifier(algorithm="kd_tree")),
+        ("support vectors", svm.SVC()),
+        ("neural network", neural_network.MLPClassifier((32,), max_iter=300, tol=1e-2, random_state=0)),
+        ("scaled pipeline", pipeline.make_pipeline(preprocessing.StandardScaler(), svm.LinearSVC())),
+    ):
+        yield what, model.fit(inputs, target)
+
+
+def holdout() -> Any:
+    """Rows to measure the models on, with the truth in ``target``."""
+    import pandas as pd
+
+    inputs, target = _data(4000)
+    return pd.DataFrame(inputs, columns=[f"x{place}" for place in range(FEATURES)]).assign(target=target)
 
 
 def question() -> Any:

@@ -218,6 +218,7 @@ ACTS: dict[str, Callable[[Any], Any]] = {
 ACTS |= {
     "no number": lambda _: np.full(10, np.nan),
     "too few": lambda _: np.zeros(5),
+    "unknown labels": lambda _: np.full(10, 7),
     "objects": lambda _: np.array([Decimal(1)] * 10),
     "too much": lambda _: np.zeros(1 << 20),
     "wide texts": lambda _: ["x" * 60_000] + [""] * 9,

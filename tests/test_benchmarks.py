@@ -30,6 +30,7 @@ TINY = Size(
     registrations=2,
     openings=2,
     starts=1,
+    evaluations=2,
 )
 IN_A_BROWSER = ("start", "pages")
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
+from sklearn.datasets import load_breast_cancer
 
 from registry_core import Registry
 from tests.fitted import register
+from tests.processes import running, until
 
 PIPELINE = """
 import sys
@@ -101,3 +105,62 @@ def test_a_registry_used_on_both_sides_of_a_fork(registry_folder: Path) -> None:
         assert registry.load_active_model()[2].accuracy == pytest.approx(0.96)
         register(registry, 0.1)
         assert registry.count_models() == 4
+
+
+# Killed by itself, so that it happens in the very moment: both of its workers are at their next model then.
+MEASURE = """
+import os, signal, sys
+from registry_core import Registry
+from registry_core.catalog import evidence
+from tests.processes import children
+def die(*_):
+    print(*children(), flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+kept, insert = [], evidence.insert_evaluation
+def insert_or_die(*arguments):
+    kept.append(arguments) if len(kept) < 3 else die()
+    insert(*arguments)
+if sys.argv[2] == "between its file and its row":
+    evidence.insert_evaluation = insert_or_die
+with Registry(sys.argv[1]) as registry:
+    registry.evaluate_all("Churn", progress=lambda done, of, last: die() if done == 3 else None)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="the walls are those of Linux")
+@pytest.mark.parametrize("moment", ["after the third", "between its file and its row"])
+def test_measuring_goes_on_where_it_was_killed(registry_folder: Path, tmp_path: Path, moment: str) -> None:
+    with Registry(registry_folder) as registry:
+        registry.configure(auto_evaluate=False, reason="by hand")
+        registry.add_benchmark("all", "Churn", load_breast_cancer(as_frame=True).frame, "target")
+        ids = {register(registry, n / 100) for n in range(12)}
+    # The folders of its sandboxes are left behind here, and not where everybody's are.
+    killed = subprocess.run(
+        [sys.executable, "-c", MEASURE, str(registry_folder), moment],
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+    )
+    assert (killed.returncode, killed.stderr) == (-signal.SIGKILL, "")
+    workers = killed.stdout.split()
+    assert workers
+    until(lambda: not any(map(running, workers)))
+    with Registry(registry_folder) as registry:
+        before = {each for each in ids if registry.evaluations(each)}
+        assert 3 <= len(before) < 12
+        assert registry.count_events(kinds=["evaluated"]) == len(before)
+        assert {each for each in ids if registry.get_metadata(each).measured} == before
+        rest = registry.evaluate_all("Churn")
+        assert {each.model_id for each in rest} == ids - before
+        assert len(rest) == len(ids - before)
+        assert {each.status for each in rest} == {"measured"}
+        assert {len(registry.evaluations(each)) for each in ids} == {1}
+        first = min(ids)
+        for each in ids:
+            # Reads what both have answered, and holds it against its digest.
+            assert not registry.compare_measured(first, each).disagreements.changed
+        assert registry.verify_events() is None
+        assert registry.evaluate_all("Churn") == []
+    # The same model gives the same answers, so one file has them all; the one without a row is that of the next try.
+    assert len(list((registry_folder / "evaluations").iterdir())) == 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from ..artifacts import formats
 from ..artifacts.sandbox import Answer
 from ..catalog import evidence
+from ..errors import InvalidInput
 from ..evidence import Evaluation, Measured, Task
 from ..rules import measuring
 from ..rules.answers import Answers, class_codes
@@ -21,6 +22,9 @@ from .rooms import Rooms
 
 if TYPE_CHECKING:
     import pandas as pd
+
+#: So many classes beyond those of a benchmark may a model know, each in so many characters.
+MOST_FURTHER_CLASSES, MOST_LABEL = 200, 1000
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,16 +79,19 @@ def pack(task: Task, target: pd.Series[Any], answer: Answer) -> Kept:
     """Truth and answers as arrays to count with.
 
     Raises:
-        InvalidInput: the model answered classes the benchmark does not know in place of probabilities, or nonsense.
+        InvalidInput: the model answered what the benchmark does not know, too many classes, or nonsense.
     """
     if task == "regression":
         return Kept(task, target.to_numpy(dtype=np.float64), Answers(np.asarray(answer.predicted)))
     labels = target.tolist()
-    known = list(answer.classes) or sorted({*answer.predicted.tolist()}, key=_order)
-    classes = _alike(known, labels)
-    beyond = sorted({*labels} - {*classes}, key=_order)
-    classes += beyond
-    predicted = class_codes(_alike(answer.predicted.tolist(), labels), classes)
+    there = sorted({*labels}, key=_order)
+    spelt = {str(each): each for each in there}
+    # A model trained on text answers '1' where the file has the number 1; without classes of its own it has these.
+    known = [_alike(each, spelt) for each in answer.classes] or there
+    _check_classes(known, len(there))
+    beyond = [each for each in there if each not in {*known}]
+    classes = [*known, *beyond]
+    predicted = class_codes([_alike(each, spelt) for each in answer.predicted.tolist()], classes)
     truth = class_codes(labels, classes, who="the benchmark")
     probabilities = answer.probabilities
     if probabilities is not None and beyond:
@@ -93,14 +100,26 @@ def pack(task: Task, target: pd.Series[Any], answer: Answer) -> Kept:
     return Kept(task, truth, Answers(predicted, probabilities), tuple(_plain(each) for each in classes))
 
 
-def _order(label: Any) -> tuple[str, Any]:
-    return (type(label).__name__ if isinstance(label, str) else "", label)
+def _check_classes(classes: list[Any], there: int) -> None:
+    """What a model says of itself must not cost the registry its memory."""
+    if len(classes) > there + MOST_FURTHER_CLASSES:
+        raise InvalidInput(
+            f"the model says it knows {len(classes):,} classes, the benchmark has {there:,}; measure it on a benchmark "
+            "of the same job"
+        )
+    longest = max((len(str(each)) for each in classes), default=0)
+    if longest > MOST_LABEL:
+        raise InvalidInput(f"the model names a class in {longest:,} characters; at most {MOST_LABEL:,} are read")
+    if len({*classes}) < len(classes):
+        raise InvalidInput("the model names a class twice; repair its classes_")
 
 
-def _alike(said: list[Any], labels: list[Any]) -> list[Any]:
-    """Labels as the benchmark spells them: a model trained on text answers '1' where the file has the number 1."""
-    spelt = {str(each): each for each in labels}
-    return [each if each in spelt.values() else spelt.get(str(each), each) for each in said]
+def _order(label: Any) -> tuple[bool, Any]:
+    return isinstance(label, str), label
+
+
+def _alike(label: Any, spelt: Mapping[str, Any]) -> Any:
+    return spelt.get(str(label), label)
 
 
 def _plain(label: Any) -> Any:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MOST_ROWS, MOST_BYTES = 5_000_000, 2_000_000_000
-_FEW_CLASSES = 100
+_FEW_CLASSES, MOST_CLASSES = 100, 1000
 
 
 def add(
@@ -175,6 +175,11 @@ def _check_target(target: pd.Series[Any], task: Task, name: str) -> None:
         raise InvalidInput(f"the target {name!r} is missing in {missing:,} rows; leave those rows out")
     if task == "regression" and target.dtype.kind not in "biuf":
         raise InvalidInput(f"the target {name!r} holds text; a regression needs numbers")
+    if task == "classification" and target.nunique() > MOST_CLASSES:
+        raise InvalidInput(
+            f"the target {name!r} has {target.nunique():,} classes; at most {MOST_CLASSES:,} are measured. "
+            "If it is a number to be predicted, say task='regression'"
+        )
 
 
 def _fingerprint(frame: pd.DataFrame) -> str:

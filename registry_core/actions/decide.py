@@ -20,7 +20,7 @@ from ..errors import (
 from ..evidence import Gate
 from ..records import Deployment, Row
 from ..rules import selection
-from . import gates
+from . import gates, verdicts
 from .deploy import deploy
 from .rooms import NOT_CHECKED, Rooms, check_reason
 from .rows import eligible, require
@@ -110,8 +110,10 @@ def test_load(rooms: Rooms, row: Row) -> None:
     also = rooms.configuration().policy(row["model_name"]).trusted_globals
     for key, digest in artifact_keys(row, document["model_sha256"], document["scaler_sha256"]):
         data = rooms.store.read(key)
-        formats.check_digest(data, digest, rooms.store.address(key))
-        formats.load(data, rooms.store.address(key), also=also)
+        place = rooms.store.address(key)
+        formats.check_digest(data, digest, place)
+        verdicts.check(data, digest, place, also)
+        formats.load(data, place, also=also)
 
 
 def artifact_keys(row: Row, model_sha256: str, scaler_sha256: str | None) -> list[tuple[str, str]]:

@@ -11,6 +11,7 @@ from ..artifacts import formats
 from ..catalog import deployments
 from ..errors import ArtifactQuarantined, NoModelAvailable
 from ..records import ModelMetadata
+from . import verdicts
 from .decide import artifact_keys
 from .read import best_model_id, metadata, only_name
 from .rooms import Rooms
@@ -113,6 +114,7 @@ class Loader:
             data = self._rooms.store.read(key)
             place = self._rooms.store.address(key)
             formats.check_digest(data, digest, place)
+            verdicts.check(data, digest, place, also)
             loaded.append(formats.load(data, place, also=also))
         return loaded[0], loaded[1] if len(loaded) > 1 else None
 

@@ -11,7 +11,7 @@ from ..artifacts.inspection.names import check_trustable
 from ..catalog import models
 from ..catalog.database import Transaction
 from ..config import Configuration
-from ..errors import InvalidConfiguration, InvalidInput
+from ..errors import ArtifactQuarantined, InvalidConfiguration, InvalidInput
 from ..evidence import Inspection
 from ..records import Artifact
 from .rooms import Rooms
@@ -36,6 +36,29 @@ def judged(files: Collection[tuple[bytes, str]], also: Collection[str]) -> tuple
     verdict: Artifact = "trusted" if worst.verdict == "trusted" else "quarantined"
     # The names are long lists, and follow from the file.
     return verdict, {key: value for key, value in document.items() if key != "names" and value not in (None, (), {})}
+
+
+def check(data: bytes, digest: str, place: str, also: tuple[str, ...]) -> None:
+    """Look into bytes that are about to be loaded, as they were looked into when they came in.
+
+    Whoever can change a file and its sha256 in the catalog has changed no verdict by that. ``digest`` is their sha256,
+    which was checked; the same bytes are looked into once by a process.
+
+    Raises:
+        ArtifactQuarantined: they are not trusted.
+    """
+    if (digest, also) in _passed:
+        return
+    found = inspection.inspect(data, place, also=also)
+    if found.verdict != "trusted":
+        raise ArtifactQuarantined(f"{place} was not loaded: {found.because}")
+    if len(_passed) > _MOST_PASSED:
+        _passed.clear()
+    _passed.add((digest, also))
+
+
+_MOST_PASSED = 10_000
+_passed: set[tuple[str, tuple[str, ...]]] = set()
 
 
 def trusted_names(configuration: Configuration) -> list[tuple[str, ...]]:

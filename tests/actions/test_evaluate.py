@@ -23,6 +23,8 @@ from registry_core import (
     Registry,
     StateConflict,
 )
+from registry_core.actions.answers import pack
+from registry_core.artifacts.sandbox import Answer
 from tests.fitted import forest, logistic
 from tests.strangers import MAJORITY, stranger_file
 
@@ -354,3 +356,21 @@ def test_an_interruption_says_nothing_of_the_models(quiet: Registry) -> None:
     with pytest.raises(KeyboardInterrupt):
         quiet.evaluate_all("Cancer", jobs=2, progress=stop)
     assert {found.status for each in ids for found in quiet.evaluations(each)} <= {"measured"}
+
+
+@pytest.mark.parametrize(
+    ("classes", "text"),
+    [(list(range(12_000)), "knows 12,000 classes"), (["a" * 5000, "b"], "in 5,000 characters"), ([1, 1], "twice")],
+    ids=["many", "long", "twice"],
+)
+def test_what_a_model_claims_to_know_costs_nothing(classes: list[Any], text: str) -> None:
+    answer = Answer(np.array([0, 1]), None, tuple(classes), 1.0)
+    with pytest.raises(InvalidInput, match=text):
+        pack("classification", pd.Series([0, 1]), answer)
+
+
+def test_without_classes_of_its_own_a_model_has_the_benchmarks() -> None:
+    with pytest.raises(InvalidInput, match="the model answered 7"):
+        pack("classification", pd.Series([0, 1]), Answer(np.array([0, 7]), None, (), 1.0))
+    kept = pack("classification", pd.Series([0, 1, 1]), Answer(np.array(["0", "1", "0"]), None, (), 1.0))
+    assert (kept.classes, kept.answers.predicted.tolist()) == ((0, 1), [0, 1, 0])

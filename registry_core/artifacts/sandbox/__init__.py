@@ -209,7 +209,8 @@ def _believed(header: dict[str, Any], blocks: list[bytes], rows: int, name: str,
         if columns is None:
             return Answer(predicted, None, tuple(classes), microseconds)
         if probabilities.size != rows * columns or (classes and len(classes) != columns):
-            reason = f"answered {probabilities.size} probabilities for {rows} rows of {len(classes)} classes"
+            shape = f"{probabilities.size} probabilities in {columns} columns"
+            reason = f"answered {shape} for {rows} rows of {len(classes)} classes"
             raise SandboxFailure(name, reason)
         return Answer(predicted, probabilities.reshape(rows, columns), tuple(classes), microseconds)
     except frames.TooLarge as error:

@@ -104,7 +104,8 @@ def _in_words(error: BaseException) -> str:
         cause = cause and (cause.__cause__ or cause.__context__)
     if isinstance(error, ArtifactError):
         return f"could not be opened: {error}"
-    return f"raised {type(error).__name__}: {error}"
+    tried = f"{_attempts[0]}, and " if _attempts else ""
+    return f"{tried}raised {type(error).__name__}: {error}"
 
 
 def _predicted(blocks: list[bytes], also: list[str]) -> list[bytes]:
