@@ -8,7 +8,7 @@ from datetime import datetime
 from types import TracebackType
 from typing import Self
 
-from .actions import configure, rooms
+from .actions import adopt, configure, rooms
 from .actions.load import Loader
 from .facade.deciding import Deciding
 from .facade.measuring import Measuring
@@ -18,6 +18,9 @@ from .facade.registering import Registering
 
 class Registry(Registering, Reading, Measuring, Deciding):
     """A registry of trained models in a folder, or of a team in a database with artifacts in a bucket.
+
+    A folder with ``models/`` and ``metadata/`` and no catalog is adopted: nothing in it is changed, every model is
+    looked into and indexed.
 
     Args:
         location: a folder, made when missing, or ``postgresql://...``.
@@ -42,7 +45,8 @@ class Registry(Registering, Reading, Measuring, Deciding):
     ) -> None:
         self._rooms = rooms.open_rooms(location, artifacts, clock, actor)
         try:
-            configure.settle(self._rooms)
+            if configure.settle(self._rooms):
+                adopt.adopt(self._rooms)
         except BaseException:
             self.close()
             raise

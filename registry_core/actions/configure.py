@@ -41,12 +41,13 @@ def configure(
     return after
 
 
-def settle(rooms: Rooms) -> None:
+def settle(rooms: Rooms) -> bool:
     """Take over an edited registry_config.json when a registry is opened, and write the file where there is none.
 
-    The file is what people edit, the catalog is what counts.
+    The file is what people edit, the catalog is what counts. Gives whether the registry is new.
     """
     wanted, stored = _from_file(rooms), rooms.stored_configuration(rooms.database)
+    new = stored is None
     if stored is None or (wanted is not None and wanted.to_dict() != stored.to_dict()):
         with rooms.database.transaction() as transaction:
             # Both again under the lock: somebody may be changing the settings right now, the file first.
@@ -58,6 +59,7 @@ def settle(rooms: Rooms) -> None:
             stored = chosen
     if wanted is None:
         rooms.store.write(_FILE, stored.to_json().encode())
+    return new
 
 
 def _from_file(rooms: Rooms) -> Configuration | None:

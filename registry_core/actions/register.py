@@ -106,7 +106,7 @@ def _as_found(given: Submission, found: Mapping[str, Any]) -> Submission:
 
 def preview(rooms: Rooms, metadata: Mapping[str, Any]) -> RegistrationPlan:
     """See ``Registry.preview_upload``."""
-    return _plan(rooms, rooms.database, intake.submission(metadata), "upload", rooms.now())[0]
+    return plan_of(rooms, rooms.database, intake.submission(metadata), "upload", rooms.now())[0]
 
 
 def _register(
@@ -124,7 +124,7 @@ def _register(
     first, and lose them again when the transaction fails.
     """
     revision, now = events.newest(rooms.database), rooms.now()
-    plan, metadata = _plan(rooms, rooms.database, given, origin, now)
+    plan, metadata = plan_of(rooms, rooms.database, given, origin, now)
     staged: list[Staged] = []
     published: list[str] = []
     try:
@@ -136,14 +136,14 @@ def _register(
             judged = verdicts.judged(written, also)
         artifact, found = judged
         if artifact != "trusted":
-            plan, metadata = _plan(rooms, rooms.database, given, origin, now, artifact)
+            plan, metadata = plan_of(rooms, rooms.database, given, origin, now, artifact)
         tested = plan.decision.promote
         if tested:
             _test_load(rooms, staged, also)
         with rooms.database.transaction() as transaction:
             if events.newest(transaction) != revision:
                 now = rooms.now()
-                plan, metadata = _plan(rooms, transaction, given, origin, now, artifact)
+                plan, metadata = plan_of(rooms, transaction, given, origin, now, artifact)
             if plan.decision.promote and not tested:
                 _test_load(rooms, staged, also)
             keys = _keys(plan.model_id)
@@ -203,7 +203,7 @@ def _test_load(rooms: Rooms, files: Sequence[Staged], also: Sequence[str]) -> No
             ) from error
 
 
-def _plan(
+def plan_of(
     rooms: Rooms, queries: Queries, given: Submission, origin: Origin, now: datetime, artifact: Artifact = "trusted"
 ) -> tuple[RegistrationPlan, ModelMetadata]:
     """What this registration comes to in the catalog's present state."""

@@ -55,7 +55,10 @@ def trust(rooms: Rooms, model_id: str, actor: str | None, reason: str) -> tuple[
     row = require(rooms.database, model_id)
     if row["artifact"] != "quarantined":
         raise StateConflict(f"the file of {model_id} is trusted already")
-    names = tuple(record(rooms, row).inspection.get("unknown", ()))
+    found = record(rooms, row).inspection
+    if found.get("verdict") == "refused":
+        raise StateConflict(f"the file of {model_id} can never be trusted: {found.get('because', 'it is refused')}")
+    names = tuple(found.get("unknown", ()))
     known = rooms.configuration().policy(row["model_name"]).trusted_globals
     wanted = [*known, *(name for name in names if name not in known)]
     configure.configure(rooms, row["model_name"], {"trusted_globals": wanted}, actor, reason)

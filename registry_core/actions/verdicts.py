@@ -87,7 +87,10 @@ def settle(rooms: Rooms, transaction: Transaction, after: Configuration) -> None
     """Let every file go free whose unknown names are all trusted now, and hold those that lost a name."""
     for artifact in ("quarantined", "trusted"):
         for row in models.of_verdict(transaction, artifact):
-            unknown = record(rooms, row).inspection.get("unknown", ())
+            inspected = record(rooms, row).inspection
+            unknown = inspected.get("unknown", ())
+            if inspected.get("verdict") == "refused":
+                continue
             trusted = {*after.policy(row["model_name"]).trusted_globals}
             new: Artifact = "trusted" if trusted.issuperset(unknown) else "quarantined"
             if new != artifact:

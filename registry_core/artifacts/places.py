@@ -27,6 +27,7 @@ class Place(Protocol):
     def read(self, key: str) -> bytes: ...
     def exists(self, key: str) -> bool: ...
     def remove(self, key: str) -> None: ...
+    def names(self, folder: str) -> list[str]: ...
     def sweep(self, folder: str) -> None: ...
 
 
@@ -75,6 +76,9 @@ class Folder:
 
     def remove(self, key: str) -> None:
         os.unlink(self.address(key))
+
+    def names(self, folder: str) -> list[str]:
+        return sorted(entry.name for entry in os.scandir(self.address(folder)) if entry.is_file())
 
     def sweep(self, folder: str) -> None:
         """Remove what a killed process left in a folder more than a day ago."""
@@ -136,6 +140,9 @@ class Bucket:
 
     def remove(self, key: str) -> None:
         self._files.rm_file(self._path(key))
+
+    def names(self, folder: str) -> list[str]:
+        return sorted(str(path).rpartition("/")[2] for path in self._files.ls(self._path(folder), detail=False))
 
     def sweep(self, folder: str) -> None:
         """A bucket's times have no one name; there its own rules for old objects have to do."""

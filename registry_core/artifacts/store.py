@@ -135,6 +135,11 @@ class Store:
         with self._explained(key):
             return self._place.exists(key)
 
+    def names(self, folder: str) -> list[str]:
+        """The names of the files in a folder, in order."""
+        with self._explained(folder):
+            return self._place.names(folder)
+
     def remove(self, key: str) -> None:
         """Delete a key, if it is there."""
         with self._explained(key), suppress(FileNotFoundError):

@@ -27,7 +27,7 @@ MOST_ID, MOST_FEATURES, MOST_DOCUMENT, MOST_TEXT, MOST_TAGS = 230, 100_000, 4_00
 #: What identifies one registration or is computed by it: dropped when a sidecar file is handed in again.
 _COMPUTED = STATE_FIELDS | {
     "model_id", "model_file_path", "scaler_file_path", "model_sha256", "scaler_sha256", "model_bytes", "scaler_bytes",
-    "registered_at", "registered_by",
+    "registered_at", "registered_by", "origin", "inspection",
 }  # fmt: skip
 _ARGUMENTS = frozenset(
     {
@@ -38,6 +38,10 @@ _ARGUMENTS = frozenset(
 _FLAT = frozenset(
     {*METRIC_FIELDS, "metrics", "training_timestamp", "training_samples", "is_ensemble", "task", "classes", "libraries"}
 )
+
+
+#: Every key ``submission`` knows.
+ACCEPTED = _ARGUMENTS | _FLAT | _COMPUTED
 
 
 def check_name(name: Any, what: str) -> str:
@@ -65,7 +69,7 @@ def submission(fields: Mapping[str, Any]) -> Submission:
     if not isinstance(fields, Mapping):
         raise InvalidInput(f"metadata is {type(fields).__name__}; a mapping from names to values is needed")
     for key in fields:
-        if key not in _ARGUMENTS | _FLAT | _COMPUTED:
+        if key not in ACCEPTED:
             allowed = ", ".join(sorted(_ARGUMENTS | _FLAT))
             raise InvalidInput(f"metadata key {key!r:.80} is unknown; allowed are {allowed}")
     for key in ("model_name", "model_type"):
