@@ -165,6 +165,7 @@ def open_dialog() -> None:
 def _decide(request: Request) -> None:
     model, view = request.model, session.view()
     changes_champion = request.verb in ("promote", "rollback")
+    failed = _gates(request, view) if request.verb == "promote" else 0
     if changes_champion:
         target = _change_of_champion(request, view)
         if target is None:
@@ -174,7 +175,6 @@ def _decide(request: Request) -> None:
         st.code(model.model_id, language=None)
         st.markdown(VERBS[request.verb][3])
         target = model
-    failed = _gates(request, view) if request.verb == "promote" else 0
     problem = st.container()
     with st.form("decision", border=False):
         over = failed > 0 and st.checkbox(
@@ -240,7 +240,7 @@ def _change_of_champion(request: Request, view: session.View) -> ModelMetadata |
         + (f" instead of {old.version}." if old else ".")
     )
     if old and old.model_id != new.model_id:
-        _evidence(view.compare([new.model_id, old.model_id]))
+        _evidence(view.compare([new.model_id, old.model_id]), view)
     if request.verb == "rollback" and old:
         st.markdown(
             f"{old.version} is disqualified: it is never chosen again until somebody reinstates it. "
@@ -267,10 +267,15 @@ def _gates(request: Request, view: session.View) -> int:
     return len(report.failures)
 
 
-def _evidence(comparison: Comparison) -> None:
+def _evidence(comparison: Comparison, view: session.View) -> None:
+    new, old = comparison.models
+    paired = view.paired(old.model_id, new.model_id)
+    if paired is not None and paired.differences:
+        st.markdown(f"Measured: {wording.escaped(paired.sentence)}.")
     if not comparison.comparable:
         notices.show("warning", wording.escaped(comparison.note))
     frame = frames.metric_comparison(comparison, baseline=1)
+    st.caption("As reported")
     tables.metrics(
         frame, key="evidence", alt="The incoming model and the present champion, metric by metric", narrow=True
     )

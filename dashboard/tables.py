@@ -167,7 +167,7 @@ def differences(frame: pd.DataFrame, *, key: str, rows: bool = False) -> None:
     form, width = number_format(frame["Difference"], difference=True)
     low, low_width = number_format(pd.concat([frame["Low"], frame["High"]]), difference=True)
     columns: dict[str, Any] = {
-        "Metric": st.column_config.TextColumn("Slice" if rows else "Metric", width=150, pinned=True),
+        "Metric": st.column_config.TextColumn("Slice" if rows else "Metric", width=104, pinned=True),
         "Difference": st.column_config.NumberColumn("Difference", format=form, width=max(92, width)),
         "Low": st.column_config.NumberColumn("from", format=low, width=max(80, low_width)),
         "High": st.column_config.NumberColumn("to", format=low, width=max(80, low_width)),

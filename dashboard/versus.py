@@ -84,7 +84,7 @@ def metrics(models: Sequence[ModelMetadata], found: Sequence[tuple[ModelMetadata
             f"{model.version} against {models[0].version}",
             f"Both answered the same {rows:,} rows; the lines are the 95% intervals of the difference.",
         )
-        left, right = st.columns([3, 2], gap="large")
+        left, right = st.columns(2, gap="large")
         shade = charts.colours([model.model_id], models[0].model_id if models[0].is_active else None)[0]
         with left:
             figure = curves.differences(frame, shade)
@@ -98,7 +98,7 @@ def metrics(models: Sequence[ModelMetadata], found: Sequence[tuple[ModelMetadata
 
 def _slices_and_changes(model: ModelMetadata, first: ModelMetadata, paired: Paired) -> None:
     metric = next(iter(paired.differences), "")
-    left, right = st.columns([3, 2], gap="large")
+    left, right = st.columns(2, gap="large")
     with left:
         if paired.slices:
             st.markdown(f"**{wording.metric(metric)} by slice**: where {model.version} loses comes first")
