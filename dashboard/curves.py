@@ -87,12 +87,13 @@ def confusion(classes: Sequence[str], counts: Sequence[Sequence[int]]) -> go.Fig
         text=[[f"{value:,}" for value in line] for line in counts] if len(classes) <= 15 else None,
         texttemplate="%{text}" if len(classes) <= 15 else None,
         customdata=counts,
-        colorscale=[[0, "rgba(11,127,209,0.04)"], [1, "rgba(11,127,209,0.85)"]],
+        # Opaque: the numbers are written dark or light by the colour below them.
+        colorscale=[[0, "#e8f1fa"], [1, CHAMPION]],
         zmin=0,
         zmax=1,
         showscale=False,
         hovertemplate="is %{y}, called %{x}: %{customdata:,} rows<extra></extra>",
     )
-    figure.update_xaxes(title="called", type="category", side="top")
-    figure.update_yaxes(title="is", type="category", autorange="reversed")
+    figure.update_xaxes(title="called", type="category", side="top", showgrid=False)
+    figure.update_yaxes(title="is", type="category", autorange="reversed", showgrid=False)
     return figure

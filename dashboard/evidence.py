@@ -108,8 +108,9 @@ def measure_all(name: str, benchmark: Benchmark, view: session.View, *, key: str
     if not found:
         notices.post("info", f"Every version was tried on {wording.escaped(benchmark.name)} already.")
     else:
-        tail = f"; {failed:,} failed, each says why on its page" if failed else ""
-        notices.post("warning" if failed else "success", f"{wording.count(len(found), 'version')} measured{tail}.")
+        tail = f"; {failed:,} could not be, each says why on its page" if failed else ""
+        measured_now = wording.count(len(found) - failed, "version")
+        notices.post("warning" if failed else "success", f"{measured_now} measured{tail}.")
     st.rerun()
 
 

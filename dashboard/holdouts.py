@@ -28,6 +28,30 @@ def known(name: str, view: session.View) -> None:
     tried = {each.fingerprint: view.registry.count_measured(each) for each in found}
     tables.benchmarks(measured.benchmarks(found, tried), key="benchmarks")
     evidence.measure_all(name, counts, view)
+    if len(found) > 1:
+        _choice(name, [each.name for each in found], counts.name, view)
+
+
+def _choice(name: str, known: list[str], counts: str, view: session.View) -> None:
+    """Which benchmark counts: a setting of the model name, with its reason."""
+    with st.form("counts", border=True):
+        left, right = st.columns(2)
+        wanted = left.selectbox(
+            "Which one counts for ranking and gates", known, index=known.index(counts), key="counts"
+        )
+        reason = right.text_input("Reason (required)", key="counts-reason", max_chars=2000)
+        if not st.form_submit_button("Let it count", icon=":material/rule:"):
+            return
+    if not (reason or "").strip():
+        notices.show("warning", "Say why: a reason is required. Nothing was changed.")
+        return
+    try:
+        view.registry.configure(name, benchmark=wanted, actor=session.actor(), reason=reason.strip())
+    except RegistryError as error:
+        notices.show("error", f"Nothing was changed. {wording.escaped(str(error))}")
+        return
+    notices.post("success", f"**{wording.escaped(wanted)}** counts now. Measure the versions on it.")
+    st.rerun()
 
 
 def form(name: str, view: session.View) -> None:
@@ -88,7 +112,13 @@ def _add(
     except (RegistryError, ValueError) as error:
         notices.show("error", f"Nothing was kept. {wording.escaped(str(error))}")
         return
-    notices.post(
-        "success", f"Benchmark **{added.name}** is kept: {added.rows:,} rows. Measure the versions on it next."
-    )
+    told = f"Benchmark **{wording.escaped(added.name)}** is kept: {added.rows:,} rows."
+    champion = view.champion(name)
+    lacking = [each for each in champion.feature_names if each not in added.features] if champion else []
+    if champion and lacking:
+        shown = wording.escaped(", ".join(lacking[:3])) + (" …" if len(lacking) > 3 else "")
+        told += f" It lacks inputs of the champion {champion.version} ({shown}), which cannot be measured on it."
+        notices.post("warning", told)
+    else:
+        notices.post("success", f"{told} Measure the versions on it next.")
     st.rerun()

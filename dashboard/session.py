@@ -20,7 +20,6 @@ from registry_core import (
     Evaluation,
     Event,
     GateReport,
-    InvalidInput,
     ModelMetadata,
     ModelNameSummary,
     Paired,
@@ -236,13 +235,21 @@ class View:
         def ask() -> Paired | None:
             try:
                 return self.registry.compare_measured(first, second)
-            except InvalidInput:
+            except RegistryError:
                 return None
 
         return self._recall(("paired", first, second), ask)
 
     def curves(self, model_id: str) -> tuple[tuple[Curve, ...], Confusion | None]:
-        return self._recall(("curves", model_id), lambda: self.registry.curves(model_id))
+        """The curves of a measured model; none where its answers are gone."""
+
+        def ask() -> tuple[tuple[Curve, ...], Confusion | None]:
+            try:
+                return self.registry.curves(model_id)
+            except RegistryError:
+                return (), None
+
+        return self._recall(("curves", model_id), ask)
 
     def reviews(self, model_id: str) -> list[Review]:
         return self._recall(("reviews", model_id), lambda: self.registry.reviews(model_id))

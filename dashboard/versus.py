@@ -45,7 +45,7 @@ def verdicts(models: Sequence[ModelMetadata], view: session.View) -> list[tuple[
         if paired is None:
             continue
         found.append((model, paired))
-        primary = next(iter(paired.differences.values()), None)
+        primary = paired.differences.get(paired.primary)
         says = primary.verdict if primary else "no clear difference"
         tone: notices.Tone = {"better": "success", "worse": "warning"}.get(says, "info")  # type: ignore[assignment]
         how = "shows" if says == "no clear difference" else "is"
@@ -61,7 +61,15 @@ def to_measure(models: Sequence[ModelMetadata], view: session.View) -> None:
         notices.show("info", "There is no benchmark for this model name: only what was reported can be compared.")
         st.page_link("../pages/benchmarks.py", label="Add a benchmark", icon=":material/add_chart:")
         return
-    missing = [each.version for each in models if view.evaluation(each) is None]
+    for each in models:
+        found = view.evaluation(each)
+        if found is not None and found.status == "failed":
+            where = f"{wording.escaped(benchmark.name)}: {wording.escaped(found.because)}"
+            notices.show("warning", f"**{each.version}** could not be measured on {where}")
+    missing = [each.version for each in models if view.evaluation(each) is None and each.artifact == "trusted"]
+    held = [each.version for each in models if view.evaluation(each) is None and each.artifact != "trusted"]
+    if held:
+        notices.show("info", f"Quarantined and not measured: {', '.join(held)}. It can be measured from its own page.")
     if missing:
         shown = ", ".join(missing)
         notices.show("warning", f"Not measured on {wording.escaped(benchmark.name)}: {shown}. Measure to compare them.")
@@ -97,7 +105,7 @@ def metrics(models: Sequence[ModelMetadata], found: Sequence[tuple[ModelMetadata
 
 
 def _slices_and_changes(model: ModelMetadata, first: ModelMetadata, paired: Paired) -> None:
-    metric = next(iter(paired.differences), "")
+    metric = paired.primary
     left, right = st.columns(2, gap="large")
     with left:
         if paired.slices:

@@ -327,7 +327,7 @@ def verdict(model: ModelMetadata, champion: ModelMetadata | None, comparison: Co
         f"{champion.version} ({signed(gap)}). {_tally(comparison)}"
     )
     if gap > 0:
-        return Verdict("success", f"{model.version} beats the champion on its numbers.", against)
+        return Verdict("success", f"{model.version} beats the champion by what was reported.", against)
     if gap == 0:
         return Verdict("info", f"{model.version} ties with the champion; ties keep the incumbent.", against)
     return Verdict("warning", f"{model.version} does not beat the champion.", against)
@@ -335,7 +335,7 @@ def verdict(model: ModelMetadata, champion: ModelMetadata | None, comparison: Co
 
 def measured_verdict(model: ModelMetadata, paired: Paired) -> Verdict:
     """Should this one go live, by what both answered on the same rows."""
-    primary = next(iter(paired.differences.values()))
+    primary = paired.differences[paired.primary]
     sentence = f"{paired.sentence[:1].upper()}{paired.sentence[1:]}."
     if primary.verdict == "better":
         return Verdict("success", f"{model.version} is better than the champion.", sentence)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -97,7 +96,8 @@ class Policy:
 
 def _number(low: float, high: float) -> Callable[[str, Any], float]:
     def check(key: str, value: Any) -> float:
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        # Compared before it is asked whether it is finite: a whole number may be too large for that.
+        if isinstance(value, bool) or not isinstance(value, int | float):
             raise _wrong(key, value, f"a number from {low:g} to {high:g}")
         if not low <= value <= high:
             raise _wrong(key, value, f"a number from {low:g} to {high:g}")
@@ -189,7 +189,7 @@ def _benchmark(key: str, value: Any) -> str | None:
 
 
 def _wrong(key: str, value: Any, allowed: str) -> InvalidConfiguration:
-    return InvalidConfiguration(f"configuration key {key!r} is {value!r}; allowed is {allowed}")
+    return InvalidConfiguration(f"configuration key {key!r} is {value!r:.200}; allowed is {allowed}")
 
 
 _CHECKS: dict[str, Callable[[str, Any], Any]] = {

@@ -183,7 +183,8 @@ class Disagreements:
 class Paired:
     """Two models on the same rows of one benchmark: the second against the first.
 
-    ``sentence`` is the verdict; ``slices`` are the differences in each slice with 30 rows or more.
+    ``sentence`` is the verdict, by the ``primary`` metric; ``slices`` are the differences in each slice with 30 rows or
+    more.
     """
 
     benchmark: str
@@ -193,3 +194,4 @@ class Paired:
     slices: Mapping[str, Mapping[str, Difference]]
     disagreements: Disagreements
     sentence: str
+    primary: str

@@ -89,6 +89,9 @@ def pack(task: Task, target: pd.Series[Any], answer: Answer) -> Kept:
     # A model trained on text answers '1' where the file has the number 1; without classes of its own it has these.
     known = [_alike(each, spelt) for each in answer.classes] or there
     _check_classes(known, len(there))
+    if not {*known} & {*there}:
+        mine, theirs = (", ".join(map(repr, each[:5])) for each in (known, there))
+        raise InvalidInput(f"the model answers {mine}, the benchmark holds {theirs}; spell the labels alike in both")
     beyond = [each for each in there if each not in {*known}]
     classes = [*known, *beyond]
     predicted = class_codes([_alike(each, spelt) for each in answer.predicted.tolist()], classes)

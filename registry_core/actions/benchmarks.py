@@ -11,14 +11,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..artifacts import formats
-from ..catalog import events, evidence
+from ..catalog import events, evidence, models
 from ..catalog.database import Queries
+from ..config import Policy
 from ..errors import InvalidInput, StateConflict
 from ..evidence import Benchmark, Task
-from ..records import utc_text
 from ..rules import intake
 from ..rules.metrics import checked
 from .rooms import Rooms, check_reason
+from .rows import record
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,19 +48,31 @@ def add(
     intake.check_name(model_name, "model_name")
     if task not in (None, "classification", "regression"):
         raise InvalidInput(f"task is {task!r:.80}; allowed are 'classification' and 'regression'")
+    if not isinstance(thresholds, Mapping):
+        raise InvalidInput(f'thresholds is {thresholds!r:.80}; write metrics with bounds, such as {{"accuracy": 0.9}}')
     frame = _frame(data)
-    inputs = _columns(frame, target, features, slices)
+    target, slices = str(target), _listed(slices, "slices")
+    inputs = _columns(frame, target, None if features is None else _listed(features, "features"), slices)
     wanted = dict(checked(metric, value) for metric, value in thresholds.items())
-    kept = frame[list(dict.fromkeys([*inputs, *slices, target]))]
-    fingerprint = _fingerprint(kept)
-    buffer = io.BytesIO()
-    kept.to_parquet(buffer, index=False)
-    content = buffer.getvalue()
-    kind = task or _task(frame[target])
+    kind = task or _usual_task(rooms, model_name) or _task(frame[target])
     _check_target(frame[target], kind, target)
+    kept = frame[list(dict.fromkeys([*inputs, *slices, target]))]
+    buffer = io.BytesIO()
+    try:
+        fingerprint = _fingerprint(kept)
+        kept.to_parquet(buffer, index=False)
+    except (TypeError, ValueError, NotImplementedError, OverflowError) as error:
+        raise InvalidInput(
+            f"the data cannot be kept as a table ({error}); give each column one kind of value: numbers, texts or times"
+        ) from error
+    content = buffer.getvalue()
     with rooms.database.transaction() as transaction:
         for each in evidence.benchmarks(transaction, model_name):
             if each.name == name and each.fingerprint == fingerprint:
+                if not rooms.store.exists(_key(fingerprint)):
+                    # Its file was lost: the same rows are the way to mend that.
+                    rooms.store.write(_key(fingerprint), content)
+                    return each
                 raise StateConflict(f"{model_name} has the benchmark {name} already, with this very content")
             if each.name == name:
                 raise StateConflict(
@@ -99,6 +112,14 @@ def chosen(queries: Queries, model_name: str, name: str | None) -> Benchmark | N
         there = ", ".join(each.name for each in known) or "none yet: add_benchmark() adds one"
         raise InvalidInput(f"{model_name} has no benchmark {name!r:.80}; there is {there}")
     return found
+
+
+def counting(queries: Queries, model_name: str, policy: Policy) -> Benchmark | None:
+    """The benchmark that counts for ranking and gates; None also where the policy names one that is not there."""
+    try:
+        return chosen(queries, model_name, policy.benchmark)
+    except InvalidInput:
+        return None
 
 
 def read(rooms: Rooms, benchmark: Benchmark) -> pd.DataFrame:
@@ -149,8 +170,6 @@ def _frame(data: Any) -> pd.DataFrame:
 
 def _columns(frame: pd.DataFrame, target: str, features: Sequence[str] | None, slices: Sequence[str]) -> list[str]:
     for what, names in (("target", [target]), ("features", features or []), ("slices", slices)):
-        if isinstance(names, str):
-            raise InvalidInput(f"{what} is the text {names!r:.80}; give a list of column names")
         for column in names:
             if column not in frame.columns:
                 there = ", ".join(map(str, frame.columns[:12]))
@@ -163,6 +182,18 @@ def _columns(frame: pd.DataFrame, target: str, features: Sequence[str] | None, s
     return inputs
 
 
+def _listed(names: Any, what: str) -> list[str]:
+    if isinstance(names, str | bytes) or not isinstance(names, Sequence | set | frozenset):
+        raise InvalidInput(f"{what} is {names!r:.80}; give a list of column names")
+    return list(dict.fromkeys(str(name) for name in names))
+
+
+def _usual_task(rooms: Rooms, model_name: str) -> Task | None:
+    """The task of the models of that name, where there are any."""
+    row = models.highest(rooms.database, model_name)
+    return None if row is None else record(rooms, row).task
+
+
 def _task(target: pd.Series[Any]) -> Task:
     if target.dtype.kind == "f" and target.nunique() > 2 and not bool((target.dropna() % 1 == 0).all()):
         return "regression"
@@ -170,9 +201,15 @@ def _task(target: pd.Series[Any]) -> Task:
 
 
 def _check_target(target: pd.Series[Any], task: Task, name: str) -> None:
+    import numpy as np
+
     missing = int(target.isna().sum())
     if missing:
         raise InvalidInput(f"the target {name!r} is missing in {missing:,} rows; leave those rows out")
+    if task == "classification" and not all(isinstance(each, str | int | float | bool) for each in target.tolist()):
+        raise InvalidInput(f"the target {name!r} holds {target.dtype} values; classes are texts or numbers")
+    if target.dtype.kind == "f" and not bool(np.isfinite(target.to_numpy(dtype=float)).all()):
+        raise InvalidInput(f"the target {name!r} holds infinite numbers; leave those rows out")
     if task == "regression" and target.dtype.kind not in "biuf":
         raise InvalidInput(f"the target {name!r} holds text; a regression needs numbers")
     if task == "classification" and target.nunique() > MOST_CLASSES:
@@ -189,8 +226,3 @@ def _fingerprint(frame: pd.DataFrame) -> str:
     heads = json.dumps([[name, str(kind)] for name, kind in frame.dtypes.items()])
     rows = pandas.util.hash_pandas_object(frame, index=False).to_numpy()
     return sha256(heads.encode() + rows.astype("<u8").tobytes()).hexdigest()
-
-
-def described(benchmark: Benchmark) -> dict[str, Any]:
-    """A benchmark as JSON knows it."""
-    return {**benchmark.__dict__, "added_at": utc_text(intake.moment(benchmark.added_at))}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..catalog import deployments, events, models
 from ..catalog.database import Queries
 from ..config import Policy
+from ..errors import RegistryError
 from ..evidence import Evaluation
 from ..records import Decision, ModelMetadata
 from ..rules import selection
@@ -17,7 +18,7 @@ from .rows import record, require
 
 def decide_at_once(rooms: Rooms, policy: Policy, queries: Queries, metadata: ModelMetadata) -> Decision:
     """The decision while a model is registered: where the registry measures for itself, it waits for that."""
-    waits = gates.counting(queries, metadata.model_name, policy) if policy.auto_evaluate else None
+    waits = benchmarks.counting(queries, metadata.model_name, policy) if policy.auto_evaluate else None
     if waits is not None and metadata.artifact == "trusted":
         return Decision(False, f"it waits to be measured on {waits.name}", waits.name)
     return decide(rooms, queries, metadata)
@@ -79,14 +80,20 @@ def measure_and_choose(rooms: Rooms, model_id: str, name: str, actor: str) -> No
     row = require(rooms.database, model_id)
     benchmark = benchmarks.chosen(rooms.database, row["model_name"], name)
     assert benchmark is not None
-    evaluation = evaluate.measured(rooms, row, benchmark, actor, "registered")
+    evaluation = None
+    try:
+        evaluation = evaluate.measured(rooms, row, benchmark, actor, "registered")
+        decision = None
+    except RegistryError as error:
+        # The model is kept by now: whoever registered it gets its id, and the record says what went wrong.
+        decision = Decision(False, f"it could not be measured on {name}: {error}")
     revision = events.newest(rooms.database)
-    decision = decide(rooms, rooms.database, record(rooms, require(rooms.database, model_id)))
+    decision = decision or decide(rooms, rooms.database, record(rooms, require(rooms.database, model_id)))
     if decision.promote:
         test_load(rooms, row)
     with rooms.database.transaction() as transaction:
         metadata = record(rooms, require(transaction, model_id))
-        if events.newest(transaction) != revision:
+        if decision.promote and events.newest(transaction) != revision:
             decision = decide(rooms, transaction, metadata)
         events.append(
             transaction,

@@ -194,6 +194,11 @@ def _check_undo(queries: Queries, model_name: str, expected: str | None) -> tupl
     earlier = deployments.listed(queries, model_name)[1:]
     if current is None or not earlier:
         raise NoModelAvailable(f"{model_name} had no champion before this one; promote another model instead")
+    if earlier[0].undone:
+        raise StateConflict(
+            f"the last promotion of {model_name} was taken back already; to put {earlier[0].model_id} into production "
+            "again, promote it, which asks the gates"
+        )
     row = require(queries, earlier[0].model_id)
     _check_eligible(row)
     return current, row

@@ -221,9 +221,16 @@ def _measure(rooms: Rooms, row: Row, benchmark: Benchmark, frame: pd.DataFrame, 
     try:
         features = frame[_inputs(model, benchmark)]
         answer = worker.predict(files[0], files[1] if len(files) > 1 else None, _feather(features), name="the model")
-        return _worth(blank, benchmark, frame, answer)
     except (SandboxFailure, InvalidInput) as error:
         return _Measured(replace(blank, because=str(error)), None)
+    try:
+        return _worth(blank, benchmark, frame, answer)
+    except InvalidInput as error:
+        return _Measured(replace(blank, because=str(error)), None)
+    except Exception as error:
+        # Answers may be anything, so anything may come of them; it must not stop the registry.
+        because = f"what it answered could not be measured ({type(error).__name__}: {str(error)[:200]})"
+        return _Measured(replace(blank, because=because), None)
 
 
 def _blank(row: Row, benchmark: Benchmark) -> Evaluation:
@@ -297,7 +304,7 @@ def _keep(rooms: Rooms, row: Row, found: _Measured, actor: str, reason: str) -> 
         evaluation = replace(found.evaluation, evaluation_id=seq, at=at, actor=actor)
         evidence.insert_evaluation(transaction, evaluation, key, digest)
         policy = rooms.configuration(transaction).policy(row["model_name"])
-        counts = benchmarks.chosen(transaction, row["model_name"], policy.benchmark)
+        counts = benchmarks.counting(transaction, row["model_name"], policy)
         if evaluation.status == "measured" and counts is not None and counts.fingerprint == evaluation.fingerprint:
             known = record(rooms, present).having(measured=values, measured_on=counts.name)
             score, on = ranking(policy, known)

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from ..catalog import deployments, events, evidence, models
 from ..catalog.database import Queries
-from ..config import Policy
-from ..errors import InvalidInput
+from ..errors import ArtifactError, InvalidInput
 from ..evidence import (
     Benchmark,
     Confusion,
     Curve,
     Difference,
     Evaluation,
+    Gate,
     GateReport,
     Inspection,
     Paired,
@@ -53,16 +54,24 @@ def of_candidate(rooms: Rooms, queries: Queries, model: ModelMetadata) -> GateRe
     champion = None
     if current is not None and current.model_id != model.model_id:
         champion = record(rooms, require(queries, current.model_id))
-    benchmark = counting(queries, model.model_name, policy)
+    benchmark = benchmarks.counting(queries, model.model_name, policy)
     measured = _latest(queries, model.model_id, benchmark)
     differences = None
     if champion is not None and policy.gate_policy.not_worse_than_champion is not None and measured is not None:
         theirs = _latest(queries, champion.model_id, benchmark)
         if theirs is not None and theirs.status == measured.status == "measured":
-            differences = _differences(rooms, theirs, measured)
+            # Answers that are gone or altered compare with nothing; the gate then says what to do.
+            with suppress(ArtifactError):
+                differences = _differences(rooms, theirs, measured)
     reviews = evidence.reviews(queries, model.model_id) if policy.gate_policy.approval else []
     found = gates.Candidate(model, champion, _inspection(model), benchmark, measured, differences, reviews)
-    return gates.check_gates(found, policy.gate_policy)
+    report = gates.check_gates(found, policy.gate_policy)
+    if benchmark is None and policy.benchmark is not None:
+        there = ", ".join(each.name for each in evidence.benchmarks(queries, model.model_name)) or "none"
+        because = f"the setting 'benchmark' names {policy.benchmark}, there is {there}"
+        missing = Gate("benchmark setting", False, because, "correct the setting, or add that benchmark")
+        report = GateReport(report.model_id, report.champion_id, (*report.gates, missing))
+    return report
 
 
 def _inspection(model: ModelMetadata) -> Inspection | None:
@@ -74,14 +83,6 @@ def _inspection(model: ModelMetadata) -> Inspection | None:
         names = sentences.listed(list(found["unknown"]))
         found.update(because=f"somebody trusted {names}, which it holds", unknown=())
     return Inspection(**found)
-
-
-def counting(queries: Queries, model_name: str, policy: Policy) -> Benchmark | None:
-    """The benchmark that counts; None also where the policy names one that is not there yet."""
-    try:
-        return benchmarks.chosen(queries, model_name, policy.benchmark)
-    except InvalidInput:
-        return None
 
 
 def _latest(queries: Queries, model_id: str, benchmark: Benchmark | None) -> Evaluation | None:
@@ -144,14 +145,16 @@ def compare_measured(rooms: Rooms, first_id: str, second_id: str, benchmark: str
         columns = {name: frame[name].astype(str).to_numpy() for name in chosen.slices}
         slices = slice_differences(one.task, one.truth, one.answers, two.answers, columns, one.classes)
     policy = rooms.configuration().policy(chosen.model_name)
-    primary = policy.gate_policy.primary_metric or next(iter(differences), "")
+    primary = policy.gate_policy.primary_metric or ""
+    if primary not in differences:
+        primary = next(iter(differences), "")
     worse = [name for name, each in slices.items() if primary in each and each[primary].verdict == "worse"]
     named = record(rooms, require(rooms.database, first_id))
     sentence = sentences.verdict_sentence(named.version, differences, worse, primary)
     if not named.is_active:
         sentence = sentence.replace("the champion ", "")
     changed = disagreements(one.task, one.truth, one.answers, two.answers, one.classes)
-    return Paired(chosen.name, first, second, differences, slices, changed, sentence)
+    return Paired(chosen.name, first, second, differences, slices, changed, sentence, primary)
 
 
 def _measured_both(
@@ -199,7 +202,9 @@ def review(rooms: Rooms, model_id: str, verdict: str, text: str, actor: str | No
         raise InvalidInput("a review needs words: say what you looked at, and why you decided so")
     with rooms.database.transaction() as transaction:
         row = require(transaction, model_id)
-        if verdict == "approved" and row["registered_by"] == who:
+        if verdict == "approved" and _same(who, "auto"):
+            raise InvalidInput("'auto' is what the registry calls itself; a person has to approve")
+        if verdict == "approved" and _same(who, row["registered_by"]):
             raise InvalidInput(
                 f"{who} registered {model_id}, so somebody else has to approve it; leave a comment instead"
             )
@@ -219,6 +224,11 @@ def review(rooms: Rooms, model_id: str, verdict: str, text: str, actor: str | No
         if verdict == "approved" and not row["vouched"]:
             models.update(transaction, model_id, vouched=1, eligible=eligible(row, vouched=1))
     return found
+
+
+def _same(one: str, other: str) -> bool:
+    """Whether two names are one person's, however they are written."""
+    return models.searchable(one).strip() == models.searchable(other).strip()
 
 
 def reviews(rooms: Rooms, model_id: str) -> list[Review]:

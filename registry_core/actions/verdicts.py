@@ -11,7 +11,7 @@ from ..artifacts.inspection.names import check_trustable
 from ..catalog import models
 from ..catalog.database import Transaction
 from ..config import Configuration
-from ..errors import ArtifactQuarantined, InvalidConfiguration, InvalidInput
+from ..errors import ArtifactQuarantined, InvalidConfiguration, InvalidInput, StateConflict
 from ..evidence import Inspection
 from ..records import Artifact
 from .rooms import Rooms
@@ -31,7 +31,9 @@ def judged(files: Collection[tuple[bytes, str]], also: Collection[str]) -> tuple
             raise InvalidInput(each.because)
         found.append(each)
     worst = next((each for each in found if each.verdict == "quarantined"), found[0])
-    unknown = tuple(dict.fromkeys(name for each in found for name in each.unknown))
+    # Those somebody trusted by now belong to them: that word may be taken back.
+    lifted = [name for each in found for name in each.names if name in also]
+    unknown = tuple(dict.fromkeys([*(name for each in found for name in each.unknown), *lifted]))
     document = {**asdict(found[0]), "verdict": worst.verdict, "because": worst.because, "unknown": unknown}
     verdict: Artifact = "trusted" if worst.verdict == "trusted" else "quarantined"
     # The names are long lists, and follow from the file.
@@ -93,5 +95,10 @@ def settle(rooms: Rooms, transaction: Transaction, after: Configuration) -> None
                 continue
             trusted = {*after.policy(row["model_name"]).trusted_globals}
             new: Artifact = "trusted" if trusted.issuperset(unknown) else "quarantined"
+            if new == "quarantined" != artifact and row["is_active"]:
+                raise StateConflict(
+                    f"{row['model_id']} is the champion of {row['model_name']} and holds {', '.join(unknown)}, which "
+                    "would no longer be trusted: production would fail. Promote another model or roll back first"
+                )
             if new != artifact:
                 models.update(transaction, row["model_id"], artifact=new, eligible=eligible(row, artifact=new))

@@ -108,7 +108,7 @@ def _benchmark(candidate: Candidate) -> Gate:
     if evaluation is None:
         return Gate("benchmark", False, f"it was never measured on {name}", f"evaluate it on {name}")
     if evaluation.status == "failed":
-        remedy = "correct the model and register it again"
+        remedy = "mend what that says, the model or the benchmark, and measure again"
         return Gate("benchmark", False, f"measuring it on {evaluation.benchmark} failed: {evaluation.because}", remedy)
     if candidate.measured is None:
         because = f"it was measured on another content of {name} than {name} has now"
@@ -177,7 +177,8 @@ def _slices(candidate: Candidate, policy: GatePolicy, metric: str, floor: float)
         reverse=lower,
     )
     if not judged:
-        return Gate(gate, True, f"{measured.benchmark} has no slice to judge, {asked}")
+        remedy = "evaluate it on a benchmark with such slices, or take the floor out of the settings"
+        return Gate(gate, False, f"{measured.benchmark} has no slice to judge, {asked}", remedy)
     below = [each for each in judged if (each[0] > floor if lower else each[0] < floor)]
     if not below:
         value, name, rows = judged[0]

@@ -374,3 +374,92 @@ def test_without_classes_of_its_own_a_model_has_the_benchmarks() -> None:
         pack("classification", pd.Series([0, 1]), Answer(np.array([0, 7]), None, (), 1.0))
     kept = pack("classification", pd.Series([0, 1, 1]), Answer(np.array(["0", "1", "0"]), None, (), 1.0))
     assert (kept.classes, kept.answers.predicted.tolist()) == ((0, 1), [0, 1, 0])
+
+
+def test_a_registration_survives_what_measuring_meets(sqlite_registry: Registry, registry_folder: Path) -> None:
+    add(sqlite_registry)
+    (path,) = (registry_folder / "benchmarks").iterdir()
+    content = path.read_bytes()
+    path.unlink()
+    model_id = put(sqlite_registry)
+    considered = sqlite_registry.events(model_id=model_id, kinds=["considered"])[0]
+    assert "could not be measured on holdout" in considered.reason
+    # The same rows once more are the way to mend it.
+    add(sqlite_registry)
+    assert path.read_bytes() == content
+    assert sqlite_registry.evaluate(model_id).status == "measured"
+
+
+def test_a_misspelt_benchmark_setting_blocks(quiet: Registry) -> None:
+    model_id = put(quiet)
+    add(quiet, thresholds={"accuracy": 0.5})
+    quiet.evaluate(model_id)
+    quiet.configure("Cancer", benchmark="houldout", reason="a slip")
+    assert [gate.name for gate in quiet.check_gates(model_id).failures] == ["benchmark setting"]
+    assert quiet.evaluate(model_id, "holdout").status == "measured"
+    with pytest.raises(InvalidInput, match="houldout"):
+        quiet.evaluate(model_id)
+
+
+def test_a_promotion_is_taken_back_once(quiet: Registry) -> None:
+    first = put(quiet)
+    second = put(quiet)
+    quiet.promote(second, reason="try")
+    quiet.undo_promotion("Cancer", reason="no")
+    with pytest.raises(StateConflict, match="taken back already"):
+        quiet.undo_promotion("Cancer", reason="yes")
+    assert quiet.get_active_model_id() == first
+
+
+def test_trust_is_not_taken_from_a_champion(quiet: Registry) -> None:
+    quiet.configure("Cancer", trusted_globals=[MAJORITY], reason="read it")
+    model_id = quiet.upload(stranger_file(), metadata={"model_name": "Cancer", "model_type": "Majority"})
+    quiet.promote(model_id, reason="only one")
+    with pytest.raises(StateConflict, match="production would fail"):
+        quiet.configure("Cancer", trusted_globals=[], reason="taken back")
+    assert quiet.load_active_model("Cancer")[0].predict([[0]]) == [1]
+
+
+def test_lost_answers_fail_the_gate_and_nothing_else(sqlite_registry: Registry, registry_folder: Path) -> None:
+    sqlite_registry.configure(auto_evaluate=False, gates={"not_worse_than_champion": 0.5}, reason="by hand")
+    first, second = put(sqlite_registry), put(sqlite_registry)
+    add(sqlite_registry)
+    for each in (first, second):
+        sqlite_registry.evaluate(each)
+    assert sqlite_registry.check_gates(second).passed
+    for path in (registry_folder / "evaluations").iterdir():
+        path.unlink()
+    with Registry(registry_folder) as fresh:
+        assert [gate.name for gate in fresh.check_gates(second).failures] == ["not worse than the champion"]
+        fresh.promote(second, override=True, reason="the files are gone")
+
+
+@pytest.mark.parametrize("name", ["auto", "AUTO", "bert", "ｂｅｒｔ", "BERT"])
+def test_who_may_not_approve(quiet: Registry, name: str) -> None:
+    model_id = put(quiet, actor="bert")
+    with pytest.raises(InvalidInput, match="approve"):
+        quiet.review(model_id, "approved", "fine", actor=name)
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({"target": pd.to_datetime(["2026-01-01", "2026-01-02"])}, "classes are texts or numbers"),
+        ({"target": [0.5, float("inf")]}, "infinite"),
+        ({"mean radius": [[1], [2]]}, "cannot be kept as a table"),
+        ({"mean radius": [1, "a"]}, "cannot be kept as a table"),
+    ],
+    ids=["dates", "infinite", "lists", "mixed"],
+)
+def test_data_that_is_no_table(registry: Registry, changes: dict[str, Any], text: str) -> None:
+    with pytest.raises(InvalidInput, match=text):
+        registry.add_benchmark("holdout", "Cancer", cancer().iloc[:2].assign(**changes), "target")
+    assert registry.benchmarks() == []
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"slices": "size"}, {"features": 3}, {"slices": None}, {"thresholds": ["auc"]}, {"task": "poetry"}]
+)
+def test_arguments_of_another_kind(registry: Registry, wrong: dict[str, Any]) -> None:
+    with pytest.raises(InvalidInput, match=next(iter(wrong))):
+        add(registry, **wrong)
