@@ -28,7 +28,7 @@ class Size:
     bulk: tuple[int, ...] = ()
     #: Filled likewise, for the dashboard; each step in a browser so many times, and so many sessions held open.
     pages: tuple[int, ...] = (100, 10_000)
-    visits: int = 12
+    visits: int = 20
     sessions: int = 40
     #: How long a comparison goes on.
     seconds: float = 6.0
