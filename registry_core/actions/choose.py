@@ -81,16 +81,16 @@ def measure_and_choose(rooms: Rooms, model_id: str, name: str, actor: str) -> No
     benchmark = benchmarks.chosen(rooms.database, row["model_name"], name)
     assert benchmark is not None
     evaluation = None
+    revision = -1
     try:
         evaluation = evaluate.measured(rooms, row, benchmark, actor, "registered")
-        decision = None
+        revision = events.newest(rooms.database)
+        decision = decide(rooms, rooms.database, record(rooms, require(rooms.database, model_id)))
+        if decision.promote:
+            test_load(rooms, row)
     except RegistryError as error:
         # The model is kept by now: whoever registered it gets its id, and the record says what went wrong.
         decision = Decision(False, f"it could not be measured on {name}: {error}")
-    revision = events.newest(rooms.database)
-    decision = decision or decide(rooms, rooms.database, record(rooms, require(rooms.database, model_id)))
-    if decision.promote:
-        test_load(rooms, row)
     with rooms.database.transaction() as transaction:
         metadata = record(rooms, require(transaction, model_id))
         if decision.promote and events.newest(transaction) != revision:

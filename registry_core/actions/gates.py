@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from ..catalog import deployments, events, evidence, models
@@ -93,32 +92,44 @@ def _latest(queries: Queries, model_id: str, benchmark: Benchmark | None) -> Eva
 
 
 def _differences(rooms: Rooms, first: Evaluation, second: Evaluation) -> Mapping[str, Difference]:
-    from .answers import together
-
-    one, two = together(_answers(rooms, first), _answers(rooms, second))
-    return _paired_differences(_Pair((first.evaluation_id, second.evaluation_id), one, two))
+    return _pair(rooms, first, second).differences()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Pair:
-    """Two sets of answers, told apart by the evaluations they belong to."""
+    """Two models' answers with one list of classes; their differences are computed once for the same answers."""
 
-    ids: tuple[int, int]
+    digests: tuple[str, str]
     one: Kept
     two: Kept
 
-    def __hash__(self) -> int:
-        return hash(self.ids)
+    def differences(self) -> Mapping[str, Difference]:
+        """The second minus the first."""
+        from ..rules.pairing import paired_differences
 
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Pair) and (self.ids, len(self.one.truth)) == (other.ids, len(other.one.truth))
+        found = _known.get(self.digests)
+        if found is None:
+            one, two = self.one, self.two
+            found = paired_differences(one.task, one.truth, one.answers, two.answers, one.classes)
+            while len(_known) >= _MOST_KNOWN:
+                _known.pop(next(iter(_known)), None)
+            _known[self.digests] = found
+        return found
 
 
-@lru_cache(maxsize=64)
-def _paired_differences(pair: _Pair) -> Mapping[str, Difference]:
-    from ..rules.pairing import paired_differences
+_MOST_KNOWN = 256
+#: By the sha256 of both files of answers, which hold the truth as well.
+_known: dict[tuple[str, str], Mapping[str, Difference]] = {}
 
-    return paired_differences(pair.one.task, pair.one.truth, pair.one.answers, pair.two.answers, pair.one.classes)
+
+def _pair(rooms: Rooms, first: Evaluation, second: Evaluation) -> _Pair:
+    from .answers import together
+
+    one, two = together(_answers(rooms, first), _answers(rooms, second))
+    kept = [evidence.answers_of(rooms.database, each.evaluation_id) for each in (first, second)]
+    assert kept[0] is not None
+    assert kept[1] is not None
+    return _Pair((kept[0][1], kept[1][1]), one, two)
 
 
 def _answers(rooms: Rooms, evaluation: Evaluation) -> Kept:
@@ -133,12 +144,10 @@ def _answers(rooms: Rooms, evaluation: Evaluation) -> Kept:
 def compare_measured(rooms: Rooms, first_id: str, second_id: str, benchmark: str | None) -> Paired:
     """See ``Registry.compare_measured``."""
     from ..rules.pairing import disagreements, slice_differences
-    from .answers import together
 
     chosen, (first, second) = _measured_both(rooms, (first_id, second_id), benchmark)
-    one, two = together(_answers(rooms, first), _answers(rooms, second))
-    pair = _Pair((first.evaluation_id, second.evaluation_id), one, two)
-    differences = _paired_differences(pair)
+    pair = _pair(rooms, first, second)
+    one, two, differences = pair.one, pair.two, pair.differences()
     slices: dict[str, dict[str, Difference]] = {}
     if chosen.slices:
         frame = benchmarks.read(rooms, chosen)

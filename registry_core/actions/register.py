@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import IO, Any
 
 from ..artifacts import describe, formats
@@ -34,14 +35,6 @@ from .rows import ranking, record
 from .trust import contents
 
 
-@dataclass(frozen=True)
-class _Piece:
-    """A file of one registration: what to call it, and what writes it."""
-
-    name: str
-    write: Callable[[Sink], object]
-
-
 def register_object(
     rooms: Rooms, model: Any, scaler: Any, *, fields: Mapping[str, Any], actor: str | None, reason: str
 ) -> str:
@@ -64,10 +57,11 @@ def register_object(
         libraries=found.libraries,
     )
 
-    pieces = [_Piece("the model", lambda sink: formats.dump(model, sink))]
+    files = [(formats.dumps(model), "the model")]
     if scaler is not None:
-        pieces.append(_Piece("the scaler", lambda sink: formats.dump(scaler, sink)))
-    return _register(rooms, given, pieces, "pipeline", who, why)
+        files.append((formats.dumps(scaler), "the scaler"))
+    also = rooms.configuration().policy(given.model_name).trusted_globals
+    return _register(rooms, given, files, verdicts.judged(files, also), "pipeline", who, why)
 
 
 def register_files(
@@ -87,9 +81,7 @@ def register_files(
         files.append(contents(scaler_file, "scaler_file"))
     also = rooms.configuration().policy(given.model_name).trusted_globals
     judged = verdicts.judged(files, also)
-    given = _as_found(given, judged[1])
-    pieces = [_Piece(name, lambda sink, data=data: sink.write(data)) for data, name in files]  # type: ignore[misc]
-    return _register(rooms, given, pieces, "upload", who, why, judged)
+    return _register(rooms, _as_found(given, judged[1]), files, judged, "upload", who, why)
 
 
 def _as_found(given: Submission, found: Mapping[str, Any]) -> Submission:
@@ -112,40 +104,34 @@ def preview(rooms: Rooms, metadata: Mapping[str, Any]) -> RegistrationPlan:
 def _register(
     rooms: Rooms,
     given: Submission,
-    pieces: Sequence[_Piece],
+    files: Sequence[tuple[bytes, str]],
+    judged: tuple[Artifact, dict[str, Any]],
     origin: Origin,
     actor: str,
     reason: str,
-    judged: tuple[Artifact, dict[str, Any]] | None = None,
 ) -> str:
-    """Stage the files and look into them, then under the write lock give them their names and add the row.
+    """Stage the files that were looked into, then under the write lock give them their names and add the row.
 
     The slow part happens before the lock is taken. A row never points at missing bytes: the files get their names
     first, and lose them again when the transaction fails.
     """
     revision, now = events.newest(rooms.database), rooms.now()
-    plan, metadata = plan_of(rooms, rooms.database, given, origin, now)
+    artifact, found = judged
+    plan, metadata = plan_of(rooms, rooms.database, given, origin, now, artifact)
+    tested = plan.decision.promote
+    if tested:
+        _test_load(rooms, given, files)
     staged: list[Staged] = []
     published: list[str] = []
     try:
-        for piece in pieces:
-            staged.append(rooms.store.stage(piece.write))
-        also = rooms.configuration().policy(given.model_name).trusted_globals
-        if judged is None:
-            written = [(rooms.store.read(each.key), piece.name) for each, piece in zip(staged, pieces, strict=True)]
-            judged = verdicts.judged(written, also)
-        artifact, found = judged
-        if artifact != "trusted":
-            plan, metadata = plan_of(rooms, rooms.database, given, origin, now, artifact)
-        tested = plan.decision.promote
-        if tested:
-            _test_load(rooms, staged, also)
+        for data, _ in files:
+            staged.append(rooms.store.stage(partial(_copy, data)))
         with rooms.database.transaction() as transaction:
             if events.newest(transaction) != revision:
                 now = rooms.now()
                 plan, metadata = plan_of(rooms, transaction, given, origin, now, artifact)
             if plan.decision.promote and not tested:
-                _test_load(rooms, staged, also)
+                _test_load(rooms, given, files)
             keys = _keys(plan.model_id)
             model, scaler = staged[0], staged[1] if len(staged) > 1 else None
             metadata = metadata.having(
@@ -192,10 +178,15 @@ def _keys(model_id: str) -> tuple[str, str]:
     return f"models/model_{model_id}.pkl", f"models/scaler_{model_id}.pkl"
 
 
-def _test_load(rooms: Rooms, files: Sequence[Staged], also: Sequence[str]) -> None:
-    for each in files:
+def _copy(data: bytes, sink: Sink) -> None:
+    sink.write(data)
+
+
+def _test_load(rooms: Rooms, given: Submission, files: Sequence[tuple[bytes, str]]) -> None:
+    also = rooms.configuration().policy(given.model_name).trusted_globals
+    for data, _ in files:
         try:
-            formats.load(rooms.store.read(each.key), "the saved file", also=also)
+            formats.load(data, "the saved file", also=also)
         except ArtifactUnloadable as error:
             raise InvalidInput(
                 f"the model was saved but cannot be loaded again: {error.__cause__}; define its classes in a module "

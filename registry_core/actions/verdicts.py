@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import asdict
 from typing import Any
 
 from ..artifacts import inspection
@@ -34,7 +33,7 @@ def judged(files: Collection[tuple[bytes, str]], also: Collection[str]) -> tuple
     # Those somebody trusted by now belong to them: that word may be taken back.
     lifted = [name for each in found for name in each.names if name in also]
     unknown = tuple(dict.fromkeys([*(name for each in found for name in each.unknown), *lifted]))
-    document = {**asdict(found[0]), "verdict": worst.verdict, "because": worst.because, "unknown": unknown}
+    document = {**found[0].__dict__, "verdict": worst.verdict, "because": worst.because, "unknown": unknown}
     verdict: Artifact = "trusted" if worst.verdict == "trusted" else "quarantined"
     # The names are long lists, and follow from the file.
     return verdict, {key: value for key, value in document.items() if key != "names" and value not in (None, (), {})}

@@ -19,17 +19,16 @@ from ..errors import ArtifactAltered, ArtifactQuarantined, ArtifactUnloadable, I
 from . import inspection
 from .inspection import names
 from .inspection.values import Refused
-from .store import Sink
 
 
-def dump(model: Any, sink: Sink) -> None:
-    """Write an object as a pickle.
+def dumps(model: Any) -> bytes:
+    """An object as a pickle.
 
     Raises:
         InvalidInput: it cannot be pickled, as with lambdas or open files inside.
     """
     try:
-        pickle.dump(model, sink, protocol=5)
+        return pickle.dumps(model, protocol=5)
     except (TypeError, AttributeError, ValueError, RecursionError, pickle.PicklingError) as error:
         raise InvalidInput(
             f"{type(model).__name__} cannot be saved ({error}); replace lambdas, local functions and open handles "

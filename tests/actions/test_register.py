@@ -196,13 +196,14 @@ def test_what_cannot_be_saved_or_loaded_again_leaves_nothing(registry: Registry,
     registry.configure(trusted_globals=["a_library_that_is_not_here.Model"], reason="reviewed")
     before = files(registry_folder)
 
-    model, dump = of_absent_library(), formats.dump
+    model, dumps = of_absent_library(), formats.dumps
 
-    def dump_and_forget(model: Any, sink: Any) -> None:
-        dump(model, sink)
+    def dump_and_forget(model: Any) -> bytes:
+        data = dumps(model)
         forget_library()
+        return data
 
-    with patch.object(formats, "dump", dump_and_forget), pytest.raises(InvalidInput, match="cannot be loaded again"):
+    with patch.object(formats, "dumps", dump_and_forget), pytest.raises(InvalidInput, match="cannot be loaded again"):
         registry.register_model(
             model, model_name="A", model_type="T", training_info={"data_quality_score": 1},
             performance_metrics={"accuracy": 1, "auc": 1, "f1_score": 1},
