@@ -27,6 +27,7 @@ run: $(VENV)/installed-demo  ## Fill a demo registry and open its dashboard (POR
 test: $(VENV)/installed-test  ## Check style and types, then run every test
 	@sh tests/setup/browser.sh
 	@sh tests/setup/postgres.sh
+	@sh tests/setup/openmp.sh
 	@$(MAKE) --no-print-directory lint
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(PYTEST_ARGS)
 
