@@ -188,6 +188,11 @@ def refused(call: Call, path: str) -> bool:
     return call(path) == -1 and ctypes.get_errno() in (errno.EPERM, errno.EACCES, errno.ENOSYS, errno.ENOTTY)
 
 
+def doze_and_leave(seconds: float) -> None:
+    time.sleep(seconds)
+    leave(None)
+
+
 ACTS: dict[str, Callable[[Any], Any]] = {
     act.__name__: act
     for act in (
@@ -207,6 +212,7 @@ ACTS: dict[str, Callable[[Any], Any]] = {
         allocate,
         threads_for_ever,
         leave,
+        doze_and_leave,
         segfault,
         flood,
         garbage,

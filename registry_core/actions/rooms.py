@@ -39,7 +39,7 @@ class Rooms:
 
     def configuration(self, queries: Queries | None = None) -> Configuration:
         """The settings that hold now: as a transaction sees them, or read again only after something changed."""
-        if queries is not None:
+        if queries is not None and queries is not self.database:
             return self.stored_configuration(queries) or Configuration()
         changes = self.database.changes()
         held = self._configuration

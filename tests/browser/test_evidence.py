@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from playwright.sync_api import Page, expect
 from sklearn.linear_model import LogisticRegression
 
 from registry_core import Registry
+from tests import hostile
 from tests.artifacts.inspection.corpus import bad_artifacts
 
 from .conftest import Visitor
@@ -143,3 +146,21 @@ def test_bad_files_are_refused_before_anything_is_kept(visitor: Enter, filled: R
         anna.settle()
     assert filled.revision() == before
     assert not marker.exists()
+
+
+def test_everybody_goes_on_while_a_model_hangs(visitor: Enter, filled: Registry) -> None:
+    filled.configure(auto_evaluate=False, reason="by hand")
+    filled.add_benchmark("holdout", "Churn", rows(50, 3), "left", features=["age", "visits"])
+    content = pickle.dumps(hostile.Model("doze_and_leave", 15.0))
+    model_id = filled.upload(io.BytesIO(content), metadata={"model_name": "Churn", "model_type": "Odd"}, actor="bert")
+    assert filled.get_metadata(model_id).artifact == "quarantined"
+    anna, carla = visitor(), visitor()
+    anna.visit(f"/model?id={model_id}")
+    press(anna.page, "Measure on holdout")
+    expect(anna.page.get_by_text("Measuring in a process of its own")).to_be_visible()
+    for path in ("/", "/leaderboard?model=Churn", "/trends?model=Churn"):
+        carla.visit(path)
+    expect(anna.page.get_by_text("Measuring in a process of its own")).to_be_visible()
+    assert filled.evaluations(model_id) == []
+    expect(anna.page.get_by_text("ended in the middle").first).to_be_visible(timeout=60_000)
+    assert filled.evaluations(model_id)[0].status == "failed"
