@@ -41,12 +41,12 @@ REASONS: dict[str, str] = {
     ),
     "together": (
         "On two processors the eight are bound by them: a registration takes 1.8 ms of processor time and more, and "
-        "looking into files, planning and the event are what the probe does without. Tried: a lock file (0.40), then the "
-        "sidecar out of the lock and less to compute under it."
+        "looking into files, planning and the event are what the probe does without. Tried: a lock file (0.40), then "
+        "the sidecar out of the lock and less to compute under it."
     ),
     "pages-first": (
         "The limit, the least Streamlit app there can be, misses the target on this machine as well: a browser that "
-        "was never there fetches and compiles about 110 of Streamlit's files. With the files cached it is below a second. "
+        "was never there fetches and compiles about 110 of Streamlit's files. With files cached it takes below 1 s. "
         "Tried: preloading the second wave of files (nothing gained)."
     ),
     "pages-chart-": (
@@ -59,8 +59,8 @@ REASONS: dict[str, str] = {
     ),
     "pages-": (
         "Profile of a rerun of the leaderboard's script: about half makes the table (columns, Arrow, formats), the "
-        "rest is a dozen further elements that the bare app does not have. Tried: counts and lists kept by revision, no "
-        "garbage collection after a rerun, formats without pandas, the table made by columns."
+        "rest is a dozen further elements that the bare app does not have. Tried: counts and lists kept by revision, "
+        "no garbage collection after a rerun, formats without pandas, the table made by columns."
     ),
 }
 
