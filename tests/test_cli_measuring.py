@@ -385,7 +385,7 @@ def test_a_failing_gate_lists_all_and_an_override_is_seen(cancer: Files, monkeyp
     assert "anna overrode 1 failed gate" in run(cancer.registry, "show", majority).stdout
 
 
-def test_showing_a_model_survives_gates_that_cannot_be_checked(cancer: Files) -> None:
+def test_answers_that_are_gone_fail_a_gate_and_hide_nothing(cancer: Files) -> None:
     first, second, _ = cancer.ids()
     run(cancer.registry, "config", "set", 'gates={"not_worse_than_champion": 0.1}', "--name", "Cancer")
     assert "5 of 5 hold" in run(cancer.registry, "show", second).stdout
@@ -393,8 +393,8 @@ def test_showing_a_model_survives_gates_that_cannot_be_checked(cancer: Files) ->
         path.write_bytes(b"x")
     result = run(cancer.registry, "show", second)
     assert result.exit_code == 0
-    assert "cannot be checked" in result.stdout
-    assert "cannot be checked" in run(cancer.registry, "list", "--gates").stdout
+    assert "1 of 5 fails" in result.stdout or "4 of 5 hold" in result.stdout
+    assert run(cancer.registry, "list", "--gates").exit_code == 0
     assert "3 of 3 hold" in run(cancer.registry, "show", first).stdout
 
 

@@ -119,15 +119,21 @@ def unpacked(data: bytes) -> bytes:
 
 
 def _look(data: bytes, kind: str, trust: Trust) -> Facts:
-    # Loaded with the first file, so that `import registry_core` stays quick.
-    from . import boosters, facts, onnx, skops
+    # Each reader is loaded with the first file of its kind, so that a service starts quickly.
+    from . import facts
 
     if kind == "xgboost":
+        from . import boosters
+
         booster = boosters.check_xgboost(data)
         return facts.gather(Made("xgboost.core.Booster", booster=booster))
     if kind == "lightgbm":
+        from . import boosters
+
         return facts.gather(Made("lightgbm.basic.Booster", booster=boosters.check_lightgbm(_text(data))))
     if kind == "onnx":
+        from . import onnx
+
         model = onnx.read(data)
         for operator in model.foreign:
             trust.names[operator] = None
@@ -135,6 +141,8 @@ def _look(data: bytes, kind: str, trust: Trust) -> Facts:
         producer = {} if model.producer is None else {"onnx producer": model.producer[:80]}
         return facts.Facts("onnx.ModelProto", producer, model.inputs)
     if kind == "skops":
+        from . import skops
+
         return facts.gather(skops.read(data, trust))
     return facts.gather(_unpickled(data, kind, trust))
 
