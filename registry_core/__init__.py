@@ -9,7 +9,7 @@ model, scaler, metadata = registry.load_best_model("Churn")
 
 from __future__ import annotations
 
-from .config import Configuration, GatePolicy, Policy
+from .config import Configuration, GatePolicy, MonitoringPolicy, Policy
 from .errors import (
     ArtifactAltered,
     ArtifactError,
@@ -49,6 +49,14 @@ from .evidence import (
     Paired,
     Review,
 )
+from .live import (
+    Alert,
+    Answer,
+    Arm,
+    Experiment,
+    RecordedOutcomes,
+    Window,
+)
 from .records import (
     Comparison,
     Decision,
@@ -67,6 +75,9 @@ from .registry import Registry
 __version__ = "0.1.0"
 
 __all__ = [
+    "Alert",
+    "Answer",
+    "Arm",
     "ArtifactAltered",
     "ArtifactError",
     "ArtifactMissing",
@@ -86,6 +97,7 @@ __all__ = [
     "Disagreements",
     "Evaluation",
     "Event",
+    "Experiment",
     "Gate",
     "GatePolicy",
     "GateReport",
@@ -102,10 +114,12 @@ __all__ = [
     "ModelNameSummary",
     "ModelNotFound",
     "ModelQuery",
+    "MonitoringPolicy",
     "NoModelAvailable",
     "NotEligible",
     "Paired",
     "Policy",
+    "RecordedOutcomes",
     "RegistrationPlan",
     "Registry",
     "RegistryError",
@@ -117,5 +131,6 @@ __all__ = [
     "StateConflict",
     "StorageError",
     "VersionTaken",
+    "Window",
     "__version__",
 ]

@@ -49,6 +49,52 @@ class GatePolicy:
 
 
 @dataclass(frozen=True)
+class MonitoringPolicy:
+    """How live traffic is watched, and what may be done about it without anyone awake.
+
+    Attributes:
+        on_degradation: what to do when a champion fails in production: ``off`` does not look, ``suggest`` opens an
+            alert, ``act`` also puts the last healthy champion back.
+        on_rollout: ``suggest`` says when a stage's gates hold, ``act`` also takes the step, the promotion at the end
+            included, and stops a challenger that does harm.
+        loss: what one prediction of a regression costs.
+        tolerance: by how much the error rate may exceed the baseline's before it counts as worse (0.01 is one point;
+            for a loss, a share of the baseline's).
+        minimum_labels: labelled predictions of the champion before anything is done.
+        baseline_labels: labelled predictions that make the baseline of a champion the registry never measured.
+        cooldown_hours: after an automatic rollback, how long there is no other one.
+        overdispersion_icc: correlation of outcomes that arrive together; 0 takes them as independent.
+        thresholds: metric -> the least it may be over the last ``threshold_labels`` labels (the most, where less is
+            better). Simple and well known, but with a narrow margin they cry wolf: they alert, they never roll back.
+        threshold_labels: how many labels a threshold looks at.
+        failures_in_a_row: calls in a row a champion may fail to answer before it counts as failing.
+        drift: compare inputs and scores with the training reference.
+        maturity_hours: predictions younger than this are not compared yet: their outcomes are still arriving.
+        window_minutes: the length of a window of statistics, by the time of prediction.
+        keep_predictions_days: raw predictions older than this leave for ``archive/``; their windows stay.
+        notify: where alerts are sent: ``https://...`` (JSON by POST), any address apprise knows (``slack://...``,
+            ``mailto://...``), or ``env:NAME`` for one that is kept in an environment variable.
+    """
+
+    on_degradation: Literal["off", "suggest", "act"] = "act"
+    on_rollout: Literal["suggest", "act"] = "act"
+    loss: Literal["absolute_error", "squared_error"] = "absolute_error"
+    tolerance: float = 0.01
+    minimum_labels: int = 200
+    baseline_labels: int = 1000
+    cooldown_hours: float = 24.0
+    overdispersion_icc: float = 0.0
+    thresholds: Mapping[str, float] = field(default_factory=dict)
+    threshold_labels: int = 500
+    failures_in_a_row: int = 5
+    drift: bool = True
+    maturity_hours: float = 0.0
+    window_minutes: int = 60
+    keep_predictions_days: int = 90
+    notify: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Policy:
     """How the models of one model name are scored and chosen.
 
@@ -64,6 +110,7 @@ class Policy:
         benchmark: the benchmark that counts for ranking and gates; None takes the newest of the model name.
         auto_evaluate: measure a newly registered model on that benchmark before it may become champion.
         gates: what is asked before a promotion, by the names of ``GatePolicy``.
+        monitoring: how live traffic is watched, by the names of ``MonitoringPolicy``.
         trusted_globals: exact names (``package.module.name``) that files may hold besides those the registry knows.
         own_weights: whether the weights were set for this very model name.
     """
@@ -79,6 +126,7 @@ class Policy:
     benchmark: str | None = None
     auto_evaluate: bool = True
     gates: Mapping[str, Any] = field(default_factory=dict)
+    monitoring: Mapping[str, Any] = field(default_factory=dict)
     trusted_globals: tuple[str, ...] = ()
     own_weights: bool = False
 
@@ -86,6 +134,11 @@ class Policy:
     def gate_policy(self) -> GatePolicy:
         """What is asked before a promotion."""
         return GatePolicy(**self.gates, lower_is_better=self.lower_is_better)
+
+    @property
+    def monitoring_policy(self) -> MonitoringPolicy:
+        """How live traffic is watched."""
+        return MonitoringPolicy(**self.monitoring)
 
     def weights(self, task: Literal["classification", "regression"] | None) -> Mapping[str, float]:
         """The weights for a model of this task: those set for the name win over those for regression."""
@@ -152,10 +205,13 @@ def _name(key: str, value: Any) -> str:
     return value
 
 
-def _rank_by(key: str, value: Any) -> str:
-    if value not in ("reported", "measured"):
-        raise _wrong(key, value, '"reported" or "measured"')
-    return str(value)
+def _one_of(*allowed: str) -> Callable[[str, Any], str]:
+    def check(key: str, value: Any) -> str:
+        if value not in allowed:
+            raise _wrong(key, value, " or ".join(f'"{each}"' for each in allowed))
+        return str(value)
+
+    return check
 
 
 _GATE_CHECKS: dict[str, Callable[[str, Any], Any]] = {
@@ -173,15 +229,38 @@ _GATE_CHECKS: dict[str, Callable[[str, Any], Any]] = {
 }
 
 
-def _gates(key: str, value: Any) -> dict[str, Any]:
-    if not isinstance(value, Mapping):
-        raise _wrong(key, value, 'gates with what they ask, such as {"minimum_metrics": {"accuracy": 0.9}}')
-    for gate in value:
-        if gate not in _GATE_CHECKS:
-            raise InvalidConfiguration(
-                f"configuration key '{key}.{gate}' is unknown; allowed are {', '.join(_GATE_CHECKS)}"
-            )
-    return {gate: _GATE_CHECKS[gate](f"{key}.{gate}", asked) for gate, asked in value.items() if asked is not None}
+_MONITORING_CHECKS: dict[str, Callable[[str, Any], Any]] = {
+    "on_degradation": _one_of("off", "suggest", "act"),
+    "on_rollout": _one_of("suggest", "act"),
+    "loss": _one_of("absolute_error", "squared_error"),
+    "tolerance": _number(0, 1),
+    "minimum_labels": _count,
+    "baseline_labels": _count,
+    "cooldown_hours": _number(0, 100_000),
+    "overdispersion_icc": _number(0, 1),
+    "thresholds": _bounds,
+    "threshold_labels": _count,
+    "failures_in_a_row": _count,
+    "drift": _boolean,
+    "maturity_hours": _number(0, 100_000),
+    "window_minutes": _count,
+    "keep_predictions_days": _count,
+    "notify": _names("https://hooks.example.org/models"),
+}
+
+
+def _group(checks: Mapping[str, Callable[[str, Any], Any]], example: str) -> Callable[[str, Any], dict[str, Any]]:
+    def check(key: str, value: Any) -> dict[str, Any]:
+        if not isinstance(value, Mapping):
+            raise _wrong(key, value, example)
+        for name in value:
+            if name not in checks:
+                raise InvalidConfiguration(
+                    f"configuration key '{key}.{name}' is unknown; allowed are {', '.join(checks)}"
+                )
+        return {name: checks[name](f"{key}.{name}", asked) for name, asked in value.items() if asked is not None}
+
+    return check
 
 
 def _benchmark(key: str, value: Any) -> str | None:
@@ -200,10 +279,11 @@ _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "ensemble_bonus": _number(0, 1),
     "selection_margin": _number(0, 1_000_000),
     "lower_is_better": _names("wape"),
-    "rank_by": _rank_by,
+    "rank_by": _one_of("reported", "measured"),
     "benchmark": _benchmark,
     "auto_evaluate": _boolean,
-    "gates": _gates,
+    "gates": _group(_GATE_CHECKS, 'gates with what they ask, such as {"minimum_metrics": {"accuracy": 0.9}}'),
+    "monitoring": _group(_MONITORING_CHECKS, 'what is watched and done, such as {"on_degradation": "suggest"}'),
     "trusted_globals": _names("my_package.models.Calibrated"),
 }
 KEYS = tuple(_CHECKS)

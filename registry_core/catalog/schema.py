@@ -149,4 +149,83 @@ MIGRATIONS: dict[str, tuple[str, ...]] = {
         """,
         "CREATE INDEX reviews_by_model ON reviews (model_id, seq)",
     ),
+    "0005_live": (
+        """
+        CREATE TABLE experiments (
+            seq INTEGER PRIMARY KEY,
+            model_name TEXT NOT NULL,
+            champion_id TEXT NOT NULL REFERENCES models (model_id),
+            mode TEXT NOT NULL,
+            status TEXT NOT NULL,
+            salt TEXT NOT NULL,
+            metric TEXT NOT NULL,
+            alpha DOUBLE PRECISION NOT NULL,
+            stages TEXT NOT NULL,
+            stage INTEGER NOT NULL,
+            stage_since TEXT NOT NULL,
+            started_at TEXT NOT NULL,
+            started_by TEXT NOT NULL,
+            reason TEXT NOT NULL,
+            ended_at TEXT,
+            ended_by TEXT,
+            verdict TEXT NOT NULL
+        )
+        """,
+        # What keeps two experiments from answering the traffic of one name.
+        """
+        CREATE UNIQUE INDEX experiments_answering ON experiments (model_name)
+        WHERE ended_at IS NULL AND mode = 'split'
+        """,
+        "CREATE INDEX experiments_by_name ON experiments (model_name, seq)",
+        """
+        CREATE TABLE experiment_arms (
+            experiment_seq INTEGER NOT NULL REFERENCES experiments (seq),
+            ordinal INTEGER NOT NULL,
+            challenger_id TEXT NOT NULL REFERENCES models (model_id),
+            share DOUBLE PRECISION NOT NULL,
+            status TEXT NOT NULL,
+            because TEXT NOT NULL,
+            PRIMARY KEY (experiment_seq, ordinal)
+        )
+        """,
+        """
+        CREATE TABLE alerts (
+            seq INTEGER PRIMARY KEY,
+            model_name TEXT NOT NULL,
+            model_id TEXT,
+            kind TEXT NOT NULL,
+            severity TEXT NOT NULL,
+            about TEXT NOT NULL,
+            text TEXT NOT NULL,
+            status TEXT NOT NULL,
+            opened_at TEXT NOT NULL,
+            evidence TEXT NOT NULL,
+            acknowledged_at TEXT,
+            acknowledged_by TEXT,
+            resolved_at TEXT,
+            resolution TEXT NOT NULL
+        )
+        """,
+        # One trouble, one alert, whoever notices it first.
+        "CREATE UNIQUE INDEX alerts_open ON alerts (model_name, about) WHERE resolved_at IS NULL",
+        "CREATE INDEX alerts_by_name ON alerts (model_name, seq)",
+        """
+        CREATE TABLE baselines (
+            deployment_seq INTEGER PRIMARY KEY REFERENCES deployments (seq),
+            model_name TEXT NOT NULL,
+            document TEXT NOT NULL
+        )
+        """,
+        """
+        CREATE TABLE notifications (
+            alert_seq INTEGER NOT NULL REFERENCES alerts (seq),
+            channel TEXT NOT NULL,
+            attempts INTEGER NOT NULL,
+            next_at TEXT NOT NULL,
+            sent_at TEXT,
+            failure TEXT NOT NULL,
+            PRIMARY KEY (alert_seq, channel)
+        )
+        """,
+    ),
 }

@@ -1,0 +1,77 @@
+"""Alerts in the catalog: opened once for one trouble, acknowledged, resolved."""
+
+from __future__ import annotations
+
+import json
+
+from ..live import Alert
+from ..records import Row
+from .database import Queries, Transaction, insertion
+
+
+def insert(transaction: Transaction, alert: Alert) -> None:
+    """Add an alert under the number of its event."""
+    row: Row = {
+        "seq": alert.alert_id,
+        "model_name": alert.model_name,
+        "model_id": alert.model_id,
+        "kind": alert.kind,
+        "severity": alert.severity,
+        "about": alert.key,
+        "text": alert.text,
+        "status": alert.status,
+        "opened_at": alert.opened_at,
+        "evidence": json.dumps(dict(alert.evidence)),
+        "resolution": alert.resolution,
+    }
+    transaction.query(insertion("alerts", row), row)
+
+
+def _record(row: Row) -> Alert:
+    return Alert(
+        row["seq"], row["model_name"], row["model_id"], row["kind"], row["severity"], row["about"], row["text"],
+        row["status"], row["opened_at"], json.loads(row["evidence"]), row["acknowledged_at"], row["acknowledged_by"],
+        row["resolved_at"], row["resolution"],
+    )  # fmt: skip
+
+
+def find(queries: Queries, alert_id: int) -> Alert | None:
+    """One alert, or None."""
+    rows = queries.query("SELECT * FROM alerts WHERE seq = :seq", {"seq": alert_id})
+    return _record(rows[0]) if rows else None
+
+
+def unresolved(queries: Queries, model_name: str, key: str) -> Alert | None:
+    """The alert about one trouble that is not over yet, or None."""
+    rows = queries.query(
+        "SELECT * FROM alerts WHERE model_name = :model_name AND about = :key AND resolved_at IS NULL",
+        {"model_name": model_name, "key": key},
+    )
+    return _record(rows[0]) if rows else None
+
+
+def listed(queries: Queries, model_name: str | None = None, *, resolved: bool = False, limit: int = 200) -> list[Alert]:
+    """Alerts (of a model name), newest first; those that are over only when asked for."""
+    conditions = [] if model_name is None else ["model_name = :model_name"]
+    conditions += [] if resolved else ["resolved_at IS NULL"]
+    where = f"WHERE {' AND '.join(conditions)} " if conditions else ""
+    rows = queries.query(
+        f"SELECT * FROM alerts {where}ORDER BY seq DESC LIMIT :limit", {"model_name": model_name, "limit": limit}
+    )
+    return [_record(row) for row in rows]
+
+
+def update(transaction: Transaction, alert: Alert) -> None:
+    """Store what of an alert may change."""
+    transaction.query(
+        "UPDATE alerts SET status = :status, acknowledged_at = :acknowledged_at, acknowledged_by = :acknowledged_by, "
+        "resolved_at = :resolved_at, resolution = :resolution WHERE seq = :seq",
+        {
+            "seq": alert.alert_id,
+            "status": alert.status,
+            "acknowledged_at": alert.acknowledged_at,
+            "acknowledged_by": alert.acknowledged_by,
+            "resolved_at": alert.resolved_at,
+            "resolution": alert.resolution,
+        },
+    )

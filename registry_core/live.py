@@ -1,0 +1,131 @@
+"""The records of live traffic: experiments, what came of predictions, health, alerts.
+
+Shares are fractions of the traffic (0.05 is 5%); metrics are in their own units; times are UTC text as in ``records``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+Role = Literal["champion", "split", "shadow"]
+Mode = Literal["shadow", "split"]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a predictor answered: one entry a row, in the rows' order.
+
+    ``values`` is (rows, classes) from ``predict_proba`` and (rows,) from ``predict``. ``model_ids`` (rows,) names the
+    model that answered; ``prediction_ids`` (rows,) int64 is what an outcome is recorded by.
+    """
+
+    values: NDArray[Any]
+    model_ids: NDArray[np.object_]
+    prediction_ids: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class RecordedOutcomes:
+    """What came of handing in outcomes; nothing is ever counted twice.
+
+    ``recorded``: how many were new. ``repeated``: known with the same truth. ``contradictory``: known with another
+    truth, which stays as it was first told. ``unknown``: no prediction has that id, or its raw row has been archived.
+    ``acted``: what the registry did because of them, in sentences (an alert, a rollback, a stage reached).
+    """
+
+    recorded: int
+    repeated: int = 0
+    contradictory: tuple[int, ...] = ()
+    unknown: tuple[int, ...] = ()
+    acted: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One challenger of an experiment. ``share`` is what it answers of the traffic now; 0 in shadow."""
+
+    challenger_id: str
+    share: float
+    status: Literal["running", "refused", "withdrawn", "promoted"] = "running"
+    because: str = ""
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """Champion and challengers on live traffic.
+
+    ``mode`` is how challengers take part now: ``shadow`` (they score, do not answer) or ``split`` (they answer their
+    share). ``stages`` is the planned way, ``"shadow"`` and shares in order, and ``stage`` the index of the present one;
+    without a plan it is empty. ``salt`` belongs to the experiment, never to the stage, so whoever is in stays in.
+    """
+
+    experiment_id: int
+    model_name: str
+    champion_id: str
+    arms: tuple[Arm, ...]
+    mode: Mode
+    status: Literal["running", "paused", "stopped", "promoted", "refused"]
+    salt: str
+    metric: str
+    alpha: float
+    stages: tuple[str | float, ...]
+    stage: int
+    stage_since: str
+    started_at: str
+    started_by: str
+    reason: str
+    ended_at: str | None = None
+    ended_by: str | None = None
+    verdict: str = ""
+
+    @property
+    def running(self) -> tuple[Arm, ...]:
+        """The challengers that still take part."""
+        return tuple(arm for arm in self.arms if arm.status == "running")
+
+
+@dataclass(frozen=True)
+class Window:
+    """What one model did in one role during one stretch of time, by the time of PREDICTION.
+
+    ``metrics`` holds what the labelled predictions allow: accuracy, precision, recall, f1_score, auc, brier_score,
+    mae or rmse. ``failures`` are calls the model did not answer.
+    """
+
+    model_name: str
+    model_id: str
+    role: Role
+    experiment_id: int | None
+    start: str
+    minutes: int
+    predictions: int
+    failures: int
+    labelled: int
+    metrics: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Alert:
+    """Something a person should know of. ``text`` says it with its numbers; ``key`` is what it is about, so that one
+    trouble opens one alert, however often it is noticed."""
+
+    alert_id: int
+    model_name: str
+    model_id: str | None
+    kind: str
+    severity: Literal["warning", "critical"]
+    key: str
+    text: str
+    status: Literal["open", "acknowledged", "resolved"]
+    opened_at: str
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+    acknowledged_at: str | None = None
+    acknowledged_by: str | None = None
+    resolved_at: str | None = None
+    resolution: str = ""
