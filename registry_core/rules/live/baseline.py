@@ -1,0 +1,170 @@
+"""What is known of a model at its promotion, and simple limits: what the watch over it compares with."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from ...errors import InvalidInput
+from ..intervals import Z
+from .effect import NAMES, Metric
+from .split import of_metric
+from .sums import Sums
+
+#: Fewer rows than these know the model too little: the bound is then so wide that it has to be said.
+MANY_ROWS = 20_000
+#: One-sided chance that the model is within its bound. With the tolerance, at most 2 of 1,000 models that had not
+#: changed raised a false alarm within 200,000 labels, even when their baselines had 500 rows; at 99.9% a drop of 5
+#: points would take twice as long to show.
+CONFIDENCE = 0.975
+#: How much worse than the bound is still no reason for an alarm: a point, or a twentieth of the mean loss.
+TOLERANCE, TOLERANCE_OF_LOSSES = 0.01, 0.05
+
+
+@dataclass(frozen=True)
+class Bound:
+    """The error rate, or mean loss, up to which nothing is wrong, and the sentence on where it comes from."""
+
+    metric: Metric
+    value: float
+    because: str
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """A model's labels at its promotion, frozen: from its benchmark, or from live traffic as a challenger.
+
+    ``mean`` is the share of wrong answers, or the mean loss; ``variance`` that of a row.
+    """
+
+    metric: Metric
+    rows: int
+    mean: float
+    variance: float
+
+    def bound(self, tolerance: float | None = None) -> Bound:
+        """The upper bound of what it has shown, plus a tolerance.
+
+        Of wrong answers it is that of Clopper and Pearson (1934), of losses that of the normal distribution, at 97.5%.
+        It is wider the fewer rows there are.
+
+        Args:
+            tolerance: in the unit of the mean; None takes one point, of losses a twentieth of the mean.
+
+        Raises:
+            InvalidInput: a negative tolerance, no rows, or a mean loss of 0, of which nothing can be a part.
+        """
+        if tolerance is None:
+            tolerance = TOLERANCE if self.metric == "accuracy" else TOLERANCE_OF_LOSSES * self.mean
+        if tolerance < 0 or self.rows < 1:
+            raise InvalidInput(f"tolerance {tolerance:g}, {self.rows} baseline rows: give 0 or more, and labelled rows")
+        if self.metric == "accuracy":
+            upper = clopper_pearson_upper(self.rows, round(self.mean * self.rows), CONFIDENCE)
+            value = min(upper + tolerance, 1 - 1e-6)
+            shown = (
+                f"{self.mean:.1%} wrong",
+                f"{upper:.1%}",
+                f"{tolerance * 100:g} point{'' if tolerance == 0.01 else 's'}",
+                f"{value:.1%}",
+            )
+        else:
+            if self.mean <= 0:
+                raise InvalidInput(
+                    f"the baseline's {NAMES[self.metric]} is {self.mean:g}; give one with losses above 0"
+                )
+            upper = self.mean + Z * math.sqrt(self.variance / self.rows)
+            value = upper + tolerance
+            shown = f"mean {NAMES[self.metric]} {self.mean:.4g}", f"{upper:.4g}", f"{tolerance:.4g}", f"{value:.4g}"
+        found, most, extra, allowed = shown
+        because = f"{found} on {self.rows:,} rows at its promotion, at most {most} by chance, {extra} more: {allowed}"
+        if self.rows < MANY_ROWS:
+            because += (
+                f"; fewer than {MANY_ROWS:,} rows know it too little, so smaller losses than that show late or never"
+            )
+        return Bound(self.metric, value, because)
+
+
+def of_sums(sums: Sums, metric: Metric = "accuracy") -> Baseline:
+    """The baseline from the sums of labelled rows.
+
+    Raises:
+        InvalidInput: no labelled rows.
+    """
+    rows, total, squares = of_metric(sums, metric)
+    if not rows:
+        raise InvalidInput(f"there are no labelled rows with {NAMES[metric]}; a baseline needs some, better 20,000")
+    mean = total / rows
+    return Baseline(metric, rows, mean, max(squares / rows - mean**2, 0.0))
+
+
+def of_wrong(rows: int, wrong: int) -> Baseline:
+    """The baseline of a classifier.
+
+    Raises:
+        InvalidInput: ``wrong`` is not between 0 and ``rows``, or there are no rows.
+    """
+    if rows < 1 or not 0 <= wrong <= rows:
+        raise InvalidInput(f"{wrong} wrong of {rows} rows; give counts, wrong ones among all")
+    share = wrong / rows
+    return Baseline("accuracy", rows, share, share * (1 - share))
+
+
+def clopper_pearson_upper(rows: int, wrong: int, confidence: float) -> float:
+    """The exact one-sided upper bound of a share (Clopper and Pearson 1934)."""
+    from scipy.special import betaincinv
+
+    return 1.0 if wrong >= rows else float(betaincinv(wrong + 1, rows - wrong, confidence))
+
+
+@dataclass(frozen=True)
+class Crossing:
+    """Whether the last labels are beyond a simple limit. ``kind`` says what that is worth."""
+
+    state: Literal["within", "beyond", "not enough"]
+    value: float | None
+    labels: int
+    sentence: str
+    kind: str = "simple limit, no guard against chance"
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """A simple limit: such as accuracy below 0.80 over the last 500 labels.
+
+    It is what many ask for, and raises hundreds of false alarms per million labels where the limit lies two points from
+    what the model does: use the detector to act, this one to be told.
+
+    Attributes:
+        metric: accuracy has to be at least the limit, losses at most.
+        limit: a share for accuracy, else in the metric's unit.
+        labels: over how many of the last labels, whole buckets: as many as it takes.
+    """
+
+    metric: Metric
+    limit: float
+    labels: int = 500
+
+    def judge(self, buckets: Sequence[Sums]) -> Crossing:
+        """The state after some buckets, the newest one last."""
+        rows, total = 0, 0.0
+        for sums in reversed(buckets):
+            if rows >= self.labels:
+                break
+            n, bad, _ = of_metric(sums, self.metric)
+            rows, total = rows + n, total + bad
+        if rows < self.labels:
+            because = f"Not enough labels yet: {rows:,} of {self.labels:,}"
+            return Crossing("not enough", None, rows, because)
+        value = total / rows
+        if self.metric == "accuracy":
+            value = 1 - value
+        beyond = value < self.limit if self.metric == "accuracy" else value > self.limit
+        side = "below" if self.metric == "accuracy" else "above"
+        name = NAMES[self.metric].capitalize() if self.metric == "accuracy" else NAMES[self.metric]
+        because = (
+            f"{name[0].upper()}{name[1:]} {value:.4g} over the last {rows:,} labels, "
+            f"{'' if beyond else 'not '}{side} {self.limit:g}"
+        )
+        return Crossing("beyond" if beyond else "within", value, rows, because)

@@ -1,0 +1,152 @@
+"""Whether traffic is dealt out as planned, and labels come back alike."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from registry_core.errors import InvalidInput
+from registry_core.rules.live import ratio
+from registry_core.rules.live.sums import Sums, of_outcomes, of_predictions
+
+
+def counted(*predictions: int) -> list[Sums]:
+    return [of_predictions(each) for each in predictions]
+
+
+def test_evidence_by_hand() -> None:
+    # One stage, half and half: the ratio of two Beta functions to the likelihood of even shares.
+    expected = (
+        2 * math.lgamma(1)
+        + (math.lgamma(500 + 620) + math.lgamma(500 + 380) - math.lgamma(2_000))
+        - (2 * math.lgamma(500) - math.lgamma(1_000))
+        + 1_000 * math.log(2)
+    )
+    found = ratio.log_e(np.array([[620.0, 380.0]]), np.array([[0.5, 0.5]]))
+    assert found == pytest.approx(expected)
+
+
+def test_the_mixture_is_fair() -> None:
+    mean = 0.0
+    for k in range(11):
+        e = math.exp(ratio.log_e(np.array([[10.0 - k, k]]), np.array([[0.9, 0.1]])))
+        mean += math.comb(10, k) * 0.1**k * 0.9 ** (10 - k) * e
+    assert mean == pytest.approx(1)
+
+
+def test_as_planned_over_stages() -> None:
+    buckets: list[tuple[Sequence[float], Sequence[Sums]]] = [
+        ([0.05], counted(9_510, 490)),
+        ([0.25], counted(7_480, 2_520)),
+        ([0.25], counted(3_770, 1_230)),
+    ]
+    found = ratio.check(buckets)
+    assert found.state == "as planned"
+    assert found.counts == (20_760, 4_240)
+    assert found.planned == pytest.approx((20_750, 4_250))
+    assert found.sentence == (
+        "Traffic is dealt out as planned: champion 20,760 of 20,750 planned, challenger 4,240 of 4,250 planned"
+    )
+    assert ratio.check(buckets[::-1]).log_e == pytest.approx(found.log_e)
+
+
+def test_a_mismatch() -> None:
+    found = ratio.check([([0.05], counted(9_300, 700))], ["Churn 1", "Churn 2"])
+    assert found.state == "mismatch"
+    assert found.log_e is not None
+    assert found.log_e > math.log(1_000)
+    assert found.sentence == (
+        "Traffic is not dealt out as planned: Churn 1 9,300 of 9,500 planned, Churn 2 700 of 500 planned; "
+        "do not trust the comparison before that is explained"
+    )
+
+
+def test_level_at_many_looks() -> None:
+    chance = np.random.default_rng(1)
+    false = 0
+    for _ in range(200):
+        challenger = chance.binomial(500, 0.1, 40).cumsum()
+        rows = np.arange(1, 41) * 500
+        looks = [
+            ratio.log_e(np.array([[n - k, k]], float), np.array([[0.9, 0.1]]))
+            for n, k in zip(rows, challenger, strict=True)
+        ]
+        false += max(looks) >= math.log(20)
+    assert false <= 200 * 0.05
+
+
+def test_units_that_come_often_are_no_mismatch() -> None:
+    # Six hundred units, one of which comes a thousand times: its arm has too many predictions, and nothing is wrong.
+    times, cluster = np.array([1_000] + [5] * 600), np.random.default_rng(2).integers(0, 64, 601)
+    second = np.arange(601) % 10 == 0
+    arms = [
+        of_predictions(int(times[chosen].sum()), clusters=cluster[chosen].repeat(times[chosen]))
+        for chosen in (~second, second)
+    ]
+    found = ratio.check([([0.1], arms)])
+    assert found.inflation > 20
+    assert found.state == "as planned"
+    blind = ratio.check([([0.1], counted(*(each.predictions for each in arms)))])
+    assert blind.state == "mismatch"
+
+
+def test_an_arm_without_a_share_is_left_out() -> None:
+    found = ratio.check([([0.5, 0.0], counted(5_000, 4_990, 3)), ([0.25, 0.25], counted(5_000, 2_500, 2_510))])
+    assert found.state == "as planned"
+    assert "challenger 2 2,513 of 2,502 planned" in found.sentence
+
+
+def test_too_little() -> None:
+    assert ratio.check([]).state == "not enough"
+    found = ratio.check([([0.5], counted(500, 300))])
+    assert (found.state, found.log_e) == ("not enough", None)
+    assert found.sentence == "Not enough predictions yet to check the split: 800 of 1,000"
+    with pytest.raises(InvalidInput, match="3 arms for 1 shares"):
+        ratio.check([([0.5], counted(1, 2, 3))])
+    with pytest.raises(InvalidInput, match="share"):
+        ratio.check([([1.5], counted(1, 2))])
+
+
+def labelled(predictions: int, labels: int) -> Sums:
+    return of_predictions(predictions) + of_outcomes([1] * labels, [1] * labels)
+
+
+def test_coverage_of_labels() -> None:
+    alike = ratio.coverage([labelled(1_000, 900), labelled(200, 178)])
+    assert alike.state == "alike"
+    assert alike.sentence == "Labels come back alike: champion 90.0%, challenger 89.0%"
+    apart = ratio.coverage([labelled(1_000, 900), labelled(1_000, 700), labelled(1_000, 900)])
+    assert apart.state == "apart"
+    assert apart.shares == (0.9, 0.7, 0.9)
+    assert apart.sentence.startswith("Labels do not come back alike: champion 90.0%, challenger 1 70.0%")
+    few = ratio.coverage([labelled(1_000, 900), Sums()])
+    assert few.state == "not enough"
+    assert few.sentence.endswith("champion 90.0%, challenger no predictions")
+
+
+def answered(requests: int, errors: int, timeouts: int = 0) -> Sums:
+    return of_predictions(requests - errors - timeouts, failures=errors, timeouts=timeouts)
+
+
+def test_failures() -> None:
+    fine = ratio.failures([[answered(5_000, 50), answered(500, 4, 1)], [answered(5_000, 50), answered(500, 6)]])
+    assert fine.state == "not more"
+    assert fine.counts == ((10_000, 100, 0), (1_000, 10, 1))
+    assert fine.sentence == (
+        "No challenger fails more often, as far as is seen: champion 1.00% (100 errors and 0 timeouts of 10,000), "
+        "challenger 1.10% (10 errors and 1 timeouts of 1,000)"
+    )
+    more = ratio.failures([[answered(10_000, 100), answered(500, 40, 10), answered(500, 5)]])
+    assert more.state == "more"
+    assert more.sentence.startswith("A challenger fails more often than the champion: champion 1.00%")
+    assert more.log_e[0] is not None
+    assert more.log_e[0] > math.log(1_000)
+    # A bad hour is bad for both: compared is within it.
+    hour = ratio.failures([[answered(9_000, 0), answered(100, 0)], [answered(1_000, 500), answered(1_000, 500)]])
+    assert hour.state == "not more"
+    few = ratio.failures([[answered(1_000, 1), answered(100, 1)]])
+    assert (few.state, few.log_e) == ("not enough", (None,))
+    assert ratio.failures([]).state == "not enough"
