@@ -74,14 +74,12 @@ def log_e_above(only_challenger: Any, only_champion: Any, rows: Any, difference:
         rows: all rows.
         difference: above -1 and below 1.
     """
-    from scipy.special import logsumexp
-
     c, b, n, m = (
         np.asarray(each, np.float64)[..., None] for each in (only_challenger, only_champion, rows, difference)
     )
     stake = STAKES / (1 + m)
     money = c * np.log1p(stake * (1 - m)) + b * np.log1p(stake * (-1 - m)) + (n - b - c) * np.log1p(-stake * m)
-    return logsumexp(money, axis=-1) - math.log(len(STAKES))
+    return np.logaddexp.reduce(money, axis=-1) - math.log(len(STAKES))
 
 
 def lower_bound(only_challenger: Any, only_champion: Any, rows: Any, alpha: float, inflation: float = 1.0) -> Any:
