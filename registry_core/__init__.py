@@ -70,7 +70,7 @@ from .records import (
     Score,
     ScoreTerm,
 )
-from .registry import Registry
+from .registry import Predictor, Registry
 
 __version__ = "0.1.0"
 
@@ -119,6 +119,7 @@ __all__ = [
     "NotEligible",
     "Paired",
     "Policy",
+    "Predictor",
     "RecordedOutcomes",
     "RegistrationPlan",
     "Registry",

@@ -47,7 +47,8 @@ class ModelMetadata:
     registry itself computed on the benchmark ``measured_on``; ``ranked_on`` says which of the two the score is made of.
     ``origin`` says whether a pipeline registered the model from Python or a file came from outside; ``inspection`` is
     what a look into the files found when they came in. ``override_note`` says that a person put the model
-    into production although gates had failed; it stays.
+    into production although gates had failed; it stays. ``reference`` says how the inputs and scores of training were
+    distributed, so that live ones can be compared with them.
 
     ``model_file_path`` and ``scaler_file_path`` are whole paths (or addresses, for a bucket) when the record comes from
     a registry, and relative to the registry's folder in the sidecar file. Sizes are bytes.
@@ -100,6 +101,7 @@ class ModelMetadata:
     measured_on: str | None = None
     ranked_on: str | None = None
     override_note: str = ""
+    reference: dict[str, Any] = field(default_factory=dict)
     extra: dict[str, Any] = field(default_factory=dict)
 
     def __init__(self, *args: Any, **values: Any) -> None:

@@ -14,9 +14,12 @@ from .facade.deciding import Deciding
 from .facade.measuring import Measuring
 from .facade.reading import Reading
 from .facade.registering import Registering
+from .facade.serving import Predictor, Serving
+
+__all__ = ["Predictor", "Registry"]
 
 
-class Registry(Registering, Reading, Measuring, Deciding):
+class Registry(Registering, Reading, Measuring, Deciding, Serving):
     """A registry of trained models in a folder, or of a team in a database with artifacts in a bucket.
 
     A folder with ``models/`` and ``metadata/`` and no catalog is adopted: nothing in it is changed, every model is
@@ -64,8 +67,15 @@ class Registry(Registering, Reading, Measuring, Deciding):
         return f"Registry({self.location!r})"
 
     def close(self) -> None:
-        """Give back the catalog's connections."""
-        self._rooms.database.close()
+        """Keep what predictors answered so far, and give back the catalog's connections.
+
+        Raises:
+            StorageError: predictions could not be kept.
+        """
+        try:
+            self._close_serving()
+        finally:
+            self._rooms.close()
 
     @property
     def location(self) -> str:

@@ -95,6 +95,7 @@ PUBLIC_NAMES = {
     "NotEligible",
     "Paired",
     "Policy",
+    "Predictor",
     "RecordedOutcomes",
     "RegistrationPlan",
     "Registry",

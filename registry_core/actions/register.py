@@ -36,7 +36,14 @@ from .trust import contents
 
 
 def register_object(
-    rooms: Rooms, model: Any, scaler: Any, *, fields: Mapping[str, Any], actor: str | None, reason: str
+    rooms: Rooms,
+    model: Any,
+    scaler: Any,
+    *,
+    fields: Mapping[str, Any],
+    reference: Any = None,
+    actor: str | None,
+    reason: str,
 ) -> str:
     """See ``Registry.register_model``."""
     given = intake.submission(fields)
@@ -57,11 +64,16 @@ def register_object(
         libraries=found.libraries,
     )
 
+    trained_on: dict[str, Any] = {}
+    if reference is not None:
+        from .serve import drifting
+
+        trained_on = drifting.reference(model, scaler, reference, names)
     files = [(formats.dumps(model), "the model")]
     if scaler is not None:
         files.append((formats.dumps(scaler), "the scaler"))
     also = rooms.configuration().policy(given.model_name).trusted_globals
-    return _register(rooms, given, files, verdicts.judged(files, also), "pipeline", who, why)
+    return _register(rooms, given, files, verdicts.judged(files, also), "pipeline", who, why, trained_on)
 
 
 def register_files(
@@ -109,6 +121,7 @@ def _register(
     origin: Origin,
     actor: str,
     reason: str,
+    reference: Mapping[str, Any] | None = None,
 ) -> str:
     """Stage the files that were looked into, then under the write lock give them their names and add the row.
 
@@ -143,6 +156,7 @@ def _register(
                 scaler_bytes=scaler.size if scaler else 0,
                 registered_by=actor,
                 inspection=found,
+                reference=dict(reference or {}),
             )
             sidecar = f"metadata/model_{plan.model_id}.json"
             published.extend((*keys, sidecar))

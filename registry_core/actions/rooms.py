@@ -5,10 +5,11 @@ from __future__ import annotations
 import errno
 import getpass
 import os
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Final
 
@@ -35,7 +36,25 @@ class Rooms:
     store: Store
     clock: Callable[[], datetime]
     actor: str
+    open_telemetry: Callable[[], Database]
     _configuration: tuple[int, Configuration] | None = field(default=None, repr=False)
+    _telemetry: Database | None = field(default=None, repr=False)
+    _opening: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    @property
+    def telemetry(self) -> Database:
+        """Where predictions and outcomes are kept; opened when somebody asks for it first."""
+        if self._telemetry is None:
+            with self._opening:
+                if self._telemetry is None:
+                    self._telemetry = self.open_telemetry()
+        return self._telemetry
+
+    def close(self) -> None:
+        """Give back all connections."""
+        if self._telemetry is not None:
+            self._telemetry.close()
+        self.database.close()
 
     def configuration(self, queries: Queries | None = None) -> Configuration:
         """The settings that hold now: as a transaction sees them, or read again only after something changed."""
@@ -83,6 +102,7 @@ def open_rooms(
     if "\0" in place:
         raise InvalidInput(f"location {place!r:.80} holds a NUL; name a folder or a database address")
     database: Database
+    open_telemetry: Callable[[], Database]
     if place.startswith(("postgresql://", "postgres://")):
         if artifacts is None:
             raise InvalidInput(
@@ -91,7 +111,9 @@ def open_rooms(
         from ..catalog.postgres import PostgresDatabase
 
         store = Store(_absolute(os.fspath(artifacts)))
-        database = PostgresDatabase(place.replace("postgres://", "postgresql://", 1))
+        address = place.replace("postgres://", "postgresql://", 1)
+        database = PostgresDatabase(address)
+        open_telemetry = partial(_telemetry_in_postgres, address)
         shown = database.name
     elif "://" in place and not place.startswith("file://"):
         raise InvalidInput(
@@ -104,10 +126,25 @@ def open_rooms(
         _make_folder(folder)
         store = Store(str(folder))
         database = SqliteDatabase(folder / "registry.db")
+        open_telemetry = partial(_telemetry_in_sqlite, folder / "telemetry.db")
         shown = str(folder)
-    rooms = Rooms(shown, database, store, clock or _utc_now, actor or _user())
+    rooms = Rooms(shown, database, store, clock or _utc_now, actor or _user(), open_telemetry)
     rooms.actor = rooms.who(rooms.actor)
     return rooms
+
+
+def _telemetry_in_sqlite(path: Path) -> Database:
+    from ..catalog.telemetry.schema import TELEMETRY
+
+    # A prediction that a power failure takes costs less than a sync for each batch of them.
+    return SqliteDatabase(path, TELEMETRY, synchronous="NORMAL")
+
+
+def _telemetry_in_postgres(address: str) -> Database:
+    from ..catalog.postgres import PostgresDatabase
+    from ..catalog.telemetry.schema import in_postgres
+
+    return PostgresDatabase(address, in_postgres())
 
 
 def _absolute(address: str) -> str:

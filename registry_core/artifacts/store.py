@@ -89,6 +89,11 @@ class Store:
             raise
         return Staged(key, sink.sha256, sink.tell())
 
+    def make_folder(self, folder: str) -> None:
+        """Make a folder further down, where it is missing."""
+        with self._explained(folder):
+            self._place.make_folder(folder)
+
     def publish(self, files: Mapping[str, Staged], *, durably: bool = True) -> None:
         """Give staged files their names (key -> file), replacing bytes that no row claims."""
         for key, staged in files.items():

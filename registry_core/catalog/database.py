@@ -29,6 +29,9 @@ class Transaction(Queries, Protocol):
     def many(self, sql: str, rows: Sequence[Mapping[str, Any]]) -> None:
         """Run one statement for each of the rows."""
 
+    def insert(self, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+        """Add rows, each the values of the columns in their order, by the quickest way the database has."""
+
 
 class Database(Queries, Protocol):
     """A catalog's database."""

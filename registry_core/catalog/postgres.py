@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from ..errors import CatalogBusy, InvalidInput, StorageError
 from ..records import Row
-from .schema import MIGRATIONS
+from .schema import REGISTRY, Schema
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine, TextClause
@@ -42,11 +42,18 @@ class _Queries:
         if rows:
             self._connection.execute(_text(sql), [dict(row) for row in rows])
 
+    def insert(self, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+        driver: Any = self._connection.connection.driver_connection
+        with driver.cursor() as cursor, cursor.copy(f"COPY {table} ({', '.join(columns)}) FROM STDIN") as copy:
+            for row in rows:
+                copy.write_row(row)
+
 
 class PostgresDatabase:
     """Implements ``Database`` for PostgreSQL; ``address`` is ``postgresql://user:password@host/database``."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, schema: Schema = REGISTRY) -> None:
+        self._schema = schema
         try:
             from sqlalchemy import create_engine, make_url
             from sqlalchemy.exc import ArgumentError
@@ -80,7 +87,7 @@ class PostgresDatabase:
             queries = _Queries(connection)
             queries.query("SET LOCAL lock_timeout = '60s'")
             # Writers queue up here, readers go on; PostgreSQL lets it go at the end of the transaction.
-            queries.query("LOCK TABLE events IN EXCLUSIVE MODE")
+            queries.query(f"LOCK TABLE {self._schema.lock} IN EXCLUSIVE MODE")
             yield queries
 
     def changes(self) -> int:
@@ -103,7 +110,7 @@ class PostgresDatabase:
             queries.query("SELECT pg_advisory_xact_lock(:key)", {"key": _MIGRATION_LOCK})
             queries.query("CREATE TABLE IF NOT EXISTS migrations (name TEXT PRIMARY KEY, applied_at TEXT NOT NULL)")
             applied = {row["name"] for row in queries.query("SELECT name FROM migrations")}
-            for name, statements in MIGRATIONS.items():
+            for name, statements in self._schema.migrations.items():
                 if name not in applied:
                     for statement in statements:
                         queries.query(statement)

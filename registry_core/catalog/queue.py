@@ -70,7 +70,11 @@ class Queue:
                 if given_up:
                     os.close(waiting)
 
-        threading.Thread(target=wait, name="registry-queue", daemon=True).start()
+        try:
+            threading.Thread(target=wait, name="registry-queue", daemon=True).start()
+        except RuntimeError:
+            # While the interpreter exits no thread can be started any more; what is left to write still waits its turn.
+            wait()
         outcome.wait(self._wait)
         with settled:
             given_up = not outcome.is_set()

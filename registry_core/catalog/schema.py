@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 MIGRATIONS: dict[str, tuple[str, ...]] = {
     "0001_models": (
         """
@@ -229,3 +232,15 @@ MIGRATIONS: dict[str, tuple[str, ...]] = {
         """,
     ),
 }
+
+
+@dataclass(frozen=True)
+class Schema:
+    """The tables of one database. ``lock`` is the table at which PostgreSQL's writers queue up."""
+
+    name: str
+    migrations: Mapping[str, tuple[str, ...]]
+    lock: str
+
+
+REGISTRY = Schema("model_registry", MIGRATIONS, "events")

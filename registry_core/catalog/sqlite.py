@@ -11,15 +11,15 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from ..errors import CatalogBusy, InvalidInput, StorageError
 from ..records import Row
 from .queue import Queue
-from .schema import MIGRATIONS
+from .schema import REGISTRY, Schema
 
 WAIT_SECONDS = 60.0
 _KEPT_CONNECTIONS = 8
@@ -49,12 +49,23 @@ class _Queries:
     def many(self, sql: str, rows: Sequence[Mapping[str, Any]]) -> None:
         self._connection.executemany(sql, rows)
 
+    def insert(self, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+        places = ", ".join("?" * len(columns))
+        try:
+            self._connection.executemany(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({places})", rows)
+        except (UnicodeEncodeError, OverflowError, sqlite3.ProgrammingError) as error:
+            raise InvalidInput(f"a value cannot be stored: {error}") from error
+
 
 class SqliteDatabase:
-    """Implements ``Database`` for SQLite in WAL mode, synchronous FULL."""
+    """Implements ``Database`` for SQLite in WAL mode.
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    Synchronous FULL keeps every commit through a power failure; NORMAL, several times as quick, may lose the last ones,
+    and never half of one.
+    """
+
+    def __init__(self, path: Path, schema: Schema = REGISTRY, synchronous: Literal["FULL", "NORMAL"] = "FULL") -> None:
+        self._path, self._schema, self._synchronous = path, schema, synchronous
         self._lock = threading.Lock()
         self._idle: list[sqlite3.Connection] = []
         self._inherited: list[object] = []
@@ -162,13 +173,13 @@ class SqliteDatabase:
         connection = sqlite3.connect(
             self._path, timeout=WAIT_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=256
         )
-        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute(f"PRAGMA synchronous = {self._synchronous}")
         connection.execute("PRAGMA foreign_keys = ON")
         return connection
 
     def _migrate(self) -> None:
         with self._connection() as connection:
-            if self._applied(connection) >= MIGRATIONS.keys():
+            if self._applied(connection) >= self._schema.migrations.keys():
                 return
             # Changing the journal mode fails at once where another process does the same, without waiting.
             deadline = time.monotonic() + WAIT_SECONDS
@@ -182,8 +193,8 @@ class SqliteDatabase:
                     time.sleep(0.01)
             from sqlite_utils import Database, Migrations
 
-            migrations = Migrations("model_registry")
-            for name, statements in MIGRATIONS.items():
+            migrations = Migrations(self._schema.name)
+            for name, statements in self._schema.migrations.items():
 
                 def run(database: Database, statements: tuple[str, ...] = statements) -> None:
                     for statement in statements:
@@ -198,11 +209,10 @@ class SqliteDatabase:
             finally:
                 own.close()
 
-    @staticmethod
-    def _applied(connection: sqlite3.Connection) -> set[str]:
+    def _applied(self, connection: sqlite3.Connection) -> set[str]:
         if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = '_sqlite_migrations'").fetchall():
             return set()
-        rows = connection.execute("SELECT name FROM _sqlite_migrations WHERE migration_set = 'model_registry'")
+        rows = connection.execute("SELECT name FROM _sqlite_migrations WHERE migration_set = ?", (self._schema.name,))
         return {name for (name,) in rows}
 
     @contextmanager

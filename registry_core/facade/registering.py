@@ -29,6 +29,7 @@ class Registering(Verbs):
         evaluation_set: str | None = None,
         description: str | None = None,
         tags: Sequence[str] | None = None,
+        reference: Any = None,
         actor: str | None = None,
         reason: str = "",
     ) -> str:
@@ -51,6 +52,8 @@ class Registering(Verbs):
                 against each other.
             description: free text.
             tags: short words to filter by.
+            reference: the inputs it was trained on, (rows, inputs), before scaling: a DataFrame or an array. Kept is
+                how they, and the model's scores of them, are distributed; live inputs are compared with that.
 
         Returns:
             the model id.
@@ -76,6 +79,7 @@ class Registering(Verbs):
                 "description": description,
                 "tags": tags,
             },
+            reference=reference,
             actor=actor,
             reason=reason,
         )

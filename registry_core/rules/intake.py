@@ -27,7 +27,7 @@ MOST_ID, MOST_FEATURES, MOST_DOCUMENT, MOST_TEXT, MOST_TAGS = 230, 100_000, 4_00
 #: What identifies one registration or is computed by it: dropped when a sidecar file is handed in again.
 _COMPUTED = STATE_FIELDS | {
     "model_id", "model_file_path", "scaler_file_path", "model_sha256", "scaler_sha256", "model_bytes", "scaler_bytes",
-    "registered_at", "registered_by", "origin", "inspection",
+    "registered_at", "registered_by", "origin", "inspection", "reference",
 }  # fmt: skip
 _ARGUMENTS = frozenset(
     {

@@ -1,0 +1,259 @@
+"""What serving costs beside the bare model: ``python -m benchmarks.live``.
+
+Overhead is the predictor's call minus the scaler's and the model's, both measured in turns; rates are those of whole
+calls, their model included, until everything lies in the database. Everything is seeded.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from itertools import repeat
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import StandardScaler
+
+from benchmarks.timing import interleaved
+from registry_core import Arm, Experiment, Registry
+from registry_core.actions.serve import moments, windows
+from registry_core.actions.serve.moments import microseconds
+from registry_core.actions.serve.recording import Labels
+from registry_core.catalog import events, experiments
+from registry_core.catalog.telemetry import predictions, streams
+from registry_core.catalog.telemetry import windows as stored
+from registry_core.catalog.telemetry.streams import BLOCK_BITS, Stream
+from registry_core.rules.live import sums
+
+NAME, INPUTS, BATCH = "Churn", 12, 10_000
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+
+Line = tuple[str, str, str]
+
+
+def data(rows: int, seed: int = 0) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Rows of twelve inputs, and their truth."""
+    chance = np.random.default_rng(seed)
+    inputs = chance.normal(size=(rows, INPUTS)) * 3 + 1
+    return inputs, (inputs[:, :4].sum(axis=1) + 3 * chance.normal(size=rows) > 4).astype(int)
+
+
+@contextmanager
+def registry(*, share: float = 0.0, **options: Any) -> Iterator[Registry]:
+    """A registry with a champion, its scaler and its reference; a challenger with a share."""
+    inputs, truth = data(2_000)
+    scaler = StandardScaler().fit(inputs)
+    with tempfile.TemporaryDirectory() as folder, Registry(Path(folder) / "registry", **options) as made:
+        ids = [
+            made.register_model(
+                LogisticRegression(C=weight).fit(scaler.transform(inputs), truth),
+                scaler,
+                model_name=NAME,
+                model_type="LogisticRegression",
+                performance_metrics=dict.fromkeys(("accuracy", "auc", "f1_score"), 0.9 - place / 10),
+                training_info={"data_quality_score": 1.0},
+                reference=inputs,
+            )
+            for place, weight in enumerate((1.0, 0.1))
+        ]
+        if share:
+            split(made, ids, share)
+        yield made
+
+
+def split(made: Registry, ids: list[str], share: float) -> None:
+    """Give the second model a share."""
+    with made._rooms.database.transaction() as transaction:
+        seq, at = events.append(
+            transaction, now=made._rooms.now(), kind="experiment_started", actor="bench", reason="", model_name=NAME
+        )
+        arms = (Arm(ids[1], share),)
+        new = Experiment(
+            seq, NAME, ids[0], arms, "split", "running", "salt", "accuracy", 0.05, (), 0, at, at, "bench", ""
+        )
+        experiments.insert(transaction, new)
+
+
+def overhead(rows: int, share: float, units: bool, rounds: int) -> tuple[float, float, float]:
+    """Seconds of the bare call, of the predictor's, and of what it takes longer: medians."""
+    with registry(share=share) as made:
+        inputs, _ = data(rows, 1)
+        names = [f"customer {n}" for n in range(rows)] if units else None
+        model, scaler, _ = made.load_active_model(NAME)
+        predictor = made.predictor(NAME)
+
+        def bare() -> None:
+            model.predict_proba(scaler.transform(inputs))
+
+        def served() -> None:
+            predictor.predict_proba(inputs, names)
+
+        for _ in range(5):
+            bare()
+            served()
+        times = interleaved({"bare": bare_of(bare), "served": bare_of(served)}, seconds=0, least=rounds, rounds=rounds)
+        longer = [times.rounds["served"][n] - times.rounds["bare"][n] for n in times.rounds["bare"]]
+        return times.median("bare") or 0.0, times.median("served") or 0.0, statistics.median(longer)
+
+
+def bare_of(call: Callable[[], None]) -> Callable[[], float | None]:
+    """A contestant that leaves the timing to its caller."""
+
+    def run() -> None:
+        call()
+
+    return run
+
+
+def logging_rate(rows: int) -> float:
+    """Predictions a second, from the call until they are kept."""
+    with registry() as made:
+        inputs, _ = data(BATCH, 2)
+        predictor = made.predictor(NAME)
+        predictor.predict_proba(inputs)
+        predictor.flush()
+        start = time.perf_counter()
+        for _ in range(rows // BATCH):
+            predictor.predict_proba(inputs)
+        predictor.flush()
+        return rows / (time.perf_counter() - start)
+
+
+def outcome_rate(rows: int, batch: int, units: bool = False) -> float:
+    """Outcomes a second."""
+    with registry() as made:
+        inputs, truth = data(batch, 3)
+        predictor = made.predictor(NAME)
+        names = [f"customer {n}" for n in range(batch)] if units else None
+        ids = [predictor.predict_proba(inputs, names).prediction_ids for _ in range(rows // batch)]
+        predictor.flush()
+        start = time.perf_counter()
+        for each in ids:
+            made.record_outcomes(prediction_ids=each, labels=truth)
+        return rows / (time.perf_counter() - start)
+
+
+def page(rows: int, days: int = 90) -> list[tuple[str, float]]:
+    """Seconds of reading what a page about many predictions shows, by what is read."""
+    with registry(clock=lambda: NOW) as made:
+        fill(made, rows, days)
+        since = NOW - timedelta(days=days)
+        telemetry = made._rooms.telemetry
+        champion = made.get_active_model_id(NAME)
+        assert champion is not None
+
+        def health() -> None:
+            among = streams.listed(telemetry, NAME)
+            windows.read(telemetry, among)
+            windows.read(telemetry, among, microseconds(NOW) - 7 * moments.DAY, detail=True, table="days")
+            stored.input_counts(telemetry, champion, microseconds(since))
+
+        reads: dict[str, Callable[[], object]] = {
+            "by day": lambda: made.performance_history(NAME, since=since, every="day"),
+            "by week": lambda: made.performance_history(NAME, since=since, every="week"),
+            "by window": lambda: made.performance_history(NAME, since=since),
+            "health": health,
+        }
+        found = []
+        for name, call in reads.items():
+            call()
+            found.append((name, statistics.median(_seconds(call) for _ in range(7))))
+        return found
+
+
+def _seconds(call: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    call()
+    return time.perf_counter() - start
+
+
+def fill(made: Registry, rows: int, days: int) -> None:
+    """Predictions of so many days with their truth: windows from the rows through the functions that serve, the rows
+    themselves in bulk."""
+    telemetry = made._rooms.telemetry
+    chance = np.random.default_rng(4)
+    hours = days * 24
+    count = rows // hours
+    hour = 60 * moments.MINUTE
+    start = microseconds(NOW) - hours * hour
+    model_id = made.get_active_model_id(NAME) or ""
+    deployment = made.deployments(NAME)[0].deployment_id
+    with telemetry.transaction() as transaction:
+        Labels([]).add(transaction, NAME, [0, 1])
+        stream = Stream(NAME, model_id, "champion", 0, deployment, "", "classification", 1, "", 60)
+        seq = streams.number(transaction, stream)
+        for day in range(days):
+            stored.store_input_counts(transaction, model_id, start + day * moments.DAY, _COUNTS)
+    for number in range(hours):
+        at = start + number * hour
+        truth = (chance.random(count) < 0.3).astype(float)
+        scores = 1 / (1 + np.exp(-(2 * truth - 1 + 1.5 * chance.normal(size=count))))
+        answers = (scores > 0.5).astype(float)
+        ids = (np.int64(at // 1000) << BLOCK_BITS) + np.arange(count)
+        with telemetry.transaction() as transaction:
+            listed = ids.tolist()
+            when = (at + np.sort(chance.integers(0, hour, count))).tolist()
+            units = repeat(None)
+            predictions.insert(
+                transaction, zip(listed, repeat(seq), when, units, answers.tolist(), scores.tolist(), strict=False)
+            )
+            predictions.insert_outcomes(transaction, zip(listed, truth.tolist(), repeat(at), strict=False))
+            tally = windows.Tally()
+            tally.add(stream, seq, at, sums.of_predictions(count, scores))
+            tally.add(stream, seq, at, sums.of_outcomes(truth, answers, positive=1.0, scores=scores))
+            tally.store(transaction)
+
+
+_COUNTS = "{" + ", ".join(f'"x{n}": {[400] * 11}' for n in range(INPUTS)) + "}"
+
+
+def table(lines: list[Line]) -> str:
+    """Lines as a markdown table."""
+    head = ["| what | measured | target |", "|---|---|---|"]
+    return "\n".join([*head, *(f"| {what} | {measured} | {target} |" for what, measured, target in lines)])
+
+
+def measure(rows: int = 10_000_000, rounds: int = 300, rate_rows: int = 1_000_000, days: int = 90) -> list[Line]:
+    """All of it."""
+    lines: list[Line] = []
+    for share, units in ((0.0, False), (0.05, False), (0.05, True)):
+        how = f", {share:.0%} split{' by unit' if units else ''}" if share else ""
+        bare, _, longer = overhead(1, share, units, rounds)
+        target = "<= 60 us"
+        lines.append((f"one row{how}", f"{bare * 1e6:.0f} us + {longer * 1e6:.0f} us", target))
+        bare, _, longer = overhead(BATCH, share, units, max(rounds // 6, 5))
+        shown = f"{bare / BATCH * 1e6:.2f} us + {longer / BATCH * 1e6:.2f} us a row"
+        lines.append((f"{BATCH:,} rows{how}", shown, "<= 1 us a row" if not share else ""))
+    lines.append(("predictions answered and kept", f"{logging_rate(rate_rows):,.0f}/s", ">= 200,000/s"))
+    for batch in (100_000, 10_000):
+        rate = outcome_rate(min(rate_rows, 500_000), min(batch, rate_rows))
+        lines.append((f"outcomes in batches of {batch:,}", f"{rate:,.0f}/s", ">= 100,000/s"))
+    rate = outcome_rate(min(rate_rows, 200_000), min(BATCH, rate_rows), units=True)
+    lines.append((f"outcomes with units in batches of {BATCH:,}", f"{rate:,.0f}/s", ""))
+    found = page(rows, days)
+    together = sum(seconds for name, seconds in found if name in ("by day", "health"))
+    for name, seconds in found:
+        lines.append((f"{days} days of {rows:,} predictions, {name}", f"{seconds * 1e3:.0f} ms", ""))
+    lines.append(("a health page: by day and health", f"{together * 1e3:.0f} ms", "<= 300 ms"))
+    return lines
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", type=int, default=10_000_000, help="predictions under the health page")
+    parser.add_argument("--rounds", type=int, default=300)
+    given = parser.parse_args()
+    print(table(measure(given.rows, given.rounds)))
+
+
+if __name__ == "__main__":
+    main()

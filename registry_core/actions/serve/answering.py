@@ -1,0 +1,245 @@
+"""Answering: rows dealt to models, one call to each, and somebody else where one fails."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...catalog.telemetry.streams import Stream
+from ...errors import InvalidInput
+from ...live import Answer
+from ...rules.live import routing
+from ..load import Loader
+from ..rooms import Rooms
+from . import calling, plan
+from .calling import Served
+from .log import Answered, Log, Mode
+from .moments import microseconds
+from .plan import Plan
+from .predictor import Units
+
+Verb = Literal["predict_proba", "predict"]
+Rows = NDArray[np.intp] | None
+
+
+class Answering:
+    """The working half of a ``Predictor``."""
+
+    def __init__(self, rooms: Rooms, loader: Loader, model_name: str, log: Log, mode: Mode) -> None:
+        self._rooms, self._loader, self._model_name = rooms, loader, model_name
+        self._log, self._mode = log, mode
+        self._held: tuple[int, Plan] | None = None
+        self._stand_in: tuple[Plan, Served | None] | None = None
+        self._lock = threading.Lock()
+        #: Who failed last, and how often in a row.
+        self._in_a_row = ("", 0)
+        self._unkept = 0
+
+    def plan(self) -> Plan:
+        """What holds now; read anew only when somebody committed something."""
+        changes = self._rooms.database.changes()
+        held = self._held
+        if held is None or held[0] != changes:
+            with self._lock:
+                held = self._held
+                if held is None or held[0] != changes:
+                    held = self._held = (changes, plan.make(self._rooms, self._loader, self._model_name))
+        return held[1]
+
+    def answer(self, verb: Verb, features: Any, units: Units | None) -> Answer:
+        """See ``Predictor``."""
+        now = self.plan()
+        features = calling.table(features)
+        count = calling.count(features)
+        names = None if units is None else unit_texts(units, count)
+        if verb == "predict_proba" and now.champion is not None:
+            self._check_probabilities(now.champion)
+        if not count:
+            return _empty(verb, now)
+        at = microseconds(self._rooms.now())
+        ids = self._log.ids(count, at, self._mode)
+        call = _Call(verb, features, names, ids, at, now)
+        if now.split is None:
+            values, by = self._by_champion(call, None)
+            model_ids = np.empty(count, object)
+            model_ids[:] = by
+        else:
+            values, model_ids = self._dealt(call)
+        if self._mode != "off":
+            self._log.add(call.answered, self._mode)
+            if call.alarm:
+                self._log.tell(call.alarm, self._mode)
+        return Answer(values, model_ids, ids)
+
+    def _dealt(self, call: _Call) -> tuple[NDArray[Any], NDArray[np.object_]]:
+        """One call to each model that has rows."""
+        split = call.plan.split
+        assert split is not None
+        ids = call.ids
+        if self._mode == "off":
+            # Rows without ids still have to be dealt apart.
+            ids = np.arange(self._unkept, self._unkept + len(ids))
+            self._unkept += len(ids)
+        arms = split.dealt(call.units, ids)
+        present = [int(arms[0])] if len(arms) == 1 else np.flatnonzero(np.bincount(arms)).tolist()
+        parts: list[tuple[Rows, NDArray[Any], str]] = []
+        left: list[Rows] = []
+        for number in present:
+            rows = None if len(present) == 1 else np.flatnonzero(arms == number)
+            if not number:
+                parts.append((rows, *self._by_champion(call, rows)))
+                continue
+            arm = split.arms[number - 1]
+            values = None if arm is None else call.ask_challenger(arm, rows)
+            if arm is None or values is None:
+                left.append(rows)
+            else:
+                parts.append((rows, values, arm.model_id))
+        if left:
+            rows = None if left[0] is None else np.sort(np.concatenate([each for each in left if each is not None]))
+            parts.append((rows, *self._by_champion(call, rows, outside=True)))
+        model_ids = np.empty(len(call.ids), object)
+        for rows, _, by in parts:
+            model_ids[slice(None) if rows is None else rows] = by
+        if len(parts) == 1:
+            return parts[0][1], model_ids
+        order = np.argsort(np.concatenate([rows for rows, _, _ in parts if rows is not None]))
+        return np.concatenate([values for _, values, _ in parts])[order], model_ids
+
+    def _by_champion(self, call: _Call, rows: Rows, *, outside: bool = False) -> tuple[NDArray[Any], str]:
+        """The champion's answer, or that of its predecessor.
+
+        Rows that were a challenger's are ``outside`` of the experiment: they are no fair part of the champion's arm.
+        """
+        champion, error = call.plan.champion, call.plan.failed
+        if champion is not None:
+            try:
+                values = call.ask(champion, rows)
+            # Whatever it raises, its predecessor may be able to answer.
+            except Exception as raised:
+                error = raised
+            else:
+                self._in_a_row = ("", 0)
+                call.keep(champion, rows, values, call.plan.outside if outside else None, shadows=True)
+                return values, champion.model_id
+        assert error is not None
+        other = self._predecessor(call.plan)
+        if other is not None:
+            try:
+                values = call.ask(other, rows)
+            # Both fail on the same rows: it is the rows, and their sender has to know.
+            except Exception:
+                raise error from None
+            call.keep(other, rows, values)
+            self._failing(call, other, error, champion.stream if champion and not outside else call.plan.outside)
+            return values, other.model_id
+        raise error
+
+    def _failing(self, call: _Call, other: Served, error: Exception, stream: Stream) -> None:
+        champion = call.plan.champion
+        call.answered.append(Answered.failure(stream, call.at, champion.classes if champion else ()))
+        who, times = call.plan.outside.model_id, self._in_a_row[1]
+        times = times + 1 if self._in_a_row[0] == who else 1
+        self._in_a_row = (who, times)
+        # One that does not even load will not recover by itself, so nothing is gained by waiting.
+        enough = 1 if call.plan.failed is not None else call.plan.policy.failures_in_a_row
+        if times == enough:
+            from .failing import Failing
+
+            call.alarm = Failing(
+                self._model_name, who, other.model_id, times,
+                f"{type(error).__name__}: {error}",
+            )  # fmt: skip
+
+    def _predecessor(self, now: Plan) -> Served | None:
+        held = self._stand_in
+        if held is None or held[0] is not now:
+            held = self._stand_in = (now, plan.stand_in(self._rooms, self._loader, self._model_name, now))
+        return held[1]
+
+    @staticmethod
+    def _check_probabilities(champion: Served) -> None:
+        if champion.task == "regression" or not hasattr(champion.model, "predict_proba"):
+            raise InvalidInput(
+                f"{champion.model_id} gives no probabilities "
+                f"({'a regression' if champion.task == 'regression' else 'it has no predict_proba'}); use predict"
+            )
+
+
+class _Call:
+    """One call of a predictor, and what of it has to be kept."""
+
+    def __init__(
+        self, verb: Verb, features: Any, units: list[str] | None, ids: NDArray[np.int64], at: int, now: Plan
+    ) -> None:
+        self.verb, self.features, self.units, self.ids, self.at, self.plan = verb, features, units, ids, at, now
+        self.answered: list[Answered] = []
+        self.alarm: Any = None
+
+    def ask(self, model: Served, rows: Rows) -> NDArray[Any]:
+        verb: Callable[[Any], NDArray[Any]] = getattr(model, self.verb)
+        return verb(self.features if rows is None else calling.rows_of(self.features, rows))
+
+    def ask_challenger(self, model: Served, rows: Rows) -> NDArray[Any] | None:
+        """What it answers; None where it fails, which costs nobody an answer."""
+        try:
+            values = self.ask(model, rows)
+        # A model may raise anything.
+        except Exception:
+            self.answered.append(Answered.failure(model.stream, self.at, model.classes))
+            return None
+        self.keep(model, rows, values)
+        return values
+
+    def keep(
+        self, model: Served, rows: Rows, values: NDArray[Any], stream: Any = None, *, shadows: bool = False
+    ) -> None:
+        units = self.units if rows is None or self.units is None else [self.units[row] for row in rows.tolist()]
+        self.answered.append(
+            Answered.of(
+                model,
+                stream or model.stream,
+                self.at,
+                self.ids if rows is None else self.ids[rows],
+                units,
+                values,
+                self.features if rows is None else calling.rows_of(self.features, rows),
+                self.plan.shadows if shadows else (),
+                self.verb,
+            )
+        )
+
+
+def unit_texts(units: Units, count: int) -> list[str]:
+    """Units as text, a row each: 17 and "17" are one unit.
+
+    Raises:
+        InvalidInput: another number of them, or one that is empty or neither text nor a whole number.
+    """
+    found = units.tolist() if hasattr(units, "tolist") else list(units)
+    if isinstance(units, str | bytes) or len(found) != count:
+        raise InvalidInput(f"units has {len(found):,} entries for {count:,} rows; give one for each row")
+    if not all(type(each) is str for each in found):
+        try:
+            found = [routing.unit_bytes(each).decode() for each in found]
+        except UnicodeDecodeError as error:
+            raise InvalidInput(f"a unit in bytes is no text in UTF-8 ({error}); give it as text") from error
+    try:
+        storable = b"\0" not in "".join(found).encode()
+    except UnicodeEncodeError:
+        storable = False
+    if not storable:
+        raise InvalidInput("a unit holds a NUL or half of a surrogate pair; remove it")
+    if "" in found:
+        raise InvalidInput("a unit is empty; give the customer, the device or whatever keeps its model")
+    return found
+
+
+def _empty(verb: Verb, now: Plan) -> Answer:
+    classes = len(now.champion.classes) if now.champion else 0
+    values = np.empty((0, classes) if verb == "predict_proba" else 0)
+    return Answer(values, np.empty(0, object), np.empty(0, np.int64))

@@ -1,0 +1,167 @@
+"""Old predictions: out of telemetry into files, and read from both as one.
+
+A file is written aside, synced and renamed; then its rows are deleted and it is noted, in one transaction. Killed in
+between, the file is one that nobody noted: the next try writes it again.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from ...artifacts import formats
+from ...artifacts.store import Sink
+from ...catalog import models
+from ...catalog.database import Queries
+from ...catalog.telemetry import archives, predictions, streams
+from ...catalog.telemetry.archives import Archive
+from ...errors import InvalidInput
+from ..rooms import Rooms
+from .moments import given, microseconds, moment
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+#: Rows of one file: a few seconds' work, so that nobody waits long for the database.
+MOST_ROWS = 100_000
+_LAST = 1 << 62
+
+COLUMNS = (
+    *("prediction_id", "at", "unit", "model_id", "role", "experiment_id", "answer", "score", "truth", "truth_at"),
+)
+
+
+def archive(rooms: Rooms, older_than_days: float | None) -> int:
+    """See ``Registry.archive_performance``."""
+    if older_than_days is not None and (
+        isinstance(older_than_days, bool) or not isinstance(older_than_days, int | float) or not older_than_days >= 0
+    ):
+        raise InvalidInput(f"older_than_days is {older_than_days!r:.80}; a number of days from 0 is needed")
+    _check_libraries()
+    gone = 0
+    for model_name in models.names(rooms.database):
+        policy = rooms.configuration().policy(model_name).monitoring_policy
+        days = policy.keep_predictions_days if older_than_days is None else older_than_days
+        before = microseconds(rooms.now() - timedelta(days=days))
+        while count := _archive_next(rooms, model_name, before):
+            gone += count
+    return gone
+
+
+def _check_libraries() -> None:
+    try:
+        import pandas  # noqa: F401
+        import pyarrow  # noqa: F401
+    except ModuleNotFoundError as error:
+        raise InvalidInput(
+            f"the history of predictions needs {error.name}: pip install 'model-registry-dashboard[evaluation]'"
+        ) from error
+
+
+def _archive_next(rooms: Rooms, model_name: str, before: int) -> int:
+    telemetry = rooms.telemetry
+    found = archives.next_ids(telemetry, model_name, before, MOST_ROWS)
+    if found is None:
+        return 0
+    first, last, _ = found
+    while True:
+        # Counted before the rows are read: what is told in between is not in the file, and shows in the second count.
+        held = archives.counts(telemetry, model_name, before, first, last)
+        rows = archives.old_rows(telemetry, model_name, before, first, last)
+        if not rows:
+            return 0
+        times = [row[1] for row in rows]
+        key = f"archive/predictions/{model_name}/{moment(times[0]):%Y%m%d}_{first}.parquet"
+        data = _to_parquet(_frame(telemetry, model_name, rows))
+        staged = rooms.store.stage(partial(_copy, data))
+        rooms.store.make_folder(f"archive/predictions/{model_name}")
+        rooms.store.publish({key: staged})
+        with telemetry.transaction() as transaction:
+            if archives.counts(transaction, model_name, before, first, last) != held:
+                continue
+            noted = Archive(first, last, model_name, min(times), max(times), len(rows), key, staged.sha256)
+            archives.replace(transaction, noted, before)
+        return held[0]
+
+
+def _copy(data: bytes, sink: Sink) -> None:
+    sink.write(data)
+
+
+def history(rooms: Rooms, model_name: str, since: datetime | str | None, until: datetime | str | None) -> pd.DataFrame:
+    """See ``Registry.prediction_history``."""
+    _check_libraries()
+    import pandas as pd
+
+    start = -_LAST if since is None else given(since)
+    end = _LAST if until is None else given(until)
+    # Under one lock, or rows that leave at this moment would be seen twice, or not at all.
+    with rooms.telemetry.transaction() as transaction:
+        files = archives.listed(transaction, model_name, start, end)
+        rows = predictions.history(transaction, model_name, start, end)
+    live = _frame(rooms.telemetry, model_name, rows)
+    parts = [_from_file(rooms, each, start, end) for each in files]
+    parts = [each for each in [*parts, live] if len(each)]
+    if not parts:
+        return live
+    return pd.concat(parts, ignore_index=True).sort_values(["prediction_id", "role"], ignore_index=True, kind="stable")
+
+
+def _frame(queries: Queries, model_name: str, rows: Sequence[tuple[Any, ...]]) -> pd.DataFrame:
+    import pandas as pd
+
+    known = streams.listed(queries, model_name)
+    labels = streams.labels(queries, model_name)
+    ids, at, units, seqs, answers, scores, truths, told = zip(*rows, strict=True) if rows else [()] * 8
+    of = [known[seq] for seq in seqs]
+    frame = pd.DataFrame(
+        {
+            "prediction_id": pd.Series(ids, dtype="int64"),
+            "at": pd.to_datetime(pd.Series(at, dtype="int64"), unit="us", utc=True),
+            "unit": pd.Series(units, dtype="str"),
+            "model_id": pd.Series([each.model_id for each in of], dtype="str"),
+            "role": pd.Series([each.role for each in of], dtype="str"),
+            "experiment_id": pd.Series([each.experiment_id for each in of], dtype="int64"),
+            "answer": _values([each.task for each in of], answers, labels),
+            "score": pd.Series(scores, dtype="float64"),
+            "truth": _values([each.task for each in of], truths, labels),
+            "truth_at": pd.to_datetime(pd.Series(told, dtype="Int64"), unit="us", utc=True),
+        }
+    )
+    return frame[list(COLUMNS)]
+
+
+def _values(tasks: Sequence[str], codes: Sequence[float | None], labels: Sequence[Any]) -> pd.Series[Any]:
+    """Answers or truths as they were given; labels of several kinds as text."""
+    import pandas as pd
+
+    found = [
+        code if code is None or task == "regression" else labels[int(code)]
+        for task, code in zip(tasks, codes, strict=True)
+    ]
+    # By all labels there are, so that every part of a history has one type.
+    if any(isinstance(each, str) for each in labels):
+        return pd.Series([each if each is None else str(each) for each in found], dtype="str")
+    whole = bool(labels) and "regression" not in tasks and all(type(each) is int for each in labels)
+    return pd.Series(found, dtype="Int64" if whole else "float64")
+
+
+def _to_parquet(frame: pd.DataFrame) -> bytes:
+    buffer = io.BytesIO()
+    frame.to_parquet(buffer, index=False, compression="zstd")
+    return buffer.getvalue()
+
+
+def _from_file(rooms: Rooms, archive: Archive, start: int, end: int) -> pd.DataFrame:
+    import pandas as pd
+
+    data = rooms.store.read(archive.file)
+    formats.check_digest(data, archive.file_sha256, rooms.store.address(archive.file))
+    frame = pd.read_parquet(io.BytesIO(data))
+    if archive.since < start or archive.until >= end:
+        at = frame["at"].astype("int64")
+        frame = frame[(at >= start) & (at < end)]
+    return frame

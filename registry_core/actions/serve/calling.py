@@ -1,0 +1,146 @@
+"""One model asked for its rows: its scaler applied, its classes in the champion's order, its answer checked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...catalog.telemetry.streams import Stream
+from ...errors import InvalidInput, RegistryError
+from ...records import ModelMetadata
+
+_REMEDY = "look at the rows, or put another model in its place"
+
+
+class NoAnswer(RegistryError):
+    """A model raised nothing, and what it gave is no answer all the same."""
+
+
+@dataclass(frozen=True, eq=False)
+class Served:
+    """A loaded model in a role.
+
+    ``columns`` are the places of the champion's classes among its own, or None where they are the same. ``compared``:
+    it was registered with a reference, so its inputs are of interest.
+    """
+
+    model_id: str
+    model: Any
+    scaler: Any
+    task: str
+    classes: tuple[Any, ...]
+    columns: NDArray[np.intp] | None
+    stream: Stream
+    compared: bool = False
+
+    def predict_proba(self, features: Any) -> NDArray[Any]:
+        """(rows, the champion's classes).
+
+        Raises:
+            NoAnswer: no probabilities, or not one row for each of the features'.
+            Exception: whatever the model raises.
+        """
+        values = np.asarray(self.model.predict_proba(self._scaled(features)))
+        rows = count(features)
+        if values.ndim != 2 or len(values) != rows:
+            raise NoAnswer(f"{self.model_id} answered the shape {values.shape} to {rows:,} rows; {_REMEDY}")
+        # One comparison for both bounds; NaN fails it as well.
+        if not (values.min() >= 0 and values.max() <= 1.000001):
+            raise NoAnswer(f"{self.model_id} answered what is no probability; {_REMEDY}")
+        if self.columns is not None:
+            values = values[:, self.columns]
+        if values.shape[1] != len(self.classes):
+            raise NoAnswer(
+                f"{self.model_id} answered {values.shape[1]} classes, {len(self.classes)} are known; {_REMEDY}"
+            )
+        return values
+
+    def predict(self, features: Any) -> NDArray[Any]:
+        """(rows,) labels, or values of a regression.
+
+        Raises:
+            NoAnswer: not one finite value for each row.
+            Exception: whatever the model raises.
+        """
+        values = np.asarray(self.model.predict(self._scaled(features)))
+        rows = count(features)
+        if values.shape == (rows, 1):
+            values = values[:, 0]
+        if values.shape != (rows,):
+            raise NoAnswer(f"{self.model_id} answered the shape {values.shape} to {rows:,} rows; {_REMEDY}")
+        if self.task == "regression" and not np.isfinite(values.sum(dtype=np.float64)):
+            raise NoAnswer(f"{self.model_id} answered what is no finite number; {_REMEDY}")
+        return values
+
+    def _scaled(self, features: Any) -> Any:
+        return features if self.scaler is None else self.scaler.transform(features)
+
+
+def served(
+    loaded: tuple[Any, Any, ModelMetadata], stream: Stream, task: str, classes: Sequence[Any] | None = None
+) -> Served:
+    """A loaded model in a role; ``classes`` are the champion's, its own when left out.
+
+    Raises:
+        InvalidInput: it does not answer with those classes.
+    """
+    model, scaler, known = loaded
+    own = classes_of(model, known)
+    wanted = own if classes is None else tuple(classes)
+    columns = None
+    if task == "classification" and own != wanted:
+        if {*own} != {*wanted}:
+            raise InvalidInput(
+                f"{known.model_id} answers the classes {_shown(own)}, the champion {_shown(wanted)}; serve models of "
+                "the same classes together"
+            )
+        columns = np.array([own.index(each) for each in wanted], np.intp)
+    return Served(known.model_id, model, scaler, task, wanted, columns, stream, bool(known.reference))
+
+
+def classes_of(model: Any, known: ModelMetadata) -> tuple[Any, ...]:
+    """The classes in the order of ``predict_proba``'s columns; none for a regression."""
+    classes = getattr(model, "classes_", None)
+    found = known.classes if classes is None or isinstance(classes, dict) else classes
+    return tuple(getattr(found, "tolist", lambda: found)())
+
+
+def task_of(model: Any, known: ModelMetadata) -> str:
+    """What it does, as registered or as it looks."""
+    return known.task or ("classification" if classes_of(model, known) else "regression")
+
+
+def _shown(classes: Sequence[Any]) -> str:
+    return ", ".join(map(repr, classes[:5])) + (", ..." if len(classes) > 5 else "") or "none"
+
+
+def table(features: Any) -> Any:
+    """Features as models take them: a DataFrame or array as it is, a list of rows as an array.
+
+    Raises:
+        InvalidInput: they are no rows of inputs.
+    """
+    if not hasattr(features, "shape"):
+        try:
+            features = np.asarray(features)
+        except ValueError as error:
+            raise InvalidInput(f"the features cannot be read as rows of equal length: {error}") from error
+    if len(features.shape) != 2:
+        raise InvalidInput(
+            f"the features have the shape {tuple(features.shape)}; give rows of inputs, and a single one as [[...]]"
+        )
+    return features
+
+
+def count(features: Any) -> int:
+    """How many rows there are."""
+    return int(features.shape[0])
+
+
+def rows_of(features: Any, rows: Any) -> Any:
+    """Some rows, by their numbers or a slice."""
+    return features.iloc[rows] if hasattr(features, "iloc") else features[rows]

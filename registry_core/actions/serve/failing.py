@@ -1,0 +1,45 @@
+"""A champion that fails to answer: an alert, once for one trouble."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ...catalog import alerts, deployments
+from ..rooms import Rooms
+from . import watching
+
+
+@dataclass(frozen=True)
+class Failing:
+    """Who failed, who answered instead, and how often in a row by now."""
+
+    model_name: str
+    model_id: str
+    stand_in: str
+    calls: int
+    error: str
+
+    def tell(self, rooms: Rooms) -> None:
+        """Open the alert, unless it is open or another champion answers by now, and let the watch act on it."""
+        key = f"champion_failing:{self.model_id}"
+        if alerts.unresolved(rooms.database, self.model_name, key) is not None:
+            return
+        often = "1 call" if self.calls == 1 else f"{self.calls} calls in a row"
+        with rooms.database.transaction() as transaction:
+            current = deployments.current(transaction, self.model_name)
+            if current is None or current.model_id != self.model_id:
+                return
+            watching.open_alert(
+                rooms,
+                transaction,
+                rooms.now(),
+                model_name=self.model_name,
+                kind="champion_failing",
+                severity="critical",
+                key=key,
+                text=f"{self.model_id} failed to answer {often} ({self.error:.500}); {self.stand_in} answers instead. "
+                "Roll back, or mend what it needs",
+                model_id=self.model_id,
+                evidence={"calls": self.calls, "error": self.error[:500], "stand_in": self.stand_in},
+            )
+        watching.look(rooms, self.model_name)

@@ -1,0 +1,291 @@
+"""What was answered, on its way into telemetry: a bounded buffer and a thread that empties it.
+
+The caller of a predictor pays for a place in the buffer only. When the buffer is full it empties it itself: slower,
+and nothing is lost.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import threading
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Literal
+from weakref import WeakSet
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...catalog.telemetry import streams
+from ...catalog.telemetry.streams import Stream
+from ...errors import StorageError
+from ..rooms import Rooms
+from .calling import Served, rows_of
+
+Mode = Literal["batch", "sync", "off"]
+
+#: How long an answer may wait to be kept, in seconds; how many rows wake the thread before; how many the buffer holds.
+INTERVAL, ENOUGH, CAPACITY = 0.5, 20_000, 100_000
+#: So many rows of one call are looked at for drift: more would not tell more.
+DRIFT_ROWS = 2_000
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Answered:
+    """What one model answered in one call; of a call that failed there are no rows.
+
+    ``answers`` are places in ``classes`` where ``coded``, else labels or values. ``inputs`` are all rows where shadows
+    follow, else every so-many-th row for drift.
+    """
+
+    stream: Stream
+    at: int
+    ids: NDArray[np.int64]
+    units: list[str] | None
+    answers: NDArray[Any]
+    scores: NDArray[Any] | None
+    classes: tuple[Any, ...]
+    coded: bool
+    inputs: Any = None
+    shadows: tuple[Served, ...] = ()
+    verb: str = ""
+    failures: int = 0
+
+    @staticmethod
+    def of(
+        model: Served,
+        stream: Stream,
+        at: int,
+        ids: NDArray[np.int64],
+        units: list[str] | None,
+        values: NDArray[Any],
+        features: Any,
+        shadows: tuple[Served, ...],
+        verb: str,
+    ) -> Answered:
+        """Of an answer. What the caller might change later is copied."""
+        if shadows:
+            inputs = features.copy() if hasattr(features, "copy") else features
+        elif model.compared and stream.role == "champion":
+            inputs = rows_of(features, slice(None, None, -(-len(ids) // DRIFT_ROWS))).copy()
+        else:
+            inputs = None
+        answers, scores = taken(values, verb)
+        return Answered(
+            stream, at, ids, units, answers, scores, model.classes, scores is not None, inputs, shadows, verb
+        )
+
+    @staticmethod
+    def failure(stream: Stream, at: int, classes: tuple[Any, ...]) -> Answered:
+        """Of a call without an answer."""
+        return Answered(stream, at, _NO_IDS, None, _NO_ANSWERS, None, classes, False, failures=1)
+
+
+_NO_IDS, _NO_ANSWERS = np.empty(0, np.int64), np.empty(0)
+
+
+def taken(values: NDArray[Any], verb: str) -> tuple[NDArray[Any], NDArray[Any] | None]:
+    """Answers and scores of what a model gave. A score is the probability of the positive class of two, of the
+    answered one where there are more."""
+    if verb == "predict":
+        return values.copy(), None
+    if values.shape[1] == 2:
+        scores = values[:, 1].astype(np.float64)
+        # As argmax decides: the first class on a tie.
+        return (scores > values[:, 0]).astype(np.int64), scores
+    answers = values.argmax(axis=1)
+    return answers, values[np.arange(len(values)), answers].astype(np.float64)
+
+
+_LOGS: WeakSet[Log] = WeakSet()
+
+
+def _after_fork(*, child: bool) -> None:
+    for log in _FORKING:
+        log.after_fork(child=child)
+    _FORKING.clear()
+
+
+def _before_fork() -> None:
+    _FORKING.extend(_LOGS)
+    for log in _FORKING:
+        log.before_fork()
+
+
+_FORKING: list[Log] = []
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=_before_fork,
+        after_in_parent=partial(_after_fork, child=False),
+        after_in_child=partial(_after_fork, child=True),
+    )
+
+
+class Log:
+    """One for all predictors of an open registry."""
+
+    def __init__(self, rooms: Rooms, write: Callable[[Sequence[Answered]], None]) -> None:
+        self._rooms, self._write = rooms, write
+        self._begin()
+        _LOGS.add(self)
+
+    def before_fork(self) -> None:
+        """Wait until nobody writes: a lock that is held while a process forks is never given back in the child."""
+        self._writing.acquire()
+        self._lock.acquire()
+
+    def after_fork(self, *, child: bool) -> None:
+        """Go on; in the child as new, since its parent keeps what is in the buffer, and has the thread."""
+        if child:
+            self._begin()
+        else:
+            self._lock.release()
+            self._writing.release()
+
+    def _begin(self) -> None:
+        self._lock, self._writing = threading.Lock(), threading.Lock()
+        self._some, self._enough = threading.Event(), threading.Event()
+        self._buffer: list[Answered] = []
+        self._alarms: list[Any] = []
+        self._rows = 0
+        self._thread: threading.Thread | None = None
+        self._stop = threading.Event()
+        self._next = self._end = self._reserved = 0
+
+    def ids(self, count: int, at: int, mode: Mode) -> NDArray[np.int64]:
+        """As many new ids, which rise; zeros where nothing is kept."""
+        if mode == "off":
+            return np.zeros(count, np.int64)
+        with self._lock:
+            if self._next + count > self._end or at - self._reserved > streams.BLOCK_AGE:
+                blocks = -(-count >> streams.BLOCK_BITS) or 1
+                with self._rooms.telemetry.transaction() as transaction:
+                    self._next = streams.reserve(transaction, at // 1000, blocks)
+                self._end, self._reserved = self._next + (blocks << streams.BLOCK_BITS), at
+            first = self._next
+            self._next += count
+        return np.arange(first, first + count, dtype=np.int64)
+
+    def add(self, answered: Sequence[Answered], mode: Mode) -> None:
+        """Keep what was answered: now, or soon."""
+        rows = sum(len(each.ids) for each in answered)
+        if mode == "sync":
+            self.flush()
+            with self._writing:
+                self._write(answered)
+            return
+        with self._lock:
+            self._buffer.extend(answered)
+            self._rows += rows
+            waiting = self._rows
+            if self._thread is None:
+                self._start()
+        if not self._some.is_set():
+            self._some.set()
+        if waiting >= CAPACITY:
+            self._empty_or_drop()
+        elif waiting >= ENOUGH:
+            self._enough.set()
+
+    def tell(self, alarm: Any, mode: Mode) -> None:
+        """Say that a champion fails: now, or off the answering path."""
+        if mode == "sync":
+            alarm.tell(self._rooms)
+            return
+        with self._lock:
+            self._alarms.append(alarm)
+            if self._thread is None:
+                self._start()
+        self._some.set()
+        self._enough.set()
+
+    def flush(self) -> None:
+        """Keep all there is, before this returns.
+
+        Raises:
+            StorageError: it could not be written; it stays in the buffer.
+        """
+        with self._writing:
+            with self._lock:
+                buffer, self._buffer, self._rows = self._buffer, [], 0
+                alarms, self._alarms = self._alarms, []
+            try:
+                if buffer:
+                    self._write(buffer)
+                    buffer = []
+                while alarms:
+                    alarms[0].tell(self._rooms)
+                    alarms.pop(0)
+            finally:
+                if buffer or alarms:
+                    with self._lock:
+                        self._buffer[:0], self._alarms[:0] = buffer, alarms
+                        self._rows += sum(len(each.ids) for each in buffer)
+
+    def close(self) -> None:
+        """Keep all there is and end the thread; it starts again when somebody goes on answering."""
+        with self._lock:
+            thread, self._thread = self._thread, None
+            self._stop.set()
+        if thread is not None:
+            atexit.unregister(self.close)
+            self._some.set()
+            self._enough.set()
+            thread.join()
+        self.flush()
+
+    def _start(self) -> None:
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, args=(self._stop,), name="registry-log", daemon=True)
+        self._thread.start()
+        atexit.register(self.close)
+
+    def _run(self, stop: threading.Event) -> None:
+        while not stop.is_set():
+            self._some.wait()
+            self._some.clear()
+            self._enough.wait(INTERVAL)
+            self._enough.clear()
+            try:
+                self.flush()
+            except StorageError:
+                # Kept, and tried again; when the buffer fills up, or the log is closed, somebody hears of it.
+                self._some.set()
+            # A thread that ended here would let the buffer grow, and its owner would never learn why.
+            except Exception:
+                self._empty_one_by_one()
+
+    def _empty_or_drop(self) -> None:
+        try:
+            self.flush()
+        except StorageError as error:
+            # Answering goes before remembering: a service must not stand still because a disk is full.
+            with self._lock:
+                dropped, self._buffer, self._rows = self._rows, [], 0
+            _warn(dropped, error)
+        except Exception:
+            self._empty_one_by_one()
+
+    def _empty_one_by_one(self) -> None:
+        """After something that nobody can keep: all else is kept, and that one dropped."""
+        with self._writing:
+            with self._lock:
+                buffer, self._buffer, self._rows = self._buffer, [], 0
+                self._alarms = []
+            for place, each in enumerate(buffer):
+                try:
+                    self._write([each])
+                except StorageError:
+                    with self._lock:
+                        self._buffer[:0] = buffer[place:]
+                        self._rows += sum(len(later.ids) for later in buffer[place:])
+                    return
+                except Exception as error:
+                    _warn(len(each.ids), error)
+
+
+def _warn(dropped: int, error: Exception) -> None:
+    warnings.warn(f"{dropped:,} predictions were not kept: {error}", RuntimeWarning, stacklevel=3)

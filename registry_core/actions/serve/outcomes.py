@@ -1,0 +1,289 @@
+"""Outcomes: the truth about predictions, told once and counted once, whenever it comes."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...catalog.database import Transaction
+from ...catalog.telemetry import predictions, streams
+from ...catalog.telemetry.streams import NO_POSITIVE, Stream
+from ...errors import InvalidInput
+from ...live import RecordedOutcomes
+from ...rules.intake import plain
+from ...rules.live import paired, routing, sums
+from ..rooms import Rooms
+from . import watching, windows
+from .answering import unit_texts
+from .moments import given, microseconds
+from .predictor import Units
+from .recording import Labels
+from .windows import Tally
+
+Added = TypeVar("Added", sums.Sums, paired.PairedSums)
+#: A position in what was handed in is looked up by this, where ids are not known.
+_NO_ID = -1
+
+
+def by_id(rooms: Rooms, outcomes: Mapping[int, Any] | None, ids: Any, labels: Any) -> RecordedOutcomes:
+    """See ``Registry.record_outcomes``."""
+    if outcomes is not None:
+        ids, labels = list(outcomes.keys()), list(outcomes.values())
+    numbers = _ids(ids)
+    truths = _plain(labels)
+    if len(truths) != len(numbers):
+        raise InvalidInput(f"there are {len(truths):,} labels for {len(numbers):,} prediction ids; give one for each")
+    return _record(rooms, lambda transaction: numbers, truths)
+
+
+def by_unit(rooms: Rooms, model_name: str, units: Units, moments: Any, labels: Any) -> RecordedOutcomes:
+    """See ``Registry.record_outcomes``."""
+    truths = _plain(labels)
+    names = unit_texts(units, len(truths))
+    times = moments.tolist() if hasattr(moments, "tolist") else moments
+    if isinstance(times, str) or not isinstance(times, Sequence):
+        times = [times] * len(names)
+    if len(times) != len(names):
+        raise InvalidInput(
+            f"there are {len(times):,} times for {len(names):,} units; give one for each, or one for all"
+        )
+    at = [given(each) for each in times]
+
+    def find(transaction: Transaction) -> list[int]:
+        found = predictions.by_unit(transaction, model_name, names, at)
+        return [_NO_ID if each is None else each for each in found]
+
+    return _record(rooms, find, truths)
+
+
+def _record(rooms: Rooms, find: Callable[[Transaction], list[int]], truths: list[Any]) -> RecordedOutcomes:
+    if not truths:
+        return RecordedOutcomes(0)
+    now = rooms.now()
+    with rooms.telemetry.transaction() as transaction:
+        ids = find(transaction)
+        known = streams.listed(transaction)
+        with predictions.asked(transaction, dict.fromkeys(ids)):
+            rows = {row[0]: row for row in predictions.found(transaction)}
+            shadows = predictions.shadows_of(transaction) if predictions.any_shadow(transaction) else []
+        told = _Told(known, rows)
+        told.hear(transaction, ids, truths)
+        at = microseconds(now)
+        predictions.insert_outcomes(transaction, [(each, truth, at) for each, truth in sorted(told.new.items())])
+        tally = Tally()
+        counted = _count(tally, known, rows, told.new, shadows)
+        tally.store(transaction)
+        for seq, labelled in counted.items():
+            stream = known[seq]
+            if stream.role == "champion" and stream.deployment_id:
+                watching.observe(rooms, transaction, stream.model_name, stream.deployment_id, labelled, stream.task)
+    acted: list[str] = []
+    for model_name in sorted({known[rows[each][1]].model_name for each in told.new}):
+        acted.extend(watching.look(rooms, model_name))
+    return RecordedOutcomes(
+        len(told.new), told.repeated, tuple(sorted(told.contradictory)), tuple(told.unknown), tuple(acted)
+    )
+
+
+class _Told:
+    """What was handed in, sorted into what is new and what is not."""
+
+    def __init__(self, known: dict[int, Stream], rows: dict[int, tuple[Any, ...]]) -> None:
+        self._known, self._rows = known, rows
+        self._labels: dict[str, _Spelling] = {}
+        self.new: dict[int, float] = {}
+        self.repeated = 0
+        self.contradictory: dict[int, None] = {}
+        #: Ids that nobody has; of those sought by unit, the place in what was handed in.
+        self.unknown: list[int] = []
+
+    def hear(self, transaction: Transaction, ids: Sequence[int], truths: Sequence[Any]) -> None:
+        for place, (each, label) in enumerate(zip(ids, truths, strict=True)):
+            row = self._rows.get(each)
+            if row is None:
+                self.unknown.append(place if each == _NO_ID else each)
+                continue
+            stream = self._known[row[1]]
+            truth = number(label) if stream.task == "regression" else self._coded(transaction, stream, label)
+            before = self.new.get(each, row[6])
+            if before is None:
+                self.new[each] = truth
+            elif before == truth:
+                self.repeated += 1
+            else:
+                self.contradictory[each] = None
+
+    def _coded(self, transaction: Transaction, stream: Stream, label: Any) -> float:
+        spelling = self._labels.get(stream.model_name)
+        if spelling is None:
+            known = Labels(streams.labels(transaction, stream.model_name))
+            spelling = self._labels[stream.model_name] = _Spelling(transaction, stream.model_name, known)
+        return spelling.code(label)
+
+
+class _Spelling:
+    """Finds the number of a label, however it is spelt."""
+
+    def __init__(self, transaction: Transaction, model_name: str, labels: Labels) -> None:
+        self._transaction, self._model_name, self._labels = transaction, model_name, labels
+        self._found: dict[Any, float] = {}
+        self._as_text = {str(label): float(code) for label, code in labels.numbers.items()}
+
+    def code(self, label: Any) -> float:
+        try:
+            found = self._found.get(label)
+        except TypeError as error:
+            raise InvalidInput(f"an outcome of {self._model_name} is {type(label).__name__}; give its label") from error
+        if found is None:
+            found = self._found[label] = self._search(label)
+        return found
+
+    def _search(self, label: Any) -> float:
+        code = self._labels.numbers.get(label)
+        if code is not None:
+            return float(code)
+        # A file has the number 1 where the model answers '1', or the other way round.
+        alike = self._as_text.get(str(label))
+        if alike is not None:
+            return alike
+        if label is None or (isinstance(label, float) and math.isnan(label)):
+            raise InvalidInput(f"an outcome of {self._model_name} is {label!r}; leave out predictions without a truth")
+        if not isinstance(label, str | int | float | bool):
+            raise InvalidInput(f"an outcome of {self._model_name} is {type(label).__name__}; give its label")
+        if self._labels.known and all(isinstance(each, str) != isinstance(label, str) for each in self._labels.known):
+            raise InvalidInput(
+                f"an outcome of {self._model_name} is {label!r:.80}, the model answers labels such as "
+                f"{self._labels.known[0]!r:.80}; record outcomes as the model answers them"
+            )
+        self._labels.add(self._transaction, self._model_name, [label])
+        return float(self._labels.numbers[label])
+
+
+def number(value: Any) -> float:
+    """The truth of a regression.
+
+    Raises:
+        InvalidInput: it is no finite number.
+    """
+    try:
+        found = float(value)
+    except (TypeError, ValueError) as error:
+        raise InvalidInput(f"an outcome of a regression is {value!r:.80}; a number is needed") from error
+    if not abs(found) <= sums.LARGEST:
+        raise InvalidInput(f"an outcome of a regression is {value!r:.80}; leave out predictions without a truth")
+    return found
+
+
+def _count(
+    tally: Tally,
+    known: dict[int, Stream],
+    rows: dict[int, tuple[Any, ...]],
+    new: Mapping[int, float],
+    shadows: Iterable[predictions.ShadowAnswer],
+) -> dict[int, sums.Sums]:
+    """Add new outcomes to the windows of their predictions' time: those of who answered, of shadows, and of pairs.
+
+    Gives the sums of each stream that answered, all windows together.
+    """
+    counted: dict[int, sums.Sums] = {}
+    by_stream: dict[int, list[tuple[Any, ...]]] = defaultdict(list)
+    for each, truth in sorted(new.items()):
+        row = rows[each]
+        by_stream[row[1]].append((row[2], row[3], row[4], row[5], truth))
+    for seq, found in sorted(by_stream.items()):
+        for start, columns in _windows(known[seq], found):
+            added = columns.counted()
+            tally.add(known[seq], seq, start, added)
+            counted[seq] = counted[seq] + added if seq in counted else added
+    by_shadow: dict[int, list[tuple[Any, ...]]] = defaultdict(list)
+    for each, seq, answer, score in shadows:
+        if each in new:
+            row = rows[each]
+            by_shadow[seq].append((row[2], row[3], answer, score, new[each], row[4], row[5]))
+    for seq, found in sorted(by_shadow.items()):
+        for start, columns in _windows(known[seq], found):
+            tally.add(known[seq], seq, start, columns.counted())
+            tally.add_pairs(seq, start, columns.compared())
+    return counted
+
+
+def _windows(stream: Stream, found: list[tuple[Any, ...]]) -> Iterable[tuple[int, _Columns]]:
+    columns = _Columns(stream, found)
+    for start, places in windows.by_start(stream, np.array([each[0] for each in found], np.int64)):
+        yield start, columns.at(places)
+
+
+class _Columns:
+    """Outcomes of one stream, side by side: (at, unit, answer, score, truth), of a shadow the champion's behind."""
+
+    def __init__(self, stream: Stream, rows: list[tuple[Any, ...]]) -> None:
+        self._stream = stream
+        _, units, *numbers = zip(*rows, strict=True)
+        self._numbers = [np.array(each, np.float64) for each in numbers]
+        self._known = np.array([unit is not None for unit in units])
+        self._clusters: NDArray[np.uint8] | None = None
+        if self._known.any():
+            self._clusters = np.zeros(len(rows), np.uint8)
+            self._clusters[self._known] = routing.clusters([unit for unit in units if unit is not None])
+
+    def at(self, places: Any) -> _Columns:
+        part = object.__new__(_Columns)
+        part._stream, part._known = self._stream, self._known[places]
+        part._numbers = [each[places] for each in self._numbers]
+        part._clusters = None if self._clusters is None else self._clusters[places]
+        return part
+
+    def counted(self) -> sums.Sums:
+        return self._by_clusters(self._sums)
+
+    def compared(self) -> paired.PairedSums:
+        return self._by_clusters(self._pairs)
+
+    def _by_clusters(self, add: Callable[[Any, Any], Added]) -> Added:
+        """Rows with a unit have its cluster; rows without hang together with none."""
+        if self._clusters is None:
+            return add(slice(None), None)
+        if self._known.all():
+            return add(slice(None), self._clusters)
+        with_unit = add(self._known, self._clusters[self._known])
+        return with_unit + add(~self._known, None) if (~self._known).any() else with_unit
+
+    def _sums(self, places: Any, clusters: Any) -> sums.Sums:
+        answers, scores, truth = (each[places] for each in self._numbers[:3])
+        return sums.of_outcomes(truth, answers, scores=scores, clusters=clusters, **self._how())
+
+    def _pairs(self, places: Any, clusters: Any) -> paired.PairedSums:
+        answers, scores, truth, theirs, their_scores = (each[places] for each in self._numbers)
+        return paired.of_pairs(
+            truth, theirs, answers, champion_scores=their_scores, challenger_scores=scores, clusters=clusters,
+            **self._how(),
+        )  # fmt: skip
+
+    def _how(self) -> dict[str, Any]:
+        stream = self._stream
+        if stream.task == "regression":
+            return {"task": "regression", "loss": stream.loss}
+        return {"positive": None if stream.positive == NO_POSITIVE else float(stream.positive)}
+
+
+def _ids(ids: Any) -> list[int]:
+    found = np.asarray(ids.tolist() if hasattr(ids, "tolist") else ids)
+    if found.ndim != 1 or (len(found) and found.dtype.kind not in "iu"):
+        raise InvalidInput(
+            f"the prediction ids are {type(ids).__name__} of {found.dtype}; give the whole numbers of "
+            "Answer.prediction_ids"
+        )
+    numbers: list[int] = found.tolist()
+    return numbers
+
+
+def _plain(labels: Any) -> list[Any]:
+    if labels is None or isinstance(labels, str | bytes):
+        raise InvalidInput(f"labels is {labels!r:.80}; give one label for each prediction, in their order")
+    found = labels.tolist() if hasattr(labels, "tolist") else list(labels)
+    return [plain(each) if hasattr(each, "dtype") else each for each in found]

@@ -1,0 +1,171 @@
+"""Who answers now: the champion, its challengers with their shares, the shadows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from hashlib import blake2b
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...catalog import deployments, experiments
+from ...catalog.telemetry.streams import NO_POSITIVE, Stream
+from ...config import MonitoringPolicy
+from ...errors import NoModelAvailable, RegistryError
+from ...live import Experiment
+from ...rules.live import routing
+from ..decide import predecessor
+from ..load import Loader
+from ..rooms import Rooms
+from .calling import Served, classes_of, served, task_of
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Challengers that answer their shares. ``arms`` stand in their order; one that takes no part is None."""
+
+    salt: str
+    shares: tuple[float, ...]
+    arms: tuple[Served | None, ...]
+
+    def dealt(self, units: list[str] | None, ids: NDArray[np.int64]) -> NDArray[np.int8]:
+        """Who answers each row: 0 the champion, i the i-th arm. Without units each row is dealt by itself."""
+        where = scattered(self.salt, ids) if units is None else routing.positions(self.salt, units)
+        return routing.arms(where, self.shares)
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """What holds until something changes in the catalog.
+
+    ``failed`` is why the champion cannot be loaded; its place is taken by its predecessor then. ``outside`` is the
+    champion's stream for rows that are no part of the experiment.
+    """
+
+    champion: Served | None
+    failed: Exception | None
+    outside: Stream
+    split: Split | None
+    shadows: tuple[Served, ...]
+    policy: MonitoringPolicy
+
+
+def make(rooms: Rooms, loader: Loader, model_name: str) -> Plan:
+    """Read who answers.
+
+    Raises:
+        NoModelAvailable: the model name has no champion.
+    """
+    current = deployments.current(rooms.database, model_name)
+    if current is None:
+        raise NoModelAvailable(
+            f"{model_name} has no champion: register a model with all weighted metrics, or promote one"
+        )
+    policy = rooms.configuration().policy(model_name).monitoring_policy
+    blank = Stream(
+        model_name, current.model_id, "champion", 0, current.deployment_id, "", "", NO_POSITIVE, policy.loss,
+        policy.window_minutes,
+    )  # fmt: skip
+    try:
+        loaded = loader.load(current.model_id)
+        task, classes = task_of(loaded[0], loaded[2]), classes_of(loaded[0], loaded[2])
+        champion = served(loaded, _of(blank, task), task, classes)
+    # Loading runs the constructors of any library; whatever they raise, somebody else may still answer.
+    except Exception as error:
+        return Plan(None, error, blank, None, (), policy)
+    outside = champion.stream
+    split, shadows = None, []
+    for experiment in experiments.current(rooms.database, model_name):
+        if experiment.status != "running" or experiment.champion_id != current.model_id:
+            continue
+        if experiment.mode == "shadow":
+            for arm in experiment.running:
+                stream = outside._replace(
+                    model_id=arm.challenger_id, role="shadow", experiment_id=experiment.experiment_id
+                )
+                found = _loaded(loader, arm.challenger_id, stream, champion)
+                if found is not None:
+                    shadows.append(found)
+        else:
+            split, champion = _split(loader, experiment, champion)
+    return Plan(champion, None, outside, split, tuple(shadows), policy)
+
+
+def _split(loader: Loader, experiment: Experiment, champion: Served) -> tuple[Split, Served]:
+    shares = tuple(arm.share if arm.status == "running" else 0.0 for arm in experiment.arms)
+    of_champion = champion.stream._replace(
+        experiment_id=experiment.experiment_id, shares=",".join(f"{share:g}" for share in shares)
+    )
+    arms = [
+        _loaded(loader, arm.challenger_id, of_champion._replace(model_id=arm.challenger_id, role="split"), champion)
+        if arm.status == "running" and arm.share > 0
+        else None
+        for arm in experiment.arms
+    ]
+    return Split(experiment.salt, shares, tuple(arms)), replace(champion, stream=of_champion)
+
+
+def _loaded(loader: Loader, model_id: str, stream: Stream, champion: Served) -> Served | None:
+    """A challenger, or what stands for one that cannot be loaded: it fails whenever it is asked."""
+    try:
+        return served(loader.load(model_id), stream, champion.task, champion.classes)
+    except Exception as error:
+        return Served(model_id, _Unloadable(error), None, champion.task, champion.classes, None, stream)
+
+
+class _Unloadable:
+    def __init__(self, error: Exception) -> None:
+        self._error = error
+
+    def predict(self, features: Any) -> Any:
+        raise self._error
+
+    predict_proba = predict
+
+
+def stand_in(rooms: Rooms, loader: Loader, model_name: str, plan: Plan) -> Served | None:
+    """The latest earlier champion that is healthy and answers in the champion's way; None when there is none."""
+    model_id = predecessor(rooms.database, model_name)
+    if model_id is None:
+        return None
+    try:
+        loaded = loader.load(model_id)
+        task = plan.champion.task if plan.champion else task_of(loaded[0], loaded[2])
+        classes = plan.champion.classes if plan.champion else classes_of(loaded[0], loaded[2])
+        stream = _of(plan.outside._replace(model_id=model_id, deployment_id=0), task)
+        return served(loaded, stream, task, classes)
+    except RegistryError:
+        return None
+
+
+def _of(stream: Stream, task: str) -> Stream:
+    return stream._replace(task=task, loss=stream.loss if task == "regression" else "")
+
+
+def scattered(salt: str, ids: NDArray[np.int64]) -> NDArray[np.float64]:
+    """A position from 0 to 1 for each id, (rows,): the finisher of splitmix64 on the id and the salt's hash.
+
+    A row without a unit has nothing to be kept together with, so it need not pay for a cryptographic hash.
+    """
+    key = int.from_bytes(blake2b(salt.encode(), digest_size=8).digest(), "little")
+    if len(ids) == 1:
+        # A dozen numpy calls cost more than the few numbers of a single row.
+        return np.array([(_mixed(int(ids[0]), key) >> 11) * 2.0**-53])
+    mixed = ids.astype(np.uint64) * np.uint64(_FACTORS[0]) + np.uint64(key)
+    mixed = (mixed ^ mixed >> np.uint64(30)) * np.uint64(_FACTORS[1])
+    mixed = (mixed ^ mixed >> np.uint64(27)) * np.uint64(_FACTORS[2])
+    mixed ^= mixed >> np.uint64(31)
+    found: NDArray[np.float64] = (mixed >> np.uint64(11)).astype(np.float64) * 2.0**-53
+    return found
+
+
+_FACTORS = (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB)
+_64_BITS = (1 << 64) - 1
+
+
+def _mixed(number: int, key: int) -> int:
+    mixed = (number * _FACTORS[0] + key) & _64_BITS
+    mixed = ((mixed ^ mixed >> 30) * _FACTORS[1]) & _64_BITS
+    mixed = ((mixed ^ mixed >> 27) * _FACTORS[2]) & _64_BITS
+    return mixed ^ mixed >> 31

@@ -1,0 +1,63 @@
+"""What serving holds for one open registry: the log of its predictors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, get_args
+
+from ...catalog import models
+from ...errors import InvalidInput, ModelNotFound
+from ...live import RecordedOutcomes
+from ..load import Loader
+from ..read import only_name
+from ..rooms import Rooms
+from . import outcomes
+from .answering import Answering
+from .log import Log, Mode
+from .predictor import Predictor, Units
+from .recording import Recorder
+
+
+class Service:
+    """Made when a registry serves first, and closed with it."""
+
+    def __init__(self, rooms: Rooms, loader: Loader) -> None:
+        self._rooms, self._loader = rooms, loader
+        self.log = Log(rooms, Recorder(rooms).write)
+
+    def predictor(self, model_name: str | None, log: Mode) -> Predictor:
+        """See ``Registry.predictor``."""
+        if log not in get_args(Mode):
+            raise InvalidInput(f"log is {log!r:.80}; allowed are 'batch', 'sync' and 'off'")
+        name = only_name(self._rooms.database, model_name)
+        if name is None or name not in models.names(self._rooms.database):
+            raise ModelNotFound(f"no model carries the name {model_name!r:.160}; model_names() lists all")
+        return Predictor(name, Answering(self._rooms, self._loader, name, self.log, log), self.log.flush)
+
+
+def record_outcomes(
+    rooms: Rooms,
+    service: Service,
+    by_id: Mapping[int, Any] | None,
+    prediction_ids: Any,
+    units: Units | None,
+    at: Any,
+    model_name: str | None,
+    labels: Any,
+) -> RecordedOutcomes:
+    """See ``Registry.record_outcomes``."""
+    ways = [each is not None for each in (by_id, prediction_ids, units)]
+    if sum(ways) != 1:
+        raise InvalidInput(
+            "say which predictions are meant in one way: {prediction_id: label}, prediction_ids=, or units= with at="
+        )
+    # What this process has answered may still be on its way.
+    service.log.flush()
+    if units is None:
+        if at is not None or model_name is not None:
+            raise InvalidInput("at= and model_name= go with units=; an id says all by itself")
+        return outcomes.by_id(rooms, by_id, prediction_ids, labels)
+    name = only_name(rooms.database, model_name)
+    if name is None:
+        raise ModelNotFound("the registry holds no model yet, so nobody has predicted anything")
+    return outcomes.by_unit(rooms, name, units, rooms.now() if at is None else at, labels)

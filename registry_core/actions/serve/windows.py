@@ -1,0 +1,184 @@
+"""Sums by window: added to as predictions and outcomes come in, read as history."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...catalog.database import Queries, Transaction
+from ...catalog.telemetry import streams
+from ...catalog.telemetry import windows as stored
+from ...catalog.telemetry.streams import Stream
+from ...catalog.telemetry.windows import Table
+from ...errors import InvalidInput
+from ...live import Window
+from ...rules.live import scores
+from ...rules.live.exact import to_float
+from ...rules.live.paired import PairedSums
+from ...rules.live.sums import Sums, total
+from ..rooms import Rooms
+from .moments import DAY, MINUTE, given, text
+
+Every = Literal["window", "day", "week"]
+Key = tuple[int, int]
+#: The first of January 1970 was a Thursday; weeks begin on Mondays.
+_THURSDAY = 3
+
+
+def start_of(stream: Stream, at: int) -> int:
+    """Where the window begins that holds a moment."""
+    return at - at % (stream.minutes * MINUTE)
+
+
+def by_start(stream: Stream, moments: NDArray[np.int64]) -> Iterator[tuple[int, Any]]:
+    """The windows of some moments, each with the places of its rows."""
+    starts = moments - moments % (stream.minutes * MINUTE)
+    if starts[0] == starts[-1] and (starts == starts[0]).all():
+        yield int(starts[0]), slice(None)
+        return
+    for start in np.unique(starts).tolist():
+        yield start, np.flatnonzero(starts == start)
+
+
+class Tally:
+    """What one transaction adds to windows, days and pairs."""
+
+    def __init__(self) -> None:
+        self._sums: dict[tuple[Table, Key], list[Sums]] = defaultdict(list)
+        self._pairs: dict[Key, PairedSums] = {}
+
+    def add(self, stream: Stream, seq: int, start: int, sums: Sums) -> None:
+        """Add to a window of a stream, and to its day."""
+        self._sums["windows", (seq, start)].append(sums)
+        self._sums["days", (seq, start - start % DAY)].append(sums)
+
+    def add_pairs(self, seq: int, start: int, sums: PairedSums) -> None:
+        """Add to a window of a shadow's pairs."""
+        known = self._pairs.get((seq, start))
+        self._pairs[seq, start] = sums if known is None else known + sums
+
+    def store(self, transaction: Transaction) -> None:
+        """Add all of it to what is stored."""
+        for (table, key), new in sorted(self._sums.items(), key=lambda item: item[0]):
+            known = stored.blobs(transaction, table, *key)
+            sums = total(new if known is None else [Sums.from_bytes(*known), *new])
+            counts = (sums.predictions, sums.failures, sums.labelled)
+            stored.store(transaction, table, key, counts, auc(sums) if sums.labelled else None, sums.to_bytes())
+        for key, pairs in sorted(self._pairs.items()):
+            known = stored.blobs(transaction, "paired_windows", *key)
+            both = pairs if known is None else PairedSums.from_bytes(*known) + pairs
+            stored.store_pairs(transaction, key, both.rows, both.to_bytes())
+
+
+def auc(sums: Sums) -> float | None:
+    """The area under the ROC curve, from the histograms of scores; None where there are none of both classes."""
+    if sums.detail is None:
+        return None
+    found = scores.area(sums.detail.scores_of_0, sums.detail.scores_of_1)
+    return None if found is None else found.value
+
+
+def metrics(stream: Stream, sums: Sums, area: float | None) -> dict[str, float]:
+    """What labelled predictions allow to say, by the names of metrics."""
+    if not sums.labelled:
+        return {}
+    if stream.task == "regression":
+        # Squares of absolute errors are squared errors; the other way round the absolute ones are lost.
+        if stream.loss == "absolute_error":
+            mean = to_float(sums.loss) / sums.labelled
+            return {"mae": mean, "rmse": (to_float(sums.loss_squares) / sums.labelled) ** 0.5}
+        return {"rmse": (to_float(sums.loss) / sums.labelled) ** 0.5}
+    found = {"accuracy": 1 - sums.wrong / sums.labelled}
+    if sums.tp + sums.fp:
+        found["precision"] = sums.tp / (sums.tp + sums.fp)
+    if sums.tp + sums.fn:
+        found["recall"] = sums.tp / (sums.tp + sums.fn)
+    if sums.tp:
+        found["f1_score"] = 2 * sums.tp / (2 * sums.tp + sums.fp + sums.fn)
+    if area is not None:
+        found["auc"] = area
+    if sums.scored:
+        found["brier_score"] = to_float(sums.brier) / sums.scored
+    return found
+
+
+def read(
+    queries: Queries,
+    among: dict[int, Stream],
+    since: int | None = None,
+    until: int | None = None,
+    *,
+    detail: bool = False,
+    table: Table = "windows",
+) -> list[tuple[int, Stream, int, Sums]]:
+    """The sums of some streams from one moment to before another: (number, stream, start, sums), in their order."""
+    rows = stored.read(queries, table, list(among), since, until, detail=detail)
+    return [
+        (row[0], among[row[0]], row[1], Sums.from_bytes(bytes(row[6]), bytes(row[7]) if detail else None))
+        for row in rows
+    ]
+
+
+def read_pairs(
+    queries: Queries, among: dict[int, Stream], since: int | None = None, until: int | None = None
+) -> list[tuple[int, Stream, int, PairedSums]]:
+    """The pairs of some shadows' streams, likewise; with their clusters."""
+    rows = stored.read(queries, "paired_windows", list(among), since, until, detail=True)
+    return [(row[0], among[row[0]], row[1], PairedSums.from_bytes(bytes(row[3]), bytes(row[4]))) for row in rows]
+
+
+def history(
+    rooms: Rooms, model_name: str | None, model_id: str | None, since: datetime | str | None, every: Every
+) -> list[Window]:
+    """See ``Registry.performance_history``."""
+    if every not in get_args(Every):
+        raise InvalidInput(f"every is {every!r:.80}; allowed are 'window', 'day' and 'week'")
+    queries = rooms.telemetry
+    among = streams.listed(queries, model_name, model_id)
+    start = None if since is None else given(since)
+    if start is not None:
+        longest = max((stream.minutes for stream in among.values()), default=0) * MINUTE
+        start -= {"window": longest, "day": DAY, "week": 7 * DAY}[every] - 1
+    table: Table = "windows" if every == "window" else "days"
+    groups: dict[tuple[Any, ...], list[tuple[Any, ...]]] = defaultdict(list)
+    # Which group a stream's windows belong to, but for their time.
+    heads = {
+        seq: (
+            *(each.model_name, each.model_id, each.role, each.experiment_id),
+            *(each.minutes if every == "window" else 0, each.task, each.loss, each.positive),
+        )
+        for seq, each in among.items()
+    }
+    for row in stored.read(queries, table, list(among), start):
+        begin = row[1]
+        if every == "week":
+            begin -= (begin // DAY + _THURSDAY) % 7 * DAY
+        groups[(begin, *heads[row[0]])].append(row)
+    minutes = {"day": 1440, "week": 10080}
+    found = []
+    for key in sorted(groups):
+        rows = groups[key]
+        begin, name, of, role, experiment, own = key[:6]
+        stream = among[rows[0][0]]
+        sums = total([Sums.from_bytes(bytes(row[6])) for row in rows])
+        area = _area(queries, table, [row for row in rows if row[4]])
+        found.append(
+            Window(
+                name, of, role, experiment or None, text(begin), minutes.get(every, own), sums.predictions,
+                sums.failures, sums.labelled, metrics(stream, sums, area),
+            )
+        )  # fmt: skip
+    return found
+
+
+def _area(queries: Queries, table: Table, labelled: Sequence[tuple[Any, ...]]) -> float | None:
+    """The stored area of a single window; of several, from their histograms together."""
+    if len(labelled) < 2:
+        return labelled[0][5] if labelled else None
+    known = (stored.blobs(queries, table, row[0], row[1]) for row in labelled)
+    return auc(total([Sums.from_bytes(*each) for each in known if each is not None]))

@@ -1,0 +1,95 @@
+"""Raw rows that left for files, and which ones are next."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from ..database import Queries, Transaction
+from .streams import BLOCK_BITS
+
+#: The clock may have stood still while ids went on; rows of such a time leave a little later.
+_SLACK_MILLISECONDS = 1_000
+
+
+class Archive(NamedTuple):
+    """A file of raw rows: the ids it holds, from when to when (microseconds, both included), how many, and where."""
+
+    first_id: int
+    last_id: int
+    model_name: str
+    since: int
+    until: int
+    row_count: int
+    file: str
+    file_sha256: str
+
+
+_OLD = """
+    prediction_id {range} AND at < :before AND stream IN (SELECT seq FROM streams WHERE model_name = :name)
+"""
+
+
+def next_ids(queries: Queries, model_name: str, before: int, most: int) -> tuple[int, int, int] | None:
+    """First id, last id and number of the oldest rows from before a moment, at most so many; None when there are none.
+
+    Ids begin with the time, so newer rows are not even looked at.
+    """
+    rows = queries.tuples(
+        "SELECT min(prediction_id), max(prediction_id), count(*) FROM (SELECT prediction_id FROM predictions WHERE "
+        + _OLD.format(range="< :end")
+        + " ORDER BY prediction_id LIMIT :most) oldest",
+        {
+            "name": model_name,
+            "before": before,
+            "end": (before // 1000 + _SLACK_MILLISECONDS) << BLOCK_BITS,
+            "most": most,
+        },
+    )
+    first, last, count = rows[0]
+    return None if not count else (int(first), int(last), int(count))
+
+
+def old_rows(queries: Queries, model_name: str, before: int, first: int, last: int) -> list[tuple[Any, ...]]:
+    """Those rows as ``predictions.history`` has them."""
+    old = _OLD.format(range="BETWEEN :first AND :last")
+    return queries.tuples(
+        f"SELECT p.prediction_id, p.at, p.unit, p.stream, p.answer, p.score, o.truth, o.at FROM "
+        f"(SELECT * FROM predictions WHERE {old}) p LEFT JOIN outcomes o ON o.prediction_id = p.prediction_id "
+        "UNION ALL SELECT p.prediction_id, p.at, p.unit, h.stream, h.answer, h.score, o.truth, o.at FROM "
+        f"(SELECT * FROM predictions WHERE {old}) p JOIN shadow_answers h ON h.prediction_id = p.prediction_id "
+        "LEFT JOIN outcomes o ON o.prediction_id = p.prediction_id ORDER BY 1, 4",
+        {"name": model_name, "before": before, "first": first, "last": last},
+    )
+
+
+def counts(queries: Queries, model_name: str, before: int, first: int, last: int) -> tuple[int, int, int]:
+    """How many predictions, shadow answers and outcomes those are by now: none of them ever changes."""
+    old = f"SELECT prediction_id FROM predictions WHERE {_OLD.format(range='BETWEEN :first AND :last')}"
+    parameters = {"name": model_name, "before": before, "first": first, "last": last}
+    found = [
+        queries.tuples(f"SELECT count(*) FROM {table} WHERE prediction_id IN ({old})", parameters)[0][0]
+        for table in ("predictions", "shadow_answers", "outcomes")
+    ]
+    return found[0], found[1], found[2]
+
+
+def replace(transaction: Transaction, archive: Archive, before: int) -> None:
+    """Delete the rows that a file holds, and note the file."""
+    old = f"SELECT prediction_id FROM predictions WHERE {_OLD.format(range='BETWEEN :first AND :last')}"
+    parameters = {
+        "name": archive.model_name, "before": before, "first": archive.first_id, "last": archive.last_id,
+    }  # fmt: skip
+    for table in ("shadow_answers", "outcomes", "predictions"):
+        transaction.query(f"DELETE FROM {table} WHERE prediction_id IN ({old})", parameters)
+    transaction.insert("archives", Archive._fields, [archive])
+
+
+def listed(queries: Queries, model_name: str, since: int, until: int) -> Sequence[Archive]:
+    """Files with rows from one moment to before another, oldest first."""
+    rows = queries.tuples(
+        f"SELECT {', '.join(Archive._fields)} FROM archives "
+        "WHERE model_name = :name AND until >= :since AND since < :until ORDER BY first_id",
+        {"name": model_name, "since": since, "until": until},
+    )
+    return [Archive(*row) for row in rows]

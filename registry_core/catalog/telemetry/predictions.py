@@ -1,0 +1,109 @@
+"""Predictions, what shadows would have answered, and the truth that came later: a row each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from ..database import Queries, Transaction
+from .streams import BLOCK_AGE, BLOCK_BITS
+
+#: (prediction_id, stream, at, unit, answer, score)
+Prediction = tuple[int, int, int, str | None, float, float | None]
+#: (prediction_id, stream, answer, score)
+ShadowAnswer = tuple[int, int, float, float | None]
+
+COLUMNS = ("prediction_id", "stream", "at", "unit", "answer", "score")
+
+
+def insert(transaction: Transaction, rows: Iterable[Prediction]) -> None:
+    """Add predictions; ids that rise are the quickest."""
+    transaction.insert("predictions", COLUMNS, rows)
+
+
+def insert_shadow(transaction: Transaction, rows: Iterable[ShadowAnswer]) -> None:
+    """Add what shadows would have answered."""
+    transaction.insert("shadow_answers", ("prediction_id", "stream", "answer", "score"), rows)
+
+
+def insert_outcomes(transaction: Transaction, rows: Iterable[tuple[int, float, int]]) -> None:
+    """Add truths: (prediction_id, truth, when it was told)."""
+    transaction.insert("outcomes", ("prediction_id", "truth", "at"), rows)
+
+
+@contextmanager
+def asked(transaction: Transaction, ids: Iterable[int]) -> Iterator[None]:
+    """Lay ids beside the tables for the length of a block, so that one statement finds all of them."""
+    transaction.query("CREATE TEMPORARY TABLE asked (prediction_id BIGINT NOT NULL)")
+    transaction.insert("asked", ("prediction_id",), ((each,) for each in ids))
+    yield
+    transaction.query("DROP TABLE asked")
+
+
+def found(transaction: Transaction) -> list[tuple[Any, ...]]:
+    """Those of the ``asked`` ids that there are, with the truth they have: the columns of a prediction, and it."""
+    return transaction.tuples(
+        "SELECT p.prediction_id, p.stream, p.at, p.unit, p.answer, p.score, o.truth FROM asked a "
+        "JOIN predictions p ON p.prediction_id = a.prediction_id "
+        "LEFT JOIN outcomes o ON o.prediction_id = a.prediction_id"
+    )
+
+
+def shadows_of(transaction: Transaction) -> list[ShadowAnswer]:
+    """What shadows would have answered to the ``asked`` ids."""
+    return transaction.tuples(
+        "SELECT s.prediction_id, s.stream, s.answer, s.score FROM asked a "
+        "JOIN shadow_answers s ON s.prediction_id = a.prediction_id"
+    )
+
+
+def any_shadow(queries: Queries) -> bool:
+    """Whether any shadow ever answered."""
+    return bool(queries.tuples("SELECT 1 FROM shadow_answers LIMIT 1"))
+
+
+def by_unit(
+    transaction: Transaction, model_name: str, units: Sequence[str], moments: Sequence[int]
+) -> list[int | None]:
+    """For each unit and moment the newest prediction of the model name at or before it, or None."""
+    transaction.query("CREATE TEMPORARY TABLE sought (place BIGINT NOT NULL, unit TEXT NOT NULL, at BIGINT NOT NULL)")
+    transaction.insert("sought", ("place", "unit", "at"), zip(range(len(units)), units, moments, strict=True))
+    rows = transaction.tuples(
+        "SELECT (SELECT p.prediction_id FROM predictions p JOIN streams s ON s.seq = p.stream "
+        "WHERE p.unit = sought.unit AND p.at <= sought.at AND s.model_name = :name "
+        "ORDER BY p.at DESC, p.prediction_id DESC LIMIT 1) FROM sought ORDER BY place",
+        {"name": model_name},
+    )
+    transaction.query("DROP TABLE sought")
+    return [None if found is None else int(found) for (found,) in rows]
+
+
+# One row for the model that answered, and one for each shadow that would have.
+_HISTORY = """
+    SELECT p.prediction_id, p.at, p.unit, p.stream, p.answer, p.score, o.truth, o.at
+    FROM predictions p JOIN streams s ON s.seq = p.stream LEFT JOIN outcomes o ON o.prediction_id = p.prediction_id
+    WHERE s.model_name = :name AND {range}
+    UNION ALL
+    SELECT p.prediction_id, p.at, p.unit, h.stream, h.answer, h.score, o.truth, o.at
+    FROM shadow_answers h JOIN predictions p ON p.prediction_id = h.prediction_id JOIN streams s ON s.seq = p.stream
+    LEFT JOIN outcomes o ON o.prediction_id = p.prediction_id
+    WHERE s.model_name = :name AND {range}
+    ORDER BY 1, 4
+"""
+
+
+def history(queries: Queries, model_name: str, since: int, until: int) -> list[tuple[Any, ...]]:
+    """Everything answered from one moment to before another: id, at, unit, stream, answer, score, truth, told at.
+
+    Ids follow the clock, so what is much older is not even looked at.
+    """
+    return queries.tuples(
+        _HISTORY.format(range="p.prediction_id >= :first AND p.at >= :since AND p.at < :until"),
+        {
+            "name": model_name,
+            "since": since,
+            "until": until,
+            "first": max((since - BLOCK_AGE) // 1000 - 1, 0) << BLOCK_BITS,
+        },
+    )

@@ -1,0 +1,33 @@
+"""A process that serves is killed at any moment; ``python -m benchmarks.killed`` does it more often."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(os, "fork") or not hasattr(signal, "SIGKILL"), reason="kills forked processes")
+def test_whatever_the_moment_nothing_is_half_done_or_counted_twice(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.killed", "--times", "8", "--json"],
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    found = json.loads(done.stdout)
+    assert found["kills"] == 8
+    assert found["told"] > 0
+    assert found["outcomes"] >= found["told"]
+    assert found["promotions"] > 1
+    assert not list(tmp_path.iterdir())
