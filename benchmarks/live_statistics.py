@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from registry_core.live.effect import Effect
 from registry_core.rules.live import baseline, degradation, mixture, rollout, scores, shadow, split
 from registry_core.rules.live.detail import CLUSTERS
-from registry_core.rules.live.effect import Effect
 from registry_core.rules.live.histogram import histogram_of
 from registry_core.rules.ranking import area_under_roc
 

@@ -12,7 +12,8 @@
     │   └── StateConflict                  the verb does not fit the model's present state
     ├── NotEligible                        rejected, archived, disqualified or quarantined
     │   └── GatesFailed                    a gate before promotion does not hold; an override needs a reason
-    ├── ModelNotFound (KeyError)           no model has that id
+    ├── NotFound (KeyError)                no experiment or alert has that number
+    │   └── ModelNotFound                  no model has that id
     ├── NoModelAvailable (ValueError)      nothing eligible with a score; no champion; no healthy predecessor
     ├── ArtifactError                      the bytes of a model
     │   ├── ArtifactMissing (FileNotFoundError)
@@ -94,23 +95,31 @@ class NotEligible(RegistryError):
 
 
 class GatesFailed(NotEligible):
-    """Gates before promotion do not hold; ``report`` lists every gate. Nothing was changed."""
+    """Gates before a promotion, or before an experiment's next stage, do not hold. Nothing was changed.
 
-    def __init__(self, report: GateReport) -> None:
-        self.report = report
+    ``report`` lists every gate; ``what`` says who may not do what.
+    """
+
+    def __init__(self, report: GateReport, what: str = "", verb: str = "promote") -> None:
+        self.report, self.verb = report, verb
+        self.what = what or f"{report.model_id} may not go into production"
         failed = "; ".join(f"{gate.name}: {gate.because}" for gate in report.failures)
         super().__init__(
-            f"{report.model_id} may not go into production, {len(report.failures)} of {len(report.gates)} gates "
-            f"failed: {failed}. Mend that, or promote with override and a reason, which stays visible"
+            f"{self.what}, {len(report.failures)} of {len(report.gates)} gates failed: {failed}. Mend that, or {verb} "
+            "with override and a reason, which stays visible"
         )
 
 
-class ModelNotFound(RegistryError, KeyError):
-    """No model has that id, or no model carries that name."""
+class NotFound(RegistryError, KeyError):
+    """Nothing has that id or number."""
 
     def __str__(self) -> str:
         # KeyError shows the repr of its argument, which would put the sentence in quotes.
         return str(self.args[0])
+
+
+class ModelNotFound(NotFound):
+    """No model has that id, or no model carries that name."""
 
 
 class NoModelAvailable(RegistryError, ValueError):

@@ -11,6 +11,7 @@ from typing import Self
 from .actions import adopt, configure, rooms
 from .actions.load import Loader
 from .facade.deciding import Deciding
+from .facade.live import Live
 from .facade.measuring import Measuring
 from .facade.reading import Reading
 from .facade.registering import Registering
@@ -19,7 +20,7 @@ from .facade.serving import Predictor, Serving
 __all__ = ["Predictor", "Registry"]
 
 
-class Registry(Registering, Reading, Measuring, Deciding, Serving):
+class Registry(Registering, Reading, Measuring, Deciding, Serving, Live):
     """A registry of trained models in a folder, or of a team in a database with artifacts in a bucket.
 
     A folder with ``models/`` and ``metadata/`` and no catalog is adopted: nothing in it is changed, every model is
@@ -67,7 +68,7 @@ class Registry(Registering, Reading, Measuring, Deciding, Serving):
         return f"Registry({self.location!r})"
 
     def close(self) -> None:
-        """Keep what predictors answered so far, and give back the catalog's connections.
+        """Keep what predictors answered so far, stop sending, and give back the catalog's connections.
 
         Raises:
             StorageError: predictions could not be kept.

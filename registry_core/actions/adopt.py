@@ -58,9 +58,8 @@ def adopt(rooms: Rooms) -> None:
             if document.get("is_active") is True and metadata.artifact == "trusted":
                 active[metadata.model_name] = model_id
         for model_name, model_id in active.items():
-            deploy(
-                transaction, rooms.now(), "promoted", model_name, model_id, rooms.actor, "it was active in the folder"
-            )
+            because = "it was active in the folder"
+            deploy(rooms, transaction, rooms.now(), "promoted", model_name, model_id, rooms.actor, because)
         if left_out:
             _tell(rooms, transaction, None, None, {"left_out": left_out})
 

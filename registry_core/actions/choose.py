@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..catalog import deployments, events, models
+from ..catalog import deployments, events, experiments, models
 from ..catalog.database import Queries
 from ..config import Policy
 from ..errors import RegistryError
@@ -45,6 +45,13 @@ def decide(rooms: Rooms, queries: Queries, metadata: ModelMetadata) -> Decision:
     )
     if decision.promote and not policy.auto_select_best:
         return Decision(False, f"{decision.because}; auto_select_best is off, so a person has to promote it")
+    running = experiments.current(queries, metadata.model_name) if decision.promote else []
+    if running:
+        # A new champion would end the experiment, and with it what its traffic was spent on.
+        number = running[-1].experiment_id
+        return Decision(
+            False, f"{decision.because}, but experiment {number} runs: promote it, or start an experiment with it later"
+        )
     if decision.promote:
         failures = gates.of_candidate(rooms, queries, metadata).failures
         if failures:
@@ -107,6 +114,6 @@ def measure_and_choose(rooms: Rooms, model_id: str, name: str, actor: str) -> No
         )
         if decision.promote:
             now = rooms.now()
-            deploy(transaction, now, "promoted", metadata.model_name, model_id, "auto", decision.because)
+            deploy(rooms, transaction, now, "promoted", metadata.model_name, model_id, "auto", decision.because)
             if not row["vouched"]:
                 models.update(transaction, model_id, vouched=1)

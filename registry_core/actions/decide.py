@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from ..artifacts import formats
 from ..catalog import deployments, events, models
@@ -20,16 +20,24 @@ from ..errors import (
 from ..evidence import Gate
 from ..records import Deployment, Row
 from ..rules import selection
-from . import gates, verdicts
+from . import ending, gates, verdicts
 from .deploy import deploy
 from .rooms import NOT_CHECKED, Rooms, check_reason
 from .rows import eligible, require
 
 
 def promote(
-    rooms: Rooms, model_id: str, actor: str | None, reason: str, expected_champion: str | None, override: bool
+    rooms: Rooms,
+    model_id: str,
+    actor: str | None,
+    reason: str,
+    expected_champion: str | None,
+    override: bool,
+    *,
+    check: Callable[[Queries], None] = lambda _: None,
 ) -> Deployment:
-    """See ``Registry.promote``."""
+    """See ``Registry.promote``. ``check`` is asked under the lock as well, and raises what else stands in the way."""
+    check(rooms.database)
     who, why = rooms.who(actor), check_reason(reason)
     if override and not why:
         raise InvalidInput("an override needs a reason: it stays visible wherever the model is shown")
@@ -39,9 +47,10 @@ def promote(
     test_load(rooms, row)
     with rooms.database.transaction() as transaction:
         if events.newest(transaction) != revision:
+            check(transaction)
             row, failures = _permitted(rooms, transaction, model_id, expected_champion, override)
         now = rooms.now()
-        deployment = deploy(transaction, now, "promoted", row["model_name"], model_id, who, why, failures)
+        deployment = deploy(rooms, transaction, now, "promoted", row["model_name"], model_id, who, why, failures)
         if not row["vouched"]:
             # Whoever promotes a model answers for it.
             models.update(transaction, model_id, vouched=1, eligible=eligible(row, vouched=1))
@@ -71,15 +80,20 @@ def override_note(actor: str, at: str, reason: str, failures: Sequence[Gate]) ->
 
 
 def _check_promotion(queries: Queries, row: Row, expected: str | None) -> None:
-    current = _check_expected(queries, row["model_name"], expected)
+    current = check_expected(queries, row["model_name"], expected)
     if current is not None and current.model_id == row["model_id"]:
         raise StateConflict(
             f"{row['model_id']} is the champion of {row['model_name']} already, since {current.started_at}"
         )
-    _check_eligible(row)
+    check_eligible(row)
 
 
-def _check_expected(queries: Queries, model_name: str, expected: str | None) -> Deployment | None:
+def check_expected(queries: Queries, model_name: str, expected: str | None) -> Deployment | None:
+    """The present deployment.
+
+    Raises:
+        ChampionChanged: it is not the one the caller saw.
+    """
     current = deployments.current(queries, model_name)
     actual = current.model_id if current else None
     if expected not in (NOT_CHECKED, actual):
@@ -91,13 +105,16 @@ def _check_expected(queries: Queries, model_name: str, expected: str | None) -> 
     return current
 
 
-def _check_eligible(row: Row) -> None:
+def check_eligible(row: Row, to_what: str = "go into production") -> None:
+    """Whether a person may choose a model.
+
+    Raises:
+        NotEligible: it is rejected, archived, disqualified or quarantined.
+    """
     unfit = selection.why_not_eligible(row["status"], row["artifact"])
     if unfit is not None:
         way = {"rejected": "restore", "archived": "restore", "disqualified": "reinstate"}.get(row["status"])
-        raise NotEligible(
-            f"{row['model_id']} cannot go into production: {unfit}" + (f"; {way} it first" if way else "")
-        )
+        raise NotEligible(f"{row['model_id']} cannot {to_what}: {unfit}" + (f"; {way} it first" if way else ""))
 
 
 def test_load(rooms: Rooms, row: Row) -> None:
@@ -126,13 +143,19 @@ def artifact_keys(row: Row, model_sha256: str, scaler_sha256: str | None) -> lis
 
 def predecessor(queries: Queries, model_name: str) -> str | None:
     """The latest earlier champion that is still eligible, or None."""
+    return next(iter(predecessors(queries, model_name)), None)
+
+
+def predecessors(queries: Queries, model_name: str) -> list[str]:
+    """The earlier champions that are still eligible, latest first."""
     history = deployments.listed(queries, model_name)
     current = history[0].model_id if history and history[0].ended_at is None else None
+    found = []
     for model_id in dict.fromkeys(each.model_id for each in history if not each.undone):
         row = models.find(queries, model_id)
         if model_id != current and row is not None and row["eligible"]:
-            return model_id
-    return None
+            found.append(model_id)
+    return found
 
 
 def rollback(
@@ -148,13 +171,13 @@ def rollback(
             # Somebody changed the history while the file was read; the new target has to be verified as well.
             test_load(rooms, again)
         now = rooms.now()
-        deployment = deploy(transaction, now, "rolled_back", model_name, again["model_id"], who, why)
-        _set_status(rooms, transaction, current.model_id, "disqualify", who, why or "rolled back")
+        deployment = deploy(rooms, transaction, now, "rolled_back", model_name, again["model_id"], who, why)
+        set_status(rooms, transaction, current.model_id, "disqualify", who, why or "rolled back")
         return deployment
 
 
 def _check_rollback(queries: Queries, model_name: str, to: str | None, expected: str | None) -> tuple[Deployment, Row]:
-    current = _check_expected(queries, model_name, expected)
+    current = check_expected(queries, model_name, expected)
     if current is None:
         if model_name not in models.names(queries):
             raise ModelNotFound(f"no model carries the name {model_name!r:.160}; model_names() lists all")
@@ -170,7 +193,7 @@ def _check_rollback(queries: Queries, model_name: str, to: str | None, expected:
         raise StateConflict(f"{target} is the champion of {model_name} already")
     if all(each.model_id != target for each in deployments.listed(queries, model_name)):
         raise InvalidInput(f"{target} was never champion of {model_name}; promote it instead of rolling back to it")
-    _check_eligible(row)
+    check_eligible(row)
     return current, row
 
 
@@ -186,11 +209,11 @@ def undo_promotion(
         if again["model_id"] != target["model_id"]:
             test_load(rooms, again)
         deployments.mark_undone(transaction, current.deployment_id)
-        return deploy(transaction, rooms.now(), "promotion_undone", model_name, again["model_id"], who, why)
+        return deploy(rooms, transaction, rooms.now(), "promotion_undone", model_name, again["model_id"], who, why)
 
 
 def _check_undo(queries: Queries, model_name: str, expected: str | None) -> tuple[Deployment, Row]:
-    current = _check_expected(queries, model_name, expected)
+    current = check_expected(queries, model_name, expected)
     earlier = deployments.listed(queries, model_name)[1:]
     if current is None or not earlier:
         raise NoModelAvailable(f"{model_name} had no champion before this one; promote another model instead")
@@ -200,7 +223,7 @@ def _check_undo(queries: Queries, model_name: str, expected: str | None) -> tupl
             "again, promote it, which asks the gates"
         )
     row = require(queries, earlier[0].model_id)
-    _check_eligible(row)
+    check_eligible(row)
     return current, row
 
 
@@ -208,10 +231,15 @@ def change_status(rooms: Rooms, verb: str, model_id: str, actor: str | None, rea
     """Reject, archive, restore, disqualify or reinstate; see the verbs of ``Registry``."""
     who, why = rooms.who(actor), check_reason(reason)
     with rooms.database.transaction() as transaction:
-        _set_status(rooms, transaction, model_id, verb, who, why)
+        set_status(rooms, transaction, model_id, verb, who, why)
 
 
-def _set_status(rooms: Rooms, transaction: Transaction, model_id: str, verb: str, actor: str, reason: str) -> None:
+def set_status(rooms: Rooms, transaction: Transaction, model_id: str, verb: str, actor: str, reason: str) -> None:
+    """Change a model's state in a transaction; who may no longer be chosen leaves its experiments.
+
+    Raises:
+        StateConflict: the verb does not fit the state.
+    """
     row = require(transaction, model_id)
     status, kind = selection.move(verb, model_id, row["status"], bool(row["is_active"]))
     new = eligible(row, status=status)
@@ -227,3 +255,6 @@ def _set_status(rooms: Rooms, transaction: Transaction, model_id: str, verb: str
         before={"status": row["status"]},
         after={"status": status},
     )
+    if status != "registered":
+        because = f"{model_id} was {kind}" + (f": {reason}" if reason else "")
+        ending.challenger_unfit(transaction, rooms.now(), row["model_name"], model_id, actor, because)

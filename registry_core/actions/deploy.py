@@ -9,9 +9,12 @@ from ..catalog import deployments, events
 from ..catalog.database import Transaction
 from ..evidence import Gate
 from ..records import Deployment
+from . import alert, baseline, ending
+from .rooms import Rooms
 
 
 def deploy(
+    rooms: Rooms,
     transaction: Transaction,
     now: datetime,
     kind: str,
@@ -21,7 +24,11 @@ def deploy(
     reason: str,
     overridden: Sequence[Gate] = (),
 ) -> Deployment:
-    """Make a model champion. ``overridden`` are the failed gates somebody passed over; they stay in the event."""
+    """Make a model champion, with all that follows in the same transaction.
+
+    The experiments of the name end, the alerts about the champion that goes are over, and what the new one is watched
+    against is frozen. ``overridden`` are the failed gates somebody passed over; they stay in the event.
+    """
     current = deployments.current(transaction, model_name)
     after: dict[str, object] = {"champion": model_id}
     if overridden:
@@ -39,4 +46,8 @@ def deploy(
     )
     deployment = Deployment(seq, model_name, model_id, at, None, actor, reason)
     deployments.replace(transaction, deployment)
+    verb = kind.replace("_", " ")
+    ending.champion_changes(transaction, now, model_name, model_id, actor, reason)
+    alert.champion_changes(transaction, now, model_name, model_id, actor, verb)
+    baseline.freeze(rooms, transaction, deployment)
     return deployment

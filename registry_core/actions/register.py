@@ -309,4 +309,5 @@ def _record(
     eligible = selection.is_eligible(metadata.status, metadata.artifact, vouched, metadata.ranked_on or "")
     models.insert(transaction, seq, metadata, document, plan.stem, plan.ordinal, eligible)
     if plan.decision.promote:
-        deploy(transaction, now, "promoted", metadata.model_name, metadata.model_id, "auto", plan.decision.because)
+        because = plan.decision.because
+        deploy(rooms, transaction, now, "promoted", metadata.model_name, metadata.model_id, "auto", because)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from ..artifacts.store import Store
 from ..catalog import events
@@ -20,6 +20,7 @@ from ..catalog.sqlite import SqliteDatabase
 from ..config import Configuration
 from ..errors import InvalidInput, StorageError
 from ..rules.intake import check_text
+from .notify import Sender
 
 #: For ``expected_champion``: the caller does not say what it saw. No model id can be spelt so.
 NOT_CHECKED: Final = "<not checked>"
@@ -40,6 +41,9 @@ class Rooms:
     _configuration: tuple[int, Configuration] | None = field(default=None, repr=False)
     _telemetry: Database | None = field(default=None, repr=False)
     _opening: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    _sender: Sender | None = field(default=None, repr=False)
+    #: What was looked at last, and when: some looks are too dear for every outcome.
+    looked: dict[tuple[str, int], Any] = field(default_factory=dict, repr=False)
 
     @property
     def telemetry(self) -> Database:
@@ -50,8 +54,16 @@ class Rooms:
                     self._telemetry = self.open_telemetry()
         return self._telemetry
 
+    def sender(self) -> Sender:
+        """What sends notifications; made when the first one waits."""
+        if self._sender is None:
+            self._sender = Sender(self)
+        return self._sender
+
     def close(self) -> None:
-        """Give back all connections."""
+        """Stop sending, and give back all connections."""
+        if self._sender is not None:
+            self._sender.close()
         if self._telemetry is not None:
             self._telemetry.close()
         self.database.close()

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
-from ..live import Alert
+from ..live import Alert, Notification
 from ..records import Row
+from . import notifications
 from .database import Queries, Transaction, insertion
 
 
@@ -27,18 +29,23 @@ def insert(transaction: Transaction, alert: Alert) -> None:
     transaction.query(insertion("alerts", row), row)
 
 
-def _record(row: Row) -> Alert:
+def _records(queries: Queries, rows: Sequence[Row]) -> list[Alert]:
+    sent = notifications.by_alert(queries, [row["seq"] for row in rows])
+    return [_record(row, sent.get(row["seq"], ())) for row in rows]
+
+
+def _record(row: Row, sent: tuple[Notification, ...]) -> Alert:
     return Alert(
         row["seq"], row["model_name"], row["model_id"], row["kind"], row["severity"], row["about"], row["text"],
         row["status"], row["opened_at"], json.loads(row["evidence"]), row["acknowledged_at"], row["acknowledged_by"],
-        row["resolved_at"], row["resolution"],
+        row["resolved_at"], row["resolution"], sent,
     )  # fmt: skip
 
 
 def find(queries: Queries, alert_id: int) -> Alert | None:
     """One alert, or None."""
     rows = queries.query("SELECT * FROM alerts WHERE seq = :seq", {"seq": alert_id})
-    return _record(rows[0]) if rows else None
+    return next(iter(_records(queries, rows)), None)
 
 
 def unresolved(queries: Queries, model_name: str, key: str) -> Alert | None:
@@ -47,7 +54,16 @@ def unresolved(queries: Queries, model_name: str, key: str) -> Alert | None:
         "SELECT * FROM alerts WHERE model_name = :model_name AND about = :key AND resolved_at IS NULL",
         {"model_name": model_name, "key": key},
     )
-    return _record(rows[0]) if rows else None
+    return next(iter(_records(queries, rows)), None)
+
+
+def newest(queries: Queries, model_name: str, key: str) -> Alert | None:
+    """The last alert about one trouble, over or not, or None."""
+    rows = queries.query(
+        "SELECT * FROM alerts WHERE model_name = :model_name AND about = :key ORDER BY seq DESC LIMIT 1",
+        {"model_name": model_name, "key": key},
+    )
+    return next(iter(_records(queries, rows)), None)
 
 
 def listed(queries: Queries, model_name: str | None = None, *, resolved: bool = False, limit: int = 200) -> list[Alert]:
@@ -58,7 +74,7 @@ def listed(queries: Queries, model_name: str | None = None, *, resolved: bool = 
     rows = queries.query(
         f"SELECT * FROM alerts {where}ORDER BY seq DESC LIMIT :limit", {"model_name": model_name, "limit": limit}
     )
-    return [_record(row) for row in rows]
+    return _records(queries, rows)
 
 
 def update(transaction: Transaction, alert: Alert) -> None:

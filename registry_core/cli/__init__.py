@@ -3,7 +3,18 @@
 from __future__ import annotations
 
 # Imported for what they add to the group.
-from . import comparing, deciding, measuring, opening, reading, registering, reviewing
+from . import comparing, deciding, experimenting, measuring, opening, reading, registering, reviewing, watching
 from .console import main
 
-__all__ = ["comparing", "deciding", "main", "measuring", "opening", "reading", "registering", "reviewing"]
+__all__ = [
+    "comparing",
+    "deciding",
+    "experimenting",
+    "main",
+    "measuring",
+    "opening",
+    "reading",
+    "registering",
+    "reviewing",
+    "watching",
+]

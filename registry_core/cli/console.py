@@ -20,6 +20,7 @@ from registry_core import (
     ModelNotFound,
     NoModelAvailable,
     NotEligible,
+    NotFound,
     Registry,
     RegistryError,
     StorageError,
@@ -46,7 +47,7 @@ DONE, UNEXPECTED, INVALID, NOT_FOUND, CONFLICT, UNAVAILABLE, ARTIFACT, STORAGE, 
 # The first that fits counts: some errors have two ancestors among these.
 _CODES: tuple[tuple[type[RegistryError], int], ...] = (
     (NoRegistry, NOT_FOUND),
-    (ModelNotFound, NOT_FOUND),
+    (NotFound, NOT_FOUND),
     (Conflict, CONFLICT),
     (GatesFailed, GATES),
     (NotEligible, UNAVAILABLE),
@@ -61,12 +62,12 @@ Exit codes:
   0  done
   1  something unexpected, or you said no
   2  bad usage, or input that cannot be accepted: a refused file too
-  3  no such model, model name or registry
+  3  no such model, model name, experiment, alert or registry
   4  conflict: somebody was faster, or the verb does not fit the model's state
   5  not eligible, or nothing to choose from
   6  a model's file is missing, altered, quarantined or does not load
   7  storage: disk, rights, database, or an event record that does not fit its chain
-  8  a gate before production fails
+  8  a gate before production, or before an experiment's next stage, fails
   9  a model could not be measured
 """
 
@@ -114,7 +115,7 @@ class Console(click.Group):
             # The table says why; the whole message would say it twice.
             click.echo("\n".join([*gate_lines(report.gates), ""]), err=True)
             message = (
-                f"{report.model_id} may not go into production: {len(report.failures)} of {len(report.gates)} gates "
+                f"{error.what}: {len(report.failures)} of {len(report.gates)} gates "
                 "fail. Do what stands below each, or say --override with a --reason, which stays visible"
             )
         self._fail(words, type(error).__name__, message, GATES, gates=gates_document(report)["gates"])

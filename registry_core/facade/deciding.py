@@ -12,7 +12,11 @@ from .verbs import Verbs
 
 
 class Deciding(Verbs):
-    """Decide, and say how decisions are made."""
+    """Decide, and say how decisions are made.
+
+    What changes the champion ends the running experiments of its name in the same transaction, and a model that may no
+    longer be chosen leaves those it takes part in.
+    """
 
     def promote(
         self,

@@ -11,3 +11,6 @@ class Verbs:
 
     _rooms: Rooms
     _loader: Loader
+
+    def _flush_serving(self) -> None:
+        """Keep what this registry's predictors answered so far, where there are any."""

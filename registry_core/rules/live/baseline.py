@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ...errors import InvalidInput
+from ...live.effect import NAMES, Metric
 from ..intervals import Z
-from .effect import NAMES, Metric
 from .split import of_metric
 from .sums import Sums
 

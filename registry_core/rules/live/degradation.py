@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import InvalidInput
+from ...live.effect import Metric
 from .baseline import Bound
-from .effect import Metric
 from .split import of_metric
 from .sums import Sums
 

@@ -16,17 +16,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ...errors import InvalidInput
+from ...live.checks import LEAST, Drift, State
 from .histogram import Histogram
 
 Numbers = NDArray[np.float64]
 Counts = NDArray[np.int64]
 Kind = Literal["number", "category", "score"]
-State = Literal["none", "warning", "critical", "not enough"]
 
 #: Bins of numbers and scores; categories that have a bin of their own.
 QUANTILES, CATEGORIES = 10, 19
-#: Rows on both sides before anything is said.
-LEAST = 500
 #: Limits of the index by custom, and the quantile of what chance alone makes of it.
 WARNING, CRITICAL, CHANCE = 0.1, 0.25, 0.9999
 #: Types of pandas that stand for a missing value and compare with nothing.
@@ -72,50 +70,6 @@ class FeatureReference:
         """What ``to_dict`` wrote."""
         parts = {name: tuple(stored[name]) for name in ("edges", "categories", "counts")}
         return FeatureReference(stored["feature"], stored["kind"], **parts)
-
-
-@dataclass(frozen=True)
-class Drift:
-    """How far live traffic is from the reference in one feature.
-
-    Attributes:
-        feature: its name.
-        state: ``none``, ``warning``, ``critical`` or ``not enough``.
-        psi: the population stability index; None when there is not enough.
-        warn: the limit of a warning, and ``critical`` of more: by custom, or what chance makes of it, if that is more.
-        critical: see there.
-        n: live rows.
-        m: rows of the reference.
-        ks: the largest distance of the two distribution functions at the edges of bins; None for categories.
-        ks_p: how often chance alone makes ``ks`` so large; with bins it is a little too high. A second opinion.
-        moved: the bin that contributes most: ``above 3.2``, ``red``, ``missing``; with its share before and now.
-        before: see there.
-        now: see there.
-    """
-
-    feature: str
-    state: State
-    psi: float | None
-    warn: float
-    critical: float
-    n: int
-    m: int
-    ks: float | None = None
-    ks_p: float | None = None
-    moved: str = ""
-    before: float | None = None
-    now: float | None = None
-
-    @property
-    def sentence(self) -> str:
-        """The state with its numbers."""
-        if self.psi is None:
-            return f"{self.feature}: not enough rows yet, {self.n:,} live and {self.m:,} before, {LEAST} of each needed"
-        degree = {"none": "no drift", "warning": "has drifted", "critical": "has drifted far"}[self.state]
-        found = f"{self.feature}: {degree}, PSI {self.psi:.3g} over {self.n:,} rows, limit {self.warn:.3g}"
-        if self.state == "none" or self.before is None or self.now is None:
-            return found
-        return f"{found}; {self.moved} was {self.before:.1%}, is {self.now:.1%}"
 
 
 def reference(feature: str, values: Any, kind: Literal["number", "category"] | None = None) -> FeatureReference:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...errors import InvalidInput
+from ...live.checks import Estimate
 from ..intervals import Z
 from .histogram import BINS, Histogram, Numbers, bins_of
 
@@ -36,24 +37,6 @@ class Calibration:
     rates: tuple[float, ...]
     labels: tuple[int, ...]
     threshold_bin: int
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """The accuracy some predictions would have if scores mean what they meant. ``is_estimate`` is always true.
-
-    ``low`` and ``high`` are a 95% interval, for one look, of chance alone; ``enough`` is False, and the numbers None,
-    while there are too few labels to calibrate by or too few predictions.
-    """
-
-    enough: bool
-    sentence: str
-    accuracy: float | None = None
-    low: float | None = None
-    high: float | None = None
-    predictions: int = 0
-    calibrated_on: int = 0
-    is_estimate: bool = True
 
 
 def calibrate(of_0: Histogram, of_1: Histogram, threshold: float = 0.5) -> Calibration | None:

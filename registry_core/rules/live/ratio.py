@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import InvalidInput
+from ...live.checks import Coverage, SampleRatio
 from . import mixture, split
 from .detail import CLUSTERS
 from .routing import check_shares
@@ -30,39 +31,6 @@ LEAST, ALPHA = 1000, 0.001
 FAILING = 0.01
 #: Coverage of two models this far apart, clearly, is no chance.
 APART = 0.02
-
-
-@dataclass(frozen=True)
-class SampleRatio:
-    """How traffic was dealt out against how it should have been.
-
-    Attributes:
-        state: ``as planned``, ``mismatch`` or ``not enough``.
-        counts: predictions of each arm, the champion first.
-        planned: how many each should have had.
-        log_e: ln of the e-value against "as planned", at all looks together; None when there is not enough.
-        inflation: how many times the variance is that of units that come once.
-        sentence: what that means.
-    """
-
-    state: Literal["as planned", "mismatch", "not enough"]
-    counts: tuple[int, ...]
-    planned: tuple[float, ...]
-    log_e: float | None
-    inflation: float
-    sentence: str
-
-
-@dataclass(frozen=True)
-class Coverage:
-    """How many predictions of each arm have their labels.
-
-    ``state`` is ``apart`` when an arm's share differs from the champion's by more than 2 points and beyond chance.
-    """
-
-    state: Literal["alike", "apart", "not enough"]
-    shares: tuple[float | None, ...]
-    sentence: str
 
 
 @dataclass(frozen=True)

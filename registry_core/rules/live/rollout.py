@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ...errors import InvalidInput
-from .effect import NAMES, Effect, signed_amount
+from ...live.effect import NAMES, Effect, signed_amount
 
 Step = Literal["advance", "wait", "roll back", "promote"]
 

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import InvalidInput
+from ...live.effect import NAMES, Effect, Metric
 from . import mixture
-from .effect import NAMES, Effect, Metric
 from .exact import to_float, to_floats
 from .paired import NO_PAIRS, PairedSums
 from .split import (

@@ -19,9 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import InvalidInput
+from ...live.effect import NAMES, Effect, Metric
 from . import mixture
 from .detail import CLUSTERS
-from .effect import NAMES, Effect, Metric
 from .exact import to_float, to_floats
 from .sums import Sums
 

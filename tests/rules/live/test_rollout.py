@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from registry_core.errors import InvalidInput
-from registry_core.rules.live.effect import Effect
+from registry_core.live.effect import Effect
 from registry_core.rules.live.rollout import default_stages, judge
 
 STAGES = default_stages()

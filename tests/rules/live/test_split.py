@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from registry_core.errors import InvalidInput
+from registry_core.live.effect import Effect
 from registry_core.rules.live import mixture, split
-from registry_core.rules.live.effect import Effect
 from registry_core.rules.live.sums import Sums, of_outcomes
 
 

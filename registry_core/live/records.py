@@ -1,7 +1,4 @@
-"""The records of live traffic: experiments, what came of predictions, health, alerts.
-
-Shares are fractions of the traffic (0.05 is 5%); metrics are in their own units; times are UTC text as in ``records``.
-"""
+"""Records of live traffic: answers, outcomes, experiments, windows, alerts."""
 
 from __future__ import annotations
 
@@ -111,6 +108,21 @@ class Window:
 
 
 @dataclass(frozen=True)
+class Notification:
+    """One alert on its way to one address. ``address`` is shown without what may be secret in it.
+
+    ``failure`` says why the last attempt failed, and whether there will be another; empty before the first and when it
+    was sent.
+    """
+
+    address: str
+    attempts: int
+    next_at: str
+    sent_at: str | None
+    failure: str
+
+
+@dataclass(frozen=True)
 class Alert:
     """Something a person should know of. ``text`` says it with its numbers; ``key`` is what it is about, so that one
     trouble opens one alert, however often it is noticed."""
@@ -129,3 +141,4 @@ class Alert:
     acknowledged_by: str | None = None
     resolved_at: str | None = None
     resolution: str = ""
+    notifications: tuple[Notification, ...] = ()

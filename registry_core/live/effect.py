@@ -6,8 +6,6 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from .mixture import p_value
-
 #: ``loss`` is the mean absolute or squared error, whichever the sums were made with.
 Metric = Literal["accuracy", "brier", "loss"]
 
@@ -63,7 +61,7 @@ class Effect:
     @property
     def p(self) -> float | None:
         """The always valid p of "no difference"; None when there is not enough."""
-        return None if self.log_e is None else p_value(self.log_e)
+        return None if self.log_e is None else min(1.0, math.exp(-max(self.log_e, 0.0)))
 
     @property
     def e_worse(self) -> float | None:

@@ -1,0 +1,132 @@
+"""Alerts: opened once for one trouble, seen by somebody, over when the trouble is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, Literal
+
+from ..catalog import alerts, events, notifications
+from ..catalog.database import Queries, Transaction
+from ..errors import NotFound, StateConflict
+from ..live import Alert
+from .rooms import Rooms, check_reason
+
+#: Who acts when nobody does.
+AUTO = "auto"
+#: What was dealt with when the alert was opened: it only has to be seen, and is over then.
+DEALT_WITH = frozenset({"rolled_back", "challenger_stopped"})
+
+
+def open_alert(
+    rooms: Rooms,
+    transaction: Transaction,
+    now: datetime,
+    *,
+    model_name: str,
+    kind: str,
+    severity: Literal["warning", "critical"],
+    key: str,
+    text: str,
+    model_id: str | None = None,
+    evidence: Mapping[str, Any] | None = None,
+) -> Alert | None:
+    """Open an alert in a transaction, with a notification for each channel; None when this trouble has one already.
+
+    Whoever commits calls ``notify.wake`` afterwards.
+    """
+    if alerts.unresolved(transaction, model_name, key) is not None:
+        return None
+    # It may quote whatever a model raised.
+    text = text.replace("\0", "").encode(errors="replace").decode()
+    seq, at = events.append(
+        transaction, now=now, kind="alert_opened", actor=AUTO, reason=text, model_name=model_name,
+        model_id=model_id, after={"kind": kind, "severity": severity, "key": key},
+    )  # fmt: skip
+    opened = Alert(seq, model_name, model_id, kind, severity, key, text, "open", at, dict(evidence or {}))
+    alerts.insert(transaction, opened)
+    channels = rooms.configuration(transaction).policy(model_name).monitoring_policy.notify
+    notifications.insert(transaction, seq, tuple(dict.fromkeys(channels)), at)
+    return opened
+
+
+def resolve_in(transaction: Transaction, now: datetime, alert: Alert, actor: str, resolution: str) -> Alert:
+    """Close an alert in a transaction."""
+    _, at = events.append(
+        transaction, now=now, kind="alert_resolved", actor=actor, reason=resolution, model_name=alert.model_name,
+        model_id=alert.model_id, before={"alert": alert.alert_id, "status": alert.status},
+        after={"alert": alert.alert_id, "status": "resolved"},
+    )  # fmt: skip
+    resolved = replace(alert, status="resolved", resolved_at=at, resolution=resolution)
+    alerts.update(transaction, resolved)
+    return resolved
+
+
+def champion_changes(
+    transaction: Transaction, now: datetime, model_name: str, champion: str, actor: str, verb: str
+) -> None:
+    """Close what was about the champion that goes and about its experiments: it is no longer anybody's trouble.
+
+    What the registry dealt with by itself stays until a person has seen it, or changes the champion.
+    """
+    for alert in alerts.listed(transaction, model_name):
+        if actor == AUTO and alert.kind in DEALT_WITH:
+            continue
+        resolve_in(transaction, now, alert, actor, f"{champion} became champion ({verb} by {actor})")
+
+
+def experiment_moves(
+    transaction: Transaction, now: datetime, model_name: str, experiment_id: int, actor: str, over: bool
+) -> None:
+    """Close what was about an experiment that has ended, or about the stage it has left."""
+    for alert in alerts.listed(transaction, model_name):
+        about = alert.evidence.get("experiment") == experiment_id
+        if about and (alert.kind == "stage_reached" or (over and alert.kind not in DEALT_WITH)):
+            how = "ended" if over else "went on"
+            resolve_in(transaction, now, alert, actor, f"experiment {experiment_id} {how} ({actor})")
+
+
+def find(queries: Queries, alert_id: int) -> Alert:
+    """One alert.
+
+    Raises:
+        NotFound: none has that number.
+    """
+    whole = isinstance(alert_id, int) and not isinstance(alert_id, bool) and 0 < alert_id < 1 << 31
+    found = alerts.find(queries, alert_id) if whole else None
+    if found is None:
+        raise NotFound(f"no alert has the number {alert_id!r:.80}; alerts() lists all")
+    return found
+
+
+def acknowledge(rooms: Rooms, alert_id: int, actor: str | None, note: str) -> Alert:
+    """See ``Registry.acknowledge``."""
+    who, words = rooms.who(actor), check_reason(note)
+    with rooms.database.transaction() as transaction:
+        alert = find(transaction, alert_id)
+        if alert.status != "open":
+            by = f" by {alert.acknowledged_by}" if alert.acknowledged_by else ""
+            raise StateConflict(f"alert {alert_id} is {alert.status} already{by}; alerts() shows those that are open")
+        now = rooms.now()
+        _, at = events.append(
+            transaction, now=now, kind="alert_acknowledged", actor=who, reason=words, model_name=alert.model_name,
+            model_id=alert.model_id, before={"alert": alert_id, "status": "open"},
+            after={"alert": alert_id, "status": "acknowledged"},
+        )  # fmt: skip
+        seen = replace(alert, status="acknowledged", acknowledged_at=at, acknowledged_by=who)
+        alerts.update(transaction, seen)
+        if alert.kind in DEALT_WITH:
+            seen = resolve_in(transaction, now, seen, who, f"seen by {who}" + (f": {words}" if words else ""))
+    return find(rooms.database, seen.alert_id)
+
+
+def resolve(rooms: Rooms, alert_id: int, actor: str | None, reason: str) -> Alert:
+    """See ``Registry.resolve_alert``."""
+    who, why = rooms.who(actor), check_reason(reason)
+    with rooms.database.transaction() as transaction:
+        alert = find(transaction, alert_id)
+        if alert.status == "resolved":
+            raise StateConflict(f"alert {alert_id} is resolved already: {alert.resolution}")
+        resolve_in(transaction, rooms.now(), alert, who, f"resolved by {who}" + (f": {why}" if why else ""))
+    return find(rooms.database, alert_id)

@@ -1,0 +1,162 @@
+"""The champion: when it has become worse or fails to answer, somebody is told, and its healthy predecessor put back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from ...catalog import alerts, deployments, events
+from ...catalog.database import Queries, Transaction
+from ...config import MonitoringPolicy
+from ...errors import RegistryError, StorageError
+from ...live import Alert
+from ...records import Deployment, utc_text
+from ...rules.inputs import compare_inputs
+from .. import decide
+from ..alert import AUTO, open_alert, resolve_in
+from ..deploy import deploy
+from ..rooms import Rooms
+from ..rows import record, require
+from . import observe
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """What is wrong with a champion: the ``kind`` of its alert, what the alert is about, and the evidence in words."""
+
+    kind: str
+    key: str
+    because: str
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+
+
+def look(rooms: Rooms, current: Deployment, policy: MonitoringPolicy) -> list[str]:
+    """See to a champion that fails; what was done, in sentences."""
+    found = trouble(rooms, current, policy)
+    if found is None:
+        return []
+    if policy.on_degradation == "suggest":
+        if found.kind == "champion_failing":
+            return []
+        way = f"roll {current.model_name} back, or resolve the alert if it may stay"
+        return _told(rooms, current, found, f"{found.because}; {way}")
+    until = cooldown_until(rooms.database, current.model_name, policy, rooms.now())
+    if until is not None:
+        hindered = (
+            f"not rolled back, since there was an automatic rollback shortly before; there may be one from {until}"
+        )
+        return _told(rooms, current, found, f"{found.because}; {hindered}")
+    return _roll_back(rooms, current, policy, found)
+
+
+def trouble(rooms: Rooms, current: Deployment, policy: MonitoringPolicy) -> Trouble | None:
+    """What is wrong with a champion and was not settled by anybody yet."""
+    failing = alerts.unresolved(rooms.database, current.model_name, f"champion_failing:{current.model_id}")
+    if failing is not None:
+        return Trouble(failing.kind, failing.key, failing.text, failing.evidence)
+    seen = observe.read(rooms.telemetry, current.deployment_id)
+    if seen is None or not seen.alarms or seen.labels < policy.minimum_labels:
+        return None
+    key = f"degradation:{current.deployment_id}"
+    last = alerts.newest(rooms.database, current.model_name, key)
+    if last is not None and last.resolved_at is not None and last.resolved_at >= seen.heard_at:
+        return None
+    evidence = {"alarm": seen.alarms, "labels": seen.labels, "at": seen.heard_at}
+    return Trouble("degradation", key, f"{current.model_id}: {seen.heard}", evidence)
+
+
+def cooldown_until(queries: Queries, model_name: str, policy: MonitoringPolicy, now: datetime) -> str | None:
+    """Until when there is no other automatic rollback; None when nothing hinders one."""
+    last = events.listed(queries, model_name, kinds=["rolled_back"], actor=AUTO, limit=1)
+    if not last:
+        return None
+    until = datetime.fromisoformat(last[0].at) + timedelta(hours=policy.cooldown_hours)
+    return utc_text(until) if until > now else None
+
+
+def _told(rooms: Rooms, current: Deployment, found: Trouble, text: str, **further: Any) -> list[str]:
+    """Open the alert, unless it is open or the champion is another one by now."""
+    kind, key = found.kind, found.key
+    if kind == "champion_failing":
+        # Opened by whoever noticed; what could not be done about it is news.
+        kind, key = "not_rolled_back", _not_rolled_back(current)
+    if alerts.unresolved(rooms.database, current.model_name, key) is not None:
+        return []
+    with rooms.database.transaction() as transaction:
+        if not _still(transaction, current):
+            return []
+        opened = open_alert(
+            rooms, transaction, rooms.now(), model_name=current.model_name, model_id=current.model_id, kind=kind,
+            severity="critical", key=key, text=text, evidence={**found.evidence, **further},
+        )  # fmt: skip
+    return [text] if opened else []
+
+
+def _not_rolled_back(current: Deployment) -> str:
+    return f"not_rolled_back:{current.deployment_id}"
+
+
+def _still(queries: Queries, current: Deployment) -> bool:
+    now = deployments.current(queries, current.model_name)
+    return now is not None and now.deployment_id == current.deployment_id
+
+
+def _roll_back(rooms: Rooms, current: Deployment, policy: MonitoringPolicy, found: Trouble) -> list[str]:
+    key = _not_rolled_back(current) if found.kind == "champion_failing" else found.key
+    held = alerts.unresolved(rooms.database, current.model_name, key)
+    target, skipped = _target(rooms, current, held)
+    left_out = f"; passed over: {'; '.join(skipped.values())}" if skipped else ""
+    if target is None:
+        text = (
+            f"{found.because}; it stays champion, since no healthy earlier champion is left{left_out}. Promote another "
+            "model"
+        )
+        return _told(rooms, current, found, text, passed_over=sorted(skipped))
+    text = f"{found.because}; {current.model_id} was rolled back to {target}{left_out}"
+    with rooms.database.transaction() as transaction:
+        # Somebody else may have acted, or the target may have been rejected, while its file was read.
+        now = rooms.now()
+        unchanged = _still(transaction, current) and target in decide.predecessors(transaction, current.model_name)
+        if not unchanged or cooldown_until(transaction, current.model_name, policy, now) is not None:
+            return []
+        deploy(rooms, transaction, now, "rolled_back", current.model_name, target, AUTO, found.because)
+        decide.set_status(rooms, transaction, current.model_id, "disqualify", AUTO, found.because)
+        open_alert(
+            rooms, transaction, now, model_name=current.model_name, model_id=current.model_id, kind="rolled_back",
+            severity="critical", key=f"rolled_back:{current.deployment_id}", text=text,
+            evidence={**found.evidence, "from": current.model_id, "to": target, "passed_over": sorted(skipped)},
+        )  # fmt: skip
+    return [text]
+
+
+def _target(rooms: Rooms, current: Deployment, held: Alert | None) -> tuple[str | None, dict[str, str]]:
+    """The latest earlier champion that takes the same inputs and loads; and why later ones were passed over."""
+    champion = record(rooms, require(rooms.database, current.model_id))
+    known = set(held.evidence.get("passed_over", ())) if held else set()
+    skipped: dict[str, str] = {}
+    for model_id in decide.predecessors(rooms.database, current.model_name):
+        row = require(rooms.database, model_id)
+        same, because = compare_inputs(record(rooms, row), champion)
+        if not same:
+            skipped[model_id] = f"{model_id} takes other inputs ({because})"
+        elif model_id in known:
+            skipped[model_id] = f"{model_id} did not load"
+        else:
+            try:
+                decide.test_load(rooms, row)
+            except StorageError:
+                raise
+            except RegistryError as error:
+                skipped[model_id] = f"{model_id} does not load ({error})"
+            else:
+                return model_id, skipped
+    return None, skipped
+
+
+def close_if_over(rooms: Rooms, transaction: Transaction, alert: Alert, resolution: str) -> None:
+    """Close an alert in a transaction, unless somebody did."""
+    again = alerts.find(transaction, alert.alert_id)
+    if again is not None and again.resolved_at is None:
+        resolve_in(transaction, rooms.now(), again, AUTO, resolution)

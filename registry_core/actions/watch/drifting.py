@@ -1,0 +1,90 @@
+"""Drift of inputs and scores against what the champion was trained on: it warns, it never rolls back."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta
+
+import numpy as np
+
+from ...catalog import alerts
+from ...catalog.telemetry import windows as stored
+from ...live import Drift
+from ...records import Deployment
+from ...rules.live import drift
+from ...rules.live.drift import FeatureReference
+from ...rules.live.histogram import EMPTY
+from ...rules.sentences import listed
+from ..alert import open_alert
+from ..rooms import Rooms
+from ..rows import record, require
+from ..serve.moments import DAY, microseconds
+from . import traffic
+from .champion import close_if_over
+
+#: How far back is looked: a week evens out its days.
+DAYS = 7
+#: Between two looks that nobody asked for.
+PAUSE = timedelta(hours=1)
+_ORDER = ("critical", "warning", "none", "not enough")
+
+
+def judged(rooms: Rooms, current: Deployment) -> tuple[Drift, ...]:
+    """Every input of the reference, and the score, over the last days of this deployment; the worst first."""
+    reference = record(rooms, require(rooms.database, current.model_id)).reference
+    if not reference:
+        return ()
+    since = microseconds(rooms.now() - timedelta(days=DAYS))
+    since -= since % DAY
+    # Inputs are counted by model and day: of the day it became champion, what it was asked before that counts as well.
+    began = microseconds(datetime.fromisoformat(current.started_at))
+    days = stored.input_counts(rooms.telemetry, current.model_id, max(since, began - began % DAY))
+    counts: dict[str, list[int]] = {}
+    for text in days.values():
+        for name, found in json.loads(text).items():
+            counts[name] = [a + b for a, b in zip(counts[name], found, strict=True)] if name in counts else found
+    judgements = []
+    for each in reference.get("features", ()):
+        known = FeatureReference.from_dict(each)
+        live = counts.get(known.feature, [0] * len(known.counts))
+        if len(live) == len(known.counts):
+            judgements.append(drift.judge(known, np.array(live, np.int64)))
+    if "score" in reference:
+        scores = EMPTY
+        for _, _, sums in traffic.of_deployment(rooms, current, since, detail=True):
+            if sums.detail is not None:
+                scores = scores + sums.detail.scores
+        known = FeatureReference.from_dict(reference["score"])
+        judgements.append(drift.judge(known, drift.counts_of_scores(known, scores)))
+    return tuple(sorted(judgements, key=lambda each: (_ORDER.index(each.state), -(each.psi or 0.0))))
+
+
+def look(rooms: Rooms, current: Deployment, *, thorough: bool) -> list[str]:
+    """Open and close the alert about drift; what was done, in sentences."""
+    place, now = ("drift", current.deployment_id), rooms.now()
+    last = rooms.looked.get(place)
+    if not thorough and last is not None and now - last < PAUSE:
+        return []
+    rooms.looked[place] = now
+    found = judged(rooms, current)
+    moved = [each for each in found if each.state in ("warning", "critical")]
+    key = f"drift:{current.deployment_id}"
+    held = alerts.unresolved(rooms.database, current.model_name, key)
+    if moved and held is None:
+        names = listed([each.feature for each in moved])
+        text = (
+            f"what {current.model_id} is asked is no longer what it was trained on: {names} moved "
+            f"({moved[0].sentence}). It may still be right; look at it before you act"
+        )
+        with rooms.database.transaction() as transaction:
+            opened = open_alert(
+                rooms, transaction, now, model_name=current.model_name, model_id=current.model_id, kind="drift",
+                severity="warning", key=key, text=text, evidence={"features": [each.feature for each in moved]},
+            )  # fmt: skip
+        return [text] if opened else []
+    if held is not None and not moved and any(each.state == "none" for each in found):
+        text = "inputs and scores look again like those it was trained on"
+        with rooms.database.transaction() as transaction:
+            close_if_over(rooms, transaction, held, text)
+        return [f"{current.model_id}: {text}"]
+    return []

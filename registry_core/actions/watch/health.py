@@ -1,0 +1,169 @@
+"""Health: how a champion stands in production, after everything that had to be done was done."""
+
+from __future__ import annotations
+
+import math
+from datetime import datetime
+from typing import Literal
+
+from ...catalog import alerts, baselines, deployments, events, models
+from ...config import MonitoringPolicy
+from ...errors import ModelNotFound
+from ...live import Alert, DetectorState, Estimate, FrozenBaseline, HealthReport, Limit, PastRollback
+from ...records import Deployment, utc_text
+from ...rules.intervals import wilson
+from ...rules.live import estimated
+from ...rules.live.degradation import THRESHOLD
+from ...rules.live.split import of_metric
+from ...rules.live.sums import Sums, total
+from .. import baseline
+from ..rooms import Rooms
+from ..rows import record, require
+from ..serve.moments import microseconds
+from . import champion, drifting, limits, observe, traffic
+from .look import look
+
+State = Literal["healthy", "warning", "critical", "unknown"]
+
+
+def check(rooms: Rooms, model_name: str) -> HealthReport:
+    """See ``Registry.check_health``."""
+    if model_name not in models.names(rooms.database):
+        raise ModelNotFound(f"no model carries the name {model_name!r:.160}; model_names() lists all")
+    return health(rooms, model_name, look(rooms, model_name, thorough=True))
+
+
+def health(rooms: Rooms, model_name: str, acted: tuple[str, ...] = ()) -> HealthReport:
+    """How the champion stands; nothing is done about it."""
+    policy = rooms.configuration().policy(model_name)
+    asked, now = policy.monitoring_policy, rooms.now()
+    current = deployments.current(rooms.database, model_name)
+    still_open = tuple(alerts.listed(rooms.database, model_name))
+    past = _past(rooms, model_name)
+    if current is None:
+        return HealthReport(
+            model_name, utc_text(now), "unknown", f"{model_name} has no champion; promote a model", alerts=still_open,
+            last_rollback=past, on_degradation=asked.on_degradation, acted=acted,
+        )  # fmt: skip
+    windows = [sums for _, _, sums in traffic.of_deployment(rooms, current, detail=True)]
+    whole = total(windows)
+    metadata = record(rooms, require(rooms.database, current.model_id))
+    metric = baseline.watched(metadata.task, asked)
+    value, low, high = _measured(metric, whole)
+    seen = observe.read(rooms.telemetry, current.deployment_id)
+    frozen = seen.baseline if seen is not None and seen.baseline is not None else None
+    frozen = frozen or baselines.find(rooms.database, current.deployment_id)
+    detector = _detector(seen, frozen, asked)
+    judged = limits.judged(rooms, current, policy)
+    counted = None if frozen else ((seen.rows if seen else 0), asked.baseline_labels)
+    state, sentence = _state(current, metric, value, whole.labelled, asked, frozen, detector, judged, still_open)
+    return HealthReport(
+        model_name=model_name,
+        at=utc_text(now),
+        state=state,
+        sentence=sentence,
+        model_id=current.model_id,
+        deployment_id=current.deployment_id,
+        since=current.started_at,
+        predictions=whole.predictions,
+        failures=whole.failures,
+        labelled=whole.labelled,
+        coverage=whole.coverage,
+        metric=metric,
+        value=value,
+        low=low,
+        high=high,
+        baseline=frozen,
+        baseline_labels=counted,
+        detector=detector,
+        limits=judged,
+        drift=drifting.judged(rooms, current) if asked.drift else (),
+        estimate=_estimate(rooms, current, whole),
+        alerts=still_open,
+        last_rollback=past,
+        on_degradation=asked.on_degradation,
+        cooldown_until=champion.cooldown_until(rooms.database, model_name, asked, now),
+        acted=acted,
+    )
+
+
+def _past(rooms: Rooms, model_name: str) -> PastRollback | None:
+    found = events.listed(rooms.database, model_name, kinds=["rolled_back"], limit=1)
+    if not found:
+        return None
+    last = found[0]
+    return PastRollback(last.at, last.before.get("champion"), last.after["champion"], last.actor, last.reason)
+
+
+def _measured(metric: str, sums: Sums) -> tuple[float | None, float | None, float | None]:
+    rows, bad, squares = of_metric(sums, baseline.kind(metric))
+    if not rows:
+        return None, None, None
+    if metric == "accuracy":
+        low, high = wilson(rows - bad, rows)
+        return 1 - bad / rows, float(low), float(high)
+    mean = bad / rows
+    half = 1.96 * math.sqrt(max(squares / rows - mean**2, 0.0) / rows)
+    return mean, max(mean - half, 0.0), mean + half
+
+
+def _detector(
+    seen: observe.Observed | None, frozen: FrozenBaseline | None, asked: MonitoringPolicy
+) -> DetectorState | None:
+    if frozen is None:
+        return None
+    bound = observe.bound_of(frozen, asked)
+    if bound is None:
+        return None
+    log10_alarm = math.log10(THRESHOLD)
+    if seen is None or seen.detector is None:
+        sentence = "No labels yet: nothing to watch" if seen is None or not seen.heard else f"Alarm: {seen.heard}"
+        return DetectorState(None, log10_alarm, bound.value, bound.because, 0, seen.alarms if seen else 0, sentence)
+    held = seen.detector
+    value = None if not held.labels else held.log_value / math.log(10)
+    sentence = held.sentence if not seen.alarms else f"Alarm at {seen.heard_at[:16]}: {seen.heard}"
+    return DetectorState(value, log10_alarm, held.bound, bound.because, held.labels, seen.alarms, sentence)
+
+
+def _estimate(rooms: Rooms, current: Deployment, whole: Sums) -> Estimate | None:
+    """Accuracy of what was answered, labelled or not, from scores calibrated on the labels there are."""
+    if whole.detail is None or not whole.detail.scores:
+        return None
+    began = microseconds(datetime.fromisoformat(current.started_at))
+    if microseconds(rooms.now()) < began:
+        return None
+    calibration = estimated.calibrate(whole.detail.scores_of_0, whole.detail.scores_of_1)
+    return estimated.estimate(calibration, whole.detail.scores)
+
+
+def _state(
+    current: Deployment,
+    metric: str,
+    value: float | None,
+    labels: int,
+    asked: MonitoringPolicy,
+    frozen: FrozenBaseline | None,
+    detector: DetectorState | None,
+    judged: tuple[Limit, ...],
+    still_open: tuple[Alert, ...],
+) -> tuple[State, str]:
+    critical = [each for each in still_open if each.severity == "critical"]
+    shown = "no labels yet" if value is None else f"{metric} {value:.4g} over {labels:,} labels"
+    against = ""
+    if frozen is not None:
+        usual = 1 - frozen.mean if frozen.metric == "accuracy" else frozen.mean
+        against = f", {usual:.4g} on {frozen.source}"
+    who = current.model_id
+    if critical:
+        return "critical", f"{who}: {critical[0].text}"
+    if still_open:
+        further = f" ({len(still_open)} alerts are open)" if len(still_open) > 1 else ""
+        return "warning", f"{who}: {still_open[0].text}{further}"
+    beyond = [each for each in judged if each.state == "beyond"]
+    if beyond:
+        return "warning", f"{who}: {beyond[0].sentence}"
+    if labels < asked.minimum_labels:
+        return "unknown", f"{who}: {shown}{against}; {asked.minimum_labels:,} are needed before anything is said"
+    if detector is None:
+        return "unknown", f"{who}: {shown}; there is nothing to hold it against yet"
+    return "healthy", f"{who}: {shown}{against}; no sign that it became worse"

@@ -1,0 +1,97 @@
+"""Simple thresholds on the last labels: they alert, they never roll back."""
+
+from __future__ import annotations
+
+from ...catalog import alerts
+from ...catalog.telemetry.streams import Stream
+from ...config import MonitoringPolicy, Policy
+from ...live import Limit
+from ...records import Deployment
+from ...rules.live.sums import Sums
+from ...rules.metrics import canonical, lower_is_better
+from ...rules.sentences import apart
+from ..alert import open_alert
+from ..rooms import Rooms
+from ..serve import windows
+from . import observe, traffic
+from .champion import close_if_over
+
+
+def judged(rooms: Rooms, current: Deployment, policy: Policy) -> tuple[Limit, ...]:
+    """Each threshold of the policy against the last labels of the champion, by time of prediction, whole windows."""
+    asked = policy.monitoring_policy
+    if not asked.thresholds:
+        return ()
+    recent = _last(rooms, current, asked)
+    known: dict[str, float] = {}
+    labels = 0
+    if recent is not None:
+        stream, sums = recent
+        labels, known = sums.labelled, windows.metrics(stream, sums, windows.auc(sums))
+    found = []
+    for name, limit in asked.thresholds.items():
+        metric = canonical(name)
+        lower = lower_is_better(metric, policy.lower_is_better)
+        value = known.get(metric)
+        if labels < asked.threshold_labels or value is None:
+            missing = (
+                f"{labels:,} of {asked.threshold_labels:,} labels" if value is not None or not labels else "no value"
+            )
+            because = f"{metric}: not enough yet ({missing})"
+            found.append(Limit(metric, limit, lower, "not enough", value, labels, because))
+            continue
+        beyond = value > limit if lower else value < limit
+        shown, asked_for = apart(value, limit)
+        side = ("above" if lower else "below") if beyond else ("at most" if lower else "at least")
+        because = f"{metric} is {shown} over the last {labels:,} labels, {side} {asked_for}"
+        found.append(Limit(metric, limit, lower, "beyond" if beyond else "within", value, labels, because))
+    return tuple(found)
+
+
+def _last(rooms: Rooms, current: Deployment, asked: MonitoringPolicy) -> tuple[Stream, Sums] | None:
+    """The newest windows that hold as many labels as a threshold looks at."""
+    counted = traffic.of_deployment(rooms, current)
+    labels, since = 0, None
+    for start, _, sums in reversed(counted):
+        if labels >= asked.threshold_labels:
+            break
+        labels, since = labels + sums.labelled, start
+    if since is None:
+        return None
+    newest = traffic.of_deployment(rooms, current, since, detail=True)
+    whole = newest[0][2]
+    for _, _, sums in newest[1:]:
+        whole = whole + sums
+    return newest[-1][1], whole
+
+
+def look(rooms: Rooms, current: Deployment, policy: Policy, *, thorough: bool) -> list[str]:
+    """Open and close the alerts of thresholds; what was done, in sentences."""
+    asked = policy.monitoring_policy
+    if not asked.thresholds:
+        return []
+    if not thorough:
+        # Whole windows are read for this; a few labels more or less change nothing.
+        seen = observe.read(rooms.telemetry, current.deployment_id)
+        labels, place = seen.labels if seen else 0, ("limits", current.deployment_id)
+        if labels < rooms.looked.get(place, 0) + max(asked.threshold_labels // 20, 1):
+            return []
+        rooms.looked[place] = labels
+    said = []
+    for limit in judged(rooms, current, policy):
+        key = f"threshold:{limit.metric}:{current.deployment_id}"
+        held = alerts.unresolved(rooms.database, current.model_name, key)
+        if limit.state == "beyond" and held is None:
+            text = f"{current.model_id}: {limit.sentence}"
+            with rooms.database.transaction() as transaction:
+                opened = open_alert(
+                    rooms, transaction, rooms.now(), model_name=current.model_name, model_id=current.model_id,
+                    kind="threshold", severity="warning", key=key, text=text,
+                    evidence={"metric": limit.metric, "limit": limit.limit, "value": limit.value},
+                )  # fmt: skip
+            said += [text] if opened else []
+        elif limit.state == "within" and held is not None:
+            with rooms.database.transaction() as transaction:
+                close_if_over(rooms, transaction, held, limit.sentence)
+            said.append(limit.sentence)
+    return said

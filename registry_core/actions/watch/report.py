@@ -1,0 +1,286 @@
+"""What an experiment has shown so far, and what has to hold before it goes on."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Literal
+
+from ...catalog import baselines, deployments
+from ...config import MonitoringPolicy
+from ...evidence import Gate
+from ...live import (
+    Arm,
+    ArmTraffic,
+    ChallengerReport,
+    Coverage,
+    Effect,
+    EffectPoint,
+    Experiment,
+    ExperimentReport,
+    SampleRatio,
+)
+from ...records import utc_text
+from ...rules.live import ratio, rollout, shadow, split
+from ...rules.live.paired import PairedSums
+from ...rules.live.sums import Sums, total
+from .. import baseline, experiment
+from ..rooms import Rooms
+from ..serve.moments import MINUTE, microseconds, text
+from . import traffic
+
+#: Labels of the champion from before the experiment that make its spread known, or else from its first windows.
+TUNING_LABELS = 200
+#: The most points of a chart.
+MOST_POINTS = 60
+_USUAL_BRIER_VARIANCE = 0.05
+Step = Literal["wait", "advance", "promote", "stop"]
+
+
+@dataclass(frozen=True)
+class _Evidence:
+    """What all challengers of one experiment are judged by."""
+
+    experiment: Experiment
+    alpha: float
+    variance: float | None
+    buckets: tuple[traffic.Bucket, ...]
+    mature: int
+    begins: int
+    warnings: tuple[str, ...]
+
+    @property
+    def compared(self) -> list[traffic.Bucket]:
+        """The windows of a split whose outcomes are in, without those that told of the spread."""
+        return [each for each in self.buckets if self.begins <= each.start < self.mature]
+
+
+def report(rooms: Rooms, found: Experiment, *, charts: bool = True) -> ExperimentReport:
+    """See ``Registry.experiment_report``; without ``charts`` the points are left out, which take longest."""
+    policy = rooms.configuration().policy(found.model_name).monitoring_policy
+    seen = _evidence(rooms, found, policy)
+    challengers = tuple(_challenger(rooms, seen, place, arm, charts) for place, arm in enumerate(found.arms))
+    shares_known = [each for each in seen.buckets if any(each.shares)]
+    sample_ratio: SampleRatio | None = None
+    coverage: Coverage | None = None
+    names = ("champion", *(arm.challenger_id for arm in found.arms)) if len(found.arms) > 1 else ()
+    if shares_known:
+        sample_ratio = ratio.check([(each.shares, (each.champion, *each.challengers)) for each in shares_known], names)
+        coverage = ratio.coverage(_arms(seen.compared, len(found.arms)), names)
+    warnings = [*seen.warnings]
+    if sample_ratio is not None and sample_ratio.state == "mismatch":
+        warnings.append(sample_ratio.sentence)
+    if coverage is not None and coverage.state == "apart":
+        warnings.append(
+            f"{coverage.sentence}. Where an outcome is only seen after a certain answer, the models' choices are "
+            "compared, not their quality: keep a part of the traffic that is answered alike"
+        )
+    return ExperimentReport(
+        found, utc_text(rooms.now()), challengers, sample_ratio, coverage, experiment.next_stage(found),
+        _verdict(found, challengers), tuple(warnings),
+    )  # fmt: skip
+
+
+def stage_gates(rooms: Rooms, found: Experiment) -> tuple[Gate, ...]:
+    """What the present stage asks of every challenger that takes part, each by name where there are several."""
+    challengers = [each for each in report(rooms, found, charts=False).challengers if each.status == "running"]
+    if len(challengers) == 1:
+        return challengers[0].gates
+    return tuple(
+        replace(gate, name=f"{gate.name} of {each.challenger_id}") for each in challengers for gate in each.gates
+    )
+
+
+def _evidence(rooms: Rooms, found: Experiment, policy: MonitoringPolicy) -> _Evidence:
+    buckets = tuple(traffic.split(rooms, found))
+    warnings = []
+    mature = traffic.mature_before(rooms, policy.maturity_hours, policy.window_minutes)
+    young = sum(each.start >= mature for each in buckets)
+    if policy.maturity_hours and young:
+        warnings.append(
+            f"predictions of the last {policy.maturity_hours:g} hours ({young} windows) are not compared yet: their "
+            "outcomes are still arriving"
+        )
+    if len(found.arms) > 1:
+        warnings.append(
+            f"{len(found.arms)} challengers share the certainty of one verdict: each interval is made at "
+            f"{1 - found.alpha / len(found.arms):.1%}"
+        )
+    variance, begins = _variance(rooms, found, buckets)
+    if begins:
+        warnings.append(
+            f"windows before {text(begins)[:16]} only told how much {found.metric} varies, and are not compared"
+        )
+    return _Evidence(found, found.alpha / len(found.arms), variance, buckets, mature, begins, tuple(warnings))
+
+
+def _variance(rooms: Rooms, found: Experiment, buckets: Sequence[traffic.Bucket]) -> tuple[float | None, int]:
+    """How much a row varies, known from outside of the comparison; and from when on windows are compared.
+
+    Of accuracy the usual one does. Of losses it is taken from before the experiment, else from its first windows, which
+    are left out of the comparison then.
+    """
+    metric = baseline.kind(found.metric)
+    if metric == "accuracy":
+        return None, 0
+    deployment = deployments.at(rooms.database, found.model_name, found.started_at)
+    if deployment is not None and deployment.model_id == found.champion_id:
+        began = microseconds(datetime.fromisoformat(found.started_at))
+        before = total(
+            [
+                sums
+                for start, stream, sums in traffic.of_deployment(rooms, deployment)
+                if start + stream.minutes * MINUTE <= began
+            ]
+        )
+        known = _spread(before, found.metric)
+        if known is not None:
+            return known, 0
+        frozen = baselines.find(rooms.database, deployment.deployment_id)
+        if frozen is not None and frozen.metric == found.metric and frozen.variance > 0:
+            return frozen.variance, 0
+    first = Sums(detail=None)
+    for place, each in enumerate(buckets):
+        first = first + each.champion
+        known = _spread(first, found.metric)
+        if known is not None:
+            following = buckets[place + 1 :]
+            return known, following[0].start if following else each.start + 1
+    return (_USUAL_BRIER_VARIANCE if metric == "brier" else None), 0
+
+
+def _spread(sums: Sums, metric: str) -> float | None:
+    rows, whole, squares = split.of_metric(sums, baseline.kind(metric))
+    if rows < TUNING_LABELS:
+        return None
+    return max(squares / rows - (whole / rows) ** 2, 0.0) or None
+
+
+def _arms(buckets: Sequence[traffic.Bucket], count: int) -> list[Sums]:
+    champion = total([each.champion for each in buckets])
+    return [champion, *(total([each.challengers[place] for each in buckets]) for place in range(count))]
+
+
+def _challenger(rooms: Rooms, seen: _Evidence, place: int, arm: Arm, charts: bool) -> ChallengerReport:
+    found = seen.experiment
+    pairs = traffic.pairs(rooms, found, arm.challenger_id)
+    shadowed = traffic.in_shadow(rooms, found, arm.challenger_id)
+    paired = [(start, sums) for start, sums in pairs if start < seen.mature]
+    begun_split = found.mode == "split"
+    of_shadow = _of_shadow(seen, [sums for _, sums in paired]) if paired or not begun_split else None
+    if begun_split:
+        here = [(each.start, each.champion, each.challengers[place]) for each in seen.compared if each.shares[place]]
+        effect = _of_split(seen, here)
+        points = _points(charts, [each[0] for each in here], lambda count: _of_split(seen, here[:count]))
+        whole = _arms(seen.buckets, len(found.arms))
+        champion = _traffic(found, found.champion_id, "champion", whole[0])
+        challenger = _traffic(found, arm.challenger_id, "split", whole[place + 1])
+    else:
+        assert of_shadow is not None
+        effect = of_shadow
+        points = _points(
+            charts, [each[0] for each in paired], lambda count: _of_shadow(seen, [s for _, s in paired[:count]])
+        )
+        sums = total([each for _, each in shadowed])
+        challenger = _traffic(found, arm.challenger_id, "shadow", sums)
+        champion = _beside_shadow(rooms, found)
+    step, gates, verdict = _step(seen, effect)
+    return ChallengerReport(
+        arm.challenger_id, arm.status, arm.share, arm.because, champion, challenger, effect,
+        of_shadow if begun_split else None, points, step, gates, verdict,
+    )  # fmt: skip
+
+
+def _of_split(seen: _Evidence, buckets: Sequence[tuple[int, Sums, Sums]]) -> Effect:
+    metric = baseline.kind(seen.experiment.metric)
+    if metric != "accuracy" and seen.variance is None:
+        return _unknown_spread(seen, "split")
+    return split.compare(buckets, metric, alpha=seen.alpha, baseline_variance=seen.variance)
+
+
+def _of_shadow(seen: _Evidence, pairs: Sequence[PairedSums]) -> Effect:
+    metric = baseline.kind(seen.experiment.metric)
+    if metric != "accuracy" and seen.variance is None:
+        return _unknown_spread(seen, "shadow")
+    worth = 0.01 if seen.variance is None else math.sqrt(seen.variance) / 10
+    return shadow.compare(pairs, metric, alpha=seen.alpha, baseline_variance=seen.variance, worth=worth)
+
+
+def _unknown_spread(seen: _Evidence, kind: Literal["split", "shadow"]) -> Effect:
+    why = f"Not enough labels yet: {TUNING_LABELS} of the champion have to show first how much its loss varies"
+    return Effect(baseline.kind(seen.experiment.metric), kind, 0, 0, False, why, alpha=seen.alpha)
+
+
+def _points(wanted: bool, starts: Sequence[int], effect_after: Callable[[int], Effect]) -> tuple[EffectPoint, ...]:
+    """The effect after some of the windows, evenly chosen, the last one among them."""
+    if not wanted:
+        return ()
+    step = -(-len(starts) // MOST_POINTS) or 1
+    counts = [*range(step, len(starts), step), len(starts)] if starts else []
+    found = []
+    for count in counts:
+        effect = effect_after(count)
+        found.append(
+            EffectPoint(text(starts[count - 1]), effect.challenger_labels, effect.value, effect.low, effect.high)
+        )
+    return tuple(found)
+
+
+def _traffic(found: Experiment, model_id: str, role: Literal["champion", "split", "shadow"], sums: Sums) -> ArmTraffic:
+    metric = baseline.kind(found.metric)
+    value = {"accuracy": sums.accuracy, "brier": sums.mean_brier, "loss": sums.mean_loss}[metric]
+    return ArmTraffic(model_id, role, sums.predictions, sums.failures, sums.labelled, sums.coverage, value)
+
+
+def _beside_shadow(rooms: Rooms, found: Experiment) -> ArmTraffic:
+    """The champion while challengers score beside it: its windows from the experiment's on."""
+    deployment = deployments.at(rooms.database, found.model_name, found.started_at)
+    if deployment is None:
+        return _traffic(found, found.champion_id, "champion", Sums())
+    began = microseconds(datetime.fromisoformat(found.started_at))
+    until = microseconds(datetime.fromisoformat(found.ended_at)) if found.ended_at else None
+    windows = [
+        sums
+        for start, stream, sums in traffic.of_deployment(rooms, deployment)
+        if start + stream.minutes * MINUTE > began and (until is None or start < until)
+    ]
+    return _traffic(found, found.champion_id, "champion", total(windows))
+
+
+def stages_of(found: Experiment, variance: float | None) -> tuple[rollout.Stage, ...]:
+    """The stages as the rules judge them, each with what the next usual one asks; the promotion is no stage."""
+    point = 0.01 if variance is None else math.sqrt(variance) / 20
+    usual = rollout.default_stages(point)
+    stages = []
+    for each in found.stages:
+        if each == 1.0 and len(found.stages) > 1:
+            continue
+        share = 0.0 if isinstance(each, str) else each
+        like = usual[0] if not share else next((stage for stage in usual[1:] if share <= stage.share), usual[-1])
+        name = "shadow" if not share else f"{share * 100:g}%"
+        stages.append(rollout.Stage(name, share, like.least_labels, like.least_bound))
+    return tuple(stages)
+
+
+def _step(seen: _Evidence, effect: Effect) -> tuple[Step, tuple[Gate, ...], str]:
+    found = seen.experiment
+    if not found.stages:
+        if effect.kind == "split" and (effect.e_worse or 0.0) >= rollout.EVIDENCE_TO_ROLL_BACK:
+            return "stop", (), f"It does harm: {effect.sentence}"
+        return ("promote" if effect.verdict == "better" else "wait"), (), effect.sentence
+    judged = rollout.judge(stages_of(found, seen.variance), found.stage, effect)
+    gates = tuple(Gate(check.name, check.passed, check.because) for check in judged.checks)
+    step: Step = "stop" if judged.step == "roll back" else judged.step
+    return step, gates, judged.because
+
+
+def _verdict(found: Experiment, challengers: Sequence[ChallengerReport]) -> str:
+    if found.ended_at is not None:
+        return f"Ended: {found.verdict}"
+    running = [each for each in challengers if each.status == "running"]
+    state = "Paused. " if found.status == "paused" else ""
+    if len(running) == 1:
+        return state + running[0].verdict
+    return state + "; ".join(f"{each.challenger_id}: {each.verdict}" for each in running)

@@ -1,0 +1,120 @@
+"""What was counted of live traffic, as the watch needs it: by champion, by arm, by window."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from ...catalog.telemetry import streams
+from ...catalog.telemetry import windows as stored
+from ...catalog.telemetry.streams import Stream
+from ...live import Experiment
+from ...records import Deployment
+from ...rules.live.paired import PairedSums
+from ...rules.live.sums import Sums
+from ..rooms import Rooms
+from ..serve import windows
+from ..serve.moments import MINUTE, microseconds
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """One window of a split under one set of shares: the champion's sums, and each challenger's by its place."""
+
+    shares: tuple[float, ...]
+    start: int
+    champion: Sums
+    challengers: tuple[Sums, ...]
+
+
+def of_deployment(
+    rooms: Rooms, deployment: Deployment, since: int | None = None, *, detail: bool = False
+) -> list[tuple[int, Stream, Sums]]:
+    """The windows of a champion in one deployment, by their start; those of one window are added up."""
+    telemetry = rooms.telemetry
+    among = {
+        seq: stream
+        for seq, stream in streams.listed(
+            telemetry, deployment.model_name, deployment.model_id, deployment_id=deployment.deployment_id
+        ).items()
+        if stream.role == "champion"
+    }
+    found: dict[int, tuple[int, Stream, Sums]] = {}
+    for _, stream, start, sums in windows.read(telemetry, among, since, detail=detail):
+        held = found.get(start)
+        found[start] = (start, stream, sums if held is None else held[2] + sums)
+    return [found[start] for start in sorted(found)]
+
+
+def labelled(rooms: Rooms, experiment: Experiment) -> int:
+    """How many labels the challengers of an experiment have, in any role."""
+    telemetry = rooms.telemetry
+    among = {
+        seq: stream
+        for seq, stream in streams.listed(
+            telemetry, experiment.model_name, experiment_id=experiment.experiment_id
+        ).items()
+        if stream.role != "champion"
+    }
+    return sum(int(row[4]) for row in stored.read(telemetry, "windows", list(among)))
+
+
+def split(rooms: Rooms, experiment: Experiment) -> list[Bucket]:
+    """The windows of an experiment in which its challengers answered, by shares and time."""
+    telemetry = rooms.telemetry
+    among = {
+        seq: stream
+        for seq, stream in streams.listed(
+            telemetry, experiment.model_name, experiment_id=experiment.experiment_id
+        ).items()
+        if stream.role in ("champion", "split")
+    }
+    places = {arm.challenger_id: place for place, arm in enumerate(experiment.arms, start=1)}
+    found: dict[tuple[str, int], list[Sums]] = {}
+    for _, stream, start, sums in windows.read(telemetry, among, detail=True):
+        arms = found.setdefault((stream.shares, start), [Sums()] * (len(places) + 1))
+        place = 0 if stream.role == "champion" else places[stream.model_id]
+        arms[place] = arms[place] + sums
+    return [
+        Bucket(_shares(shares, len(places)), start, arms[0], tuple(arms[1:]))
+        for (shares, start), arms in sorted(found.items(), key=lambda item: (item[0][1], item[0][0]))
+    ]
+
+
+def _shares(text: str, count: int) -> tuple[float, ...]:
+    found = tuple(float(each) for each in text.split(",") if each)
+    return found if len(found) == count else (0.0,) * count
+
+
+def pairs(rooms: Rooms, experiment: Experiment, challenger_id: str) -> list[tuple[int, PairedSums]]:
+    """The windows in which a challenger scored the champion's rows, by their start."""
+    among = _shadow(rooms, experiment, challenger_id)
+    found: dict[int, PairedSums] = {}
+    for _, _, start, sums in windows.read_pairs(rooms.telemetry, among):
+        held = found.get(start)
+        found[start] = sums if held is None else held + sums
+    return sorted(found.items())
+
+
+def in_shadow(rooms: Rooms, experiment: Experiment, challenger_id: str) -> list[tuple[int, Sums]]:
+    """What a challenger did in shadow, by window."""
+    among = _shadow(rooms, experiment, challenger_id)
+    return [(start, sums) for _, _, start, sums in windows.read(rooms.telemetry, among)]
+
+
+def _shadow(rooms: Rooms, experiment: Experiment, challenger_id: str) -> dict[int, Stream]:
+    listed = streams.listed(
+        rooms.telemetry, experiment.model_name, challenger_id, experiment_id=experiment.experiment_id
+    )
+    return {seq: stream for seq, stream in listed.items() if stream.role == "shadow"}
+
+
+def mature_before(rooms: Rooms, hours: float, minutes: int) -> int:
+    """Windows that begin before this have ended so long ago that their outcomes are taken to be in.
+
+    Without such a time the present window counts as well.
+    """
+    now = rooms.now()
+    if not hours:
+        return microseconds(now) + 1
+    return microseconds(now - timedelta(hours=hours)) - minutes * MINUTE + 1

@@ -1,0 +1,141 @@
+"""Experiments while they run: harmful challengers stopped, stages taken, deals that are not as planned noticed."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from ...catalog import alerts, experiments
+from ...config import MonitoringPolicy
+from ...errors import Conflict, RegistryError, StorageError
+from ...live import ChallengerReport, Experiment, ExperimentReport
+from .. import ending, experiment
+from ..alert import AUTO, open_alert
+from ..rooms import Rooms
+from . import report, traffic
+from .champion import close_if_over
+
+#: Labels more than at the last look before an experiment is looked at again, and the same as a part of all.
+NEWS, PART_OF_ALL = 20, 50
+
+
+def look(rooms: Rooms, model_name: str, policy: MonitoringPolicy, *, thorough: bool) -> list[str]:
+    """Take what steps the evidence allows; what was done, in sentences."""
+    said: list[str] = []
+    for found in experiments.current(rooms.database, model_name):
+        if found.status != "running":
+            continue
+        place, labels = ("experiment", found.experiment_id), traffic.labelled(rooms, found)
+        last = rooms.looked.get(place, 0)
+        if not thorough and labels < last + max(NEWS, last // PART_OF_ALL):
+            continue
+        rooms.looked[place] = labels
+        try:
+            said += _look(rooms, found, policy)
+        except Conflict:
+            # Somebody changed it in between; the next look sees what became of it.
+            continue
+    return said
+
+
+def _look(rooms: Rooms, found: Experiment, policy: MonitoringPolicy) -> list[str]:
+    seen = report.report(rooms, found, charts=False)
+    said = _ratio(rooms, seen)
+    running = [each for each in seen.challengers if each.status == "running"]
+    harmful = [each for each in running if each.step == "stop"]
+    for each in harmful:
+        said += _harm(rooms, found, each, policy)
+    if harmful or not found.stages or (seen.sample_ratio is not None and seen.sample_ratio.state == "mismatch"):
+        return said
+    if all(each.step in ("advance", "promote") for each in running):
+        said += _forward(rooms, seen, policy)
+    return said
+
+
+def _ratio(rooms: Rooms, seen: ExperimentReport) -> list[str]:
+    found, judged = seen.experiment, seen.sample_ratio
+    if judged is None:
+        return []
+    key = f"sample_ratio:{found.experiment_id}"
+    held = alerts.unresolved(rooms.database, found.model_name, key)
+    if judged.state == "mismatch" and held is None:
+        text = f"experiment {found.experiment_id}: {judged.sentence}"
+        return _alert(rooms, found, "sample_ratio", "warning", key, text)
+    if judged.state == "as planned" and held is not None:
+        with rooms.database.transaction() as transaction:
+            close_if_over(rooms, transaction, held, judged.sentence)
+        return [f"experiment {found.experiment_id}: {judged.sentence}"]
+    return []
+
+
+def _harm(rooms: Rooms, found: Experiment, each: ChallengerReport, policy: MonitoringPolicy) -> list[str]:
+    number, challenger = found.experiment_id, each.challenger_id
+    text = f"experiment {number}: {challenger} does harm: {each.verdict}"
+    if policy.on_rollout == "suggest":
+        key = f"challenger_harm:{number}:{challenger}"
+        return _alert(rooms, found, "challenger_harm", "critical", key, f"{text}. Stop the experiment", challenger)
+    with rooms.database.transaction() as transaction:
+        again = experiment.check_seen(transaction, number, found if found.mode == "shadow" else None)
+        if all(arm.challenger_id != challenger for arm in again.running):
+            return []
+        now = rooms.now()
+        ending.leave(transaction, now, again, challenger, AUTO, each.verdict, "refused")
+        text = f"{text}; it was stopped, and the champion answers for it"
+        open_alert(
+            rooms, transaction, now, model_name=found.model_name, model_id=challenger, kind="challenger_stopped",
+            severity="warning", key=f"challenger_stopped:{number}:{challenger}", text=text,
+            evidence={"experiment": number, "e_worse": each.effect.e_worse},
+        )  # fmt: skip
+    return [text]
+
+
+def _forward(rooms: Rooms, seen: ExperimentReport, policy: MonitoringPolicy) -> list[str]:
+    found, following = seen.experiment, seen.next_stage
+    number = found.experiment_id
+    several = following == 1.0 and len(found.running) > 1
+    if policy.on_rollout == "suggest" or following is None or several:
+        what = "promote the winner" if following is None or following == 1.0 else "advance it"
+        text = f"experiment {number} may go on: {seen.verdict}. It waits for somebody to {what}"
+        return _reached(rooms, found, text)
+    if following == 1.0:
+        try:
+            experiment.promote(rooms, number, None, actor=AUTO, reason=seen.verdict, expected=found)
+        except (Conflict, StorageError):
+            raise
+        except RegistryError as error:
+            return _reached(rooms, found, f"experiment {number} passed its last stage, but: {error}")
+        return [f"{found.running[0].challenger_id} was promoted: {seen.verdict}"]
+    with rooms.database.transaction() as transaction:
+        again = experiment.check_seen(transaction, number, found)
+        if again.status != "running":
+            return []
+        experiment.to_next_stage(transaction, rooms.now(), again, AUTO, seen.verdict)
+    return [f"experiment {number}: {seen.verdict}"]
+
+
+def _reached(rooms: Rooms, found: Experiment, text: str) -> list[str]:
+    key = f"stage_reached:{found.experiment_id}:{found.stage}"
+    last = alerts.newest(rooms.database, found.model_name, key)
+    # Once somebody closed it, it is not said again.
+    return [] if last is not None else _alert(rooms, found, "stage_reached", "warning", key, text)
+
+
+def _alert(
+    rooms: Rooms,
+    found: Experiment,
+    kind: str,
+    severity: Literal["warning", "critical"],
+    key: str,
+    text: str,
+    model_id: str | None = None,
+) -> list[str]:
+    if alerts.unresolved(rooms.database, found.model_name, key) is not None:
+        return []
+    with rooms.database.transaction() as transaction:
+        again = experiments.find(transaction, found.experiment_id)
+        if again is None or again.ended_at is not None:
+            return []
+        opened = open_alert(
+            rooms, transaction, rooms.now(), model_name=found.model_name, model_id=model_id, kind=kind,
+            severity=severity, key=key, text=text, evidence={"experiment": found.experiment_id},
+        )  # fmt: skip
+    return [text] if opened else []

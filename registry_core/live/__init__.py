@@ -1,0 +1,48 @@
+"""The records of live traffic: experiments and their reports, what came of predictions, health, alerts.
+
+Shares are fractions of the traffic (0.05 is 5%); metrics are in their own units; times are UTC text as in ``records``.
+"""
+
+from __future__ import annotations
+
+from .checks import Coverage, Drift, Estimate, SampleRatio
+from .comparison import ArmTraffic, ChallengerReport, EffectPoint, ExperimentReport
+from .effect import Effect
+from .health import DetectorState, FrozenBaseline, HealthReport, Limit, PastRollback
+from .records import (
+    Alert,
+    Answer,
+    Arm,
+    Experiment,
+    Mode,
+    Notification,
+    RecordedOutcomes,
+    Role,
+    Window,
+)
+
+__all__ = [
+    "Alert",
+    "Answer",
+    "Arm",
+    "ArmTraffic",
+    "ChallengerReport",
+    "Coverage",
+    "DetectorState",
+    "Drift",
+    "Effect",
+    "EffectPoint",
+    "Estimate",
+    "Experiment",
+    "ExperimentReport",
+    "FrozenBaseline",
+    "HealthReport",
+    "Limit",
+    "Mode",
+    "Notification",
+    "PastRollback",
+    "RecordedOutcomes",
+    "Role",
+    "SampleRatio",
+    "Window",
+]

@@ -1,0 +1,98 @@
+"""Records of an experiment's report: what each arm did, what that shows, and what has to hold before it goes on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from ..evidence import Gate
+from .checks import Coverage, SampleRatio
+from .effect import Effect
+from .records import Experiment
+
+
+@dataclass(frozen=True)
+class ArmTraffic:
+    """What one arm did in the whole experiment, whatever the age of its predictions.
+
+    ``value`` is its mean in the experiment's metric over its labels (accuracy, Brier score or loss); None without.
+    """
+
+    model_id: str
+    role: Literal["champion", "split", "shadow"]
+    predictions: int
+    failures: int
+    labelled: int
+    coverage: float | None
+    value: float | None
+
+
+@dataclass(frozen=True)
+class EffectPoint:
+    """The effect as it stood after the window of predictions that begins at ``start``: a point of a chart.
+
+    A positive ``value`` is good for the challenger; ``low`` to ``high`` holds at all points together. All three are
+    None while there is not enough.
+    """
+
+    start: str
+    labels: int
+    value: float | None
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True)
+class ChallengerReport:
+    """One challenger against the champion.
+
+    Attributes:
+        challenger_id: its id; ``status``, ``share`` and ``because`` are those of its arm.
+        champion: what the champion did beside it.
+        challenger: what it did itself.
+        effect: in the mode the experiment is in now; in shadow of the very same rows, in a split of different units.
+        shadow_effect: what the shadow had shown, once the experiment has gone on to a split; else None.
+        points: the effect over time, in the present mode.
+        step: what the present stage's gates say: ``wait``, ``advance``, ``promote`` or ``stop`` (it does harm); without
+            stages ``promote`` stands for "better, clearly", and ``wait`` for anything else that is no harm.
+        gates: what has to hold before the next stage, each with its numbers.
+        verdict: all that in a sentence.
+    """
+
+    challenger_id: str
+    status: Literal["running", "refused", "withdrawn", "promoted"]
+    share: float
+    because: str
+    champion: ArmTraffic
+    challenger: ArmTraffic
+    effect: Effect
+    shadow_effect: Effect | None
+    points: tuple[EffectPoint, ...]
+    step: Literal["wait", "advance", "promote", "stop"]
+    gates: tuple[Gate, ...]
+    verdict: str
+
+
+@dataclass(frozen=True)
+class ExperimentReport:
+    """What an experiment has shown so far.
+
+    Attributes:
+        experiment: its state.
+        at: when this was computed.
+        challengers: one report for each arm, in the experiment's order.
+        sample_ratio: whether traffic is dealt out as planned; None in shadow.
+        coverage: whether labels come back alike from all arms; None in shadow.
+        next_stage: the stage that follows: a share, 1.0 for the promotion; None without a further one.
+        verdict: the whole in a sentence.
+        warnings: what to keep in mind when reading it.
+    """
+
+    experiment: Experiment
+    at: str
+    challengers: tuple[ChallengerReport, ...]
+    sample_ratio: SampleRatio | None
+    coverage: Coverage | None
+    next_stage: str | float | None
+    verdict: str
+    warnings: tuple[str, ...] = ()

@@ -1,0 +1,128 @@
+"""Records of the watch over a champion: what it is held against, what it shows, and what is open."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from .checks import Drift, Estimate
+from .records import Alert
+
+
+@dataclass(frozen=True)
+class FrozenBaseline:
+    """What a champion had shown when its deployment began, or in its first labels after that.
+
+    ``mean`` is the share of wrong answers, or the mean loss, of ``rows`` labelled predictions; ``variance`` that of one
+    of them. ``source`` says in words where they come from.
+    """
+
+    metric: str
+    rows: int
+    mean: float
+    variance: float
+    source: str
+
+
+@dataclass(frozen=True)
+class DetectorState:
+    """How near the detector of a champion is to an alarm.
+
+    Attributes:
+        log10_value: of its evidence that the champion is worse than it may be; None before the first label.
+        log10_alarm: where it raises an alarm: one false alarm in 10 to this many labels, at most.
+        bound: the share of wrong answers, or the mean loss, up to which nothing is wrong.
+        because: where that bound comes from, in words.
+        labels: seen since it was started, or since its last alarm.
+        alarms: how often it has raised one in this deployment.
+        sentence: what it says now; of its last alarm where there was one.
+    """
+
+    log10_value: float | None
+    log10_alarm: float
+    bound: float
+    because: str
+    labels: int
+    alarms: int
+    sentence: str
+
+
+@dataclass(frozen=True)
+class Limit:
+    """A simple threshold on a metric over the last labels: it alerts and never rolls back."""
+
+    metric: str
+    limit: float
+    lower_is_better: bool
+    state: Literal["within", "beyond", "not enough"]
+    value: float | None
+    labels: int
+    sentence: str
+
+
+@dataclass(frozen=True)
+class PastRollback:
+    """The last time a champion of the name was taken out."""
+
+    at: str
+    from_id: str | None
+    to_id: str
+    actor: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class HealthReport:
+    """How the champion of a model name does in production.
+
+    Attributes:
+        model_name: whose champion.
+        at: when this was found out.
+        state: ``critical`` with a critical alert open or the detector's alarm raised; ``warning`` with any other alert
+            open or a limit crossed; ``unknown`` without a champion or with too few labels to say; else ``healthy``.
+        sentence: the state in words, with the numbers that make it.
+        model_id: the champion; None when there is none. ``deployment_id`` and ``since`` are of its deployment.
+        predictions: answered in this deployment; ``failures`` are calls it did not answer.
+        labelled: of these predictions those whose truth is known; ``coverage`` is their share.
+        metric: what is watched: ``accuracy``, or a regression's loss.
+        value: of the metric over all labels of the deployment, with its 95% interval (for one look) from ``low`` to
+            ``high``; None without labels.
+        baseline: what it is held against; None until there are labels enough to make one, see ``baseline_labels``.
+        baseline_labels: how many of the labels that make a baseline are there, of how many; None where there is one.
+        detector: None without a baseline.
+        limits: one for each threshold of the policy.
+        drift: of each input of the training reference and of the score, the worst first; empty without a reference.
+        estimate: accuracy without labels, always an estimate; None where scores cannot tell.
+        alerts: those that are not over.
+        last_rollback: None when there never was one.
+        on_degradation: what the policy says is done: ``off``, ``suggest`` or ``act``.
+        cooldown_until: until when there is no automatic rollback; None when nothing hinders one.
+        acted: what was done by this very look, in sentences.
+    """
+
+    model_name: str
+    at: str
+    state: Literal["healthy", "warning", "critical", "unknown"]
+    sentence: str
+    model_id: str | None = None
+    deployment_id: int | None = None
+    since: str | None = None
+    predictions: int = 0
+    failures: int = 0
+    labelled: int = 0
+    coverage: float | None = None
+    metric: str = "accuracy"
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+    baseline: FrozenBaseline | None = None
+    baseline_labels: tuple[int, int] | None = None
+    detector: DetectorState | None = None
+    limits: tuple[Limit, ...] = ()
+    drift: tuple[Drift, ...] = ()
+    estimate: Estimate | None = None
+    alerts: tuple[Alert, ...] = ()
+    last_rollback: PastRollback | None = None
+    on_degradation: Literal["off", "suggest", "act"] = "act"
+    cooldown_until: str | None = None
+    acted: tuple[str, ...] = ()

@@ -1,0 +1,100 @@
+"""A process that dies between the outcomes and what follows from them: the next look does it, once."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from registry_core import Registry
+from registry_core.actions.watch import observe
+from tests.actions.watch.live_traffic import Mistakes, champions
+from tests.clock import Clock
+
+ROOT = Path(__file__).resolve().parents[3]
+
+DIES = """
+import json, os, sys
+from datetime import datetime
+from registry_core import Registry
+from registry_core.actions.serve import watching
+from registry_core.actions.watch import champion
+from tests.actions.watch.live_traffic import Mistakes
+
+where, opened = sys.argv[1], json.loads(sys.argv[2])
+now = datetime.fromisoformat(sys.argv[3])
+with Registry(**opened, clock=lambda: now) as registry:
+    if where == "before":
+        watching.look = lambda *_: os._exit(9)
+    else:
+        champion.open_alert = lambda *_, **__: os._exit(9)
+    traffic = Mistakes(registry)
+    for _ in range(40):
+        traffic(100, default=0.5)
+        if where == "before":
+            raise AssertionError
+raise AssertionError("it did not come so far")
+"""
+
+
+@pytest.fixture
+def two(registry: Registry, clock: Clock) -> list[str]:
+    """Two champions one after the other, the second just at the edge of an alarm."""
+    registry.configure("Churn", monitoring={"baseline_labels": 500})
+    ids = champions(registry, clock, 2)
+    traffic = Mistakes(registry)
+    for _ in range(5):
+        traffic(100)
+    return ids
+
+
+@pytest.mark.parametrize("where", ["before", "within"])
+def test_the_next_look_rolls_back_once(
+    registry: Registry, catalog_url: dict[str, Any], clock: Clock, two: list[str], where: str
+) -> None:
+    opened = json.dumps({name: str(value) for name, value in catalog_url.items()})
+    code = None
+    for _ in range(10):
+        done = subprocess.run(
+            [sys.executable, "-c", DIES, where, opened, clock().isoformat()],
+            cwd=ROOT, check=False, capture_output=True, text=True,
+        )  # fmt: skip
+        code = done.returncode
+        assert code == 9, done.stderr
+        health = registry.check_health("Churn") if where == "within" else None
+        if health is not None or _alarms(registry):
+            break
+    said = health.acted if health is not None else registry.check_health("Churn").acted
+    assert len(said) == 1
+    assert f"{two[1]} was rolled back to {two[0]}" in said[0]
+    assert registry.check_health("Churn").acted == ()
+    assert [each.kind for each in registry.events("Churn")].count("rolled_back") == 1
+    assert [each.kind for each in registry.alerts("Churn")] == ["rolled_back"]
+    assert registry.verify_events() is None
+
+
+def _alarms(registry: Registry) -> int:
+    seen = observe.read(registry._rooms.telemetry, registry.deployments("Churn")[0].deployment_id)
+    return 0 if seen is None else seen.alarms
+
+
+def test_several_looks_at_once_act_once(registry: Registry, two: list[str]) -> None:
+    registry.configure("Churn", monitoring={"baseline_labels": 500, "on_degradation": "suggest"})
+    traffic = Mistakes(registry)
+    for _ in range(5):
+        traffic(100, default=0.5)
+    registry.configure("Churn", monitoring={"baseline_labels": 500})
+    said: list[str] = []
+    threads = [threading.Thread(target=lambda: said.extend(registry.check_health("Churn").acted)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(said) == 1
+    assert registry.get_active_model_id("Churn") == two[0]
+    assert [each.kind for each in registry.events("Churn")].count("rolled_back") == 1
