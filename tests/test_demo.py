@@ -18,7 +18,7 @@ from registry_core import InvalidInput, Registry
 from registry_core.demo import empty, fill, holds_demo
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
-NAMES = ["DiabetesProgression", "DigitParity", "OffuttRain", "TumourScreen"]
+NAMES = ["DiabetesProgression", "DigitParity", "LateArrival", "OffuttRain", "TumourScreen"]
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 # Imported for what they add to the group.
-from . import comparing, deciding, experimenting, measuring, opening, reading, registering, reviewing, watching
+from . import comparing, deciding, experimenting, measuring, opening, playing, reading, registering, reviewing, watching
 from .console import main
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "main",
     "measuring",
     "opening",
+    "playing",
     "reading",
     "registering",
     "reviewing",

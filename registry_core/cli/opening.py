@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import click
@@ -38,14 +42,25 @@ def dashboard(session: Session, folder: str | None, host: str, port: int, no_bro
 @click.option("--no-dashboard", is_flag=True, help="Only fill the folder.")
 @_port
 @_no_browser
+@click.option("--no-traffic", is_flag=True, help="Do not send flights to LateArrival while the dashboard runs.")
 @click.option("--fresh", "--again", is_flag=True, help="Delete a demo that is there, and fill the folder anew.")
 @yes_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON document instead of text.")
-def demo(folder: str, no_dashboard: bool, port: int, no_browser: bool, fresh: bool, yes: bool, as_json: bool) -> None:
+def demo(
+    folder: str,
+    no_dashboard: bool,
+    port: int,
+    no_browser: bool,
+    no_traffic: bool,
+    fresh: bool,
+    yes: bool,
+    as_json: bool,
+) -> None:
     """Fill FOLDER with a registry of really trained models, and open its dashboard.
 
     The models are trained on the spot, in a few seconds: rain at Offutt Air Force Base over fifty years of
-    measurements, and three of scikit-learn's own data sets. A folder that holds the demo already is left alone.
+    measurements, late flights from New York, and three of scikit-learn's own data sets. A folder that holds the demo
+    already is left alone. While the dashboard runs, flights keep coming to LateArrival, and their truth soon after.
     """
     # Only here: the demo needs numpy and scikit-learn, and `model-registry --help` should not wait for them.
     from ..demo import empty, fill, holds_demo
@@ -60,7 +75,21 @@ def demo(folder: str, no_dashboard: bool, port: int, no_browser: bool, fresh: bo
     if as_json:
         session.answer({"folder": str(target.absolute()), "filled": filled}, [])
     if not no_dashboard:
-        _serve(folder, "127.0.0.1", port, not no_browser, None, False)
+        with nullcontext() if no_traffic else _flights_coming(target):
+            _serve(folder, "127.0.0.1", port, not no_browser, None, False)
+
+
+@contextmanager
+def _flights_coming(folder: Path) -> Iterator[None]:
+    """Live traffic by a process of its own, which ends with this one however that ends: its input does."""
+    command = [sys.executable, "-m", "registry_core", "traffic", str(folder), "--until-input-ends"]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as other:
+        try:
+            yield
+        finally:
+            other.communicate()
 
 
 def _serve(location: str, host: str, port: int, open_browser: bool, artifacts: str | None, allow_remote: bool) -> None:

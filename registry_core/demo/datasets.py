@@ -5,10 +5,13 @@ from __future__ import annotations
 import gzip
 from dataclasses import dataclass
 from importlib.resources import files
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Table = NDArray[np.float64]
 Labels = NDArray[np.int64]
@@ -43,6 +46,28 @@ class Rows:
     def __len__(self) -> int:
         return len(self.target)
 
+    def joined(self, other: Rows) -> Rows:
+        """These rows, then those."""
+        if not len(self) or not len(other):
+            return self if len(self) else other
+        good = (self.quality * len(self) + other.quality * len(other)) / (len(self) + len(other))
+        return Rows(
+            np.vstack([self.inputs, other.inputs]),
+            np.concatenate([self.target, other.target]),
+            self.names,
+            good,
+            f"{self.label} and {other.label}",
+        )
+
+    def frame(self, target: str | None = None) -> pd.DataFrame:
+        """The inputs as a DataFrame, with the truth in a further column when it is named."""
+        import pandas as pd
+
+        frame = pd.DataFrame(self.inputs, columns=list(self.names))
+        if target is not None:
+            frame[target] = self.target
+        return frame
+
 
 @dataclass(frozen=True)
 class Weather:
@@ -75,6 +100,11 @@ class Weather:
         change = np.nan_to_num(np.diff(steady, prepend=steady[0]))
         derived = np.column_stack([temperature - dew, warmest - coldest, change])
         return cls(table[:, :8], derived, table[:, 8].astype(np.int64), plausible)
+
+    def shuffled(self) -> Weather:
+        """The same days in an order of chance, always the same one: a series in which nothing changes."""
+        order = np.random.default_rng(0).permutation(len(self.rain))
+        return Weather(self.measured[order], self.derived[order], self.rain[order], self.plausible[order])
 
     def years(self, first: int, last: int, *, derived: bool = False) -> Rows:
         """The plausible days of some years, the last included."""

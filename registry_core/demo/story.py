@@ -9,6 +9,7 @@ from pathlib import Path
 from registry_core import Registry
 
 from . import evidence
+from .airport import Airport
 from .teller import ANNA, JONAS, PIPELINE, Clock, Story, figures
 
 _BOOSTING = {"max_iter": 60, "max_leaf_nodes": 15, "learning_rate": 0.1}
@@ -30,8 +31,11 @@ def tell(folder: Path, say: Callable[[str], None], now: datetime) -> None:
         _first_champions(story)
         digits_best = _digits(story)
         steady, fragile = _a_fragile_champion(story)
+        clock.at(61, 16, 20)
+        airport = Airport.open(story)
         _rollback(story, steady, fragile)
         _after_the_rollback(story, digits_best)
+        airport.close()
 
 
 def _first_champions(story: Story) -> None:

@@ -21,6 +21,8 @@ class Clock:
     def __init__(self, now: datetime) -> None:
         self.end = now.astimezone(UTC)
         self.now = self.end - timedelta(days=365)
+        #: Called with each midnight that passes, as days before the end; it may look at the clock, not set it.
+        self.each_day: Callable[[int], None] | None = None
 
     def __call__(self) -> datetime:
         return self.now
@@ -36,6 +38,12 @@ class Clock:
     def _set(self, moment: datetime) -> None:
         if not self.now <= moment <= self.end:
             raise RuntimeError(f"the demo's clock would go from {self.now} to {moment}")
+        while self.each_day is not None:
+            midnight = (self.now + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
+            if midnight > moment:
+                break
+            self.now = midnight
+            self.each_day((self.end - midnight).days)
         self.now = moment
 
 

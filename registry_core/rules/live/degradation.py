@@ -77,6 +77,10 @@ class Detector:
         log_r: ln R of each drop; empty before the first label.
         labels: seen so far.
         bad: wrong ones among them, or the sum of their losses.
+        climb: the cumulated evidence for the smallest drop, from where it was least (Page's CUSUM, 1954): where it
+            began to climb is the best guess at when the model became worse. Only sentences quote it.
+        recent: labels since then.
+        recent_bad: wrong ones among these, or the sum of their losses.
     """
 
     metric: Metric
@@ -86,6 +90,9 @@ class Detector:
     log_r: tuple[float, ...] = ()
     labels: int = 0
     bad: float = 0.0
+    climb: float = 0.0
+    recent: int = 0
+    recent_bad: float = 0.0
 
     def update(self, n: int, k: int) -> Detector:
         """The detector after a batch of n labels, k of them wrong.
@@ -145,19 +152,20 @@ class Detector:
         """
         if not self.labels:
             return "No labels yet: nothing to watch"
-        rate = self.bad / self.labels
-        seen, allowed = (
-            (f"{rate:.1%} of {self.labels:,} labels wrong", f"{self.bound:.1%}")
-            if self.metric == "accuracy"
-            else (f"mean {self.metric} {rate:.4g} over {self.labels:,} labels", f"{self.bound:.4g}")
-        )
-        if self.alarm:
-            return f"Worse than at its promotion: {seen} since the watch began, up to {allowed} was allowed for"
-        return f"No alarm: {seen}, up to {allowed} was allowed for"
+        allowed = f"{self.bound:.1%}" if self.metric == "accuracy" else f"{self.bound:.4g}"
+        if self.alarm and self.recent:
+            seen = self._seen(self.recent, self.recent_bad, "the last ")
+            return f"Worse than at its promotion: {seen}, up to {allowed} was allowed for"
+        return f"No alarm: {self._seen(self.labels, self.bad, '')}, up to {allowed} was allowed for"
+
+    def _seen(self, labels: int, bad: float, which: str) -> str:
+        if self.metric == "accuracy":
+            return f"{bad / labels:.1%} of {which}{labels:,} labels wrong"
+        return f"mean {self.metric} {bad / labels:.4g} over {which}{labels:,} labels"
 
     def reset(self) -> Detector:
         """As at the start: after an alarm was acted on."""
-        return replace(self, log_r=(), labels=0, bad=0.0)
+        return Detector(self.metric, self.bound, self.threshold, self.icc)
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-able; ``from_dict`` reads it."""
@@ -169,6 +177,9 @@ class Detector:
             "log_r": list(self.log_r),
             "labels": self.labels,
             "bad": self.bad,
+            "climb": self.climb,
+            "recent": self.recent,
+            "recent_bad": self.recent_bad,
         }
 
     @staticmethod
@@ -186,7 +197,17 @@ class Detector:
         log_r: Numbers = np.array(self.log_r) if self.log_r else np.full(log_evidence.shape, -math.inf)
         for _ in range(parts):
             log_r = advance(log_r, n / parts, share)
-        return replace(self, log_r=tuple(log_r.tolist()), labels=self.labels + n, bad=self.bad + bad)
+        climb = max(self.climb, 0.0) + float(share[0]) * parts
+        rising = self.climb > 0
+        return replace(
+            self,
+            log_r=tuple(log_r.tolist()),
+            labels=self.labels + n,
+            bad=self.bad + bad,
+            climb=climb,
+            recent=n + (self.recent if rising else 0),
+            recent_bad=bad + (self.recent_bad if rising else 0.0),
+        )
 
 
 def start(bound: Bound, *, icc: float = 0.0, detectors: int = 1) -> Detector:

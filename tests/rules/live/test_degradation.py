@@ -61,7 +61,7 @@ def test_it_alarms_and_starts_again() -> None:
         watch = watch.update(100, 20)
     assert watch.alarm
     assert watch.progress == 1
-    assert watch.sentence.startswith("Worse than at its promotion: 12.0% of 5,000 labels wrong since the watch began")
+    assert watch.sentence.startswith("Worse than at its promotion: 20.0% of the last 1,000 labels wrong, up to 10.0%")
     assert watch.reset() == start(KNOWN)
     assert start(KNOWN).value == 0
     assert start(KNOWN).sentence == "No labels yet: nothing to watch"

@@ -1,0 +1,101 @@
+"""The verbs that play real series: a replay in its own time, and live traffic for a demo."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+
+from registry_core import InvalidInput
+
+from .console import Session, main
+from .output import visible
+
+
+@main.command()
+@click.argument("folder", type=click.Path(file_okay=False))
+@click.option(
+    "--series",
+    type=click.Choice(["flights", "weather"]),
+    default="flights",
+    show_default=True,
+    help="Flights from New York, March to December 2013, or 45 years of weather.",
+)
+@click.option("--shuffled", is_flag=True, help="The same rows dealt out by chance: nothing changes, nothing happens.")
+def replay(folder: str, series: str, shuffled: bool) -> None:
+    """Play a real series into a new registry in FOLDER, week by week, and say what the registry does by itself.
+
+    The truth about each prediction comes a week late. Models are registered when the series reaches their day; all
+    else, from shadow to promotion or refusal, alarm and rollback, is the registry's own doing. A second run gives the
+    same events.
+    """
+    from ..demo import replay as series_of
+
+    target = Path(folder)
+    if target.exists() and any(target.iterdir()):
+        raise InvalidInput(f"{folder} is not empty; name a new folder for the replay")
+    play = {"flights": series_of.flights, "weather": series_of.weather}[series]
+    play(target, _echo, shuffled=shuffled)
+    click.echo(f"Look at it: model-registry dashboard {visible(folder)}")
+
+
+@main.command()
+@click.argument("folder", default="model_registry_demo", type=click.Path(file_okay=False))
+@click.option("--rate", default=60.0, show_default=True, type=click.FloatRange(0.1, 5000), help="Flights a second.")
+@click.option(
+    "--delay", default=10.0, show_default=True, type=click.FloatRange(0, 3600), help="Seconds until the truth is known."
+)
+@click.option("--from-day", default=None, type=click.IntRange(0, 364), help="The day of 2013 to begin with.")
+@click.option("--days", default=None, type=click.IntRange(1, 365), help="How many days to play; all that are left.")
+@click.option("--until-input-ends", is_flag=True, hidden=True)
+@click.option("--json", "as_json", is_flag=True, help="One JSON document instead of text.")
+def traffic(
+    folder: str,
+    rate: float,
+    delay: float,
+    from_day: int | None,
+    days: int | None,
+    until_input_ends: bool,
+    as_json: bool,
+) -> None:
+    """Send real flights to the champion of LateArrival in the demo registry FOLDER, until they end or Control-C.
+
+    Watch Champion / challenger and Health in the dashboard meanwhile. In December (--from-day 334) storms come.
+    """
+    from ..demo.traffic import FIRST, play
+
+    first = FIRST if from_day is None else from_day
+    last = 365 if days is None else min(365, first + days)
+    session = Session(folder, None, as_json)
+    say = _ignore if as_json else _echo
+    stopped = _input_ended() if until_input_ends else lambda: False
+    try:
+        asked = play(folder, say, rate=rate, delay=delay, first=first, last=last, stopped=stopped)
+    except KeyboardInterrupt:
+        # Control-C is how it is meant to end.
+        click.echo("Stopped.", err=True)
+        return
+    session.answer({"folder": str(Path(folder).absolute()), "answered": asked}, [f"{asked:,} flights answered."])
+
+
+def _ignore(line: str) -> None:
+    """What a machine need not read."""
+
+
+def _echo(line: str) -> None:
+    click.echo(visible(line))
+
+
+def _input_ended() -> Callable[[], bool]:
+    """Whether whoever holds the other end of the input is gone."""
+    ended = threading.Event()
+
+    def wait() -> None:
+        sys.stdin.read()
+        ended.set()
+
+    threading.Thread(target=wait, daemon=True).start()
+    return ended.is_set

@@ -1,0 +1,74 @@
+"""Live traffic for a demo registry: real flights, one after the other, as fast as one likes to watch."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+
+from registry_core import InvalidInput, Registry
+
+from .airport import EVERY, NAME
+from .flights import FIRST_DAY, Flights
+from .service import Service
+
+#: Where the demo's own history ends, in days of 2013.
+FIRST = 117
+#: Rows of one call arrive together: so many seconds of traffic.
+_BEAT = 0.5
+
+
+def play(
+    folder: str | os.PathLike[str],
+    say: Callable[[str], None],
+    *,
+    rate: float = 60.0,
+    delay: float = 10.0,
+    first: int = FIRST,
+    last: int = 365,
+    stopped: Callable[[], bool] = lambda: False,
+) -> int:
+    """Ask the champion of LateArrival about the flights of some days, and tell the truth a little later.
+
+    Args:
+        folder: a registry that the demo filled.
+        say: called with a line for each thing the registry did because of the outcomes.
+        rate: flights a second.
+        delay: seconds until the truth about a flight is known.
+        first: the day of 2013 to begin with, counted from 0.
+        last: the day to end before.
+        stopped: asked twice a second whether to stop.
+
+    Returns:
+        how many flights were answered.
+
+    Raises:
+        InvalidInput: the registry has no LateArrival, or there are no flights on those days.
+        StorageError: the flights are not installed.
+    """
+    data = Flights.read().thinned(EVERY)
+    rows, planes = data.days(first, last), data.planes(first, last)
+    if not len(rows):
+        raise InvalidInput(
+            f"there are no flights from day {first} to day {last} of {FIRST_DAY:%Y}; days go from 0 to 364"
+        )
+    with Registry(folder, actor="flight-desk") as registry:
+        if NAME not in registry.model_names() or registry.get_active_model_id(NAME) is None:
+            raise InvalidInput(f"{registry.location} has no champion of {NAME}; fill a demo: model-registry demo")
+        service = Service(registry, NAME, say, log="batch")
+        began, asked, beat = time.monotonic(), 0, 0
+        while asked < len(rows) and not stopped():
+            now = time.monotonic() - began
+            batch = slice(asked, min(len(rows), max(asked, round(rate * (now + _BEAT)))))
+            if batch.stop > batch.start:
+                service.answer(now + delay, rows.inputs[batch], rows.target[batch], planes[batch])
+                asked = batch.stop
+            service.settle(now)
+            beat += 1
+            time.sleep(max(0.0, beat * _BEAT - (time.monotonic() - began)))
+        # Whoever stops early leaves the last flights without their truth, as it happens.
+        if not stopped():
+            time.sleep(delay)
+            service.settle(time.monotonic() - began)
+        service.close()
+    return asked
