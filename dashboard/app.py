@@ -6,7 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard import controls, notices, session
+from dashboard import alert_dialogs, controls, experiment_dialogs, experiment_page, notices, session
 from registry_core import RegistryError
 
 ASSETS = Path(__file__).resolve().parent / "assets"
@@ -17,6 +17,8 @@ def draw() -> None:
     shade = "dark" if st.context.theme.type == "dark" else "light"
     st.logo(str(ASSETS / f"logo_{shade}.svg"), icon_image=str(ASSETS / "icon.svg"), size="large")
     st.html(ASSETS / "style.css")
+    if shade == "dark":
+        st.html(ASSETS / "dark.css")
     page = st.navigation(
         [
             st.Page("../pages/overview.py", title="Overview", icon=":material/space_dashboard:", default=True),
@@ -24,6 +26,8 @@ def draw() -> None:
             st.Page("../pages/model.py", title="Model", icon=":material/deployed_code:"),
             st.Page("../pages/compare.py", title="Compare", icon=":material/compare_arrows:"),
             st.Page("../pages/trends.py", title="Trends", icon=":material/timeline:"),
+            st.Page("../pages/challenger.py", title="Champion / challenger", icon=":material/call_split:"),
+            st.Page("../pages/health.py", title="Health", icon=":material/monitor_heart:"),
             st.Page("../pages/benchmarks.py", title="Benchmarks", icon=":material/add_chart:"),
             st.Page("../pages/upload.py", title="Upload", icon=":material/upload_file:"),
             st.Page("../pages/activity.py", title="Activity", icon=":material/history:"),
@@ -33,10 +37,15 @@ def draw() -> None:
     try:
         view = session.view()
         session.leave()
+        if page.url_path == "challenger":
+            experiment_page.follow_address(view)
         sidebar(view, on_model_page=page.url_path == "model")
         notices.show_messages()
         page.run()
-        controls.open_dialog()
+        # One dialog at a time: Streamlit draws no second one.
+        for asked in (alert_dialogs, experiment_dialogs, controls):
+            if asked.open_dialog():
+                break
     except RegistryError as error:
         notices.explain(error)
 
@@ -91,7 +100,7 @@ def _follow_address(view: session.View, names: list[str], *, on_model_page: bool
 
 def _leave_model() -> None:
     """Another model name was chosen: the model in the address belongs to the old one."""
-    for parameter in ("id", "select", "ids"):
+    for parameter in ("id", "select", "ids", "experiment"):
         if parameter in st.query_params:
             del st.query_params[parameter]
 

@@ -3,56 +3,116 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
 
 import streamlit as st
 
-from dashboard import notices, session, wording
-from registry_core import ModelNameSummary
+from dashboard import fresh, health_words, live_frames, notices, session, wording
+from dashboard.queries import CARDS
+from registry_core import Alert, Experiment, ModelMetadata, ModelNameSummary, RegistryError, Window
 
-#: How many versions the small chart of a card shows.
+#: How many versions the small chart of a card shows, and how many days of live traffic.
 SPARK = 40
+DAYS = 30
+#: The page an experiment is looked at on.
+EXPERIMENTS = "challenger"
 
 
-def totals(summaries: Sequence[ModelNameSummary]) -> None:
+@dataclass(frozen=True)
+class Live:
+    """What one model name has going on: alerts not over, experiments not ended, versions nobody has decided on."""
+
+    alerts: tuple[Alert, ...]
+    experiments: tuple[Experiment, ...]
+    waiting: int
+
+
+@st.fragment(run_every="10s")
+def names(page: int) -> None:
+    """The totals and one page of cards; refreshes itself."""
+    try:
+        _names(page, session.view())
+    except RegistryError as error:
+        notices.explain(error)
+
+
+def _names(page: int, view: session.View) -> None:
+    found = view.summaries()
+    going_on = live(found, view)
+    totals(found, going_on)
+    with st.grid(min_column_width=340, gap="medium", key="cards-grid") as grid:
+        for summary in found[CARDS * (page - 1) : CARDS * page]:
+            with grid.cell():
+                model_name(summary, going_on[summary.model_name], view)
+
+
+def live(summaries: Sequence[ModelNameSummary], view: session.View) -> dict[str, Live]:
+    """The same for every model name, in one question each."""
+    alerts, experiments = fresh.alerts(view), fresh.experiments(view)
+    return {
+        each.model_name: Live(
+            tuple(alert for alert in alerts if alert.model_name == each.model_name),
+            tuple(found for found in experiments if found.model_name == each.model_name),
+            _waiting(each, view),
+        )
+        for each in summaries
+    }
+
+
+def _waiting(summary: ModelNameSummary, view: session.View) -> int:
+    """Versions handed in after the champion went live, of which nobody has said anything yet."""
+    since = summary.deployment.started_at if summary.deployment else ""
+    return sum(
+        row["status"] == "registered" and not row["is_active"] and row["registered_at"] > since
+        for row in view.history(summary.model_name, SPARK)
+    )
+
+
+def totals(summaries: Sequence[ModelNameSummary], going_on: dict[str, Live]) -> None:
     """The registry in one sentence, and what waits for somebody."""
     versions = sum(each.versions for each in summaries)
-    waiting = sum(each.quarantined for each in summaries)
+    quarantined = sum(each.quarantined for each in summaries)
     without = [each.model_name for each in summaries if each.champion is None]
-    st.markdown(f"{wording.count(len(summaries), 'model name')} with {wording.count(versions, 'version')}.")
-    if waiting:
-        notices.show(
-            "info",
-            f"{wording.count(waiting, 'file')} quarantined. {wording.QUARANTINE}",
-        )
+    alerts = sum(len(each.alerts) for each in going_on.values())
+    experiments = sum(len(each.experiments) for each in going_on.values())
+    waiting = sum(each.waiting for each in going_on.values())
+    said = [
+        f"{wording.count(len(summaries), 'model name')} with {wording.count(versions, 'version')}",
+        f":orange[▲ {wording.count(alerts, 'alert')}] not over yet" if alerts else "",
+        f"{wording.count(experiments, 'experiment')} running" if experiments else "",
+        f"{wording.count(waiting, 'version')} {'waits' if waiting == 1 else 'wait'} for a decision" if waiting else "",
+    ]
+    st.markdown("; ".join(each for each in said if each) + ".")
+    if quarantined:
+        notices.show("info", f"{wording.count(quarantined, 'file')} quarantined. {wording.QUARANTINE}")
     if without:
         shown = ", ".join(without[:5]) + (" …" if len(without) > 5 else "")
         notices.show("warning", f"No champion, so `load_active_model` fails: {shown}.")
 
 
-def model_name(summary: ModelNameSummary, view: session.View) -> None:
+def model_name(summary: ModelNameSummary, going_on: Live, view: session.View) -> None:
     """One model name at a glance."""
     name, champion = summary.model_name, summary.champion
     with st.container(border=True, height="stretch", key=f"card-{name}"):
         st.header(name, anchor=False)
-        scores = [row["composite_score"] for row in view.history(name, SPARK) if row["composite_score"] is not None]
+        facts = [wording.count(summary.versions, "version")]
         if champion and summary.deployment:
-            st.metric(
-                f"Score of champion {champion.version}, {champion.model_type}",
-                wording.number(champion.composite_score),
-                chart_data=scores if len(scores) > 1 else None,
-                chart_type="line",
-                help=f"The line shows the scores of the newest {len(scores)} versions with a score, oldest first.",
-            )
+            served = _live_metric(summary, champion, going_on, view)
+            if served and champion.composite_score is not None:
+                facts.insert(0, f"score {wording.number(champion.composite_score)}")
             st.markdown(
                 f"In production for {wording.lasted(summary.deployment.started_at, None, notices.now())}, "
-                f"put there by {wording.escaped(summary.deployment.actor)}",
+                f"put there by {wording.escaped(health_words.actor(summary.deployment.actor))}",
                 help="Since " + wording.exact(summary.deployment.started_at, notices.viewer_zone()),
             )
         else:
             st.markdown("**No champion.** Promote a version, or register one with a score.")
-        facts = [wording.count(summary.versions, "version")]
         if summary.quarantined:
             facts.append(f"{wording.QUARANTINED[0]} {summary.quarantined} quarantined")
+        if going_on.waiting:
+            facts.append(f"{going_on.waiting} {'waits' if going_on.waiting == 1 else 'wait'} for a decision")
         facts.append(f"last registered {wording.ago(summary.last_registered_at, notices.now())}")
         st.caption(" · ".join(facts))
         if champion and summary.best_model_id not in (None, champion.model_id):
@@ -61,19 +121,79 @@ def model_name(summary: ModelNameSummary, view: session.View) -> None:
                 f":material/trending_up: Version **{better.version}** scores higher: "
                 f"{wording.number(better.composite_score)}"
             )
-        with st.container(horizontal=True, gap="small"):
-            st.button(
-                "Leaderboard",
-                key=f"board-{name}",
-                icon=":material/leaderboard:",
-                on_click=session.go,
-                args=("leaderboard", name),
+        _links(name, champion, going_on)
+
+
+def _live_metric(
+    summary: ModelNameSummary, champion: ModelMetadata, going_on: Live, view: session.View
+) -> list[Window]:
+    """The champion's metric in production with its days and its state; its score where nobody asked it anything."""
+    name = summary.model_name
+    assert summary.deployment is not None
+    start = notices.now() - timedelta(days=DAYS)
+    served = [each for each in fresh.windows(view, name, start, "day") if each.role == "champion"]
+    since = wording.parsed(summary.deployment.started_at)
+    own = [
+        each
+        for each in served
+        if each.model_id == champion.model_id and (since is None or live_frames.ended(each) > since)
+    ]
+    policy = view.registry.policy(name).monitoring_policy
+    known = "accuracy" if any("accuracy" in each.metrics for each in served) else policy.loss
+    metric = health_words.watched(known)
+    frame = live_frames.champions(own, metric, {}).dropna(subset=["value"])
+    labels = int(frame["labelled"].sum())
+    if labels:
+        value = float((frame["value"] * frame["labelled"]).sum() / labels)
+        days = live_frames.champions(served, metric, {})["value"].dropna().tolist()
+        st.metric(
+            f"{metric.label} in production of champion {champion.version}",
+            wording.number(value),
+            chart_data=days if len(days) > 1 else None,
+            chart_type="line",
+            help=f"Over {labels:,} labels of the last {DAYS} days. The line shows the champions' days, oldest first.",
+        )
+    else:
+        scores = [row["composite_score"] for row in view.history(name, SPARK) if row["composite_score"] is not None]
+        st.metric(
+            f"Score of champion {champion.version}, {champion.model_type}",
+            wording.number(champion.composite_score),
+            chart_data=scores if len(scores) > 1 else None,
+            chart_type="line",
+            help=f"The line shows the scores of the newest {len(scores)} versions with a score, oldest first.",
+        )
+    if own or going_on.alerts:
+        measured = view.evaluation(champion) is not None
+        state, because = health_words.at_a_glance(going_on.alerts, labels, policy, measured=measured)
+        st.markdown(f"{health_words.mark(state)}: {because}")
+    return own if labels else []
+
+
+def _links(name: str, champion: ModelMetadata | None, going_on: Live) -> None:
+    with st.container(horizontal=True, gap="small"):
+        _link("Leaderboard", f"board-{name}", ":material/leaderboard:", "leaderboard", name)
+        if champion:
+            _link(
+                f"Champion {champion.version}",
+                f"champion-{name}",
+                ":material/deployed_code:",
+                "model",
+                name,
+                champion.model_id,
             )
-            if champion:
-                st.button(
-                    f"Champion {champion.version}",
-                    key=f"champion-{name}",
-                    icon=":material/deployed_code:",
-                    on_click=session.go,
-                    args=("model", name, champion.model_id),
-                )
+        if going_on.alerts:
+            label = wording.count(len(going_on.alerts), "alert")
+            _link(label, f"health-{name}", ":material/monitor_heart:", "health", name)
+        if going_on.experiments and _exists(EXPERIMENTS):
+            label = wording.count(len(going_on.experiments), "experiment")
+            _link(label, f"experiments-{name}", ":material/science:", EXPERIMENTS, name)
+
+
+def _link(label: str, key: str, icon: str, page: str, name: str, model_id: str | None = None) -> None:
+    if st.button(label, key=key, icon=icon, on_click=session.go, args=(page, name, model_id)):
+        # Within a part that refreshes itself only that part would start anew, and nobody leave.
+        st.rerun(scope="app")
+
+
+def _exists(page: str) -> bool:
+    return (Path(__file__).resolve().parents[1] / "pages" / f"{page}.py").exists()

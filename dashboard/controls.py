@@ -9,7 +9,7 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard import frames, notices, session, tables, wording
+from dashboard import experiment_dialogs, frames, gates, notices, session, tables, wording
 from registry_core import ChampionChanged, Comparison, ModelMetadata, RegistryError
 
 #: verb -> (button, icon, dialog title, what it does)
@@ -66,6 +66,7 @@ class Request:
 def ask(verb: str, model: ModelMetadata, expected: str | None) -> None:
     """Open the dialog of a decision in the next run."""
     st.session_state["request"] = Request(verb, model, expected)
+    st.session_state.pop("experiment-request", None)
     for key in ("reason", "override"):
         st.session_state.pop(key, None)
     st.session_state["decided_by"] = session.actor()
@@ -108,6 +109,7 @@ def decisions(model: ModelMetadata, view: session.View) -> None:
     champion = view.champion(model.model_name)
     with st.container(horizontal=True, gap="small"):
         main_decision(model, view)
+        experiment_dialogs.start_with(model, view)
         serving = "It is the champion: promote another model or roll back first." if model.is_active else None
         if model.status == "registered":
             button("reject", model, champion, because=serving)
@@ -152,20 +154,21 @@ def downloads(model: ModelMetadata, view: session.View) -> None:
         )
 
 
-def open_dialog() -> None:
-    """Draw the dialog that was asked for. Called once a run, by the application, after the page."""
+def open_dialog() -> bool:
+    """Draw the dialog that was asked for. Called once a run, by the application; whether there is one."""
     request: Request | None = st.session_state.get("request")
     if request is None:
-        return
+        return False
     _, icon, title, _ = VERBS[request.verb]
     draw: Callable[[Request], None] = st.dialog(title, width="medium", icon=icon, on_dismiss=_forget)(_decide)
     draw(request)
+    return True
 
 
 def _decide(request: Request) -> None:
     model, view = request.model, session.view()
     changes_champion = request.verb in ("promote", "rollback")
-    failed = _gates(request, view) if request.verb == "promote" else 0
+    failed = gates.told(view.gates(model.model_id).gates) if request.verb == "promote" else 0
     if changes_champion:
         target = _change_of_champion(request, view)
         if target is None:
@@ -251,20 +254,6 @@ def _change_of_champion(request: Request, view: session.View) -> ModelMetadata |
     else:
         st.markdown("A first champion can be replaced, but there is no earlier one to go back to.")
     return new
-
-
-def _gates(request: Request, view: session.View) -> int:
-    """Say which gates hold; gives how many failed."""
-    report = view.gates(request.model.model_id)
-    for gate in report.failures:
-        tail = f" {wording.escaped(wording.sentence(gate.remedy))}" if gate.remedy else ""
-        name = wording.escaped(gate.name[:1].upper() + gate.name[1:])
-        notices.show("error", f"**Gate failed: {name}.** {wording.escaped(wording.sentence(gate.because))}{tail}")
-    held = len(report.gates) - len(report.failures)
-    if held:
-        names = ", ".join(gate.name for gate in report.gates if gate.passed)
-        st.caption(f":material/check: {wording.count(held, 'gate')} hold: {wording.escaped(names)}")
-    return len(report.failures)
 
 
 def _evidence(comparison: Comparison, view: session.View) -> None:

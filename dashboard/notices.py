@@ -103,7 +103,7 @@ def empty_registry() -> None:
     with st.container(border=True):
         section("No model is registered yet", "Register one from the pipeline that trains it, or upload a file.")
         location = session.open_registry().location
-        st.code(HOW_TO_REGISTER.format(location=location, name="GreyhoundPredictor"), language="python")
+        st.code(HOW_TO_REGISTER.format(location=location, name="GreyhoundPredictor"), language=None)
         st.page_link("../pages/upload.py", label="Upload a model file", icon=":material/upload_file:")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ from registry_core import (
     Deployment,
     Evaluation,
     Event,
+    Experiment,
+    ExperimentReport,
     GateReport,
     ModelMetadata,
     ModelNameSummary,
@@ -37,6 +40,25 @@ HISTORY = 1000
 REMEMBERED = 256
 #: Up to so many bytes a file's hash is recomputed before it is offered for download.
 CHECKED_WHOLE = 20_000_000
+#: For so many seconds all sessions share an answer about live traffic, which does not move the revision.
+LIVE_SECONDS = 2.5
+#: What has ended changes only by outcomes that come late.
+ENDED_SECONDS = 30.0
+#: How many versions are offered as challengers, the best first.
+CANDIDATES = 300
+#: The kinds of events that an experiment leaves.
+EXPERIMENT_EVENTS = (
+    "experiment_started",
+    "experiment_share_set",
+    "experiment_paused",
+    "experiment_resumed",
+    "experiment_advanced",
+    "experiment_stopped",
+    "experiment_promoted",
+    "challenger_withdrawn",
+    "challenger_refused",
+    "challenger_promoted",
+)
 
 _address: tuple[str, str | None] = (os.environ.get("MODEL_REGISTRY", "model_registry"), None)
 
@@ -64,6 +86,8 @@ class Shared:
     def __init__(self, registry: Registry) -> None:
         self.registry = registry
         self._answers: OrderedDict[Hashable, Any] = OrderedDict()
+        self._brief: dict[Hashable, tuple[float, Any]] = {}
+        self._asking: dict[Hashable, threading.Lock] = {}
         self._revision = -1
         self._lock = threading.Lock()
 
@@ -82,6 +106,23 @@ class Shared:
                 self._answers[key] = answer
                 while len(self._answers) > REMEMBERED:
                     self._answers.popitem(last=False)
+        return answer
+
+    def recall_briefly(self, key: Hashable, ask: Callable[[], T], seconds: float = LIVE_SECONDS) -> T:
+        """The answer to a question about live traffic, asked again after a moment; who comes meanwhile waits for it."""
+        with self._lock:
+            asking = self._asking.setdefault(key, threading.Lock())
+        with asking:
+            with self._lock:
+                until, known = self._brief.get(key, (0.0, None))
+                if time.monotonic() < until:
+                    return cast(T, known)
+            answer = ask()
+            with self._lock:
+                now = time.monotonic()
+                self._brief = {each: kept for each, kept in self._brief.items() if now < kept[0]}
+                self._brief[key] = (now + seconds, answer)
+                self._asking = {each: lock for each, lock in self._asking.items() if each in self._brief}
         return answer
 
 
@@ -253,6 +294,45 @@ class View:
 
     def reviews(self, model_id: str) -> list[Review]:
         return self._recall(("reviews", model_id), lambda: self.registry.reviews(model_id))
+
+    def experiments(self, name: str) -> list[Experiment]:
+        """Every experiment of a model name, newest first."""
+        return self._recall(("experiments", name), lambda: self.registry.experiments(name))
+
+    def experiment(self, experiment_id: int) -> Experiment:
+        return self._recall(("experiment", experiment_id), lambda: self.registry.experiment(experiment_id))
+
+    def experiment_report(self, experiment_id: int) -> ExperimentReport:
+        """What an experiment has shown a moment ago, or now."""
+        key = ("experiment report", experiment_id, self.revision)
+        seconds = LIVE_SECONDS if self.experiment(experiment_id).ended_at is None else ENDED_SECONDS
+        return self.shared.recall_briefly(key, lambda: self.registry.experiment_report(experiment_id), seconds)
+
+    def experiment_events(self, experiment: Experiment) -> list[Event]:
+        """What happened to an experiment, newest first."""
+        number = experiment.experiment_id
+
+        def ask() -> list[Event]:
+            found = self.registry.events(experiment.model_name, limit=None, kinds=EXPERIMENT_EVENTS)
+            return [each for each in found if number in (each.event_id, each.after.get("experiment"))]
+
+        return self._recall(("experiment events", number), ask)
+
+    def candidates(self, name: str) -> list[ModelMetadata]:
+        """The versions that may challenge the champion as far as their state goes, the best first."""
+
+        def ask() -> list[ModelMetadata]:
+            champion = self.registry.get_active_model_id(name)
+            found = self.registry.list_models(name, where={"eligible": True}, limit=CANDIDATES)
+            return [each for each in found if each.model_id != champion]
+
+        return self._recall(("candidates", name), ask)
+
+    def versions(self, experiments: Sequence[Experiment]) -> dict[str, str]:
+        """The version of every model that takes or took part, by its id."""
+        ids = {each.champion_id for each in experiments}
+        ids |= {arm.challenger_id for each in experiments for arm in each.arms}
+        return {model_id: self.version_of(model_id) for model_id in ids}
 
     def broken_event(self) -> int | None:
         return self._recall("chain", self.registry.verify_events)

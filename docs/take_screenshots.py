@@ -46,6 +46,8 @@ def pages(registry: Registry) -> dict[str, str]:
         "versus": f"/compare?model={name}&ids={champion},{best}",
         "benchmarks": f"/benchmarks?model={name}",
         "trends": f"/trends?model={name}",
+        "challenger": "/challenger?model=LateArrival",
+        "health": "/health?model=LateArrival",
         "upload": f"/upload?model={name}",
         "activity": f"/activity?model={name}",
     }

@@ -13,14 +13,11 @@ if not summaries:
     notices.empty_registry()
     st.stop()
 
-cards.totals(summaries)
 pages = max(1, -(-len(summaries) // CARDS))
 shown = st.container()
 page = st.pagination(pages, key="cards", bind="query-params") if pages > 1 else 1
-with shown, st.grid(min_column_width=340, gap="medium", key="cards-grid") as grid:
-    for summary in summaries[CARDS * (page - 1) : CARDS * page]:
-        with grid.cell():
-            cards.model_name(summary, view)
+with shown:
+    cards.names(page)
 
 notices.section("Latest events")
 events = view.recent_events(limit=8)

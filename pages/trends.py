@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from dashboard import charts, frames, notices, session, tables, wording
+from dashboard import charts, frames, health_course, notices, session, tables, wording
 from dashboard.session import HISTORY
 
 view = session.view()
@@ -55,6 +55,7 @@ if points["set"].nunique() > 1:
         "warning", "These versions were measured on several evaluation sets: a step may be the set, not the model."
     )
 figure = charts.trend(points, line, label, by_time=axis == "Time")
+health_course.live_in_trend(figure, name, metric, points, view, by_time=axis == "Time")
 st.plotly_chart(
     figure, config=charts.CONFIG, key="trend-chart", alt=f"{label} of every version with the champion's line"
 )

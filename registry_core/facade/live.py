@@ -173,10 +173,13 @@ class Live(Verbs):
         self._flush_serving()
         return report.report(self._rooms, experiment.find(self._rooms.database, experiment_id))
 
-    def check_health(self, model_name: str) -> HealthReport:
+    def check_health(self, model_name: str, *, act: bool = True) -> HealthReport:
         """Look at a champion, do what the policy wants done, and say how it stands.
 
         The same is done whenever outcomes are recorded, and by ``model-registry watch``.
+
+        Args:
+            act: False only says how it stands, and changes nothing: what a page does that somebody merely looks at.
 
         Raises:
             ModelNotFound: no model carries that name.
@@ -184,7 +187,7 @@ class Live(Verbs):
         from ..actions.watch import health
 
         self._flush_serving()
-        return health.check(self._rooms, model_name)
+        return health.check(self._rooms, model_name, act=act)
 
     def alerts(self, model_name: str | None = None, resolved: bool = False, *, limit: int = 200) -> list[Alert]:
         """What a person should know of, newest first; alerts that are over only with ``resolved``."""

@@ -142,7 +142,7 @@ def test_pages_are_accessible(visitor: Enter, shade: str) -> None:
     anna = visitor()
     anna.page.emulate_media(color_scheme="dark" if shade == "dark" else "light")
     found = []
-    for path in ("/", "/leaderboard", "/model", "/trends", "/upload", "/activity"):
+    for path in ("/", "/leaderboard", "/model", "/trends", "/challenger", "/health", "/upload", "/activity"):
         anna.visit(path)
         for violation in Axe().run(anna.page).response["violations"]:
             # The first is the small chart in Streamlit's own metric; the second its upload field.

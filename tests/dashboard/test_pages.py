@@ -15,7 +15,18 @@ from tests.strangers import stranger_file
 
 from .conftest import fitted, register
 
-PAGES = ("overview", "leaderboard", "model", "compare", "trends", "benchmarks", "upload", "activity")
+PAGES = (
+    "overview",
+    "leaderboard",
+    "model",
+    "compare",
+    "trends",
+    "challenger",
+    "health",
+    "benchmarks",
+    "upload",
+    "activity",
+)
 
 Open = Callable[..., AppTest]
 
@@ -75,6 +86,8 @@ TITLES = {
     "model": "Churn 1.1.0",
     "compare": "Compare",
     "trends": "Trends",
+    "challenger": "Champion / challenger",
+    "health": "Health",
     "benchmarks": "Benchmarks",
     "upload": "Upload",
     "activity": "Activity",

@@ -15,7 +15,7 @@ from ...rules.intervals import wilson
 from ...rules.live import estimated
 from ...rules.live.degradation import THRESHOLD
 from ...rules.live.split import of_metric
-from ...rules.live.sums import Sums, total
+from ...rules.live.sums import Sums
 from .. import baseline
 from ..rooms import Rooms
 from ..rows import record, require
@@ -26,11 +26,11 @@ from .look import look
 State = Literal["healthy", "warning", "critical", "unknown"]
 
 
-def check(rooms: Rooms, model_name: str) -> HealthReport:
+def check(rooms: Rooms, model_name: str, *, act: bool) -> HealthReport:
     """See ``Registry.check_health``."""
     if model_name not in models.names(rooms.database):
         raise ModelNotFound(f"no model carries the name {model_name!r:.160}; model_names() lists all")
-    return health(rooms, model_name, look(rooms, model_name, thorough=True))
+    return health(rooms, model_name, look(rooms, model_name, thorough=True) if act else ())
 
 
 def health(rooms: Rooms, model_name: str, acted: tuple[str, ...] = ()) -> HealthReport:
@@ -45,8 +45,7 @@ def health(rooms: Rooms, model_name: str, acted: tuple[str, ...] = ()) -> Health
             model_name, utc_text(now), "unknown", f"{model_name} has no champion; promote a model", alerts=still_open,
             last_rollback=past, on_degradation=asked.on_degradation, acted=acted,
         )  # fmt: skip
-    windows = [sums for _, _, sums in traffic.of_deployment(rooms, current, detail=True)]
-    whole = total(windows)
+    whole = traffic.whole(rooms, current)
     metadata = record(rooms, require(rooms.database, current.model_id))
     metric = baseline.watched(metadata.task, asked)
     value, low, high = _measured(metric, whole)

@@ -11,7 +11,7 @@ from ...catalog.telemetry.streams import Stream
 from ...live import Experiment
 from ...records import Deployment
 from ...rules.live.paired import PairedSums
-from ...rules.live.sums import Sums
+from ...rules.live.sums import Sums, total
 from ..rooms import Rooms
 from ..serve import windows
 from ..serve.moments import MINUTE, microseconds
@@ -31,19 +31,24 @@ def of_deployment(
     rooms: Rooms, deployment: Deployment, since: int | None = None, *, detail: bool = False
 ) -> list[tuple[int, Stream, Sums]]:
     """The windows of a champion in one deployment, by their start; those of one window are added up."""
-    telemetry = rooms.telemetry
-    among = {
-        seq: stream
-        for seq, stream in streams.listed(
-            telemetry, deployment.model_name, deployment.model_id, deployment_id=deployment.deployment_id
-        ).items()
-        if stream.role == "champion"
-    }
     found: dict[int, tuple[int, Stream, Sums]] = {}
-    for _, stream, start, sums in windows.read(telemetry, among, since, detail=detail):
+    for _, stream, start, sums in windows.read(rooms.telemetry, _as_champion(rooms, deployment), since, detail=detail):
         held = found.get(start)
         found[start] = (start, stream, sums if held is None else held[2] + sums)
     return [found[start] for start in sorted(found)]
+
+
+def whole(rooms: Rooms, deployment: Deployment) -> Sums:
+    """All a champion did in one deployment, with its details: read by days, of which there are fewer than windows."""
+    days = windows.read(rooms.telemetry, _as_champion(rooms, deployment), detail=True, table="days")
+    return total([sums for _, _, _, sums in days])
+
+
+def _as_champion(rooms: Rooms, deployment: Deployment) -> dict[int, Stream]:
+    listed = streams.listed(
+        rooms.telemetry, deployment.model_name, deployment.model_id, deployment_id=deployment.deployment_id
+    )
+    return {seq: stream for seq, stream in listed.items() if stream.role == "champion"}
 
 
 def labelled(rooms: Rooms, experiment: Experiment) -> int:

@@ -1,0 +1,425 @@
+"""Experiments -> words and DataFrames: who is winning, whether that can be believed, what may be done. No Streamlit."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from typing import Literal
+
+import pandas as pd
+
+from dashboard import wording
+from registry_core import (
+    ChallengerReport,
+    Coverage,
+    Effect,
+    Event,
+    Experiment,
+    ExperimentReport,
+    ModelMetadata,
+    SampleRatio,
+)
+
+#: The usual way from shadow to production, as the core knows it by ``"default"``.
+USUAL_STAGES = "shadow, 1, 5, 25, 50, 100"
+#: An e-value of this against "not worse" takes a challenger out of a rollout.
+HARM = 20.0
+METRICS = {
+    "accuracy": "accuracy",
+    "brier_score": "Brier score",
+    "absolute_error": "absolute error",
+    "squared_error": "squared error",
+}
+ENDED = {"promoted": "★ promoted", "stopped": "■ stopped", "refused": "▲ refused"}
+#: The state of a check with its shape.
+CHECKS = {"as planned": "✓", "alike": "✓", "mismatch": "✕", "apart": "✕", "not enough": "○"}
+
+#: The name shown for each model id.
+Versions = Mapping[str, str]
+
+
+def named(text: str, versions: Versions) -> str:
+    """The core's sentence with versions in place of model ids."""
+    for model_id in sorted(versions, key=len, reverse=True):
+        text = text.replace(model_id, versions[model_id])
+    return text
+
+
+def share(part: float) -> str:
+    """A part of the traffic: ``5%``, ``0.5%``."""
+    return f"{part * 100:.3g}%"
+
+
+def listed(names: Sequence[str]) -> str:
+    """``a``, ``a and b``, ``a, b and c``."""
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}" if names else "none"
+
+
+def points(metric: str, value: float, *, sign: bool = True) -> str:
+    """A difference in the metric's unit: ``+1.8 points``, ``0.0123``."""
+    if metric != "accuracy":
+        return wording.signed(value) if sign else wording.number(abs(value))
+    shown = value * 100 if sign else abs(value) * 100
+    text = f"{shown:{'+' if sign else ''}.1f}"
+    return f"{'±0.0' if float(text) == 0 and sign else text.replace('-', wording.MINUS)} points"
+
+
+def between(effect: Effect) -> str:
+    """The interval of the difference, without its unit: ``+0.4 to +3.2``."""
+    if effect.low is None or effect.high is None:
+        return wording.MISSING
+    low, high = (points(effect.metric, each).removesuffix(" points") for each in (effect.low, effect.high))
+    return f"{low} to {high}"
+
+
+def of_metric(experiment: Experiment) -> str:
+    """What decides, as a sentence calls it."""
+    return METRICS.get(experiment.metric, experiment.metric)
+
+
+def state(experiment: Experiment) -> str:
+    """The state in a word with its shape."""
+    if experiment.ended_at is not None:
+        return ENDED.get(experiment.status, experiment.status)
+    how = "shadow" if experiment.mode == "shadow" else f"split {share(answered(experiment))}"
+    if experiment.status == "paused":
+        return f"Ⅱ paused, {how}"
+    return f"{'◌' if experiment.mode == 'shadow' else '◐'} {how}"
+
+
+def answered(experiment: Experiment) -> float:
+    """What its challengers answer together."""
+    return sum(arm.share for arm in experiment.running)
+
+
+def title(experiment: Experiment, versions: Versions) -> str:
+    """An experiment in a list of several."""
+    who = listed([versions.get(arm.challenger_id, arm.challenger_id) for arm in experiment.arms])
+    return f"No. {experiment.experiment_id}: {who} ({state(experiment)})"
+
+
+def headline(report: ExperimentReport, versions: Versions) -> str:
+    """Who is winning, in a sentence."""
+    found, champion = report.experiment, versions[report.experiment.champion_id]
+    if found.ended_at is not None:
+        winner = next((arm.challenger_id for arm in found.arms if arm.status == "promoted"), None)
+        if winner is not None:
+            return f"{versions[winner]} won against {champion} and was promoted"
+        if found.status == "refused":
+            return f"{listed([versions[arm.challenger_id] for arm in found.arms])} did harm and was refused"
+        return f"It ended without a winner; {champion} was champion throughout"
+    running = [each for each in report.challengers if each.status == "running"]
+    if len(running) == 1:
+        return finding(running[0], found, versions)
+    better = [each for each in running if each.effect.verdict == "better"]
+    if better:
+        first = max(better, key=lambda each: each.effect.value or 0.0)
+        lead = f"{versions[first.challenger_id]} shows most, {points(first.effect.metric, first.effect.value or 0.0)}"
+        how_many = "Both" if len(better) == len(running) == 2 else f"{len(better)} of {len(running)}"
+        return f"{how_many} challengers are better than {champion}; {lead}"
+    if all(each.effect.verdict == "not enough" for each in running):
+        return f"Too early to say whether any of {len(running)} challengers is better than {champion}"
+    worse = sum(each.effect.verdict == "worse" for each in running)
+    if worse == len(running):
+        return f"{champion} is winning: all {worse} challengers are worse"
+    return f"No challenger is clearly better than {champion} yet"
+
+
+def finding(each: ChallengerReport, experiment: Experiment, versions: Versions) -> str:
+    """What one challenger shows, in a sentence."""
+    effect, name, champion = each.effect, versions[each.challenger_id], versions[experiment.champion_id]
+    if effect.value is None or effect.low is None or effect.high is None:
+        return f"Too early to say whether {name} is better than {champion}"
+    ends = sorted(abs(end) for end in (effect.low, effect.high))
+    low, high = (points(effect.metric, end, sign=False).removesuffix(" points") for end in ends)
+    size = f"{points(effect.metric, effect.value, sign=False)} of {of_metric(experiment)} ({low} to {high})"
+    if effect.verdict == "better":
+        return f"{name} is winning: better than {champion} by {size}"
+    if effect.verdict == "worse":
+        return f"{champion} is winning: {name} is worse by {size}"
+    shown = f"{points(effect.metric, effect.value)} of {of_metric(experiment)}"
+    return f"No winner yet: {name} shows {shown} ({between(effect)})"
+
+
+def course(each: ChallengerReport, frame: pd.DataFrame, experiment: Experiment, versions: Versions) -> str:
+    """What the effect over time says, in a sentence: since when its band has left out zero."""
+    pair = f"{versions[each.challenger_id]} against {versions[experiment.champion_id]}"
+    if frame.empty:
+        return f"{pair}: too early for a claim"
+    above, below = frame["low"] > 0, frame["high"] < 0
+    for outside, side in ((above, "above"), (below, "below")):
+        if outside.iloc[-1]:
+            others = frame.index[~outside]
+            begun = frame["at"].iloc[0 if others.empty else others[-1] + 1]
+            return f"{pair}: the band has been {side} zero since {begun:%d %b, %H:%M}"
+    return f"{pair}: the band {'spanned zero to the end' if experiment.ended_at else 'still spans zero'}"
+
+
+def evidence(log_e: float | None, asked: float, against: str) -> str:
+    """An e-value in words: in how many experiments chance alone would come this far, at any look of all."""
+    if log_e is None:
+        return "Not known yet"
+    value = math.exp(min(log_e, 700.0))
+    if value < 2:
+        return f"None so far (e-value {value:.2g}; {asked:.0f} is asked)"
+    often = "more than a million" if value >= 1e6 else f"{value:,.0f}"
+    said = f"if {against}, chance would come this far in at most 1 of {often} experiments"
+    return f"Strong: {said}" if value >= asked else f"Not enough: {said}; 1 of {asked:.0f} is asked"
+
+
+def labels(effect: Effect) -> str:
+    """The labels that are compared."""
+    if effect.kind == "shadow":
+        return f"{effect.challenger_labels:,} of the same rows"
+    return f"{effect.challenger_labels:,} against {effect.champion_labels:,} of the champion"
+
+
+def still_needed(each: ChallengerReport) -> str:
+    """How many labels are missing for what comes next."""
+    effect = each.effect
+    if not effect.enough:
+        return effect.why_not
+    if effect.verdict in ("better", "worse"):
+        return "None: the interval leaves out zero"
+    if not effect.more_labels or effect.worth is None:
+        return "None for a difference of the usual size"
+    place = 10 ** max(len(str(effect.more_labels)) - 2, 0)
+    more = -(-effect.more_labels // place) * place
+    return f"About {more:,} of both models together would show {points(effect.metric, effect.worth, sign=False)}"
+
+
+def check(found: SampleRatio | Coverage, versions: Versions) -> str:
+    """A check with its shape, and what it found."""
+    return f"{CHECKS[found.state]} {named(found.sentence, versions)}"
+
+
+def believed(report: ExperimentReport) -> list[tuple[str, str]]:
+    """Whether the verdict can be believed: a shape and a few words for each thing it rests on."""
+    running = [each for each in report.challengers if each.status == "running"] or list(report.challengers)
+    enough = all(each.effect.enough for each in running)
+    told = [("✓", "enough labels") if enough else ("○", "not enough labels yet")]
+    if report.sample_ratio:
+        words = {"as planned": "traffic dealt as planned", "mismatch": "traffic is not dealt as planned"}
+        told.append(
+            (CHECKS[report.sample_ratio.state], words.get(report.sample_ratio.state, "too little traffic to check"))
+        )
+    if report.coverage:
+        words = {"alike": "labels come back alike", "apart": "labels come back unevenly"}
+        told.append((CHECKS[report.coverage.state], words.get(report.coverage.state, "too few labels to compare")))
+    failed = sum(each.challenger.failures for each in running)
+    told.append(("✕", wording.count(failed, "failure")) if failed else ("✓", "no failures"))
+    if report.sample_ratio is None:
+        told.append(("✓", "the same rows for both"))
+    return told
+
+
+@dataclass(frozen=True)
+class Step:
+    """One stage of the ramp."""
+
+    name: str
+    state: Literal["done", "now", "to do", "left out"]
+
+
+def steps(experiment: Experiment) -> list[Step]:
+    """The ramp: what is done, where it stands, what follows."""
+    over = experiment.ended_at is not None
+    won = experiment.status == "promoted"
+    found: list[Step] = []
+    for place, stage in enumerate(experiment.stages):
+        name = "promotion" if stage == 1.0 and place else stage if isinstance(stage, str) else share(stage)
+        last = place == len(experiment.stages) - 1
+        reached = place < experiment.stage or (over and place == experiment.stage)
+        if reached or (won and last and name == "promotion"):
+            found.append(Step(name, "done"))
+        elif over:
+            found.append(Step(name, "left out"))
+        else:
+            found.append(Step(name, "now" if place == experiment.stage else "to do"))
+    return found
+
+
+def next_stage(stage: str | float | None) -> str:
+    """The stage that follows, on a button."""
+    if stage is None:
+        return "Advance"
+    return "Advance to promotion" if stage == 1.0 else f"Advance to {stage if isinstance(stage, str) else share(stage)}"
+
+
+def stages_from(text: str) -> list[str | float]:
+    """``shadow, 1, 5, 100`` in per cent as the core takes stages.
+
+    Raises:
+        ValueError: something there is neither ``shadow`` nor a number; it says what.
+    """
+    found: list[str | float] = []
+    for part in (each.strip().rstrip("%").strip() for each in text.split(",")):
+        if part.lower() == "shadow":
+            found.append("shadow")
+            continue
+        try:
+            found.append(float(part) / 100)
+        except ValueError:
+            raise ValueError(f"“{part}” is no stage: write “shadow” or a share in per cent, such as 5.") from None
+    return found
+
+
+def blocked(verb: str, experiment: Experiment, others: Collection[Experiment] = ()) -> str | None:
+    """Why something may not be done to an experiment now; None when it may. ``others`` are those of its name."""
+    if experiment.ended_at is not None:
+        return "It has ended. Start another one."
+    if verb == "share":
+        if experiment.stages:
+            return "It follows stages: advance it, or stop it and start one without stages."
+        splitting = [each for each in others if each.mode == "split" and each.ended_at is None]
+        other = next((each for each in splitting if each.experiment_id != experiment.experiment_id), None)
+        if experiment.mode == "shadow" and other is not None:
+            return f"Experiment {other.experiment_id} deals the traffic already: stop that one first."
+    if verb == "advance":
+        if not experiment.stages:
+            return "It has no stages: its share is set by hand."
+        if experiment.status == "paused":
+            return "It is paused: resume it first."
+        following = experiment.stages[experiment.stage + 1 :]
+        if not following:
+            return "It is at its last stage: promote a challenger, or stop it."
+        if following[0] == 1.0 and len(experiment.running) > 1:
+            return "The next stage is the promotion, and several challengers take part: promote the winner."
+    return None
+
+
+def may_not_start(model: ModelMetadata, champion: ModelMetadata | None, running: Iterable[Experiment]) -> str | None:
+    """Why a model may not become a challenger; None when it may, as far as can be seen without loading it."""
+    if champion is None:
+        return "There is no champion to challenge: promote a model first."
+    if model.model_id == champion.model_id:
+        return "It is the champion: a challenger is another version."
+    if because := wording.why_not(model):
+        return because
+    for each in running:
+        if each.ended_at is None and any(arm.challenger_id == model.model_id for arm in each.running):
+            return f"It takes part in experiment {each.experiment_id} already."
+    return None
+
+
+def arms(report: ExperimentReport, versions: Versions) -> pd.DataFrame:
+    """What each model did in the whole experiment: the champion first."""
+    rows = []
+    found = report.experiment
+    sides = [report.challengers[0].champion, *(each.challenger for each in report.challengers)]
+    by_id = {arm.challenger_id: arm for arm in found.arms}
+    for each in sides:
+        arm = by_id.get(each.model_id)
+        if arm is None:
+            part = "★ champion"
+        elif arm.status != "running":
+            part = {"promoted": "★ promoted", "withdrawn": "□ withdrawn", "refused": "▲ refused"}[arm.status]
+        elif found.status == "paused":
+            part = "Ⅱ paused"
+        else:
+            part = "◌ shadow" if found.mode == "shadow" else f"◐ answers {share(arm.share)}"
+        rows.append(
+            {
+                "Version": versions[each.model_id],
+                "Part": part,
+                "Predictions": each.predictions,
+                "Failures": each.failures,
+                "Labels": each.labelled,
+                "Coverage": None if each.coverage is None else 100 * each.coverage,
+                "Value": each.value if each.value is None or found.metric != "accuracy" else 100 * each.value,
+            }
+        )
+    return pd.DataFrame(rows).astype({"Coverage": "float64", "Value": "float64"})
+
+
+def over_time(each: ChallengerReport, where: tzinfo) -> pd.DataFrame:
+    """The effect after each window that allowed a claim, in points or the metric's unit, by the viewer's clock."""
+    scale = 100 if each.effect.metric == "accuracy" else 1
+    known = [point for point in each.points if point.value is not None]
+    return pd.DataFrame(
+        {
+            "at": pd.to_datetime([point.start for point in known], utc=True, format="ISO8601").tz_convert(where),
+            "value": [scale * float(point.value or 0) for point in known],
+            "low": [scale * float(point.low or 0) for point in known],
+            "high": [scale * float(point.high or 0) for point in known],
+            "labels": [point.labels for point in known],
+        }
+    )
+
+
+def now(report: ExperimentReport, versions: Versions) -> pd.DataFrame:
+    """The effect of every challenger as it stands, those that have one."""
+    known = [each for each in report.challengers if each.effect.value is not None]
+    scale = 100 if report.experiment.metric == "accuracy" else 1
+    words = {"better": "▲ better", "worse": "▼ worse", "no clear difference": "≈ no clear difference"}
+    return pd.DataFrame(
+        {
+            "id": [each.challenger_id for each in known],
+            "version": [versions[each.challenger_id] for each in known],
+            "value": [scale * float(each.effect.value or 0) for each in known],
+            "low": [scale * float(each.effect.low or 0) for each in known],
+            "high": [scale * float(each.effect.high or 0) for each in known],
+            "says": [words.get(each.effect.verdict, each.effect.verdict) for each in known],
+            "written": [
+                f"{points(each.effect.metric, each.effect.value or 0)} ({between(each.effect)})" for each in known
+            ],
+        }
+    )
+
+
+def past(found: Sequence[Experiment], versions: Versions, at: datetime) -> pd.DataFrame:
+    """Experiments that have ended, newest first."""
+    return pd.DataFrame(
+        {
+            "No.": [each.experiment_id for each in found],
+            "Ended": [wording.ago(each.ended_at, at) for each in found],
+            "How it ended": [ENDED.get(each.status, each.status) for each in found],
+            "Challengers": [
+                listed([versions.get(arm.challenger_id, arm.challenger_id) for arm in each.arms]) for each in found
+            ],
+            "Champion then": [versions.get(each.champion_id, each.champion_id) for each in found],
+            "Was": ["staged" if each.stages else each.mode for each in found],
+            "Lasted": [wording.lasted(each.started_at, each.ended_at, at) for each in found],
+            "By": [wording.visible(each.ended_by or "") for each in found],
+            "Verdict": [wording.visible(named(each.verdict, versions)) for each in found],
+        }
+    )
+
+
+def history(events: Sequence[Event], versions: Versions, at: datetime, where: tzinfo) -> pd.DataFrame:
+    """What happened to an experiment, newest first."""
+    return pd.DataFrame(
+        {
+            "No.": [each.event_id for each in events],
+            "When": [wording.ago(each.at, at) for each in events],
+            "At": [wording.exact(each.at, where) for each in events],
+            "What": [wording.event(each.kind) for each in events],
+            "Who": [wording.visible(each.actor) for each in events],
+            "Reason": [wording.visible(named(each.reason, versions)) for each in events],
+            "Change": [wording.visible(change(each, versions)) for each in events],
+        }
+    )
+
+
+def change(event: Event, versions: Versions) -> str:
+    """What an event did to an experiment."""
+    told = []
+    before, after = event.before, event.after
+    if before.get("mode") != after.get("mode"):
+        told.append(f"{before['mode']} → {after['mode']}" if "mode" in before else f"begins in {after['mode']}")
+    old, new = (whole.get("shares") or {} for whole in (before, after))
+    told += [
+        f"{versions.get(model_id, model_id)}: {share(old.get(model_id, 0.0))} → {share(part)}"
+        for model_id, part in new.items()
+        if part != old.get(model_id, 0.0)
+    ]
+    if after.get("overridden"):
+        told.append(f"gates passed over: {overridden(event)}")
+    return "; ".join(told)
+
+
+def overridden(event: Event) -> str:
+    """The gates that somebody passed over, with their numbers as they stood."""
+    return "; ".join(f"{name}: {because}" for name, because in (event.after.get("overridden") or {}).items())

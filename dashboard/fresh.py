@@ -1,0 +1,44 @@
+"""Answers about live traffic: shared by all sessions, and kept for seconds.
+
+Traffic does not move the registry's revision, so these answers are also as old as a clock allows. However many look at
+a page that refreshes itself, each question is asked once in that time.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from dashboard.session import View
+from registry_core import Alert, Experiment, HealthReport, Window
+
+Every = Literal["window", "day", "week"]
+
+
+def health(view: View, name: str) -> HealthReport:
+    """How the champion of a model name stands."""
+    return view.shared.recall_briefly(
+        ("health", name, view.revision), lambda: view.registry.check_health(name, act=False)
+    )
+
+
+def windows(view: View, name: str, since: datetime | None, every: Every) -> list[Window]:
+    """How the models of a name did in production, oldest first. ``since`` is cut to its minute, to be asked alike."""
+    start = since and since.replace(second=0, microsecond=0)
+    key = ("windows", name, start, every, view.revision)
+    return view.shared.recall_briefly(key, lambda: view.registry.performance_history(name, since=start, every=every))
+
+
+def alerts(view: View, name: str | None = None, *, resolved: bool = False) -> list[Alert]:
+    """What a person should know of, newest first. Notifications are sent without a change of revision."""
+    key = ("alerts", name, resolved, view.revision)
+    return view.shared.recall_briefly(key, lambda: view.registry.alerts(name, resolved, limit=100))
+
+
+def experiments(view: View) -> list[Experiment]:
+    """Every experiment that has not ended."""
+
+    def ask() -> list[Experiment]:
+        return [each for each in view.registry.experiments() if each.ended_at is None]
+
+    return view.shared.recall_briefly(("experiments", view.revision), ask)

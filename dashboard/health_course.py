@@ -1,0 +1,300 @@
+"""How it went, on the health page: the metric over time, the detector, every metric, drift, and what is over."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+from dashboard import (
+    charts,
+    fresh,
+    health_charts,
+    health_words,
+    live_frames,
+    live_tables,
+    notices,
+    session,
+    wording,
+)
+from dashboard.health_parts import recent_days, versions
+from registry_core import HealthReport, RegistryError, Window
+
+#: Changes of champion told below the chart.
+MOST_MOVES = 5
+#: What the reference calls the model's own answers.
+SCORE = "score"
+
+
+def range_choice(name: str, view: session.View) -> str:
+    """How far back, kept in the address; by default as far as there is traffic."""
+    usual = live_frames.range_for(recent_days(name, view), notices.now())
+    chosen = st.segmented_control(
+        "How far back",
+        list(live_frames.RANGES),
+        label_visibility="collapsed",
+        default=usual,
+        required=True,
+        key="range",
+        bind="query-params",
+    )
+    return chosen or usual
+
+
+@st.fragment(run_every="15s")
+def course(name: str, chosen: str) -> None:
+    """How it went: the metric over time, the detector, every metric, drift, what was rolled back; refreshes itself."""
+    try:
+        _course(name, chosen, session.view())
+    except RegistryError as error:
+        notices.explain(error)
+
+
+def _course(name: str, chosen: str, view: session.View) -> None:
+    report = fresh.health(view, name)
+    # To the next minute: while nothing new comes, the chart is the same and is not drawn again.
+    moment = notices.now().replace(second=0, microsecond=0) + timedelta(minutes=1)
+    back = live_frames.RANGES[chosen]
+    since = None if back is None else moment - back
+    policy = view.registry.policy(name).monitoring_policy
+    windows = fresh.windows(view, name, since, live_frames.merge_of(back, policy.window_minutes))
+    known = versions(name, view)
+    _over_time(name, report, windows, since, moment, known, view)
+    if report.labelled:
+        left, right = st.columns([2, 3], gap="large")
+        with left:
+            _detector(report)
+            _metrics(report, windows, view)
+        with right:
+            _drift(report)
+    else:
+        _drift(report)
+    _last_rollback(report, known, since)
+    _past_alerts(name, view, known)
+
+
+def _over_time(
+    name: str,
+    report: HealthReport,
+    windows: list[Window],
+    since: datetime | None,
+    moment: datetime,
+    known: dict[str, str],
+    view: session.View,
+) -> None:
+    metric = health_words.watched(report.metric)
+    deployed, rollbacks = view.deployments(name), {each.at for each in view.rollbacks(name)}
+    notices.section(wording.escaped(health_words.finding(report, deployed, rollbacks, known)))
+    frame = live_frames.coarser(live_frames.champions(windows, metric, known))
+    if not len(frame):
+        notices.show("info", "Nobody asked for a prediction in this time. Choose a longer one above.")
+        return
+    begin = since or frame["start"].iloc[0].to_pydatetime()
+    moves = live_frames.moves(deployed, rollbacks, known, begin)
+    figure = health_charts.over_time(
+        frame,
+        metric.label,
+        report.model_id,
+        _levels(report, metric),
+        moves,
+        (begin, max(moment, frame["end"].iloc[-1].to_pydatetime())),
+        notices.viewer_zone(),
+    )
+    st.plotly_chart(
+        figure,
+        config=charts.CONFIG,
+        key="health-chart",
+        alt=f"{metric.label} of the champions over time with changes of champion, and how many labels are behind it",
+    )
+    _moves(moves, known)
+    _look_at_taken_out(report, known, begin)
+
+
+def _levels(report: HealthReport, metric: health_words.Watched) -> list[health_charts.Level]:
+    since = wording.parsed(report.since)
+    levels = []
+    if report.baseline is not None:
+        usual = metric.of_error(report.baseline.mean)
+        levels.append(health_charts.Level(usual, f"baseline {usual:.3g}", "solid", since))
+    if report.detector is not None:
+        bound = metric.of_error(report.detector.bound)
+        levels.append(health_charts.Level(bound, f"allowed {bound:.3g}", "dash", since))
+    for limit in report.limits:
+        if limit.metric == metric.key:
+            levels.append(
+                health_charts.Level(limit.limit, f"threshold {limit.limit:.3g}", "dot", bad=limit.state == "beyond")
+            )
+    return levels
+
+
+def _moves(moves: pd.DataFrame, known: dict[str, str]) -> None:
+    if not len(moves):
+        return
+    lines = []
+    for row in moves.head(MOST_MOVES).to_dict("records"):
+        back = row["how"] == "rolled back"
+        shape = ":orange[✕ Rolled back]" if back else "▲ Promoted"
+        instead = f" instead of {wording.escaped(row['before'])}" if row["before"] else ""
+        because = f": {wording.escaped(_because(row['reason'], known))}" if row["reason"] else ""
+        lines.append(
+            f"- **{shape}** to **{wording.escaped(row['version'])}**{instead}, {notices.when(row['started_at'])}, "
+            f"by {wording.escaped(health_words.actor(row['actor']))}{because}"
+        )
+    with st.container(key="health-moves"):
+        st.markdown("\n".join(lines))
+        if len(moves) > MOST_MOVES:
+            st.caption(f"{wording.count(len(moves) - MOST_MOVES, 'earlier change')} in this time: see Activity.")
+
+
+def _look_at_taken_out(report: HealthReport, known: dict[str, str], begin: datetime) -> None:
+    past = report.last_rollback
+    at = wording.parsed(past.at) if past else None
+    if past is None or past.from_id is None or at is None or at < begin:
+        return
+    out = known.get(past.from_id, "it")
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        if st.button(
+            f"Look at {out}",
+            key="taken-out",
+            icon=":material/deployed_code:",
+            on_click=session.go,
+            args=("model", report.model_name, past.from_id),
+        ):
+            st.rerun(scope="app")
+        st.caption(f"{wording.escaped(out)} is disqualified: it is not chosen again until somebody reinstates it.")
+
+
+def _detector(report: HealthReport) -> None:
+    if report.detector is None:
+        return
+    notices.section("Evidence that it became worse")
+    figure = health_charts.detector(report.detector)
+    st.plotly_chart(figure, config=charts.CONFIG, key="detector-chart", alt=health_words.detector(report.detector))
+    st.markdown(wording.escaped(health_words.detector(report.detector)))
+    alarms = f" Alarms in this deployment: {report.detector.alarms}." if report.detector.alarms else ""
+    st.caption(
+        wording.escaped(
+            f"{wording.sentence(report.detector.sentence)}{alarms} "
+            + " ".join(wording.sentence(each.sentence) for each in report.limits)
+        ),
+        help=wording.escaped(f"What is allowed: {report.detector.because}."),
+    )
+
+
+def _metrics(report: HealthReport, windows: list[Window], view: session.View) -> None:
+    if report.model_id is None:
+        return
+    champion = view.metadata(report.model_id)
+    evaluation = view.evaluation(champion)
+    measured = evaluation.metrics if evaluation is not None and evaluation.status == "measured" else None
+    values = {key: each.value for key, each in measured.items()} if measured else None
+    offline, source = live_frames.offline(champion, values)
+    frame = live_frames.metrics(windows, report, offline)
+    if not len(frame):
+        return
+    others = f"; of the others what was {source}" if frame["Baseline"].notna().sum() > 1 else ""
+    usual = f"on {report.baseline.source}" if report.baseline else "not there yet"
+    metric = health_words.watched(report.metric).label
+    notices.section(
+        "Every metric",
+        wording.escaped(f"Of this deployment in the time shown. The baseline of {metric} is {usual}{others}."),
+    )
+    live_tables.metrics(frame, key="live-metrics")
+
+
+def _drift(report: HealthReport) -> None:
+    if all(each.state == "not enough" for each in report.drift) and report.drift:
+        fewest = min(report.drift, key=lambda each: min(each.n, each.m))
+        notices.section("Too few rows to tell whether inputs drifted")
+        st.markdown(wording.escaped(wording.sentence(fewest.sentence)))
+        return
+    rows = max((each.n for each in report.drift), default=0)
+    over = f" over {rows:,} rows of the last 7 days" if rows else ""
+    limits = {(each.warn, each.critical) for each in report.drift}
+    said = "".join(f" Drifted from PSI {warn:.2f} on, far from {far:.2f}." for warn, far in limits if len(limits) == 1)
+    notices.section(_drift_title(report), f"What it is asked{over}, against what it was trained on.{said}")
+    if not report.drift:
+        st.markdown(
+            "No reference of its training inputs is kept. Give one when you register the next version: "
+            "`register_model(..., reference=training_inputs)`."
+        )
+        return
+    critical = max(each.critical for each in report.drift)
+    frame = live_frames.drift(report.drift)
+    dull = [*(["Limits"] if said else []), *([] if frame["What moved"].any() else ["What moved"])]
+    live_tables.drift(frame.drop(columns=dull), key="drift", critical=critical)
+    worst = [each for each in report.drift if each.state in ("warning", "critical")]
+    shown = worst or [each for each in report.drift if each.psi is not None][:4]
+    if shown:
+        with st.expander("What moved most in each: its share in training, and now", key="drift-moved"):
+            st.plotly_chart(
+                health_charts.moved(shown), config=charts.CONFIG, key="drift-chart", alt="Shares in training and now"
+            )
+
+
+def _drift_title(report: HealthReport) -> str:
+    moved = [each for each in report.drift if each.state in ("warning", "critical")]
+    inputs = [each for each in moved if each.feature != SCORE]
+    if inputs:
+        among = len([each for each in report.drift if each.feature != SCORE])
+        most = f", {inputs[0].feature} most" if len(inputs) > 1 else f": {inputs[0].feature}"
+        said = f"{len(inputs)} of {wording.count(among, 'input')} drifted{most}"
+        return wording.escaped(said + ("; so did the score" if len(moved) > len(inputs) else ""))
+    if moved:
+        return "Inputs look as in training; the score drifted"
+    return "Inputs look as in training" if report.drift else "Drift of inputs is not watched"
+
+
+def _last_rollback(report: HealthReport, known: dict[str, str], since: datetime | None) -> None:
+    """What was rolled back before the time shown; within it, the changes below the chart tell."""
+    past = report.last_rollback
+    at = wording.parsed(past.at) if past else None
+    if past is None or at is None or since is None or at >= since:
+        return
+    out, into = known.get(past.from_id or "", "The champion"), known.get(past.to_id, past.to_id)
+    who = health_words.actor(past.actor)
+    notices.section(f"Last rollback: {wording.escaped(out)} was taken out, {wording.escaped(into)} put back")
+    st.markdown(
+        f"{notices.when(past.at)}, by {wording.escaped(who)}. "
+        f"{wording.escaped(_because(past.reason, known))} "
+        f"{wording.escaped(out)} is disqualified: it is not chosen again until somebody reinstates it."
+    )
+
+
+def _because(reason: str, known: dict[str, str]) -> str:
+    """A reason with versions in place of ids; the registry's own begins with the model's, which is said already."""
+    head, parted, rest = reason.partition(": ")
+    return wording.sentence(health_words.readable(rest if parted and head in known else reason, known))
+
+
+def _past_alerts(name: str, view: session.View, known: dict[str, str]) -> None:
+    over = [each for each in fresh.alerts(view, name, resolved=True) if each.status == "resolved"]
+    if not over:
+        return
+    with st.expander(f"{wording.count(len(over), 'alert')} that are over", key="past-alerts"):
+        frame = live_frames.past_alerts(over, known, notices.now(), notices.viewer_zone())
+        live_tables.past_alerts(frame, key="past-alerts")
+
+
+def live_in_trend(
+    figure: go.Figure, name: str, metric: str, points: pd.DataFrame, view: session.View, *, by_time: bool
+) -> None:
+    """Put what production says of a metric beside what was known before, where labels have come."""
+    live = live_frames.live_metric(metric)
+    if live is None:
+        return
+    every = live_frames.every_for(points, notices.now())
+    windows = fresh.windows(view, name, None, every)
+    frame = live_frames.champions(windows, live, versions(name, view))
+    if not len(frame) or frame["value"].isna().all():
+        return
+    if not by_time:
+        st.caption("Production has values of this metric as well: choose Time to see them beside these.")
+        return
+    health_charts.beside_offline(figure, live_frames.coarser(frame), every)
+    st.caption(
+        "Diamonds are live: what labels of production say of each champion. Dots and steps are what was known before "
+        "it served, on another set: their levels need not agree."
+    )

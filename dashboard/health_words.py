@@ -1,0 +1,212 @@
+"""How health is written: states with their shapes, alerts, what a detector's value means, what the policy does."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from typing import Literal
+
+from dashboard import wording
+from registry_core import Alert, Deployment, DetectorState, HealthReport, MonitoringPolicy, Notification
+
+State = Literal["healthy", "warning", "critical", "unknown"]
+
+#: The colour, the shape and the word of a state.
+STATES: dict[str, tuple[str, str, str]] = {
+    "healthy": ("green", "✓", "Healthy"),
+    "warning": ("orange", "▲", "Warning"),
+    "critical": ("red", "✕", "Critical"),
+    "unknown": ("gray", "○", "Not known yet"),
+}
+DRIFT = {
+    "none": "✓ as trained",
+    "warning": "▲ drifted",
+    "critical": "✕ drifted far",
+    "not enough": "○ too few rows",
+}
+ALERTS = {
+    "degradation": "The champion became worse",
+    "rolled_back": "Rolled back by the registry",
+    "not_rolled_back": "Could not be rolled back",
+    "champion_failing": "The champion does not answer",
+    "threshold": "Threshold crossed",
+    "drift": "Drift",
+    "sample_ratio": "Traffic is not dealt out as planned",
+    "challenger_harm": "A challenger does harm",
+    "challenger_stopped": "Challenger stopped by the registry",
+    "stage_reached": "An experiment may go on",
+}
+#: Where the detector's value lies when nothing is wrong, and where it does not stay by chance for long.
+QUIET, NEAR = 2.0, 4.0
+
+
+@dataclass(frozen=True)
+class Watched:
+    """The metric that is watched, as windows name it."""
+
+    key: str
+    label: str
+    lower_is_better: bool
+
+    def of_error(self, value: float) -> float:
+        """A share of wrong answers, or a mean loss, in this metric."""
+        return 1 - value if self.key == "accuracy" else self.own(value)
+
+    def own(self, value: float) -> float:
+        """A report's value of this metric: windows hold the root of squared errors."""
+        return value**0.5 if self.key == "rmse" else value
+
+    def apart(self, gap: float, usual: float) -> str:
+        """A difference in words, without its sign: points of a share, per cent of a loss."""
+        if self.key == "accuracy":
+            points = abs(gap) * 100
+            return f"{points:.2f} points" if points < 0.95 else f"{points:.1f} points"
+        return f"{abs(gap) / usual:.1%}" if usual else wording.number(abs(gap))
+
+
+def watched(metric: str) -> Watched:
+    """The metric of a report."""
+    known = {"absolute_error": ("mae", "MAE"), "squared_error": ("rmse", "RMSE")}
+    key, label = known.get(metric, (metric, wording.metric(metric)))
+    return Watched(key, label, metric != "accuracy")
+
+
+def mark(state: str) -> str:
+    """A state as coloured Markdown, by shape and word."""
+    colour, shape, word = STATES[state]
+    return f":{colour}[{shape} {word}]"
+
+
+def readable(text: str, versions: Mapping[str, str]) -> str:
+    """The registry's words with versions in place of ids."""
+    for model_id in sorted(versions, key=len, reverse=True):
+        text = text.replace(model_id, versions[model_id])
+    return text
+
+
+def sentence(report: HealthReport, versions: Mapping[str, str]) -> str:
+    """What a report says, without the champion's name before it: the page says whose health it is."""
+    text = report.sentence.removeprefix(f"{report.model_id}: ")
+    return wording.sentence(readable(text, versions))
+
+
+def title(alert: Alert) -> str:
+    """What an alert is about, in a few words."""
+    return ALERTS.get(alert.kind) or wording.event(alert.kind)
+
+
+def notification(each: Notification, now: datetime) -> str:
+    """What became of telling somebody."""
+    if each.sent_at:
+        return f"✓ sent to {each.address} {wording.ago(each.sent_at, now)}"
+    if not each.attempts:
+        return f"○ waits to be sent to {each.address}"
+    tries = wording.count(each.attempts, "attempt")
+    again = "" if "given up" in each.failure else "; it is tried again"
+    return f"✕ not sent to {each.address} after {tries}: {each.failure or 'the last one is under way'}{again}"
+
+
+def when_worse(report: HealthReport, policy: MonitoringPolicy, now: datetime, where: tzinfo) -> str:
+    """What is done when the champion becomes worse, and what hinders it at present."""
+    does = {
+        "act": "The registry opens an alert and puts the last healthy champion back by itself.",
+        "suggest": "The registry opens an alert; rolling back is left to a person.",
+        "off": "Nothing: the watch is off.",
+    }[report.on_degradation]
+    if report.on_degradation == "act" and report.cooldown_until:
+        until = wording.parsed(report.cooldown_until)
+        left = wording.lasted(now.isoformat(), report.cooldown_until, now) if until and until > now else "moments"
+        does += (
+            f" Not during the next {left}: one rollback was made lately, and the policy waits "
+            f"{policy.cooldown_hours:g} h before another (until {wording.exact(report.cooldown_until, where)})."
+        )
+    return does
+
+
+def detector(state: DetectorState) -> str:
+    """What the detector's value means."""
+    alarm = f"{state.log10_alarm:g}"
+    if state.log10_value is None:
+        return "It has seen no label of this deployment yet."
+    value = f"{state.log10_value:.1f}".replace("-", wording.MINUS)
+    if state.log10_value >= state.log10_alarm:
+        said = "the alarm is raised"
+    elif state.log10_value >= NEAR:
+        said = "the last labels look worse than may be; if that goes on, the alarm is near"
+    elif state.log10_value >= QUIET:
+        said = "somewhat worse than usual; by chance alone it comes here now and then"
+    else:
+        said = "nothing points to a decline"
+    return (
+        f"Evidence {value} of {alarm}: {said}. At {alarm} it raises its alarm; while nothing is wrong that happens at "
+        f"most once in {10**state.log10_alarm:,.0f} labels, however often it is looked at."
+    )
+
+
+def coverage(report: HealthReport) -> str:
+    """How many predictions have their truth."""
+    share = f" ({report.coverage:.1%})" if report.coverage is not None else ""
+    return f"{report.labelled:,} of {report.predictions:,}{share}"
+
+
+def interval(report: HealthReport) -> str:
+    """The watched metric with its interval."""
+    metric = watched(report.metric)
+    if report.value is None or report.low is None or report.high is None:
+        return "no labels yet"
+    value, low, high = (metric.own(each) for each in (report.value, report.low, report.high))
+    return f"{wording.number(value)} ({wording.number(low)} to {wording.number(high)})"
+
+
+def finding(
+    report: HealthReport, deployed: Sequence[Deployment], rollbacks: Collection[str], versions: Mapping[str, str]
+) -> str:
+    """The message of the chart: how the champion does against what was usual, and who was taken out in between."""
+    metric = watched(report.metric)
+    who = versions.get(report.model_id or "", "the champion")
+    value = None if report.value is None else metric.own(report.value)
+    said = f"{metric.label} of {who} is {wording.number(value)}"
+    if value is None:
+        said = f"{metric.label} of {who} is not known: no label yet"
+    elif report.baseline is None:
+        held, of = report.baseline_labels or (0, 0)
+        said += f" so far; its baseline is being made ({held:,} of {of:,} labels)" if of else " so far"
+    else:
+        usual = metric.of_error(report.baseline.mean)
+        worse = value > usual if metric.lower_is_better else value < usual
+        apart = metric.apart(value - usual, usual)
+        bound = None if report.detector is None else metric.of_error(report.detector.bound)
+        beyond = bound is not None and (value > bound if metric.lower_is_better else value < bound)
+        side = ("above" if metric.lower_is_better else "below") if worse else "better than"
+        said += f", {apart} {side} its baseline" if value != usual else ", as at its baseline"
+        said += ("; that is worse than allowed" if beyond else ", within what is allowed") if worse else ""
+    back = next((each for each in deployed if each.started_at in rollbacks), None)
+    out = back and next((each for each in deployed if each.ended_at == back.started_at), None)
+    if out is not None:
+        said += f"; {versions.get(out.model_id, 'another')} was rolled back"
+    return said
+
+
+def at_a_glance(
+    alerts: Sequence[Alert], labelled: int, policy: MonitoringPolicy, *, measured: bool
+) -> tuple[State, str]:
+    """A champion's state as a card shows it: from open alerts and counted labels alone, which costs nothing."""
+    if alerts:
+        worst: State = "critical" if any(each.severity == "critical" for each in alerts) else "warning"
+        return worst, f"{wording.count(len(alerts), 'alert')} not over yet"
+    needed = policy.minimum_labels if measured else max(policy.minimum_labels, policy.baseline_labels)
+    if labelled < needed:
+        return "unknown", f"{labelled:,} of {needed:,} labels needed to say more"
+    return "healthy", f"no alert, {labelled:,} labels"
+
+
+def actor(name: str) -> str:
+    """Who did it, in words."""
+    return "the registry itself" if name == "auto" else name
+
+
+def plain(text: str) -> str:
+    """Registry's words for a table: without what is not seen, and on one line."""
+    return re.sub(r"\s+", " ", wording.visible(text))

@@ -1,0 +1,265 @@
+"""Live windows, drift and alerts -> DataFrames. Plain functions, no Streamlit."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta, tzinfo
+from typing import Any
+
+import pandas as pd
+
+from dashboard import health_words, wording
+from dashboard.fresh import Every
+from dashboard.health_words import Watched
+from registry_core import Alert, Deployment, Drift, HealthReport, ModelMetadata, Window
+
+#: What the address says of a range: how far back.
+RANGES: dict[str, timedelta | None] = {
+    "24 h": timedelta(hours=24),
+    "7 d": timedelta(days=7),
+    "30 d": timedelta(days=30),
+    "90 d": timedelta(days=90),
+    "All": None,
+}
+#: More windows than these are put together: a screen shows no more.
+MOST_WINDOWS = 180
+#: Of the normal distribution, for intervals of 95%.
+Z = 1.959964
+#: In the order of the table; those that are not there are left out.
+METRICS = ("accuracy", "precision", "recall", "f1_score", "auc", "brier_score", "mae", "rmse")
+LOWER = ("brier_score", "mae", "rmse")
+COLUMNS = ["model_id", "version", "start", "end", "predictions", "failures", "labelled", "value", "low", "high"]
+
+
+def merge_of(span: timedelta | None, window_minutes: int) -> Every:
+    """How finely a range is asked for, so that it is read at once and a screen can show it."""
+    if span is None or span > timedelta(days=400):
+        return "week"
+    if span >= timedelta(days=30) or span.total_seconds() / 60 / window_minutes > 8 * MOST_WINDOWS:
+        return "day"
+    return "window"
+
+
+def range_for(daily: Sequence[Window], now: datetime) -> str:
+    """The range that shows what there is: the shortest one that reaches back to the first prediction."""
+    first = next((wording.parsed(each.start) for each in daily if each.predictions), None)
+    if first is None:
+        return "All" if not daily else "24 h"
+    # Days begin before their first prediction.
+    age = now - first
+    for name, limit in (("24 h", 1.0), ("7 d", 7.5), ("30 d", 31.0)):
+        if age <= timedelta(days=limit):
+            return name
+    return "90 d"
+
+
+def champions(windows: Sequence[Window], metric: Watched, versions: Mapping[str, str]) -> pd.DataFrame:
+    """The windows of champions, oldest first; ``value`` is missing where no label is known."""
+    table = []
+    for each in windows:
+        if each.role != "champion":
+            continue
+        start = wording.parsed(each.start)
+        assert start is not None
+        value = each.metrics.get(metric.key)
+        low, high = _interval(value, each.labelled) if metric.key == "accuracy" else (None, None)
+        table.append(
+            {
+                "model_id": each.model_id,
+                "version": versions.get(each.model_id, each.model_id),
+                "start": start,
+                "end": ended(each),
+                "predictions": each.predictions,
+                "failures": each.failures,
+                "labelled": each.labelled,
+                "value": value,
+                "low": low,
+                "high": high,
+            }
+        )
+    frame = pd.DataFrame(table, columns=COLUMNS)
+    kinds = {"start": "datetime64[us, UTC]", "end": "datetime64[us, UTC]"}
+    return frame.astype({**kinds, "value": "float64", "low": "float64", "high": "float64"})
+
+
+def ended(each: Window) -> datetime:
+    """When a window ends."""
+    start = wording.parsed(each.start)
+    assert start is not None
+    return start + timedelta(minutes=each.minutes)
+
+
+def _interval(share: float | None, n: int) -> tuple[float | None, float | None]:
+    """Wilson's interval of a share, for one look."""
+    if share is None or not n:
+        return None, None
+    middle = (share + Z**2 / (2 * n)) / (1 + Z**2 / n)
+    half = Z / (1 + Z**2 / n) * (share * (1 - share) / n + Z**2 / (4 * n**2)) ** 0.5
+    return middle - half, middle + half
+
+
+def coarser(frame: pd.DataFrame, most: int = MOST_WINDOWS) -> pd.DataFrame:
+    """So few windows that a screen can show them: neighbours of one model put together, their values by labels."""
+    if len(frame) <= most:
+        return frame
+    parts = -(-len(frame) // most)
+    made = []
+    for _, own in frame.groupby("model_id", sort=False):
+        for begin in range(0, len(own), parts):
+            some = own.iloc[begin : begin + parts]
+            known = some.dropna(subset=["value"])
+            labels = int(known["labelled"].sum())
+            value = float((known["value"] * known["labelled"]).sum() / labels) if labels else None
+            low, high = _interval(value, labels) if known["low"].notna().any() else (None, None)
+            made.append(
+                {
+                    **some.iloc[0].to_dict(),
+                    "end": some["end"].iloc[-1],
+                    "predictions": some["predictions"].sum(),
+                    "failures": some["failures"].sum(),
+                    "labelled": some["labelled"].sum(),
+                    "value": value,
+                    "low": low,
+                    "high": high,
+                }
+            )
+    merged = pd.DataFrame(made, columns=COLUMNS).astype({"value": "float64", "low": "float64", "high": "float64"})
+    return merged.sort_values("start", kind="stable").reset_index(drop=True)
+
+
+def with_gaps(own: pd.DataFrame) -> pd.DataFrame:
+    """One model's windows with an empty row wherever time passed between them, so that a line is broken there."""
+    rows: list[dict[str, Any]] = []
+    for found in own.to_dict("records"):
+        row = {str(name): value for name, value in found.items()}
+        if rows and row["start"] - rows[-1]["end"] > (row["end"] - row["start"]) / 2:
+            middle = rows[-1]["end"] + (row["start"] - rows[-1]["end"]) / 2
+            rows.append({**row, "start": middle, "end": middle, "value": None, "low": None, "high": None})
+        rows.append(row)
+    frame = pd.DataFrame(rows, columns=list(own.columns))
+    return frame.astype({"value": "float64", "low": "float64", "high": "float64"})
+
+
+def moves(
+    deployments: Sequence[Deployment], rollbacks: Collection[str], versions: Mapping[str, str], since: datetime | None
+) -> pd.DataFrame:
+    """Every change of champion in a range, newest first; ``how`` is ``promoted`` or ``rolled back``."""
+    ended = {each.ended_at: each.model_id for each in deployments if each.ended_at}
+    table = []
+    for each in deployments:
+        at = wording.parsed(each.started_at)
+        assert at is not None
+        if since is not None and at < since:
+            continue
+        before = ended.get(each.started_at)
+        table.append(
+            {
+                "at": at,
+                "started_at": each.started_at,
+                "how": "rolled back" if each.started_at in rollbacks else "promoted",
+                "version": versions.get(each.model_id, each.model_id),
+                "before": versions.get(before, before) if before else "",
+                "actor": each.actor,
+                "reason": each.reason,
+            }
+        )
+    columns = ["at", "started_at", "how", "version", "before", "actor", "reason"]
+    return pd.DataFrame(table, columns=columns).astype({"at": "datetime64[us, UTC]"})
+
+
+def metrics(windows: Sequence[Window], report: HealthReport, offline: Mapping[str, float]) -> pd.DataFrame:
+    """Every live metric of the champion beside its baseline, or else its offline value.
+
+    Live values are the mean of the windows, each by its labels: exact for shares of rows and mean losses.
+    """
+    since = wording.parsed(report.since)
+    own = [
+        each
+        for each in windows
+        if each.role == "champion"
+        and each.model_id == report.model_id
+        and each.labelled
+        and (since is None or ended(each) > since)
+    ]
+    metric = health_words.watched(report.metric)
+    table = []
+    for name in METRICS:
+        known = [(each.metrics[name], each.labelled) for each in own if name in each.metrics]
+        if not known:
+            continue
+        labels = sum(weight for _, weight in known)
+        power = 2 if name == "rmse" else 1
+        live = (sum(value**power * weight for value, weight in known) / labels) ** (1 / power)
+        held = offline.get(name)
+        if report.baseline is not None and name == metric.key:
+            held = metric.of_error(report.baseline.mean)
+        table.append(
+            {
+                "Metric": wording.metric(name) + (" ↓" if name in LOWER else ""),
+                "Live": live,
+                "Baseline": held,
+                "Difference": None if held is None else live - held,
+            }
+        )
+    frame = pd.DataFrame(table, columns=["Metric", "Live", "Baseline", "Difference"])
+    return frame.astype({"Live": "float64", "Baseline": "float64", "Difference": "float64"})
+
+
+def offline(champion: ModelMetadata, measured: Mapping[str, float] | None) -> tuple[Mapping[str, float], str]:
+    """What is known of a champion from before it served: measured if it was, else as reported."""
+    if measured:
+        return measured, "measured on its benchmark"
+    return {**champion.all_metrics()}, "reported at registration"
+
+
+def drift(found: Sequence[Drift]) -> pd.DataFrame:
+    """Drift by feature, the worst first as it comes. ``Of limit`` is 1 at the critical limit."""
+    table = [
+        {
+            "Input": wording.visible(each.feature),
+            "State": health_words.DRIFT[each.state],
+            "PSI": each.psi,
+            "What moved": moved(each),
+            "Limits": f"{each.warn:.2f} / {each.critical:.2f}",
+        }
+        for each in found
+    ]
+    frame = pd.DataFrame(table, columns=["Input", "State", "PSI", "What moved", "Limits"])
+    return frame.astype({"PSI": "float64"})
+
+
+def moved(each: Drift) -> str:
+    """The bin that changed most, with its share before and now."""
+    if each.before is None or each.now is None or each.state == "none":
+        return ""
+    return f"{wording.visible(each.moved)}: {each.before:.1%} → {each.now:.1%}"
+
+
+def past_alerts(found: Sequence[Alert], versions: Mapping[str, str], now: datetime, where: tzinfo) -> pd.DataFrame:
+    """Alerts that are over, newest first."""
+    return pd.DataFrame(
+        [
+            {
+                "When": wording.ago(each.opened_at, now),
+                "What": health_words.title(each),
+                "Lasted": wording.lasted(each.opened_at, each.resolved_at, now),
+                "Text": health_words.plain(health_words.readable(each.text, versions)),
+                "Over because": health_words.plain(health_words.readable(each.resolution, versions)),
+                "At": wording.exact(each.opened_at, where),
+                "No.": each.alert_id,
+            }
+            for each in found
+        ],
+        columns=["When", "What", "Lasted", "Text", "Over because", "At", "No."],
+    )
+
+
+def live_metric(name: str) -> Watched | None:
+    """The live metric of the same name as an offline one, where labels of production give it."""
+    plain = name.removeprefix(wording.MEASURED)
+    return Watched(plain, wording.metric(plain), plain in LOWER) if plain in METRICS else None
+
+
+def every_for(points: pd.DataFrame, now: datetime) -> Every:
+    """How live windows are merged beside versions registered so long ago: by day, beyond three months by week."""
+    return "day" if len(points) and now - points["at"].min() <= timedelta(days=92) else "week"

@@ -1,0 +1,77 @@
+"""A champion becomes worse while somebody looks at its health page, in a real browser."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
+
+from registry_core import Predictor, Registry
+
+from .conftest import Visitor
+
+pytestmark = pytest.mark.browser
+
+Enter = Callable[[], Visitor]
+
+
+def serve(registry: Registry, predictor: Predictor, rows: int, wrong: float = 0.0) -> None:
+    """Ask, and tell the truth: as answered, but for a share."""
+    random = np.random.default_rng(rows)
+    answer = predictor.predict_proba(random.random((rows, 2)))
+    said = answer.values.argmax(axis=1)
+    truth = np.where(random.random(rows) < wrong, 1 - said, said)
+    registry.record_outcomes(prediction_ids=answer.prediction_ids, labels=truth)
+
+
+def test_a_decline_and_its_rollback_appear_by_themselves(visitor: Enter, filled: Registry) -> None:
+    filled.configure(monitoring={"baseline_labels": 300, "minimum_labels": 100}, actor="anna", reason="a short test")
+    before = filled.get_active_model_id("Churn")
+    predictor = filled.predictor("Churn", log="sync")
+    serve(filled, predictor, 300)
+    serve(filled, predictor, 310, wrong=0.02)
+
+    anna = visitor()
+    page = anna.visit("/health?model=Churn")
+    anna.act_as("carla")
+    expect(page.locator(".st-key-health-state")).to_contain_text("Healthy")
+    expect(page.get_by_text("Accuracy of 1.1.0 is 0.9")).to_be_visible()
+    page.get_by_role("radio", name="7 d").click()
+    page.wait_for_url("**range=7+d**")
+    page.evaluate("window.stayed = true")
+
+    # it gets worse, and nobody touches the page
+    for part in range(6):
+        serve(filled, predictor, 100 + part, wrong=0.5)
+    assert filled.get_active_model_id("Churn") != before
+    expect(page.locator(".st-key-health-state")).to_contain_text("Critical")
+    expect(page.locator(".st-key-health-state")).to_contain_text("1.1.0 was rolled back to 1.0.0")
+    told = page.locator(".st-key-health-moves").get_by_role("listitem").first
+    expect(told).to_contain_text("✕ Rolled back to 1.0.0 instead of 1.1.0")
+    expect(told).to_contain_text("by the registry itself: Worse than at its promotion")
+
+    # what somebody writes stays while the page behind goes on
+    page.get_by_role("button", name="Acknowledge").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Note").fill("the feed was broken")
+    read = page.locator(".st-key-health-state").get_by_text("live, read at")
+    seen = read.inner_text()
+    expect(read).not_to_have_text(seen)
+    expect(dialog.get_by_label("Note")).to_have_value("the feed was broken")
+    dialog.get_by_role("button", name="Acknowledge").click()
+    expect(page.get_by_text("The alert is acknowledged")).to_be_visible()
+    expect(page.locator(".st-key-health-state")).not_to_contain_text("Critical")
+    assert page.evaluate("window.stayed")
+    assert "range=7" in page.url
+    assert filled.alerts("Churn") == []
+    assert filled.alerts("Churn", resolved=True)[0].acknowledged_by == "carla"
+
+    # everyone can read all of it, and a button in what refreshes itself leads elsewhere
+    for shade in ("light", "dark"):
+        page.emulate_media(color_scheme="dark" if shade == "dark" else "light")
+        anna.settle()
+        violations = Axe().run(page).response["violations"]
+        assert not [(each["id"], [node["target"] for node in each["nodes"]][:2]) for each in violations]
+    page.get_by_role("button", name="Look at 1.1.0").click()
+    expect(page.locator("h1")).to_have_text("Churn 1.1.0")

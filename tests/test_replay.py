@@ -1,0 +1,93 @@
+"""Real series played through the public API: the whole story happens by itself, and happens again the same way."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from registry_core import Event, Registry
+from registry_core.demo import replay
+
+pytestmark = pytest.mark.slow
+
+
+def told(folder: Path) -> list[Event]:
+    """All events, oldest first."""
+    with Registry(folder) as registry:
+        assert registry.verify_events() is None
+        return registry.events(limit=None)[::-1]
+
+
+def test_the_whole_story_happens_by_itself_and_again_the_same_way(tmp_path: Path) -> None:
+    once, again = tmp_path / "once", tmp_path / "again"
+    said: tuple[list[str], list[str]] = ([], [])
+    replay.flights(once, said[0].append, every=3)
+    went_all_the_way(once)
+    was_refused(once)
+    storms_took_it_down(once)
+    replay.flights(again, said[1].append, every=3)
+    assert said[0] == said[1]
+    first, second = told(once), told(again)
+    assert [(event.at, event.kind, event.reason, event.after) for event in first] == [
+        (event.at, event.kind, event.reason, event.after) for event in second
+    ]
+
+
+def went_all_the_way(folder: Path) -> None:
+    events = told(folder)
+    first, second = [event.model_id for event in events if event.kind == "registered"][:2]
+    way = [event for event in events if event.kind.startswith("experiment_") and event.model_id in (None, second)]
+    kinds = [event.kind for event in way]
+    assert kinds[0] == "experiment_started"
+    assert kinds.count("experiment_advanced") == 3
+    assert {event.actor for event in way if event.kind != "experiment_started"} == {"auto"}
+    with Registry(folder) as registry:
+        spans = registry.deployments("LateArrival")[::-1]
+        first_experiment = registry.experiments("LateArrival")[-1]
+    assert [each.model_id for each in spans] == [first, second, first]
+    assert [each.actor for each in spans[1:]] == ["auto", "auto"]
+    assert first_experiment.status == "promoted"
+    assert [arm.challenger_id for arm in first_experiment.arms] == [second]
+
+
+def was_refused(folder: Path) -> None:
+    with Registry(folder) as registry:
+        refused = next(each for each in registry.experiments("LateArrival") if each.status == "refused")
+        (report,) = registry.experiment_report(refused.experiment_id).challengers
+    assert refused.mode == "shadow"
+    assert report.effect.value is not None
+    assert report.effect.value < 0
+    assert report.effect.log_e_worse is not None
+    assert report.effect.log_e_worse > 3  # ln 20
+    assert "evidence that it is worse" in report.verdict
+
+
+def storms_took_it_down(folder: Path) -> None:
+    events = told(folder)
+    (rolled,) = [event for event in events if event.kind == "rolled_back"]
+    assert rolled.actor == "auto"
+    assert rolled.at.startswith("2013-12")
+    assert "Worse than at its promotion" in rolled.reason
+    with Registry(folder) as registry:
+        failed = registry.get_metadata(str(rolled.before["champion"]))
+        alerts = registry.alerts("LateArrival", resolved=True)
+    assert failed.status == "disqualified"
+    assert "rolled_back" in {each.kind for each in alerts}
+    # What did it is in the series: a week in which many more were wrong than in any week before.
+    with Registry(folder) as registry:
+        weeks = registry.performance_history("LateArrival", model_id=failed.model_id, every="week")
+    accuracy = {
+        each.start[:10]: each.metrics["accuracy"] for each in weeks if each.role == "champion" and each.labelled > 500
+    }
+    assert min(accuracy, key=lambda week: accuracy[week]) >= "2013-12"
+
+
+def test_a_series_in_which_nothing_changes_raises_no_alarm(tmp_path: Path) -> None:
+    said: list[str] = []
+    replay.flights(tmp_path / "registry", said.append, every=3, shuffled=True)
+    assert len(said) == 1  # the first model, and nothing after it
+    with Registry(tmp_path / "registry") as registry:
+        assert registry.alerts("LateArrival", resolved=True) == []
+        assert len(registry.deployments("LateArrival")) == 1
+        assert registry.check_health("LateArrival").state == "healthy"
