@@ -146,21 +146,11 @@ def page(rows: int, days: int = 90) -> list[tuple[str, float]]:
     with registry(clock=lambda: NOW) as made:
         fill(made, rows, days)
         since = NOW - timedelta(days=days)
-        telemetry = made._rooms.telemetry
-        champion = made.get_active_model_id(NAME)
-        assert champion is not None
-
-        def health() -> None:
-            among = streams.listed(telemetry, NAME)
-            windows.read(telemetry, among)
-            windows.read(telemetry, among, microseconds(NOW) - 7 * moments.DAY, detail=True, table="days")
-            stored.input_counts(telemetry, champion, microseconds(since))
-
         reads: dict[str, Callable[[], object]] = {
             "by day": lambda: made.performance_history(NAME, since=since, every="day"),
             "by week": lambda: made.performance_history(NAME, since=since, every="week"),
             "by window": lambda: made.performance_history(NAME, since=since),
-            "health": health,
+            "health": lambda: made.check_health(NAME, act=False),
         }
         found = []
         for name, call in reads.items():

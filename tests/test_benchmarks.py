@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import pages
 from benchmarks.__main__ import PARTS, main, run
 from benchmarks.bench import Bench, Size
 from benchmarks.filling import bulk
@@ -20,7 +21,7 @@ pytestmark = pytest.mark.slow
 TINY = Size(
     versions=(5, 20),
     bulk=(30,),
-    pages=(60, 110),
+    pages=(110,),
     visits=1,
     sessions=2,
     seconds=0.05,
@@ -80,6 +81,14 @@ def test_rows_inserted_in_bulk_read_like_registered_ones(bench: Bench) -> None:
             metadata = registry.get_metadata(row["model_id"])
             assert metadata.accuracy == pytest.approx(row["accuracy"])
             assert metadata.model_id == row["model_id"]
+
+
+def test_a_page_that_grows_with_the_versions_misses_its_target() -> None:
+    figures = {versions: pages.Figures() for versions in (pages.BARE, 100, 10_000)}
+    for versions, seconds in ((pages.BARE, 0.1), (100, 0.2), (10_000, 0.3)):
+        figures[versions].seconds["select"] = [seconds] * 5
+    assert pages._step("select", 100, figures).result == "met"
+    assert "1.5x the median of 100 versions" in pages._step("select", 10_000, figures).result
 
 
 def test_ratios_are_taken_within_a_round() -> None:

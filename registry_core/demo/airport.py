@@ -55,6 +55,9 @@ class Airport:
         self._service.settle(self._day)
         self._day += 1
         if self._day == FIRST + CHALLENGER_AFTER:
+            # Measured from here on, so that whoever is promoted is held against days that are the same for all.
+            kept = self._flights.days(*HOLDOUT)
+            self._registry.add_benchmark("late-february-2013", NAME, kept.frame("late"), "late", actor=ANNA)
             challenger = _register(self._story, self._flights, self._day)
             self._registry.start_experiment(
                 NAME, challenger, mode="shadow", actor=JONAS, reason="It knows six weeks more; does that help?"

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from registry_core import InvalidInput, Registry
 
-from .airport import EVERY, NAME
+from .airport import NAME
 from .flights import FIRST_DAY, Flights
 from .service import Service
 
@@ -46,7 +46,7 @@ def play(
         InvalidInput: the registry has no LateArrival, or there are no flights on those days.
         StorageError: the flights are not installed.
     """
-    data = Flights.read().thinned(EVERY)
+    data = Flights.read()
     rows, planes = data.days(first, last), data.planes(first, last)
     if not len(rows):
         raise InvalidInput(

@@ -1,0 +1,116 @@
+"""The demo with live traffic in a real browser: from shadow to production, into the storms of December, and back."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from registry_core import Registry
+from registry_core.demo import fill
+
+from .conftest import Visitor
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+NAME = "LateArrival"
+
+
+@contextmanager
+def flights(folder: Path, *options: str) -> Iterator[subprocess.Popen[str]]:
+    """Traffic by the command its users start; it stops by itself when its input ends."""
+    command = [sys.executable, "-m", "registry_core", "traffic", str(folder), "--until-input-ends", *options]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            yield process
+        finally:
+            process.communicate()
+
+
+def decide(page: Page, button: str, reason: str) -> None:
+    page.get_by_test_id("stMain").get_by_role("button", name=button, exact=True).click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Reason").fill(reason)
+    dialog.get_by_role("button", name=button, exact=True).click()
+    expect(dialog).to_have_count(0)
+
+
+def share(page: Page, percent: str, reason: str) -> None:
+    page.get_by_test_id("stMain").get_by_role("button", name="Share", exact=True).click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_role("spinbutton").fill(percent)
+    dialog.get_by_role("spinbutton").press("Tab")
+    expect(dialog.locator(".split").last).to_contain_text(f"{percent}%")
+    dialog.get_by_label("Reason").fill(reason)
+    dialog.get_by_role("button", name="Share", exact=True).click()
+    expect(page.get_by_text(f"Challengers answer {percent}% of {NAME} now")).to_be_visible()
+
+
+def labels(page: Page) -> int:
+    """The challenger's labels as the page shows them."""
+    cell = page.locator(".st-key-table-arms").get_by_test_id("glide-cell-4-1")
+    return int((cell.text_content() or "0").replace(",", ""))
+
+
+def test_from_shadow_into_the_storms_and_back(
+    browser: Browser, dashboard_server: Callable[..., str], tmp_path: Path
+) -> None:
+    folder = tmp_path / "demo"
+    fill(folder, lambda line: None)
+    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    anna = Visitor(context, dashboard_server(folder))
+    page = anna.visit(f"/challenger?model={NAME}")
+
+    # what the demo began is stopped, and the same challenger starts anew in shadow
+    decide(page, "Stop", "Begun anew to watch it from the start")
+    with Registry(folder) as registry:
+        steady = str(registry.get_active_model_id(NAME))
+        challenger = registry.experiments(NAME)[0].arms[0].challenger_id
+    page = anna.visit(f"/model?id={challenger}")
+    decide(page, "Start experiment", "It knows six weeks more")
+    expect(page.get_by_text("scores the same rows beside it, answers nothing")).to_be_visible()
+    page.evaluate("window.sameDocument = true")
+
+    # what somebody is typing is left alone by what arrives meanwhile
+    page.get_by_test_id("stMain").get_by_role("button", name="Share", exact=True).click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Reason").fill("half a rea")
+    with flights(folder, "--rate", "400", "--delay", "1"):
+        # numbers arrive without a reload
+        page.wait_for_function(
+            "() => Number((document.querySelector('.st-key-table-arms [data-testid=glide-cell-4-1]')?.textContent"
+            " ?? '0').replace(',', '')) > 500"
+        )
+        before = labels(page)
+        expect(dialog.get_by_label("Reason")).to_have_value("half a rea")
+        page.keyboard.press("Escape")
+        expect(dialog).to_have_count(0)
+        share(page, "20", "It did well beside the champion")
+        share(page, "50", "Nobody complained")
+        expect(page.locator(".st-key-table-arms")).to_contain_text("answers 50%")
+        assert before > 500
+    decide(page, "Promote", "As good as the champion, and it knows more of the year")
+    expect(page.get_by_text("was promoted").first).to_be_visible()
+    assert page.evaluate("window.sameDocument")
+
+    # in December it fails, and nobody has to be awake
+    anna.go("Health")
+    with flights(folder, "--rate", "2000", "--delay", "0.5", "--from-day", "334", "--days", "20") as storms:
+        expect(page.get_by_text("Rolled back by the registry").first).to_be_visible(timeout=40_000)
+        said = storms.communicate()[0]
+    assert "Worse than at its promotion" in said
+    with Registry(folder) as registry:
+        assert registry.get_active_model_id(NAME) == steady
+        assert registry.get_metadata(challenger).status == "disqualified"
+        (event,) = registry.events(NAME, kinds=["rolled_back"])
+        assert event.actor == "auto"
+    expect(page.get_by_test_id("stMain").get_by_text("by the registry itself").first).to_be_visible()
+    anna.go("Activity")
+    expect(page.get_by_test_id("stMain").locator("body, *").get_by_text("Rolled back").first).to_be_attached()
+    context.close()
+    assert not anna.trouble
