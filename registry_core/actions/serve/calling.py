@@ -13,6 +13,8 @@ from ...catalog.telemetry.streams import Stream
 from ...errors import InvalidInput, RegistryError
 from ...records import ModelMetadata
 
+#: Up to so many numbers Python looks at them sooner than numpy begins.
+_FEW = 32
 _REMEDY = "look at the rows, or put another model in its place"
 
 
@@ -48,8 +50,7 @@ class Served:
         rows = count(features)
         if values.ndim != 2 or len(values) != rows:
             raise NoAnswer(f"{self.model_id} answered the shape {values.shape} to {rows:,} rows; {_REMEDY}")
-        # One comparison for both bounds; NaN fails it as well.
-        if not (values.min() >= 0 and values.max() <= 1.000001):
+        if not _probabilities(values):
             raise NoAnswer(f"{self.model_id} answered what is no probability; {_REMEDY}")
         if self.columns is not None:
             values = values[:, self.columns]
@@ -78,6 +79,13 @@ class Served:
 
     def _scaled(self, features: Any) -> Any:
         return features if self.scaler is None else self.scaler.transform(features)
+
+
+def _probabilities(values: NDArray[Any]) -> bool:
+    """Whether all are from 0 to 1, give or take a rounding; NaN is not."""
+    if values.size <= _FEW:
+        return all(0 <= each <= 1.000001 for each in values.ravel().tolist())
+    return bool(values.min() >= 0 and values.max() <= 1.000001)
 
 
 def served(

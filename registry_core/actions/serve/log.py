@@ -33,9 +33,10 @@ INTERVAL, ENOUGH, CAPACITY = 0.5, 20_000, 100_000
 DRIFT_ROWS = 2_000
 
 
-@dataclass(frozen=True, eq=False, slots=True)
+# Not frozen: that would take longer to make than all else of it, once for every call.
+@dataclass(eq=False, slots=True)
 class Answered:
-    """What one model answered in one call; of a call that failed there are no rows.
+    """What one model answered in one call; of a call that failed there are no rows. Nobody changes it.
 
     ``answers`` are places in ``classes`` where ``coded``, else labels or values. ``inputs`` are all rows where shadows
     follow, else every so-many-th row for drift.
