@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
 import streamlit as st
 
-from dashboard import health_words, notices, session, wording
+from dashboard import dialogs, health_words, notices, session, wording
 from registry_core import Alert, RegistryError
 
 #: verb -> (button, icon, dialog title)
@@ -57,13 +56,7 @@ def buttons(alert: Alert, text: str) -> None:
 
 def open_dialog() -> bool:
     """Draw the dialog that was asked for. Called once a run, by the application; whether there is one."""
-    request: Request | None = st.session_state.get("alert_request")
-    if request is None:
-        return False
-    _, icon, title = VERBS[request.verb]
-    draw: Callable[[Request], None] = st.dialog(title, width="medium", icon=icon, on_dismiss=_forget)(_decide)
-    draw(request)
-    return True
+    return dialogs.draw("alert_request", VERBS, _decide, _forget)
 
 
 def _says(request: Request) -> str:

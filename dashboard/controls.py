@@ -9,7 +9,7 @@ from typing import Any
 
 import streamlit as st
 
-from dashboard import experiment_dialogs, frames, gates, notices, session, tables, wording
+from dashboard import dialogs, experiment_dialogs, frames, gates, notices, session, tables, wording
 from registry_core import ChampionChanged, Comparison, ModelMetadata, RegistryError
 
 #: verb -> (button, icon, dialog title, what it does)
@@ -156,13 +156,7 @@ def downloads(model: ModelMetadata, view: session.View) -> None:
 
 def open_dialog() -> bool:
     """Draw the dialog that was asked for. Called once a run, by the application; whether there is one."""
-    request: Request | None = st.session_state.get("request")
-    if request is None:
-        return False
-    _, icon, title, _ = VERBS[request.verb]
-    draw: Callable[[Request], None] = st.dialog(title, width="medium", icon=icon, on_dismiss=_forget)(_decide)
-    draw(request)
-    return True
+    return dialogs.draw("request", VERBS, _decide, _forget)
 
 
 def _decide(request: Request) -> None:

@@ -7,7 +7,7 @@ from functools import partial
 
 import streamlit as st
 
-from dashboard import experiment_choices, experiments, notices, session, wording
+from dashboard import dialogs, experiment_choices, experiments, notices, session, wording
 from dashboard.experiment_choices import Choice, Request
 from registry_core import (
     ChampionChanged,
@@ -125,13 +125,7 @@ def buttons(
 
 def open_dialog() -> bool:
     """Draw the dialog that was asked for. Called once a run, by the application; whether there is one."""
-    request: Request | None = st.session_state.get("experiment-request")
-    if request is None:
-        return False
-    _, icon, title, _ = VERBS[request.verb]
-    draw: Callable[[Request], None] = st.dialog(title, width="medium", icon=icon, on_dismiss=_forget)(_decide)
-    draw(request)
-    return True
+    return dialogs.draw("experiment-request", VERBS, _decide, _forget)
 
 
 def _decide(request: Request) -> None:
