@@ -36,10 +36,10 @@ class Airport:
         story.registry.configure(
             NAME,
             actor=ANNA,
-            reason="Live evidence decides here, not a holdout. Storms come and go, and accuracy follows them by a few "
-            "points: only more than that is a fault",
+            reason="Live evidence decides here, not a holdout. Storms come and go, and accuracy follows them by ten "
+            "points for a day: only more than that is a fault",
             auto_select_best=False,
-            monitoring={"tolerance": 0.05, "window_minutes": 10},
+            monitoring={"tolerance": 0.1, "window_minutes": 10},
         )
         flights = Flights.read().thinned(EVERY)
         model_id = _register(story, flights, HOLDOUT[0])

@@ -6,6 +6,8 @@ import os
 import time
 from collections.abc import Callable
 
+import numpy as np
+
 from registry_core import InvalidInput, Registry
 
 from .airport import NAME
@@ -34,7 +36,8 @@ def play(
         folder: a registry that the demo filled.
         say: called with a line for each thing the registry did because of the outcomes.
         rate: flights a second.
-        delay: seconds until the truth about a flight is known.
+        delay: seconds until the truth about a flight is known; it is told for a whole day of flights at once, since
+            those of one hour are late together.
         first: the day of 2013 to begin with, counted from 0.
         last: the day to end before.
         stopped: asked twice a second whether to stop.
@@ -57,11 +60,16 @@ def play(
             raise InvalidInput(f"{registry.location} has no champion of {NAME}; fill a demo: model-registry demo")
         service = Service(registry, NAME, say, log="batch")
         began, asked, beat = time.monotonic(), 0, 0
+        days = data.day[slice(*np.searchsorted(data.day, (first, last)))]
+        # Behind the last flight of each flight's day.
+        ends = np.searchsorted(days, days, side="right")
         while asked < len(rows) and not stopped():
             now = time.monotonic() - began
-            batch = slice(asked, min(len(rows), max(asked, round(rate * (now + _BEAT)))))
-            if batch.stop > batch.start:
-                service.answer(now + delay, rows.inputs[batch], rows.target[batch], planes[batch])
+            until = min(len(rows), round(rate * (now + _BEAT)))
+            while asked < until:
+                batch = slice(asked, min(until, int(ends[asked])))
+                told = max(now, float(ends[asked]) / rate) + delay
+                service.answer(told, rows.inputs[batch], rows.target[batch], planes[batch])
                 asked = batch.stop
             service.settle(now)
             beat += 1
@@ -69,6 +77,6 @@ def play(
         # Whoever stops early leaves the last flights without their truth, as it happens.
         if not stopped():
             time.sleep(delay)
-            service.settle(time.monotonic() - began)
+            service.settle(float("inf"))
         service.close()
     return asked

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from typing import Any, Literal
 
@@ -10,20 +11,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...catalog.telemetry.streams import Stream
-from ...errors import InvalidInput
+from ...errors import InvalidInput, StorageError
 from ...live import Answer
 from ...rules.live import routing
 from ..load import Loader
 from ..rooms import Rooms
 from . import calling, plan
 from .calling import Served
-from .log import Answered, Log, Mode
+from .log import Answered, Log, Mode, warn_not_kept
 from .moments import microseconds
 from .plan import Plan
 from .predictor import Units
 
 Verb = Literal["predict_proba", "predict"]
 Rows = NDArray[np.intp] | None
+#: How long a champion that did not load is not tried again.
+_TRY_AGAIN_SECONDS = 5.0
 
 
 class Answering:
@@ -33,6 +36,7 @@ class Answering:
         self._rooms, self._loader, self._model_name = rooms, loader, model_name
         self._log, self._mode = log, mode
         self._held: tuple[int, Plan] | None = None
+        self._made = 0.0
         self._stand_in: tuple[Plan, Served | None] | None = None
         self._lock = threading.Lock()
         #: Who failed last, and how often in a row.
@@ -43,12 +47,17 @@ class Answering:
         """What holds now; read anew only when somebody committed something."""
         changes = self._rooms.database.changes()
         held = self._held
-        if held is None or held[0] != changes:
+        if held is None or held[0] != changes or self._worth_another_try(held[1]):
             with self._lock:
                 held = self._held
-                if held is None or held[0] != changes:
+                if held is None or held[0] != changes or self._worth_another_try(held[1]):
                     held = self._held = (changes, plan.make(self._rooms, self._loader, self._model_name))
+                    self._made = time.monotonic()
         return held[1]
+
+    def _worth_another_try(self, held: Plan) -> bool:
+        """A champion that did not load may do so by now: a file put back changes nothing in the catalog."""
+        return held.failed is not None and time.monotonic() - self._made > _TRY_AGAIN_SECONDS
 
     def answer(self, verb: Verb, features: Any, units: Units | None) -> Answer:
         """See ``Predictor``."""
@@ -61,26 +70,39 @@ class Answering:
         if not count:
             return _empty(verb, now)
         at = microseconds(self._rooms.now())
-        ids = self._log.ids(count, at, self._mode)
-        call = _Call(verb, features, names, ids, at, now)
+        ids, mode = self._ids(count, at)
+        call = _Call(verb, features, names, ids, at, now, mode)
         if now.split is None:
             values, by = self._by_champion(call, None)
             model_ids = np.empty(count, object)
             model_ids[:] = by
         else:
             values, model_ids = self._dealt(call)
-        if self._mode != "off":
-            self._log.add(call.answered, self._mode)
-            if call.alarm:
-                self._log.tell(call.alarm, self._mode)
+        self._keep(call)
         return Answer(values, model_ids, ids)
+
+    def _ids(self, count: int, at: int) -> tuple[NDArray[np.int64], Mode]:
+        """New ids; where there are none to be had, the call is answered and not kept: answering goes first."""
+        try:
+            return self._log.ids(count, at, self._mode), self._mode
+        except StorageError as error:
+            if self._mode == "sync":
+                raise
+            warn_not_kept(count, error)
+            return np.zeros(count, np.int64), "off"
+
+    def _keep(self, call: _Call) -> None:
+        if call.mode != "off":
+            self._log.add(call.answered, call.mode)
+            if call.alarm:
+                self._log.tell(call.alarm, call.mode)
 
     def _dealt(self, call: _Call) -> tuple[NDArray[Any], NDArray[np.object_]]:
         """One call to each model that has rows."""
         split = call.plan.split
         assert split is not None
         ids = call.ids
-        if self._mode == "off":
+        if call.mode == "off":
             # Rows without ids still have to be dealt apart.
             ids = np.arange(self._unkept, self._unkept + len(ids))
             self._unkept += len(ids)
@@ -128,18 +150,21 @@ class Answering:
                 return values, champion.model_id
         assert error is not None
         other = self._predecessor(call.plan)
-        if other is not None:
-            try:
-                values = call.ask(other, rows)
-            # Both fail on the same rows: it is the rows, and their sender has to know.
-            except Exception:
-                raise error from None
-            call.keep(other, rows, values)
-            self._failing(call, other, error, champion.stream if champion and not outside else call.plan.outside)
-            return values, other.model_id
-        raise error
+        stream = champion.stream if champion and not outside else call.plan.outside
+        if other is None:
+            self._failing(call, None, error, stream)
+            self._keep(call)
+            raise error
+        try:
+            values = call.ask(other, rows)
+        # Both fail on the same rows: it is the rows, and their sender has to know.
+        except Exception:
+            raise error from None
+        call.keep(other, rows, values)
+        self._failing(call, other, error, stream)
+        return values, other.model_id
 
-    def _failing(self, call: _Call, other: Served, error: Exception, stream: Stream) -> None:
+    def _failing(self, call: _Call, other: Served | None, error: Exception, stream: Stream) -> None:
         champion = call.plan.champion
         call.answered.append(Answered.failure(stream, call.at, champion.classes if champion else ()))
         who, times = call.plan.outside.model_id, self._in_a_row[1]
@@ -147,11 +172,12 @@ class Answering:
         self._in_a_row = (who, times)
         # One that does not even load will not recover by itself, so nothing is gained by waiting.
         enough = 1 if call.plan.failed is not None else call.plan.policy.failures_in_a_row
-        if times == enough:
+        # Again after as many more: somebody may have resolved the first alert, or it could not be opened.
+        if times % enough == 0:
             from .failing import Failing
 
             call.alarm = Failing(
-                self._model_name, who, other.model_id, times,
+                self._model_name, who, other.model_id if other else None, times,
                 f"{type(error).__name__}: {error}",
             )  # fmt: skip
 
@@ -174,9 +200,17 @@ class _Call:
     """One call of a predictor, and what of it has to be kept."""
 
     def __init__(
-        self, verb: Verb, features: Any, units: list[str] | None, ids: NDArray[np.int64], at: int, now: Plan
+        self,
+        verb: Verb,
+        features: Any,
+        units: list[str] | None,
+        ids: NDArray[np.int64],
+        at: int,
+        now: Plan,
+        mode: Mode,
     ) -> None:
         self.verb, self.features, self.units, self.ids, self.at, self.plan = verb, features, units, ids, at, now
+        self.mode = mode
         self.answered: list[Answered] = []
         self.alarm: Any = None
 

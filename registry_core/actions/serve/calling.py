@@ -73,9 +73,18 @@ class Served:
             values = values[:, 0]
         if values.shape != (rows,):
             raise NoAnswer(f"{self.model_id} answered the shape {values.shape} to {rows:,} rows; {_REMEDY}")
-        if self.task == "regression" and not np.isfinite(values.sum(dtype=np.float64)):
-            raise NoAnswer(f"{self.model_id} answered what is no finite number; {_REMEDY}")
-        return values
+        if self.task == "regression":
+            if not np.isfinite(values.sum(dtype=np.float64)):
+                raise NoAnswer(f"{self.model_id} answered what is no finite number; {_REMEDY}")
+            return values
+        return self._labels(values) if self.classes else values
+
+    def _labels(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Labels that are classes, as the champion spells them: 1.0 where that is 1."""
+        strange = [each for each in {*values.tolist()} if each not in self.classes]
+        if strange:
+            raise NoAnswer(f"{self.model_id} answered {strange[0]!r:.80}, which is no class it has; {_REMEDY}")
+        return values.astype(np.asarray(self.classes).dtype, copy=False)
 
     def _scaled(self, features: Any) -> Any:
         return features if self.scaler is None else self.scaler.transform(features)

@@ -11,11 +11,11 @@ from . import watching
 
 @dataclass(frozen=True)
 class Failing:
-    """Who failed, who answered instead, and how often in a row by now."""
+    """Who failed, who answered instead (nobody could, where it is None), and how often in a row by now."""
 
     model_name: str
     model_id: str
-    stand_in: str
+    stand_in: str | None
     calls: int
     error: str
 
@@ -24,6 +24,7 @@ class Failing:
         key = f"champion_failing:{self.model_id}"
         if alerts.unresolved(rooms.database, self.model_name, key) is not None:
             return
+        instead = f"{self.stand_in} answers instead" if self.stand_in else "nobody else could answer"
         often = "1 call" if self.calls == 1 else f"{self.calls} calls in a row"
         with rooms.database.transaction() as transaction:
             current = deployments.current(transaction, self.model_name)
@@ -37,8 +38,8 @@ class Failing:
                 kind="champion_failing",
                 severity="critical",
                 key=key,
-                text=f"{self.model_id} failed to answer {often} ({self.error:.500}); {self.stand_in} answers instead. "
-                "Roll back, or mend what it needs",
+                text=f"{self.model_id} failed to answer {often} ({self.error:.500}); {instead}. "
+                "Roll back, mend what it needs, or look at the rows it was sent",
                 model_id=self.model_id,
                 evidence={"calls": self.calls, "error": self.error[:500], "stand_in": self.stand_in},
             )

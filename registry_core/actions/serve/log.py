@@ -266,7 +266,7 @@ class Log:
             # Answering goes before remembering: a service must not stand still because a disk is full.
             with self._lock:
                 dropped, self._buffer, self._rows = self._rows, [], 0
-            _warn(dropped, error)
+            warn_not_kept(dropped, error)
         except Exception:
             self._empty_one_by_one()
 
@@ -275,7 +275,12 @@ class Log:
         with self._writing:
             with self._lock:
                 buffer, self._buffer, self._rows = self._buffer, [], 0
-                self._alarms = []
+                alarms, self._alarms = self._alarms, []
+            for alarm in alarms:
+                try:
+                    alarm.tell(self._rooms)
+                except Exception as error:
+                    warnings.warn(f"an alert could not be opened: {error}", RuntimeWarning, stacklevel=2)
             for place, each in enumerate(buffer):
                 try:
                     self._write([each])
@@ -285,8 +290,9 @@ class Log:
                         self._rows += sum(len(later.ids) for later in buffer[place:])
                     return
                 except Exception as error:
-                    _warn(len(each.ids), error)
+                    warn_not_kept(len(each.ids), error)
 
 
-def _warn(dropped: int, error: Exception) -> None:
+def warn_not_kept(dropped: int, error: Exception) -> None:
+    """Say that answers were given and are not remembered."""
     warnings.warn(f"{dropped:,} predictions were not kept: {error}", RuntimeWarning, stacklevel=3)

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from ...catalog import deployments, experiments
 from ...catalog.telemetry.streams import NO_POSITIVE, Stream
 from ...config import MonitoringPolicy
-from ...errors import NoModelAvailable, RegistryError
+from ...errors import NoModelAvailable
 from ...live import Experiment
 from ...rules.live import routing
-from ..decide import predecessor
+from ..decide import predecessors
 from ..load import Loader
 from ..rooms import Rooms
 from .calling import Served, classes_of, served, task_of
@@ -125,18 +125,18 @@ class _Unloadable:
 
 
 def stand_in(rooms: Rooms, loader: Loader, model_name: str, plan: Plan) -> Served | None:
-    """The latest earlier champion that is healthy and answers in the champion's way; None when there is none."""
-    model_id = predecessor(rooms.database, model_name)
-    if model_id is None:
-        return None
-    try:
-        loaded = loader.load(model_id)
-        task = plan.champion.task if plan.champion else task_of(loaded[0], loaded[2])
-        classes = plan.champion.classes if plan.champion else classes_of(loaded[0], loaded[2])
-        stream = _of(plan.outside._replace(model_id=model_id, deployment_id=0), task)
-        return served(loaded, stream, task, classes)
-    except RegistryError:
-        return None
+    """The latest earlier champion that is healthy, loads and answers in the champion's way; None when there is none."""
+    for model_id in predecessors(rooms.database, model_name):
+        try:
+            loaded = loader.load(model_id)
+            task = plan.champion.task if plan.champion else task_of(loaded[0], loaded[2])
+            classes = plan.champion.classes if plan.champion else classes_of(loaded[0], loaded[2])
+            stream = _of(plan.outside._replace(model_id=model_id, deployment_id=0), task)
+            return served(loaded, stream, task, classes)
+        # Loading runs the constructors of any library; the one before may still answer.
+        except Exception:
+            continue
+    return None
 
 
 def _of(stream: Stream, task: str) -> Stream:
