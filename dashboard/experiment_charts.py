@@ -37,6 +37,9 @@ def over_time(frame: pd.DataFrame, shade: str, unit: str) -> go.Figure:
         mode="lines" if len(rows) > 1 else "markers",
         line={"color": shade, "width": 2.5},
         marker={"color": shade, "size": 9},
+        error_y=None
+        if len(rows) > 1
+        else {"array": rows["high"] - rows["value"], "arrayminus": rows["value"] - rows["low"], "color": shade},
         customdata=[
             [f"{value:+.1f}", f"{low:+.1f} to {high:+.1f}", f"{labels:,}"]
             if unit == "points"
@@ -60,6 +63,10 @@ def over_time(frame: pd.DataFrame, shade: str, unit: str) -> go.Figure:
     figure.update_layout(margin={"l": 8, "r": 52, "t": 8, "b": 8})
     figure.update_yaxes(title=f"{unit}, better ↑", range=[low, high], **ticks(low, high))
     figure.update_xaxes(nticks=5, tickangle=0)
+    if len(rows) == 1:
+        # A single moment has no width of its own to draw an axis by.
+        only = rows["at"].iloc[0]
+        figure.update_xaxes(range=[only - pd.Timedelta(hours=1), only + pd.Timedelta(hours=1)])
     return figure
 
 

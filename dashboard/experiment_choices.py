@@ -180,7 +180,15 @@ def share(request: Request, view: session.View) -> Choice | None:
         st.html(experiment_charts.split(found, versions, shades))
         st.caption("Afterwards")
         st.html(experiment_charts.split(replace(found, arms=arms, mode="split"), versions, shades))
-    begins = "This begins the split: " if found.mode == "shadow" else ""
+    begins = ""
+    if found.mode == "shadow":
+        begins = "This begins the split: "
+        shown = wording.escaped(view.experiment_report(found.experiment_id).verdict)
+        notices.show(
+            "info",
+            f"In shadow so far: {shown} In the split other units are compared, and counting begins anew; what the "
+            "shadow showed stays on the page.",
+        )
     st.markdown(
         f"{begins}{_everyone(request)} from the next call on they get the answers that are drawn above. Who is "
         "answered by a challenger stays with it when its share grows. To undo this, set the old share again, pause, or "

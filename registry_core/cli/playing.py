@@ -11,7 +11,7 @@ import click
 
 from registry_core import InvalidInput
 
-from .console import Session, main
+from .console import NoRegistry, Session, is_registry, main
 from .output import visible
 
 
@@ -67,6 +67,8 @@ def traffic(
     """
     from ..demo.traffic import FIRST, play
 
+    if not is_registry(folder):
+        raise NoRegistry(f"no registry at {folder}; fill a demo: model-registry demo {folder}")
     first = FIRST if from_day is None else from_day
     last = 365 if days is None else min(365, first + days)
     session = Session(folder, None, as_json)

@@ -94,8 +94,8 @@ def judge(
     labels = effect.challenger_labels
     enough = Check("labels", labels >= stage.least_labels, f"{labels:,} labels, {stage.least_labels:,} asked")
     if effect.at_least is None or effect.log_e_worse is None:
-        unknown = "not known yet"
-        checks = (enough, Check("lower bound", False, unknown), Check("not worse", True, unknown))
+        nothing = "no evidence of harm: there are too few labels for any"
+        checks = (enough, Check("lower bound", False, "not known yet"), Check("not worse", True, nothing))
         return Verdict("wait", effect.why_not, checks)
     bound = (
         f"at least {signed_amount(effect.metric, effect.at_least)} of {NAMES[effect.metric]} with {_percent(effect)} "
