@@ -96,6 +96,8 @@ class HealthReport:
         alerts: those that are not over.
         last_rollback: None when there never was one.
         on_degradation: what the policy says is done: ``off``, ``suggest`` or ``act``.
+        predecessor: the latest earlier champion that is still eligible and takes the same inputs, which an automatic
+            rollback would put back unless it does not load; None when there is none.
         cooldown_until: until when there is no automatic rollback; None when nothing hinders one.
         acted: what was done by this very look, in sentences.
     """
@@ -124,5 +126,6 @@ class HealthReport:
     alerts: tuple[Alert, ...] = ()
     last_rollback: PastRollback | None = None
     on_degradation: Literal["off", "suggest", "act"] = "act"
+    predecessor: str | None = None
     cooldown_until: str | None = None
     acted: tuple[str, ...] = ()

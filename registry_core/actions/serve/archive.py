@@ -1,7 +1,8 @@
 """Old predictions: out of telemetry into files, and read from both as one.
 
-A file is written aside, synced and renamed; then its rows are deleted and it is noted, in one transaction. Killed in
-between, the file is one that nobody noted: the next try writes it again.
+A file is written aside, synced and renamed; then its rows are deleted and it is noted, in one transaction that looks
+first whether they are still the rows of the file. Killed in between, the file is one that nobody noted: the next try
+writes its own and removes it. Any number of processes may do so at once.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from ...catalog import models
 from ...catalog.database import Queries
 from ...catalog.telemetry import archives, predictions, streams
 from ...catalog.telemetry.archives import Archive
-from ...errors import InvalidInput
+from ...errors import Conflict, InvalidInput
 from ..rooms import Rooms
 from .moments import given, microseconds, moment
 
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 #: Rows of one file: a few seconds' work, so that nobody waits long for the database.
 MOST_ROWS = 100_000
 _LAST = 1 << 62
+#: Whole numbers from here on do not fit into a column; older versions took them as labels.
+_WHOLE = 1 << 63
 
 COLUMNS = (
     *("prediction_id", "at", "unit", "model_id", "role", "experiment_id", "answer", "score", "truth", "truth_at"),
@@ -62,29 +65,50 @@ def _check_libraries() -> None:
 
 
 def _archive_next(rooms: Rooms, model_name: str, before: int) -> int:
+    """Archive the oldest rows; how many predictions left, 0 when none are left that old.
+
+    Others may do the same at the same time. Who holds the lock and finds exactly the rows of his file is the one whose
+    file counts; the other chooses anew. Only files that no row claims are removed, and none that one still could.
+    """
     telemetry = rooms.telemetry
-    found = archives.next_ids(telemetry, model_name, before, MOST_ROWS)
-    if found is None:
-        return 0
-    first, last, _ = found
-    while True:
-        # Counted before the rows are read: what is told in between is not in the file, and shows in the second count.
-        held = archives.counts(telemetry, model_name, before, first, last)
+    folder = f"archive/predictions/{model_name}"
+    while found := archives.next_ids(telemetry, model_name, before, MOST_ROWS):
+        first, last, _ = found
         rows = archives.old_rows(telemetry, model_name, before, first, last)
-        if not rows:
-            return 0
+        # Another took some of them by now, or a late one came in.
+        if not rows or (rows[0][0], rows[-1][0]) != (first, last):
+            continue
         times = [row[1] for row in rows]
-        key = f"archive/predictions/{model_name}/{moment(times[0]):%Y%m%d}_{first}.parquet"
+        count = len({row[0] for row in rows})
         data = _to_parquet(_frame(telemetry, model_name, rows))
         staged = rooms.store.stage(partial(_copy, data))
-        rooms.store.make_folder(f"archive/predictions/{model_name}")
+        # By its content, so that a name never stands for two contents, whoever else writes.
+        begin = f"{moment(times[0]):%Y%m%d}_{first}_"
+        key = f"{folder}/{begin}{last}_{staged.sha256[:16]}.parquet"
+        rooms.store.make_folder(folder)
         rooms.store.publish({key: staged})
         with telemetry.transaction() as transaction:
-            if archives.counts(transaction, model_name, before, first, last) != held:
+            claimed = archives.files_from(transaction, model_name, first)
+            if not archives.as_filed(transaction, model_name, before, rows, first, last):
+                if key not in claimed:
+                    rooms.store.remove(key)
+                continue
+            if claimed:
+                raise Conflict(
+                    f"the prediction {first} of {model_name} is in the catalog and in the archive "
+                    f"{rooms.store.address(claimed[0])}: restore telemetry from a backup, or delete one of the two"
+                )
+            # Another who wrote the very same file, and came too late with it, may have removed it.
+            if not rooms.store.exists(key):
                 continue
             noted = Archive(first, last, model_name, min(times), max(times), len(rows), key, staged.sha256)
             archives.replace(transaction, noted, before)
-        return held[0]
+        # Left by those who were killed, or about to be refused: their first row is in our file, and in no other.
+        for name in rooms.store.names(folder):
+            if name.startswith(begin) and f"{folder}/{name}" != key:
+                rooms.store.remove(f"{folder}/{name}")
+        return count
+    return 0
 
 
 def _copy(data: bytes, sink: Sink) -> None:
@@ -143,7 +167,7 @@ def _values(tasks: Sequence[str], codes: Sequence[float | None], labels: Sequenc
         for task, code in zip(tasks, codes, strict=True)
     ]
     # By all labels there are, so that every part of a history has one type.
-    if any(isinstance(each, str) for each in labels):
+    if any(isinstance(each, str) or (isinstance(each, int) and not -_WHOLE <= each < _WHOLE) for each in labels):
         return pd.Series([each if each is None else str(each) for each in found], dtype="str")
     whole = bool(labels) and "regression" not in tasks and all(type(each) is int for each in labels)
     return pd.Series(found, dtype="Int64" if whole else "float64")

@@ -28,6 +28,8 @@ from .windows import Tally
 Added = TypeVar("Added", sums.Sums, paired.PairedSums)
 #: A position in what was handed in is looked up by this, where ids are not known.
 _NO_ID = -1
+#: Labels that are whole numbers have 64 bits, as a column of the history has.
+_WHOLE = 1 << 63
 
 
 def by_id(rooms: Rooms, outcomes: Mapping[int, Any] | None, ids: Any, labels: Any) -> RecordedOutcomes:
@@ -81,7 +83,9 @@ def _record(rooms: Rooms, find: Callable[[Transaction], list[int]], truths: list
         for seq, labelled in counted.items():
             stream = known[seq]
             if stream.role == "champion" and stream.deployment_id:
-                watching.observe(rooms, transaction, stream.model_name, stream.deployment_id, labelled, stream.task)
+                watching.observe(
+                    rooms, transaction, stream.model_name, stream.deployment_id, labelled, stream.task, stream.loss
+                )
     acted: list[str] = []
     for model_name in sorted({known[rows[each][1]].model_name for each in told.new}):
         acted.extend(watching.look(rooms, model_name))
@@ -147,12 +151,13 @@ class _Spelling:
         code = self._labels.numbers.get(label)
         if code is not None:
             return float(code)
+        self._check_number(label)
         # A file has the number 1 where the model answers '1', or the other way round.
         alike = self._as_text.get(str(label))
         if alike is not None:
             return alike
-        if label is None or (isinstance(label, float) and math.isnan(label)):
-            raise InvalidInput(f"an outcome of {self._model_name} is {label!r}; leave out predictions without a truth")
+        if label is None:
+            raise InvalidInput(f"an outcome of {self._model_name} is None; leave out predictions without a truth")
         if not isinstance(label, str | int | float | bool):
             raise InvalidInput(f"an outcome of {self._model_name} is {type(label).__name__}; give its label")
         if self._labels.known and all(isinstance(each, str) != isinstance(label, str) for each in self._labels.known):
@@ -163,6 +168,19 @@ class _Spelling:
         self._labels.add(self._transaction, self._model_name, [label])
         return float(self._labels.numbers[label])
 
+    def _check_number(self, label: Any) -> None:
+        """Before it is spelt: that fails for thousands of digits."""
+        if isinstance(label, float) and not math.isfinite(label):
+            raise InvalidInput(
+                f"an outcome of {self._model_name} is {label!r}, no finite number; leave out predictions without a "
+                "truth, or give the label as the model answers it"
+            )
+        if isinstance(label, int) and not -_WHOLE <= label < _WHOLE:
+            raise InvalidInput(
+                f"an outcome of {self._model_name} is {_shown(label)}, which does not fit into 64 bits; give the label "
+                "as the model answers it, or as text"
+            )
+
 
 def number(value: Any) -> float:
     """The truth of a regression.
@@ -172,11 +190,24 @@ def number(value: Any) -> float:
     """
     try:
         found = float(value)
+    except OverflowError as error:
+        raise InvalidInput(
+            f"an outcome of a regression is {_shown(value)}, larger than any number it could be; leave out predictions "
+            "without a truth"
+        ) from error
     except (TypeError, ValueError) as error:
         raise InvalidInput(f"an outcome of a regression is {value!r:.80}; a number is needed") from error
     if not abs(found) <= sums.LARGEST:
         raise InvalidInput(f"an outcome of a regression is {value!r:.80}; leave out predictions without a truth")
     return found
+
+
+def _shown(number: Any) -> str:
+    """A number for a message, also where it has too many digits to be written."""
+    try:
+        return f"{number!r:.40}"
+    except ValueError:
+        return f"a number of {number.bit_length():,} bits"
 
 
 def _count(
@@ -286,4 +317,9 @@ def _plain(labels: Any) -> list[Any]:
     if labels is None or isinstance(labels, str | bytes):
         raise InvalidInput(f"labels is {labels!r:.80}; give one label for each prediction, in their order")
     found = labels.tolist() if hasattr(labels, "tolist") else list(labels)
-    return [plain(each) if hasattr(each, "dtype") else each for each in found]
+    return [_unpacked(each) if hasattr(each, "dtype") else each for each in found]
+
+
+def _unpacked(label: Any) -> Any:
+    """A label of NumPy as Python has it; one that is no finite number stays one, where ``plain`` makes text of it."""
+    return float(label) if isinstance(label, np.floating) else plain(label)

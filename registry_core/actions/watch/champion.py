@@ -19,7 +19,11 @@ from ..alert import AUTO, open_alert, resolve_in
 from ..deploy import deploy
 from ..rooms import Rooms
 from ..rows import record, require
-from . import observe
+from ..serve.moments import microseconds
+from . import observe, traffic
+
+#: Predictions answered since the last failure after which a champion that failed is taken to answer again.
+ANSWERS_AGAIN = 20
 
 
 @dataclass(frozen=True)
@@ -34,9 +38,12 @@ class Trouble:
 
 def look(rooms: Rooms, current: Deployment, policy: MonitoringPolicy) -> list[str]:
     """See to a champion that fails; what was done, in sentences."""
+    said = _answers_again(rooms, current)
     found = trouble(rooms, current, policy)
-    if found is None:
-        return []
+    return said if found is None else said + _act(rooms, current, policy, found)
+
+
+def _act(rooms: Rooms, current: Deployment, policy: MonitoringPolicy, found: Trouble) -> list[str]:
     if policy.on_degradation == "suggest":
         if found.kind == "champion_failing":
             return []
@@ -51,6 +58,27 @@ def look(rooms: Rooms, current: Deployment, policy: MonitoringPolicy) -> list[st
     return _roll_back(rooms, current, policy, found)
 
 
+def _answers_again(rooms: Rooms, current: Deployment) -> list[str]:
+    """Close what is open about its failing once it has answered in windows that began after its last failure."""
+    keys = (f"champion_failing:{current.model_id}", _not_rolled_back(current))
+    failing = alerts.unresolved(rooms.database, current.model_name, keys[0])
+    if failing is None:
+        return []
+    counted = traffic.of_deployment(rooms, current, None)
+    opened = microseconds(datetime.fromisoformat(failing.opened_at))
+    last = max([opened, *(start for start, _, sums in counted if sums.failures)])
+    answered = sum(sums.predictions for start, _, sums in counted if start > last)
+    if answered < ANSWERS_AGAIN:
+        return []
+    text = f"it answers again: {answered:,} predictions since its last failure"
+    with rooms.database.transaction() as transaction:
+        for key in keys:
+            held = alerts.unresolved(transaction, current.model_name, key)
+            if held is not None:
+                close_if_over(rooms, transaction, held, text)
+    return [f"{current.model_id}: {text}"]
+
+
 def trouble(rooms: Rooms, current: Deployment, policy: MonitoringPolicy) -> Trouble | None:
     """What is wrong with a champion and was not settled by anybody yet."""
     failing = alerts.unresolved(rooms.database, current.model_name, f"champion_failing:{current.model_id}")
@@ -63,7 +91,7 @@ def trouble(rooms: Rooms, current: Deployment, policy: MonitoringPolicy) -> Trou
     last = alerts.newest(rooms.database, current.model_name, key)
     if last is not None and last.resolved_at is not None and last.resolved_at >= seen.heard_at:
         return None
-    evidence = {"alarm": seen.alarms, "labels": seen.labels, "at": seen.heard_at}
+    evidence = {"alarm": seen.alarms, "labels": seen.labels, "at": seen.heard_at, "heard": seen.heard}
     return Trouble("degradation", key, f"{current.model_id}: {seen.heard}", evidence)
 
 
@@ -129,6 +157,15 @@ def _roll_back(rooms: Rooms, current: Deployment, policy: MonitoringPolicy, foun
             evidence={**found.evidence, "from": current.model_id, "to": target, "passed_over": sorted(skipped)},
         )  # fmt: skip
     return [text]
+
+
+def predecessor(rooms: Rooms, current: Deployment) -> str | None:
+    """The earlier champion that would be put back; whether it loads is only seen then."""
+    champion = record(rooms, require(rooms.database, current.model_id))
+    for model_id in decide.predecessors(rooms.database, current.model_name):
+        if compare_inputs(record(rooms, require(rooms.database, model_id)), champion)[0]:
+            return model_id
+    return None
 
 
 def _target(rooms: Rooms, current: Deployment, held: Alert | None) -> tuple[str | None, dict[str, str]]:

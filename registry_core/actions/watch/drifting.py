@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -26,6 +27,7 @@ from .champion import close_if_over
 DAYS = 7
 #: Between two looks that nobody asked for.
 PAUSE = timedelta(hours=1)
+MOVED = ("warning", "critical")
 _ORDER = ("critical", "warning", "none", "not enough")
 
 
@@ -51,12 +53,24 @@ def judged(rooms: Rooms, current: Deployment) -> tuple[Drift, ...]:
             judgements.append(drift.judge(known, np.array(live, np.int64)))
     if "score" in reference:
         scores = EMPTY
-        for _, _, sums in traffic.of_deployment(rooms, current, since, detail=True):
+        for _, _, sums in traffic.of_deployment(rooms, current, None, since, detail=True):
             if sums.detail is not None:
                 scores = scores + sums.detail.scores
         known = FeatureReference.from_dict(reference["score"])
         judgements.append(drift.judge(known, drift.counts_of_scores(known, scores)))
     return tuple(sorted(judgements, key=lambda each: (_ORDER.index(each.state), -(each.psi or 0.0))))
+
+
+def moved(current: Deployment, found: Sequence[Drift]) -> str | None:
+    """What has moved, in words; None where nothing has."""
+    those = [each for each in found if each.state in MOVED]
+    if not those:
+        return None
+    return (
+        f"what {current.model_id} is asked is no longer what it was trained on: "
+        f"{listed([each.feature for each in those])} moved ({those[0].sentence}). It may still be right; look at it "
+        "before you act"
+    )
 
 
 def look(rooms: Rooms, current: Deployment, *, thorough: bool) -> list[str]:
@@ -67,22 +81,18 @@ def look(rooms: Rooms, current: Deployment, *, thorough: bool) -> list[str]:
         return []
     rooms.looked[place] = now
     found = judged(rooms, current)
-    moved = [each for each in found if each.state in ("warning", "critical")]
+    text = moved(current, found)
     key = f"drift:{current.deployment_id}"
     held = alerts.unresolved(rooms.database, current.model_name, key)
-    if moved and held is None:
-        names = listed([each.feature for each in moved])
-        text = (
-            f"what {current.model_id} is asked is no longer what it was trained on: {names} moved "
-            f"({moved[0].sentence}). It may still be right; look at it before you act"
-        )
+    if text is not None and held is None:
         with rooms.database.transaction() as transaction:
             opened = open_alert(
                 rooms, transaction, now, model_name=current.model_name, model_id=current.model_id, kind="drift",
-                severity="warning", key=key, text=text, evidence={"features": [each.feature for each in moved]},
+                severity="warning", key=key, text=text,
+                evidence={"features": [each.feature for each in found if each.state in MOVED]},
             )  # fmt: skip
         return [text] if opened else []
-    if held is not None and not moved and any(each.state == "none" for each in found):
+    if held is not None and text is None and any(each.state == "none" for each in found):
         text = "inputs and scores look again like those it was trained on"
         with rooms.database.transaction() as transaction:
             close_if_over(rooms, transaction, held, text)

@@ -9,7 +9,7 @@ from typing import Literal
 from ...catalog import alerts, baselines, deployments, events, models
 from ...config import MonitoringPolicy
 from ...errors import ModelNotFound
-from ...live import Alert, DetectorState, Estimate, FrozenBaseline, HealthReport, Limit, PastRollback
+from ...live import Alert, DetectorState, Drift, Estimate, FrozenBaseline, HealthReport, Limit, PastRollback
 from ...records import Deployment, utc_text
 from ...rules.intervals import wilson
 from ...rules.live import estimated
@@ -23,6 +23,8 @@ from ..serve.moments import microseconds
 from . import champion, drifting, limits, observe, traffic
 from .look import look
 
+#: After an alarm the detector starts from nothing: little evidence then is no sign that all is well.
+ANEW = "Evidence is counted anew since then, which is no all-clear"
 State = Literal["healthy", "warning", "critical", "unknown"]
 
 
@@ -45,17 +47,22 @@ def health(rooms: Rooms, model_name: str, acted: tuple[str, ...] = ()) -> Health
             model_name, utc_text(now), "unknown", f"{model_name} has no champion; promote a model", alerts=still_open,
             last_rollback=past, on_degradation=asked.on_degradation, acted=acted,
         )  # fmt: skip
-    whole = traffic.whole(rooms, current)
+    whole = traffic.whole(rooms, current, asked.loss)
     metadata = record(rooms, require(rooms.database, current.model_id))
     metric = baseline.watched(metadata.task, asked)
     value, low, high = _measured(metric, whole)
     seen = observe.read(rooms.telemetry, current.deployment_id)
+    # Until labels of the loss come that is watched now, what is kept is of another one.
+    seen = seen if seen is not None and seen.metric == metric else None
     frozen = seen.baseline if seen is not None and seen.baseline is not None else None
     frozen = frozen or baselines.find(rooms.database, current.deployment_id)
+    frozen = frozen if frozen is not None and frozen.metric == metric else None
     detector = _detector(seen, frozen, asked)
     judged = limits.judged(rooms, current, policy)
     counted = None if frozen else ((seen.rows if seen else 0), asked.baseline_labels)
-    state, sentence = _state(current, metric, value, whole.labelled, asked, frozen, detector, judged, still_open)
+    drift = drifting.judged(rooms, current) if asked.drift else ()
+    said = {each.alert_id: _now(each, current, seen, drift) for each in still_open}
+    state, sentence = _state(current, metric, value, whole.labelled, asked, frozen, detector, judged, still_open, said)
     return HealthReport(
         model_name=model_name,
         at=utc_text(now),
@@ -76,11 +83,12 @@ def health(rooms: Rooms, model_name: str, acted: tuple[str, ...] = ()) -> Health
         baseline_labels=counted,
         detector=detector,
         limits=judged,
-        drift=drifting.judged(rooms, current) if asked.drift else (),
+        drift=drift,
         estimate=_estimate(rooms, current, whole),
         alerts=still_open,
         last_rollback=past,
         on_degradation=asked.on_degradation,
+        predecessor=champion.predecessor(rooms, current),
         cooldown_until=champion.cooldown_until(rooms.database, model_name, asked, now),
         acted=acted,
     )
@@ -116,12 +124,31 @@ def _detector(
         return None
     log10_alarm = math.log10(THRESHOLD)
     if seen is None or seen.detector is None:
-        sentence = "No labels yet: nothing to watch" if seen is None or not seen.heard else f"Alarm: {seen.heard}"
+        sentence = "No labels yet: nothing to watch" if seen is None or not seen.heard else f"{_alarm(seen)}. {ANEW}"
         return DetectorState(None, log10_alarm, bound.value, bound.because, 0, seen.alarms if seen else 0, sentence)
     held = seen.detector
     value = None if not held.labels else held.log_value / math.log(10)
-    sentence = held.sentence if not seen.alarms else f"Alarm at {seen.heard_at[:16]}: {seen.heard}"
+    sentence = held.sentence if not seen.alarms else f"{_alarm(seen)}. {ANEW}: {held.sentence}"
     return DetectorState(value, log10_alarm, held.bound, bound.because, held.labels, seen.alarms, sentence)
+
+
+def _alarm(seen: observe.Observed) -> str:
+    return f"Alarm {seen.alarms} at {_minute(seen.heard_at)}: {seen.heard}"
+
+
+def _minute(at: str) -> str:
+    return at[:16].replace("T", " ")
+
+
+def _now(alert: Alert, current: Deployment, seen: observe.Observed | None, drift: tuple[Drift, ...]) -> str:
+    """What an open alert is about as it stands by now, where that is known; its text is of when it was opened."""
+    if alert.key == f"degradation:{current.deployment_id}" and seen is not None and seen.alarms:
+        quoted = alert.evidence.get("heard")
+        what_to_do = alert.text.partition(quoted)[2] if quoted else ""
+        return f"{seen.heard} (alarm {seen.alarms} at {_minute(seen.heard_at)}){what_to_do}"
+    if alert.key == f"drift:{current.deployment_id}":
+        return drifting.moved(current, drift) or f"when the alert was opened, {_minute(alert.opened_at)}: {alert.text}"
+    return alert.text.removeprefix(f"{current.model_id}: ")
 
 
 def _estimate(rooms: Rooms, current: Deployment, whole: Sums) -> Estimate | None:
@@ -145,6 +172,7 @@ def _state(
     detector: DetectorState | None,
     judged: tuple[Limit, ...],
     still_open: tuple[Alert, ...],
+    said: dict[int, str],
 ) -> tuple[State, str]:
     critical = [each for each in still_open if each.severity == "critical"]
     shown = "no labels yet" if value is None else f"{metric} {value:.4g} over {labels:,} labels"
@@ -154,10 +182,10 @@ def _state(
         against = f", {usual:.4g} on {frozen.source}"
     who = current.model_id
     if critical:
-        return "critical", f"{who}: {critical[0].text}"
+        return "critical", f"{who}: {said[critical[0].alert_id]}"
     if still_open:
         further = f" ({len(still_open)} alerts are open)" if len(still_open) > 1 else ""
-        return "warning", f"{who}: {still_open[0].text}{further}"
+        return "warning", f"{who}: {said[still_open[0].alert_id]}{further}"
     beyond = [each for each in judged if each.state == "beyond"]
     if beyond:
         return "warning", f"{who}: {beyond[0].sentence}"

@@ -50,7 +50,7 @@ def judged(rooms: Rooms, current: Deployment, policy: Policy) -> tuple[Limit, ..
 
 def _last(rooms: Rooms, current: Deployment, asked: MonitoringPolicy) -> tuple[Stream, Sums] | None:
     """The newest windows that hold as many labels as a threshold looks at."""
-    counted = traffic.of_deployment(rooms, current)
+    counted = traffic.of_deployment(rooms, current, asked.loss)
     labels, since = 0, None
     for start, _, sums in reversed(counted):
         if labels >= asked.threshold_labels:
@@ -58,7 +58,7 @@ def _last(rooms: Rooms, current: Deployment, asked: MonitoringPolicy) -> tuple[S
         labels, since = labels + sums.labelled, start
     if since is None:
         return None
-    newest = traffic.of_deployment(rooms, current, since, detail=True)
+    newest = traffic.of_deployment(rooms, current, asked.loss, since, detail=True)
     whole = newest[0][2]
     for _, _, sums in newest[1:]:
         whole = whole + sums

@@ -70,17 +70,29 @@ def read(telemetry: Queries, deployment_id: int) -> Observed | None:
     )
 
 
-def observe(rooms: Rooms, transaction: Transaction, model_name: str, deployment_id: int, sums: Sums, task: str) -> None:
+def observe(
+    rooms: Rooms,
+    transaction: Transaction,
+    model_name: str,
+    deployment_id: int,
+    sums: Sums,
+    task: str,
+    loss: str,
+) -> None:
     """Take in labels of a champion that arrived just now; called in the telemetry transaction that counts them.
 
     Args:
         sums: of the newly labelled predictions that the champion of this deployment answered, whatever their time.
         task: of its stream.
+        loss: by which the stream counts a regression; sums of another one than is watched now are not observed: a
+            squared error says nothing about a mean absolute one.
     """
     if not sums.labelled:
         return
     policy = rooms.configuration().policy(model_name).monitoring_policy
     metric = baseline.watched(task, policy)
+    if task == "regression" and loss != metric:
+        return
     before = read(transaction, deployment_id)
     if before is None or before.metric != metric:
         before = Observed(metric, baseline=baselines.find(rooms.database, deployment_id))

@@ -131,7 +131,7 @@ def _variance(rooms: Rooms, found: Experiment, buckets: Sequence[traffic.Bucket]
         before = total(
             [
                 sums
-                for start, stream, sums in traffic.of_deployment(rooms, deployment)
+                for start, stream, sums in traffic.of_deployment(rooms, deployment, found.metric)
                 if start + stream.minutes * MINUTE <= began
             ]
         )
@@ -243,7 +243,7 @@ def _beside_shadow(rooms: Rooms, found: Experiment) -> ArmTraffic:
     until = microseconds(datetime.fromisoformat(found.ended_at)) if found.ended_at else None
     windows = [
         sums
-        for start, stream, sums in traffic.of_deployment(rooms, deployment)
+        for start, stream, sums in traffic.of_deployment(rooms, deployment, found.metric)
         if start + stream.minutes * MINUTE > began and (until is None or start < until)
     ]
     return _traffic(found, found.champion_id, "champion", total(windows))

@@ -63,15 +63,25 @@ def old_rows(queries: Queries, model_name: str, before: int, first: int, last: i
     )
 
 
-def counts(queries: Queries, model_name: str, before: int, first: int, last: int) -> tuple[int, int, int]:
-    """How many predictions, shadow answers and outcomes those are by now: none of them ever changes."""
+def as_filed(
+    queries: Queries, model_name: str, before: int, rows: Sequence[tuple[Any, ...]], first: int, last: int
+) -> bool:
+    """Whether the rows of ``old_rows`` are still all there is: the same predictions, as many shadows and outcomes.
+
+    None of them ever changes, so equal numbers of the same predictions are equal rows.
+    """
     old = f"SELECT prediction_id FROM predictions WHERE {_OLD.format(range='BETWEEN :first AND :last')}"
     parameters = {"name": model_name, "before": before, "first": first, "last": last}
-    found = [
+    # Rows by their ids, and whether the truth is known.
+    filed = {row[0]: row[6] is not None for row in rows}
+    now = {each for (each,) in queries.tuples(old, parameters)}
+    if now != filed.keys():
+        return False
+    shadows, outcomes = (
         queries.tuples(f"SELECT count(*) FROM {table} WHERE prediction_id IN ({old})", parameters)[0][0]
-        for table in ("predictions", "shadow_answers", "outcomes")
-    ]
-    return found[0], found[1], found[2]
+        for table in ("shadow_answers", "outcomes")
+    )
+    return bool(shadows == len(rows) - len(filed) and outcomes == sum(filed.values()))
 
 
 def replace(transaction: Transaction, archive: Archive, before: int) -> None:
@@ -93,3 +103,12 @@ def listed(queries: Queries, model_name: str, since: int, until: int) -> Sequenc
         {"name": model_name, "since": since, "until": until},
     )
     return [Archive(*row) for row in rows]
+
+
+def files_from(queries: Queries, model_name: str, first: int) -> list[str]:
+    """Files that are noted as beginning with an id."""
+    rows = queries.tuples(
+        "SELECT file FROM archives WHERE model_name = :name AND first_id = :first",
+        {"name": model_name, "first": first},
+    )
+    return [file for (file,) in rows]

@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from registry_core import ArtifactAltered, InvalidInput, Registry
+from registry_core import ArtifactAltered, Conflict, InvalidInput, Registry
 from registry_core.actions.serve import archive
-from registry_core.catalog.telemetry import archives
+from registry_core.catalog.telemetry import archives, predictions, streams
 from tests.clock import Clock
 from tests.traffic import experiment, fitted, register, rows
 
@@ -124,6 +127,87 @@ def test_an_outcome_told_while_rows_leave_is_not_lost(
     assert told == [1]
     assert list(after.loc[[late], "truth"]) == [1, 1]
     assert np.isclose(after["truth"].notna().sum(), 2 * 361)
+
+
+def test_two_archive_at_once_while_predictions_go_on(
+    registry: Registry, catalog_url: dict[str, Any], registry_folder: Path, clock: Clock
+) -> None:
+    register(registry)
+    predictor = registry.predictor("Churn", log="sync")
+    running = [True]
+
+    def archiving() -> int:
+        with Registry(**catalog_url, clock=clock) as other:
+            gone = 0
+            while running[0]:
+                gone += other.archive_performance(0)
+            return gone
+
+    ids: list[int] = []
+    with ThreadPoolExecutor(2) as threads:
+        found = [threads.submit(archiving) for _ in range(2)]
+        try:
+            for _ in range(60):
+                answer = predictor.predict(INPUTS[:50])
+                ids += answer.prediction_ids.tolist()
+                registry.record_outcomes(prediction_ids=answer.prediction_ids[:5], labels=TRUTH[:5])
+                clock.tick(1)
+                time.sleep(0.01)
+        finally:
+            running[0] = False
+        gone = sum(each.result() for each in found)
+    gone += registry.archive_performance(0)
+    assert gone == len(ids)
+    assert counted(registry) == [0, 0, 0]
+    assert registry.prediction_history("Churn")["prediction_id"].tolist() == sorted(ids)
+    # Whoever came too late has removed his file.
+    noted = registry._rooms.telemetry.query("SELECT file FROM archives")
+    files = (registry_folder / "archive" / "predictions" / "Churn").iterdir()
+    assert {Path(each["file"]).name for each in noted} == {each.name for each in files}
+
+
+def test_another_archives_more_of_the_same_rows_in_between(
+    sqlite_registry: Registry, clock: Clock, registry_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    traffic(sqlite_registry, clock)
+    before = sqlite_registry.prediction_history("Churn")
+    original = archive._to_parquet
+    others: list[int] = []
+
+    def overtaken(frame: pd.DataFrame) -> bytes:
+        if not others:
+            others.append(0)
+            others.append(sqlite_registry.archive_performance(1))
+        return original(frame)
+
+    monkeypatch.setattr(archive, "_to_parquet", overtaken)
+    assert sqlite_registry.archive_performance(2) == 0
+    assert others == [0, 300]
+    assert len(list((registry_folder / "archive" / "predictions" / "Churn").iterdir())) == 1
+    pd.testing.assert_frame_equal(sqlite_registry.prediction_history("Churn"), before)
+
+
+def test_rows_that_are_in_a_file_already_are_not_filed_again(sqlite_registry: Registry, clock: Clock) -> None:
+    traffic(sqlite_registry, clock, 1)
+    telemetry = sqlite_registry._rooms.telemetry
+    row = telemetry.tuples("SELECT * FROM predictions ORDER BY prediction_id LIMIT 1")[0]
+    assert sqlite_registry.archive_performance(0) == 100
+    with telemetry.transaction() as transaction:
+        transaction.insert("predictions", predictions.COLUMNS, [row])
+    with pytest.raises(Conflict, match="restore telemetry"):
+        sqlite_registry.archive_performance(0)
+
+
+def test_labels_of_older_versions_that_no_column_holds(sqlite_registry: Registry, clock: Clock) -> None:
+    traffic(sqlite_registry, clock, 1)
+    with sqlite_registry._rooms.telemetry.transaction() as transaction:
+        known = streams.labels(transaction, "Churn")
+        streams.add_labels(transaction, "Churn", [10**400, float("inf")], known)
+        transaction.query(f"UPDATE outcomes SET truth = {len(known)}")
+    before = sqlite_registry.prediction_history("Churn")
+    assert before["truth"].iloc[0] == str(10**400)
+    assert sqlite_registry.archive_performance(0) == 100
+    pd.testing.assert_frame_equal(sqlite_registry.prediction_history("Churn"), before)
 
 
 def test_a_name_without_predictions(sqlite_registry: Registry) -> None:

@@ -11,7 +11,7 @@ from registry_core.actions.serve import moments, windows
 from registry_core.catalog.telemetry import streams
 from registry_core.rules.live.sums import total
 from tests.clock import Clock
-from tests.traffic import experiment, fitted, register, rows
+from tests.traffic import experiment, fitted, register, regression, rows
 
 INPUTS, TRUTH = rows()
 UNITS = [f"customer {n % 50}" for n in range(len(INPUTS))]
@@ -161,6 +161,37 @@ def test_numbers_told_as_text_are_the_same_labels(sqlite_registry: Registry) -> 
     ids = sqlite_registry.predictor(log="sync").predict(INPUTS[:3]).prediction_ids.tolist()
     assert sqlite_registry.record_outcomes({ids[0]: "1", ids[1]: 1.0, ids[2]: True}).recorded == 3
     assert sqlite_registry.record_outcomes({ids[0]: 1, ids[1]: "1"}).repeated == 2
+
+
+@pytest.mark.parametrize(
+    ("label", "words"),
+    [
+        (float("inf"), "no finite number"),
+        (-np.inf, "no finite number"),
+        (np.float64("inf"), "no finite number"),
+        (np.float32("nan"), "no finite number"),
+        (2**63, "64 bits"),
+        (-(2**63) - 1, "64 bits"),
+        (10**400, "64 bits"),
+        (10**5000, "64 bits"),
+    ],
+    ids=["inf", "-inf", "numpy inf", "numpy nan", "2**63", "-2**63-1", "10**400", "10**5000"],
+)
+def test_numbers_that_are_no_labels(sqlite_registry: Registry, label: Any, words: str) -> None:
+    register(sqlite_registry)
+    ids = sqlite_registry.predictor(log="sync").predict(INPUTS[:2]).prediction_ids.tolist()
+    with pytest.raises(InvalidInput, match=f"Churn.*{words}.*(leave out|give the label)"):
+        sqlite_registry.record_outcomes({ids[0]: 1, ids[1]: label})
+    assert sqlite_registry.record_outcomes({ids[0]: 1, ids[1]: 2**63 - 1}).recorded == 2
+    assert sqlite_registry.prediction_history("Churn")["truth"].tolist() == [1, 2**63 - 1]
+
+
+@pytest.mark.parametrize("label", [float("inf"), 10**400, 10**5000], ids=["inf", "huge", "unwritable"])
+def test_numbers_that_are_no_truth_of_a_regression(sqlite_registry: Registry, label: Any) -> None:
+    register(sqlite_registry, model=regression(), performance_metrics={"r2": 0.9}, training_info={})
+    ids = sqlite_registry.predictor(log="sync").predict(INPUTS[:1]).prediction_ids.tolist()
+    with pytest.raises(InvalidInput, match=r"outcome of a regression is .*leave out"):
+        sqlite_registry.record_outcomes({ids[0]: label})
 
 
 @pytest.mark.parametrize(

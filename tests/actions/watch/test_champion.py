@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from registry_core import Registry
+from registry_core.actions.serve.failing import Failing
 from tests.actions.watch.live_traffic import Mistakes, champions, register
 from tests.clock import Clock
 from tests.traffic import Mute, fitted, regression, rows, trust
@@ -258,6 +259,75 @@ def test_a_regression_is_watched_by_its_loss(registry: Registry, clock: Clock) -
     assert registry.get_active_model_id("Price") == ids[0]
 
 
+def test_losses_of_two_kinds_are_never_held_against_each_other(registry: Registry, clock: Clock) -> None:
+    registry.configure("Price", monitoring={**QUICK, "loss": "squared_error"})
+    for r2 in (0.8, 0.9):
+        last = register(registry, model=regression(), model_name="Price", performance_metrics={"r2": r2})
+        clock.tick(60)
+    predictor = registry.predictor("Price", log="sync")
+    inputs: Any = [[number / 10, 1.0] for number in range(500)]
+
+    def outcomes(answer: Any) -> tuple[str, ...]:
+        labels = [value + 10 * (1 + number % 3) for number, value in enumerate(answer.values.tolist())]
+        return registry.record_outcomes(prediction_ids=answer.prediction_ids, labels=labels).acted
+
+    early, late = predictor.predict(inputs), predictor.predict(inputs)
+    outcomes(early)
+    squared = registry.check_health("Price")
+    assert (squared.labelled, squared.metric) == (500, "squared_error")
+    registry.configure("Price", monitoring={**QUICK, "loss": "absolute_error"})
+    nothing = registry.check_health("Price")
+    assert (nothing.value, nothing.baseline, nothing.labelled) == (None, None, 0)
+    for _ in range(2):
+        assert outcomes(predictor.predict(inputs)) == ()
+    assert outcomes(late) == ()
+    health = registry.check_health("Price")
+    assert (health.model_id, health.labelled) == (last, 1000)
+    assert health.value == pytest.approx(20, abs=0.1)
+    assert health.baseline is not None
+    assert health.baseline.mean == pytest.approx(20, abs=0.1)
+
+
+def test_health_tells_the_newest_alarm(registry: Registry, clock: Clock, two: list[str]) -> None:
+    registry.configure("Churn", monitoring={**QUICK, "on_degradation": "suggest"})
+    traffic = Mistakes(registry)
+    traffic(500)
+    until_it_acts(registry, traffic)
+    first = registry.check_health("Churn")
+    assert first.predecessor == two[0]
+    assert "(alarm 1 at " in first.sentence
+    assert first.sentence.endswith("roll Churn back, or resolve the alert if it may stay")
+    clock.tick(hours=1)
+    for _ in range(10):
+        traffic(100, default=0.7)
+    health = registry.check_health("Churn")
+    assert health.detector is not None
+    assert health.detector.alarms > 1
+    assert f"(alarm {health.detector.alarms} at " in health.sentence
+    assert health.sentence.count(two[1]) == 1
+    assert "Evidence is counted anew since then" in health.detector.sentence
+
+
+def test_a_champion_that_answers_again_is_not_rolled_back_later(registry: Registry, clock: Clock) -> None:
+    registry.configure("Churn", monitoring={"on_degradation": "suggest", "window_minutes": 1})
+    champions(registry, clock, 2)
+    current = registry.deployments("Churn")[0]
+    predictor = registry.predictor("Churn", log="sync")
+    rooms = registry._rooms
+    Failing("Churn", current.model_id, "nobody", 5, "no answer").tell(rooms)
+    assert kinds(registry) == ["champion_failing"]
+    clock.tick(120)
+    predictor.predict(rows(19)[0])
+    registry.check_health("Churn")
+    assert kinds(registry) == ["champion_failing"], "too few answers to say so"
+    predictor.predict(rows(10)[0])
+    registry.configure("Churn", monitoring={"on_degradation": "act", "window_minutes": 1})
+    (said,) = registry.check_health("Churn").acted
+    assert "it answers again: 29 predictions" in said
+    assert kinds(registry) == []
+    assert registry.get_active_model_id("Churn") == current.model_id
+
+
 def test_a_champion_that_does_not_answer_is_rolled_back(registry: Registry, clock: Clock) -> None:
     trust(registry)
     registry.configure(monitoring={"on_degradation": "act"})
@@ -310,6 +380,12 @@ def test_drift_warns_and_never_rolls_back(registry: Registry, clock: Clock, two:
     (alert,) = health.alerts
     assert (alert.kind, alert.severity, health.state) == ("drift", "warning", "warning")
     assert "first" in alert.evidence["features"]
+    for _ in range(5):
+        predictor.predict_proba(inputs + np.array([3.0, 0.0]))
+    later = registry.check_health("Churn")
+    assert later.alerts[0].text == alert.text
+    assert later.drift[0].sentence in later.sentence
+    assert later.sentence != health.sentence, "figures of now, not of when the alert was opened"
     assert registry.get_active_model_id("Churn") == third
     clock.tick(days=8)
     for _ in range(4):
