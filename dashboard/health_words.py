@@ -116,7 +116,7 @@ def when_worse(report: HealthReport, policy: MonitoringPolicy, now: datetime, wh
         "off": "Nothing: the watch is off.",
     }[report.on_degradation]
     if report.on_degradation == "act" and report.predecessor is None:
-        return "The registry opens an alert. There is no healthy earlier champion it could put back."
+        does = "The registry opens an alert. There is no healthy earlier champion it could put back."
     if report.on_degradation == "act" and report.cooldown_until:
         until = wording.parsed(report.cooldown_until)
         left = wording.lasted(now.isoformat(), report.cooldown_until, now) if until and until > now else "moments"

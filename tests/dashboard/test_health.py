@@ -115,7 +115,7 @@ def test_a_healthy_champion(own: Registry, clock: Clock, open_page: Open) -> Non
     said = texts(app)
     assert ":green[✓ Healthy]" in said
     assert "700 of 900 (77.8%)" in said
-    assert "puts the last healthy champion back by itself" in said
+    assert "no healthy earlier champion it could put back" in said
     assert "Evidence that it became worse" in said
     assert "alert" not in said.split("When it gets worse")[0]
     assert app.session_state["range"] == "7 d"
@@ -420,6 +420,8 @@ def test_the_cooldown_is_told() -> None:
     until = (NOON + timedelta(hours=3)).isoformat()
     said = health_words.when_worse(_report(cooldown_until=until), MonitoringPolicy(), NOON, UTC)
     assert "Not during the next 3 h 0 min" in said
+    said = health_words.when_worse(_report(predecessor="Churn_Ridge"), MonitoringPolicy(), NOON, UTC)
+    assert "puts the last healthy champion back by itself" in said
 
 
 def test_a_card_is_healthy_only_with_labels_enough() -> None:
