@@ -296,8 +296,10 @@ def promote(request: Request, view: session.View) -> Choice | None:
         winner = st.radio("The winner", ids, format_func=lambda each: versions[each], horizontal=True, key="winner")
     won = next(each for each in running if each.challenger_id == winner)
     new, old = versions[winner], versions[found.champion_id]
-    tone: notices.Tone = {"better": "success", "worse": "error"}.get(won.effect.verdict, "warning")  # type: ignore[assignment]
-    notices.show(tone, f"{wording.escaped(experiments.finding(won, found, versions))}.")
+    tones: dict[str, notices.Tone] = {"better": "success", "worse": "error"}
+    notices.show(
+        tones.get(won.effect.verdict, "warning"), f"{wording.escaped(experiments.finding(won, found, versions))}."
+    )
     failed = gates.told(view.gates(winner).gates, versions=versions)
     others = " The other challengers are withdrawn." if len(running) > 1 else ""
     st.markdown(

@@ -8,7 +8,17 @@ from typing import Literal
 
 import streamlit as st
 
-from dashboard import charts, experiment_charts, experiment_dialogs, experiments, notices, session, tables, wording
+from dashboard import (
+    charts,
+    experiment_charts,
+    experiment_dialogs,
+    experiment_frames,
+    experiments,
+    notices,
+    session,
+    tables,
+    wording,
+)
 from registry_core import ChallengerReport, Effect, Experiment, ExperimentReport, RegistryError
 
 STYLE = Path(__file__).resolve().parent / "assets" / "experiment.css"
@@ -118,7 +128,7 @@ def _experiment(found: Experiment, view: session.View) -> None:
     unit = "points" if found.metric == "accuracy" else experiments.of_metric(found)
     _arms(report, versions)
     if len(report.challengers) > 1:
-        frame = experiments.now(report, versions)
+        frame = experiment_frames.now(report, versions)
         if len(frame):
             notices.section("All challengers beside each other", "The effect now, with its always-valid interval.")
             figure = experiment_charts.now(frame, [shades[each] for each in frame["id"]], unit)
@@ -243,7 +253,7 @@ def _gates(each: ChallengerReport, whose: str) -> None:
 
 
 def _arms(report: ExperimentReport, versions: experiments.Versions) -> None:
-    frame = experiments.arms(report, versions)
+    frame = experiment_frames.arms(report, versions)
     accuracy = report.experiment.metric == "accuracy"
     name = experiments.of_metric(report.experiment)
     columns = {
@@ -269,7 +279,7 @@ def _challenger(
     each: ChallengerReport, found: Experiment, versions: experiments.Versions, shade: str, unit: str
 ) -> None:
     with st.container(border=True, key=f"challenger-{each.challenger_id}"):
-        frame = experiments.over_time(each, notices.viewer_zone())
+        frame = experiment_frames.over_time(each, notices.viewer_zone())
         notices.section(wording.escaped(experiments.course(each, frame, found, versions)))
         if each.status != "running" and each.because:
             because = wording.escaped(experiments.named(each.because, versions))
@@ -327,7 +337,7 @@ def history(experiment: Experiment, view: session.View) -> None:
     """What happened to one experiment, newest first."""
     events = view.experiment_events(experiment)
     notices.section("What happened", f"Experiment {experiment.experiment_id}, newest first.")
-    frame = experiments.history(events, view.versions([experiment]), notices.now(), notices.viewer_zone())
+    frame = experiment_frames.history(events, view.versions([experiment]), notices.now(), notices.viewer_zone())
     columns = {
         "No.": None,
         "When": st.column_config.TextColumn("When", width=104, pinned=True),
@@ -360,5 +370,5 @@ def past(found: Sequence[Experiment], versions: experiments.Versions) -> None:
         "By": st.column_config.TextColumn("By", width=90),
         "Verdict": st.column_config.TextColumn("Verdict", width=420),
     }
-    frame = experiments.past(over, versions, notices.now())
+    frame = experiment_frames.past(over, versions, notices.now())
     tables.plain(frame, key="past", alt="Experiments that have ended, newest first", columns=columns)

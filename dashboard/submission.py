@@ -214,9 +214,9 @@ def _inside(label: str, file: UploadedFile | None, name: str, view: session.View
             found = known[file.file_id, name] = view.registry.inspect(file, name or None)
         file.seek(0)
     st.text(f"{label} file: {file.name}, {wording.size(file.size)}, {found.format}")
-    tone: notices.Tone = {"trusted": "success", "quarantined": "warning", "refused": "error"}[found.verdict]  # type: ignore[assignment]
+    tones: dict[str, notices.Tone] = {"trusted": "success", "quarantined": "warning", "refused": "error"}
     head = {"trusted": "Trusted", "quarantined": "It will be quarantined", "refused": "It is refused"}[found.verdict]
-    notices.show(tone, f"**{head}.** {wording.escaped(found.because)}")
+    notices.show(tones[found.verdict], f"**{head}.** {wording.escaped(found.because)}")
     facts = {
         "Holds": (found.estimator or wording.MISSING).rpartition(".")[2],
         "Written with": ", ".join(f"{each} {version}" for each, version in found.libraries.items()) or wording.MISSING,

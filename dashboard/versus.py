@@ -47,9 +47,9 @@ def verdicts(models: Sequence[ModelMetadata], view: session.View) -> list[tuple[
         found.append((model, paired))
         primary = paired.differences.get(paired.primary)
         says = primary.verdict if primary else "no clear difference"
-        tone: notices.Tone = {"better": "success", "worse": "warning"}.get(says, "info")  # type: ignore[assignment]
+        tones: dict[str, notices.Tone] = {"better": "success", "worse": "warning"}
         how = "shows" if says == "no clear difference" else "is"
-        notices.show(tone, f"**{model.version}** {how} {wording.escaped(paired.sentence)}.")
+        notices.show(tones.get(says, "info"), f"**{model.version}** {how} {wording.escaped(paired.sentence)}.")
     return found
 
 

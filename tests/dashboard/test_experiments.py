@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dashboard import experiment_charts, experiments
+from dashboard import experiment_charts, experiment_frames, experiments
 from registry_core import Arm, ArmTraffic, ChallengerReport, Effect, EffectPoint, Event, Experiment, ExperimentReport
 
 VERSIONS = {"A": "1.0.0", "B": "1.0.1", "C": "1.0.2"}
@@ -142,7 +142,7 @@ def test_the_effect_over_time() -> None:
         for hour, band in enumerate([(None, None, None), (0.02, -0.4, 0.5), (0.02, -0.01, 0.05), (0.03, 0.01, 0.05)])
     )
     each = judged(effect(0.01, 0.05), points=points)
-    frame = experiments.over_time(each, UTC)
+    frame = experiment_frames.over_time(each, UTC)
     assert frame["value"].tolist() == pytest.approx([2.0, 2.0, 3.0])
     assert experiments.course(each, frame, made(), VERSIONS).endswith("above zero since 01 Jan, 03:00")
     assert experiments.course(each, frame.iloc[:2], made(), VERSIONS).endswith("still spans zero")
@@ -160,11 +160,11 @@ def test_all_challengers_in_one_figure() -> None:
     challengers = judged(effect(0.01, 0.03)), judged(effect(-0.01, 0.02), "C")
     arms = (Arm("B", 0.05), Arm("C", 0.05, "withdrawn"))
     report = ExperimentReport(made(arms=arms), "", challengers, None, None, None, "")
-    frame = experiments.now(report, VERSIONS)
+    frame = experiment_frames.now(report, VERSIONS)
     assert frame["says"].tolist() == ["▲ better", "≈ no clear difference"]
     assert frame["written"].tolist() == ["+2.0 points (+1.0 to +3.0)", "+0.5 points (−1.0 to +2.0)"]
     assert len(experiment_charts.now(frame, ["#d55e00", "#1a9e78"], "points").data) == 2
-    table = experiments.arms(report, VERSIONS)
+    table = experiment_frames.arms(report, VERSIONS)
     assert table["Part"].tolist() == ["★ champion", "◐ answers 5%", "□ withdrawn"]
     assert table["Value"].tolist() == pytest.approx([85, 90, 90])
     assert experiments.believed(report)[1] == ("✕", "4 failures")
@@ -176,11 +176,11 @@ def test_what_happened() -> None:
     event = Event(
         9, "2026-01-01T00:00:00+00:00", "experiment_advanced", "Churn", None, "anna", "B is fine", before, after, ""
     )
-    frame = experiments.history([event], VERSIONS, datetime(2026, 1, 1, 1, tzinfo=UTC), UTC)
+    frame = experiment_frames.history([event], VERSIONS, datetime(2026, 1, 1, 1, tzinfo=UTC), UTC)
     assert frame["Reason"].tolist() == ["1.0.1 is fine"]
     assert frame["Change"].tolist() == ["shadow → split; 1.0.1: 0% → 5%; gates passed over: labels: 3 of 100 labels"]
     over = made(ended_at="2026-01-01T00:00:00+00:00", ended_by="anna", status="stopped", verdict="B was slow")
-    past = experiments.past([over], VERSIONS, datetime(2026, 1, 1, 1, tzinfo=UTC))
+    past = experiment_frames.past([over], VERSIONS, datetime(2026, 1, 1, 1, tzinfo=UTC))
     assert past[["How it ended", "Challengers", "Verdict"]].to_numpy().tolist() == [
         ["■ stopped", "1.0.1", "1.0.1 was slow"]
     ]
