@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Literal
 
 import numpy as np
@@ -254,8 +254,11 @@ def unit_texts(units: Units, count: int) -> list[str]:
     Raises:
         InvalidInput: another number of them, or one that is empty or neither text nor a whole number.
     """
-    found = units.tolist() if hasattr(units, "tolist") else list(units)
-    if isinstance(units, str | bytes) or len(found) != count:
+    found = units.tolist() if hasattr(units, "tolist") else units
+    if isinstance(found, str | bytes) or not isinstance(found, Iterable):
+        raise InvalidInput(f"units is {type(units).__name__}; give one for each of the {count:,} rows, in their order")
+    found = list(found)
+    if len(found) != count:
         raise InvalidInput(f"units has {len(found):,} entries for {count:,} rows; give one for each row")
     if not all(type(each) is str for each in found):
         try:

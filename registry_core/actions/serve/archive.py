@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 #: Rows of one file: a few seconds' work, so that nobody waits long for the database.
 MOST_ROWS = 100_000
 _LAST = 1 << 62
+_MOST_DAYS = 100_000
 #: Whole numbers from here on do not fit into a column; older versions took them as labels.
 _WHOLE = 1 << 63
 
@@ -40,9 +41,13 @@ COLUMNS = (
 def archive(rooms: Rooms, older_than_days: float | None) -> int:
     """See ``Registry.archive_performance``."""
     if older_than_days is not None and (
-        isinstance(older_than_days, bool) or not isinstance(older_than_days, int | float) or not older_than_days >= 0
+        isinstance(older_than_days, bool)
+        or not isinstance(older_than_days, int | float)
+        or not 0 <= older_than_days <= _MOST_DAYS
     ):
-        raise InvalidInput(f"older_than_days is {older_than_days!r:.80}; a number of days from 0 is needed")
+        raise InvalidInput(
+            f"older_than_days is {older_than_days!r:.80}; a number of days from 0 to {_MOST_DAYS:,} is needed"
+        )
     _check_libraries()
     gone = 0
     for model_name in models.names(rooms.database):

@@ -314,9 +314,9 @@ def _ids(ids: Any) -> list[int]:
 
 
 def _plain(labels: Any) -> list[Any]:
-    if labels is None or isinstance(labels, str | bytes):
+    found = labels.tolist() if hasattr(labels, "tolist") else labels
+    if isinstance(found, str | bytes) or not isinstance(found, Iterable):
         raise InvalidInput(f"labels is {labels!r:.80}; give one label for each prediction, in their order")
-    found = labels.tolist() if hasattr(labels, "tolist") else list(labels)
     return [_unpacked(each) if hasattr(each, "dtype") else each for each in found]
 
 

@@ -51,6 +51,12 @@ def record_outcomes(
         raise InvalidInput(
             "say which predictions are meant in one way: {prediction_id: label}, prediction_ids=, or units= with at="
         )
+    if by_id is not None and not isinstance(by_id, Mapping):
+        raise InvalidInput(
+            f"outcomes is {type(by_id).__name__}; give {{prediction_id: label}}, or prediction_ids= with labels="
+        )
+    if by_id is not None and labels is not None:
+        raise InvalidInput("{prediction_id: label} holds the labels already; leave labels= out")
     # What this process has answered may still be on its way.
     service.log.flush()
     if units is None:

@@ -267,7 +267,7 @@ def test_what_cannot_be_answered_says_so(sqlite_registry: Registry) -> None:
         with pytest.raises(InvalidInput, match=words):
             predictor.predict(features)
     for units, words in ((["a"], "1 entries for 2 rows"), (["a", ""], "empty"), (["a", None], "unit"),
-                         (["a", "\ud800"], "surrogate"), (["a", b"\xff"], "UTF-8"), ("ab", "entries")):  # fmt: skip
+                         (["a", "\ud800"], "surrogate"), (["a", b"\xff"], "UTF-8"), ("ab", "is str")):  # fmt: skip
         with pytest.raises(InvalidInput, match=words):
             predictor.predict(INPUTS[:2], units)
     with pytest.raises(InvalidInput, match="'batch', 'sync' and 'off'"):
