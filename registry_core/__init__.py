@@ -9,7 +9,7 @@ model, scaler, metadata = registry.load_best_model("Churn")
 
 from __future__ import annotations
 
-from .config import Configuration, GatePolicy, MonitoringPolicy, Policy
+from .config import Configuration, GatePolicy, MonitoringPolicy, Policy, RetentionPolicy
 from .errors import (
     ArtifactAltered,
     ArtifactError,
@@ -87,6 +87,22 @@ from .records import (
     ScoreTerm,
 )
 from .registry import Predictor, Registry
+from .upkeep import (
+    BackupReport,
+    CleanupItem,
+    CleanupPlan,
+    CleanupResult,
+    CompressResult,
+    Finding,
+    ImportReport,
+    IndexExport,
+    RebuildReport,
+    SpaceReport,
+    SpaceUse,
+    Trashed,
+    UnclaimedFile,
+    VerifyReport,
+)
 
 __version__ = "0.1.0"
 
@@ -100,11 +116,16 @@ __all__ = [
     "ArtifactMissing",
     "ArtifactQuarantined",
     "ArtifactUnloadable",
+    "BackupReport",
     "Benchmark",
     "CatalogBusy",
     "ChallengerReport",
     "ChampionChanged",
+    "CleanupItem",
+    "CleanupPlan",
+    "CleanupResult",
     "Comparison",
+    "CompressResult",
     "Configuration",
     "Conflict",
     "Confusion",
@@ -123,12 +144,15 @@ __all__ = [
     "Event",
     "Experiment",
     "ExperimentReport",
+    "Finding",
     "FrozenBaseline",
     "Gate",
     "GatePolicy",
     "GateReport",
     "GatesFailed",
     "HealthReport",
+    "ImportReport",
+    "IndexExport",
     "Inspection",
     "InvalidConfiguration",
     "InvalidInput",
@@ -151,18 +175,25 @@ __all__ = [
     "PastRollback",
     "Policy",
     "Predictor",
+    "RebuildReport",
     "RecordedOutcomes",
     "RegistrationPlan",
     "Registry",
     "RegistryError",
+    "RetentionPolicy",
     "Review",
     "SampleRatio",
     "SandboxFailure",
     "SandboxIncomplete",
     "Score",
     "ScoreTerm",
+    "SpaceReport",
+    "SpaceUse",
     "StateConflict",
     "StorageError",
+    "Trashed",
+    "UnclaimedFile",
+    "VerifyReport",
     "VersionTaken",
     "Window",
     "__version__",

@@ -95,12 +95,39 @@ class MonitoringPolicy:
 
 
 @dataclass(frozen=True)
+class RetentionPolicy:
+    """Which versions are kept. Champions, who a rollback would return to, challengers and pinned ones always are.
+
+    Attributes:
+        max_models_to_keep: how many versions of a model name are kept, those that always are included; beyond that the
+            oldest go first.
+        max_age_days: versions registered longer ago go, however few there are; None: age alone is no reason.
+        keep_best: so many of the highest scores are kept, whatever their number or age.
+        keep_champions: who ever was champion is kept.
+        trash_days: how long a version stays in the trash before its files go for good.
+        automatic: clean up after every registration of the model name.
+        compress_after_days: compress the files of versions registered longer ago, when it is cleaned up automatically
+            or ``compress`` is asked without a time; None: not.
+        sweep_after_days: files that nothing in the catalog claims are swept when they are that old.
+    """
+
+    max_models_to_keep: int = 50
+    max_age_days: float | None = None
+    keep_best: int = 5
+    keep_champions: bool = True
+    trash_days: float = 30.0
+    automatic: bool = False
+    compress_after_days: float | None = None
+    sweep_after_days: float = 1.0
+
+
+@dataclass(frozen=True)
 class Policy:
     """How the models of one model name are scored and chosen.
 
     Attributes:
         auto_select_best: promote a newly registered model that beats the champion.
-        max_models_to_keep: how many versions retention keeps, per model name.
+        max_models_to_keep: how many versions retention keeps, per model name; see ``RetentionPolicy``.
         performance_weight: metric name -> weight in the composite score.
         regression_weight: the same, for regression models of a name without weights of its own.
         ensemble_bonus: share of the score's size that an ensemble gains; the seed's is 0.05.
@@ -111,6 +138,7 @@ class Policy:
         auto_evaluate: measure a newly registered model on that benchmark before it may become champion.
         gates: what is asked before a promotion, by the names of ``GatePolicy``.
         monitoring: how live traffic is watched, by the names of ``MonitoringPolicy``.
+        retention: which versions are kept, by the other names of ``RetentionPolicy``.
         trusted_globals: exact names (``package.module.name``) that files may hold besides those the registry knows.
         own_weights: whether the weights were set for this very model name.
     """
@@ -127,6 +155,7 @@ class Policy:
     auto_evaluate: bool = True
     gates: Mapping[str, Any] = field(default_factory=dict)
     monitoring: Mapping[str, Any] = field(default_factory=dict)
+    retention: Mapping[str, Any] = field(default_factory=dict)
     trusted_globals: tuple[str, ...] = ()
     own_weights: bool = False
 
@@ -139,6 +168,11 @@ class Policy:
     def monitoring_policy(self) -> MonitoringPolicy:
         """How live traffic is watched."""
         return MonitoringPolicy(**self.monitoring)
+
+    @property
+    def retention_policy(self) -> RetentionPolicy:
+        """Which versions are kept."""
+        return RetentionPolicy(**self.retention, max_models_to_keep=self.max_models_to_keep)
 
     def weights(self, task: Literal["classification", "regression"] | None) -> Mapping[str, float]:
         """The weights for a model of this task: those set for the name win over those for regression."""
@@ -168,6 +202,12 @@ def _boolean(key: str, value: Any) -> bool:
 def _count(key: str, value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 10_000_000:
         raise _wrong(key, value, "a whole number from 1 to 10000000")
+    return value
+
+
+def _from_zero(key: str, value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= 10_000_000:
+        raise _wrong(key, value, "a whole number from 0 to 10000000")
     return value
 
 
@@ -249,6 +289,17 @@ _MONITORING_CHECKS: dict[str, Callable[[str, Any], Any]] = {
 }
 
 
+_RETENTION_CHECKS: dict[str, Callable[[str, Any], Any]] = {
+    "max_age_days": _number(0, 100_000),
+    "keep_best": _from_zero,
+    "keep_champions": _boolean,
+    "trash_days": _number(0, 100_000),
+    "automatic": _boolean,
+    "compress_after_days": _number(0, 100_000),
+    "sweep_after_days": _number(0, 100_000),
+}
+
+
 def _group(checks: Mapping[str, Callable[[str, Any], Any]], example: str) -> Callable[[str, Any], dict[str, Any]]:
     def check(key: str, value: Any) -> dict[str, Any]:
         if not isinstance(value, Mapping):
@@ -284,6 +335,7 @@ _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "auto_evaluate": _boolean,
     "gates": _group(_GATE_CHECKS, 'gates with what they ask, such as {"minimum_metrics": {"accuracy": 0.9}}'),
     "monitoring": _group(_MONITORING_CHECKS, 'what is watched and done, such as {"on_degradation": "suggest"}'),
+    "retention": _group(_RETENTION_CHECKS, 'what is kept, such as {"keep_best": 10, "max_age_days": 365}'),
     "trusted_globals": _names("my_package.models.Calibrated"),
 }
 KEYS = tuple(_CHECKS)

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 Row = dict[str, Any]
-Status = Literal["registered", "rejected", "archived", "disqualified"]
+Status = Literal["registered", "rejected", "archived", "disqualified", "trashed", "purged"]
 Artifact = Literal["trusted", "quarantined"]
 Origin = Literal["pipeline", "upload"]
 
@@ -23,7 +23,7 @@ METRIC_FIELDS = ("accuracy", "auc", "f1_score", "precision", "recall", "data_qua
 STATE_FIELDS = frozenset(
     {
         *("is_active", "is_best", "status", "status_reason", "artifact", "composite_score", "score_note"),
-        *("measured", "measured_on", "ranked_on", "override_note"),
+        *("measured", "measured_on", "ranked_on", "override_note", "pinned"),
     }
 )
 
@@ -47,8 +47,8 @@ class ModelMetadata:
     registry itself computed on the benchmark ``measured_on``; ``ranked_on`` says which of the two the score is made of.
     ``origin`` says whether a pipeline registered the model from Python or a file came from outside; ``inspection`` is
     what a look into the files found when they came in. ``override_note`` says that a person put the model
-    into production although gates had failed; it stays. ``reference`` says how the inputs and scores of training were
-    distributed, so that live ones can be compared with them.
+    into production although gates had failed; it stays. ``pinned``: no cleanup reaches it. ``reference`` says how the
+    inputs and scores of training were distributed, so that live ones can be compared with them.
 
     ``model_file_path`` and ``scaler_file_path`` are whole paths (or addresses, for a bucket) when the record comes from
     a registry, and relative to the registry's folder in the sidecar file. Sizes are bytes.
@@ -101,6 +101,7 @@ class ModelMetadata:
     measured_on: str | None = None
     ranked_on: str | None = None
     override_note: str = ""
+    pinned: bool = False
     reference: dict[str, Any] = field(default_factory=dict)
     extra: dict[str, Any] = field(default_factory=dict)
 

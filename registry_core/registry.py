@@ -16,11 +16,12 @@ from .facade.measuring import Measuring
 from .facade.reading import Reading
 from .facade.registering import Registering
 from .facade.serving import Predictor, Serving
+from .facade.upkeep import Upkeep
 
 __all__ = ["Predictor", "Registry"]
 
 
-class Registry(Registering, Reading, Measuring, Deciding, Serving, Live):
+class Registry(Registering, Reading, Measuring, Deciding, Serving, Live, Upkeep):
     """A registry of trained models in a folder, or of a team in a database with artifacts in a bucket.
 
     A folder with ``models/`` and ``metadata/`` and no catalog is adopted: nothing in it is changed, every model is

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..artifacts import formats
 from ..artifacts.sandbox import Answer
 from ..catalog import evidence
 from ..errors import InvalidInput
@@ -135,9 +134,7 @@ def read(rooms: Rooms, evaluation: Evaluation) -> Kept | None:
     if found is None:
         return None
     key, digest = found
-    data = rooms.store.read(key)
-    formats.check_digest(data, digest, rooms.store.address(key))
-    return Kept.from_bytes(data)
+    return Kept.from_bytes(rooms.store.content(key, digest))
 
 
 def together(first: Kept, second: Kept) -> tuple[Kept, Kept]:

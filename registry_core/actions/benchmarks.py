@@ -10,7 +10,6 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..artifacts import formats
 from ..catalog import events, evidence, models
 from ..catalog.database import Queries
 from ..config import Policy
@@ -127,8 +126,7 @@ def read(rooms: Rooms, benchmark: Benchmark) -> pd.DataFrame:
     import pandas
 
     key = _key(benchmark.fingerprint)
-    content = rooms.store.read(key)
-    formats.check_digest(content, evidence.file_digest(rooms.database, benchmark.fingerprint), rooms.store.address(key))
+    content = rooms.store.content(key, evidence.file_digest(rooms.database, benchmark.fingerprint))
     return pandas.read_parquet(io.BytesIO(content))
 
 

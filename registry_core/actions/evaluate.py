@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from ..artifacts import formats, sandbox
+from ..artifacts import sandbox
 from ..catalog import events, evidence, models
 from ..errors import ArtifactAltered, ArtifactMissing, InvalidInput, ModelNotFound, SandboxFailure
 from ..evidence import Benchmark, Evaluation
@@ -215,9 +215,7 @@ def _measure(rooms: Rooms, row: Row, benchmark: Benchmark, frame: pd.DataFrame, 
     worker.start()
     files = []
     for key, digest in artifact_keys(row, model.model_sha256, model.scaler_sha256):
-        data = rooms.store.read(key)
-        formats.check_digest(data, digest, rooms.store.address(key))
-        files.append(data)
+        files.append(rooms.store.content(key, digest))
     try:
         features = frame[_inputs(model, benchmark)]
         answer = worker.predict(files[0], files[1] if len(files) > 1 else None, _feather(features), name="the model")

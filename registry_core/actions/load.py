@@ -111,9 +111,8 @@ class Loader:
         loaded: list[Any] = []
         also = self._rooms.configuration().policy(known.model_name).trusted_globals
         for key, digest in artifact_keys(row, known.model_sha256, known.scaler_sha256):
-            data = self._rooms.store.read(key)
+            data = self._rooms.store.content(key, digest)
             place = self._rooms.store.address(key)
-            formats.check_digest(data, digest, place)
             verdicts.check(data, digest, place, also)
             loaded.append(formats.load(data, place, also=also))
         return loaded[0], loaded[1] if len(loaded) > 1 else None

@@ -6,7 +6,6 @@ import json
 from collections.abc import Sequence
 from datetime import datetime
 
-from ..artifacts import formats
 from ..catalog import deployments as deployed
 from ..catalog import events as chain
 from ..catalog import models as versions
@@ -208,6 +207,4 @@ def artifact_bytes(rooms: Rooms, model_id: str, which: str) -> bytes:
     if which == "scaler" and len(keys) == 1:
         raise ModelNotFound(f"{model_id} was registered without a scaler")
     key, digest = keys[0 if which == "model" else 1]
-    data = rooms.store.read(key)
-    formats.check_digest(data, digest, rooms.store.address(key))
-    return data
+    return rooms.store.content(key, digest)

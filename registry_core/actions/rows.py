@@ -63,6 +63,7 @@ def record(rooms: Rooms, row: Row, best: str | None = None) -> ModelMetadata:
             composite_score=row["score"],
             score_note=row["score_note"],
             override_note=row["override_note"],
+            pinned=bool(row["pinned"]),
         )
     if "measured" in row:
         document.update(
@@ -101,7 +102,7 @@ def summary(
     (
         model_id, model_name, model_type, major, minor, patch, evaluation_set, is_ensemble, training_timestamp,
         training_samples, registered_at, registered_by, status, status_reason, artifact, eligible, score, score_note,
-        ranked_on, override_note, _, _, measured_on, description, tags,
+        ranked_on, override_note, _, _, measured_on, description, tags, pinned,
     ) = row  # fmt: skip
     lead = leading[model_name]
     return {
@@ -127,6 +128,7 @@ def summary(
         "ranked_on": ranked_on or None,
         "comparable": lead.reference is None or ranked_on == lead.reference,
         "override_note": override_note,
+        "pinned": bool(pinned),
         "status": status,
         "status_reason": status_reason,
         "artifact": artifact,

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import posixpath
 import time
 from collections.abc import Iterable
 from contextlib import suppress
-from typing import IO, Any, Protocol
+from datetime import UTC, datetime
+from typing import IO, Any, NamedTuple, Protocol
 
 from ..errors import InvalidInput
 
 _ABANDONED_SECONDS = 86_400
+
+
+class Entry(NamedTuple):
+    """A file in a folder: its name, bytes, when it was last written, and what is equal for two names of one file."""
+
+    name: str
+    size: int
+    modified: datetime
+    identity: tuple[int, int] | None
 
 
 class Place(Protocol):
@@ -28,6 +39,9 @@ class Place(Protocol):
     def exists(self, key: str) -> bool: ...
     def remove(self, key: str) -> None: ...
     def names(self, folder: str) -> list[str]: ...
+    def entries(self, folder: str) -> list[Entry]: ...
+    def folders(self, folder: str) -> list[str]: ...
+    def link(self, key: str, new: str) -> bool: ...
     def sweep(self, folder: str) -> None: ...
 
 
@@ -79,6 +93,34 @@ class Folder:
 
     def names(self, folder: str) -> list[str]:
         return sorted(entry.name for entry in os.scandir(self.address(folder)) if entry.is_file())
+
+    def entries(self, folder: str) -> list[Entry]:
+        try:
+            with os.scandir(self.address(folder)) as found:
+                files = [(each.name, each.stat()) for each in found if each.is_file()]
+        except FileNotFoundError:
+            return []
+        return sorted(
+            Entry(name, status.st_size, datetime.fromtimestamp(status.st_mtime, UTC), (status.st_dev, status.st_ino))
+            for name, status in files
+        )
+
+    def folders(self, folder: str) -> list[str]:
+        try:
+            with os.scandir(self.address(folder)) as found:
+                return sorted(each.name for each in found if each.is_dir())
+        except FileNotFoundError:
+            return []
+
+    def link(self, key: str, new: str) -> bool:
+        try:
+            os.link(self.address(key), self.address(new))
+        except OSError as error:
+            # Some file systems know no second names, or no more of them.
+            if error.errno in (errno.EPERM, errno.ENOTSUP, errno.EMLINK, errno.EXDEV):
+                return False
+            raise
+        return True
 
     def sweep(self, folder: str) -> None:
         """Remove what a killed process left in a folder more than a day ago."""
@@ -144,5 +186,44 @@ class Bucket:
     def names(self, folder: str) -> list[str]:
         return sorted(str(path).rpartition("/")[2] for path in self._files.ls(self._path(folder), detail=False))
 
+    def entries(self, folder: str) -> list[Entry]:
+        # A listing may be remembered, and tell of files that are long gone.
+        self._files.invalidate_cache()
+        try:
+            found = self._files.ls(self._path(folder), detail=True)
+        except FileNotFoundError:
+            return []
+        return sorted(
+            Entry(str(each["name"]).rpartition("/")[2], int(each["size"] or 0), _modified(each), None)
+            for each in found
+            if each["type"] == "file"
+        )
+
+    def folders(self, folder: str) -> list[str]:
+        try:
+            found = self._files.ls(self._path(folder), detail=True)
+        except FileNotFoundError:
+            return []
+        return sorted(str(each["name"]).rstrip("/").rpartition("/")[2] for each in found if each["type"] == "directory")
+
+    def link(self, key: str, new: str) -> bool:
+        """An object has one name."""
+        return False
+
     def sweep(self, folder: str) -> None:
         """A bucket's times have no one name; there its own rules for old objects have to do."""
+
+
+def _modified(entry: dict[str, Any]) -> datetime:
+    """When an object was written, by whichever name its driver has for that; now where it has none."""
+    for name in ("LastModified", "last_modified", "mtime", "updated", "created"):
+        found = entry.get(name)
+        if isinstance(found, datetime):
+            return found if found.tzinfo else found.replace(tzinfo=UTC)
+        if isinstance(found, int | float):
+            return datetime.fromtimestamp(found, UTC)
+        if isinstance(found, str):
+            with suppress(ValueError):
+                read = datetime.fromisoformat(found)
+                return read if read.tzinfo else read.replace(tzinfo=UTC)
+    return datetime.now(UTC)

@@ -11,7 +11,9 @@ from hashlib import sha256
 from typing import IO, Any, Protocol
 
 from ..errors import ArtifactMissing, StorageError
-from .places import Bucket, Folder, Place
+from . import packing
+from .formats import check_digest
+from .places import Bucket, Entry, Folder, Place
 
 _ASIDE = ".staged"
 
@@ -134,6 +136,50 @@ class Store:
                     errno.ENOENT,
                     f"{self.address(key)} is missing: restore it from a backup, or register the model again",
                 ) from error
+
+    def content(self, key: str, digest: str, size: int | None = None) -> bytes:
+        """What was registered under a key, whether it lies there packed or as it came.
+
+        Args:
+            digest: its sha256, as the catalog has it.
+            size: how many bytes it had, where that is known: what unpacks to more is not unpacked.
+
+        Raises:
+            ArtifactMissing: there are no bytes.
+            ArtifactAltered: they are others.
+        """
+        data = self.read(key)
+        if sha256(data).hexdigest() == digest:
+            return data
+        unpacked = packing.unpack(data, size)
+        content = data if unpacked is None else unpacked
+        check_digest(content, digest, self.address(key))
+        return content
+
+    def link(self, key: str, twin: str) -> bool:
+        """Let a key share the bytes of its twin, which has the same; False where files cannot be shared."""
+        aside = f"{_ASIDE}/{uuid.uuid4().hex}"
+        with self._explained(key):
+            if not self._place.link(twin, aside):
+                return False
+            try:
+                self._place.rename(aside, key)
+            finally:
+                # Renaming one name of a file onto another name of the same file does nothing, and leaves both.
+                with suppress(FileNotFoundError):
+                    self._place.remove(aside)
+            self._place.sync_folders([key])
+        return True
+
+    def entries(self, folder: str) -> list[Entry]:
+        """The files of a folder with their sizes and times, in the order of their names; none where it is missing."""
+        with self._explained(folder):
+            return self._place.entries(folder)
+
+    def folders(self, folder: str) -> list[str]:
+        """The names of the folders in a folder, in order; none where it is missing."""
+        with self._explained(folder):
+            return self._place.folders(folder)
 
     def exists(self, key: str) -> bool:
         """Whether there is anything under a key."""

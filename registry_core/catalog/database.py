@@ -44,8 +44,14 @@ class Database(Queries, Protocol):
             StorageError: the disk is full or may not be written, or the server is out of reach.
         """
 
+    def snapshot(self) -> AbstractContextManager[Queries]:
+        """One state of everything, for as many reads as it takes; nobody waits for it. Nothing may be written in it."""
+
     def changes(self) -> int:
         """A number that differs from the last one whenever anybody committed in between; microseconds."""
+
+    def optimize(self) -> None:
+        """Collect statistics for the query planner and give back unused space."""
 
     def close(self) -> None:
         """Give back all connections."""

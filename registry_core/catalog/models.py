@@ -22,7 +22,7 @@ SUMMARY = (
     *("model_id", "model_name", "model_type", "major", "minor", "patch", "evaluation_set", "is_ensemble"),
     *("training_timestamp", "training_samples", "registered_at", "registered_by", "status", "status_reason"),
     *("artifact", "eligible", "score", "score_note", "ranked_on", "override_note", "metrics", "measured"),
-    *("measured_on", "description", "tags"),
+    *("measured_on", "description", "tags", "pinned"),
 )
 name_of, metrics_of, measured_of = (
     itemgetter(SUMMARY.index(column)) for column in ("model_name", "metrics", "measured")

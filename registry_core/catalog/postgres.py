@@ -90,9 +90,24 @@ class PostgresDatabase:
             queries.query(f"LOCK TABLE {self._schema.lock} IN EXCLUSIVE MODE")
             yield queries
 
+    @contextmanager
+    def snapshot(self) -> Iterator[_Queries]:
+        with self._explained(), self._own_engine().connect() as connection:
+            reading = connection.execution_options(isolation_level="REPEATABLE READ")
+            with reading.begin():
+                queries = _Queries(reading)
+                queries.query("SET TRANSACTION READ ONLY")
+                yield queries
+
     def changes(self) -> int:
         # Every change of state appends an event in its own transaction.
         return int(self.query("SELECT coalesce(max(seq), 0) AS n FROM events")[0]["n"])
+
+    def optimize(self) -> None:
+        with self._explained(), self._own_engine().connect() as connection:
+            # Its own autovacuum gives back space.
+            connection.execute(_text("ANALYZE"))
+            connection.commit()
 
     def close(self) -> None:
         self._engine.dispose()

@@ -231,6 +231,27 @@ MIGRATIONS: dict[str, tuple[str, ...]] = {
         )
         """,
     ),
+    "0006_upkeep": (
+        "ALTER TABLE models ADD COLUMN pinned INTEGER NOT NULL DEFAULT 0",
+        """
+        CREATE TABLE trash (
+            model_seq INTEGER PRIMARY KEY REFERENCES models (seq),
+            trashed_at TEXT NOT NULL,
+            purge_at TEXT NOT NULL,
+            actor TEXT NOT NULL,
+            reason TEXT NOT NULL,
+            was TEXT NOT NULL
+        )
+        """,
+        # Files that lie in the store otherwise than they were registered: packed.
+        """
+        CREATE TABLE packed_files (
+            file TEXT PRIMARY KEY,
+            sha256 TEXT NOT NULL,
+            size BIGINT NOT NULL
+        )
+        """,
+    ),
 }
 
 

@@ -98,6 +98,17 @@ class SqliteDatabase:
         with self._connection() as connection, _write(connection, self._queue):
             yield _Queries(connection)
 
+    @contextmanager
+    def snapshot(self) -> Iterator[_Queries]:
+        with self._connection() as connection:
+            connection.execute("BEGIN")
+            try:
+                # The state is that of the first read.
+                connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchall()
+                yield _Queries(connection)
+            finally:
+                connection.execute("ROLLBACK")
+
     def changes(self) -> int:
         # data_version counts the commits of other connections, so this connection never writes.
         with self._watch_lock:
@@ -112,6 +123,11 @@ class SqliteDatabase:
                 raise self._explanation(error) from error
         # The count means something only against the same connection: another one may start at the same number.
         return (self._watches << 48) + int(version)
+
+    def optimize(self) -> None:
+        with self._connection() as connection, self._queue.turn():
+            connection.execute("ANALYZE")
+            connection.execute("VACUUM")
 
     def close(self) -> None:
         with self._lock, self._watch_lock:

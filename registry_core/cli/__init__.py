@@ -3,19 +3,36 @@
 from __future__ import annotations
 
 # Imported for what they add to the group.
-from . import comparing, deciding, experimenting, measuring, opening, playing, reading, registering, reviewing, watching
+from . import (
+    checking,
+    comparing,
+    deciding,
+    experimenting,
+    measuring,
+    moving,
+    opening,
+    playing,
+    reading,
+    registering,
+    reviewing,
+    tidying,
+    watching,
+)
 from .console import main
 
 __all__ = [
+    "checking",
     "comparing",
     "deciding",
     "experimenting",
     "main",
     "measuring",
+    "moving",
     "opening",
     "playing",
     "reading",
     "registering",
     "reviewing",
+    "tidying",
     "watching",
 ]

@@ -13,7 +13,6 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from ...artifacts import formats
 from ...artifacts.store import Sink
 from ...catalog import models
 from ...catalog.database import Queries
@@ -187,8 +186,7 @@ def _to_parquet(frame: pd.DataFrame) -> bytes:
 def _from_file(rooms: Rooms, archive: Archive, start: int, end: int) -> pd.DataFrame:
     import pandas as pd
 
-    data = rooms.store.read(archive.file)
-    formats.check_digest(data, archive.file_sha256, rooms.store.address(archive.file))
+    data = rooms.store.content(archive.file, archive.file_sha256)
     frame = pd.read_parquet(io.BytesIO(data))
     if archive.since < start or archive.until >= end:
         at = frame["at"].astype("int64")

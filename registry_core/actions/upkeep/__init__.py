@@ -1,0 +1,1 @@
+"""Keeping the registry small, sound and safe."""

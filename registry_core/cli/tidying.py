@@ -1,0 +1,3 @@
+"""Verbs that keep the registry small: cleanup, trash, pins, compression, space."""
+
+from __future__ import annotations
