@@ -66,13 +66,16 @@ def newest(queries: Queries, model_name: str, key: str) -> Alert | None:
     return next(iter(_records(queries, rows)), None)
 
 
-def listed(queries: Queries, model_name: str | None = None, *, resolved: bool = False, limit: int = 200) -> list[Alert]:
+def listed(
+    queries: Queries, model_name: str | None = None, *, resolved: bool = False, limit: int | None = 200
+) -> list[Alert]:
     """Alerts (of a model name), newest first; those that are over only when asked for."""
     conditions = [] if model_name is None else ["model_name = :model_name"]
     conditions += [] if resolved else ["resolved_at IS NULL"]
     where = f"WHERE {' AND '.join(conditions)} " if conditions else ""
+    page = "" if limit is None else " LIMIT :limit"
     rows = queries.query(
-        f"SELECT * FROM alerts {where}ORDER BY seq DESC LIMIT :limit", {"model_name": model_name, "limit": limit}
+        f"SELECT * FROM alerts {where}ORDER BY seq DESC{page}", {"model_name": model_name, "limit": limit}
     )
     return _records(queries, rows)
 

@@ -189,7 +189,7 @@ class Live(Verbs):
         self._flush_serving()
         return health.check(self._rooms, model_name, act=act)
 
-    def alerts(self, model_name: str | None = None, resolved: bool = False, *, limit: int = 200) -> list[Alert]:
+    def alerts(self, model_name: str | None = None, resolved: bool = False, *, limit: int | None = 200) -> list[Alert]:
         """What a person should know of, newest first; alerts that are over only with ``resolved``."""
         return alerts.listed(self._rooms.database, model_name, resolved=resolved, limit=limit)
 

@@ -72,9 +72,11 @@ def plan(
 
 
 def _stages(asked: str | Sequence[str | float]) -> tuple[str | float, ...]:
-    if asked == "default":
-        return DEFAULT_STAGES
     allowed = f'"default", or a list such as {list(DEFAULT_STAGES)}'
+    if isinstance(asked, str) and asked == "default":
+        return DEFAULT_STAGES
+    if hasattr(asked, "tolist"):
+        asked = asked.tolist()
     if isinstance(asked, str) or not isinstance(asked, Sequence) or not asked or len(asked) > 50:
         raise InvalidInput(f"stages is {asked!r:.80}; give {allowed}")
     shares: list[float] = []

@@ -66,4 +66,6 @@ def record_outcomes(
     name = only_name(rooms.database, model_name)
     if name is None:
         raise ModelNotFound("the registry holds no model yet, so nobody has predicted anything")
+    if name not in models.names(rooms.database):
+        raise ModelNotFound(f"no model carries the name {name!r:.160}; model_names() lists all")
     return outcomes.by_unit(rooms, name, units, rooms.now() if at is None else at, labels)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from registry_core import InvalidInput, Registry
+from registry_core import InvalidInput, ModelNotFound, Registry
 from tests.traffic import register, rows
 
 
@@ -38,3 +38,18 @@ def test_an_age_that_is_none(sqlite_registry: Registry, days: Any) -> None:
     register(sqlite_registry)
     with pytest.raises(InvalidInput, match="older_than_days"):
         sqlite_registry.archive_performance(days)
+
+
+def test_units_of_a_name_nobody_carries(sqlite_registry: Registry) -> None:
+    register(sqlite_registry)
+    with pytest.raises(ModelNotFound, match="'Chrun'"):
+        sqlite_registry.record_outcomes(units=["a"], labels=[1], model_name="Chrun")
+
+
+def test_stages_as_an_array_and_alerts_without_a_limit(sqlite_registry: Registry) -> None:
+    champion = register(sqlite_registry)
+    challenger = register(sqlite_registry, 0.8)
+    assert sqlite_registry.get_active_model_id() == champion
+    started = sqlite_registry.start_experiment("Churn", challenger, stages=np.array([0.05, 0.5]))  # type: ignore[arg-type]
+    assert started.stages == (0.05, 0.5)
+    assert sqlite_registry.alerts(limit=None) == []
