@@ -43,6 +43,13 @@ def quiet(registry: Registry) -> Registry:
     return registry
 
 
+@pytest.fixture
+def quiet_folder(sqlite_registry: Registry) -> Registry:
+    """The same in a folder: for what models do, whatever the catalog is; a sandbox takes a second to start."""
+    sqlite_registry.configure(auto_evaluate=False, reason="by hand")
+    return sqlite_registry
+
+
 def add(registry: Registry, **changes: Any) -> None:
     fields: dict[str, Any] = {"data": cancer().iloc[300:], "target": "target", "slices": ["size"]}
     fields["features"] = [name for name in fields["data"].columns if name not in ("target", "size")]
@@ -57,11 +64,11 @@ def put(registry: Registry, model: Any = None, **changes: Any) -> str:
     return registry.register_model(forest() if model is None else model, **{**fields, **changes})
 
 
-def test_measured_metrics_are_scikit_learns_own(quiet: Registry) -> None:
+def test_measured_metrics_are_scikit_learns_own(quiet_folder: Registry) -> None:
     model, scaler = logistic()
-    model_id = put(quiet, model, scaler_obj=scaler, model_type="Logistic")
-    add(quiet)
-    evaluation = quiet.evaluate(model_id)
+    model_id = put(quiet_folder, model, scaler_obj=scaler, model_type="Logistic")
+    add(quiet_folder)
+    evaluation = quiet_folder.evaluate(model_id)
     rows = cancer().iloc[300:]
     inputs = scaler.transform(rows[list(load_breast_cancer().feature_names)].to_numpy())
     said, shares = model.predict(inputs), model.predict_proba(inputs)
@@ -81,21 +88,21 @@ def test_measured_metrics_are_scikit_learns_own(quiet: Registry) -> None:
     assert low < evaluation.metrics["accuracy"].value < high
     assert {*evaluation.slices["size"]} == {"large", "small"}
     assert evaluation.row_microseconds is not None
-    assert quiet.evaluations(model_id) == [evaluation]
-    known = quiet.get_metadata(model_id)
+    assert quiet_folder.evaluations(model_id) == [evaluation]
+    known = quiet_folder.get_metadata(model_id)
     assert (known.measured_on, known.measured["accuracy"]) == ("holdout", evaluation.metrics["accuracy"].value)
     assert known.accuracy == 0.9
-    (row,) = quiet.get_model_comparison(order_by="measured:accuracy")
+    (row,) = quiet_folder.get_model_comparison(order_by="measured:accuracy")
     assert (row["measured"], row["metrics"]["accuracy"]) == (known.measured, 0.9)
 
 
-def test_many_classes_and_regression(quiet: Registry) -> None:
+def test_many_classes_and_regression(quiet_folder: Registry) -> None:
     digits = load_digits()
     model = LogisticRegression(max_iter=1000).fit(digits.data[:500] / 16, digits.target[:500])
-    many = put(quiet, model, model_name="Digits")
+    many = put(quiet_folder, model, model_name="Digits")
     frame = pd.DataFrame(digits.data[500:900] / 16).assign(digit=digits.target[500:900])
-    quiet.add_benchmark("rest", "Digits", frame, "digit")
-    found = quiet.evaluate(many).metrics
+    quiet_folder.add_benchmark("rest", "Digits", frame, "digit")
+    found = quiet_folder.evaluate(many).metrics
     truth, inputs = frame["digit"], frame.drop(columns="digit").to_numpy()
     assert found["f1_score"].value == pytest.approx(
         sklearn_metrics.f1_score(truth, model.predict(inputs), average="macro"), abs=1e-12
@@ -103,16 +110,16 @@ def test_many_classes_and_regression(quiet: Registry) -> None:
     assert found["auc"].value == pytest.approx(
         sklearn_metrics.roc_auc_score(truth, model.predict_proba(inputs), multi_class="ovr"), abs=1e-12
     )
-    curves, confusion = quiet.curves(many)
+    curves, confusion = quiet_folder.curves(many)
     assert {curve.name for curve in curves} == {"roc", "precision_recall", "calibration"}
     assert confusion is not None
     assert sum(map(sum, confusion.counts)) == 400
 
     inputs, target = load_diabetes(return_X_y=True)
     line = LinearRegression().fit(inputs[:200], target[:200])
-    model_id = put(quiet, line, model_name="Sugar", performance_metrics={"r2": 0.4})
-    quiet.add_benchmark("rest", "Sugar", pd.DataFrame(inputs[200:]).assign(y=target[200:]), "y")
-    measured = quiet.evaluate(model_id).metrics
+    model_id = put(quiet_folder, line, model_name="Sugar", performance_metrics={"r2": 0.4})
+    quiet_folder.add_benchmark("rest", "Sugar", pd.DataFrame(inputs[200:]).assign(y=target[200:]), "y")
+    measured = quiet_folder.evaluate(model_id).metrics
     said = line.predict(inputs[200:])
     assert measured["r2"].value == pytest.approx(sklearn_metrics.r2_score(target[200:], said), abs=1e-12)
     assert measured["mae"].value == pytest.approx(sklearn_metrics.mean_absolute_error(target[200:], said), abs=1e-9)
@@ -173,23 +180,23 @@ def test_registration_measures_and_the_better_one_wins(registry: Registry) -> No
     assert "not worse than the champion" in registry.events(model_id=third, kinds=["promoted"])[0].after["overridden"]
 
 
-def test_two_models_on_the_same_rows(quiet: Registry) -> None:
+def test_two_models_on_the_same_rows(quiet_folder: Registry) -> None:
     model, scaler = logistic()
-    first, second = put(quiet), put(quiet, model, scaler_obj=scaler)
-    add(quiet)
+    first, second = put(quiet_folder), put(quiet_folder, model, scaler_obj=scaler)
+    add(quiet_folder)
     with pytest.raises(InvalidInput, match="not measured on holdout"):
-        quiet.compare_measured(first, second)
+        quiet_folder.compare_measured(first, second)
     for each in (first, second):
-        quiet.evaluate(each)
-    paired = quiet.compare_measured(first, second)
-    one, two = (quiet.evaluations(each)[0].metrics["accuracy"].value for each in (first, second))
+        quiet_folder.evaluate(each)
+    paired = quiet_folder.compare_measured(first, second)
+    one, two = (quiet_folder.evaluations(each)[0].metrics["accuracy"].value for each in (first, second))
     assert paired.differences["accuracy"].value == pytest.approx(two - one)
     assert paired.differences["accuracy"].rows == 269
     assert {*paired.slices} == {"size=large", "size=small"}
     assert "on 269 of the same rows" in paired.sentence
     changed = paired.disagreements
     assert changed.only_second_right - changed.only_first_right == round((two - one) * 269)
-    assert not quiet.compare_measured(first, first).disagreements.changed
+    assert not quiet_folder.compare_measured(first, first).disagreements.changed
 
 
 def test_evaluate_all_goes_on_where_it_stopped(quiet: Registry) -> None:
@@ -213,39 +220,41 @@ def test_evaluate_all_goes_on_where_it_stopped(quiet: Registry) -> None:
     assert len(quiet.evaluate_all("Cancer", again=True)) == 5
 
 
-def test_a_model_that_cannot_answer_is_a_failed_evaluation(quiet: Registry) -> None:
-    model_id = put(quiet, LogisticRegression().fit([[0.0], [1.0]], [0, 1]), feature_names=["shoe size"])
-    add(quiet)
-    found = quiet.evaluate(model_id)
+def test_a_model_that_cannot_answer_is_a_failed_evaluation(quiet_folder: Registry) -> None:
+    model_id = put(quiet_folder, LogisticRegression().fit([[0.0], [1.0]], [0, 1]), feature_names=["shoe size"])
+    add(quiet_folder)
+    found = quiet_folder.evaluate(model_id)
     assert found.status == "failed"
     assert "no column 'shoe size'" in found.because
-    assert quiet.evaluations(model_id)[0].because == found.because
-    assert quiet.get_metadata(model_id).measured == {}
+    assert quiet_folder.evaluations(model_id)[0].because == found.because
+    assert quiet_folder.get_metadata(model_id).measured == {}
 
 
-def test_strangers_are_measured_behind_walls_and_trusted_by_name(quiet: Registry) -> None:
-    model_id = quiet.upload(stranger_file(), metadata={"model_name": "Cancer", "model_type": "Majority"}, actor="bert")
-    known = quiet.get_metadata(model_id)
+def test_strangers_are_measured_behind_walls_and_trusted_by_name(quiet_folder: Registry) -> None:
+    model_id = quiet_folder.upload(
+        stranger_file(), metadata={"model_name": "Cancer", "model_type": "Majority"}, actor="bert"
+    )
+    known = quiet_folder.get_metadata(model_id)
     assert (known.artifact, known.inspection["unknown"]) == ("quarantined", [MAJORITY])
-    add(quiet)
-    assert quiet.evaluate(model_id).status == "measured"
+    add(quiet_folder)
+    assert quiet_folder.evaluate(model_id).status == "measured"
     with pytest.raises(ArtifactQuarantined, match=MAJORITY):
-        quiet.load_model(model_id)
+        quiet_folder.load_model(model_id)
     with pytest.raises(NotEligible, match="quarantined"):
-        quiet.promote(model_id, override=True, reason="now")
+        quiet_folder.promote(model_id, override=True, reason="now")
     with pytest.raises(InvalidInput, match="needs a reason"):
-        quiet.trust(model_id)
-    assert quiet.trust(model_id, actor="anna", reason="read its code") == (MAJORITY,)
-    assert quiet.get_metadata(model_id).artifact == "trusted"
-    assert quiet.load_model(model_id)[0].predict([[0]]) == [1]
+        quiet_folder.trust(model_id)
+    assert quiet_folder.trust(model_id, actor="anna", reason="read its code") == (MAJORITY,)
+    assert quiet_folder.get_metadata(model_id).artifact == "trusted"
+    assert quiet_folder.load_model(model_id)[0].predict([[0]]) == [1]
     with pytest.raises(StateConflict, match="trusted already"):
-        quiet.trust(model_id, reason="again")
-    event = quiet.events(kinds=["configured"])[0]
+        quiet_folder.trust(model_id, reason="again")
+    event = quiet_folder.events(kinds=["configured"])[0]
     assert (event.actor, event.reason) == ("anna", "read its code")
-    quiet.configure("Cancer", trusted_globals=None, reason="taken back")
-    assert quiet.get_metadata(model_id).artifact == "quarantined"
+    quiet_folder.configure("Cancer", trusted_globals=None, reason="taken back")
+    assert quiet_folder.get_metadata(model_id).artifact == "quarantined"
     with pytest.raises(ArtifactQuarantined):
-        quiet.load_model(model_id)
+        quiet_folder.load_model(model_id)
 
 
 @pytest.mark.parametrize("name", ["*", "os.system", "builtins.eval", "sklearn.*", "no_module", ""])
@@ -346,16 +355,16 @@ def test_altered_files_are_told_and_do_not_stop_the_rest(sqlite_registry: Regist
     assert "not what was registered" in found[first].because
 
 
-def test_an_interruption_says_nothing_of_the_models(quiet: Registry) -> None:
-    ids = [put(quiet) for _ in range(6)]
-    add(quiet)
+def test_an_interruption_says_nothing_of_the_models(quiet_folder: Registry) -> None:
+    ids = [put(quiet_folder) for _ in range(6)]
+    add(quiet_folder)
 
     def stop(done: int, of: int, evaluation: Any) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        quiet.evaluate_all("Cancer", jobs=2, progress=stop)
-    assert {found.status for each in ids for found in quiet.evaluations(each)} <= {"measured"}
+        quiet_folder.evaluate_all("Cancer", jobs=2, progress=stop)
+    assert {found.status for each in ids for found in quiet_folder.evaluations(each)} <= {"measured"}
 
 
 @pytest.mark.parametrize(
@@ -390,15 +399,15 @@ def test_a_registration_survives_what_measuring_meets(sqlite_registry: Registry,
     assert sqlite_registry.evaluate(model_id).status == "measured"
 
 
-def test_a_misspelt_benchmark_setting_blocks(quiet: Registry) -> None:
-    model_id = put(quiet)
-    add(quiet, thresholds={"accuracy": 0.5})
-    quiet.evaluate(model_id)
-    quiet.configure("Cancer", benchmark="houldout", reason="a slip")
-    assert [gate.name for gate in quiet.check_gates(model_id).failures] == ["benchmark setting"]
-    assert quiet.evaluate(model_id, "holdout").status == "measured"
+def test_a_misspelt_benchmark_setting_blocks(quiet_folder: Registry) -> None:
+    model_id = put(quiet_folder)
+    add(quiet_folder, thresholds={"accuracy": 0.5})
+    quiet_folder.evaluate(model_id)
+    quiet_folder.configure("Cancer", benchmark="houldout", reason="a slip")
+    assert [gate.name for gate in quiet_folder.check_gates(model_id).failures] == ["benchmark setting"]
+    assert quiet_folder.evaluate(model_id, "holdout").status == "measured"
     with pytest.raises(InvalidInput, match="houldout"):
-        quiet.evaluate(model_id)
+        quiet_folder.evaluate(model_id)
 
 
 def test_a_promotion_is_taken_back_once(quiet: Registry) -> None:

@@ -142,9 +142,11 @@ def test_pages_are_accessible(visitor: Enter, shade: str) -> None:
     anna = visitor()
     anna.page.emulate_media(color_scheme="dark" if shade == "dark" else "light")
     found = []
+    # Shades differ in their colours only.
+    options = {"runOnly": ["color-contrast"]} if shade == "dark" else {}
     for path in ("/", "/leaderboard", "/model", "/trends", "/challenger", "/health", "/upload", "/activity"):
         anna.visit(path)
-        for violation in Axe().run(anna.page).response["violations"]:
+        for violation in Axe().run(anna.page, options=options).response["violations"]:
             # The first is the small chart in Streamlit's own metric; the second its upload field.
             if violation["id"] not in ("svg-img-alt", "presentation-role-conflict"):
                 found.append((path, violation["id"], [node["target"] for node in violation["nodes"]][:2]))
