@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self
 
-from .actions import adopt, configure, rooms
+from .actions import configure, rooms
 from .actions.load import Loader
+from .actions.upkeep import recover
 from .facade.deciding import Deciding
 from .facade.live import Live
 from .facade.measuring import Measuring
@@ -17,6 +18,7 @@ from .facade.reading import Reading
 from .facade.registering import Registering
 from .facade.serving import Predictor, Serving
 from .facade.upkeep import Upkeep
+from .upkeep import RebuildReport
 
 __all__ = ["Predictor", "Registry"]
 
@@ -25,7 +27,7 @@ class Registry(Registering, Reading, Measuring, Deciding, Serving, Live, Upkeep)
     """A registry of trained models in a folder, or of a team in a database with artifacts in a bucket.
 
     A folder with ``models/`` and ``metadata/`` and no catalog is adopted: nothing in it is changed, every model is
-    looked into and indexed.
+    looked into and indexed. A catalog that was lost is made anew of the exported index and the metadata files.
 
     Args:
         location: a folder, made when missing, or ``postgresql://...``.
@@ -50,12 +52,33 @@ class Registry(Registering, Reading, Measuring, Deciding, Serving, Live, Upkeep)
     ) -> None:
         self._rooms = rooms.open_rooms(location, artifacts, clock, actor)
         try:
-            if configure.settle(self._rooms):
-                adopt.adopt(self._rooms)
+            self._recovered = recover.recover(self._rooms)
+            configure.settle(self._rooms)
         except BaseException:
             self.close()
             raise
         self._loader = Loader(self._rooms)
+
+    @classmethod
+    def recover(
+        cls,
+        location: str | os.PathLike[str] = "model_registry",
+        *,
+        clock: Callable[[], datetime] | None = None,
+        actor: str | None = None,
+    ) -> RebuildReport:
+        """Move the damaged catalog of a folder aside, as ``registry.db.damaged-<time>``, and make a new one.
+
+        Everything comes back as ``export_index`` last wrote it; what was registered since is adopted from its metadata.
+
+        Raises:
+            StateConflict: the catalog is not damaged; nothing was changed.
+            InvalidInput: there is no folder with a catalog.
+        """
+        now = clock() if clock else datetime.now(UTC)
+        recover.set_aside(location, f"{now:%Y%m%dT%H%M%S}")
+        with cls(location, clock=clock, actor=actor) as made:
+            return made._recovered or RebuildReport("sidecars", None, 0, {}, {}, 0.0)
 
     def __enter__(self) -> Self:
         return self

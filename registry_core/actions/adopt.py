@@ -1,130 +1,268 @@
-"""Taking over a folder that has models and metadata, and no catalog."""
+"""Taking over models whose files lie in a folder, and of which the catalog knows nothing."""
 
 from __future__ import annotations
 
 import json
+import posixpath
 import re
-from dataclasses import asdict
+from collections.abc import Collection, Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass
 from hashlib import sha256
 from typing import Any
 
 from ..artifacts import inspection
 from ..catalog import events, models
 from ..catalog.database import Transaction
-from ..errors import ArtifactMissing, RegistryError
-from ..records import Artifact, ModelMetadata
+from ..config import Configuration, Policy
+from ..errors import ArtifactAltered, ArtifactMissing, InvalidInput, RegistryError
+from ..records import Artifact, ModelMetadata, Row, Submission, utc_text
 from ..rules import intake, selection
 from .decide import artifact_keys
 from .deploy import deploy
 from .register import plan_of
 from .rooms import Rooms
+from .rows import eligible
+from .upkeep.export import EXPORTED_AT
+from .upkeep.indexing import stem, told
 
-_SIDECAR = re.compile(r"model_([A-Za-z0-9][A-Za-z0-9._-]{0,229})\.json", re.ASCII)
-_NUMBERED = re.compile(r"(.*_\d{8}_\d{6})_(\d+)")
+SIDECAR = re.compile(r"model_([A-Za-z0-9][A-Za-z0-9._-]{0,229})\.json", re.ASCII)
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,229}", re.ASCII)
+_DIGEST = re.compile(r"[0-9a-f]{64}", re.ASCII)
+_FILE = re.compile(r"model_([A-Za-z0-9][A-Za-z0-9._-]{0,229})\.pkl", re.ASCII)
 _REASON = "found in the folder when it was opened"
+#: What an exported index says of a version that has to outlive its catalog: nobody chooses again who was turned down.
+_OUTLIVES = {"rejected": "rejected", "archived": "archived", "disqualified": "disqualified", "purged": "purged"}
+#: The trash itself is lost with the catalog, so that nothing would ever purge it or take it back.
+_OUTLIVES["trashed"] = "archived"
 
 
-def adopt(rooms: Rooms) -> None:
-    """Index every model whose metadata lies in the folder. No file is written, moved or changed.
+@dataclass(frozen=True)
+class Found:
+    """A model in the folder: what is written of it, its files with digest and size, and what a look into them gave.
 
-    A file that is refused, missing or not the one its metadata names is indexed as quarantined, for good: it is seen,
-    and never loaded. Metadata that cannot be read is left out, and the event says why.
+    ``sidecar`` is None where only the index of the folder knows the model. ``state`` is what that index says of it.
     """
-    found = [(match[1], name) for name in rooms.store.names("metadata") if (match := _SIDECAR.fullmatch(name))]
-    if not found:
-        return
-    documents: dict[str, dict[str, Any]] = {}
-    left_out: dict[str, str] = {}
-    for model_id, name in found:
+
+    model_id: str
+    document: Mapping[str, Any]
+    given: Submission
+    sidecar: bytes | None
+    files: tuple[tuple[str, int], ...]
+    verdict: Artifact
+    inspected: Mapping[str, Any]
+    state: Mapping[str, Any]
+
+
+def look(
+    rooms: Rooms,
+    configuration: Configuration,
+    entries: Mapping[str, Mapping[str, Any]],
+    left_out: dict[str, str],
+    known: Collection[str] = (),
+) -> list[Found]:
+    """Every model whose metadata lies in the folder or stands in its index, the oldest first.
+
+    No file is written, moved or changed.
+
+    Args:
+        entries: what the folder's ``model_index.json`` holds.
+        left_out: told which file cannot be used, and why.
+        known: ids that are not looked at.
+    """
+    written: dict[str, bytes | None] = {}
+    for name in rooms.store.names("metadata"):
+        if (match := SIDECAR.fullmatch(name)) and match[1] not in known:
+            try:
+                written[match[1]] = rooms.store.read(f"metadata/{name}")
+            except RegistryError as error:
+                left_out[name] = str(error)[:300]
+    named = _by_file(rooms, entries)
+    for model_id in named.keys() - written.keys() - {*known}:
+        if f"model_{model_id}.json" not in left_out:
+            written[model_id] = None
+    found = []
+    for model_id, sidecar in sorted(written.items()):
+        name = "model_index.json: " + model_id if sidecar is None else f"model_{model_id}.json"
         try:
-            if ".." in model_id:
+            if ".." in model_id or not _ID.fullmatch(model_id):
                 raise ValueError("its name leads elsewhere")
-            document = json.loads(rooms.store.read(f"metadata/{name}"))
+            state = named.get(model_id, {})
+            document = _described(state) if sidecar is None else json.loads(sidecar)
             if not isinstance(document, dict):
                 raise ValueError(f"it holds {type(document).__name__}, not an object")
-            documents[model_id] = document
-        except (ValueError, RecursionError, RegistryError) as error:
+            found.append(_found(rooms, configuration, model_id, document, sidecar, state))
+        except (ValueError, TypeError, RecursionError, RegistryError) as error:
             left_out[name] = str(error)[:300]
-    with rooms.database.transaction() as transaction:
-        if models.names(transaction):
-            return
-        active: dict[str, str] = {}
-        for model_id, document in sorted(documents.items(), key=lambda each: _age(*each)):
-            try:
-                metadata = _index(rooms, transaction, model_id, document)
-            except (RegistryError, TypeError) as error:
-                left_out[f"model_{model_id}.json"] = str(error)[:300]
-                continue
-            if document.get("is_active") is True and metadata.artifact == "trusted":
-                active[metadata.model_name] = model_id
-        for model_name, model_id in active.items():
-            because = "it was active in the folder"
-            deploy(rooms, transaction, rooms.now(), "promoted", model_name, model_id, rooms.actor, because)
-        if left_out:
-            _tell(rooms, transaction, None, None, {"left_out": left_out})
+    return sorted(found, key=_age)
 
 
-def _age(model_id: str, document: dict[str, Any]) -> tuple[str, str]:
-    return str(document.get("training_timestamp") or ""), model_id
+def _by_file(rooms: Rooms, entries: Mapping[str, Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    """The index's entries by what their files are called: in the folder that is what a model goes by."""
+    there = set(rooms.store.names("models"))
+    found = {}
+    for key, entry in entries.items():
+        path = str(entry.get("model_file_path") or "").replace("\\", "/")
+        match = _FILE.fullmatch(posixpath.basename(path))
+        named = match is not None and f"model_{key}.pkl" not in there and match[0] in there
+        found[match[1] if match is not None and named else key] = entry
+    return found
 
 
-def _index(rooms: Rooms, transaction: Transaction, model_id: str, document: dict[str, Any]) -> ModelMetadata:
-    known = {key: value for key, value in document.items() if key in intake.ACCEPTED}
-    given = intake.submission(known)
-    now = rooms.now()
-    files, verdict, inspected = _look(
-        rooms, model_id, document, rooms.configuration(transaction).policy(given.model_name)
-    )
-    plan, metadata = plan_of(rooms, transaction, given, "pipeline", now, verdict)
-    match = _NUMBERED.fullmatch(model_id)
-    stem, ordinal = (match[1], int(match[2])) if match else (model_id, 1)
+def _described(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """An entry of the index as a metadata file would have it."""
+    return {key: value for key, value in entry.items() if key != EXPORTED_AT}
+
+
+def _age(found: Found) -> tuple[str, str]:
+    when = found.document.get("registered_at") or found.document.get("training_timestamp")
+    return str(when or ""), found.model_id
+
+
+def _found(
+    rooms: Rooms,
+    configuration: Configuration,
+    model_id: str,
+    document: dict[str, Any],
+    sidecar: bytes | None,
+    state: Mapping[str, Any],
+) -> Found:
+    given = intake.submission({key: value for key, value in document.items() if key in intake.ACCEPTED})
+    files, verdict, inspected = _look(rooms, model_id, document, configuration.policy(given.model_name))
+    return Found(model_id, document, given, sidecar, tuple(files), verdict, inspected, state)
+
+
+def index(rooms: Rooms, transaction: Transaction, found: Collection[Found], left_out: dict[str, str]) -> list[str]:
+    """Add what was found to the catalog; the ids of what was added.
+
+    A file that is refused, missing or not the one its metadata names is indexed as quarantined, for good: it is seen,
+    and never loaded. Metadata that cannot be read is left out, and an event says why.
+    """
+    added = []
+    for each in found:
+        try:
+            _index(rooms, transaction, each)
+            added.append(each.model_id)
+        except (RegistryError, TypeError) as error:
+            left_out[f"model_{each.model_id}.json"] = str(error)[:300]
+    if left_out:
+        _tell(rooms, transaction, None, None, {"left_out": told(left_out)})
+    return added
+
+
+def take_states(rooms: Rooms, transaction: Transaction, found: Collection[Found]) -> None:
+    """Put those into production that were active in the folder, and keep out who was turned down there."""
+    active: dict[str, str] = {}
+    for each in found:
+        row = models.find(transaction, each.model_id)
+        if row is None:
+            continue
+        status = _OUTLIVES.get(str(each.state.get("status")))
+        if status is not None:
+            because = str(each.state.get("status_reason") or "")
+            changes: Row = {"status": status, "status_reason": because[:2000]}
+            models.update(transaction, each.model_id, **changes, eligible=eligible(row, **changes))
+        if each.state.get("pinned") is True:
+            models.update(transaction, each.model_id, pinned=1)
+        # A metadata file of ours says nothing of states; one that does is asked first.
+        was_active = each.document.get("is_active", each.state.get("is_active")) is True
+        if was_active and status is None and row["artifact"] == "trusted":
+            active[row["model_name"]] = each.model_id
+    for model_name, model_id in active.items():
+        because = "it was active in the folder"
+        deploy(rooms, transaction, rooms.now(), "promoted", model_name, model_id, rooms.actor, because)
+
+
+def _index(rooms: Rooms, transaction: Transaction, found: Found) -> None:
+    plan, metadata = plan_of(rooms, transaction, found.given, "pipeline", rooms.now(), found.verdict)
+    model, scaler = found.files[0], found.files[1] if len(found.files) > 1 else None
     metadata = metadata.having(
-        model_id=model_id,
-        model_file_path=f"models/model_{model_id}.pkl",
-        scaler_file_path=f"models/scaler_{model_id}.pkl" if len(files) > 1 else None,
-        model_sha256=files[0][0],
-        model_bytes=files[0][1],
-        scaler_sha256=files[1][0] if len(files) > 1 else None,
-        scaler_bytes=files[1][1] if len(files) > 1 else 0,
+        model_id=found.model_id,
+        model_file_path=f"models/model_{found.model_id}.pkl",
+        scaler_file_path=f"models/scaler_{found.model_id}.pkl" if scaler else None,
+        model_sha256=model[0],
+        model_bytes=model[1],
+        scaler_sha256=scaler[0] if scaler else None,
+        scaler_bytes=scaler[1] if scaler else 0,
         registered_by=rooms.actor,
-        inspection=inspected,
-        extra={key: value for key, value in document.items() if key not in intake.ACCEPTED},
+        inspection=dict(found.inspected),
+        extra={key: value for key, value in found.document.items() if key not in intake.ACCEPTED},
     )
+    metadata, document = _as_registered(found, metadata)
+    digest = None if found.sidecar is None else sha256(found.sidecar).hexdigest()
     seq = _tell(
-        rooms, transaction, metadata.model_name, model_id,
-        {"version": plan.version, "artifact": verdict, "sha256": metadata.model_sha256},
+        rooms, transaction, metadata.model_name, found.model_id,
+        {
+            "version": plan.version, "artifact": found.verdict, "sha256": metadata.model_sha256,
+            "sidecar_sha256": digest,
+        },
     )  # fmt: skip
-    eligible = selection.is_eligible(metadata.status, verdict, True, metadata.ranked_on or "")
-    models.insert(transaction, seq, metadata, json.dumps(metadata.sidecar()), stem, ordinal, eligible)
-    return metadata
+    vouched = metadata.origin == "pipeline"
+    chosen = selection.is_eligible(metadata.status, found.verdict, vouched, metadata.ranked_on or "")
+    models.insert(transaction, seq, metadata, document, *stem(found.model_id), chosen)
+
+
+def _as_registered(found: Found, metadata: ModelMetadata) -> tuple[ModelMetadata, str]:
+    """The record and its document: those of its registration, where the sidecar file is one of ours and fits."""
+    said, seen = found.document, found.inspected
+    noted = said.get("inspection")
+    if found.sidecar is not None and isinstance(noted, dict) and noted.get("verdict") in ("trusted", "quarantined"):
+        agree = seen["verdict"] != "refused" and {*noted.get("unknown", ())} == {*seen.get("unknown", ())}
+        known = {name: said[name] for name in ("registered_at", "registered_by", "origin", "reference") if name in said}
+        ours = metadata.having(**known, inspection=noted)
+        if agree and _is_time(ours.registered_at) and ours.origin in ("pipeline", "upload"):
+            # Equal in every field, so that the catalog's document is the sidecar file, byte by byte.
+            with suppress(UnicodeDecodeError):
+                if json.loads(json.dumps(ours.sidecar())) == said and isinstance(ours.registered_by, str):
+                    return ours, found.sidecar.decode()
+    return metadata, json.dumps(metadata.sidecar())
+
+
+def _is_time(text: Any) -> bool:
+    try:
+        return isinstance(text, str) and utc_text(intake.moment(text)) == text
+    except InvalidInput:
+        return False
 
 
 def _look(
-    rooms: Rooms, model_id: str, document: dict[str, Any], policy: Any
+    rooms: Rooms, model_id: str, document: dict[str, Any], policy: Policy
 ) -> tuple[list[tuple[str, int]], Artifact, dict[str, Any]]:
     """Digest and size of each file, the model's first; the verdict, and what was found."""
     files: list[tuple[str, int]] = []
     inspected: dict[str, Any] = {}
     scaler = rooms.store.exists(f"models/scaler_{model_id}.pkl")
     keys = artifact_keys({"model_id": model_id}, "", "" if scaler else None)
-    for (key, _), field in zip(keys, ("model_sha256", "scaler_sha256"), strict=False):
+    for (key, _), part in zip(keys, ("model", "scaler"), strict=False):
+        said = document.get(f"{part}_sha256")
         try:
-            data = rooms.store.read(key)
+            data = _content(rooms, key, said, document.get(f"{part}_bytes"))
         except ArtifactMissing as error:
-            files.append(("", 0))
+            # What it was is worth knowing: it may be found again.
+            files.append((said if isinstance(said, str) and _DIGEST.fullmatch(said) else "", 0))
             inspected = {"verdict": "refused", "format": "unknown", "because": str(error)}
             continue
         digest = sha256(data).hexdigest()
         files.append((digest, len(data)))
-        found = asdict(inspection.inspect(data, key, also=policy.trusted_globals))
-        if document.get(field) not in (None, "", digest):
+        looked = inspection.inspect(data, key, also=policy.trusted_globals)
+        found = asdict(looked)
+        # Those somebody trusted by now belong to them: that word may be taken back.
+        found["unknown"] = (*looked.unknown, *(name for name in looked.names if name in policy.trusted_globals))
+        if said not in (None, "", digest):
             found.update(verdict="refused", because=f"{key} is not the file its metadata names: the sha256 differs")
+        unknown = tuple(dict.fromkeys((*inspected.get("unknown", ()), *found["unknown"])))
         if not inspected or _worse(found["verdict"], inspected["verdict"]):
-            unknown = (*inspected.get("unknown", ()), *found["unknown"])
-            inspected = {
-                key: value for key, value in {**inspected, **found, "unknown": unknown}.items() if key != "names"
-            }
+            inspected = {key: value for key, value in {**inspected, **found}.items() if key != "names"}
+        inspected["unknown"] = unknown
     return files, "trusted" if inspected["verdict"] == "trusted" else "quarantined", inspected
+
+
+def _content(rooms: Rooms, key: str, digest: Any, size: Any) -> bytes:
+    """A file as it was registered, where its metadata says what that was; else as it lies there."""
+    if isinstance(digest, str) and isinstance(size, int) and not isinstance(size, bool) and size >= 0:
+        with suppress(ArtifactAltered):
+            return rooms.store.content(key, digest, size)
+    return rooms.store.read(key)
 
 
 def _worse(one: str, other: str) -> bool:

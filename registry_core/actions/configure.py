@@ -46,12 +46,12 @@ def settle(rooms: Rooms) -> bool:
 
     The file is what people edit, the catalog is what counts. Gives whether the registry is new.
     """
-    wanted, stored = _from_file(rooms), rooms.stored_configuration(rooms.database)
+    wanted, stored = from_file(rooms), rooms.stored_configuration(rooms.database)
     new = stored is None
     if stored is None or (wanted is not None and wanted.to_dict() != stored.to_dict()):
         with rooms.database.transaction() as transaction:
             # Both again under the lock: somebody may be changing the settings right now, the file first.
-            wanted, stored = _from_file(rooms), rooms.stored_configuration(transaction)
+            wanted, stored = from_file(rooms), rooms.stored_configuration(transaction)
             chosen = wanted or stored or Configuration()
             if stored is None or chosen.to_dict() != stored.to_dict():
                 reason = "" if stored is None else f"{_FILE} was edited"
@@ -62,7 +62,17 @@ def settle(rooms: Rooms) -> bool:
     return new
 
 
-def _from_file(rooms: Rooms) -> Configuration | None:
+def begin(rooms: Rooms, transaction: Transaction, chosen: Configuration) -> None:
+    """Store the settings a new registry begins with, and say so in its first event."""
+    _apply(rooms, transaction, None, chosen, rooms.actor, "")
+
+
+def from_file(rooms: Rooms) -> Configuration | None:
+    """What registry_config.json says; None where there is none.
+
+    Raises:
+        InvalidConfiguration: it holds a key or value that is not allowed.
+    """
     if not rooms.store.exists(_FILE):
         return None
     try:

@@ -87,6 +87,11 @@ def cells(text: str | bytes) -> list[Any]:
     row = json.loads(text)
     if not isinstance(row, list):
         raise ValueError(f"a row is a JSON array, not {type(row).__name__}")
+    return decoded(row)
+
+
+def decoded(row: Iterable[Any]) -> list[Any]:
+    """The values of a row that was read as JSON."""
     return [b64decode(cell["base64"]) if isinstance(cell, dict) else cell for cell in row]
 
 
@@ -97,5 +102,15 @@ def clear(transaction: Transaction, schema: Schema = REGISTRY) -> None:
 
 
 def fill(transaction: Transaction, table: Table, columns: Sequence[str], found: Iterable[Sequence[Any]]) -> None:
-    """Add rows whose values stand in the order of ``columns``, which may be those of an older release."""
-    transaction.insert(table.name, columns, found)
+    """Add rows whose values stand in the order of ``columns``, which may be those of an older release.
+
+    Raises:
+        ValueError: they do not fit each other, or the rows of other tables.
+    """
+    try:
+        transaction.insert(table.name, columns, found)
+    except Exception as error:
+        # Every database has a class of its own for it, of one name.
+        if not any(kind.__name__ == "IntegrityError" for kind in type(error).__mro__):
+            raise
+        raise ValueError(f"the rows of {table.name} do not fit: {str(error).splitlines()[0]}") from error

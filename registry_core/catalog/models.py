@@ -50,16 +50,29 @@ def insert(
     transaction: Transaction, seq: int, metadata: ModelMetadata, document: str, stem: str, ordinal: int, eligible: bool
 ) -> None:
     """Add a version under the number of its registration event; ``document`` is what its sidecar file holds."""
-    version = Version.parse(metadata.version)
-    metrics = metadata.all_metrics()
-    row = {
+    row = columns(seq, metadata, stem, ordinal, eligible)
+    kept = {"model_seq": seq, "metadata": document}
+    transaction.query(insertion("models", row), row)
+    transaction.query(insertion("model_documents", kept), kept)
+    transaction.many(
+        "INSERT INTO model_metrics (model_seq, model_name, metric, value) VALUES (:seq, :model_name, :metric, :value)",
+        [
+            {"seq": seq, "model_name": metadata.model_name, "metric": metric, "value": value}
+            for metric, value in metadata.all_metrics().items()
+        ],
+    )
+
+
+def columns(seq: int, metadata: ModelMetadata, stem: str, ordinal: int, eligible: bool) -> Row:
+    """What the row of a version holds when it is new."""
+    return {
         "seq": seq,
         "model_id": metadata.model_id,
         "stem": stem,
         "ordinal": ordinal,
         "model_name": metadata.model_name,
         "model_type": metadata.model_type,
-        **version._asdict(),
+        **Version.parse(metadata.version)._asdict(),
         "evaluation_set": metadata.evaluation_set or "",
         "is_ensemble": int(metadata.is_ensemble),
         "training_timestamp": metadata.training_timestamp,
@@ -75,23 +88,13 @@ def insert(
         "ranked_on": metadata.ranked_on or "",
         "override_note": "",
         "vouched": int(metadata.origin == "pipeline"),
-        "metrics": json.dumps(metrics),
+        "metrics": json.dumps(metadata.all_metrics()),
         "measured": "{}",
         "measured_on": "",
         "description": metadata.description,
         "tags": json.dumps(metadata.tags),
         "search": searchable(" ".join((metadata.model_id, metadata.model_type, metadata.description, *metadata.tags))),
     }
-    kept = {"model_seq": seq, "metadata": document}
-    transaction.query(insertion("models", row), row)
-    transaction.query(insertion("model_documents", kept), kept)
-    transaction.many(
-        "INSERT INTO model_metrics (model_seq, model_name, metric, value) VALUES (:seq, :model_name, :metric, :value)",
-        [
-            {"seq": seq, "model_name": metadata.model_name, "metric": metric, "value": value}
-            for metric, value in metrics.items()
-        ],
-    )
 
 
 def searchable(text: str) -> str:

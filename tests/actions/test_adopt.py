@@ -116,3 +116,101 @@ def test_no_bad_file_comes_into_use_by_adoption(registry_folder: Path, tmp_path:
             with pytest.raises(ArtifactError):
                 registry.load_model(model.model_id)
     assert not marker.exists()
+
+
+def seed_folder(folder: Path) -> None:
+    """A folder as the seed describes it: two models in both places, one in the index alone, all states in the index."""
+    ids = ("RandomForest_20250731_120000", "RandomForest_20250731_130000", "RandomForest_20250731_140000")
+    index = {}
+    for place, model_id in enumerate(ids):
+        put(folder, model_id, forest(), accuracy=0.8 + place / 100, is_ensemble=True)
+        metadata = folder / "metadata" / f"model_{model_id}.json"
+        document = json.loads(metadata.read_text())
+        document["model_file_path"] = f"model_registry/models/model_{model_id}.pkl"
+        index[model_id] = {**document, "is_active": place == 1, "is_best": place == 2}
+        del document["is_active"]
+        metadata.write_text(json.dumps(document))
+        if place == 2:
+            metadata.unlink()
+    # The seed's ids may say more than its files are called by.
+    index[f"GreyhoundPredictor_{ids[1]}"] = index.pop(ids[1])
+    (folder / "model_index.json").write_text(json.dumps(index, indent=2))
+    settings: dict[str, Any] = {"auto_select_best": True, "max_models_to_keep": 50}
+    settings["performance_weight"] = {"accuracy": 0.4, "auc": 0.3, "f1_score": 0.2, "data_quality": 0.1}
+    (folder / "registry_config.json").write_text(json.dumps(settings))
+
+
+def everything(folder: Path) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file() and not path.name.startswith(("registry.db", "telemetry.db"))
+    }
+
+
+def test_states_and_metadata_come_from_the_index_as_well(registry_folder: Path) -> None:
+    seed_folder(registry_folder)
+    before = everything(registry_folder)
+    with Registry(registry_folder, actor="anna") as registry:
+        found = {each.model_id[-6:]: each for each in registry.list_models()}
+        assert sorted(found) == ["120000", "130000", "140000"]
+        assert registry.get_active_model_id("GreyhoundPredictor") == "RandomForest_20250731_130000"
+        assert found["140000"].accuracy == pytest.approx(0.82)
+        assert "exported_at" not in found["140000"].extra
+        assert registry.get_best_model_id() == found["140000"].model_id
+        told = {event.model_id: event.after["sidecar_sha256"] for event in registry.events(kinds=["adopted"])}
+        for model_id, digest in told.items():
+            assert digest == (
+                None
+                if str(model_id).endswith("140000")
+                else sha256(before[f"metadata/model_{model_id}.json"]).hexdigest()
+            )
+        assert registry.count_events() == 1 + 3 + 1
+        report = registry.rebuild_index()
+        assert (report.changed, report.left_out) == ({}, {})
+    assert everything(registry_folder) == before
+
+
+def test_an_index_that_cannot_be_read_is_said(registry_folder: Path) -> None:
+    seed_folder(registry_folder)
+    (registry_folder / "model_index.json").write_text('{"a": ')
+    with Registry(registry_folder) as registry:
+        assert registry.count_models() == 2
+        assert registry.get_active_model_id("GreyhoundPredictor") is None
+        (left,) = [event.after["left_out"] for event in registry.events(limit=None) if "left_out" in event.after]
+        assert set(left) == {"model_index.json"}
+
+
+def test_an_index_leads_nowhere_else(registry_folder: Path, tmp_path: Path) -> None:
+    put(registry_folder, "A_20250731_120000", forest())
+    outside = tmp_path / "model_Outside_20250731_120000.pkl"
+    joblib.dump(forest(), outside)
+    entries = {
+        "../../Outside_20250731_120000": {**SEED, "model_file_path": str(outside)},
+        "Gone_20250731_120000": {**SEED, "is_active": True},
+        "a..b": SEED,
+        "no entry": 5,
+        "A_20250731_120000": {**SEED, "status": "disqualified", "status_reason": "it failed", "is_active": True},
+    }
+    (registry_folder / "model_index.json").write_text(json.dumps(entries))
+    with Registry(registry_folder) as registry:
+        found = {each.model_id: each for each in registry.list_models()}
+        assert set(found) == {"A_20250731_120000", "Gone_20250731_120000"}
+        assert (found["A_20250731_120000"].status, found["A_20250731_120000"].is_active) == ("disqualified", False)
+        assert found["Gone_20250731_120000"].artifact == "quarantined"
+        assert registry.get_best_model_id("GreyhoundPredictor") is None
+
+
+def test_it_is_all_of_it_or_nothing(registry_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seed_folder(registry_folder)
+
+    def die(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("registry_core.actions.adopt.take_states", die)
+        with pytest.raises(KeyboardInterrupt):
+            Registry(registry_folder)
+    with Registry(registry_folder) as registry:
+        assert registry.count_models() == 3
+        assert registry.get_active_model_id("GreyhoundPredictor") == "RandomForest_20250731_130000"
