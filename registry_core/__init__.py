@@ -103,8 +103,7 @@ from .upkeep import (
     UnclaimedFile,
     VerifyReport,
 )
-
-__version__ = "0.1.0"
+from .version import RELEASE as __version__
 
 __all__ = [
     "Alert",

@@ -10,7 +10,7 @@ from typing import Self
 
 from .actions import configure, rooms
 from .actions.load import Loader
-from .actions.upkeep import recover
+from .actions.upkeep import recover, restore
 from .facade.deciding import Deciding
 from .facade.live import Live
 from .facade.measuring import Measuring
@@ -18,7 +18,7 @@ from .facade.reading import Reading
 from .facade.registering import Registering
 from .facade.serving import Predictor, Serving
 from .facade.upkeep import Upkeep
-from .upkeep import RebuildReport
+from .upkeep import Progress, RebuildReport
 
 __all__ = ["Predictor", "Registry"]
 
@@ -79,6 +79,31 @@ class Registry(Registering, Reading, Measuring, Deciding, Serving, Live, Upkeep)
         recover.set_aside(location, f"{now:%Y%m%dT%H%M%S}")
         with cls(location, clock=clock, actor=actor) as made:
             return made._recovered or RebuildReport("sidecars", None, 0, {}, {}, 0.0)
+
+    @classmethod
+    def from_backup(
+        cls,
+        path: str | os.PathLike[str],
+        location: str | os.PathLike[str],
+        *,
+        artifacts: str | os.PathLike[str] | None = None,
+        clock: Callable[[], datetime] | None = None,
+        actor: str | None = None,
+        progress: Progress | None = None,
+    ) -> Self:
+        """Make a registry of what ``backup`` wrote, in an empty place: a folder, or a database with its artifacts.
+
+        Every byte of the file is checked before anything is made. A folder appears whole or not at all; a database has
+        its files first and all its rows at once. A backup of the one can be restored into the other.
+
+        Raises:
+            InvalidInput: the file is no backup, comes from a newer release, was cut off or altered; the message names
+                the part.
+            StateConflict: something is at that place already.
+            StorageError: it cannot be written.
+        """
+        restore.restore(path, location, artifacts, clock, actor, progress)
+        return cls(location, artifacts=artifacts, clock=clock, actor=actor)
 
     def __enter__(self) -> Self:
         return self

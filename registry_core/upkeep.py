@@ -210,7 +210,11 @@ class RebuildReport:
 
 @dataclass(frozen=True)
 class BackupReport:
-    """What is in a backup: the state after ``last_event``, at ``at``."""
+    """What is in a backup: the state after ``last_event``, at ``at``.
+
+    ``left_out`` are files that are missing or damaged in the registry itself, each with what is wrong: the backup holds
+    everything else.
+    """
 
     path: str
     at: str
@@ -219,6 +223,7 @@ class BackupReport:
     predictions: int
     files: int
     bytes: int
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

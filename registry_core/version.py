@@ -7,6 +7,9 @@ from typing import Literal, NamedTuple
 
 from .errors import InvalidVersion
 
+#: The release of this package.
+RELEASE = "0.1.0"
+
 Bump = Literal["major", "minor", "patch"]
 
 # Ten digits and no leading zero: fits a signed 64-bit column with room for every bump, and has one spelling only.

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 from ..artifacts import describe, formats
 from ..artifacts.store import Sink, Staged
@@ -33,6 +34,15 @@ from .deploy import deploy
 from .rooms import Rooms, check_reason
 from .rows import ranking, record
 from .trust import contents
+
+_NUMBERED = re.compile(r"(.*_\d{8}_\d{6})_([2-9]|[1-9]\d{1,8})", re.ASCII)
+
+
+class Moved(NamedTuple):
+    """A version on its way from another registry: the id it keeps if that is free, and what its event tells of it."""
+
+    model_id: str | None
+    told: Mapping[str, Any]
 
 
 def register_object(
@@ -96,6 +106,20 @@ def register_files(
     return _register(rooms, _as_found(given, judged[1]), files, judged, "upload", who, why)
 
 
+def register_moved(
+    rooms: Rooms, files: Sequence[tuple[bytes, str]], metadata: Mapping[str, Any], moved: Moved, actor: str, reason: str
+) -> str:
+    """Keep a version that comes from another registry. To this one its files and numbers are those of an upload.
+
+    Raises:
+        InvalidInput: a file is refused, or a field cannot be accepted.
+        VersionTaken: its version exists.
+    """
+    given = intake.submission(metadata)
+    judged = verdicts.judged(files, rooms.configuration().policy(given.model_name).trusted_globals)
+    return _register(rooms, _as_found(given, judged[1]), files, judged, "upload", actor, reason, moved=moved)
+
+
 def _as_found(given: Submission, found: Mapping[str, Any]) -> Submission:
     """What was not said is taken from what the file says of itself."""
     return replace(
@@ -122,6 +146,7 @@ def _register(
     actor: str,
     reason: str,
     reference: Mapping[str, Any] | None = None,
+    moved: Moved | None = None,
 ) -> str:
     """Stage the files that were looked into, then under the write lock give them their names and add the row.
 
@@ -130,7 +155,8 @@ def _register(
     """
     revision, now = events.newest(rooms.database), rooms.now()
     artifact, found = judged
-    plan, metadata = plan_of(rooms, rooms.database, given, origin, now, artifact)
+    wanted = None if moved is None else moved.model_id
+    plan, metadata = plan_of(rooms, rooms.database, given, origin, now, artifact, wanted)
     tested = plan.decision.promote
     if tested:
         _test_load(rooms, given, files)
@@ -142,7 +168,7 @@ def _register(
         with rooms.database.transaction() as transaction:
             if events.newest(transaction) != revision:
                 now = rooms.now()
-                plan, metadata = plan_of(rooms, transaction, given, origin, now, artifact)
+                plan, metadata = plan_of(rooms, transaction, given, origin, now, artifact, wanted)
             if plan.decision.promote and not tested:
                 _test_load(rooms, given, files)
             keys = _keys(plan.model_id)
@@ -163,7 +189,7 @@ def _register(
             rooms.store.publish(dict(zip(keys, staged, strict=False)))
             document = json.dumps(metadata.sidecar())
             rooms.store.write(sidecar, document.encode(), durably=False)
-            _record(rooms, transaction, now, plan, metadata, document, actor, reason)
+            _record(rooms, transaction, now, plan, metadata, document, actor, reason, moved)
     except BaseException:
         # The first error is the one to report; what cannot be removed now is swept later.
         with suppress(OSError):
@@ -209,9 +235,15 @@ def _test_load(rooms: Rooms, given: Submission, files: Sequence[tuple[bytes, str
 
 
 def plan_of(
-    rooms: Rooms, queries: Queries, given: Submission, origin: Origin, now: datetime, artifact: Artifact = "trusted"
+    rooms: Rooms,
+    queries: Queries,
+    given: Submission,
+    origin: Origin,
+    now: datetime,
+    artifact: Artifact = "trusted",
+    wanted: str | None = None,
 ) -> tuple[RegistrationPlan, ModelMetadata]:
-    """What this registration comes to in the catalog's present state."""
+    """What this registration comes to in the catalog's present state; ``wanted`` is the id to have if it is free."""
     twin = models.case_twin(queries, given.model_name)
     if twin is not None:
         raise InvalidName(
@@ -224,7 +256,10 @@ def plan_of(
             f"the id {stem[:60]}... would have {len(stem)} characters, {intake.MOST_ID} at most; "
             "shorten model_name or model_type"
         )
-    ordinal = models.last_ordinal(queries, stem) + 1
+    if wanted is not None and models.find(queries, wanted) is None:
+        stem, ordinal = stem_of(wanted)
+    else:
+        ordinal = models.last_ordinal(queries, stem) + 1
     top = models.highest(queries, given.model_name)
     version, because = _version(rooms, queries, given, None if top is None else record(rooms, top))
     metadata = ModelMetadata(
@@ -260,6 +295,12 @@ def plan_of(
     )
 
 
+def stem_of(model_id: str) -> tuple[str, int]:
+    """The name, type and second in an id, and its number among those that share them."""
+    match = _NUMBERED.fullmatch(model_id)
+    return (match[1], int(match[2])) if match else (model_id, 1)
+
+
 def _version(rooms: Rooms, queries: Queries, given: Submission, latest: ModelMetadata | None) -> tuple[Version, str]:
     if given.version is None:
         return versioning.next_version(
@@ -284,16 +325,18 @@ def _record(
     document: str,
     actor: str,
     reason: str,
+    moved: Moved | None,
 ) -> None:
     seq, _ = events.append(
         transaction,
         now=now,
-        kind="registered" if metadata.origin == "pipeline" else "uploaded",
+        kind="imported" if moved is not None else "registered" if metadata.origin == "pipeline" else "uploaded",
         actor=actor,
         reason=reason,
         model_name=metadata.model_name,
         model_id=metadata.model_id,
         after={
+            **({} if moved is None else moved.told),
             "version": plan.version,
             "version_because": plan.version_because,
             "artifact": metadata.artifact,

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from .database import Queries, Transaction
 from .schema import REGISTRY, Schema
 
-_STEP = 10_000
+_STEP = 2_000
 
 
 class Table(NamedTuple):
@@ -71,6 +71,11 @@ def rows(queries: Queries, table: Table) -> Iterator[list[tuple[Any, ...]]]:
         bound = ", ".join(f":k{n}" for n in range(len(table.key)))
         after = f" WHERE ({key}) > ({bound})"
         parameters = {"step": _STEP} | {f"k{n}": value for n, value in enumerate(last)}
+
+
+def count(queries: Queries, table: Table) -> int:
+    """How many rows a table has."""
+    return int(queries.tuples(f"SELECT count(*) FROM {table.name}")[0][0])
 
 
 def line(row: Sequence[Any]) -> str:

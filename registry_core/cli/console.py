@@ -5,7 +5,8 @@ from __future__ import annotations
 import functools
 import json
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -201,6 +202,38 @@ def ask(lines: Iterable[str]) -> None:
     if not click.confirm("Go on?", err=True):
         click.echo("Nothing was changed.", err=True)
         click.get_current_context().exit(UNEXPECTED)
+
+
+class Line:
+    """One line on stderr that says how far long work is, written over and over."""
+
+    def __init__(self) -> None:
+        self._last = ""
+
+    def __call__(self, what: str, done: int, total: int) -> None:
+        share = f" {100 * done // total} %" if total else ""
+        text = f"{visible(what)}{share}"
+        if text != self._last:
+            click.echo("\r" + text.ljust(len(self._last)), err=True, nl=False)
+            self._last = text
+
+    def close(self) -> None:
+        """Leave an empty line to write on."""
+        if self._last:
+            click.echo("\r" + " " * len(self._last) + "\r", err=True, nl=False)
+
+
+@contextmanager
+def shown(session: Session) -> Iterator[Line | None]:
+    """What to tell how far it is: a line, for a person who watches."""
+    if session.json or not sys.stderr.isatty():
+        yield None
+        return
+    line = Line()
+    try:
+        yield line
+    finally:
+        line.close()
 
 
 def is_registry(location: str) -> bool:

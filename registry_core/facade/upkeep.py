@@ -145,7 +145,8 @@ class Upkeep(Verbs):
     def backup(self, path: str | os.PathLike[str], *, progress: Progress | None = None) -> BackupReport:
         """Write the whole registry into one file (tar), while others go on; catalog and files fit each other.
 
-        ``Registry.from_backup`` makes a registry of it, in a folder or in a database.
+        ``Registry.from_backup`` makes a registry of it, in a folder or in a database. Files that are missing or damaged
+        are left out and told of; ``verify`` says how to mend them.
 
         Raises:
             StorageError: the file exists, or cannot be written. Nothing is left behind.
@@ -161,22 +162,39 @@ class Upkeep(Verbs):
         model_name: str | None = None,
         progress: Progress | None = None,
     ) -> BackupReport:
-        """Write versions with their files, metrics and states into one file (tar): one, a model name's, or all."""
+        """Write versions with their files, metrics and states into one file (tar): one, a model name's, or all.
+
+        Raises:
+            ModelNotFound: there is no such version.
+            StateConflict: a version that was named has no files any more. Of many, such are left out and told of.
+            ArtifactError: the files of a version that was named are missing or altered.
+            StorageError: the file exists, or cannot be written.
+        """
         return transfer.export_models(self._rooms, path, model_ids, model_name, progress)
 
     def import_models(
         self,
         source: str | os.PathLike[str] | IO[bytes],
         *,
+        promote_champions: bool = False,
         actor: str | None = None,
         reason: str = "",
         progress: Progress | None = None,
     ) -> ImportReport:
         """Bring in the versions of a file that ``export_models`` wrote. Every file is inspected like an upload.
 
-        Ids and versions are kept where they are free. A version that is here already, with the same bytes, is skipped.
+        Ids and versions are kept where they are free. A version that is here already, with the same bytes, is skipped;
+        so is one whose file is refused. States, reviews and what was measured there come along as information, in
+        ``training_info["imported_from"]``: here they count for nothing.
+
+        Args:
+            source: a path, or an open binary file that can be searched in.
+            promote_champions: who was champion there becomes champion here, if every gate here agrees.
+
+        Raises:
+            InvalidInput: the file is no export, comes from a newer release, was cut off or altered. Nothing came in.
         """
-        return transfer.import_models(self._rooms, source, actor, reason, progress)
+        return transfer.import_models(self._rooms, source, promote_champions, actor, reason, progress)
 
     def import_mlflow(
         self,

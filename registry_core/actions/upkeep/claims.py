@@ -1,0 +1,65 @@
+"""Which files the rows of a registry claim, read from the rows as they pass by."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+from ..decide import artifact_keys
+
+
+class Claim(NamedTuple):
+    """What is known of a file: the sha256 and bytes of its content, None where nobody wrote them down, and whose it is.
+
+    Sidecar files have no sha256: those that were adopted with their folder say the same in other words.
+    """
+
+    sha256: str | None
+    size: int | None
+    model_id: str | None
+
+
+class Claims:
+    """Files by their keys. Tables are shown in the order of the schema."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, Claim] = {}
+        self._models: dict[int, tuple[str, bool]] = {}
+
+    def see(self, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+        """Take note of what some rows of a table claim; of most tables they claim nothing."""
+        read = {
+            "models": self._model,
+            "model_documents": self._document,
+            "benchmarks": self._benchmark,
+            "evaluations": self._evaluation,
+            "archives": self._archive,
+        }.get(table)
+        if read is not None:
+            for row in rows:
+                read(dict(zip(columns, row, strict=True)))
+
+    def _model(self, row: dict[str, Any]) -> None:
+        self._models[row["seq"]] = row["model_id"], row["status"] == "purged"
+
+    def _document(self, row: dict[str, Any]) -> None:
+        model_id, purged = self._models.pop(row["model_seq"])
+        self.files[f"metadata/model_{model_id}.json"] = Claim(None, None, model_id)
+        document = json.loads(row["metadata"])
+        sizes = (document.get("model_bytes"), document.get("scaler_bytes"))
+        keys = artifact_keys({"model_id": model_id}, document["model_sha256"], document.get("scaler_sha256"))
+        for (key, digest), size in zip(keys, sizes, strict=False):
+            # A folder may have been adopted whose file was missing already.
+            if digest and not purged:
+                self.files[key] = Claim(digest, size, model_id)
+
+    def _benchmark(self, row: dict[str, Any]) -> None:
+        self.files[f"benchmarks/{row['fingerprint']}.parquet"] = Claim(row["file_sha256"], None, None)
+
+    def _evaluation(self, row: dict[str, Any]) -> None:
+        if row["answers"] is not None:
+            self.files[row["answers"]] = Claim(row["answers_sha256"], None, None)
+
+    def _archive(self, row: dict[str, Any]) -> None:
+        self.files[row["file"]] = Claim(row["file_sha256"], None, None)

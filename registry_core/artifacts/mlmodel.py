@@ -1,0 +1,123 @@
+"""The artifacts of an MLflow model: where they lie now, and which of them is the model."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path, PurePosixPath
+from typing import Any, NamedTuple
+from urllib.parse import unquote, urlsplit
+
+from ..errors import InvalidInput
+
+_MOST_MLMODEL, _MOST_BYTES = 10_000_000, 4_000_000_000
+#: The flavour's key that names its file, the distribution it was written with, and the key of that one's version.
+_FLAVOURS = {
+    "sklearn": ("pickled_model", "scikit-learn", "sklearn_version"),
+    "xgboost": ("data", "xgboost", "xgb_version"),
+    "lightgbm": ("data", "lightgbm", "lgb_version"),
+    "onnx": ("data", "onnx", "onnx_version"),
+}
+
+
+class MlflowModel(NamedTuple):
+    """A model's file and what ``MLmodel`` says of it."""
+
+    data: bytes
+    file: str
+    flavour: str
+    libraries: dict[str, str]
+    signature: Any
+    mlflow_version: str
+
+
+def find(places: Iterable[str], database: Path, artifacts: Path | None) -> Path:
+    """The folder with ``MLmodel``: where MLflow wrote it, or where it was moved to.
+
+    Moved artifacts are found by the end of their old path, below ``artifacts``, or beside the database.
+
+    Raises:
+        InvalidInput: it is nowhere; the message says what to do.
+    """
+    known = [each for each in places if not each.startswith(("models:", "runs:"))]
+    beside = [database.parent, database.parent / "mlruns", database.parent / "mlartifacts"]
+    roots = beside if artifacts is None else [artifacts]
+    for place in known:
+        address = urlsplit(place)
+        path = unquote(address.path) if address.scheme else place
+        if artifacts is None and address.scheme in ("", "file"):
+            here = Path(os.path.join(database.parent, path))
+            if (here / "MLmodel").is_file():
+                return here
+        parts = PurePosixPath(path).parts
+        for root in roots:
+            # At least a run or model and the folder of its artifacts, or another's would be taken for it.
+            for start in range(len(parts) - 1):
+                tail = [part for part in parts[start:] if part != "/"]
+                if len(tail) > 1 and ".." not in tail and (root.joinpath(*tail) / "MLmodel").is_file():
+                    return root.joinpath(*tail)
+    if not known:
+        raise InvalidInput("MLflow does not say where its artifacts are; register that version there again")
+    where = known[0]
+    scheme = urlsplit(where).scheme
+    if scheme not in ("", "file", "mlflow-artifacts"):
+        raise InvalidInput(f"its artifacts are at {where!r:.300}: copy them here, and say where with artifacts")
+    raise InvalidInput(f"its artifacts are not at {where!r:.300}: say with artifacts where they are now")
+
+
+def read(folder: Path) -> MlflowModel:
+    """The model in a folder.
+
+    Raises:
+        InvalidInput: ``MLmodel`` cannot be read, or names no file of a kind that the registry knows.
+    """
+    described = _described(folder / "MLmodel")
+    flavours = described.get("flavors")
+    known = flavours if isinstance(flavours, Mapping) else {}
+    flavour = next((each for each in _FLAVOURS if isinstance(known.get(each), Mapping)), None)
+    if flavour is None:
+        named = ", ".join(str(each) for each in known if each != "python_function") or "code of its own"
+        raise InvalidInput(f"its flavour is {named:.80}; brought in are sklearn, xgboost, lightgbm and onnx")
+    field, library, version = _FLAVOURS[flavour]
+    about = known[flavour]
+    name = about.get(field)
+    if not isinstance(name, str) or not name:
+        raise InvalidInput(f"its MLmodel does not name the file of its {flavour} model")
+    path = (folder / name).resolve()
+    if not path.is_relative_to(folder.resolve()):
+        raise InvalidInput(f"its MLmodel names the file {name!r:.160}, which lies elsewhere")
+    try:
+        if path.stat().st_size > _MOST_BYTES:
+            raise InvalidInput(f"{path} has more than {_MOST_BYTES:,} bytes, the most a registry takes")
+        data = path.read_bytes()
+    except (OSError, ValueError) as error:
+        raise InvalidInput(f"its file {name!r:.160} cannot be read ({error})") from error
+    function = known.get("python_function")
+    python = function.get("python_version") if isinstance(function, Mapping) else None
+    libraries = {"python": python, library: about.get(version)}
+    return MlflowModel(
+        data, path.name, flavour, {key: value for key, value in libraries.items() if isinstance(value, str)},
+        described.get("signature"), str(described.get("mlflow_version") or ""),
+    )  # fmt: skip
+
+
+def _described(path: Path) -> Mapping[str, Any]:
+    try:
+        import yaml
+    except ModuleNotFoundError as error:
+        raise InvalidInput(
+            "MLflow's models are described in YAML: pip install 'model-registry-dashboard[mlflow-import]'"
+        ) from error
+    try:
+        with path.open("rb") as file:
+            text = file.read(_MOST_MLMODEL + 1)
+        if len(text) > _MOST_MLMODEL:
+            raise InvalidInput(f"{path} has more than {_MOST_MLMODEL:,} bytes")
+        described = yaml.safe_load(text)
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
+        if isinstance(error, InvalidInput):
+            raise
+        raise InvalidInput(f"{path} cannot be read ({error!s:.200})") from error
+    if not isinstance(described, Mapping):
+        raise InvalidInput(f"{path} does not describe a model")
+    return described
