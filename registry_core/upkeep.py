@@ -100,12 +100,17 @@ class Trashed:
 
 @dataclass(frozen=True)
 class CompressResult:
-    """What compressing changed; ``linked`` are files that now share the bytes of an identical one."""
+    """What compressing changed, by the keys of the files.
+
+    ``linked`` now share the bytes of an identical one. ``left`` says which files could not be read, and why. The bytes
+    are those of the files that changed.
+    """
 
     compressed: tuple[str, ...] = ()
     linked: tuple[str, ...] = ()
     bytes_before: int = 0
     bytes_after: int = 0
+    left: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from ..artifacts import formats
-from ..catalog import deployments, events, models
+from ..catalog import deployments, events, keeping, models, trash
 from ..catalog.database import Queries, Transaction
 from ..errors import (
+    ArtifactMissing,
     ChampionChanged,
     GatesFailed,
     InvalidInput,
@@ -109,11 +112,12 @@ def check_eligible(row: Row, to_what: str = "go into production") -> None:
     """Whether a person may choose a model.
 
     Raises:
-        NotEligible: it is rejected, archived, disqualified or quarantined.
+        NotEligible: it is rejected, archived, disqualified, trashed, purged or quarantined.
     """
     unfit = selection.why_not_eligible(row["status"], row["artifact"])
     if unfit is not None:
-        way = {"rejected": "restore", "archived": "restore", "disqualified": "reinstate"}.get(row["status"])
+        ways = {"rejected": "restore", "archived": "restore", "trashed": "restore", "disqualified": "reinstate"}
+        way = ways.get(row["status"])
         raise NotEligible(f"{row['model_id']} cannot {to_what}: {unfit}" + (f"; {way} it first" if way else ""))
 
 
@@ -133,11 +137,32 @@ def test_load(rooms: Rooms, row: Row) -> None:
 
 
 def artifact_keys(row: Row, model_sha256: str, scaler_sha256: str | None) -> list[tuple[str, str]]:
-    """The keys of a model's files with their digests: the model's first, then the scaler's if it has one."""
+    """The keys of a model's files with their digests: the model's first, then the scaler's if it has one.
+
+    Raises:
+        ArtifactMissing: they were purged.
+    """
+    check_not_purged(row["model_id"], row.get("status", ""), row.get("status_reason", ""))
     keys = [(f"models/model_{row['model_id']}.pkl", model_sha256)]
     if scaler_sha256 is not None:
         keys.append((f"models/scaler_{row['model_id']}.pkl", scaler_sha256))
     return keys
+
+
+def check_not_purged(model_id: str, status: str, status_reason: str) -> None:
+    """Whether a model's files may be asked for.
+
+    Raises:
+        ArtifactMissing: they were purged; when and by whom.
+    """
+    if status == "purged":
+        gone = purged(model_id, status_reason)
+        raise ArtifactMissing(errno.ENOENT, f"{gone}; register the model again to have one that loads")
+
+
+def purged(model_id: str, status_reason: str) -> str:
+    """What became of the files of a purged version, when and by whom, in a sentence."""
+    return f"{model_id} was purged {status_reason}: its files are gone for good"
 
 
 def predecessor(queries: Queries, model_name: str) -> str | None:
@@ -148,13 +173,7 @@ def predecessor(queries: Queries, model_name: str) -> str | None:
 def predecessors(queries: Queries, model_name: str) -> list[str]:
     """The earlier champions that are still eligible, latest first."""
     history = deployments.listed(queries, model_name)
-    current = history[0].model_id if history and history[0].ended_at is None else None
-    found = []
-    for model_id in dict.fromkeys(each.model_id for each in history if not each.undone):
-        row = models.find(queries, model_id)
-        if model_id != current and row is not None and row["eligible"]:
-            found.append(model_id)
-    return found
+    return selection.predecessors(history, keeping.eligible_champions(queries, model_name))
 
 
 def rollback(
@@ -233,17 +252,29 @@ def change_status(rooms: Rooms, verb: str, model_id: str, actor: str | None, rea
         set_status(rooms, transaction, model_id, verb, who, why)
 
 
-def set_status(rooms: Rooms, transaction: Transaction, model_id: str, verb: str, actor: str, reason: str) -> None:
-    """Change a model's state in a transaction; who may no longer be chosen leaves its experiments.
+def set_status(
+    rooms: Rooms,
+    transaction: Transaction,
+    model_id: str,
+    verb: str,
+    actor: str,
+    reason: str,
+    further: Mapping[str, Any] | None = None,
+) -> str:
+    """Change a model's state in a transaction, with its event, whose time it gives; who may no longer be chosen leaves
+    its experiments. ``further`` is what else the event says.
 
     Raises:
         StateConflict: the verb does not fit the state.
     """
     row = require(transaction, model_id)
-    status, kind = selection.move(verb, model_id, row["status"], bool(row["is_active"]))
-    new = eligible(row, status=status)
-    models.update(transaction, model_id, status=status, status_reason=reason, eligible=new)
-    events.append(
+    if row["status"] == "purged":
+        gone = purged(model_id, row["status_reason"])
+        raise StateConflict(f"{gone}, and no verb brings them back; register the model again")
+    in_trash = row["status"] == "trashed"
+    was = trash.was(transaction, row["seq"]) if in_trash else None
+    status, kind = selection.move(verb, model_id, row["status"], bool(row["is_active"]), was)
+    _, at = events.append(
         transaction,
         now=rooms.now(),
         kind=kind,
@@ -251,9 +282,26 @@ def set_status(rooms: Rooms, transaction: Transaction, model_id: str, verb: str,
         reason=reason,
         model_name=row["model_name"],
         model_id=model_id,
-        before={"status": row["status"]},
-        after={"status": status},
+        before={"status": row["status"], **({"status_reason": row["status_reason"]} if verb == "delete" else {})},
+        after={"status": status, **(further or {})},
     )
+    kept_reason = reason
+    if status == "purged":
+        kept_reason = f"by {actor} on {at[:10]}" + (f" ({reason})" if reason else "")
+    elif in_trash and status != "registered":
+        kept_reason = _reason_before(transaction, model_id) or reason
+    models.update(
+        transaction, model_id, status=status, status_reason=kept_reason, eligible=eligible(row, status=status)
+    )
+    if in_trash:
+        trash.delete(transaction, row["seq"])
     if status != "registered":
         because = f"{model_id} was {kind}" + (f": {reason}" if reason else "")
         ending.challenger_unfit(transaction, rooms.now(), row["model_name"], model_id, actor, because)
+    return at
+
+
+def _reason_before(queries: Queries, model_id: str) -> str:
+    """Why a model was what it was before it went into the trash: it is that again."""
+    found = events.listed(queries, model_id=model_id, kinds=["trashed"], limit=1)
+    return str(found[0].before.get("status_reason", "")) if found else ""

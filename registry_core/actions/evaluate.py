@@ -277,11 +277,13 @@ def _keep(rooms: Rooms, row: Row, found: _Measured, actor: str, reason: str) -> 
         data = found.kept.to_bytes()
         staged = rooms.store.stage(lambda sink: sink.write(data))
         key, digest = f"evaluations/{staged.sha256}.npz", staged.sha256
-        rooms.store.publish({key: staged})
     with rooms.database.transaction() as transaction:
         present = models.find(transaction, row["model_id"])
         if present is None:
             raise ModelNotFound(f"{row['model_id']} was deleted while it was measured; nothing was kept")
+        if key is not None:
+            # Under the lock, so that nobody sweeps an older file of the same content while this one takes its name.
+            rooms.store.publish({key: staged})
         values = {name: each.value for name, each in found.evaluation.metrics.items()}
         seq, at = events.append(
             transaction,

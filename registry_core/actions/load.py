@@ -12,7 +12,7 @@ from ..catalog import deployments
 from ..errors import ArtifactQuarantined, NoModelAvailable
 from ..records import ModelMetadata
 from . import verdicts
-from .decide import artifact_keys
+from .decide import artifact_keys, check_not_purged
 from .read import best_model_id, metadata, only_name
 from .rooms import Rooms
 from .rows import require
@@ -84,6 +84,8 @@ class Loader:
 
     def _load(self, model_id: str) -> Loaded:
         known = metadata(self._rooms, model_id)
+        # Asked before the memory is: it may still lie there.
+        check_not_purged(model_id, known.status, known.status_reason)
         if known.artifact == "quarantined":
             unknown = ", ".join(known.inspection.get("unknown", ())) or "names nobody has trusted"
             raise ArtifactQuarantined(

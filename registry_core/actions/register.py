@@ -34,6 +34,7 @@ from .deploy import deploy
 from .rooms import Rooms, check_reason
 from .rows import ranking, record
 from .trust import contents
+from .upkeep import cleanup
 
 _NUMBERED = re.compile(r"(.*_\d{8}_\d{6})_([2-9]|[1-9]\d{1,8})", re.ASCII)
 
@@ -202,6 +203,7 @@ def _register(
     rooms.store.settle(sidecar)
     if plan.decision.waits_for is not None:
         measure_and_choose(rooms, plan.model_id, plan.decision.waits_for, actor)
+    cleanup.after_registration(rooms, given.model_name)
     return plan.model_id
 
 

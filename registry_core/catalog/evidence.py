@@ -135,7 +135,8 @@ def to_measure(queries: Queries, model_name: str, fingerprint: str | None) -> li
         "(SELECT 1 FROM evaluations e WHERE e.model_id = m.model_id AND e.fingerprint = :fingerprint)"
     )
     rows = queries.query(
-        f"SELECT m.model_id FROM models m WHERE m.model_name = :model_name AND m.artifact = 'trusted'{untried} "
+        "SELECT m.model_id FROM models m WHERE m.model_name = :model_name AND m.artifact = 'trusted' "
+        f"AND m.status NOT IN ('trashed', 'purged'){untried} "
         "ORDER BY m.seq",
         {"model_name": model_name, "fingerprint": fingerprint},
     )

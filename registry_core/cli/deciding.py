@@ -179,7 +179,7 @@ def _add_status_verb(verb: str, text: str, reason_required: bool) -> None:
 
 _add_status_verb("reject", "Say no to a model: it stays readable and is not eligible.", True)
 _add_status_verb("archive", "Put a model aside: not eligible, out of the way.", False)
-_add_status_verb("restore", "Take back a rejection or an archiving.", False)
+_add_status_verb("restore", "Take back a rejection or an archiving, or take a version out of the trash.", False)
 _add_status_verb("disqualify", "Mark a model as failed; a champion is taken out with rollback instead.", True)
 _add_status_verb("reinstate", "Make a disqualified model eligible again.", False)
 

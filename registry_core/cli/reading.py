@@ -44,7 +44,7 @@ _ORIGINS = {"pipeline": "from Python", "upload": "a file from outside"}
 @click.option("--offset", default=0, type=click.IntRange(min=0), help="How many to leave out first.")
 @click.option(
     "--status",
-    type=click.Choice(["registered", "rejected", "archived", "disqualified", "quarantined"]),
+    type=click.Choice(["registered", "rejected", "archived", "disqualified", "trashed", "purged", "quarantined"]),
     help="Only these.",
 )
 @click.option("--search", help="Text in the id, type, description or tags.")

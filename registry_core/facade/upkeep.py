@@ -70,7 +70,8 @@ class Upkeep(Verbs):
         """Put a version into the trash. Its files stay until the purge date; ``restore`` takes it back.
 
         Raises:
-            StateConflict: it is untouchable (champion, pinned, in an experiment) or in the trash already.
+            StateConflict: it is untouchable (champion, who a rollback would return to, pinned, in an experiment), or in
+                the trash already.
         """
         trash.delete(self._rooms, model_id, actor, reason)
 

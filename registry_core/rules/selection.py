@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
+
 from ..errors import StateConflict
-from ..records import Artifact, Decision, Status
+from ..records import Artifact, Decision, Deployment, Status
 
 #: Before the name of a benchmark, where a score is made of what was measured on it.
 MEASURED_ON = "benchmark:"
@@ -60,17 +62,29 @@ def challenge(
     )
 
 
+def predecessors(history: Sequence[Deployment], eligible: Collection[str]) -> list[str]:
+    """Whom a rollback would return to: the earlier champions of one model name that are eligible, latest first.
+
+    ``history`` are its deployments, newest first. One whose promotion was undone neither failed nor proved itself.
+    """
+    current = history[0].model_id if history and history[0].ended_at is None else None
+    earlier = dict.fromkeys(each.model_id for each in history if not each.undone)
+    return [model_id for model_id in earlier if model_id != current and model_id in eligible]
+
+
 _MOVES: dict[str, tuple[frozenset[Status], Status, str]] = {
     "reject": (frozenset({"registered"}), "rejected", "rejected"),
     "archive": (frozenset({"registered", "rejected"}), "archived", "archived"),
-    "restore": (frozenset({"rejected", "archived"}), "registered", "restored"),
+    "restore": (frozenset({"rejected", "archived", "trashed"}), "registered", "restored"),
     "disqualify": (frozenset({"registered"}), "disqualified", "disqualified"),
     "reinstate": (frozenset({"disqualified"}), "registered", "reinstated"),
+    "delete": (frozenset({"registered", "rejected", "archived", "disqualified"}), "trashed", "trashed"),
+    "purge": (frozenset({"trashed"}), "purged", "purged"),
 }
 
 
-def move(verb: str, model_id: str, status: Status, is_champion: bool) -> tuple[Status, str]:
-    """The state a verb leads to, and the kind of its event.
+def move(verb: str, model_id: str, status: Status, is_champion: bool, was: Status | None = None) -> tuple[Status, str]:
+    """The state a verb leads to, and the kind of its event. Out of the trash it leads to what the model ``was``.
 
     Raises:
         StateConflict: the verb does not fit the state, or would leave production with a model nobody wants.
@@ -79,7 +93,8 @@ def move(verb: str, model_id: str, status: Status, is_champion: bool) -> tuple[S
     if is_champion:
         raise StateConflict(f"{model_id} is the champion; promote another model or roll back before you {verb} it")
     if status not in allowed:
+        way = "; restore it first" if status == "trashed" else "; delete it first" if verb == "purge" else ""
         raise StateConflict(
-            f"{model_id} is {status}; only a model that is {' or '.join(sorted(allowed))} can be {kind}"
+            f"{model_id} is {status}; only a model that is {' or '.join(sorted(allowed))} can be {kind}{way}"
         )
-    return target, kind
+    return (was or target) if status == "trashed" and verb == "restore" else target, kind

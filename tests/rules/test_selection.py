@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from registry_core import StateConflict
-from registry_core.rules.selection import challenge, move, why_not_eligible
+from registry_core import Deployment, StateConflict
+from registry_core.rules.selection import challenge, move, predecessors, why_not_eligible
 
 SCORES = st.floats(-10, 10)
+STATES = ("registered", "rejected", "archived", "disqualified", "trashed", "purged")
 
 
 @given(SCORES, SCORES, st.floats(0, 1))
@@ -41,13 +42,12 @@ def test_without_a_score_nothing_is_decided() -> None:
 
 def test_who_is_eligible() -> None:
     assert why_not_eligible("registered", "trusted") is None
-    for status, artifact in itertools.product(("rejected", "archived", "disqualified"), ("trusted", "quarantined")):
+    for status, artifact in itertools.product(STATES[1:], ("trusted", "quarantined")):
         assert why_not_eligible(status, artifact)  # type: ignore[arg-type]
     assert why_not_eligible("registered", "quarantined")
 
 
-VERBS = ("reject", "archive", "restore", "disqualify", "reinstate")
-STATES = ("registered", "rejected", "archived", "disqualified")
+VERBS = ("reject", "archive", "restore", "disqualify", "reinstate", "delete", "purge")
 
 
 @pytest.mark.parametrize(("verb", "state"), [*itertools.product(VERBS, STATES)])
@@ -58,6 +58,9 @@ def test_every_verb_either_moves_or_says_why_not(verb: str, state: str) -> None:
         ("archive", "rejected"): "archived",
         ("restore", "rejected"): "registered",
         ("restore", "archived"): "registered",
+        ("restore", "trashed"): "registered",
+        **{("delete", state): "trashed" for state in STATES[:4]},
+        ("purge", "trashed"): "purged",
         ("disqualify", "registered"): "disqualified",
         ("reinstate", "disqualified"): "registered",
     }
@@ -69,3 +72,26 @@ def test_every_verb_either_moves_or_says_why_not(verb: str, state: str) -> None:
             move(verb, "m", state, False)  # type: ignore[arg-type]
     with pytest.raises(StateConflict, match="is the champion"):
         move(verb, "m", state, True)  # type: ignore[arg-type]
+
+
+def test_out_of_the_trash_it_is_what_it_was() -> None:
+    assert move("restore", "m", "trashed", False, "rejected") == ("rejected", "restored")
+    assert move("restore", "m", "archived", False, None) == ("registered", "restored")
+
+
+def deployment(number: int, model_id: str, *, ended: bool = True, undone: bool = False) -> Deployment:
+    return Deployment(number, "Churn", model_id, "", "later" if ended else None, "t", "", undone)
+
+
+def test_whom_a_rollback_returns_to() -> None:
+    history = [
+        deployment(6, "c", ended=False),
+        deployment(5, "d", undone=True),
+        deployment(4, "b"),
+        deployment(3, "a"),
+        deployment(2, "c"),
+        deployment(1, "b"),
+    ]
+    assert predecessors(history, {"a", "b", "c", "d"}) == ["b", "a"]
+    assert predecessors(history, {"a"}) == ["a"]
+    assert predecessors([], {"a"}) == []

@@ -1,0 +1,119 @@
+"""Files that nothing in the catalog claims: found, and removed once they are old enough."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+
+from ...catalog import keeping
+from ...catalog.database import Queries
+from ...records import utc_text
+from ...upkeep import UnclaimedFile
+from ..rooms import Rooms
+
+ARCHIVE = "archive"
+ASIDE = ".staged"
+#: What the registry writes where. Any other file is somebody else's, and is left alone.
+_OURS = {
+    "models": re.compile(r"(model|scaler)_.+\.pkl"),
+    "metadata": re.compile(r"model_.+\.json"),
+    "benchmarks": re.compile(r"[0-9a-f]{64}\.parquet"),
+    "evaluations": re.compile(r"[0-9a-f]{64}\.npz"),
+    ARCHIVE: re.compile(r"\d{8}_\d+_\d+_[0-9a-f]{16}\.parquet"),
+    ASIDE: re.compile(r"[0-9a-f]{32}"),
+}
+#: Here files get their names before anybody holds the lock: who writes one may be about to claim it.
+_WRITTEN_UNLOCKED = ("evaluations", ARCHIVE, ASIDE)
+_LONGEST_WRITE = timedelta(hours=1)
+_BATCH = 300
+
+
+class File(NamedTuple):
+    """A file of the store. ``identity`` is equal for two names of the same bytes; None where that cannot be."""
+
+    key: str
+    size: int
+    modified: datetime
+    identity: tuple[int, int] | None
+
+    @property
+    def ours(self) -> bool:
+        """Whether the registry wrote it."""
+        folder, _, rest = self.key.partition("/")
+        pattern = _OURS.get(folder)
+        return pattern is not None and pattern.fullmatch(rest.rpartition("/")[2]) is not None
+
+
+def files(rooms: Rooms) -> Iterator[File]:
+    """Every file in the registry's own folders."""
+    waiting = list(_OURS)
+    while waiting:
+        folder = waiting.pop()
+        yield from files_of(rooms, folder)
+        if folder.startswith(ARCHIVE):
+            waiting += [f"{folder}/{name}" for name in rooms.store.folders(folder)]
+
+
+def files_of(rooms: Rooms, folder: str) -> list[File]:
+    """The files of one folder; of the registry's own, where none is named."""
+    return [
+        File(f"{folder}/{each.name}" if folder else each.name, each.size, each.modified, each.identity)
+        for each in rooms.store.entries(folder)
+    ]
+
+
+def unclaimed(rooms: Rooms, queries: Queries, found: Collection[File]) -> list[File]:
+    """Those of some files that the registry wrote and nothing claims."""
+    claimed: Collection[str] = keeping.claims(queries)
+    left = [each for each in found if each.key not in claimed and each.ours]
+    if any(_archived(each.key) for each in left):
+        # Asked only where something was archived: to ask is to make the database of live traffic.
+        archived = keeping.archives(rooms.telemetry)
+        left = [each for each in left if each.key not in archived]
+    return left
+
+
+def old(rooms: Rooms, found: Collection[File]) -> list[UnclaimedFile]:
+    """Those of some files that lie there long enough to be swept, by the registry's clock and by the real one.
+
+    Where a registry lives in another time, a file written just now would look old, or not be there yet.
+    """
+    now = min(rooms.now(), datetime.now(UTC))
+    grace = timedelta(days=rooms.configuration().policy("").retention_policy.sweep_after_days)
+    return [
+        UnclaimedFile(each.key, each.size, utc_text(each.modified))
+        for each in sorted(found)
+        if now - each.modified >= (max(grace, _LONGEST_WRITE) if each.key.startswith(_WRITTEN_UNLOCKED) else grace)
+    ]
+
+
+def remove(rooms: Rooms, wanted: Collection[str]) -> tuple[dict[str, int], dict[str, str]]:
+    """Remove files, each only while nothing claims it: key -> bytes of those that are gone; why others are left."""
+    gone: dict[str, int] = {}
+    left: dict[str, str] = {}
+    keys = sorted(wanted)
+    for archived in (False, True):
+        part = [key for key in keys if _archived(key) == archived]
+        for start in range(0, len(part), _BATCH):
+            with (rooms.telemetry if archived else rooms.database).transaction() as transaction:
+                claimed: Collection[str] = keeping.archives(transaction) if archived else keeping.claims(transaction)
+                # Listed anew: another file may lie under the same key by now.
+                there = {each.key: each for each in files(rooms)}
+                may_go = {each.key for each in old(rooms, there.values())}
+                for key in part[start : start + _BATCH]:
+                    if key not in there:
+                        left[key] = "it is gone already"
+                    elif key in claimed:
+                        left[key] = "it is claimed by now"
+                    elif key not in may_go or not there[key].ours:
+                        left[key] = "it was written a short while ago"
+                    else:
+                        rooms.store.remove(key)
+                        gone[key] = there[key].size
+    return gone, left
+
+
+def _archived(key: str) -> bool:
+    return key.startswith(f"{ARCHIVE}/")
