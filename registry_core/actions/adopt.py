@@ -17,14 +17,14 @@ from ..catalog.database import Transaction
 from ..config import Configuration, Policy
 from ..errors import ArtifactAltered, ArtifactMissing, InvalidInput, RegistryError
 from ..records import Artifact, ModelMetadata, Row, Submission, utc_text
-from ..rules import intake, selection
+from ..rules import intake, selection, versioning
 from .decide import artifact_keys
 from .deploy import deploy
 from .register import plan_of
 from .rooms import Rooms
 from .rows import eligible
 from .upkeep.export import EXPORTED_AT
-from .upkeep.indexing import stem, told
+from .upkeep.indexing import told
 
 SIDECAR = re.compile(r"model_([A-Za-z0-9][A-Za-z0-9._-]{0,229})\.json", re.ASCII)
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,229}", re.ASCII)
@@ -199,7 +199,7 @@ def _index(rooms: Rooms, transaction: Transaction, found: Found) -> None:
     )  # fmt: skip
     vouched = metadata.origin == "pipeline"
     chosen = selection.is_eligible(metadata.status, found.verdict, vouched, metadata.ranked_on or "")
-    models.insert(transaction, seq, metadata, document, *stem(found.model_id), chosen)
+    models.insert(transaction, seq, metadata, document, *versioning.stem_of(found.model_id), chosen)
 
 
 def _as_registered(found: Found, metadata: ModelMetadata) -> tuple[ModelMetadata, str]:

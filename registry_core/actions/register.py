@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -35,8 +34,6 @@ from .rooms import Rooms, check_reason
 from .rows import ranking, record
 from .trust import contents
 from .upkeep import cleanup
-
-_NUMBERED = re.compile(r"(.*_\d{8}_\d{6})_([2-9]|[1-9]\d{1,8})", re.ASCII)
 
 
 class Moved(NamedTuple):
@@ -259,7 +256,7 @@ def plan_of(
             "shorten model_name or model_type"
         )
     if wanted is not None and models.find(queries, wanted) is None:
-        stem, ordinal = stem_of(wanted)
+        stem, ordinal = versioning.stem_of(wanted)
     else:
         ordinal = models.last_ordinal(queries, stem) + 1
     top = models.highest(queries, given.model_name)
@@ -295,12 +292,6 @@ def plan_of(
         RegistrationPlan(metadata.model_id, str(version), because, score.value, score.note, decision, stem, ordinal),
         metadata,
     )
-
-
-def stem_of(model_id: str) -> tuple[str, int]:
-    """The name, type and second in an id, and its number among those that share them."""
-    match = _NUMBERED.fullmatch(model_id)
-    return (match[1], int(match[2])) if match else (model_id, 1)
 
 
 def _version(rooms: Rooms, queries: Queries, given: Submission, latest: ModelMetadata | None) -> tuple[Version, str]:

@@ -1,11 +1,20 @@
-"""Which version comes next, and why."""
+"""Ids and versions: what an id is made of, which version comes next, and why."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from ..records import ModelMetadata, Submission
 from ..version import FIRST, Bump, Version
+
+_NUMBERED = re.compile(r"(.*_\d{8}_\d{6})_([2-9]|[1-9]\d{1,8})", re.ASCII)
+
+
+def stem_of(model_id: str) -> tuple[str, int]:
+    """The name, type and second in an id, and its number among those that share them."""
+    match = _NUMBERED.fullmatch(model_id)
+    return (match[1], int(match[2])) if match else (model_id, 1)
 
 
 def next_version(

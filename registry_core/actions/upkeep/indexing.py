@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,6 +12,7 @@ from ...catalog.database import Transaction
 from ...config import Configuration
 from ...errors import InvalidVersion
 from ...records import METRIC_FIELDS, ModelMetadata, Row
+from ...rules import versioning
 from ..rows import eligible, ranking
 
 #: What a version's row knows and its document does not: it goes on as it was.
@@ -21,7 +21,6 @@ _SHARED = (
     *("model_id", "model_name", "model_type", "training_timestamp", "training_samples", "registered_at"),
     *("registered_by", "description"),
 )
-_NUMBERED = re.compile(r"(.*_\d{8}_\d{6})_(\d+)")
 _MOST_TOLD = 100
 
 
@@ -39,7 +38,11 @@ class Index:
         measured = json.loads(kept["measured"])
         known = metadata.having(measured=measured, measured_on=kept["measured_on"] or None)
         score, on = ranking(configuration.policy(metadata.model_name), known)
-        row: Row = {"pinned": 0, **models.columns(kept["seq"], metadata, *stem(metadata.model_id), False), **states}
+        row: Row = {
+            "pinned": 0,
+            **models.columns(kept["seq"], metadata, *versioning.stem_of(metadata.model_id), False),
+            **states,
+        }
         row.update(score=score.value, score_note=score.note, ranked_on=on)
         row["eligible"] = eligible(row)
         self.models.append(tuple(row[column] for column in _columns("models")))
@@ -58,12 +61,6 @@ class Index:
 
 def _columns(name: str) -> tuple[str, ...]:
     return next(table.columns for table in dump.tables() if table.name == name)
-
-
-def stem(model_id: str) -> tuple[str, int]:
-    """What an id was made from (name, type and second), and the how manieth of those it is."""
-    match = _NUMBERED.fullmatch(model_id)
-    return (match[1], int(match[2])) if match else (model_id, 1)
 
 
 def metadata_of(model_id: str, document: str | bytes) -> ModelMetadata:
