@@ -34,6 +34,7 @@ class Registry(Registering, Reading, Measuring, Deciding, Serving, Live, Upkeep)
         artifacts: with a database address, the folder or bucket address of the artifacts.
         clock: returns the present as an aware datetime; replays and tests live in their own time.
         actor: who acts when a call does not say; the operating system's user by default.
+        take_over_settings: False leaves an edited registry_config.json alone, to ``verify`` first.
 
     All methods may be called from several threads, and several processes may open one location.
 
@@ -49,11 +50,13 @@ class Registry(Registering, Reading, Measuring, Deciding, Serving, Live, Upkeep)
         artifacts: str | os.PathLike[str] | None = None,
         clock: Callable[[], datetime] | None = None,
         actor: str | None = None,
+        take_over_settings: bool = True,
     ) -> None:
         self._rooms = rooms.open_rooms(location, artifacts, clock, actor)
         try:
             self._recovered = recover.recover(self._rooms)
-            configure.settle(self._rooms)
+            if take_over_settings:
+                configure.settle(self._rooms)
         except BaseException:
             self.close()
             raise

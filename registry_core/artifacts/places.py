@@ -36,6 +36,7 @@ class Place(Protocol):
     def sync_folders(self, keys: Iterable[str]) -> None: ...
     def settle(self, key: str) -> None: ...
     def read(self, key: str) -> bytes: ...
+    def open(self, key: str) -> IO[bytes]: ...
     def exists(self, key: str) -> bool: ...
     def remove(self, key: str) -> None: ...
     def names(self, folder: str) -> list[str]: ...
@@ -84,6 +85,9 @@ class Folder:
     def read(self, key: str) -> bytes:
         with open(self.address(key), "rb") as file:
             return file.read()
+
+    def open(self, key: str) -> IO[bytes]:
+        return open(self.address(key), "rb", buffering=0)
 
     def exists(self, key: str) -> bool:
         return os.path.exists(self.address(key))
@@ -176,6 +180,9 @@ class Bucket:
 
     def read(self, key: str) -> bytes:
         return bytes(self._files.cat_file(self._path(key)))
+
+    def open(self, key: str) -> Any:
+        return self._files.open(self._path(key), "rb")
 
     def exists(self, key: str) -> bool:
         return bool(self._files.exists(self._path(key)))

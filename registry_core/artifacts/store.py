@@ -16,6 +16,8 @@ from .formats import check_digest
 from .places import Bucket, Entry, Folder, Place
 
 _ASIDE = ".staged"
+#: Read at once where a file is only hashed.
+_CHUNK = 1 << 20
 
 
 class Sink(Protocol):
@@ -132,10 +134,28 @@ class Store:
             try:
                 return self._place.read(key)
             except FileNotFoundError as error:
-                raise ArtifactMissing(
-                    errno.ENOENT,
-                    f"{self.address(key)} is missing: restore it from a backup, or register the model again",
-                ) from error
+                raise self._missing(key) from error
+
+    def _missing(self, key: str) -> ArtifactMissing:
+        return ArtifactMissing(
+            errno.ENOENT, f"{self.address(key)} is missing: restore it from a backup, or register the model again"
+        )
+
+    def digest(self, key: str) -> tuple[str, int]:
+        """The sha256 and the size of the bytes under a key, whatever they are; they need not fit into memory.
+
+        Raises:
+            ArtifactMissing: there are none.
+        """
+        with self._explained(key):
+            try:
+                with self._place.open(key) as file:
+                    found = sha256()
+                    while chunk := file.read(_CHUNK):
+                        found.update(chunk)
+                    return found.hexdigest(), file.tell()
+            except FileNotFoundError as error:
+                raise self._missing(key) from error
 
     def content(self, key: str, digest: str, size: int | None = None) -> bytes:
         """What was registered under a key, whether it lies there packed or as it came.

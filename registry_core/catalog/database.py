@@ -8,9 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from ..records import Row
+
+
+class Damage(NamedTuple):
+    """Something a database found of itself: a short word (``damaged``, ``rows``, ``lost``), what it is about, and a
+    sentence."""
+
+    kind: str
+    subject: str
+    text: str
 
 
 class Queries(Protocol):
@@ -52,6 +61,16 @@ class Database(Queries, Protocol):
 
     def optimize(self) -> None:
         """Collect statistics for the query planner and give back unused space."""
+
+    def check(self) -> list[Damage]:
+        """What is damaged: pages, references, rows that nobody wrote so, commits that were confirmed and are gone."""
+
+    def mending(self, *, forget_lost: bool = False) -> AbstractContextManager[None]:
+        """While it lasts, rows are mended. Those that are then again what was once written are no longer damaged.
+
+        Args:
+            forget_lost: no longer miss the commits that are gone, either.
+        """
 
     def close(self) -> None:
         """Give back all connections."""

@@ -9,11 +9,60 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import NamedTuple
+from zlib import crc32
 
 from ..errors import CatalogBusy, StorageError
 
 if sys.platform != "win32":
     import fcntl
+
+
+#: Of a count that wraps around, numbers so far ahead are ahead.
+WRAP = 1 << 31
+
+
+class Confirmed(NamedTuple):
+    """What the lock file remembers: the database it is about (0: none), the number of the last commit that was
+    confirmed, and how many confirmed ones were missed so far."""
+
+    database: int
+    number: int
+    lost: int = 0
+
+    def missed(self, number: int) -> int:
+        """How many commits are missed when the database's count stands at ``number``."""
+        behind = (self.number - number) % WRAP
+        return self.lost + (behind if behind < WRAP // 2 else 0)
+
+
+_NOTHING = Confirmed(0, 0)
+_LENGTH = 44
+
+
+class Turn:
+    """Somebody's turn to write; knows what was confirmed before it, and is told what it confirmed."""
+
+    def __init__(self, descriptor: int | None) -> None:
+        self._descriptor = descriptor
+
+    def before(self) -> Confirmed:
+        """What was confirmed last; of database 0 where nothing is known."""
+        return _NOTHING if self._descriptor is None else _read(self._descriptor)
+
+    def confirm(self, confirmed: Confirmed) -> None:
+        """Remember it. Not synced: what a power failure takes from here is no longer missed, and nothing else."""
+        if self._descriptor is not None:
+            text = f"{confirmed.database:010d} {confirmed.number:010d} {confirmed.lost:010d} ".encode()
+            os.pwrite(self._descriptor, text + f"{crc32(text):010d}\n".encode(), 0)
+
+
+def _read(descriptor: int) -> Confirmed:
+    data = os.pread(descriptor, _LENGTH, 0)
+    text, _, digest = data.rpartition(b" ")
+    if len(data) != _LENGTH or f"{crc32(text + b' '):010d}\n".encode() != digest:
+        return _NOTHING
+    return Confirmed(*map(int, text.split()))
 
 
 class Queue:
@@ -28,7 +77,7 @@ class Queue:
         self._path, self._wait = path, wait_seconds
 
     @contextmanager
-    def turn(self) -> Iterator[None]:
+    def turn(self) -> Iterator[Turn]:
         """Wait for one's turn, and hold it.
 
         Raises:
@@ -37,7 +86,7 @@ class Queue:
         """
         if sys.platform == "win32":
             # SQLite's own waiting has to do.
-            yield
+            yield Turn(None)
             return
         try:
             descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
@@ -51,10 +100,23 @@ class Queue:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 descriptor = self._queue_up(descriptor)
-            yield
+            yield Turn(descriptor)
         finally:
             with suppress(OSError):
                 os.close(descriptor)
+
+    def confirmed(self) -> Confirmed:
+        """What was confirmed last, asked by somebody who does not want to write."""
+        if sys.platform == "win32":
+            return _NOTHING
+        try:
+            descriptor = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError:
+            return _NOTHING
+        try:
+            return _read(descriptor)
+        finally:
+            os.close(descriptor)
 
     def _queue_up(self, descriptor: int) -> int:
         # flock() knows no time-out, so another thread waits in it. If that takes too long it is left to itself: it

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import secrets
 import sqlite3
 import threading
 import time
@@ -18,16 +19,25 @@ from typing import Any, Literal
 
 from ..errors import CatalogBusy, InvalidInput, StorageError
 from ..records import Row
-from .queue import Queue
+from . import sums
+from .database import Damage
+from .queue import WRAP, Confirmed, Queue, Turn
 from .schema import REGISTRY, Schema
 
 WAIT_SECONDS = 60.0
 _KEPT_CONNECTIONS = 8
+_MOST_TOLD = 20
+
+
+def _asked(connection: sqlite3.Connection, name: str) -> int:
+    """A number in the database's header: ``user_version``, in which commits are counted, or ``application_id``."""
+    (number,) = connection.execute(f"PRAGMA {name}").fetchone()
+    return int(number)
 
 
 class _Queries:
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
+    def __init__(self, connection: sqlite3.Connection, schema: Schema) -> None:
+        self._connection, self._schema = connection, schema
 
     def query(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[Row]:
         cursor = self._execute(sql, parameters)
@@ -51,8 +61,14 @@ class _Queries:
 
     def insert(self, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
         places = ", ".join("?" * len(columns))
+        summed = sums.raw(self._schema, table)
         try:
+            if summed is not None:
+                rows = list(rows)
             self._connection.executemany(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({places})", rows)
+            if summed is not None and rows:
+                given = dict(zip(columns, zip(*rows, strict=True), strict=True))
+                sums.add(self._connection, sums.of_raw(summed, [given[column] for column in summed.columns]))
         except (UnicodeEncodeError, OverflowError, sqlite3.ProgrammingError) as error:
             raise InvalidInput(f"a value cannot be stored: {error}") from error
 
@@ -74,6 +90,7 @@ class SqliteDatabase:
         self._watch_lock = threading.Lock()
         self._pid = os.getpid()
         self._file: tuple[int, int] | None = None
+        self._identity: tuple[tuple[int, int] | None, int] | None = None
         self._queue = Queue(path.with_name(f"{path.name}-queue"), WAIT_SECONDS)
         if not path.exists():
             try:
@@ -87,16 +104,16 @@ class SqliteDatabase:
 
     def query(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[Row]:
         with self._connection() as connection:
-            return _Queries(connection).query(sql, parameters)
+            return _Queries(connection, self._schema).query(sql, parameters)
 
     def tuples(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
         with self._connection() as connection:
-            return _Queries(connection).tuples(sql, parameters)
+            return _Queries(connection, self._schema).tuples(sql, parameters)
 
     @contextmanager
     def transaction(self) -> Iterator[_Queries]:
-        with self._connection() as connection, _write(connection, self._queue):
-            yield _Queries(connection)
+        with self._connection() as connection, self._write(connection):
+            yield _Queries(connection, self._schema)
 
     @contextmanager
     def snapshot(self) -> Iterator[_Queries]:
@@ -105,7 +122,7 @@ class SqliteDatabase:
             try:
                 # The state is that of the first read.
                 connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchall()
-                yield _Queries(connection)
+                yield _Queries(connection, self._schema)
             finally:
                 connection.execute("ROLLBACK")
 
@@ -128,6 +145,64 @@ class SqliteDatabase:
         with self._connection() as connection, self._queue.turn():
             connection.execute("ANALYZE")
             connection.execute("VACUUM")
+
+    def check(self) -> list[Damage]:
+        found: list[Damage] = []
+        # Read first: a commit that is confirmed by now is in the database by then.
+        confirmed = self._queue.confirmed()
+        try:
+            with self._connection() as connection:
+                for (text,) in connection.execute(f"PRAGMA integrity_check({_MOST_TOLD})").fetchall():
+                    if text != "ok":
+                        found.append(Damage("damaged", self._path.name, f"{self._path} is damaged: {text}"))
+                connection.execute("BEGIN")
+                try:
+                    found += self._check(connection, confirmed)
+                finally:
+                    connection.execute("ROLLBACK")
+        except (StorageError, sqlite3.Error) as error:
+            if isinstance(error, CatalogBusy):
+                raise
+            found.append(Damage("damaged", self._path.name, f"{self._path} cannot be read: {error}"))
+        return found
+
+    def _check(self, connection: sqlite3.Connection, confirmed: Confirmed) -> Iterator[Damage]:
+        name = self._path.name
+        ours = confirmed.database == self._own(connection)
+        missed = confirmed.missed(_asked(connection, "user_version")) if ours else 0
+        if missed:
+            yield Damage(
+                "lost", name,
+                f"{missed} confirmed {'commit is' if missed == 1 else 'commits are'} gone from {self._path}: its log "
+                "was damaged, or it was replaced by an older copy",
+            )  # fmt: skip
+        for table, row, other, _ in connection.execute("PRAGMA foreign_key_check").fetchmany(_MOST_TOLD):
+            yield Damage("damaged", name, f"row {row} of {table} refers to a row of {other} that is not there")
+        for what in sums.missing(connection, self._schema):
+            yield Damage("damaged", name, f"the {what} of {self._path} is not as it was made")
+        for (table, bucket), (count, _) in sorted(sums.misfits(connection, self._schema).items()):
+            where = f"{table} {bucket}" if bucket else table
+            if bucket < 0:
+                where, text = table, "hold what was never written, and cannot be read"
+            else:
+                text = f"are not what was written ({count} {'row was' if count == 1 else 'rows were'})"
+            yield Damage("rows", where, f"the rows of {where} in {self._path} {text}")
+
+    @contextmanager
+    def mending(self, *, forget_lost: bool = False) -> Iterator[None]:
+        with self._connection() as connection:
+            try:
+                before = sums.misfits(connection, self._schema)
+            except sqlite3.Error:
+                before = {}
+        yield
+        with self._connection() as connection:
+            if before:
+                with self._write(connection):
+                    sums.put_back(connection, self._schema, before)
+            if forget_lost:
+                with self._queue.turn() as turn:
+                    turn.confirm(Confirmed(self._own(connection), _asked(connection, "user_version")))
 
     def close(self) -> None:
         with self._lock, self._watch_lock:
@@ -189,13 +264,30 @@ class SqliteDatabase:
         connection = sqlite3.connect(
             self._path, timeout=WAIT_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=256
         )
-        connection.execute(f"PRAGMA synchronous = {self._synchronous}")
-        connection.execute("PRAGMA foreign_keys = ON")
+        try:
+            connection.execute(f"PRAGMA synchronous = {self._synchronous}")
+            connection.execute("PRAGMA foreign_keys = ON")
+        # SQLite quotes what it cannot read in its messages.
+        except UnicodeDecodeError as error:
+            connection.close()
+            raise self._damaged(str(error)) from error
+        sums.connect(connection)
         return connection
 
     def _migrate(self) -> None:
+        try:
+            self._bring_up_to_date()
+        except sqlite3.OperationalError as error:
+            if getattr(error, "sqlite_errorname", "") != "SQLITE_ERROR":
+                raise
+            # Such as a table that is there although its migration is not noted.
+            raise self._damaged(str(error)) from error
+
+    def _bring_up_to_date(self) -> None:
         with self._connection() as connection:
-            if self._applied(connection) >= self._schema.migrations.keys():
+            name, statements = sums.migration(self._schema)
+            wanted = {**self._schema.migrations, name: statements}
+            if self._applied(connection) >= wanted.keys():
                 return
             # Changing the journal mode fails at once where another process does the same, without waiting.
             deadline = time.monotonic() + WAIT_SECONDS
@@ -210,7 +302,7 @@ class SqliteDatabase:
             from sqlite_utils import Database, Migrations
 
             migrations = Migrations(self._schema.name)
-            for name, statements in self._schema.migrations.items():
+            for name, statements in wanted.items():
 
                 def run(database: Database, statements: tuple[str, ...] = statements) -> None:
                     for statement in statements:
@@ -219,8 +311,11 @@ class SqliteDatabase:
                 migrations(name=name)(run)
             own = sqlite3.connect(self._path, timeout=WAIT_SECONDS, isolation_level=None)
             own.execute("PRAGMA synchronous = FULL")
+            sums.connect(own)
             try:
-                with _write(own, self._queue):
+                with self._write(own):
+                    if not _asked(own, "application_id"):
+                        own.execute(f"PRAGMA application_id = {1 + secrets.randbelow(WRAP - 1)}")
                     migrations.apply(Database(own))
             finally:
                 own.close()
@@ -232,11 +327,54 @@ class SqliteDatabase:
         return {name for (name,) in rows}
 
     @contextmanager
+    def _write(self, connection: sqlite3.Connection) -> Iterator[None]:
+        # The lock first: a transaction that reads and asks for it later fails at once when somebody else wrote in
+        # between.
+        with self._queue.turn() as turn:
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                changes = connection.total_changes
+                yield
+                confirmed = self._counted(connection, turn) if connection.total_changes != changes else None
+                connection.execute("COMMIT")
+            except BaseException:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                raise
+            if confirmed is not None:
+                turn.confirm(confirmed)
+
+    def _counted(self, connection: sqlite3.Connection, turn: Turn) -> Confirmed:
+        """Count this commit, in the database and for the lock file: a flipped bit in the log makes SQLite drop the
+        commits behind it, and nothing else would tell."""
+        number, before, own = _asked(connection, "user_version"), turn.before(), self._own(connection)
+        lost = before.missed(number) if before.database == own else 0
+        number = (number + 1) % WRAP
+        connection.execute(f"PRAGMA user_version = {number}")
+        return Confirmed(own, number, lost)
+
+    def _own(self, connection: sqlite3.Connection) -> int:
+        """What tells this database from any that was there before it under the same name."""
+        if self._identity is None or self._identity[0] != self._file:
+            self._identity = self._file, _asked(connection, "application_id")
+        return self._identity[1]
+
+    @contextmanager
     def _explained(self) -> Iterator[None]:
         try:
             yield
         except sqlite3.Error as error:
             raise self._explanation(error) from error
+
+    def _damaged(self, why: str) -> StorageError:
+        return StorageError(
+            errno.EIO,
+            f"{self._path} is damaged or no SQLite database ({why:.200}): {self._way_out()}restore it from a backup",
+        )
+
+    def _way_out(self) -> str:
+        # What telemetry holds is written down nowhere else.
+        return "run `model-registry rebuild-index --damaged`, or " if self._schema is REGISTRY else ""
 
     def _explanation(self, error: sqlite3.Error) -> Exception:
         name = getattr(error, "sqlite_errorname", "") or ""
@@ -252,23 +390,9 @@ class SqliteDatabase:
                 f"{self._path} cannot be written ({error}): give this user the right, or name another folder",
             )
         if name.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT")):
-            return StorageError(
-                errno.EIO, f"{self._path} is damaged or no SQLite database ({error}): restore it from a backup"
-            )
+            return self._damaged(str(error))
+        if str(error).startswith(("Could not decode", "no such ", "malformed ", "error in ")):
+            return self._damaged(str(error))
         if name.startswith("SQLITE_IOERR"):
             return StorageError(errno.EIO, f"{self._path} could not be read or written ({error}): check the disk")
         return error
-
-
-@contextmanager
-def _write(connection: sqlite3.Connection, queue: Queue) -> Iterator[None]:
-    # The lock first: a transaction that reads and asks for it later fails at once when somebody else wrote in between.
-    with queue.turn():
-        connection.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-            connection.execute("COMMIT")
-        except BaseException:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            raise

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
@@ -12,7 +10,7 @@ import click
 
 from registry_core import Finding, RebuildReport, Registry, VerifyReport
 
-from .console import STORAGE, Session, actor_option, interactive, main, reason_option, shared
+from .console import STORAGE, Session, actor_option, main, reason_option, shared, shown
 from .output import pairs, visible, when
 
 _SIGNS = {"error": "ERROR  ", "warning": "WARNING", "note": "NOTE   "}
@@ -27,7 +25,8 @@ def verify(session: Session, repair: bool, actor: str | None) -> None:
 
     Each finding names the command that mends it. The exit code is 0 when nothing is left to mend, otherwise 7.
     """
-    with session.open() as registry, _shown(session) as progress:
+    # An edited settings file is something to be found, not to be taken over while looking.
+    with session.open(take_over_settings=False) as registry, shown(session) as progress:
         report = registry.verify(repair=repair, actor=actor, progress=progress)
     document = {**asdict(report), "clean": report.clean, "bytes_per_second": _rate(report)}
     session.answer(document, [*_found(report), *_summary(report)])
@@ -52,7 +51,7 @@ def rebuild_index(session: Session, damaged: bool, reason: str, actor: str | Non
     if damaged:
         report = Registry.recover(session.location, actor=actor)
     else:
-        with session.open() as registry, _shown(session) as progress:
+        with session.open() as registry, shown(session) as progress:
             report = registry.rebuild_index(actor=actor, reason=reason, progress=progress)
     session.answer(asdict(report), _rebuilt(report))
 
@@ -114,34 +113,3 @@ def _rebuilt(report: RebuildReport) -> list[str]:
     rows = [("models", f"{report.models:,}"), ("states from", source), ("changed", changed)]
     left = [f"left out: {visible(name)}: {visible(why)}" for name, why in report.left_out.items()]
     return [*pairs([*rows, ("took", f"{report.seconds:.1f} s")]), *left]
-
-
-class _Line:
-    """One line on stderr that says how far it is, written over and over."""
-
-    def __init__(self) -> None:
-        self._last = ""
-
-    def __call__(self, what: str, done: int, total: int) -> None:
-        share = f" {100 * done // total} %" if total else ""
-        text = f"{visible(what)} {done:,}/{total:,}{share}"
-        if text != self._last:
-            click.echo("\r" + text.ljust(len(self._last)), err=True, nl=False)
-            self._last = text
-
-    def close(self) -> None:
-        if self._last:
-            click.echo("\r" + " " * len(self._last) + "\r", err=True, nl=False)
-
-
-@contextmanager
-def _shown(session: Session) -> Iterator[_Line | None]:
-    """How far it is, for a person who watches."""
-    if session.json or not interactive() or not sys.stderr.isatty():
-        yield None
-        return
-    line = _Line()
-    try:
-        yield line
-    finally:
-        line.close()

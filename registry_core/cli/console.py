@@ -166,7 +166,7 @@ class Session:
     artifacts: str | None
     json: bool
 
-    def open(self, *, create: bool = False) -> Registry:
+    def open(self, *, create: bool = False, take_over_settings: bool = True) -> Registry:
         """Open the registry; one in a folder is made only when ``create`` says so.
 
         Raises:
@@ -177,7 +177,7 @@ class Session:
                 f"no registry at {self.location}; name its folder with --registry, register a model to make one, "
                 "or run `model-registry demo`"
             )
-        return Registry(self.location, artifacts=self.artifacts)
+        return Registry(self.location, artifacts=self.artifacts, take_over_settings=take_over_settings)
 
     def answer(self, document: Any, lines: Iterable[str]) -> None:
         """Print the document for a machine, or the lines for a person."""

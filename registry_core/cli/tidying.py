@@ -10,19 +10,8 @@ import click
 
 from registry_core import CleanupPlan, CleanupResult, InvalidInput
 
-from .console import Session, actor_option, ask, check_name, main, reason_option, shared, yes_option
-from .output import number, pairs, table, visible, when
-
-_UNITS = ("B", "kB", "MB", "GB", "TB")
-
-
-def _size(count: float) -> str:
-    """Bytes as people read them."""
-    for unit in _UNITS:
-        if abs(count) < 1000 or unit == _UNITS[-1]:
-            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
-        count /= 1000
-    raise AssertionError
+from .console import Session, actor_option, ask, check_name, main, reason_option, shared, shown, yes_option
+from .output import number, pairs, size, table, visible, when
 
 
 def _count(number: int, thing: str) -> str:
@@ -66,7 +55,8 @@ def cleanup(
         wanted = [each for each in wanted if each not in kept]
         if wanted and session.asks(yes):
             ask(_changes(plan, wanted))
-        result = registry.cleanup(plan, only=wanted, actor=actor, reason=reason)
+        with shown(session) as progress:
+            result = registry.cleanup(plan, only=wanted, actor=actor, reason=reason, progress=progress)
     session.answer(dataclasses.asdict(result), _done(result))
 
 
@@ -82,13 +72,13 @@ def _rows(plan: CleanupPlan, wanted: Sequence[str]) -> list[list[str]]:
     asked = set(wanted)
     rows = [
         [
-            item.model_id, item.version, number(item.composite_score), when(item.registered_at), _size(item.bytes),
+            item.model_id, item.version, number(item.composite_score), when(item.registered_at), size(item.bytes),
             item.action, item.reason,
         ]
         for item in plan.items if item.model_id in asked
     ]  # fmt: skip
     return rows + [
-        [each.key, "", "", when(each.modified_at), _size(each.bytes), "sweep", "nothing claims it"]
+        [each.key, "", "", when(each.modified_at), size(each.bytes), "sweep", "nothing claims it"]
         for each in plan.unclaimed
         if each.key in asked
     ]
@@ -102,8 +92,8 @@ def _whole_plan(plan: CleanupPlan) -> list[str]:
     return [
         *table(_HEADINGS, _rows(plan, names), right=_RIGHT),
         "",
-        f"{counts['keep']:,} stay, {counts['trash']:,} go into the trash ({_size(plan.bytes_to_trash)}), "
-        f"{counts['purge']:,} are purged and {_count(len(plan.unclaimed), 'file')} swept ({_size(plan.bytes_to_free)})",
+        f"{counts['keep']:,} stay, {counts['trash']:,} go into the trash ({size(plan.bytes_to_trash)}), "
+        f"{counts['purge']:,} are purged and {_count(len(plan.unclaimed), 'file')} swept ({size(plan.bytes_to_free)})",
     ]
 
 
@@ -122,8 +112,8 @@ def _done(result: CleanupResult) -> list[str]:
     if not (result.trashed or result.purged or result.swept or result.skipped):
         return ["nothing to clean up"]
     lines = [
-        f"{_count(len(result.trashed), 'version')} put into the trash ({_size(result.bytes_trashed)}), "
-        f"{len(result.purged):,} purged, {_count(len(result.swept), 'file')} swept ({_size(result.bytes_freed)} freed)"
+        f"{_count(len(result.trashed), 'version')} put into the trash ({size(result.bytes_trashed)}), "
+        f"{len(result.purged):,} purged, {_count(len(result.swept), 'file')} swept ({size(result.bytes_freed)} freed)"
     ]
     return lines + [f"left alone: {visible(each)}: {visible(why)}" for each, why in result.skipped.items()]
 
@@ -139,7 +129,7 @@ def trash(session: Session, name: str | None) -> None:
         found = registry.trash(name)
     rows = [
         [
-            each.model_id, each.version, _size(each.bytes), when(each.trashed_at), when(each.purge_at), each.actor,
+            each.model_id, each.version, size(each.bytes), when(each.trashed_at), when(each.purge_at), each.actor,
             each.was, each.reason,
         ]
         for each in found
@@ -181,7 +171,7 @@ def purge(session: Session, model_id: str, reason: str, actor: str | None, yes: 
         freed = registry.purge(model_id, actor=actor, reason=reason)
     session.answer(
         {"model_id": model_id, "status": "purged", "bytes_freed": freed},
-        [f"{visible(model_id)} is purged, {_size(freed)} freed"],
+        [f"{visible(model_id)} is purged, {size(freed)} freed"],
     )
 
 
@@ -218,14 +208,14 @@ _add_pin_verb("unpin", "Let cleanups reach a version again.")
 @shared
 def compress(session: Session, older_than_days: float | None, name: str | None, reason: str, actor: str | None) -> None:
     """Compress the files of old versions, and store identical files once. Loads and hashes stay as they were."""
-    with session.open() as registry:
-        result = registry.compress(older_than_days, model_name=name, actor=actor, reason=reason)
+    with session.open() as registry, shown(session) as progress:
+        result = registry.compress(older_than_days, model_name=name, actor=actor, reason=reason, progress=progress)
     saved = result.bytes_before - result.bytes_after
     session.answer(
         dataclasses.asdict(result),
         [
             f"{_count(len(result.compressed), 'file')} compressed, {len(result.linked):,} share the bytes of an "
-            f"identical one: {_size(saved)} saved",
+            f"identical one: {size(saved)} saved",
             *(f"left alone: {visible(why)}" for why in result.left.values()),
         ],
     )
@@ -238,7 +228,7 @@ def space(session: Session) -> None:
     with session.open() as registry:
         found = registry.space()
     uses = sorted(found.uses, key=lambda use: -use.bytes)
-    rows = [[use.model_name or "-", use.kind, f"{use.files:,}", _size(use.bytes)] for use in uses]
+    rows = [[use.model_name or "-", use.kind, f"{use.files:,}", size(use.bytes)] for use in uses]
     session.answer(
         {**dataclasses.asdict(found), "bytes": found.bytes},
         [
@@ -246,9 +236,9 @@ def space(session: Session) -> None:
             "",
             *pairs(
                 [
-                    ("in all", _size(found.bytes)),
-                    ("saved by compression", _size(found.saved_by_compression)),
-                    ("saved by sharing", _size(found.saved_by_sharing)),
+                    ("in all", size(found.bytes)),
+                    ("saved by compression", size(found.saved_by_compression)),
+                    ("saved by sharing", size(found.saved_by_sharing)),
                 ]
             ),
         ],

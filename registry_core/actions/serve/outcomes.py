@@ -78,7 +78,7 @@ def _record(rooms: Rooms, find: Callable[[Transaction], list[int]], truths: list
         at = microseconds(now)
         predictions.insert_outcomes(transaction, [(each, truth, at) for each, truth in sorted(told.new.items())])
         tally = Tally()
-        counted = _count(tally, known, rows, told.new, shadows)
+        counted = count(tally, known, rows, told.new, shadows)
         tally.store(transaction)
         for seq, labelled in counted.items():
             stream = known[seq]
@@ -210,7 +210,7 @@ def _shown(number: Any) -> str:
         return f"a number of {number.bit_length():,} bits"
 
 
-def _count(
+def count(
     tally: Tally,
     known: dict[int, Stream],
     rows: dict[int, tuple[Any, ...]],

@@ -125,12 +125,7 @@ class Recorder:
                 zip(ids.tolist(), repeat(seq), moments.tolist(), units or repeat(None), answers.tolist(), shown,
                     strict=False),
             )  # fmt: skip
-        # A unit that comes often makes shares uneven by chance; only where traffic is dealt out does anybody ask.
-        clusters = _clusters(units) if units and stream.experiment_id and not shadow else None
-        for start, places in windows.by_start(stream, moments):
-            found = None if stream.positive == NO_POSITIVE else scores[places]
-            here = None if clusters is None else clusters[places]
-            tally.add(stream, seq, start, _counted(len(moments[places]), found, here))
+        count_answers(tally, stream, seq, moments, scores, units, shadow=shadow)
 
     def _stream(self, transaction: Transaction, first: Answered) -> tuple[int, Stream]:
         key = (first.stream, first.classes)
@@ -167,6 +162,25 @@ class Recorder:
                 labels.add(transaction, stream.model_name, found)
                 parts.append(labels.coded(found))
         return np.concatenate(parts)
+
+
+def count_answers(
+    tally: windows.Tally,
+    stream: Stream,
+    seq: int,
+    moments: NDArray[np.int64],
+    scores: NDArray[np.float64],
+    units: Sequence[str | None],
+    *,
+    shadow: bool = False,
+) -> None:
+    """Add answers of one stream to its windows; ``units`` is empty where none came with any."""
+    # A unit that comes often makes shares uneven by chance; only where traffic is dealt out does anybody ask.
+    clusters = _clusters(units) if units and stream.experiment_id and not shadow else None
+    for start, places in windows.by_start(stream, moments):
+        found = None if stream.positive == NO_POSITIVE else scores[places]
+        here = None if clusters is None else clusters[places]
+        tally.add(stream, seq, start, _counted(len(moments[places]), found, here))
 
 
 def _grouped(answered: Sequence[Answered]) -> Iterator[list[Answered]]:

@@ -62,6 +62,14 @@ class Tally:
         known = self._pairs.get((seq, start))
         self._pairs[seq, start] = sums if known is None else known + sums
 
+    def totals(self) -> dict[tuple[Table, Key], Sums]:
+        """What was added so far, by table, stream and start."""
+        return {key: total(parts) for key, parts in self._sums.items()}
+
+    def pairs(self) -> dict[Key, PairedSums]:
+        """The pairs that were added so far, by stream and start."""
+        return dict(self._pairs)
+
     def store(self, transaction: Transaction) -> None:
         """Add all of it to what is stored."""
         for (table, key), new in sorted(self._sums.items(), key=lambda item: item[0]):

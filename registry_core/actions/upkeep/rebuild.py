@@ -32,7 +32,7 @@ def rebuild(rooms: Rooms, actor: str | None, reason: str, progress: Progress | N
     # Outside the lock: they are never written twice, and there may be thousands.
     sidecars = digests(rooms, progress)
     left_out: dict[str, str] = {}
-    with rooms.database.transaction() as transaction:
+    with rooms.database.mending(), rooms.database.transaction() as transaction:
         configuration = rooms.configuration(transaction)
         before = {table.name: list(_all(transaction, table)) for table in dump.tables()}
         index = _index(rooms, configuration, before, sidecars, left_out, progress)
