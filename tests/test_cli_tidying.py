@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from registry_core import Registry
-from registry_core.cli.tidying import _size
+from registry_core.cli.output import size
 from tests.clock import Clock
 from tests.commands import answer, on_a_terminal, refused, run
 from tests.fitted import register
@@ -104,4 +104,4 @@ def test_compress_and_space(registry_folder: Path, five: list[str]) -> None:
     ("count", "text"), [(0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (1_500_000, "1.5 MB"), (2.5e15, "2500.0 TB")]
 )
 def test_sizes(count: float, text: str) -> None:
-    assert _size(count) == text
+    assert size(count) == text

@@ -10,6 +10,8 @@ from __future__ import annotations
 import errno
 import json
 import os
+from collections.abc import Callable
+from contextlib import ExitStack
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -47,11 +49,14 @@ class _Written(NamedTuple):
 
 def backup(rooms: Rooms, path: str | os.PathLike[str], progress: Progress | None) -> BackupReport:
     """See ``Registry``."""
-    for _ in range(_TRIES):
+    for attempt in range(1, _TRIES + 1):
         now = rooms.now()
         try:
-            with bundle.writing(path, now) as out:
-                written = _write(rooms, out, utc_text(now), progress)
+            with bundle.writing(path, now) as out, ExitStack() as lock:
+                if attempt == _TRIES:
+                    # Whoever purges all the time has to wait, until what he would purge is copied.
+                    lock.enter_context(rooms.database.transaction())
+                written = _write(rooms, out, utc_text(now), progress, lock.close)
         except _Purged:
             continue
         target = Path(path).expanduser().absolute()
@@ -64,7 +69,9 @@ def backup(rooms: Rooms, path: str | os.PathLike[str], progress: Progress | None
     )
 
 
-def _write(rooms: Rooms, out: bundle.Writer, at: str, progress: Progress | None) -> _Written:
+def _write(
+    rooms: Rooms, out: bundle.Writer, at: str, progress: Progress | None, purges_may_go_on: Callable[[], None]
+) -> _Written:
     claims = Claims()
     # Telemetry first: it may lack what the catalog has, and never speaks of versions that the catalog has not.
     with rooms.telemetry.snapshot() as telemetry, rooms.database.snapshot() as catalog:
@@ -87,7 +94,7 @@ def _write(rooms: Rooms, out: bundle.Writer, at: str, progress: Progress | None)
                         if progress is not None:
                             progress("rows", done, total)
     out.add("files/registry_config.json", settings.encode())
-    left_out = _copy_files(rooms, out, claims, progress)
+    left_out = _copy_files(rooms, out, claims, progress, purges_may_go_on)
     return _Written(
         tables["catalog"]["models"]["rows"], tables["telemetry"]["predictions"]["rows"], last_event,
         len(claims.files) - len(left_out) + 1, left_out,
@@ -101,12 +108,22 @@ def _described(queries: Queries, schema: Schema) -> dict[str, dict[str, Any]]:
     }
 
 
-def _copy_files(rooms: Rooms, out: bundle.Writer, claims: Claims, progress: Progress | None) -> dict[str, str]:
+def _copy_files(
+    rooms: Rooms,
+    out: bundle.Writer,
+    claims: Claims,
+    progress: Progress | None,
+    purges_may_go_on: Callable[[], None],
+) -> dict[str, str]:
     """Add every claimed file, equal ones once; which are missing or damaged, and how."""
     left_out: dict[str, str] = {}
     written: dict[str, str] = {}
     packed: list[tuple[str, str, int]] = []
-    for done, (key, claim) in enumerate(claims.files.items(), start=1):
+    # Those first that may go away next; any other version has to be in the trash before it is purged.
+    in_order = sorted(claims.files.items(), key=lambda each: not each[1].trash)
+    for done, (key, claim) in enumerate(in_order, start=1):
+        if not claim.trash:
+            purges_may_go_on()
         try:
             data, digest = _stored(rooms, key, claim)
         except ArtifactError as error:

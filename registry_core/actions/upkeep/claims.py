@@ -12,12 +12,14 @@ from ..decide import artifact_keys
 class Claim(NamedTuple):
     """What is known of a file: the sha256 and bytes of its content, None where nobody wrote them down, and whose it is.
 
-    Sidecar files have no sha256: those that were adopted with their folder say the same in other words.
+    Sidecar files have no sha256: those that were adopted with their folder say the same in other words. Files of a
+    version in the ``trash`` may go away at any moment.
     """
 
     sha256: str | None
     size: int | None
     model_id: str | None
+    trash: bool = False
 
 
 class Claims:
@@ -25,7 +27,7 @@ class Claims:
 
     def __init__(self) -> None:
         self.files: dict[str, Claim] = {}
-        self._models: dict[int, tuple[str, bool]] = {}
+        self._models: dict[int, tuple[str, str]] = {}
 
     def see(self, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
         """Take note of what some rows of a table claim; of most tables they claim nothing."""
@@ -41,18 +43,18 @@ class Claims:
                 read(dict(zip(columns, row, strict=True)))
 
     def _model(self, row: dict[str, Any]) -> None:
-        self._models[row["seq"]] = row["model_id"], row["status"] == "purged"
+        self._models[row["seq"]] = row["model_id"], row["status"]
 
     def _document(self, row: dict[str, Any]) -> None:
-        model_id, purged = self._models.pop(row["model_seq"])
+        model_id, status = self._models.pop(row["model_seq"])
         self.files[f"metadata/model_{model_id}.json"] = Claim(None, None, model_id)
         document = json.loads(row["metadata"])
         sizes = (document.get("model_bytes"), document.get("scaler_bytes"))
         keys = artifact_keys({"model_id": model_id}, document["model_sha256"], document.get("scaler_sha256"))
         for (key, digest), size in zip(keys, sizes, strict=False):
             # A folder may have been adopted whose file was missing already.
-            if digest and not purged:
-                self.files[key] = Claim(digest, size, model_id)
+            if digest and status != "purged":
+                self.files[key] = Claim(digest, size, model_id, status == "trashed")
 
     def _benchmark(self, row: dict[str, Any]) -> None:
         self.files[f"benchmarks/{row['fingerprint']}.parquet"] = Claim(row["file_sha256"], None, None)
