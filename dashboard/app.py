@@ -6,7 +6,16 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard import alert_dialogs, controls, experiment_dialogs, experiment_page, notices, session
+from dashboard import (
+    alert_dialogs,
+    controls,
+    experiment_dialogs,
+    experiment_page,
+    notices,
+    session,
+    settings_dialogs,
+    upkeep_dialogs,
+)
 from registry_core import RegistryError
 
 ASSETS = Path(__file__).resolve().parent / "assets"
@@ -30,7 +39,9 @@ def draw() -> None:
             st.Page("../pages/health.py", title="Health", icon=":material/monitor_heart:"),
             st.Page("../pages/benchmarks.py", title="Benchmarks", icon=":material/add_chart:"),
             st.Page("../pages/upload.py", title="Upload", icon=":material/upload_file:"),
+            st.Page("../pages/upkeep.py", title="Upkeep", icon=":material/cleaning_services:"),
             st.Page("../pages/activity.py", title="Activity", icon=":material/history:"),
+            st.Page("../pages/settings.py", title="Settings", icon=":material/tune:"),
         ]
     )
     session.arrive(page.url_path)
@@ -43,7 +54,7 @@ def draw() -> None:
         notices.show_messages()
         page.run()
         # One dialog at a time: Streamlit draws no second one.
-        for asked in (alert_dialogs, experiment_dialogs, controls):
+        for asked in (alert_dialogs, settings_dialogs, upkeep_dialogs, experiment_dialogs, controls):
             if asked.open_dialog():
                 break
     except RegistryError as error:

@@ -16,6 +16,7 @@ from registry_core import Alert, Experiment, ModelMetadata, ModelNameSummary, Re
 #: How many versions the small chart of a card shows, and how many days of live traffic.
 SPARK = 40
 DAYS = 30
+STORAGE_SECONDS = 300.0
 #: The page an experiment is looked at on.
 EXPERIMENTS = "challenger"
 
@@ -90,6 +91,20 @@ def totals(summaries: Sequence[ModelNameSummary], going_on: dict[str, Live]) -> 
     if without:
         shown = ", ".join(without[:5]) + (" …" if len(without) > 5 else "")
         notices.show("warning", f"No champion, so `load_active_model` fails: {shown}.")
+
+
+def storage(view: session.View) -> None:
+    """What it all takes on the disk, drawn last: every file is looked at for it, once in some minutes."""
+    report = view.shared.recall_briefly("storage", view.registry.space, STORAGE_SECONDS)
+    by_name: dict[str, int] = {}
+    for use in report.uses:
+        if use.model_name:
+            by_name[use.model_name] = by_name.get(use.model_name, 0) + use.bytes
+    largest = sorted(by_name.items(), key=lambda each: -each[1])[:3]
+    shown = ", ".join(f"{wording.escaped(name)} {wording.size(size)}" for name, size in largest)
+    notices.section("Storage")
+    st.markdown(f"**{wording.size(report.bytes)}** in all" + (f"; the most for {shown}." if shown else "."))
+    st.page_link("../pages/upkeep.py", label="Upkeep", icon=":material/cleaning_services:")
 
 
 def model_name(summary: ModelNameSummary, going_on: Live, view: session.View) -> None:

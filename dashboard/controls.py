@@ -40,15 +40,34 @@ VERBS: dict[str, tuple[str, str, str, str]] = {
         "Reinstate this model",
         "It failed in production and was taken out. Reinstated, it may be chosen again; it does not become champion.",
     ),
+    "delete": (
+        "Delete",
+        ":material/delete:",
+        "Move this version to the trash",
+        "It cannot be chosen or loaded there. Its files stay for {days:g} days, and until then Restore takes it back; "
+        "then they go for good. Its metrics and history stay.",
+    ),
+    "pin": ("Pin", ":material/keep:", "Pin this version", "No cleanup reaches it, and it cannot be deleted."),
+    "unpin": ("Unpin", ":material/keep_off:", "Unpin this version", "Cleanups may reach it again."),
 }
 DONE = {
     "reject": "rejected",
     "archive": "archived",
     "restore": "restored",
     "reinstate": "reinstated",
+    "delete": "in the trash",
+    "pin": "pinned",
+    "unpin": "no longer pinned",
 }
 #: What takes a decision back.
-REVERSE = {"reject": "restore", "archive": "restore", "reinstate": "disqualify"}
+REVERSE = {
+    "reject": "restore",
+    "archive": "restore",
+    "reinstate": "disqualify",
+    "delete": "restore",
+    "pin": "unpin",
+    "unpin": "pin",
+}
 
 
 @dataclass
@@ -107,6 +126,11 @@ def main_decision(model: ModelMetadata, view: session.View) -> None:
 def decisions(model: ModelMetadata, view: session.View) -> None:
     """The buttons for one model, those that fit its state."""
     champion = view.champion(model.model_name)
+    if model.status == "purged":
+        return
+    if model.status == "trashed":
+        button("restore", model, champion, because=None, primary=True)
+        return
     with st.container(horizontal=True, gap="small"):
         main_decision(model, view)
         experiment_dialogs.start_with(model, view)
@@ -119,6 +143,9 @@ def decisions(model: ModelMetadata, view: session.View) -> None:
             button("restore", model, champion, because=None)
         if model.status == "disqualified":
             button("reinstate", model, champion, because=None)
+        button("unpin" if model.pinned else "pin", model, champion, because=None)
+        pinned = "It is pinned: unpin it first." if model.pinned else None
+        button("delete", model, champion, because=serving or pinned)
 
 
 def downloads(model: ModelMetadata, view: session.View) -> None:
@@ -127,6 +154,9 @@ def downloads(model: ModelMetadata, view: session.View) -> None:
 
     kept = [which for which, digest in (("model", model.model_sha256), ("scaler", model.scaler_sha256)) if digest]
     # A download cannot say why it fails, so it is said before.
+    if model.status == "purged":
+        notices.show("info", "The files were deleted for good, so there is nothing to download but the metadata.")
+        kept = []
     problems = {which: view.file_problem(model, which) for which in kept}
     for which, problem in problems.items():
         if problem:
@@ -170,7 +200,8 @@ def _decide(request: Request) -> None:
     else:
         st.markdown(f"**{model.model_name} {model.version}**, a {model.model_type}")
         st.code(model.model_id, language=None)
-        st.markdown(VERBS[request.verb][3])
+        days = view.registry.policy(model.model_name).retention_policy.trash_days
+        st.markdown(VERBS[request.verb][3].format(days=days))
         target = model
     problem = st.container()
     with st.form("decision", border=False):

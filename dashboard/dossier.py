@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import streamlit as st
 
-from dashboard import charts, frames, notices, session, tables, wording
+from dashboard import charts, frames, notices, session, tables, upkeep_parts, wording
 from registry_core import Comparison, ModelMetadata
 
 #: The colour beside the word and the shape of a state.
@@ -16,6 +16,7 @@ BADGES: dict[str, Literal["blue", "green", "orange", "gray", "red"]] = {
     wording.QUARANTINED: "orange",
     wording.STATUS_WORDS["rejected"]: "red",
     wording.STATUS_WORDS["disqualified"]: "red",
+    wording.STATUS_WORDS["trashed"]: "orange",
 }
 
 
@@ -40,11 +41,32 @@ def title(model: ModelMetadata, now: datetime) -> None:
     )
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.badge(wording.status(model), color=BADGES.get(wording.status(model), "gray"))
+        if model.pinned:
+            st.badge("pinned", icon=":material/keep:", color="gray")
         st.code(model.model_id, language=None, width="content", wrap_lines=True)
     if model.description:
         st.text(wording.visible(model.description))
     if model.tags:
         st.text(wording.visible("Tags: " + ", ".join(model.tags)))
+
+
+def put_away(model: ModelMetadata, view: session.View) -> None:
+    """Of a version in the trash or purged: since when, why, by whom, and what there still is."""
+    if model.status not in wording.GONE:
+        return
+    kinds = {"trashed": "trashed", "purged": "purged"}
+    found = view.recent_events(model.model_name, model.model_id)
+    event = next((each for each in found if each.kind == kinds[model.status]), None)
+    when = f"{notices.when(event.at)} by **{wording.escaped(event.actor)}**" if event else ""
+    why = f": {wording.escaped(event.reason)}" if event and event.reason else ""
+    if model.status == "purged":
+        notices.show("warning", f"**Deleted for good** {when}{why}. Its files are gone; what is known of it stays.")
+        return
+    until = next(
+        (each for each in upkeep_parts.trash_of(model.model_name, view) if each.model_id == model.model_id), None
+    )
+    goes = f" Its files go {wording.exact(until.purge_at, notices.viewer_zone())}." if until else ""
+    notices.show("warning", f"**In the trash** since {when}{why}.{goes}")
 
 
 def verdict(

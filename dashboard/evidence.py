@@ -43,6 +43,9 @@ def measurement(model: ModelMetadata, view: session.View) -> None:
         st.page_link("../pages/benchmarks.py", label="Add a benchmark", icon=":material/add_chart:")
         return
     name = wording.escaped(benchmark.name)
+    if evaluation is None and model.status in wording.GONE:
+        notices.section("Not measured", f"It is {wording.GONE[model.status]}.")
+        return
     if evaluation is None:
         notices.section("Not measured yet", f"{benchmark.rows:,} rows of {name} wait for it.")
         measure_button(model, benchmark, view)

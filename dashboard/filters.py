@@ -68,7 +68,7 @@ def board(name: str, view: session.View) -> Board:
         key="status",
         bind="query-params",
         on_change=_first_page,
-        help="Current: neither rejected nor archived",
+        help="Current: neither rejected nor archived, in the trash or purged",
     )
     by = order.selectbox(
         "Order by", [*ORDERS, *labels.values()], key="sort", bind="query-params", on_change=_first_page

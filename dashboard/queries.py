@@ -19,10 +19,12 @@ CARDS = 12
 STATUSES: Mapping[str, Mapping[str, Any]] = {
     "Current": {"status": ["registered", "disqualified"]},
     "Eligible": {"eligible": True},
-    "Quarantined": {"artifact": "quarantined"},
+    "Quarantined": {"artifact": "quarantined", "status": ["registered", "rejected", "archived", "disqualified"]},
     "Rejected": {"status": "rejected"},
     "Disqualified": {"status": "disqualified"},
     "Archived": {"status": "archived"},
+    "Trashed": {"status": "trashed"},
+    "Purged": {"status": "purged"},
     "All": {},
 }
 

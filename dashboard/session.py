@@ -26,6 +26,7 @@ from registry_core import (
     ModelMetadata,
     ModelNameSummary,
     Paired,
+    RankingPreview,
     Registry,
     RegistryError,
     Review,
@@ -249,6 +250,16 @@ class View:
     def count_events(self, **conditions: Any) -> int:
         key = ("events", repr(sorted(conditions.items())))
         return self._recall(key, lambda: self.registry.count_events(**conditions))
+
+    def settings_events(self, limit: int, offset: int) -> list[Event]:
+        """The events that changed the settings, newest first."""
+        key, kinds = ("settings events", limit, offset), ("created", "configured")
+        return self._recall(key, lambda: self.registry.events(limit=limit, offset=offset, kinds=kinds))
+
+    def preview_configuration(self, name: str | None, changes: Mapping[str, Any]) -> dict[str, RankingPreview]:
+        """How changed settings would rank the versions."""
+        key = ("ranking preview", name, repr(sorted(changes.items())))
+        return self._recall(key, lambda: self.registry.preview_configuration(name, **changes))
 
     def benchmarks(self, name: str) -> list[Benchmark]:
         return self._recall(("benchmarks", name), lambda: self.registry.benchmarks(name))

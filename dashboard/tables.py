@@ -206,8 +206,8 @@ def events(frame: pd.DataFrame, *, key: str, names: bool = True, ids: bool = Tru
     columns = {
         "When": st.column_config.TextColumn("When", width=104, pinned=True),
         "At": st.column_config.TextColumn("At", width=192),
-        "What": st.column_config.TextColumn("What", width=110),
-        "Who": st.column_config.TextColumn("Who", width=122),
+        "What": st.column_config.TextColumn("What", width=132),
+        "Who": st.column_config.TextColumn("Who", width=112),
         "Model name": st.column_config.TextColumn("Model name", width=150),
         "Model id": st.column_config.TextColumn("Model id", width=330),
         "Reason": st.column_config.TextColumn("Reason", width=300),

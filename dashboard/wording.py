@@ -23,6 +23,13 @@ STATUS_WORDS = {
     "rejected": "✕ rejected",
     "archived": "□ archived",
     "disqualified": "▲ disqualified",
+    "trashed": "▽ in the trash",
+    "purged": "■ purged",
+}
+#: What is put away, in a sentence about it.
+GONE = {
+    "trashed": "in the trash: put it back before anything else",
+    "purged": "purged: its files are gone, its metrics and history stay",
 }
 QUARANTINED = "◆ quarantined"
 #: Behind the state of a version that was promoted over failed gates.
@@ -52,6 +59,17 @@ EVENT_WORDS = {
     "review_approved": "Approved",
     "review_rejected": "Review: rejected",
     "review_comment": "Commented",
+    "trashed": "Moved to the trash",
+    "purged": "Deleted for good",
+    "pinned": "Pinned",
+    "unpinned": "Unpinned",
+    "compressed": "Compressed",
+    "swept": "Swept",
+    "rebuilt": "Index rebuilt",
+    "recovered": "Catalog recovered",
+    "imported": "Imported",
+    "repaired": "Repaired",
+    "restored_backup": "Backup restored",
     "adopted": "Adopted",
     "created": "Created",
 }
@@ -222,6 +240,12 @@ def event_detail(each: Event) -> str:
         values = list(each.after.get("metrics", {}).items())[:3]
         told = ", ".join(f"{metric(name)} {number(value)}" for name, value in values)
         return f"on {each.after.get('benchmark')}: {told or each.after.get('because')}"
+    if each.kind == "swept":
+        return f"{count(int(each.after.get('count', 0)), 'file')}, {size(int(each.after.get('bytes', 0)))}"
+    if each.kind == "compressed":
+        packed, linked = int(each.after.get("compressed", 0)), int(each.after.get("linked", 0))
+        large, small = int(each.after.get("bytes_before", 0)), int(each.after.get("bytes_after", 0))
+        return f"{count(packed, 'file')} compressed, {linked} stored once: {size(large)} → {size(small)}"
     if each.kind == "considered":
         return "promoted" if each.after.get("promoted") else "not promoted"
     keys = [key for key in {**each.before, **each.after} if each.before.get(key) != each.after.get(key)]
@@ -293,6 +317,8 @@ def why_not(model: ModelMetadata) -> str | None:
         return "It is the champion already."
     if model.artifact == "quarantined":
         return f"Its file is quarantined. {QUARANTINE}"
+    if model.status in GONE:
+        return f"It is {GONE[model.status]}."
     if model.status != "registered":
         because = f" ({model.status_reason})" if model.status_reason else ""
         return f"It is {model.status}{because}."

@@ -49,6 +49,8 @@ def pages(registry: Registry) -> dict[str, str]:
         "challenger": "/challenger?model=LateArrival",
         "health": "/health?model=LateArrival",
         "upload": f"/upload?model={name}",
+        "upkeep": f"/upkeep?model={name}",
+        "settings": f"/settings?model={name}",
         "activity": f"/activity?model={name}",
     }
 
@@ -77,6 +79,11 @@ def take(browser: Browser, address: str, wanted: dict[str, str]) -> None:
         for name, path in wanted.items():
             page.goto(f"{address}{path}")
             settle(page)
+            if name == "settings":
+                weight = page.get_by_role("spinbutton").first
+                weight.fill("0")
+                weight.press("Enter")
+                settle(page)
             if name == "compare":
                 page.get_by_text("side by side").scroll_into_view_if_needed()
                 page.wait_for_timeout(500)
@@ -98,6 +105,8 @@ def main() -> None:
         fill(location)
         with Registry(location) as registry:
             wanted = pages(registry)
+            # Nobody keeps as few as this; it gives the plan something to say.
+            registry.configure(max_models_to_keep=3, retention={"keep_best": 1}, reason="a plan to look at")
         with running_dashboard(location) as address, sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=chromium(), args=CHROMIUM_OPTIONS)
             take(browser, address, wanted)

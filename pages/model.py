@@ -28,11 +28,15 @@ compared = champion is not None and champion.model_id != model.model_id
 comparison = view.compare([model.model_id, champion.model_id]) if champion and compared else None
 
 dossier.title(model, notices.now())
-dossier.verdict(model, champion, comparison, view)
+if model.status in ("trashed", "purged"):
+    dossier.put_away(model, view)
+else:
+    dossier.verdict(model, champion, comparison, view)
 evidence.override(model)
 controls.decisions(model, view)
-evidence.trust(model, view)
-evidence.gates(model, view)
+if model.status not in ("trashed", "purged"):
+    evidence.trust(model, view)
+    evidence.gates(model, view)
 
 left, right = st.columns([2, 3], gap="large")
 with left:

@@ -289,6 +289,39 @@ class Score:
 
 
 @dataclass(frozen=True)
+class RankingChange:
+    """One version under settings that do not hold yet: its score and its place, now and then.
+
+    A place is counted among those that may be chosen and are ranked on the same as the champion; None: it has none. The
+    notes say why there is no score.
+    """
+
+    model_id: str
+    version: str
+    rank_before: int | None
+    rank_after: int | None
+    score_before: float | None
+    score_after: float | None
+    note_before: str | None
+    note_after: str | None
+
+
+@dataclass(frozen=True)
+class RankingPreview:
+    """How settings that do not hold yet would rank the versions of a model name; nothing has happened.
+
+    ``changes`` holds every version, the best then first, those without a place last. The best are ids, as
+    ``get_best_model_id`` gives them. ``champion`` stays what it is: settings promote nobody.
+    """
+
+    model_name: str
+    champion: str | None
+    best_before: str | None
+    best_after: str | None
+    changes: tuple[RankingChange, ...]
+
+
+@dataclass(frozen=True)
 class MetricComparison:
     """One metric over several models, in their order; ``best`` is the index of the best value, None on a tie."""
 

@@ -120,6 +120,8 @@ PUBLIC_NAMES = {
     "PastRollback",
     "Policy",
     "Predictor",
+    "RankingChange",
+    "RankingPreview",
     "RebuildReport",
     "RecordedOutcomes",
     "RegistrationPlan",

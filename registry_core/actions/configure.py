@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from ..catalog import events, models
-from ..catalog.database import Transaction
-from ..config import Configuration
-from ..errors import InvalidConfiguration
-from ..rules import intake
+from ..catalog import deployments, events, models
+from ..catalog.database import Queries, Transaction
+from ..config import SEED_WEIGHTS, Configuration
+from ..errors import Conflict, InvalidConfiguration, NotFound
+from ..records import RankingChange, RankingPreview, Row
+from ..rules import intake, standing
+from ..version import Version
 from . import verdicts
 from .rooms import CONFIGURATION, Rooms, check_reason
-from .rows import eligible, ranking, record
+from .rows import eligible, ranking_of_row
 
 _FILE = "registry_config.json"
+#: The kinds of events that hold the settings as they were before and after.
+KINDS = ("created", "configured")
 
 
 def configuration(rooms: Rooms) -> Configuration:
@@ -23,22 +27,129 @@ def configuration(rooms: Rooms) -> Configuration:
 
 
 def configure(
-    rooms: Rooms, model_name: str | None, changes: Mapping[str, Any], actor: str | None, reason: str
+    rooms: Rooms,
+    model_name: str | None,
+    changes: Mapping[str, Any],
+    actor: str | None,
+    reason: str,
+    expected: Configuration | None = None,
 ) -> Configuration:
     """See ``Registry.configure``."""
     who, why = rooms.who(actor), check_reason(reason)
     if model_name is not None:
         intake.check_name(model_name, "model_name")
+    return _change(rooms, lambda before: before.changed(model_name, changes), who, why, expected)
+
+
+def revert(
+    rooms: Rooms, event_id: int, actor: str | None, reason: str, expected: Configuration | None
+) -> Configuration:
+    """See ``Registry.revert_configuration``."""
+    who, why = rooms.who(actor), check_reason(reason)
+    found = next((each for each in events.listed(rooms.database, kinds=KINDS) if each.event_id == event_id), None)
+    if found is None:
+        raise NotFound(
+            f"event {event_id!r:.80} holds no settings; events(kinds={list(KINDS)}) are those that changed them"
+        )
+    because = f"back to the settings after event {found.event_id}" + (f": {why}" if why else "")
+
+    def then(now: Configuration) -> Configuration:
+        return Configuration.from_dict(_in_order(found.after, now.to_dict()))
+
+    return _change(rooms, then, who, because, expected)
+
+
+def _in_order(settings: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings of an event, whose keys the record has sorted: a score's last bit hangs on the order of the weights.
+
+    Weights that hold now keep their order; others get the seed's.
+    """
+    ordered = dict(settings)
+    for key in ("performance_weight", "regression_weight"):
+        if key in ordered:
+            usual = list(now[key] if now.get(key) == ordered[key] else SEED_WEIGHTS)
+            names = sorted(ordered[key], key=lambda name: (usual.index(name) if name in usual else len(usual), name))
+            ordered[key] = {name: ordered[key][name] for name in names}
+    if "model_names" in ordered:
+        known = now.get("model_names", {})
+        ordered["model_names"] = {
+            name: _in_order(own, known.get(name, {})) for name, own in ordered["model_names"].items()
+        }
+    return ordered
+
+
+def _change(
+    rooms: Rooms,
+    make: Callable[[Configuration], Configuration],
+    actor: str,
+    reason: str,
+    expected: Configuration | None,
+) -> Configuration:
     with rooms.database.transaction() as transaction:
         before = rooms.stored_configuration(transaction) or Configuration()
-        after = before.changed(model_name, changes)
+        if expected is not None and expected.to_dict() != before.to_dict():
+            raise Conflict(_somebody_was_faster(transaction))
+        after = make(before)
         if after.to_dict() == before.to_dict():
             return before
-        _apply(rooms, transaction, before, after, who, why)
+        _apply(rooms, transaction, before, after, actor, reason)
         # Inside the transaction, and before its commit: were the process to die in between, the file would be taken
         # over at the next opening; the other way round, the old file would undo the change.
         rooms.store.write(_FILE, after.to_json().encode())
     return after
+
+
+def _somebody_was_faster(queries: Queries) -> str:
+    last = events.listed(queries, limit=1, kinds=KINDS)
+    who = f" by {last[0].actor} at {last[0].at}, in event {last[0].event_id}" if last else ""
+    return (
+        f"the settings are not those you saw: they were changed{who}. Nothing was changed; look at them, then "
+        "decide again"
+    )
+
+
+def preview(rooms: Rooms, model_name: str | None, changes: Mapping[str, Any]) -> dict[str, RankingPreview]:
+    """See ``Registry.preview_configuration``."""
+    if model_name is not None:
+        intake.check_name(model_name, "model_name")
+    with rooms.database.snapshot() as snapshot:
+        after = (rooms.stored_configuration(snapshot) or Configuration()).changed(model_name, changes)
+        verdicts.check_names(after)
+        found: dict[str, list[Row]] = {}
+        for row in models.scoring_rows(snapshot, model_name):
+            found.setdefault(row["model_name"], []).append(row)
+        serving = {name: deployments.current(snapshot, name) for name in found}
+    return {
+        name: _ranking_preview(after, name, found[name], None if champion is None else champion.model_id)
+        for name, champion in sorted(serving.items())
+    }
+
+
+def _ranking_preview(after: Configuration, name: str, rows: list[Row], champion: str | None) -> RankingPreview:
+    policy = after.policy(name)
+    then = []
+    notes: dict[str, str | None] = {}
+    for row in rows:
+        score, on = ranking_of_row(policy, row)
+        notes[row["model_id"]] = score.note
+        then.append(standing.Entrant(row["model_id"], score.value, on, bool(eligible(row, ranked_on=on))))
+    now = [standing.Entrant(row["model_id"], row["score"], row["ranked_on"], bool(eligible(row))) for row in rows]
+    before, places = standing.places(now, champion), standing.places(then, champion)
+    changes = [
+        RankingChange(
+            model_id=new.model_id,
+            version=str(Version(row["major"], row["minor"], row["patch"])),
+            rank_before=before.get(new.model_id),
+            rank_after=places.get(new.model_id),
+            score_before=row["score"],
+            score_after=new.score,
+            note_before=row["score_note"],
+            note_after=notes[new.model_id],
+        )
+        for row, new in zip(rows, then, strict=True)
+    ]
+    changes.sort(key=lambda each: (each.rank_after or len(rows) + 1, each.rank_before or len(rows) + 1))
+    return RankingPreview(name, champion, next(iter(before), None), next(iter(places), None), tuple(changes))
 
 
 def settle(rooms: Rooms) -> bool:
@@ -91,7 +202,7 @@ def _apply(
         verdicts.settle(rooms, transaction, after)
     scores = []
     for row in models.scoring_rows(transaction):
-        score, on = ranking(after.policy(row["model_name"]), record(rooms, row))
+        score, on = ranking_of_row(after.policy(row["model_name"]), row)
         if (score.value, score.note, on) != (row["score"], row["score_note"], row["ranked_on"]):
             new = {"seq": row["seq"], "score": score.value, "score_note": score.note, "ranked_on": on}
             scores.append({**new, "eligible": eligible(row, ranked_on=on)})

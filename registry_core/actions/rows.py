@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 from ..catalog import deployments, models
 from ..catalog.database import Queries
@@ -16,23 +16,48 @@ from ..rules import selection
 from ..rules.scoring import composite_score
 from .rooms import Rooms
 
+Task = Literal["classification", "regression"]
+
 
 def ranking(policy: Policy, metadata: ModelMetadata) -> tuple[Score, str]:
-    """The composite score of a model, and what its metrics were measured on: the policy says whose count.
+    """The composite score of a model, and what its metrics were measured on: the policy says whose count."""
+    reported = Measurements(metadata.all_metrics(), metadata.evaluation_set or "")
+    measured = Measurements(metadata.measured, f"{selection.MEASURED_ON}{metadata.measured_on}")
+    return ranked(policy, reported, measured, metadata.task, metadata.is_ensemble)
+
+
+def ranking_of_row(policy: Policy, row: Row) -> tuple[Score, str]:
+    """The same of a row of ``models.scoring_rows``: a sixth of the time, where there are ten thousand of them."""
+    reported = Measurements(json.loads(row["metrics"]), row["evaluation_set"])
+    measured = Measurements(json.loads(row["measured"]), f"{selection.MEASURED_ON}{row['measured_on']}")
+    return ranked(policy, reported, measured, json.loads(row["metadata"]).get("task"), bool(row["is_ensemble"]))
+
+
+class Measurements(NamedTuple):
+    """Metrics, and what they were measured on."""
+
+    metrics: Mapping[str, float]
+    on: str
+
+
+def ranked(
+    policy: Policy, reported: Measurements, measured: Measurements, task: Task | None, is_ensemble: bool
+) -> tuple[Score, str]:
+    """The score by those metrics that count, and what they were measured on.
 
     What no benchmark can measure, the quality of the training data, counts as reported.
     """
-    metrics, on = metadata.all_metrics(), metadata.evaluation_set or ""
+    metrics, on = reported
     if policy.rank_by == "measured":
-        if not metadata.measured:
+        if not measured.metrics:
             note = "no score: the registry has not measured it; evaluate it on a benchmark"
             return Score(None, (), 0.0, note), ""
         kept = {name: value for name, value in metrics.items() if name == "data_quality_score"}
-        metrics, on = {**kept, **metadata.measured}, f"{selection.MEASURED_ON}{metadata.measured_on}"
+        metrics, on = {**kept, **measured.metrics}, measured.on
     score = composite_score(
         metrics,
-        policy.weights(metadata.task),
-        is_ensemble=metadata.is_ensemble,
+        policy.weights(task),
+        is_ensemble=is_ensemble,
         ensemble_bonus=policy.ensemble_bonus,
         declared_lower=policy.lower_is_better,
     )

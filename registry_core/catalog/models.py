@@ -241,12 +241,14 @@ def update(transaction: Transaction, model_id: str, **changes: Any) -> None:
     transaction.query(f"UPDATE models SET {columns} WHERE model_id = :id", {**changes, "id": model_id})
 
 
-def scoring_rows(queries: Queries) -> list[Row]:
-    """What a new policy needs to score every version again."""
+def scoring_rows(queries: Queries, model_name: str | None = None) -> list[Row]:
+    """What a new policy needs to score every version (of a name) again, in the order of registration."""
     return queries.query(
-        "SELECT m.seq, m.model_name, m.measured, m.measured_on, m.score, m.score_note, m.ranked_on, m.status, "
-        "m.artifact, m.vouched, c.metadata "
-        f"FROM models m{_WITH_DOCUMENTS}"
+        "SELECT m.seq, m.model_id, m.model_name, m.major, m.minor, m.patch, m.evaluation_set, m.is_ensemble, "
+        "m.metrics, m.measured, m.measured_on, m.score, m.score_note, m.ranked_on, m.status, m.artifact, m.vouched, "
+        "c.metadata "
+        f"FROM models m{_WITH_DOCUMENTS}{'' if model_name is None else ' WHERE m.model_name = :name'} ORDER BY m.seq",
+        {} if model_name is None else {"name": model_name},
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from ..actions import configure, decide
 from ..actions.rooms import NOT_CHECKED
 from ..config import Configuration, Policy
-from ..records import Deployment
+from ..records import Deployment, RankingPreview
 from .verbs import Verbs
 
 
@@ -101,14 +101,54 @@ class Deciding(Verbs):
         decide.change_status(self._rooms, "reinstate", model_id, actor, reason)
 
     def configure(
-        self, model_name: str | None = None, *, actor: str | None = None, reason: str = "", **changes: Any
+        self,
+        model_name: str | None = None,
+        *,
+        actor: str | None = None,
+        reason: str = "",
+        expected: Configuration | None = None,
+        **changes: Any,
     ) -> Configuration:
         """Change settings for all model names or one (None as a value: back to the default); scores follow at once.
 
+        Nobody is promoted by it.
+
+        Args:
+            expected: the settings the caller saw; left out, it is not checked.
+
         Raises:
             InvalidConfiguration: naming the key, its value and what is allowed; nothing changed.
+            Conflict: the settings are not those that were expected; nothing changed.
         """
-        return configure.configure(self._rooms, model_name, changes, actor, reason)
+        return configure.configure(self._rooms, model_name, changes, actor, reason, expected)
+
+    def preview_configuration(self, model_name: str | None = None, **changes: Any) -> dict[str, RankingPreview]:
+        """How ``configure`` with these changes would rank the versions, by model name; nothing is changed.
+
+        Whose files are trusted is taken as it is.
+
+        Raises:
+            InvalidConfiguration: as in ``configure``.
+        """
+        return configure.preview(self._rooms, model_name, changes)
+
+    def revert_configuration(
+        self,
+        event_id: int,
+        *,
+        actor: str | None = None,
+        reason: str = "",
+        expected: Configuration | None = None,
+    ) -> Configuration:
+        """Go back to all settings, of every model name, as an event of kind ``created`` or ``configured`` left them.
+
+        That is a change of its own, with an event of its own.
+
+        Raises:
+            NotFound: there is no such event, or it did not change the settings.
+            Conflict: as in ``configure``; or a champion would no longer be trusted (StateConflict).
+        """
+        return configure.revert(self._rooms, event_id, actor, reason, expected)
 
     def configuration(self) -> Configuration:
         """The settings that hold now."""

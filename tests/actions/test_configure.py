@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from registry_core import InvalidConfiguration, Registry
-from tests.fitted import register
+from registry_core import Conflict, InvalidConfiguration, NotFound, Registry
+from tests.fitted import register, score
 
 SEED = {
     "auto_select_best": True,
@@ -125,3 +126,84 @@ def test_nothing_changes_nothing(registry: Registry) -> None:
     before = registry.revision()
     registry.configure(selection_margin=0.0)
     assert registry.revision() == before
+
+
+def test_a_preview_is_what_saving_then_does(registry: Registry) -> None:
+    sharp = register(registry, performance_metrics={"accuracy": 0.9, "auc": 0.5, "f1_score": 0.5})
+    smooth = register(registry, performance_metrics={"accuracy": 0.5, "auc": 0.7, "f1_score": 0.5})
+    narrow = register(registry, performance_metrics={"accuracy": 0.95, "f1_score": 0.9})
+    elsewhere = register(registry, 0.99, evaluation_set="another")
+    out = register(registry, 0.4)
+    registry.reject(out)
+    other = register(registry, 0.5, model_name="Fraud")
+    before = registry.revision()
+    found = registry.preview_configuration(performance_weight={"auc": 1.0})
+    assert registry.revision() == before
+    assert list(found) == ["Churn", "Fraud"]
+    churn = found["Churn"]
+    assert (churn.champion, churn.best_before, churn.best_after) == (sharp, sharp, smooth)
+    changes = {each.model_id: each for each in churn.changes}
+    assert [each.model_id for each in churn.changes[:2]] == [smooth, sharp]
+    assert (changes[sharp].rank_before, changes[sharp].rank_after) == (1, 2)
+    assert (changes[narrow].score_before, changes[narrow].rank_after) == (None, None)
+    assert changes[narrow].note_after == "no score: auc is missing"
+    assert changes[elsewhere].rank_after is changes[out].rank_after is None
+    assert found["Fraud"].best_after == other
+    assert list(registry.preview_configuration("Fraud", selection_margin=0.1)) == ["Fraud"]
+
+    registry.configure(performance_weight={"auc": 1.0})
+    assert registry.get_best_model_id("Churn") == churn.best_after
+    for each in churn.changes:
+        model = registry.get_metadata(each.model_id)
+        assert (model.composite_score, model.score_note) == (each.score_after, each.note_after)
+    with pytest.raises(InvalidConfiguration, match="colour"):
+        registry.preview_configuration(colour=1)
+    with pytest.raises(InvalidConfiguration, match="trusted_globals"):
+        registry.preview_configuration(trusted_globals=["*"])
+
+
+def test_a_preview_tells_who_loses_a_score_by_measured_metrics(registry: Registry) -> None:
+    model_id = register(registry, 0.5)
+    change = registry.preview_configuration("Churn", rank_by="measured")["Churn"].changes[0]
+    assert (change.model_id, change.rank_before, change.rank_after, change.score_after) == (model_id, 1, None, None)
+    assert "has not measured it" in str(change.note_after)
+
+
+def test_settings_go_back_to_an_event_with_an_event_of_their_own(registry: Registry) -> None:
+    (created,) = registry.events(kinds=["created"])
+    register(registry, 0.5)
+    registry.configure("Churn", performance_weight={"auc": 1.0}, actor="anna", reason="ranking counts")
+    registry.configure(selection_margin=0.2, actor="bert", reason="calm")
+    own, calm = (registry.events(kinds=["configured"])[place] for place in (1, 0))
+    registry.revert_configuration(own.event_id, actor="anna", reason="too calm")
+    assert registry.policy("Churn").performance_weight == {"auc": 1.0}
+    assert registry.policy("Churn").selection_margin == 0
+    last = registry.events(limit=1)[0]
+    assert (last.kind, last.actor) == ("configured", "anna")
+    assert last.reason == f"back to the settings after event {own.event_id}: too calm"
+    assert last.before == calm.after
+    registry.revert_configuration(created.event_id)
+    assert registry.configuration().model_names == {}
+    # to the last bit: the record sorts its keys, and a sum hangs on their order
+    assert registry.get_model_comparison()[0]["composite_score"] == score(0.5)
+    revision = registry.revision()
+    registry.revert_configuration(created.event_id)
+    assert registry.revision() == revision
+    for wrong in (0, 10**6, registry.events(kinds=["registered"])[0].event_id, "first"):
+        with pytest.raises(NotFound, match="holds no settings"):
+            registry.revert_configuration(wrong)  # type: ignore[arg-type]
+
+
+def test_settings_others_changed_meanwhile_are_not_overwritten(catalog_url: dict[str, Any]) -> None:
+    with Registry(**catalog_url, actor="anna") as anna, Registry(**catalog_url, actor="bert") as bert:
+        seen = anna.configuration()
+        bert.configure(selection_margin=0.1, reason="calm")
+        last = bert.events(limit=1)[0]
+        faster = f"changed by bert at {re.escape(last.at)}, in event {last.event_id}"
+        with pytest.raises(Conflict, match=faster):
+            anna.configure("Churn", ensemble_bonus=0.0, expected=seen)
+        with pytest.raises(Conflict, match=faster):
+            anna.revert_configuration(1, expected=seen)
+        assert anna.revision() == last.event_id
+        anna.configure("Churn", ensemble_bonus=0.0, expected=anna.configuration())
+        assert bert.policy("Churn").ensemble_bonus == 0

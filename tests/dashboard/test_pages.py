@@ -25,7 +25,9 @@ PAGES = (
     "health",
     "benchmarks",
     "upload",
+    "upkeep",
     "activity",
+    "settings",
 )
 
 Open = Callable[..., AppTest]
@@ -90,7 +92,9 @@ TITLES = {
     "health": "Health",
     "benchmarks": "Benchmarks",
     "upload": "Upload",
+    "upkeep": "Upkeep",
     "activity": "Activity",
+    "settings": "Settings",
 }
 
 

@@ -78,7 +78,7 @@ def test_status_is_told_by_word_and_shape() -> None:
     assert wording.status(model(artifact="quarantined")) == "◆ quarantined"
     assert wording.status(model(artifact="quarantined", status="rejected")) == "✕ rejected"
     shapes = {text[0] for text in (*wording.STATUS_WORDS.values(), wording.CHAMPION, wording.QUARANTINED)}
-    assert len(shapes) == 6
+    assert len(shapes) == 8
 
 
 @pytest.mark.parametrize(
