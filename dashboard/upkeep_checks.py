@@ -144,6 +144,13 @@ def _backup(view: session.View) -> None:
                 f"{wording.count(report.predictions, 'prediction')}, {wording.count(report.files, 'file')}, "
                 f"{wording.size(report.bytes)}."
             )
+            if report.left_out:
+                missing = wording.escaped(", ".join(list(report.left_out)[:3]))
+                notices.show(
+                    "warning",
+                    f"{wording.count(len(report.left_out), 'file')} missing or damaged here, and not in the backup: "
+                    f"{missing}. Verify says what mends that.",
+                )
             st.download_button(
                 "Download the backup",
                 data=content,

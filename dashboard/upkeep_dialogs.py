@@ -293,12 +293,13 @@ def _do_compress(request: Request, reason: str, who: str) -> Done:
     done = session.open_registry().compress(
         request.days, model_name=request.model_name, actor=who, reason=reason, progress=Bar("Compressing …")
     )
+    left = f" {wording.count(len(done.left), 'file')} left alone: missing or altered." if done.left else ""
     if not done.compressed and not done.linked:
-        return "Nothing to compress: no file would become a tenth smaller, and none lies there twice.", None
+        return f"Nothing to compress: no file would become a tenth smaller, and none lies there twice.{left}", None
     saved = wording.size(max(0, done.bytes_before - done.bytes_after))
     return (
         f"{wording.count(len(done.compressed), 'file')} compressed, {len(done.linked):,} now share the bytes of an "
-        f"identical one: {saved} saved."
+        f"identical one: {saved} saved.{left}"
     ), None
 
 

@@ -165,13 +165,17 @@ def unclaimed(look: Look) -> Findings:
         place = look.rooms.store.address(each.key)
         if each.key in going:
             text = f"{place} belongs to a version that was purged a short while ago: it is being removed"
-            yield note("unclaimed", each.key, text, f"{CLEANUP} sweeps it if that was interrupted")
+            yield note(
+                "unclaimed", each.key, text, "nothing to do: a cleanup sweeps it, should that have been interrupted"
+            )
         elif each.key in old:
             text = f"nothing in the catalog claims {place} ({each.size:,} bytes, written {each.modified:%Y-%m-%d})"
             yield warning("unclaimed", each.key, text, CLEANUP, repairable=True)
         else:
             text = f"nothing in the catalog claims {place} yet; it was written {each.modified:%Y-%m-%d %H:%M} UTC"
-            yield note("unclaimed", each.key, text, f"{CLEANUP} sweeps it when it is {days:g} days old")
+            yield note(
+                "unclaimed", each.key, text, f"nothing to do: a cleanup sweeps it once it is older than {days:g} days"
+            )
 
 
 def _just_purged(look: Look) -> set[str]:
