@@ -183,7 +183,7 @@ def one(draft: Draft, setting: Setting, names: Sequence[str]) -> None:
     if setting.kind == "switch":
         st.toggle(value=bool(value), **common)
     elif setting.kind == "whole":
-        low = 0 if setting.path == "retention.keep_best" else 1
+        low = 0 if setting.path in ("retention.keep_best", "retention.keep_newest") else 1
         st.number_input(value=int(value), min_value=low, max_value=int(setting.high), step=int(setting.step), **common)
     elif setting.kind == "number":
         st.number_input(

@@ -108,6 +108,7 @@ RETENTION = (
     Setting("max_models_to_keep", "Versions kept", "whole", "versions", 10_000_000),
     Setting("retention.max_age_days", "Go when older than", "number", "days", 100_000, optional=True, empty="never"),
     Setting("retention.keep_best", "Best scores kept in any case", "whole", "versions", 10_000_000),
+    Setting("retention.keep_newest", "Newest kept in any case", "whole", "versions", 10_000_000),
     Setting("retention.keep_champions", "Keep who ever was champion", "switch"),
     Setting("retention.trash_days", "Time in the trash", "number", "days", 100_000),
     Setting("retention.automatic", "Clean up after every registration", "switch"),

@@ -115,14 +115,14 @@ def _policy(name: str | None, view: session.View) -> str:
 
 def kept(policy: RetentionPolicy) -> str:
     """What a retention policy keeps, in words."""
-    parts = [f"the newest {policy.max_models_to_keep:,}"]
+    said = f"up to {wording.count(policy.max_models_to_keep, 'version')}, the newest first"
     if policy.max_age_days is not None:
-        parts[0] += f", if not older than {policy.max_age_days:g} days"
-    if policy.keep_best:
-        parts.append(f"the best {policy.keep_best:,}")
-    if policy.keep_champions:
-        parts.append("who ever was champion")
-    said = parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
+        said += f", if not older than {policy.max_age_days:g} days"
+    always = [f"the best {policy.keep_best:,}"] if policy.keep_best else []
+    always += [f"the newest {policy.keep_newest:,}"] if policy.keep_newest else []
+    always += ["who ever was champion"] if policy.keep_champions else []
+    if always:
+        said += f"; in any case {' and '.join(filter(None, (', '.join(always[:-1]), always[-1])))}"
     return f"{said}; the trash keeps for {policy.trash_days:g} days" + (
         "; cleaned up after every registration" if policy.automatic else ""
     )

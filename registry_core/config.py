@@ -103,6 +103,8 @@ class RetentionPolicy:
             oldest go first.
         max_age_days: versions registered longer ago go, however few there are; None: age alone is no reason.
         keep_best: so many of the highest scores are kept, whatever their number or age.
+        keep_newest: so many of the newest are kept, even where those that always are leave no place for them: they are
+            too new to be judged.
         keep_champions: who ever was champion is kept.
         trash_days: how long a version stays in the trash before its files go for good.
         automatic: clean up after every registration of the model name.
@@ -114,6 +116,7 @@ class RetentionPolicy:
     max_models_to_keep: int = 50
     max_age_days: float | None = None
     keep_best: int = 5
+    keep_newest: int = 3
     keep_champions: bool = True
     trash_days: float = 30.0
     automatic: bool = False
@@ -292,6 +295,7 @@ _MONITORING_CHECKS: dict[str, Callable[[str, Any], Any]] = {
 _RETENTION_CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "max_age_days": _number(0, 100_000),
     "keep_best": _from_zero,
+    "keep_newest": _from_zero,
     "keep_champions": _boolean,
     "trash_days": _number(0, 100_000),
     "automatic": _boolean,

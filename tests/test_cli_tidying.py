@@ -21,7 +21,9 @@ def five(sqlite_registry: Registry, clock: Clock) -> list[str]:
     for place in range(5):
         ids.append(register(sqlite_registry, 0.9 - place / 100))
         clock.tick(days=1)
-    sqlite_registry.configure(max_models_to_keep=2, retention={"keep_best": 1, "compress_after_days": 1})
+    sqlite_registry.configure(
+        max_models_to_keep=2, retention={"keep_best": 1, "keep_newest": 0, "compress_after_days": 1}
+    )
     return ids
 
 

@@ -218,6 +218,7 @@ def _after_the_rollback(story: Story, digits_best: str) -> None:
         override=True,
     )
     story.say(f"anna.kovacs promotes {wider}, over the gate that asks for the same inputs")
+    _tidying(story)
     clock.at(5, 9, 10)
     story.offutt("HistGradientBoosting", _BOOSTING, 1949, 1989, derived=True)
     clock.ago(3.2)
@@ -226,3 +227,21 @@ def _after_the_rollback(story: Story, digits_best: str) -> None:
     story.offutt("LogisticRegression", {"max_iter": 500}, 1985, 1989, derived=True)
     clock.ago(0.6)
     evidence.measure_all(story)
+
+
+def _tidying(story: Story) -> None:
+    """Fewer versions are to be kept: the first stays, the next is thrown away by hand, the rest waits for somebody."""
+    clock, registry = story.clock, story.registry
+    clock.at(20, 15, 30)
+    oldest = registry.list_models("OffuttRain", order_by="registered_at", descending=False, limit=2)
+    registry.pin(oldest[0].model_id, actor=ANNA, reason="Where it began: every report compares with it")
+    registry.configure(
+        "OffuttRain",
+        actor=ANNA,
+        reason="Nobody looks at the old ones any more",
+        max_models_to_keep=6,
+        retention={"keep_best": 2, "trash_days": 60},
+    )
+    clock.at(20, 15, 44)
+    registry.delete(oldest[1].model_id, actor=ANNA, reason="Trained without the last five years of its period")
+    story.say("OffuttRain keeps six versions from now on, its first one always; Upkeep shows which ones would go")

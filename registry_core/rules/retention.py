@@ -66,16 +66,17 @@ def plan(versions: Sequence[Candidate], policy: RetentionPolicy, now: datetime) 
     """What happens to each version of one model name, in the order they were given; purged ones are left out.
 
     Those that are always kept count towards ``max_models_to_keep``. The places that are left go to the newest of the
-    others, as long as these are young enough.
+    others, as long as these are young enough; ``keep_newest`` have one in any case.
     """
     present = [each for each in versions if each.status not in ("trashed", "purged")]
     most = policy.max_models_to_keep
     limit = "only 1 version is kept" if most == 1 else f"{most:,} versions are kept"
     kept = _always(present, policy)
-    places = most - len(kept)
+    always = len(kept)
+    places = most - always
     gone: dict[str, str] = {}
     oldest = None if policy.max_age_days is None else now - timedelta(days=policy.max_age_days)
-    for each in sorted(present, key=lambda each: each.order, reverse=True):
+    for place, each in enumerate(sorted(present, key=lambda each: each.order, reverse=True), start=1):
         if each.model_id in kept:
             continue
         if oldest is not None and (registered := datetime.fromisoformat(each.registered_at)) < oldest:
@@ -84,8 +85,12 @@ def plan(versions: Sequence[Candidate], policy: RetentionPolicy, now: datetime) 
         elif places > 0:
             kept[each.model_id] = f"{limit}, and it is one of the newest"
             places -= 1
-        else:
+        elif place <= policy.keep_newest:
+            kept[each.model_id] = "it is one of the newest, too new to be judged"
+        elif always < most:
             gone[each.model_id] = f"{limit}, and it is older than those"
+        else:
+            gone[each.model_id] = f"{limit}, and those that always are leave no place for it"
     return [_item(each, kept, gone, now) for each in versions if each.status != "purged"]
 
 

@@ -26,7 +26,10 @@ def accessible(visitor: Visitor, page: Page, *shades: str) -> None:
 
 def test_a_cleanup_from_its_plan_is_undone_from_the_trash(visitor: Enter, filled: Registry) -> None:
     filled.configure(
-        max_models_to_keep=1, retention={"keep_best": 0, "keep_champions": False}, actor="anna", reason="little room"
+        max_models_to_keep=1,
+        retention={"keep_best": 0, "keep_newest": 0, "keep_champions": False},
+        actor="anna",
+        reason="little room",
     )
     goes = sorted(item.model_id for item in filled.plan_cleanup("Churn").of("trash"))
     assert len(goes) == 2

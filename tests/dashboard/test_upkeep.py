@@ -38,7 +38,7 @@ def old(own: Registry, clock: Clock) -> list[str]:
     for accuracy in (0.9, 0.6, 0.7, 0.8, 0.75):
         clock.tick(days=2)
         made.append(register(own, accuracy))
-    own.configure(max_models_to_keep=2, retention={"keep_best": 0}, actor="anna", reason="set up")
+    own.configure(max_models_to_keep=2, retention={"keep_best": 0, "keep_newest": 0}, actor="anna", reason="set up")
     return made
 
 
@@ -276,7 +276,8 @@ def test_time_left_and_policies_in_words() -> None:
     assert upkeep_frames.until((now + timedelta(hours=5, minutes=1)).isoformat(), now) == "in 5 h"
     assert upkeep_frames.until((now - timedelta(hours=5)).isoformat(), now) == "with the next cleanup"
     assert upkeep_parts.kept(RetentionPolicy(max_age_days=90, automatic=True)).startswith(
-        "the newest 50, if not older than 90 days, the best 5 and who ever was champion"
+        "up to 50 versions, the newest first, if not older than 90 days; in any case the best 5, the newest 3 and who "
+        "ever was champion; the trash"
     )
 
 

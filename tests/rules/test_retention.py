@@ -46,7 +46,7 @@ def test_by_hand() -> None:
         version(1, days=12, status="trashed", purge_at=utc_text(NOW + timedelta(days=3))),
         version(0, days=13, status="purged"),
     ]
-    found = plan(versions, RetentionPolicy(max_models_to_keep=7, keep_best=1), NOW)
+    found = plan(versions, RetentionPolicy(max_models_to_keep=7, keep_best=1, keep_newest=0), NOW)
     assert [(item.model_id, item.action, item.untouchable, item.reason) for item in found] == [
         # Six are always kept, so one place is left for the newest of the others.
         ("m12", "keep", False, "7 versions are kept, and it is one of the newest"),
@@ -66,6 +66,20 @@ def test_by_hand() -> None:
     assert {item.bytes for item in found} == {10}
 
 
+def test_the_newest_are_kept_where_others_take_all_places() -> None:
+    versions = [version(order, days=9 - order, was_champion=order < 4) for order in reversed(range(8))]
+    found = reasons(versions, max_models_to_keep=3, keep_best=0, keep_newest=2)
+    assert found["m7"] == found["m6"] == "it is one of the newest, too new to be judged"
+    assert found["m5"] == found["m4"] == "3 versions are kept, and those that always are leave no place for it"
+    assert actions(versions, max_models_to_keep=3, keep_best=0, keep_newest=2) == {
+        f"m{order}": "trash" if order in (4, 5) else "keep" for order in range(8)
+    }
+    # There are more than enough places: nothing changes.
+    assert set(actions(versions, max_models_to_keep=8, keep_newest=2).values()) == {"keep"}
+    # Age is a reason however few there are.
+    assert actions(versions, max_age_days=0.5, keep_best=0, keep_champions=False)["m7"] == "trash"
+
+
 def test_age_counts_however_few_there_are() -> None:
     versions = [version(3, days=9.9), version(2, days=10), version(1, days=10.01), version(0, days=500, pinned=True)]
     assert actions(versions, max_age_days=10, keep_best=0) == {"m3": "keep", "m2": "keep", "m1": "trash", "m0": "keep"}
@@ -82,7 +96,7 @@ def test_scores_compare_on_one_set_only() -> None:
         version(1, score=0.95, ranked_on="autumn", eligible=False),
         version(0, score=0.05, ranked_on="autumn"),
     ]
-    few = {"max_models_to_keep": 1, "keep_best": 2}
+    few = {"max_models_to_keep": 1, "keep_best": 2, "keep_newest": 0}
     assert [each for each, what in actions(versions, **few).items() if what == "keep"] == ["m4", "m2"]
     # Without a champion it is the newest version's set that counts.
     assert [
@@ -132,6 +146,7 @@ POLICIES = st.builds(
     max_models_to_keep=st.integers(1, 12),
     max_age_days=st.none() | st.floats(0, 30),
     keep_best=st.integers(0, 4),
+    keep_newest=st.integers(0, 4),
     keep_champions=st.booleans(),
 )
 
@@ -141,7 +156,7 @@ def test_whatever_the_policy(versions: list[Candidate], policy: RetentionPolicy)
     items = plan(versions, policy, NOW)
     assert [item.model_id for item in items] == [each.model_id for each in versions if each.status != "purged"]
     by_id = {each.model_id: each for each in versions}
-    kept = places = 0
+    kept = places = beyond = 0
     for item in items:
         each = by_id[item.model_id]
         assert item.reason
@@ -153,10 +168,12 @@ def test_whatever_the_policy(versions: list[Candidate], policy: RetentionPolicy)
         assert item.untouchable == (each.untouchable is not None)
         assert item.action == "keep" or not (item.untouchable or (each.was_champion and policy.keep_champions))
         kept += item.action == "keep"
-        places += "one of the newest" in item.reason
-    assert not places or kept <= policy.max_models_to_keep
+        places += "and it is one of the newest" in item.reason
+        beyond += "too new" in item.reason
+    assert not places or kept <= policy.max_models_to_keep + beyond
+    assert beyond <= policy.keep_newest
     # Nobody who went because of the number is newer than one who stayed because of it.
-    stayed = [by_id[item.model_id].order for item in items if "one of the newest" in item.reason]
+    stayed = [by_id[item.model_id].order for item in items if "and it is one of the newest" in item.reason]
     went = [by_id[item.model_id].order for item in items if "older than those" in item.reason]
     assert not stayed or not went or min(stayed) > max(went)
     # And nobody goes because of the number while a place is free.
@@ -172,6 +189,7 @@ def test_a_looser_policy_keeps_whoever_a_stricter_one_kept(
         max_models_to_keep=policy.max_models_to_keep + more,
         max_age_days=None if policy.max_age_days is None else policy.max_age_days + more,
         keep_best=policy.keep_best,
+        keep_newest=policy.keep_newest,
         keep_champions=policy.keep_champions,
     )
     assert kept <= {item.model_id for item in plan(versions, looser, NOW) if item.action == "keep"}

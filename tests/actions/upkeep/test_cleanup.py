@@ -16,7 +16,7 @@ from registry_core.catalog.telemetry.archives import Archive
 from tests.clock import Clock
 from tests.fitted import register
 
-FEW = {"keep_best": 1, "keep_champions": False, "trash_days": 10}
+FEW = {"keep_best": 1, "keep_newest": 0, "keep_champions": False, "trash_days": 10}
 
 
 def several(registry: Registry, clock: Clock, count: int = 5) -> list[str]:
