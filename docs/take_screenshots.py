@@ -105,10 +105,6 @@ def main() -> None:
         fill(location)
         with Registry(location) as registry:
             wanted = pages(registry)
-            # Nobody keeps as few as this; it gives the plan something to say.
-            registry.configure(
-                max_models_to_keep=3, retention={"keep_best": 1, "keep_newest": 1}, reason="a plan to look at"
-            )
         with running_dashboard(location) as address, sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=chromium(), args=CHROMIUM_OPTIONS)
             take(browser, address, wanted)
