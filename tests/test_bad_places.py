@@ -8,8 +8,6 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,30 +17,14 @@ import pytest
 from sklearn.neighbors import KNeighborsClassifier
 
 from registry_core import InvalidInput, Registry, StorageError
+from tests.disks import as_nobody, fill, small_disk
 from tests.fitted import forest, register
-
-NOBODY = 65534
 
 
 def left(folder: Path) -> set[str]:
     return {
         str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file() and "registry.db" not in path.name
     }
-
-
-@contextmanager
-def as_nobody() -> Iterator[None]:
-    """Root may write anywhere, so a test of rights has to be somebody else for a while."""
-    if os.geteuid() != 0:
-        yield
-        return
-    os.setegid(NOBODY)
-    os.seteuid(NOBODY)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
-        os.setegid(0)
 
 
 @pytest.fixture
@@ -131,25 +113,6 @@ def test_a_file_that_may_not_grow_further(registry_folder: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert len(done.stdout.split(",")) == 2
     assert "staged" not in done.stdout
-
-
-@contextmanager
-def small_disk(folder: Path, size: str) -> Iterator[Path]:
-    folder.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)], capture_output=True)
-    if mounted.returncode:
-        pytest.skip("a small disk can only be made where mounting is allowed")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", "--lazy", str(folder)], check=True)
-
-
-def fill(path: Path) -> None:
-    """Write until nothing more goes in."""
-    with path.open("wb", buffering=0) as filler, suppress(OSError):
-        while filler.write(b"x" * 4096):
-            pass
 
 
 def test_a_disk_that_fills_up(tmp_path: Path) -> None:

@@ -165,7 +165,15 @@ def _absolute(address: str) -> str:
 
 def _make_folder(folder: Path) -> None:
     try:
+        made = [each for each in (folder, *folder.parents) if not each.exists()]
         folder.mkdir(parents=True, exist_ok=True)
+        for each in made:
+            # A power failure would take a new folder along, with all that was confirmed in it.
+            descriptor = os.open(each.parent, os.O_RDONLY)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
     except FileExistsError as error:
         raise StorageError(errno.ENOTDIR, f"{folder} is a file; name a folder for the registry") from error
     except OSError as error:

@@ -8,12 +8,10 @@ from typing import IO, Any
 from ..artifacts import inspection
 from ..errors import InvalidInput, StateConflict
 from ..evidence import Inspection
+from ..rules import intake
 from . import configure
 from .rooms import Rooms, check_reason
 from .rows import record, require
-
-#: Larger files are not taken in: they are read into memory whole, to be hashed, inspected and loaded as the same bytes.
-MOST_BYTES = 4_000_000_000
 
 
 def inspect(rooms: Rooms, model_file: Any, model_name: str | None) -> Inspection:
@@ -33,18 +31,18 @@ def contents(source: str | os.PathLike[str] | IO[bytes], what: str) -> tuple[byt
         name = os.path.basename(os.fspath(source))
         try:
             with open(source, "rb") as file:
-                data: Any = file.read(MOST_BYTES + 1)
+                data: Any = file.read(intake.MOST_FILE + 1)
         except (OSError, ValueError) as error:
             raise InvalidInput(f"{os.fspath(source)} cannot be read ({error}); name a model file") from error
     elif callable(getattr(source, "read", None)):
         name = os.path.basename(str(getattr(source, "name", "the file")))
-        data = source.read(MOST_BYTES + 1)
+        data = source.read(intake.MOST_FILE + 1)
     else:
         raise InvalidInput(f"{what} is {source!r:.80}; name a file, or hand in one that is open for reading bytes")
     if not isinstance(data, bytes | bytearray | memoryview):
         raise InvalidInput(f"{name} gives text; open it for reading bytes")
-    if len(data) > MOST_BYTES:
-        raise InvalidInput(f"{name} has more than {MOST_BYTES:,} bytes, the most a registry takes")
+    if len(data) > intake.MOST_FILE:
+        raise InvalidInput(f"{name} has more than {intake.MOST_FILE:,} bytes, the most a registry takes")
     return bytes(data), name
 
 

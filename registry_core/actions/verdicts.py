@@ -13,6 +13,7 @@ from ..config import Configuration
 from ..errors import ArtifactQuarantined, InvalidConfiguration, InvalidInput, StateConflict
 from ..evidence import Inspection
 from ..records import Artifact
+from ..rules import intake
 from .rooms import Rooms
 from .rows import eligible, record
 
@@ -21,10 +22,12 @@ def judged(files: Collection[tuple[bytes, str]], also: Collection[str]) -> tuple
     """The verdict on files with their names (the model's first), and what was found, as the metadata keeps it.
 
     Raises:
-        InvalidInput: one is refused; the message says why.
+        InvalidInput: one is refused or too large; the message says why.
     """
     found: list[Inspection] = []
     for data, name in files:
+        if len(data) > intake.MOST_FILE:
+            raise InvalidInput(f"{name} has more than {intake.MOST_FILE:,} bytes, the most a registry takes")
         each = inspection.inspect(data, name, also=also)
         if each.verdict == "refused":
             raise InvalidInput(each.because)

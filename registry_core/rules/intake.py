@@ -23,6 +23,9 @@ _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 #: Limits, in characters or items. A model id becomes part of a file name, which may hold 255 bytes.
 MOST_VERSION = 999_999_999
 MOST_ID, MOST_FEATURES, MOST_DOCUMENT, MOST_TEXT, MOST_TAGS = 230, 100_000, 4_000_000, 20_000, 50
+MOST_CLASSES = 100_000
+#: Of a file, in bytes: it is read into memory whole, to be hashed, inspected and loaded as the same bytes.
+MOST_FILE = 4_000_000_000
 
 #: What identifies one registration or is computed by it: dropped when a sidecar file is handed in again.
 _COMPUTED = STATE_FIELDS | {
@@ -94,6 +97,11 @@ def submission(fields: Mapping[str, Any]) -> Submission:
     if said["task"] is not None and said["task"] not in ("classification", "regression"):
         raise InvalidInput(f"task is {said['task']!r:.80}; allowed are 'classification' and 'regression'")
     names = _texts(fields.get("feature_names"), "feature_names", MOST_FEATURES, 1000)
+    written = sum(map(len, names))
+    if written > MOST_DOCUMENT:
+        raise InvalidInput(
+            f"feature_names takes {written} characters in all; at most {MOST_DOCUMENT} are kept: shorten the names"
+        )
     if len(set(names)) != len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise InvalidInput(f"feature_names holds {twice!r:.80} twice; inputs need names of their own")
@@ -132,6 +140,9 @@ def _classes(value: Any) -> tuple[Any, ...]:
     found = plain(value)
     if not isinstance(found, list):
         raise InvalidInput(f"classes is {type(value).__name__}; a list of the classes the model answers is needed")
+    if len(found) > MOST_CLASSES:
+        raise InvalidInput(f"classes has {len(found)} entries; at most {MOST_CLASSES} are kept")
+    _check_size(found, "classes")
     return tuple(found)
 
 
@@ -258,7 +269,11 @@ def plain(value: Any, depth: int = 0) -> Any:
 
 def _document(value: Mapping[Any, Any], what: str) -> dict[str, Any]:
     document: dict[str, Any] = plain(value)
+    _check_size(document, what)
+    return document
+
+
+def _check_size(document: Any, what: str) -> None:
     size = len(json.dumps(document))
     if size > MOST_DOCUMENT:
         raise InvalidInput(f"{what} takes {size} characters as JSON; at most {MOST_DOCUMENT} are kept")
-    return document

@@ -22,7 +22,6 @@ from .. import decide
 from ..register import Moved, register_moved
 from ..rooms import NOT_CHECKED, Rooms, check_reason
 from ..rows import record, require
-from ..trust import MOST_BYTES
 from .arrived import Arrived
 
 KIND, VERSION = "model-registry export", 1
@@ -246,8 +245,8 @@ def _bring_in(
     fields["training_info"] = {**(info if isinstance(info, dict) else {}), "imported_from": told}
     members = [f"models/{model_id}/{name}" for name, *_ in _FILES]
     for each in members:
-        if found.has(each) and found.size(each) > MOST_BYTES:
-            raise InvalidInput(f"its {each} has more than {MOST_BYTES:,} bytes, the most a registry takes")
+        if found.has(each) and found.size(each) > intake.MOST_FILE:
+            raise InvalidInput(f"its {each} has more than {intake.MOST_FILE:,} bytes, the most a registry takes")
     files = [(found.read(each), each.rpartition("/")[2]) for each in members if found.has(each)]
     moved = Moved(model_id, {"source": os.path.basename(found.name), "source_id": model_id})
     try:
