@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
 from hashlib import sha256
+from typing import TypeVar
 
 from ...artifacts.store import Store
 from ...catalog import events, packed
@@ -19,8 +21,13 @@ from .checks import AGAIN, BACKUP, CLEANUP, MEND, Findings, Look, error, note, w
 
 #: Hashing and reading let go of Python's lock; more threads than a disk has arms gain nothing.
 _READERS = 2
+#: Small files are handed to a thread together: handing one over takes as long as reading it.
+_TOGETHER, _TOGETHER_BYTES = 64, 1_000_000
 _TOLD_EVERY = 200
 _LONGEST_REMOVAL = timedelta(hours=1)
+
+T = TypeVar("T")
+R = TypeVar("R")
 
 
 @dataclass(frozen=True)
@@ -64,15 +71,29 @@ def files(look: Look) -> Findings:
     wanted = [each for each in claims(look) if look.wants(each.key)]
     known = packed.listed(look.catalog)
     store = look.rooms.store
+    results = _by_threads(lambda each: _read(store, each, known.get(each.key)), wanted, lambda each: each.size or 0)
+    for number, (size, finding) in enumerate(results, 1):
+        look.checked["files"] += 1
+        look.checked["bytes"] += size
+        if finding is not None:
+            yield finding
+        if number % _TOLD_EVERY == 0 or number == len(wanted):
+            look.tell("reading files", number, len(wanted))
+
+
+def _by_threads(read: Callable[[T], R], wanted: Iterable[T], size: Callable[[T], int]) -> Iterator[R]:
+    """What reading gives of each, in their order; ``size`` says about how many bytes one has."""
+    groups: list[list[T]] = [[]]
+    held = 0
+    for each in wanted:
+        if len(groups[-1]) >= _TOGETHER or held >= _TOGETHER_BYTES:
+            groups.append([])
+            held = 0
+        groups[-1].append(each)
+        held += size(each)
     with ThreadPoolExecutor(_READERS) as readers:
-        results = readers.map(lambda each: _read(store, each, known.get(each.key)), wanted)
-        for number, (size, finding) in enumerate(results, 1):
-            look.checked["files"] += 1
-            look.checked["bytes"] += size
-            if finding is not None:
-                yield finding
-            if number % _TOLD_EVERY == 0 or number == len(wanted):
-                look.tell("reading files", number, len(wanted))
+        for results in readers.map(lambda group: [read(each) for each in group], groups):
+            yield from results
 
 
 def _read(store: Store, claim: Claim, noted: Packed | None) -> tuple[int, Finding | None]:
@@ -120,18 +141,17 @@ def sidecars(look: Look) -> Findings:
         if expected:
             wanted.append((row, expected))
     store = look.rooms.store
-    with ThreadPoolExecutor(_READERS) as readers:
-        found = readers.map(lambda each: _digest(store, f"metadata/model_{each[0]['model_id']}.json"), wanted)
-        for (row, expected), (digest, size, problem) in zip(wanted, found, strict=True):
-            key = f"metadata/model_{row['model_id']}.json"
-            look.checked["files"] += 1
-            look.checked["bytes"] += size
-            if digest == expected:
-                continue
-            text = problem or f"{store.address(key)} is not what was registered: its sha256 differs"
-            # What somebody else wrote is not ours to write again.
-            ours = mendable and row["seq"] not in told
-            yield error("altered" if digest else "missing", key, text, MEND if ours else BACKUP, repairable=ours)
+    keys = [f"metadata/model_{row['model_id']}.json" for row, _ in wanted]
+    found = _by_threads(lambda key: _digest(store, key), keys, lambda _: 0)
+    for key, (row, expected), (digest, size, problem) in zip(keys, wanted, found, strict=True):
+        look.checked["files"] += 1
+        look.checked["bytes"] += size
+        if digest == expected:
+            continue
+        text = problem or f"{store.address(key)} is not what was registered: its sha256 differs"
+        # What somebody else wrote is not ours to write again.
+        ours = mendable and row["seq"] not in told
+        yield error("altered" if digest else "missing", key, text, MEND if ours else BACKUP, repairable=ours)
 
 
 def _adopted(look: Look) -> dict[int, str | None]:
