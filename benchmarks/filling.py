@@ -14,6 +14,7 @@ from typing import Any
 from benchmarks import estimators
 from benchmarks.bench import Bench, register
 from registry_core import Registry
+from registry_core.catalog import sums
 
 #: The versions are registered one after the other over so many days, the last of them a little before now.
 DAYS = 360
@@ -32,6 +33,7 @@ def bulk(bench: Bench, versions: int) -> Path:
             register(registry, 0)
         if versions > 1:
             with closing(sqlite3.connect(folder / "registry.db")) as connection:
+                sums.connect(connection)
                 _copy(connection, versions, begin)
         bench.bulk_filled[versions] = folder
     return bench.bulk_filled[versions]

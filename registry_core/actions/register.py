@@ -200,7 +200,7 @@ def _register(
     rooms.store.settle(sidecar)
     if plan.decision.waits_for is not None:
         measure_and_choose(rooms, plan.model_id, plan.decision.waits_for, actor)
-    cleanup.after_registration(rooms, given.model_name)
+    cleanup.after_registration(rooms, given.model_name, plan.model_id)
     return plan.model_id
 
 

@@ -65,6 +65,9 @@ class Database(Queries, Protocol):
     def check(self) -> list[Damage]:
         """What is damaged: pages, references, rows that nobody wrote so, commits that were confirmed and are gone."""
 
+    def lost(self) -> int:
+        """How many commits were confirmed and are gone; 0 where the database itself sees to that. Quick."""
+
     def mending(self, *, forget_lost: bool = False) -> AbstractContextManager[None]:
         """While it lasts, rows are mended. Those that are then again what was once written are no longer damaged.
 

@@ -114,6 +114,9 @@ class PostgresDatabase:
         # Its own checksums are those of its pages, and references are checked as they are written.
         return []
 
+    def lost(self) -> int:
+        return 0
+
     @contextmanager
     def mending(self, *, forget_lost: bool = False) -> Iterator[None]:
         yield

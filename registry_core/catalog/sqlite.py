@@ -166,10 +166,19 @@ class SqliteDatabase:
             found.append(Damage("damaged", self._path.name, f"{self._path} cannot be read: {error}"))
         return found
 
+    def lost(self) -> int:
+        # Read first, as in ``check``.
+        confirmed = self._queue.confirmed()
+        with self._connection() as connection:
+            return self._missed(connection, confirmed)
+
+    def _missed(self, connection: sqlite3.Connection, confirmed: Confirmed) -> int:
+        ours = confirmed.database == self._own(connection)
+        return confirmed.missed(_asked(connection, "user_version")) if ours else 0
+
     def _check(self, connection: sqlite3.Connection, confirmed: Confirmed) -> Iterator[Damage]:
         name = self._path.name
-        ours = confirmed.database == self._own(connection)
-        missed = confirmed.missed(_asked(connection, "user_version")) if ours else 0
+        missed = self._missed(connection, confirmed)
         if missed:
             yield Damage(
                 "lost", name,
@@ -180,9 +189,9 @@ class SqliteDatabase:
             yield Damage("damaged", name, f"row {row} of {table} refers to a row of {other} that is not there")
         for what in sums.missing(connection, self._schema):
             yield Damage("damaged", name, f"the {what} of {self._path} is not as it was made")
-        for (table, bucket), (count, _) in sorted(sums.misfits(connection, self._schema).items()):
+        for (table, bucket), (count, _) in sorted(sums.misfits(connection, self._schema).items(), key=repr):
             where = f"{table} {bucket}" if bucket else table
-            if bucket < 0:
+            if not isinstance(bucket, int) or bucket < 0:
                 where, text = table, "hold what was never written, and cannot be read"
             else:
                 text = f"are not what was written ({count} {'row was' if count == 1 else 'rows were'})"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from ...catalog import events, trash
@@ -137,11 +138,20 @@ def told_states(look: Look) -> dict[str, str]:
     return found
 
 
+def _completed(told: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Settings as an event tells them, with what an older release did not know yet."""
+    try:
+        completed: Mapping[str, Any] = json.loads(json.dumps(Configuration.from_dict(told).to_dict()))
+    except InvalidConfiguration:
+        return told
+    return completed
+
+
 def settings(look: Look) -> Findings:
     """The settings are those of their last event, and of the file beside the catalog."""
     stored = look.configuration.to_dict()
     last = events.listed(look.catalog, kinds=("created", "configured"), limit=1)
-    if last and last[0].after != json.loads(json.dumps(stored)):
+    if last and _completed(last[0].after) != json.loads(json.dumps(stored)):
         text = f"the settings are not those of the last event about them, {last[0].event_id}"
         yield error("settings", CONFIGURATION, text, f"model-registry configure them again, or {BACKUP}")
     if last and last[0].reason == f"{SETTINGS} was edited":

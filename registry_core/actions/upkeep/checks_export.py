@@ -27,7 +27,8 @@ def exported(look: Look) -> Findings:
         text = f"{store.address(subject)} cannot be used: {found}"
         yield warning("export", subject, text, f"{EXPORT}, or {MEND}", repairable=True)
         return
-    newest = events.newest(look.catalog)
+    # Asked now: somebody may have exported since the look began.
+    newest = events.newest(look.rooms.database)
     if history.last_event < newest:
         count = newest - history.last_event
         text = f"the exported index is of {history.exported_at}; since then there were {count:,} events"

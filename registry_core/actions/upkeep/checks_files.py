@@ -51,7 +51,7 @@ def claims(look: Look) -> list[Claim]:
         for kind, path in (("model", "model_file_path"), ("scaler", "scaler_file_path")):
             # An adopted model whose file was not there has no digest, and is never loaded.
             if document.get(path) and document.get(f"{kind}_sha256"):
-                size = document.get(f"{kind}_bytes")
+                size = document.get(f"{kind}_bytes") or None
                 found[document[path]] = Claim(document[path], document[f"{kind}_sha256"], size, AGAIN)
     for row in look.rows("benchmarks"):
         key = f"benchmarks/{row['fingerprint']}.parquet"
@@ -179,6 +179,7 @@ def unclaimed(look: Look) -> Findings:
     there = [each for each in sweep.files(look.rooms) if look.wants(each.key)]
     found = sweep.unclaimed(look.rooms, look.catalog, there)
     old = {each.key for each in sweep.old(look.rooms, found)}
+    spared = sweep.spared(look.rooms, found)
     days = look.configuration.policy("").retention_policy.sweep_after_days
     going = _just_purged(look)
     for each in found:
@@ -188,6 +189,9 @@ def unclaimed(look: Look) -> Findings:
             yield note(
                 "unclaimed", each.key, text, "nothing to do: a cleanup sweeps it, should that have been interrupted"
             )
+        elif each.key in spared:
+            text = f"nothing in the catalog claims {place}, which is older than the catalog's last recovery or loss"
+            yield note("unclaimed", each.key, text, "nothing to do: it may be the only copy; remove it by hand, if not")
         elif each.key in old:
             text = f"nothing in the catalog claims {place} ({each.size:,} bytes, written {each.modified:%Y-%m-%d})"
             yield warning("unclaimed", each.key, text, CLEANUP, repairable=True)

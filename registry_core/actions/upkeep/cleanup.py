@@ -147,6 +147,7 @@ def carry_out(
 ) -> CleanupResult:
     """See ``Registry.cleanup``. A plan is carried out as far as the policy still says the same of each version."""
     run = _Run(rooms, rooms.who(actor), check_reason(reason), progress)
+    only = None if only is None else {only} if isinstance(only, str) else set(only)
     fresh = plan(rooms, None if given is None or given.unclaimed else _only_name(given.items))
     asked = given or fresh
     now = {item.model_id: item for item in fresh.items}
@@ -185,10 +186,11 @@ def _only_name(items: Sequence[CleanupItem]) -> str | None:
     return names.pop() if len(names) == 1 else None
 
 
-def after_registration(rooms: Rooms, model_name: str) -> None:
+def after_registration(rooms: Rooms, model_name: str, registered: str) -> None:
     """Clean up after a registration where the configuration says so.
 
-    The registration is confirmed whatever comes of this: what goes wrong opens an alert, which the next cleanup that
+    Whatever the policy says, the version that was just registered stays: nobody has seen it yet. The registration is
+    confirmed whatever comes of this: what goes wrong opens an alert, which the next cleanup that
     goes well closes. Unclaimed files are not swept: somebody should have seen that plan.
     """
     try:
@@ -199,7 +201,7 @@ def after_registration(rooms: Rooms, model_name: str) -> None:
             # Nobody asks how large they are, so no folder is listed while somebody waits for his registration.
             items = _judged(rooms, queries, model_name, {})
         run = _Run(rooms, AUTO, _AFTER)
-        run.put_away([item for item in items if item.action == "trash"])
+        run.put_away([item for item in items if item.action == "trash" and item.model_id != registered])
         run.purge([item for item in items if item.action == "purge"])
         if policy.compress_after_days is not None and compress.due(rooms, model_name, policy.compress_after_days):
             left = compress.compress(rooms, None, model_name, AUTO, _AFTER, None).left

@@ -9,9 +9,10 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
@@ -29,6 +30,7 @@ from ..rows import Standing, record, standing
 INDEX, HISTORY = "model_index.json", "model_history.json"
 #: In every entry of the index, beside what a version is.
 EXPORTED_AT = "exported_at"
+_LAST_EVENT = re.compile(rb'"last_event": (\d+)')
 _STATES = sorted(STATE_FIELDS)
 _HEAD, _MIDDLE, _TAIL = b'{"sha256": "', b'", "content": ', b"}\n"
 
@@ -59,10 +61,23 @@ def export_index(rooms: Rooms, path: str | os.PathLike[str] | None) -> IndexExpo
         last = events.newest(snapshot)
         index = _lines((json.dumps(key), json.dumps(value)) for key, value in entries.items()).encode()
         history = _history(snapshot, at, last, sha256(index).hexdigest(), documents)
-    # The index first: the other names it, so that one without the other is noticed.
-    write(INDEX, index)
-    write(HISTORY, _sealed(history.encode()))
+    sealed = _sealed(history.encode())
+    # Under the lock, so that two who export at once leave no torn pair, and the newer one stays.
+    with rooms.database.transaction() if path is None else nullcontext():
+        # What knows more events than there are is of a catalog that was lost.
+        if path is not None or not last < _exported_event(rooms.store) <= events.newest(rooms.database):
+            # The index first: the other names it, so that one without the other is noticed.
+            write(INDEX, index)
+            write(HISTORY, sealed)
     return IndexExport(at, last, len(entries), (address(INDEX), address(HISTORY)))
+
+
+def _exported_event(store: Store) -> int:
+    """The last event in the history that lies there; 0 where there is none that says so."""
+    if not store.exists(HISTORY):
+        return 0
+    found = _LAST_EVENT.search(store.read(HISTORY), 0, 1000)
+    return int(found[1]) if found else 0
 
 
 def _versions(rooms: Rooms, snapshot: Queries, at: str) -> tuple[dict[str, dict[str, Any]], dict[str, str]]:

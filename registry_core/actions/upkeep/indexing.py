@@ -22,6 +22,11 @@ _SHARED = (
     *("registered_by", "description"),
 )
 _MOST_TOLD = 100
+#: Why a version is left out of what is loaded: without its scaler a model would answer, and wrongly.
+REMAINS = (
+    "what the version's row says is all that is left, and nobody knows of its scaler and its inputs any more: it is "
+    "quarantined; register it again"
+)
 
 
 @dataclass

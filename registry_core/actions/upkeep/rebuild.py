@@ -153,7 +153,8 @@ def _from_sidecar(
         content = rooms.store.read(key)
         return indexing.metadata_of(row["model_id"], content), content.decode()
     except (ValueError, RecursionError, RegistryError) as error:
-        left_out[key] = f"{error}; what the version's row says is all that is left"
+        left_out[key] = f"{error}; {indexing.REMAINS}"
+        row["artifact"] = "quarantined"
         metadata = indexing.remains(row, str(told.get("sha256", "")))
         return metadata, json.dumps(metadata.sidecar())
 

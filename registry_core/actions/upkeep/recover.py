@@ -101,7 +101,8 @@ class _Documents:
         if altered is not None:
             self.left_out[key] = f"{why}; it was used all the same, since nothing else is left"
             return altered
-        self.left_out[key] = f"{why}; what the version's row says is all that is left"
+        self.left_out[key] = f"{why}; {indexing.REMAINS}"
+        row["artifact"] = "quarantined"
         metadata = indexing.remains(row, str(self.told.get(row["seq"], {}).get("sha256", "")))
         return metadata, json.dumps(metadata.sidecar())
 

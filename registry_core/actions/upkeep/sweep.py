@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-from ...catalog import keeping
+from ...catalog import events, keeping
 from ...catalog.database import Queries
 from ...records import utc_text
 from ...upkeep import UnclaimedFile
@@ -81,12 +81,38 @@ def old(rooms: Rooms, found: Collection[File]) -> list[UnclaimedFile]:
     Where a registry lives in another time, a file written just now would look old, or not be there yet.
     """
     now = min(rooms.now(), datetime.now(UTC))
+    kept = spared(rooms, found)
     grace = timedelta(days=rooms.configuration().policy("").retention_policy.sweep_after_days)
     return [
         UnclaimedFile(each.key, each.size, utc_text(each.modified))
         for each in sorted(found)
-        if now - each.modified >= (max(grace, _LONGEST_WRITE) if each.key.startswith(_WRITTEN_UNLOCKED) else grace)
+        if each.key not in kept
+        and now - each.modified >= (max(grace, _LONGEST_WRITE) if each.key.startswith(_WRITTEN_UNLOCKED) else grace)
     ]
+
+
+def spared(rooms: Rooms, found: Collection[File]) -> set[str]:
+    """Those of some unclaimed files that are never swept: they may be of a version that was confirmed.
+
+    A catalog that lost commits, was recovered or taken over from a folder may not know all it once knew, and what it
+    does not know may be the only copy. So it is with archives where telemetry was lost.
+    """
+    kept = [each for each in found if not each.key.startswith(f"{ASIDE}/")]
+    if not kept:
+        return set()
+    until = datetime.max.replace(tzinfo=UTC) if rooms.database.lost() else _doubtful_until(rooms)
+    archives_lost = any(_archived(each.key) for each in kept) and not keeping.archives(rooms.telemetry)
+    return {each.key for each in kept if each.modified < until or (archives_lost and _archived(each.key))}
+
+
+def _doubtful_until(rooms: Rooms) -> datetime:
+    """When the catalog last began with less than there may have been."""
+    moments = [
+        event.at
+        for event in events.listed(rooms.database, kinds=("adopted", "recovered", "repaired"))
+        if event.kind != "repaired" or any("lost" in kinds for kinds in event.after.get("mended", {}).values())
+    ]
+    return datetime.fromisoformat(max(moments)) if moments else datetime.min.replace(tzinfo=UTC)
 
 
 def remove(rooms: Rooms, wanted: Collection[str]) -> tuple[dict[str, int], dict[str, str]]:
@@ -101,7 +127,7 @@ def remove(rooms: Rooms, wanted: Collection[str]) -> tuple[dict[str, int], dict[
                 claimed: Collection[str] = keeping.archives(transaction) if archived else keeping.claims(transaction)
                 # Listed anew: another file may lie under the same key by now.
                 there = {each.key: each for each in files(rooms)}
-                may_go = {each.key for each in old(rooms, there.values())}
+                may_go = {each.key for each in old(rooms, [each for each in there.values() if each.key in part])}
                 for key in part[start : start + _BATCH]:
                     if key not in there:
                         left[key] = "it is gone already"
