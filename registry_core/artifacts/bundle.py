@@ -27,11 +27,30 @@ MANIFEST, _CHECKSUMS = "manifest.json", "checksums.json"
 _MOST_MANIFEST, _MOST_CHECKSUMS = 16_000_000, 1_000_000_000
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*", re.ASCII)
 _STEP, _BLOCK = 1 << 20, tarfile.BLOCKSIZE
+#: Linux takes no longer path.
+_MOST_PATH = 4095
 
 
 def is_name(text: str) -> bool:
     """Whether a text is a plain relative path with forward slashes, as members have them."""
     return _NAME.fullmatch(text) is not None and ".." not in text
+
+
+def local(path: str | os.PathLike[str], what: str) -> Path:
+    """A path of this machine, absolute.
+
+    Raises:
+        InvalidInput: it is no text, or none that can be a path; the message calls it ``what``.
+    """
+    try:
+        text = os.fspath(path)
+        if not isinstance(text, str) or not text or "\0" in text or len(os.fsencode(text)) > _MOST_PATH:
+            raise ValueError(f"a text of 1 to {_MOST_PATH:,} bytes without a NUL is needed")
+        return Path(text).expanduser().absolute()
+    except (TypeError, ValueError, RuntimeError) as error:
+        # expanduser has no other class for a user who is not there.
+        why = str(error)[:120]
+        raise InvalidInput(f"{what} is {path!r:.80} ({why}); name a file or folder of this machine") from error
 
 
 class Writer:
@@ -99,9 +118,10 @@ def writing(path: str | os.PathLike[str], at: datetime) -> Iterator[Writer]:
     """Write a bundle aside, sync it, and give it its name once it is whole; nothing is left of it otherwise.
 
     Raises:
+        InvalidInput: that cannot be a path.
         StorageError: the file exists already, or cannot be written.
     """
-    target = Path(path).expanduser().absolute()
+    target = local(path, "path")
     aside = target.with_name(f".{target.name[:100]}.{uuid.uuid4().hex}.part")
     if os.path.lexists(target):
         raise _there_already(target)
@@ -343,7 +363,7 @@ def reading(
             member.
     """
     if isinstance(source, str | os.PathLike):
-        path = Path(source).expanduser()
+        path = local(source, "path")
         try:
             opened = path.open("rb")
         except (OSError, ValueError) as error:

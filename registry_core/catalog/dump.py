@@ -96,8 +96,15 @@ def cells(text: str | bytes) -> list[Any]:
 
 
 def decoded(row: Iterable[Any]) -> list[Any]:
-    """The values of a row that was read as JSON."""
-    return [b64decode(cell["base64"]) if isinstance(cell, dict) else cell for cell in row]
+    """The values of a row that was read as JSON.
+
+    Raises:
+        ValueError: one of them is an object that holds no bytes.
+    """
+    try:
+        return [b64decode(cell["base64"]) if isinstance(cell, dict) else cell for cell in row]
+    except (KeyError, TypeError) as error:
+        raise ValueError("an object in a row holds no text called base64") from error
 
 
 def clear(transaction: Transaction, schema: Schema = REGISTRY) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from ..errors import InvalidInput, StorageError
+from ..errors import InvalidInput, RegistryError, StorageError
 from ..records import Row
 
 
@@ -52,15 +52,27 @@ class MlflowVersion:
     run_tags: dict[str, str] = field(default_factory=dict)
     datasets: list[Dataset] = field(default_factory=list)
 
+    @property
+    def source(self) -> str:
+        """What to call it: its name and number there."""
+        return f"{self.name}/{self.number}"
 
-def versions(database: Path, names: Collection[str] | None) -> list[MlflowVersion]:
+
+#: What Python says of a value or a column that is not as MLflow writes it.
+_ODD = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+
+
+def versions(database: Path, names: Collection[str] | None) -> tuple[list[MlflowVersion], dict[str, str]]:
     """The versions of an MLflow registry (of some registered models), by name and number.
+
+    Also those whose rows cannot be read, ``name/number`` -> why.
 
     Raises:
         InvalidInput: the file is no MLflow database, or it has no registered model of such a name.
         StorageError: it cannot be read.
     """
-    with _opened(database) as connection:
+    unread: dict[str, str] = {}
+    with _opened(database) as connection, stated(f"{database} cannot be read as MLflow writes it"):
         there = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
         if not {"registered_models", "model_versions"} <= there:
             raise InvalidInput(f"{database} is no database of an MLflow registry: it has no registered models")
@@ -68,16 +80,41 @@ def versions(database: Path, names: Collection[str] | None) -> list[MlflowVersio
         models = {row["name"]: row for row in tables.rows("registered_models")}
         for name in names or ():
             if name not in models:
-                known = ", ".join(sorted(models)[:12]) or "none"
+                known = ", ".join(sorted(map(str, models))[:12]) or "none"
                 raise InvalidInput(f"{database} has no registered model {name!r:.160}; it has {known}")
-        found = [
-            _version(row, models)
-            for row in tables.rows("model_versions")
-            if (names is None or row["name"] in names) and row.get("current_stage") != "Deleted_Internal"
-        ]
+        found = []
+        for row in tables.rows("model_versions"):
+            if (names is None or row["name"] in names) and row.get("current_stage") != "Deleted_Internal":
+                with _left_out(unread, f"{row['name']}/{row['version']}"):
+                    found.append(_version(row, models))
         found.sort(key=lambda each: (each.name, each.number))
-        _add_details(tables, found)
-    return found
+        _add_names(tables, found)
+        for each in found:
+            with _left_out(unread, each.source):
+                _add_details(tables, each)
+    return [each for each in found if each.source not in unread], unread
+
+
+@contextmanager
+def stated(what: str) -> Iterator[None]:
+    """Say of odd values and missing columns what could not be read."""
+    try:
+        yield
+    except RegistryError:
+        raise
+    except _ODD as error:
+        # A KeyError says no more than the key.
+        why = f"there is no {error}" if isinstance(error, KeyError) else str(error)
+        raise InvalidInput(f"{what} ({why:.160}); mend it in MLflow") from error
+
+
+@contextmanager
+def _left_out(unread: dict[str, str], source: str) -> Iterator[None]:
+    try:
+        with stated("its rows cannot be read"):
+            yield
+    except InvalidInput as error:
+        unread[source] = str(error)
 
 
 @contextmanager
@@ -115,12 +152,19 @@ class _Tables:
         if table not in self._there:
             return []
         where, values = (f" WHERE {column} = ?", (value,)) if column else ("", ())
-        return [dict(row) for row in self._connection.execute(f"SELECT * FROM {table}{where}", values)]
+        found = [dict(row) for row in self._connection.execute(f"SELECT * FROM {table}{where}", values)]
+        for row in found:
+            for key, cell in row.items():
+                if isinstance(cell, bytes):
+                    raise ValueError(f"{table}.{key} holds bytes, {cell!r:.80}")
+        return found
 
 
 def _version(row: Row, models: dict[str, Row]) -> MlflowVersion:
     source, place = str(row.get("source") or ""), row.get("storage_location")
     about = row.get("description") or models.get(row["name"], {}).get("description")
+    if not isinstance(row["name"], str):
+        raise ValueError(f"its name is {row['name']!r:.80}")
     return MlflowVersion(
         name=row["name"],
         number=int(row["version"]),
@@ -134,7 +178,7 @@ def _version(row: Row, models: dict[str, Row]) -> MlflowVersion:
     )
 
 
-def _add_details(tables: _Tables, found: list[MlflowVersion]) -> None:
+def _add_names(tables: _Tables, found: list[MlflowVersion]) -> None:
     aliases: dict[tuple[str, int], list[str]] = defaultdict(list)
     tags: dict[tuple[str, int], dict[str, str]] = defaultdict(dict)
     for row in tables.rows("registered_model_aliases"):
@@ -144,11 +188,14 @@ def _add_details(tables: _Tables, found: list[MlflowVersion]) -> None:
     for each in found:
         each.aliases = sorted(aliases[each.name, each.number])
         each.tags = tags[each.name, each.number]
-        logged = next((place for place in each.places if place.startswith("models:/m-")), None)
-        if logged is not None:
-            _add_logged(tables, each, logged.removeprefix("models:/"))
-        if each.run_id is not None:
-            _add_run(tables, each, each.run_id)
+
+
+def _add_details(tables: _Tables, version: MlflowVersion) -> None:
+    logged = next((place for place in version.places if place.startswith("models:/m-")), None)
+    if logged is not None:
+        _add_logged(tables, version, logged.removeprefix("models:/"))
+    if version.run_id is not None:
+        _add_run(tables, version, version.run_id)
 
 
 def _add_logged(tables: _Tables, version: MlflowVersion, model_id: str) -> None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import IO
 
+from ..actions import read
 from ..actions.upkeep import backup, cleanup, compress, export, mlflow, rebuild, space, transfer, trash, verify
+from ..artifacts import bundle
+from ..errors import InvalidInput, ModelNotFound
 from ..upkeep import (
     BackupReport,
     CleanupPlan,
@@ -26,13 +29,20 @@ from .verbs import Verbs
 class Upkeep(Verbs):
     """Keep the registry small, sound and safe. ``progress`` is told how long work goes on."""
 
+    def _known(self, model_name: str | None) -> str | None:
+        if model_name is not None and not isinstance(model_name, str):
+            raise InvalidInput(f"model_name is {model_name!r:.80}; give it as text; model_names() lists all")
+        if model_name is not None and model_name not in read.names(self._rooms):
+            raise ModelNotFound(f"no model carries the name {model_name!r:.160}; model_names() lists all")
+        return model_name
+
     def plan_cleanup(self, model_name: str | None = None) -> CleanupPlan:
         """What the retention policy would do with every version (of a model name), and why. Changes nothing.
 
         Never reached are a champion, who a rollback would return to, who takes part in a running experiment, and what
         is pinned.
         """
-        return cleanup.plan(self._rooms, model_name)
+        return cleanup.plan(self._rooms, self._known(model_name))
 
     def cleanup(
         self,
@@ -52,7 +62,10 @@ class Upkeep(Verbs):
             plan: of ``plan_cleanup``; made anew when left out.
             only: the ids (and keys of unclaimed files) of the plan to act on; all when left out.
         """
-        return cleanup.carry_out(self._rooms, plan, only, actor, reason, progress)
+        if plan is not None and not isinstance(plan, CleanupPlan):
+            raise InvalidInput(f"plan is {plan!r:.80}; give one of plan_cleanup(), or leave it out")
+        chosen = None if only is None else {*(_texts(only, "only") or ())}
+        return cleanup.carry_out(self._rooms, plan, chosen, actor, reason, backup.teller(progress))
 
     def pin(self, model_id: str, *, actor: str | None = None, reason: str = "") -> None:
         """Keep a version out of every cleanup.
@@ -85,7 +98,7 @@ class Upkeep(Verbs):
 
     def trash(self, model_name: str | None = None) -> list[Trashed]:
         """What is in the trash (of a model name), the next to be purged first."""
-        return trash.listed(self._rooms, model_name)
+        return trash.listed(self._rooms, self._known(model_name))
 
     def compress(
         self,
@@ -103,7 +116,9 @@ class Upkeep(Verbs):
         Args:
             older_than_days: since registration; ``retention.compress_after_days`` when left out.
         """
-        return compress.compress(self._rooms, older_than_days, model_name, actor, reason, progress)
+        return compress.compress(
+            self._rooms, older_than_days, self._known(model_name), actor, reason, backup.teller(progress)
+        )
 
     def space(self) -> SpaceReport:
         """What takes the space, by model name and kind."""
@@ -114,6 +129,8 @@ class Upkeep(Verbs):
         the catalog) into the registry's folder, or into another one. ``rebuild_index`` needs them when the catalog is
         lost.
         """
+        if path is not None:
+            bundle.local(path, "path")
         return export.export_index(self._rooms, path)
 
     def rebuild_index(
@@ -124,7 +141,7 @@ class Upkeep(Verbs):
         States and history come from the catalog itself. A catalog that was lost is rebuilt when its folder is opened:
         from the sidecar files and the exported index.
         """
-        return rebuild.rebuild(self._rooms, actor, reason, progress)
+        return rebuild.rebuild(self._rooms, actor, reason, backup.teller(progress))
 
     def optimize(self) -> None:
         """Let the database collect statistics and give back unused space; quick, and safe at any time."""
@@ -141,7 +158,7 @@ class Upkeep(Verbs):
             repair: mend what can be mended without losing anything. Each finding says what mends it otherwise.
         """
         self._flush_serving()
-        return verify.verify(self._rooms, repair, actor, progress)
+        return verify.verify(self._rooms, _yes(repair, "repair"), actor, backup.teller(progress))
 
     def backup(self, path: str | os.PathLike[str], *, progress: Progress | None = None) -> BackupReport:
         """Write the whole registry into one file (tar), while others go on; catalog and files fit each other.
@@ -153,7 +170,7 @@ class Upkeep(Verbs):
             StorageError: the file exists, or cannot be written. Nothing is left behind.
         """
         self._flush_serving()
-        return backup.backup(self._rooms, path, progress)
+        return backup.backup(self._rooms, path, backup.teller(progress))
 
     def export_models(
         self,
@@ -171,7 +188,9 @@ class Upkeep(Verbs):
             ArtifactError: the files of a version that was named are missing or altered.
             StorageError: the file exists, or cannot be written.
         """
-        return transfer.export_models(self._rooms, path, model_ids, model_name, progress)
+        return transfer.export_models(
+            self._rooms, path, _texts(model_ids, "model_ids"), self._known(model_name), backup.teller(progress)
+        )
 
     def import_models(
         self,
@@ -195,7 +214,9 @@ class Upkeep(Verbs):
         Raises:
             InvalidInput: the file is no export, comes from a newer release, was cut off or altered. Nothing came in.
         """
-        return transfer.import_models(self._rooms, source, promote_champions, actor, reason, progress)
+        return transfer.import_models(
+            self._rooms, source, _yes(promote_champions, "promote_champions"), actor, reason, backup.teller(progress)
+        )
 
     def import_mlflow(
         self,
@@ -216,4 +237,21 @@ class Upkeep(Verbs):
             artifacts: where its artifacts are, when they were moved since MLflow wrote them.
             model_names: the registered models to bring in; all when left out.
         """
-        return mlflow.import_mlflow(self._rooms, database, artifacts, model_names, actor, reason, progress)
+        return mlflow.import_mlflow(
+            self._rooms, database, artifacts, _texts(model_names, "model_names"), actor, reason, backup.teller(progress)
+        )
+
+
+def _texts(given: str | Collection[str] | None, what: str) -> list[str] | None:
+    if given is None:
+        return None
+    found = [given] if isinstance(given, str) else list(given) if isinstance(given, Iterable) else [given]
+    if not all(isinstance(each, str) for each in found):
+        raise InvalidInput(f"{what} is {given!r:.80}; a text, or a list of them, is needed")
+    return found
+
+
+def _yes(given: bool, what: str) -> bool:
+    if not isinstance(given, bool):
+        raise InvalidInput(f"{what} is {given!r:.80}; True or False is needed")
+    return given

@@ -20,6 +20,8 @@ def accessible(visitor: Visitor, page: Page, *shades: str) -> None:
     for shade in shades or ("dark", "light"):
         page.emulate_media(color_scheme="dark" if shade == "dark" else "light")
         visitor.settle()
+        # Between two shades a colour is neither.
+        page.wait_for_function("() => document.getAnimations().every(each => each.playState !== 'running')")
         violations = Axe().run(page).response["violations"]
         assert not [(each["id"], [node["target"] for node in each["nodes"]][:2]) for each in violations]
 

@@ -13,7 +13,6 @@ import os
 from collections.abc import Callable
 from contextlib import ExitStack
 from hashlib import sha256
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from ...artifacts import bundle, packing
@@ -22,7 +21,7 @@ from ...catalog import dump, events, models
 from ...catalog.database import Queries
 from ...catalog.schema import REGISTRY, Schema
 from ...catalog.telemetry.schema import TELEMETRY
-from ...errors import ArtifactError, StorageError
+from ...errors import ArtifactError, InvalidInput, StorageError
 from ...records import utc_text
 from ...upkeep import BackupReport, Progress
 from ...version import RELEASE
@@ -47,6 +46,13 @@ class _Written(NamedTuple):
     left_out: dict[str, str]
 
 
+def teller(progress: Progress | None) -> Progress | None:
+    """What is told of progress, after it was seen that it can be."""
+    if progress is not None and not callable(progress):
+        raise InvalidInput(f"progress is {progress!r:.80}; give a function that takes what is done, done and total")
+    return progress
+
+
 def backup(rooms: Rooms, path: str | os.PathLike[str], progress: Progress | None) -> BackupReport:
     """See ``Registry``."""
     for attempt in range(1, _TRIES + 1):
@@ -59,7 +65,7 @@ def backup(rooms: Rooms, path: str | os.PathLike[str], progress: Progress | None
                 written = _write(rooms, out, utc_text(now), progress, lock.close)
         except _Purged:
             continue
-        target = Path(path).expanduser().absolute()
+        target = bundle.local(path, "path")
         return BackupReport(
             str(target), utc_text(now), written.last_event, written.models, written.predictions, written.files,
             target.stat().st_size, written.left_out,

@@ -13,6 +13,7 @@ from ...config import Configuration
 from ...errors import InvalidVersion
 from ...records import METRIC_FIELDS, ModelMetadata, Row
 from ...rules import versioning
+from ..rooms import Rooms
 from ..rows import eligible, ranking
 
 #: What a version's row knows and its document does not: it goes on as it was.
@@ -22,11 +23,6 @@ _SHARED = (
     *("registered_by", "description"),
 )
 _MOST_TOLD = 100
-#: Why a version is left out of what is loaded: without its scaler a model would answer, and wrongly.
-REMAINS = (
-    "what the version's row says is all that is left, and nobody knows of its scaler and its inputs any more: it is "
-    "quarantined; register it again"
-)
 
 
 @dataclass
@@ -85,6 +81,17 @@ def metadata_of(model_id: str, document: str | bytes) -> ModelMetadata:
     if metadata.model_id != model_id:
         raise ValueError(f"it is the metadata of {metadata.model_id!r:.300}")
     return metadata
+
+
+def take_care(rooms: Rooms, kept: Row) -> str:
+    """What becomes of a version whose document is lost everywhere, in words: with a scaler nobody knows of any more it
+    would answer, and wrongly, so it is quarantined.
+    """
+    said = "what the version's row says is all that is left"
+    if not rooms.store.exists(f"models/scaler_{kept['model_id']}.pkl"):
+        return said
+    kept["artifact"] = "quarantined"
+    return f"{said}, and which scaler belongs to it is not known any more: it is quarantined; register it again"
 
 
 def remains(kept: Row, model_sha256: str) -> ModelMetadata:

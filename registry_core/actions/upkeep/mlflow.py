@@ -13,7 +13,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from ...artifacts import inspection, mlmodel
+from ...artifacts import bundle, inspection, mlmodel
 from ...catalog import mlflow as theirs
 from ...catalog.mlflow import MlflowVersion
 from ...errors import InvalidInput
@@ -31,6 +31,7 @@ _CHAMPIONS, _CHALLENGERS = ("champion",), ("challenger",)
 #: What data a metric can have been measured on is said so.
 _MEASURED_ON = ("eval", "evaluation", "test", "testing", "validation", "holdout")
 _MOST_TAG = 64
+_UNREAD = "what MLflow says of it cannot be read"
 
 
 def import_mlflow(
@@ -46,8 +47,10 @@ def import_mlflow(
     who, why = rooms.who(actor), check_reason(reason)
     path = _path(database)
     names = [model_names] if isinstance(model_names, str) else model_names
-    found = theirs.versions(path, names)
-    moving = _Moving(rooms, path, None if artifacts is None else Path(artifacts).expanduser().absolute(), who, why)
+    place = None if artifacts is None else bundle.local(artifacts, "artifacts")
+    found, unread = theirs.versions(path, names)
+    moving = _Moving(rooms, path, place, who, why)
+    moving.skipped |= unread
     for done, version in enumerate(found, start=1):
         moving.bring_in(version)
         if progress is not None:
@@ -64,7 +67,7 @@ def _path(database: str | os.PathLike[str]) -> Path:
     if sign and not scheme.startswith("sqlite"):
         raise InvalidInput(f"MLflow registries are read from SQLite, not from {scheme!r:.40}; name its SQLite file")
     # Three slashes begin a relative path, four an absolute one.
-    return Path(rest.partition("?")[0][1:] if sign else address).expanduser().absolute()
+    return bundle.local(rest.partition("?")[0][1:] if sign else address, "database")
 
 
 class _Moving:
@@ -82,16 +85,18 @@ class _Moving:
 
     def bring_in(self, version: MlflowVersion) -> None:
         """Register a version, or say why not."""
-        source = _source(version)
+        source = version.source
         try:
             self._check(version)
-            model = mlmodel.read(mlmodel.find(version.places, self._database, self._artifacts))
+            with theirs.stated(_UNREAD):
+                model = mlmodel.read(mlmodel.find(version.places, self._database, self._artifacts))
             source_id, digest = f"mlflow:{source}", sha256(model.data).hexdigest()
             before = self._arrived.find(source_id, digest)
             if before is not None:
                 self.skipped[source] = f"it came in before: it is {before} here"
                 return
-            fields = self._fields(version, model)
+            with theirs.stated(_UNREAD):
+                fields = self._fields(version, model)
             moved = Moved(None, {"source": self._database.name, "source_id": source_id})
             files = [(model.data, f"{model.file} of {source}")]
             self.imported[source] = register_moved(self._rooms, files, fields, moved, self._actor, self._reason)
@@ -101,7 +106,7 @@ class _Moving:
     def settle(self, found: list[MlflowVersion]) -> None:
         """Give what came in the places it had: the champion's, and the archive."""
         for version in found:
-            model_id = self.imported.get(_source(version))
+            model_id = self.imported.get(version.source)
             if model_id is None:
                 continue
             if version.stage == "Archived":
@@ -109,7 +114,7 @@ class _Moving:
             if {*version.aliases} & {*_CHALLENGERS} or version.stage == "Staging":
                 self.notes.append(f"{model_id} was challenger there; start an experiment with it when there is traffic")
         for version in _leading(found):
-            model_id = self.imported.get(_source(version))
+            model_id = self.imported.get(version.source)
             if model_id is not None and promote(self._rooms, model_id, self._actor, self._reason, self.notes):
                 self.champions[self._names[version.name]] = model_id
 
@@ -128,7 +133,7 @@ class _Moving:
                 self.notes.append(f"{version.name!r:.160} is called {name} here, which can be part of a path")
 
     def _fields(self, version: MlflowVersion, model: mlmodel.MlflowModel) -> dict[str, Any]:
-        source, run = _source(version), version.run
+        source, run = version.source, version.run
         metrics, left_out = rules.metrics(version.metrics)
         self.notes += [f"{source}: the metric {name!r:.80} is left out: {why}" for name, why in left_out.items()]
         looked = inspection.inspect(model.data, model.file)
@@ -164,10 +169,6 @@ class _Moving:
             "description": version.description[: intake.MOST_TEXT],
             "tags": [each[:_MOST_TAG] for each in words][: intake.MOST_TAGS],
         }
-
-
-def _source(version: MlflowVersion) -> str:
-    return f"{version.name}/{version.number}"
 
 
 def _leading(found: list[MlflowVersion]) -> list[MlflowVersion]:

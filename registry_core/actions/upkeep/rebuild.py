@@ -153,8 +153,7 @@ def _from_sidecar(
         content = rooms.store.read(key)
         return indexing.metadata_of(row["model_id"], content), content.decode()
     except (ValueError, RecursionError, RegistryError) as error:
-        left_out[key] = f"{error}; {indexing.REMAINS}"
-        row["artifact"] = "quarantined"
+        left_out[key] = f"{error}; {indexing.take_care(rooms, row)}"
         metadata = indexing.remains(row, str(told.get("sha256", "")))
         return metadata, json.dumps(metadata.sidecar())
 

@@ -101,8 +101,7 @@ class _Documents:
         if altered is not None:
             self.left_out[key] = f"{why}; it was used all the same, since nothing else is left"
             return altered
-        self.left_out[key] = f"{why}; {indexing.REMAINS}"
-        row["artifact"] = "quarantined"
+        self.left_out[key] = f"{why}; {indexing.take_care(self.rooms, row)}"
         metadata = indexing.remains(row, str(self.told.get(row["seq"], {}).get("sha256", "")))
         return metadata, json.dumps(metadata.sidecar())
 

@@ -14,7 +14,7 @@ from datetime import datetime
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from ...artifacts import bundle
 from ...artifacts.store import Sink, Staged
@@ -25,7 +25,7 @@ from ...catalog.telemetry.schema import TELEMETRY
 from ...errors import InvalidInput, StateConflict, StorageError
 from ...upkeep import Progress
 from ..rooms import Rooms, open_rooms
-from .backup import KIND, VERSION
+from .backup import KIND, VERSION, teller
 from .claims import Claims
 
 _FOLDERS = ("models", "metadata", "benchmarks", "evaluations", "archive")
@@ -48,7 +48,7 @@ def restore(
     folder = _folder(location, artifacts)
     if folder is not None:
         _check_free(folder)
-    with bundle.reading(path, KIND, VERSION, progress) as found:
+    with bundle.reading(path, KIND, VERSION, teller(progress)) as found:
         files = _checked(found)
         if folder is None:
             with closing(open_rooms(location, artifacts, clock, actor)) as rooms:
@@ -67,10 +67,10 @@ def restore(
 
 def _folder(location: str | os.PathLike[str], artifacts: str | os.PathLike[str] | None) -> Path | None:
     """The folder to restore into; None for any other place, which is opened to see what it is."""
-    if artifacts is not None or not isinstance(location, str | os.PathLike):
+    if artifacts is not None:
         return None
-    place = os.fspath(location).removeprefix("file://")
-    return None if "://" in place or "\0" in place else Path(place).expanduser().absolute()
+    place = location.removeprefix("file://") if isinstance(location, str) else location
+    return None if isinstance(place, str) and "://" in place else bundle.local(place, "location")
 
 
 def _check_free(folder: Path) -> None:
@@ -119,8 +119,10 @@ def _checked(found: bundle.Reader) -> dict[str, str]:
         if not isinstance(theirs, dict):
             raise InvalidInput(f"{found.name} does not say which tables it holds: take another copy of it")
         for name, table in theirs.items():
-            columns = table.get("columns") if isinstance(table, dict) else None
-            if not isinstance(columns, list) or not columns or not ours.get(name, set()).issuperset(map(str, columns)):
+            columns, rows = (table.get("columns"), table.get("rows")) if isinstance(table, dict) else (None, None)
+            if type(rows) is not int or rows < 0:
+                raise InvalidInput(f"{found.name} does not say how many rows {name!r:.80} has: take another copy of it")
+            if not _different(columns) or not ours.get(name, set()).issuperset(map(str, columns)):
                 release = str(found.manifest.get("release"))[:40]
                 raise InvalidInput(
                     f"{found.name} holds the table {name!r:.80} as release {release!r} has it, and this one has not: "
@@ -138,6 +140,10 @@ def _checked(found: bundle.Reader) -> dict[str, str]:
     if expected:
         raise InvalidInput(f"{found.name} lacks {min(expected)}: take another copy of it")
     return files
+
+
+def _different(columns: Any) -> TypeGuard[list[Any]]:
+    return isinstance(columns, list) and 0 < len(columns) == len({*map(str, columns)})
 
 
 def _check_empty(rooms: Rooms, found: bundle.Reader) -> None:
@@ -249,11 +255,14 @@ def _fill_tables(
         columns, member = described[table.name]["columns"], f"{folder}/{table.name}.jsonl"
         lines = found.lines(member)
         while rows := [_row(found, member, line, len(columns)) for line in islice(lines, _STEP)]:
-            claims.see(table.name, columns, rows)
             try:
+                claims.see(table.name, columns, rows)
                 dump.fill(transaction, table, columns, rows)
-            except ValueError as error:
-                raise InvalidInput(f"{found.name} holds rows in {member} that do not fit ({error})") from error
+            except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
+                why = f"{type(error).__name__} {error}" if isinstance(error, LookupError) else str(error)
+                raise InvalidInput(
+                    f"{found.name} holds rows in {member} that do not fit ({why:.200}): take another copy of it"
+                ) from error
             told(len(rows))
 
 
@@ -270,5 +279,5 @@ def _row(found: bundle.Reader, member: str, line: bytes, width: int) -> list[Any
 def _check_claims(found: bundle.Reader, claims: Claims) -> None:
     """What rows claim becomes paths, so it is held to what the registry itself writes."""
     for key in claims.files:
-        if not bundle.is_name(key) or not _FILE.fullmatch(key):
+        if not isinstance(key, str) or not bundle.is_name(key) or not _FILE.fullmatch(key):
             raise InvalidInput(f"{found.name} has a row that claims the file {key!r:.200}, which leads elsewhere")

@@ -7,7 +7,6 @@ import os
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import asdict
-from pathlib import Path
 from typing import IO, Any
 
 from ...artifacts import bundle
@@ -66,7 +65,7 @@ def export_models(
             files += len(contents) + 1
             if progress is not None:
                 progress("versions", done, len(wanted))
-    target = Path(path).expanduser().absolute()
+    target = bundle.local(path, "path")
     return BackupReport(
         str(target), utc_text(now), last_event, len(wanted) - len(left_out), 0, files, target.stat().st_size, left_out
     )
