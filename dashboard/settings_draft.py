@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from dashboard.settings_words import BY_PATH, Difference, Setting, differences
+from dashboard.settings_words import BY_PATH, RETENTION, Difference, Setting, differences
 from registry_core import Configuration
 
 Task = Literal["classification", "regression"]
@@ -61,24 +62,22 @@ class Draft:
 
     def take_back(self, key: str) -> None:
         """Back to the default, or of a model name to the registry-wide settings."""
-        self.values = {path: value for path, value in self.values.items() if BY_PATH[path].key != key}
-        self.back.add(key)
+        keys = together(key)
+        self.values = {path: value for path, value in self.values.items() if BY_PATH[path].key not in keys}
+        self.back.update(keys)
         self.edition += 1
 
     def move_to(self, seen: Configuration) -> None:
         """Keep the changes, on top of other settings."""
-        kept = dict(self.values)
+        kept = [(BY_PATH[path], value, self.seen_value(BY_PATH[path])) for path, value in self.values.items()]
         self.seen, self.values = seen, {}
         self.edition += 1
-        for path, value in kept.items():
-            self.put(BY_PATH[path], value)
+        for setting, value, before in kept:
+            self.put(setting, _moved(setting, value, before, self.seen_value(setting)))
 
     def changes(self) -> dict[str, Any]:
         """What ``configure`` is to change."""
-        found: dict[str, Any] = {}
-        for key in self.back:
-            if key in self.seen.model_names.get(self.model_name or "", {}) or self.model_name is None:
-                found[key] = None
+        found: dict[str, Any] = {key: None for key in self.back if self._set(key)}
         for path, value in self.values.items():
             setting = BY_PATH[path]
             if not setting.name:
@@ -91,6 +90,12 @@ class Draft:
             else:
                 found[setting.key][setting.name] = value
         return found
+
+    def _set(self, key: str) -> bool:
+        """Whether there is anything to take back, as it was seen."""
+        if self.model_name is None:
+            return bool(self.seen.to_dict()[key] != Configuration().to_dict()[key])
+        return self.own(key)
 
     def _group(self, key: str) -> dict[str, Any]:
         """A group as it was seen: what of it is set."""
@@ -123,9 +128,29 @@ class Draft:
         return sorted(name for name, own in self.seen.model_names.items() if keys & {*own})
 
 
+def together(key: str) -> tuple[str, ...]:
+    """The keys that are taken back with one: all of its section."""
+    return tuple(dict.fromkeys(each.key for each in RETENTION)) if key == "retention" else (key,)
+
+
+def _moved(setting: Setting, value: Any, before: Any, now: Any) -> Any:
+    """A changed value on top of what holds now: of a mapping only the entries that were changed."""
+    if not isinstance(value, Mapping):
+        return value
+    if setting.kind == "weights":
+        value, before, now = (_counting(each) for each in (value, before, now))
+    changed = {name: each for name, each in value.items() if before.get(name) != each}
+    return {name: each for name, each in {**now, **changed}.items() if name in value or name not in before}
+
+
+def _counting(weights: Mapping[str, float]) -> dict[str, float]:
+    """The weights above 0."""
+    return {name: float(each) for name, each in weights.items() if each}
+
+
 def _alike(setting: Setting, one: Any, other: Any) -> bool:
     if setting.kind == "weights":
-        one, other = ({name: float(each) for name, each in weights.items() if each} for weights in (one, other))
+        one, other = _counting(one), _counting(other)
     if isinstance(one, tuple | list) and isinstance(other, tuple | list):
         return list(one) == list(other)
     return bool(one == other)

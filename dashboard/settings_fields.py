@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 from dashboard import notices, session, wording
-from dashboard.settings_draft import RANKS, Draft
+from dashboard.settings_draft import RANKS, Draft, together
 from dashboard.settings_words import BY_PATH, GATES, INHERITED, MONITORING, RANKING, RETENTION, Setting
 
 #: Behind a label: other than the default; other than what is saved.
@@ -124,7 +124,7 @@ def weights(draft: Draft, setting: Setting, name: str, view: session.View) -> No
     )
     less = [wording.metric(each) for each in shown if view.lower_is_better(name, each)]
     right.caption(
-        f"The weights add up to **{total:g}**. 0: the metric does not count."
+        f"The weights add up to **{total:g}**. A weight of 0 means that the metric does not count."
         + (f" Less is better of {wording.escaped(', '.join(less))}: it counts negative." if less else "")
     )
 
@@ -138,19 +138,20 @@ def _add(draft: Draft, setting: Setting) -> None:
 
 def _whose(draft: Draft, key: str) -> None:
     """Whether a model name has its own or inherits, and the way back."""
-    name = draft.model_name
-    if draft.inherits(key):
+    name, keys = draft.model_name, together(key)
+    if all(draft.inherits(each) for each in keys):
         st.caption(f"**{INHERITED.capitalize()}.** Changed here, all of them are {wording.escaped(name or '')}'s own.")
         return
-    touched = any(BY_PATH[path].key == key for path in draft.values)
-    own = draft.own(key) and key not in draft.back
-    settings = [each for each in BY_PATH.values() if each.key == key]
+    touched = any(BY_PATH[path].key in keys for path in draft.values)
+    own = any(draft.own(each) and each not in draft.back for each in keys)
+    part = "In part own" if any(draft.inherits(each) for each in keys) else "Own"
+    settings = [each for each in BY_PATH.values() if each.key in keys]
     usual = all(_plain(draft.value(each)) == _plain(each.default) for each in settings)
     if name is None and usual:
         return
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         if name is not None:
-            st.caption(f"**Own for {wording.escaped(name)}**" + ("" if own or not touched else ", once saved") + ".")
+            st.caption(f"**{part} for {wording.escaped(name)}**" + ("" if own or not touched else ", once saved") + ".")
         st.button(
             "Back to the defaults" if name is None else "Back to the registry-wide settings",
             key=_key(draft, f"back-{key}"),

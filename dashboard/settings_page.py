@@ -6,6 +6,7 @@ import streamlit as st
 
 from dashboard import notices, session, settings_dialogs, settings_fields, wording
 from dashboard.settings_draft import Draft
+from dashboard.settings_words import BY_PATH
 from registry_core import InvalidConfiguration
 
 SECTIONS = (*settings_fields.SECTIONS, "History")
@@ -51,6 +52,8 @@ def save_bar(draft: Draft, view: session.View, *, fields: bool) -> None:
         changes = draft.differences()
     except InvalidConfiguration as error:
         changes, problem = [], error
+    now = view.registry.configuration()
+    others = draft.seen.to_dict() != now.to_dict()
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         if changes:
             st.markdown(f"{settings_fields.UNSAVED} **{wording.count(len(changes), 'change')} not saved**")
@@ -66,16 +69,24 @@ def save_bar(draft: Draft, view: session.View, *, fields: bool) -> None:
                 key="save",
                 icon=":material/save:",
                 type="primary" if changes else "secondary",
-                disabled=not changes,
-                help=None if changes else "Nothing is changed.",
+                disabled=not changes or others,
+                help=_why_not(changes=bool(changes or problem), others=others),
                 on_click=settings_dialogs.ask_to_save,
                 args=(draft,),
             )
-    if problem is not None:
+    if any(BY_PATH[path].kind == "weights" and not value for path, value in draft.values.items()):
+        notices.show("error", "At least one weight has to be above 0.")
+    elif problem is not None:
         notices.explain(problem)
-    now = view.registry.configuration()
-    if draft.seen.to_dict() != now.to_dict():
+    if others:
         _changed_meanwhile(draft, view)
+
+
+def _why_not(*, changes: bool, others: bool) -> str | None:
+    """Why nothing can be saved, where the page does not say it already."""
+    if others:
+        return "Somebody else changed the settings: look at the new ones first."
+    return None if changes else "Nothing is changed."
 
 
 def _changed_meanwhile(draft: Draft, view: session.View) -> None:

@@ -95,7 +95,10 @@ def _finding(each: Finding) -> None:
             f"**{SHADES[each.severity]}** {wording.escaped(each.kind.replace('_', ' '))}: "
             + wording.escaped(wording.sentence(each.text))
         )
-        if each.remedy.startswith("model-registry "):
+        command = each.remedy.startswith("model-registry ")
+        if command and each.repairable:
+            st.markdown(":material/build: Repair above mends it.")
+        elif command:
             st.code(each.remedy, language=None, wrap_lines=True)
         else:
             st.markdown(f":material/build: {wording.escaped(wording.sentence(each.remedy))}")
@@ -185,6 +188,8 @@ def _make(view: session.View) -> None:
                 st.session_state["backup-made"] = (report, file.read())
     except RegistryError as error:
         notices.explain(error)
+    finally:
+        bar.empty()
 
 
 def _index(view: session.View) -> None:

@@ -68,6 +68,10 @@ class Bar:
         share = min(1.0, done / total) if total else 0.0
         self._bar.progress(share, text=wording.escaped(f"{wording.sentence(what).rstrip('.')}: {done:,} of {total:,}"))
 
+    def empty(self) -> None:
+        """Gone, once the work is done."""
+        self._bar.empty()
+
 
 def _decide(request: Request) -> None:
     if request.verb == "undo":
@@ -297,8 +301,9 @@ def _do_compress(request: Request, reason: str, who: str) -> Done:
     if not done.compressed and not done.linked:
         return f"Nothing to compress: no file would become a tenth smaller, and none lies there twice.{left}", None
     saved = wording.size(max(0, done.bytes_before - done.bytes_after))
+    share = "shares" if len(done.linked) == 1 else "share"
     return (
-        f"{wording.count(len(done.compressed), 'file')} compressed, {len(done.linked):,} now share the bytes of an "
+        f"{wording.count(len(done.compressed), 'file')} compressed, {len(done.linked):,} now {share} the bytes of an "
         f"identical one: {saved} saved.{left}"
     ), None
 

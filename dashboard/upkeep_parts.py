@@ -90,7 +90,9 @@ def cleanup(name: str | None, view: session.View) -> None:
 
 
 def _says(plan: CleanupPlan) -> str:
-    to_trash, for_good, kept = plan.of("trash"), plan.of("purge"), plan.of("keep")
+    to_trash, for_good = plan.of("trash"), plan.of("purge")
+    kept = [item for item in plan.of("keep") if item.status != "trashed"]
+    in_trash = len(plan.of("keep")) - len(kept)
     parts = []
     if to_trash:
         parts.append(
@@ -103,8 +105,10 @@ def _says(plan: CleanupPlan) -> str:
         size = wording.size(sum(each.bytes for each in plan.unclaimed))
         parts.append(f"**{wording.count(len(plan.unclaimed), 'unclaimed file')}** swept ({size})")
     stays = f"{wording.count(len(kept), 'version')} stay{'s' if len(kept) == 1 else ''}, "
-    stays += f"{sum(item.untouchable for item in kept):,} of them untouchable."
-    return f"{'; '.join(parts) or 'Nothing would go'}. {stays}"
+    stays += f"{sum(item.untouchable for item in kept):,} of them untouchable"
+    if in_trash:
+        stays += f"; {in_trash:,} {'is' if in_trash == 1 else 'are'} in the trash"
+    return f"{'; '.join(parts) or 'Nothing would go'}. {stays}."
 
 
 def _policy(name: str | None, view: session.View) -> str:
@@ -204,7 +208,8 @@ def trash(name: str | None, view: session.View) -> None:
     """What is in the trash, and the way out of it: back, or for good."""
     found = trash_of(name, view)
     size = wording.size(sum(each.bytes for each in found))
-    notices.section("Trash", f"{wording.count(len(found), 'version')}, {size}. Their files are there until their day.")
+    tells = f"{wording.count(len(found), 'version')}, {size}. Their files are there until their day."
+    notices.section("Trash", tells if found else "")
     if not found:
         notices.show(
             "info", "The trash is empty. What a cleanup or Delete on a model's page puts there can be put back."

@@ -101,7 +101,7 @@ def test_from_shadow_into_the_storms_and_back(
     # in December it fails, and nobody has to be awake
     anna.go("Health")
     with flights(folder, "--rate", "2000", "--delay", "0.5", "--from-day", "334", "--days", "20") as storms:
-        expect(page.get_by_text("Rolled back by the registry").first).to_be_visible(timeout=40_000)
+        expect(page.get_by_text("Rolled back by the registry").first).to_be_visible(timeout=90_000)
         said = storms.communicate()[0]
     assert "Worse than at its promotion" in said
     with Registry(folder) as registry:

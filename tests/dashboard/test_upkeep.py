@@ -82,6 +82,7 @@ def test_a_cleanup_from_its_plan_and_back(own: Registry, old: list[str], open_pa
     assert not app.exception
     assert f"{len(goes)} versions in the trash" in app.success[0].value
     assert sorted(each.model_id for each in own.trash()) == sorted(goes)
+    assert f"{5 - len(goes)} versions stay, 1 of them untouchable; {len(goes)} are in the trash." in texts(app)
     next(each for each in app.button if each.label == "Undo: put them back").click().run()
     assert not app.exception
     assert "Undone" in app.success[0].value
@@ -101,6 +102,7 @@ def test_what_is_left_out_stays(own: Registry, old: list[str], open_page: Open) 
 def test_the_trash_gives_back_and_deletes_for_good(own: Registry, old: list[str], open_page: Open) -> None:
     empty = open_page("upkeep", model="Churn", part="Trash")
     assert "The trash is empty" in empty.info[0].value
+    assert "0 versions" not in texts(empty)
     for model_id in old[1:3]:
         own.reject(model_id, actor="anna", reason="no")
         own.delete(model_id, actor="anna", reason="wrong month")
@@ -195,12 +197,22 @@ def test_verify_keeps_its_result_and_repairs(own: Registry, old: list[str], open
     assert ":material/build:" in texts(app) or app.code
 
 
+def test_what_can_be_repaired_is_said_without_a_command(own: Registry, old: list[str], open_page: Open) -> None:
+    app = open_page("upkeep", model="Churn", part="Verify")
+    (Path(own.location) / "registry_config.json").unlink()
+    app.button(key="verify").click().run()
+    assert app.button(key="repair")
+    assert "Repair above mends it." in texts(app)
+    assert not app.code
+
+
 def test_a_backup_is_made_and_offered(own: Registry, old: list[str], open_page: Open) -> None:
     app = open_page("upkeep", model="Churn", part="Backup")
     app.button(key="backup").click().run()
     assert not app.exception
     assert "5 versions" in texts(app)
     assert app.get("download_button")
+    assert not app.get("progress")
     app.button(key="export-index").click().run()
     assert "5 versions written" in texts(app)
     app.button(key="rebuild").click().run()
