@@ -19,11 +19,16 @@ def accessible(visitor: Visitor, page: Page, *shades: str) -> None:
     """Everyone can read all of it, in both shades."""
     for shade in shades or ("dark", "light"):
         page.emulate_media(color_scheme="dark" if shade == "dark" else "light")
-        visitor.settle()
-        # Between two shades a colour is neither.
-        page.wait_for_function("() => document.getAnimations().every(each => each.playState !== 'running')")
-        violations = Axe().run(page).response["violations"]
-        assert not [(each["id"], [node["target"] for node in each["nodes"]][:2]) for each in violations]
+        found: list[tuple[str, list[str]]] = []
+        # What is being drawn anew is faded, and between two shades a colour is neither: that passes, a finding stays.
+        for _ in range(6):
+            visitor.settle()
+            violations = Axe().run(page).response["violations"]
+            found = [(each["id"], [node["target"] for node in each["nodes"]][:2]) for each in violations]
+            if not found:
+                break
+            page.wait_for_timeout(500)
+        assert not found
 
 
 def test_a_cleanup_from_its_plan_is_undone_from_the_trash(visitor: Enter, filled: Registry) -> None:
@@ -103,9 +108,10 @@ def test_weights_are_changed_with_their_preview_saved_and_reverted(visitor: Ente
     expect(page.get_by_text("1 change not saved")).to_be_visible()
     assert filled.configuration().to_dict() == before
 
-    # what somebody else saved meanwhile is told, and not overwritten
-    filled.configure(selection_margin=0.01, actor="bert", reason="calm")
+    # what somebody else saves meanwhile is told, and not overwritten
     page.get_by_role("button", name="Save …").click()
+    expect(page.get_by_role("dialog").get_by_label("Reason")).to_be_visible()
+    filled.configure(selection_margin=0.01, actor="bert", reason="calm")
     anna.confirm("Save", "quality says little here")
     expect(page.get_by_role("dialog")).to_contain_text("Somebody was faster")
     page.get_by_role("button", name="Close and look").click()
