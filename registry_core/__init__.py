@@ -9,7 +9,7 @@ model, scaler, metadata = registry.load_best_model("Churn")
 
 from __future__ import annotations
 
-from .config import Configuration, GatePolicy, MonitoringPolicy, Policy, RetentionPolicy
+from .config import Configuration
 from .errors import (
     ArtifactAltered,
     ArtifactError,
@@ -73,6 +73,7 @@ from .live import (
     SampleRatio,
     Window,
 )
+from .policies import GatePolicy, MonitoringPolicy, Policy, RetentionPolicy
 from .records import (
     Comparison,
     Decision,

@@ -14,8 +14,9 @@ from typing import Any
 from ..artifacts import inspection
 from ..catalog import events, models
 from ..catalog.database import Transaction
-from ..config import Configuration, Policy
+from ..config import Configuration
 from ..errors import ArtifactAltered, ArtifactMissing, InvalidInput, RegistryError
+from ..policies import Policy
 from ..records import Artifact, ModelMetadata, Row, Submission, utc_text
 from ..rules import intake, selection, versioning
 from .decide import artifact_keys

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from ..catalog import baselines, deployments, evidence, experiments
 from ..catalog.database import Queries
 from ..catalog.telemetry import streams, windows
-from ..config import MonitoringPolicy, Policy
 from ..live import FrozenBaseline
+from ..policies import MonitoringPolicy, Policy
 from ..records import Deployment, ModelMetadata
 from . import benchmarks
 from .rooms import Rooms

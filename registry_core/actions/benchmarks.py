@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from ..catalog import events, evidence, models
 from ..catalog.database import Queries
-from ..config import Policy
 from ..errors import InvalidInput, StateConflict
 from ..evidence import Benchmark, Task
+from ..policies import Policy
 from ..rules import intake
 from ..rules.metrics import checked
 from .rooms import Rooms, check_reason

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from ..catalog import deployments, events, experiments, models
 from ..catalog.database import Queries
-from ..config import Policy
 from ..errors import RegistryError
 from ..evidence import Evaluation
+from ..policies import Policy
 from ..records import Decision, ModelMetadata
 from ..rules import selection
 from . import benchmarks, gates

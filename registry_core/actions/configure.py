@@ -7,8 +7,9 @@ from typing import Any
 
 from ..catalog import deployments, events, models
 from ..catalog.database import Queries, Transaction
-from ..config import SEED_WEIGHTS, Configuration
+from ..config import Configuration
 from ..errors import Conflict, InvalidConfiguration, NotFound
+from ..policies import SEED_WEIGHTS
 from ..records import RankingChange, RankingPreview, Row
 from ..rules import intake, standing
 from ..version import Version

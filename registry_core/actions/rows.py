@@ -9,8 +9,8 @@ from typing import Any, Literal, NamedTuple
 
 from ..catalog import deployments, models
 from ..catalog.database import Queries
-from ..config import Policy
 from ..errors import ModelNotFound
+from ..policies import Policy
 from ..records import ModelMetadata, Row, Score
 from ..rules import selection
 from ..rules.scoring import composite_score

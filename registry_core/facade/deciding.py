@@ -6,7 +6,8 @@ from typing import Any
 
 from ..actions import configure, decide
 from ..actions.rooms import NOT_CHECKED
-from ..config import Configuration, Policy
+from ..config import Configuration
+from ..policies import Policy
 from ..records import Deployment, RankingPreview
 from .verbs import Verbs
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from ..config import GatePolicy
 from ..errors import InvalidInput
 from ..evidence import Benchmark, Difference, Evaluation, Gate, GateReport, Inspection, Measured, Review
+from ..policies import GatePolicy
 from ..records import ModelMetadata
 from .inputs import compare_inputs
 from .metrics import canonical, lower_is_better

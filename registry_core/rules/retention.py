@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
 
-from ..config import RetentionPolicy
+from ..policies import RetentionPolicy
 from ..records import Status
 from ..upkeep import CleanupItem
 

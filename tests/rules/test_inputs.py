@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from registry_core.config import GatePolicy
+from registry_core.policies import GatePolicy
 from registry_core.rules.gates import Candidate, check_gates
 from tests.rules.test_gates import CHAMPION, gate, model
 

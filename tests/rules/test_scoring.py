@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from registry_core.config import SEED_WEIGHTS
 from registry_core.errors import InvalidMetric
+from registry_core.policies import SEED_WEIGHTS
 from registry_core.rules.metrics import checked
 from registry_core.rules.scoring import composite_score
 

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from ...catalog import deployments, experiments
 from ...catalog.telemetry.streams import NO_POSITIVE, Stream
-from ...config import MonitoringPolicy
 from ...errors import NoModelAvailable
 from ...live import Experiment
+from ...policies import MonitoringPolicy
 from ...rules.live import routing
 from ..decide import predecessors
 from ..load import Loader

@@ -9,9 +9,9 @@ from typing import Any
 
 from ...catalog import alerts, deployments, events
 from ...catalog.database import Queries, Transaction
-from ...config import MonitoringPolicy
 from ...errors import RegistryError, StorageError
 from ...live import Alert
+from ...policies import MonitoringPolicy
 from ...records import Deployment, utc_text
 from ...rules.inputs import compare_inputs
 from .. import decide

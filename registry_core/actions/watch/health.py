@@ -7,9 +7,9 @@ from datetime import datetime
 from typing import Literal
 
 from ...catalog import alerts, baselines, deployments, events, models
-from ...config import MonitoringPolicy
 from ...errors import ModelNotFound
 from ...live import Alert, DetectorState, Drift, Estimate, FrozenBaseline, HealthReport, Limit, PastRollback
+from ...policies import MonitoringPolicy
 from ...records import Deployment, utc_text
 from ...rules.intervals import wilson
 from ...rules.live import estimated

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from ...catalog import alerts
 from ...catalog.telemetry.streams import Stream
-from ...config import MonitoringPolicy, Policy
 from ...live import Limit
+from ...policies import MonitoringPolicy, Policy
 from ...records import Deployment
 from ...rules.live.sums import Sums
 from ...rules.metrics import canonical, lower_is_better

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from ...catalog import baselines
 from ...catalog.database import Queries, Transaction
 from ...catalog.telemetry import detectors
-from ...config import MonitoringPolicy
 from ...live import FrozenBaseline
+from ...policies import MonitoringPolicy
 from ...records import utc_text
 from .. import baseline
 from ..rooms import Rooms

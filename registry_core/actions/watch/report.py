@@ -9,7 +9,6 @@ from datetime import datetime
 from typing import Literal
 
 from ...catalog import baselines, deployments
-from ...config import MonitoringPolicy
 from ...evidence import Gate
 from ...live import (
     Arm,
@@ -22,6 +21,7 @@ from ...live import (
     ExperimentReport,
     SampleRatio,
 )
+from ...policies import MonitoringPolicy
 from ...records import utc_text
 from ...rules.live import ratio, rollout, shadow, split
 from ...rules.live.paired import PairedSums

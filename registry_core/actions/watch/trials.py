@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Literal
 
 from ...catalog import alerts, experiments
-from ...config import MonitoringPolicy
 from ...errors import Conflict, RegistryError, StorageError
 from ...live import ChallengerReport, Experiment, ExperimentReport
+from ...policies import MonitoringPolicy
 from .. import ending, experiment
 from ..alert import AUTO, open_alert
 from ..rooms import Rooms
