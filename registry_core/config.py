@@ -96,6 +96,8 @@ _GATE_CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "required_metadata": _names("description"),
     "approval": _boolean,
     "benchmark_required": _boolean,
+    "unchecked_answers": _boolean,
+    "library_versions": _one_of("warn", "block"),
 }
 
 
@@ -167,6 +169,7 @@ _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "gates": _group(_GATE_CHECKS, 'gates with what they ask, such as {"minimum_metrics": {"accuracy": 0.9}}'),
     "monitoring": _group(_MONITORING_CHECKS, 'what is watched and done, such as {"on_degradation": "suggest"}'),
     "retention": _group(_RETENTION_CHECKS, 'what is kept, such as {"keep_best": 10, "max_age_days": 365}'),
+    "keep_example_rows": _boolean,
     "trusted_globals": _names("my_package.models.Calibrated"),
 }
 KEYS = tuple(_CHECKS)

@@ -18,7 +18,8 @@
     ├── ArtifactError                      the bytes of a model
     │   ├── ArtifactMissing (FileNotFoundError)
     │   ├── ArtifactAltered                their sha256 is not the one in the catalog
-    │   ├── ArtifactUnloadable             they are intact but do not load here
+    │   ├── ArtifactUnloadable             they are intact but do not load or answer here
+    │   ├── AnswersDiffer                  they load, and answer otherwise than where they were registered
     │   ├── ArtifactQuarantined            they hold names nobody has trusted: kept, not loaded
     │   ├── SandboxFailure                 run in the sandbox, they gave no usable answer
     │   └── SandboxIncomplete              this machine cannot set all limits of the sandbox
@@ -143,6 +144,20 @@ class ArtifactAltered(ArtifactError):
 
 class ArtifactUnloadable(ArtifactError):
     """The bytes are intact, but they do not load in this environment."""
+
+
+class AnswersDiffer(ArtifactError):
+    """A model loads here, and does not answer its example rows as it did where it was registered.
+
+    ``because`` says how many answers differ, by how much, and which library versions do.
+    """
+
+    def __init__(self, model_id: str, because: str) -> None:
+        self.because = because
+        super().__init__(
+            f"{model_id} does not answer here as it did where it was registered: {because}. Use the libraries it was "
+            "registered with, or train and register it again with those installed here"
+        )
 
 
 class ArtifactQuarantined(ArtifactError):

@@ -21,13 +21,18 @@ class GatePolicy:
             interval of the paired difference. 0 asks for proof that it is no worse at all. None does not ask.
         slice_floors: metric -> the least (the most) it may be in every slice with at least ``slice_rows`` rows.
         slice_rows: slices with fewer rows are not judged: their metrics are mostly chance.
-        same_inputs: ask for the champion's inputs, by name and order, and its classes. On, since whoever sends
-            predictions to the champion sends them to its successor; what one side never recorded is not compared.
+        same_inputs: ask for the champion's features, by name, order and kind, its task and its classes. On, since
+            whoever sends rows to the champion sends them to its successor; what is not recorded cannot be compared,
+            and fails.
         row_microseconds: the most a prediction may take, a row.
         minimum_data_quality: the least reported ``data_quality_score``.
         required_metadata: fields of the model that must not be empty; other names are looked up in ``training_info``.
         approval: ask that somebody other than the registrar approves, and nobody's last word is a rejection.
         benchmark_required: ask that the model was measured by the registry.
+        unchecked_answers: let models go live of which no example rows are kept, so that it cannot be checked whether
+            they answer as they did where they were registered.
+        library_versions: ``warn`` shows which library versions differ from those a model was registered with;
+            ``block`` keeps it out of production where their major or minor numbers do.
         lower_is_better: metrics, beyond the well-known ones, of which less is better.
     """
 
@@ -42,6 +47,8 @@ class GatePolicy:
     required_metadata: tuple[str, ...] = ()
     approval: bool = False
     benchmark_required: bool = False
+    unchecked_answers: bool = False
+    library_versions: Literal["warn", "block"] = "warn"
     lower_is_better: tuple[str, ...] = ()
 
 
@@ -139,6 +146,7 @@ class Policy:
         gates: what is asked before a promotion, by the names of ``GatePolicy``.
         monitoring: how live traffic is watched, by the names of ``MonitoringPolicy``.
         retention: which versions are kept, by the other names of ``RetentionPolicy``.
+        keep_example_rows: keep up to 32 example rows with each version, and what it answered to them.
         trusted_globals: exact names (``package.module.name``) that files may hold besides those the registry knows.
         own_weights: whether the weights were set for this very model name.
     """
@@ -156,6 +164,7 @@ class Policy:
     gates: Mapping[str, Any] = field(default_factory=dict)
     monitoring: Mapping[str, Any] = field(default_factory=dict)
     retention: Mapping[str, Any] = field(default_factory=dict)
+    keep_example_rows: bool = True
     trusted_globals: tuple[str, ...] = ()
     own_weights: bool = False
 

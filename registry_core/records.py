@@ -48,7 +48,9 @@ class ModelMetadata:
     ``origin`` says whether a pipeline registered the model from Python or a file came from outside; ``inspection`` is
     what a look into the files found when they came in. ``override_note`` says that a person put the model
     into production although gates had failed; it stays. ``pinned``: no cleanup reaches it. ``reference`` says how the
-    inputs and scores of training were distributed, so that live ones can be compared with them.
+    inputs and scores of training were distributed, so that live ones can be compared with them. ``signature`` is what
+    it takes and gives, as ``Signature.from_dict`` reads it; empty where that was found out after its registration
+    (``Registry.signature`` knows it then).
 
     ``model_file_path`` and ``scaler_file_path`` are whole paths (or addresses, for a bucket) when the record comes from
     a registry, and relative to the registry's folder in the sidecar file. Sizes are bytes.
@@ -103,6 +105,7 @@ class ModelMetadata:
     override_note: str = ""
     pinned: bool = False
     reference: dict[str, Any] = field(default_factory=dict)
+    signature: dict[str, Any] = field(default_factory=dict)
     extra: dict[str, Any] = field(default_factory=dict)
 
     def __init__(self, *args: Any, **values: Any) -> None:
@@ -205,6 +208,7 @@ class Submission:
     task: Literal["classification", "regression"] | None = None
     classes: tuple[Any, ...] = ()
     libraries: Mapping[str, str] = field(default_factory=dict)
+    signature: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 Kind = Literal["number", "boolean", "category", "text", "datetime", "unknown"]
 SignatureTask = Literal["binary", "multiclass", "regression"]
@@ -22,9 +25,9 @@ class Feature:
     kind: Kind = "unknown"
     levels: tuple[Any, ...] = ()
 
-    def to_dict(self) -> dict[str, Any]:
-        """As JSON knows it."""
-        return {"name": self.name, "kind": self.kind, **({"levels": list(self.levels)} if self.levels else {})}
+    def to_list(self) -> list[Any]:
+        """As JSON knows it, in few characters: a model may have a hundred thousand of them."""
+        return [self.name, self.kind, list(self.levels)] if self.levels else [self.name, self.kind]
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,8 @@ class Signature:
 
     Attributes:
         features: the columns in their order; empty where nothing says how many there are.
-        named: whether the model knows its columns by name. If not, names are only labels of positions.
+        names: who said how the columns are called: the ``model``, whoever registered it (``given``), or nobody
+            (``none``): then they are called x0, x1, ... by their places.
         takes: ``table`` (rows, features), or ``text``: one text a row, shape (rows,).
         task: ``binary``, ``multiclass`` or ``regression``; None where nothing says it.
         classes: the labels it answers, in the order of the columns of ``predict_proba``.
@@ -41,7 +45,7 @@ class Signature:
     """
 
     features: tuple[Feature, ...] = ()
-    named: bool = False
+    names: Literal["model", "given", "none"] = "none"
     takes: Literal["table", "text"] = "table"
     task: SignatureTask | None = None
     classes: tuple[Any, ...] = ()
@@ -53,6 +57,13 @@ class Signature:
         return tuple(feature.name for feature in self.features)
 
     @property
+    def job(self) -> Literal["classification", "regression"] | None:
+        """The task without the number of classes."""
+        if self.task is None:
+            return None
+        return "regression" if self.task == "regression" else "classification"
+
+    @property
     def class_type(self) -> str:
         """What kind of value a label is: ``integer``, ``number``, ``boolean`` or ``text``; empty without classes."""
         names = {bool: "boolean", int: "integer", float: "number", str: "text"}
@@ -62,8 +73,8 @@ class Signature:
     def to_dict(self) -> dict[str, Any]:
         """As JSON knows it; ``Signature.from_dict`` gives an equal record."""
         return {
-            "features": [feature.to_dict() for feature in self.features],
-            "named": self.named,
+            "features": [feature.to_list() for feature in self.features],
+            "names": self.names,
             "takes": self.takes,
             "task": self.task,
             "classes": list(self.classes),
@@ -74,14 +85,71 @@ class Signature:
     def from_dict(cls, document: Mapping[str, Any]) -> Signature:
         """Read what ``to_dict`` wrote; keys of a newer release are passed over."""
         features = tuple(
-            Feature(each["name"], each.get("kind", "unknown"), tuple(each.get("levels", ())))
-            for each in document.get("features", ())
+            Feature(name, kind, tuple(levels[0]) if levels else ())
+            for name, kind, *levels in document.get("features", ())
         )
         return cls(
             features,
-            bool(document.get("named")),
+            document.get("names", "none"),
             document.get("takes", "table"),
             document.get("task"),
             tuple(document.get("classes", ())),
             bool(document.get("probabilities")),
         )
+
+
+#: Of a model of which nothing is recorded.
+UNKNOWN = Signature()
+
+
+@dataclass(frozen=True, eq=False)
+class ExampleAnswers:
+    """What a model answered to n example rows.
+
+    ``predicted`` (n,) are labels or numbers; ``probabilities`` (n, classes) is None without ``predict_proba``.
+    """
+
+    predicted: NDArray[Any]
+    probabilities: NDArray[Any] | None = None
+    classes: tuple[Any, ...] = ()
+
+
+#: Where example rows come from: given as ``input_example=`` or ``reference=``, taken from a benchmark, made from what
+#: the fitted object says of its features, or none at all.
+RowsFrom = Literal["input_example", "reference", "benchmark", "made", "none"]
+
+
+@dataclass(frozen=True)
+class Proof:
+    """Example rows, and what the model answered to them where it was registered.
+
+    ``rows`` and ``answers`` are documents as ``artifacts.examples`` writes them, None where none are kept; ``because``
+    says why. ``environment`` are the library versions under which the answers were given.
+    """
+
+    signature: Signature
+    rows_from: RowsFrom
+    count: int = 0
+    rows: Mapping[str, Any] | None = None
+    answers: Mapping[str, Any] | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
+    because: str = ""
+
+
+@dataclass(frozen=True)
+class AnswersCheck:
+    """What came of loading a model and asking it its example rows again.
+
+    ``agrees``: it loads, predicts, gives the right shape, and answers as it did where it was registered.
+    ``differs``: it answers otherwise. ``fails``: it does not load or answer. ``unchecked``: it loads, and there is no
+    example row to ask. ``environment`` are the library versions of the process that was asked; ``place`` says which
+    that was: the one that registered the model, or the sandbox.
+    """
+
+    status: Literal["agrees", "differs", "fails", "unchecked"]
+    because: str
+    environment: Mapping[str, str]
+    place: Literal["registration", "sandbox"]
+    rows: int = 0
+    differing: int = 0
+    at: str = ""

@@ -19,8 +19,8 @@ from ..errors import ArtifactAltered, ArtifactMissing, InvalidInput, RegistryErr
 from ..policies import Policy
 from ..records import Artifact, ModelMetadata, Row, Submission, utc_text
 from ..rules import intake, selection, versioning
-from .decide import artifact_keys
 from .deploy import deploy
+from .files import artifact_keys
 from .register import plan_of
 from .rooms import Rooms
 from .rows import eligible

@@ -9,23 +9,29 @@ from ..evidence import Evaluation
 from ..policies import Policy
 from ..records import Decision, ModelMetadata
 from ..rules import selection
+from ..signature import AnswersCheck
 from . import benchmarks, gates
-from .decide import test_load
 from .deploy import deploy
+from .proofs import require_answers
 from .rooms import Rooms
 from .rows import record, require
 
 
-def decide_at_once(rooms: Rooms, policy: Policy, queries: Queries, metadata: ModelMetadata) -> Decision:
+def decide_at_once(
+    rooms: Rooms, policy: Policy, queries: Queries, metadata: ModelMetadata, answers: AnswersCheck | None = None
+) -> Decision:
     """The decision while a model is registered: where the registry measures for itself, it waits for that."""
     waits = benchmarks.counting(queries, metadata.model_name, policy) if policy.auto_evaluate else None
     if waits is not None and metadata.artifact == "trusted":
         return Decision(False, f"it waits to be measured on {waits.name}", waits.name)
-    return decide(rooms, queries, metadata)
+    return decide(rooms, queries, metadata, answers)
 
 
-def decide(rooms: Rooms, queries: Queries, metadata: ModelMetadata) -> Decision:
-    """Whether a new model takes the champion's place: it may be chosen, beats it, and passes every gate."""
+def decide(rooms: Rooms, queries: Queries, metadata: ModelMetadata, answers: AnswersCheck | None) -> Decision:
+    """Whether a new model takes the champion's place: it may be chosen, beats it, and passes every gate.
+
+    ``answers`` is what came of asking the loaded model; None where that is not done yet, as in a preview.
+    """
     policy = rooms.configuration(queries).policy(metadata.model_name)
     unfit = selection.why_not_eligible(metadata.status, metadata.artifact)
     if unfit is not None:
@@ -53,7 +59,7 @@ def decide(rooms: Rooms, queries: Queries, metadata: ModelMetadata) -> Decision:
             False, f"{decision.because}, but experiment {number} runs: promote it, or start an experiment with it later"
         )
     if decision.promote:
-        failures = gates.of_candidate(rooms, queries, metadata).failures
+        failures = gates.of_candidate(rooms, queries, metadata, answers).failures
         if failures:
             failed = "; ".join(f"{gate.name}: {gate.because}" for gate in failures)
             return Decision(False, f"{decision.because}, but gates failed: {failed}")
@@ -91,17 +97,18 @@ def measure_and_choose(rooms: Rooms, model_id: str, name: str, actor: str) -> No
     revision = -1
     try:
         evaluation = evaluate.measured(rooms, row, benchmark, actor, "registered")
+        gates.ask(rooms, row)
         revision = events.newest(rooms.database)
-        decision = decide(rooms, rooms.database, record(rooms, require(rooms.database, model_id)))
+        decision = _decide_again(rooms, rooms.database, model_id)
         if decision.promote:
-            test_load(rooms, row)
+            require_answers(rooms, row)
     except RegistryError as error:
         # The model is kept by now: whoever registered it gets its id, and the record says what went wrong.
         decision = Decision(False, f"it could not be measured on {name}: {error}")
     with rooms.database.transaction() as transaction:
         metadata = record(rooms, require(transaction, model_id))
         if decision.promote and events.newest(transaction) != revision:
-            decision = decide(rooms, transaction, metadata)
+            decision = _decide_again(rooms, transaction, model_id)
         events.append(
             transaction,
             now=rooms.now(),
@@ -117,3 +124,9 @@ def measure_and_choose(rooms: Rooms, model_id: str, name: str, actor: str) -> No
             deploy(rooms, transaction, now, "promoted", metadata.model_name, model_id, "auto", decision.because)
             if not row["vouched"]:
                 models.update(transaction, model_id, vouched=1)
+
+
+def _decide_again(rooms: Rooms, queries: Queries, model_id: str) -> Decision:
+    row = require(queries, model_id)
+    known = record(rooms, row)
+    return decide(rooms, queries, known, gates.answers_of(queries, row, known))

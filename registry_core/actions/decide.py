@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import errno
-import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ..artifacts import formats
-from ..catalog import deployments, events, keeping, models, trash
+from ..catalog import deployments, events, keeping, models, proofs, trash
 from ..catalog.database import Queries, Transaction
 from ..errors import (
-    ArtifactMissing,
     ChampionChanged,
     GatesFailed,
     InvalidInput,
@@ -23,8 +19,10 @@ from ..errors import (
 from ..evidence import Gate
 from ..records import Deployment, Row
 from ..rules import selection
-from . import ending, gates, verdicts
+from . import ending, gates
 from .deploy import deploy
+from .files import purged
+from .proofs import require_answers
 from .rooms import NOT_CHECKED, Rooms, check_reason
 from .rows import eligible, require
 
@@ -44,10 +42,13 @@ def promote(
     who, why = rooms.who(actor), check_reason(reason)
     if override and not why:
         raise InvalidInput("an override needs a reason: it stays visible wherever the model is shown")
-    revision = events.newest(rooms.database)
     # Asked before the bytes are read as well: a plain "no" should not wait for a large file.
+    row = require(rooms.database, model_id)
+    _check_promotion(rooms.database, row, expected_champion)
+    gates.ask(rooms, row)
+    revision = events.newest(rooms.database)
     row, failures = _permitted(rooms, rooms.database, model_id, expected_champion, override)
-    test_load(rooms, row)
+    require_answers(rooms, row)
     with rooms.database.transaction() as transaction:
         if events.newest(transaction) != revision:
             check(transaction)
@@ -121,50 +122,6 @@ def check_eligible(row: Row, to_what: str = "go into production") -> None:
         raise NotEligible(f"{row['model_id']} cannot {to_what}: {unfit}" + (f"; {way} it first" if way else ""))
 
 
-def test_load(rooms: Rooms, row: Row) -> None:
-    """Read a model's files, check their sha256 and load them once.
-
-    Raises:
-        ArtifactError: they are missing, altered, or do not load.
-    """
-    document = json.loads(row["metadata"])
-    also = rooms.configuration().policy(row["model_name"]).trusted_globals
-    for key, digest in artifact_keys(row, document["model_sha256"], document["scaler_sha256"]):
-        data = rooms.store.content(key, digest)
-        place = rooms.store.address(key)
-        verdicts.check(data, digest, place, also)
-        formats.load(data, place, also=also)
-
-
-def artifact_keys(row: Row, model_sha256: str, scaler_sha256: str | None) -> list[tuple[str, str]]:
-    """The keys of a model's files with their digests: the model's first, then the scaler's if it has one.
-
-    Raises:
-        ArtifactMissing: they were purged.
-    """
-    check_not_purged(row["model_id"], row.get("status", ""), row.get("status_reason", ""))
-    keys = [(f"models/model_{row['model_id']}.pkl", model_sha256)]
-    if scaler_sha256 is not None:
-        keys.append((f"models/scaler_{row['model_id']}.pkl", scaler_sha256))
-    return keys
-
-
-def check_not_purged(model_id: str, status: str, status_reason: str) -> None:
-    """Whether a model's files may be asked for.
-
-    Raises:
-        ArtifactMissing: they were purged; when and by whom.
-    """
-    if status == "purged":
-        gone = purged(model_id, status_reason)
-        raise ArtifactMissing(errno.ENOENT, f"{gone}; register the model again to have one that loads")
-
-
-def purged(model_id: str, status_reason: str) -> str:
-    """What became of the files of a purged version, when and by whom, in a sentence."""
-    return f"{model_id} was purged {status_reason}: its files are gone for good"
-
-
 def predecessor(queries: Queries, model_name: str) -> str | None:
     """The latest earlier champion that is still eligible, or None."""
     return next(iter(predecessors(queries, model_name)), None)
@@ -182,12 +139,12 @@ def rollback(
     """See ``Registry.rollback``."""
     who, why = rooms.who(actor), check_reason(reason)
     _, target = _check_rollback(rooms.database, model_name, to, expected_champion)
-    test_load(rooms, target)
+    require_answers(rooms, target)
     with rooms.database.transaction() as transaction:
         current, again = _check_rollback(transaction, model_name, to, expected_champion)
         if again["model_id"] != target["model_id"]:
             # Somebody changed the history while the file was read; the new target has to be verified as well.
-            test_load(rooms, again)
+            require_answers(rooms, again)
         now = rooms.now()
         deployment = deploy(rooms, transaction, now, "rolled_back", model_name, again["model_id"], who, why)
         set_status(rooms, transaction, current.model_id, "disqualify", who, why or "rolled back")
@@ -221,11 +178,11 @@ def undo_promotion(
     """See ``Registry.undo_promotion``."""
     who, why = rooms.who(actor), check_reason(reason)
     _, target = _check_undo(rooms.database, model_name, expected_champion)
-    test_load(rooms, target)
+    require_answers(rooms, target)
     with rooms.database.transaction() as transaction:
         current, again = _check_undo(transaction, model_name, expected_champion)
         if again["model_id"] != target["model_id"]:
-            test_load(rooms, again)
+            require_answers(rooms, again)
         deployments.mark_undone(transaction, current.deployment_id)
         return deploy(rooms, transaction, rooms.now(), "promotion_undone", model_name, again["model_id"], who, why)
 
@@ -295,6 +252,8 @@ def set_status(
     )
     if in_trash:
         trash.delete(transaction, row["seq"])
+    if status == "purged":
+        proofs.forget_rows(transaction, row["seq"], f"deleted when the version was purged {kept_reason}")
     if status != "registered":
         because = f"{model_id} was {kind}" + (f": {reason}" if reason else "")
         ending.challenger_unfit(transaction, rooms.now(), row["model_name"], model_id, actor, because)

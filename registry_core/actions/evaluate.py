@@ -18,7 +18,7 @@ from ..evidence import Benchmark, Evaluation
 from ..records import ModelMetadata, Row
 from . import benchmarks
 from .answers import Kept, pack
-from .decide import artifact_keys
+from .files import artifact_keys
 from .rooms import Rooms, check_reason
 from .rows import eligible, ranking, record, require
 

@@ -14,8 +14,7 @@ from ..evidence import Gate, GateReport
 from ..live import Arm, Experiment
 from ..records import Deployment, Row
 from ..rules import experiments as planning
-from ..rules.inputs import compare_inputs
-from . import decide, ending
+from . import decide, ending, proofs
 from .rooms import NOT_CHECKED, Rooms, check_reason
 from .rows import record, require
 
@@ -44,7 +43,7 @@ def start(
     rows, _ = _check_start(rooms, rooms.database, model_name, challengers, plan, metric, expected_champion)
     for row in rows:
         # A challenger that does not load would fail with every prediction it is asked for.
-        decide.test_load(rooms, row)
+        proofs.require_answers(rooms, row)
     with rooms.database.transaction() as transaction:
         _, (champion, judged) = _check_start(
             rooms, transaction, model_name, challengers, plan, metric, expected_champion
@@ -121,7 +120,7 @@ def _check_start(
                 f"{challenger} takes part in experiment {taken.experiment_id} already, since {taken.started_at}; "
                 "stop that one first"
             )
-        same, because = compare_inputs(record(rooms, row), champion)
+        same, because, _ = proofs.same_inputs(queries, record(rooms, row), champion)
         if not same:
             raise InvalidInput(
                 f"{challenger} cannot answer what is sent to {champion.model_id}: {because}; train it on the same "

@@ -25,7 +25,8 @@ from ..evidence import (
 from ..records import ModelMetadata, Row
 from ..rules import gates, sentences
 from ..rules.intake import check_text
-from . import benchmarks
+from ..signature import UNKNOWN, AnswersCheck
+from . import benchmarks, proofs
 from .rooms import Rooms
 from .rows import eligible, record, require
 
@@ -38,15 +39,40 @@ _VERDICTS = ("approved", "rejected", "comment")
 
 def check(rooms: Rooms, model_id: str) -> GateReport:
     """See ``Registry.check_gates``."""
-    return report(rooms, rooms.database, require(rooms.database, model_id))
+    row = require(rooms.database, model_id)
+    ask(rooms, row)
+    return report(rooms, rooms.database, row)
+
+
+def ask(rooms: Rooms, row: Row) -> None:
+    """See to it that what the gates ask of a model's answers, and of the champion's features, is known."""
+    if row["artifact"] == "trusted" and row["status"] != "purged":
+        # Bytes that are missing or altered are what the artifact gate and the promotion itself speak of.
+        with suppress(ArtifactError):
+            proofs.ensure(rooms, row)
+    current = deployments.current(rooms.database, row["model_name"])
+    if current is not None and current.model_id != row["model_id"]:
+        proofs.complete(rooms, current.model_id)
 
 
 def report(rooms: Rooms, queries: Queries, row: Row) -> GateReport:
     """Every gate of a registered model against the champion of its name."""
-    return of_candidate(rooms, queries, record(rooms, row))
+    model = record(rooms, row)
+    return of_candidate(rooms, queries, model, answers_of(queries, row, model))
 
 
-def of_candidate(rooms: Rooms, queries: Queries, model: ModelMetadata) -> GateReport:
+def answers_of(queries: Queries, row: Row, model: ModelMetadata) -> AnswersCheck:
+    """What came of asking a registered model here; that nobody did is no proof."""
+    found = proofs.known_check(queries, row, model)
+    if found is not None:
+        return found
+    because = "its answers were not checked with the libraries that are installed here"
+    return AnswersCheck("fails", because, proofs.environment(model), "sandbox")
+
+
+def of_candidate(
+    rooms: Rooms, queries: Queries, model: ModelMetadata, answers: AnswersCheck | None = None
+) -> GateReport:
     """Every gate of a model, which may not be in the catalog yet: then nothing was measured of it."""
     policy = rooms.configuration(queries).policy(model.model_name)
     current = deployments.current(queries, model.model_name)
@@ -63,7 +89,11 @@ def of_candidate(rooms: Rooms, queries: Queries, model: ModelMetadata) -> GateRe
             with suppress(ArtifactError):
                 differences = _differences(rooms, theirs, measured)
     reviews = evidence.reviews(queries, model.model_id) if policy.gate_policy.approval else []
-    found = gates.Candidate(model, champion, _inspection(model), benchmark, measured, differences, reviews)
+    found = gates.Candidate(
+        model, champion, _inspection(model), benchmark, measured, differences, reviews, answers,
+        proofs.signature(queries, model),
+        UNKNOWN if champion is None else proofs.signature(queries, champion),
+    )  # fmt: skip
     report = gates.check_gates(found, policy.gate_policy)
     if benchmark is None and policy.benchmark is not None:
         there = ", ".join(each.name for each in evidence.benchmarks(queries, model.model_name)) or "none"

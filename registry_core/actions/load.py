@@ -11,8 +11,8 @@ from ..artifacts import formats
 from ..catalog import deployments
 from ..errors import ArtifactQuarantined, NoModelAvailable
 from ..records import ModelMetadata
-from . import verdicts
-from .decide import artifact_keys, check_not_purged
+from . import proofs, verdicts
+from .files import artifact_keys, check_not_purged
 from .read import best_model_id, metadata, only_name
 from .rooms import Rooms
 from .rows import require
@@ -110,6 +110,9 @@ class Loader:
 
     def _read(self, known: ModelMetadata) -> tuple[Any, Any]:
         row = require(self._rooms.database, known.model_id)
+        if known.origin == "upload":
+            # What came from outside is loaded in the sandbox first, so that what it does there harms nobody.
+            proofs.require_answers(self._rooms, row)
         loaded: list[Any] = []
         also = self._rooms.configuration().policy(known.model_name).trusted_globals
         for key, digest in artifact_keys(row, known.model_sha256, known.scaler_sha256):
@@ -117,7 +120,12 @@ class Loader:
             place = self._rooms.store.address(key)
             verdicts.check(data, digest, place, also)
             loaded.append(formats.load(data, place, also=also))
-        return loaded[0], loaded[1] if len(loaded) > 1 else None
+        # Opening a registry does not need numpy.
+        from ..artifacts import asking
+
+        model, scaler = asking.labelled(loaded[0], known.classes), loaded[1] if len(loaded) > 1 else None
+        proofs.check_loaded(self._rooms, known, model, scaler)
+        return model, scaler
 
 
 def _holds(answer: Any, model_id: str) -> bool:

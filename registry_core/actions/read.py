@@ -24,7 +24,8 @@ from ..records import (
     utc_text,
 )  # fmt: skip
 from ..rules import comparison, intake, metrics
-from .decide import artifact_keys, predecessor
+from .decide import predecessor
+from .files import artifact_keys
 from .rooms import Rooms
 from .rows import ranking, record, require, standing, summary
 

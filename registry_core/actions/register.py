@@ -14,8 +14,9 @@ from typing import IO, Any, NamedTuple
 from ..artifacts import describe, formats
 from ..artifacts.store import Sink, Staged
 from ..catalog import events, models
+from ..catalog import proofs as proof_rows
 from ..catalog.database import Queries, Transaction
-from ..errors import ArtifactUnloadable, InvalidInput, InvalidName, VersionTaken
+from ..errors import InvalidInput, InvalidName, VersionTaken
 from ..records import (
     METRIC_FIELDS,
     Artifact,
@@ -25,9 +26,10 @@ from ..records import (
     Submission,
     utc_text,
 )
-from ..rules import intake, selection, versioning
+from ..rules import intake, selection, sentences, versioning
+from ..signature import AnswersCheck, Proof, Signature
 from ..version import Version
-from . import verdicts
+from . import proofs, verdicts
 from .choose import decide_at_once, measure_and_choose, steps
 from .deploy import deploy
 from .rooms import Rooms, check_reason
@@ -50,6 +52,7 @@ def register_object(
     *,
     fields: Mapping[str, Any],
     reference: Any = None,
+    input_example: Any = None,
     actor: str | None,
     reason: str,
 ) -> str:
@@ -63,15 +66,10 @@ def register_object(
             f"feature_names has {len(names)} names, but the {'scaler' if scaler is not None else 'model'} was fitted "
             f"on {found.inputs} inputs; give one name for each, in their order"
         )
-    given = replace(
-        given,
-        feature_names=names,
-        is_ensemble=found.is_ensemble if given.is_ensemble is None else given.is_ensemble,
-        task=given.task or found.task,
-        classes=given.classes or tuple(intake.plain(found.classes)),
-        libraries=found.libraries,
-    )
-
+    policy = rooms.configuration().policy(given.model_name)
+    rows = reference if input_example is None else input_example
+    source: RowsFrom = "reference" if input_example is None else "input_example"
+    asked = proofs.of_object(model, scaler, rows, source, names, given.classes, keep=policy.keep_example_rows)
     trained_on: dict[str, Any] = {}
     if reference is not None:
         from .serve import drifting
@@ -80,8 +78,42 @@ def register_object(
     files = [(formats.dumps(model), "the model")]
     if scaler is not None:
         files.append((formats.dumps(scaler), "the scaler"))
-    also = rooms.configuration().policy(given.model_name).trusted_globals
-    return _register(rooms, given, files, verdicts.judged(files, also), "pipeline", who, why, trained_on)
+    judged = verdicts.judged(files, policy.trusted_globals)
+    _check_importable(judged)
+    here = describe.libraries_of([*judged.modules, *(["pandas"] if hasattr(asked.rows, "iloc") else [])])
+    given = replace(
+        given,
+        feature_names=names or _names(asked.proof.signature),
+        is_ensemble=found.is_ensemble if given.is_ensemble is None else given.is_ensemble,
+        task=given.task or found.task,
+        classes=given.classes or tuple(intake.plain(found.classes)),
+        libraries=here,
+        signature=asked.proof.signature.to_dict(),
+    )
+    check = None
+    if judged.artifact == "trusted":
+        check = proofs.read_back(asked, (model, scaler), files, policy.trusted_globals, here)
+    proof = replace(asked.proof, environment=here)
+    return _register(rooms, given, files, judged, "pipeline", who, why, trained_on, proof=proof, check=check)
+
+
+def _check_importable(judged: verdicts.Judged) -> None:
+    """Refuse what only the process that registers it knows.
+
+    Raises:
+        InvalidInput: it is defined in a notebook or script.
+    """
+    own = [name for name in judged.document.get("unknown", ()) if name.startswith("__main__.")]
+    if own:
+        raise InvalidInput(
+            f"the model holds {sentences.listed(own)}, which only this notebook or script knows: no other process "
+            "could load it. Move the definition into a module that can be imported, such as my_models.py, import it "
+            "from there, and train and register the model again"
+        )
+
+
+def _names(signature: Signature) -> tuple[str, ...]:
+    return () if signature.names == "none" else signature.feature_names
 
 
 def register_files(
@@ -90,18 +122,37 @@ def register_files(
     scaler_file: str | os.PathLike[str] | IO[bytes] | None,
     metadata: Mapping[str, Any],
     *,
+    input_example: Any = None,
     actor: str | None,
     reason: str,
 ) -> str:
     """See ``Registry.upload``."""
     given = intake.submission(metadata)
     who, why = rooms.who(actor), check_reason(reason)
+    rows = None if input_example is None else proofs.parse_rows(input_example)
     files = [contents(model_file, "model_file")]
     if scaler_file is not None:
         files.append(contents(scaler_file, "scaler_file"))
-    also = rooms.configuration().policy(given.model_name).trusted_globals
-    judged = verdicts.judged(files, also)
-    return _register(rooms, _as_found(given, judged[1]), files, judged, "upload", who, why)
+    policy = rooms.configuration().policy(given.model_name)
+    judged = verdicts.judged(files, policy.trusted_globals)
+    given = _as_found(given, judged.document)
+    proof = check = None
+    if judged.artifact == "trusted":
+        proof, check = proofs.of_files(rooms, given, files, rows)
+    if proof is not None:
+        given = _as_signed(given, proof.signature)
+    return _register(rooms, given, files, judged, "upload", who, why, proof=proof, check=check)
+
+
+def _as_signed(given: Submission, signature: Signature) -> Submission:
+    """What was not said is taken from what the model showed of itself when it was first loaded."""
+    return replace(
+        given,
+        feature_names=given.feature_names or _names(signature),
+        task=given.task or signature.job,
+        classes=given.classes or signature.classes,
+        signature=signature.to_dict(),
+    )
 
 
 def register_moved(
@@ -115,7 +166,7 @@ def register_moved(
     """
     given = intake.submission(metadata)
     judged = verdicts.judged(files, rooms.configuration().policy(given.model_name).trusted_globals)
-    return _register(rooms, _as_found(given, judged[1]), files, judged, "upload", actor, reason, moved=moved)
+    return _register(rooms, _as_found(given, judged.document), files, judged, "upload", actor, reason, moved=moved)
 
 
 def _as_found(given: Submission, found: Mapping[str, Any]) -> Submission:
@@ -139,12 +190,15 @@ def _register(
     rooms: Rooms,
     given: Submission,
     files: Sequence[tuple[bytes, str]],
-    judged: tuple[Artifact, dict[str, Any]],
+    judged: verdicts.Judged,
     origin: Origin,
     actor: str,
     reason: str,
     reference: Mapping[str, Any] | None = None,
     moved: Moved | None = None,
+    *,
+    proof: Proof | None = None,
+    check: AnswersCheck | None = None,
 ) -> str:
     """Stage the files that were looked into, then under the write lock give them their names and add the row.
 
@@ -152,12 +206,9 @@ def _register(
     first, and lose them again when the transaction fails.
     """
     revision, now = events.newest(rooms.database), rooms.now()
-    artifact, found = judged
+    artifact = judged.artifact
     wanted = None if moved is None else moved.model_id
-    plan, metadata = plan_of(rooms, rooms.database, given, origin, now, artifact, wanted)
-    tested = plan.decision.promote
-    if tested:
-        _test_load(rooms, given, files)
+    plan, metadata = plan_of(rooms, rooms.database, given, origin, now, artifact, wanted, check)
     staged: list[Staged] = []
     published: list[str] = []
     try:
@@ -166,9 +217,7 @@ def _register(
         with rooms.database.transaction() as transaction:
             if events.newest(transaction) != revision:
                 now = rooms.now()
-                plan, metadata = plan_of(rooms, transaction, given, origin, now, artifact, wanted)
-            if plan.decision.promote and not tested:
-                _test_load(rooms, given, files)
+                plan, metadata = plan_of(rooms, transaction, given, origin, now, artifact, wanted, check)
             keys = _keys(plan.model_id)
             model, scaler = staged[0], staged[1] if len(staged) > 1 else None
             metadata = metadata.having(
@@ -179,7 +228,7 @@ def _register(
                 scaler_sha256=scaler.sha256 if scaler else None,
                 scaler_bytes=scaler.size if scaler else 0,
                 registered_by=actor,
-                inspection=found,
+                inspection=judged.document,
                 reference=dict(reference or {}),
             )
             sidecar = f"metadata/model_{plan.model_id}.json"
@@ -187,7 +236,13 @@ def _register(
             rooms.store.publish(dict(zip(keys, staged, strict=False)))
             document = json.dumps(metadata.sidecar())
             rooms.store.write(sidecar, document.encode(), durably=False)
-            _record(rooms, transaction, now, plan, metadata, document, actor, reason, moved)
+            seq = _record(rooms, transaction, now, plan, metadata, document, actor, reason, moved, check)
+            if proof is not None:
+                proof_rows.insert(transaction, seq, proof)
+            if check is not None:
+                proof_rows.insert_check(
+                    transaction, seq, proofs.files_of(metadata), replace(check, at=metadata.registered_at)
+                )
     except BaseException:
         # The first error is the one to report; what cannot be removed now is swept later.
         with suppress(OSError):
@@ -221,18 +276,6 @@ def _copy(data: bytes, sink: Sink) -> None:
     sink.write(data)
 
 
-def _test_load(rooms: Rooms, given: Submission, files: Sequence[tuple[bytes, str]]) -> None:
-    also = rooms.configuration().policy(given.model_name).trusted_globals
-    for data, _ in files:
-        try:
-            formats.load(data, "the saved file", also=also)
-        except ArtifactUnloadable as error:
-            raise InvalidInput(
-                f"the model was saved but cannot be loaded again: {error.__cause__}; define its classes in a module "
-                "that can be imported"
-            ) from error
-
-
 def plan_of(
     rooms: Rooms,
     queries: Queries,
@@ -241,8 +284,14 @@ def plan_of(
     now: datetime,
     artifact: Artifact = "trusted",
     wanted: str | None = None,
+    check: AnswersCheck | None = None,
 ) -> tuple[RegistrationPlan, ModelMetadata]:
-    """What this registration comes to in the catalog's present state; ``wanted`` is the id to have if it is free."""
+    """What this registration comes to in the catalog's present state.
+
+    Args:
+        wanted: the id to have if it is free.
+        check: what came of asking the loaded model; None where that is not done yet, as in a preview.
+    """
     twin = models.case_twin(queries, given.model_name)
     if twin is not None:
         raise InvalidName(
@@ -280,6 +329,7 @@ def plan_of(
         description=given.description,
         tags=list(given.tags),
         libraries=dict(given.libraries),
+        signature=dict(given.signature),
         registered_at=utc_text(now),
         artifact=artifact,
         origin=origin,
@@ -287,7 +337,7 @@ def plan_of(
     policy = rooms.configuration(queries).policy(given.model_name)
     score, on = ranking(policy, metadata)
     metadata = metadata.having(composite_score=score.value, score_note=score.note, ranked_on=on)
-    decision = decide_at_once(rooms, policy, queries, metadata)
+    decision = decide_at_once(rooms, policy, queries, metadata, check)
     return (
         RegistrationPlan(metadata.model_id, str(version), because, score.value, score.note, decision, stem, ordinal),
         metadata,
@@ -319,7 +369,8 @@ def _record(
     actor: str,
     reason: str,
     moved: Moved | None,
-) -> None:
+    check: AnswersCheck | None,
+) -> int:
     seq, _ = events.append(
         transaction,
         now=now,
@@ -338,6 +389,7 @@ def _record(
             "score_note": plan.score_note,
             "promoted": plan.decision.promote,
             "because": plan.decision.because,
+            **({} if check is None else {"answers": {"status": check.status, "because": check.because[:500]}}),
             "steps": steps(metadata, None, plan.decision),
         },
     )
@@ -347,3 +399,4 @@ def _record(
     if plan.decision.promote:
         because = plan.decision.because
         deploy(rooms, transaction, now, "promoted", metadata.model_name, metadata.model_id, "auto", because)
+    return seq

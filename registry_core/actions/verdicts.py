@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..artifacts import inspection
 from ..artifacts.inspection.names import check_trustable
@@ -18,8 +18,17 @@ from .rooms import Rooms
 from .rows import eligible, record
 
 
-def judged(files: Collection[tuple[bytes, str]], also: Collection[str]) -> tuple[Artifact, dict[str, Any]]:
-    """The verdict on files with their names (the model's first), and what was found, as the metadata keeps it.
+class Judged(NamedTuple):
+    """The verdict on files; ``document`` is what was found, as the metadata keeps it; ``modules`` are the modules that
+    the files name."""
+
+    artifact: Artifact
+    document: dict[str, Any]
+    modules: tuple[str, ...]
+
+
+def judged(files: Collection[tuple[bytes, str]], also: Collection[str]) -> Judged:
+    """The verdict on files with their names, the model's first.
 
     Raises:
         InvalidInput: one is refused or too large; the message says why.
@@ -39,7 +48,8 @@ def judged(files: Collection[tuple[bytes, str]], also: Collection[str]) -> tuple
     document = {**found[0].__dict__, "verdict": worst.verdict, "because": worst.because, "unknown": unknown}
     verdict: Artifact = "trusted" if worst.verdict == "trusted" else "quarantined"
     # The names are long lists, and follow from the file.
-    return verdict, {key: value for key, value in document.items() if key != "names" and value not in (None, (), {})}
+    kept = {key: value for key, value in document.items() if key != "names" and value not in (None, (), {})}
+    return Judged(verdict, kept, tuple({name.rpartition(".")[0]: None for each in found for name in each.names}))
 
 
 def check(data: bytes, digest: str, place: str, also: tuple[str, ...]) -> None:

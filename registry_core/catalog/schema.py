@@ -252,6 +252,35 @@ MIGRATIONS: dict[str, tuple[str, ...]] = {
         )
         """,
     ),
+    "0007_answers": (
+        """
+        CREATE TABLE proofs (
+            model_seq INTEGER PRIMARY KEY REFERENCES models (seq),
+            signature TEXT NOT NULL,
+            rows_from TEXT NOT NULL,
+            row_count INTEGER NOT NULL,
+            example_rows TEXT NOT NULL,
+            answers TEXT NOT NULL,
+            environment TEXT NOT NULL,
+            because TEXT NOT NULL
+        )
+        """,
+        # By the files and the library versions: what was asked under others says nothing of these.
+        """
+        CREATE TABLE answer_checks (
+            model_seq INTEGER NOT NULL REFERENCES models (seq),
+            files TEXT NOT NULL,
+            environment TEXT NOT NULL,
+            status TEXT NOT NULL,
+            because TEXT NOT NULL,
+            place TEXT NOT NULL,
+            row_count INTEGER NOT NULL,
+            differing INTEGER NOT NULL,
+            at TEXT NOT NULL,
+            PRIMARY KEY (model_seq, files, environment)
+        )
+        """,
+    ),
 }
 
 

@@ -29,6 +29,7 @@ class Registering(Verbs):
         evaluation_set: str | None = None,
         description: str | None = None,
         tags: Sequence[str] | None = None,
+        input_example: Any = None,
         reference: Any = None,
         actor: str | None = None,
         reason: str = "",
@@ -52,6 +53,10 @@ class Registering(Verbs):
                 against each other.
             description: free text.
             tags: short words to filter by.
+            input_example: a few rows as they arrive in production, before scaling: a DataFrame, an array, a list of
+                dicts, or of texts where it takes one text a row. Up to 32 of them are kept with what the model answers
+                to them, and asked again wherever it is loaded. Left out, rows of ``reference`` serve, or rows made
+                from what the fitted object says of its features.
             reference: the inputs it was trained on, (rows, inputs), before scaling: a DataFrame or an array. Kept is
                 how they, and the model's scores of them, are distributed; live inputs are compared with that.
 
@@ -80,6 +85,7 @@ class Registering(Verbs):
                 "tags": tags,
             },
             reference=reference,
+            input_example=input_example,
             actor=actor,
             reason=reason,
         )
@@ -90,10 +96,14 @@ class Registering(Verbs):
         scaler_file: str | os.PathLike[str] | IO[bytes] | None = None,
         *,
         metadata: Mapping[str, Any],
+        input_example: Any = None,
         actor: str | None = None,
         reason: str = "",
     ) -> str:
-        """Keep a model file from outside. It is hashed and looked into, never run; nothing it names is imported.
+        """Keep a model file from outside. It is hashed and looked into; this process runs and imports nothing of it.
+
+        What passes is loaded once in the sandbox, where it shows what it takes and gives, and answers example rows. One
+        that crashes there or does not answer is kept all the same, and a gate says why it cannot go live.
 
         A file that names only what the registry knows is trusted, any other quarantined until somebody trusts its
         names, and a malformed or dangerous one refused. What it reports of itself is a claim: it is chosen by itself
@@ -103,12 +113,16 @@ class Registering(Verbs):
             model_file: a path or an open binary file: pickle or joblib (compressed or not), skops, ONNX, XGBoost's or
                 LightGBM's own.
             scaler_file: the same, for the scaler.
-            metadata: the arguments of ``register_model`` by name, or a sidecar file's content.
+            metadata: the arguments of ``register_model`` by name, or a sidecar file's content. ``classes`` are the
+                labels that a file of LightGBM or XGBoost itself knows by number only.
+            input_example: as for ``register_model``.
 
         Raises:
             InvalidInput: the file is refused, and why; or a field cannot be accepted. Nothing is kept.
         """
-        return register.register_files(self._rooms, model_file, scaler_file, metadata, actor=actor, reason=reason)
+        return register.register_files(
+            self._rooms, model_file, scaler_file, metadata, input_example=input_example, actor=actor, reason=reason
+        )
 
     def preview_upload(self, metadata: Mapping[str, Any]) -> RegistrationPlan:
         """What ``upload`` with this metadata would do: id, version, score. Changes nothing; raises what it would."""

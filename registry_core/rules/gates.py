@@ -13,6 +13,8 @@ from ..errors import InvalidInput
 from ..evidence import Benchmark, Difference, Evaluation, Gate, GateReport, Inspection, Measured, Review
 from ..policies import GatePolicy
 from ..records import ModelMetadata
+from ..signature import UNKNOWN, AnswersCheck, Signature
+from . import environments
 from .inputs import compare_inputs
 from .metrics import canonical, lower_is_better
 from .sentences import apart, change, listed
@@ -24,7 +26,8 @@ class Candidate:
 
     ``inspection`` is the present look into its file, with the names that are trusted today; None leaves the word to
     ``metadata.artifact``. ``evaluation`` is its newest one on ``benchmark``. ``differences`` are the paired ones, this
-    model minus the champion. ``reviews`` are those of this version, oldest first.
+    model minus the champion. ``reviews`` are those of this version, oldest first. ``answers`` is what came of asking
+    the loaded model its example rows with the libraries installed here; None where that is not done yet.
     """
 
     metadata: ModelMetadata
@@ -34,6 +37,9 @@ class Candidate:
     evaluation: Evaluation | None = None
     differences: Mapping[str, Difference] | None = None
     reviews: Sequence[Review] = ()
+    answers: AnswersCheck | None = None
+    signature: Signature = UNKNOWN
+    champion_signature: Signature = UNKNOWN
 
     @property
     def measured(self) -> Evaluation | None:
@@ -65,6 +71,9 @@ def check_gates(candidate: Candidate, policy: GatePolicy) -> GateReport:
     if champion is not None and champion.model_id == model.model_id:
         champion = None
     gates = [_artifact(candidate)]
+    if candidate.answers is not None:
+        gates.append(_answers(candidate.answers, policy))
+        gates += _versions(model, candidate.answers, policy)
     if evaluation is not None or policy.benchmark_required:
         gates.append(_benchmark(candidate))
     gates += [_minimum(candidate, policy, name, least) for name, least in policy.minimum_metrics.items()]
@@ -74,9 +83,7 @@ def check_gates(candidate: Candidate, policy: GatePolicy) -> GateReport:
         gates.append(_not_worse(candidate, champion, policy, policy.not_worse_than_champion))
     gates += [_slices(candidate, policy, name, floor) for name, floor in policy.slice_floors.items()]
     if champion is not None and policy.same_inputs:
-        same, because = compare_inputs(model, champion)
-        remedy = f"train it on what {champion.model_id} takes, or change what sends the predictions first"
-        gates.append(Gate("same inputs", same, because, "" if same else remedy))
+        gates.append(_same_inputs(candidate, champion))
     if policy.row_microseconds is not None:
         gates.append(_latency(candidate, policy.row_microseconds))
     if policy.minimum_data_quality is not None:
@@ -100,6 +107,49 @@ def _artifact(candidate: Candidate) -> Gate:
         remedy = "have it inspected and trusted, or register it from the code that trains it"
         return Gate("artifact", False, f"its file is {candidate.metadata.artifact}", remedy)
     return Gate("artifact", True, f"its file is trusted: {found.because}" if found else "its file is trusted")
+
+
+def _answers(found: AnswersCheck, policy: GatePolicy) -> Gate:
+    """It loads, is fitted, predicts, and answers as it did where it was registered."""
+    if found.status == "agrees":
+        return Gate("answers", True, found.because)
+    if found.status == "unchecked":
+        because = f"agreement not checked: {found.because}"
+        remedy = "register it with input_example=, a few rows as they arrive in production"
+        return Gate("answers", policy.unchecked_answers, because, "" if policy.unchecked_answers else remedy)
+    if found.status == "differs":
+        remedy = "use the libraries it was registered with, or train and register it again with those installed here"
+        return Gate("answers", False, found.because, remedy)
+    remedy = "register a fitted model that answers here, made with the libraries installed here"
+    return Gate("answers", False, found.because, remedy)
+
+
+def _versions(model: ModelMetadata, found: AnswersCheck, policy: GatePolicy) -> list[Gate]:
+    """The library versions it was registered with, and those that are here."""
+    words = environments.in_words(model.libraries, found.environment)
+    block = policy.library_versions == "block"
+    if not words:
+        known = any(name != "python" for name in model.libraries)
+        if block and not known:
+            because = "the library versions it was registered with are not recorded"
+            return [Gate("library versions", False, because, "register it again from the code that trains it")]
+        return [Gate("library versions", True, "those it was registered with are installed here")] if block else []
+    if block and environments.minor_differs(model.libraries, found.environment):
+        remedy = (
+            "train and register it again with the libraries installed here, or install those it was registered with"
+        )
+        return [Gate("library versions", False, words, remedy)]
+    return [Gate("library versions", True, words)]
+
+
+def _same_inputs(candidate: Candidate, champion: ModelMetadata) -> Gate:
+    found = compare_inputs(candidate.signature, candidate.champion_signature, champion.model_id)
+    if found.same:
+        return Gate("same inputs", True, found.because)
+    remedy = f"train it on what {champion.model_id} takes, or change what sends the predictions first"
+    if found.unknown:
+        remedy = "register both with feature_names= or input_example=, so that they can be compared"
+    return Gate("same inputs", False, found.because, remedy)
 
 
 def _benchmark(candidate: Candidate) -> Gate:

@@ -1,37 +1,95 @@
-"""Whether a model can take the place of another: the same inputs in the same order, the same classes."""
+"""Whether a model can take the place of another: the same features in the same order, the same task and classes."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
-from ..records import ModelMetadata
+from ..signature import Signature
 from .sentences import listed
 
+#: Kinds that a column of the other may have: what is sent for the one is understood by the other.
+_ALIKE = ({"number", "boolean"}, {"category", "text"}, {"category", "number"}, {"category", "boolean"})
 
-def compare_inputs(model: ModelMetadata, champion: ModelMetadata) -> tuple[bool, str]:
-    """Whether names, order and classes agree, and the sentence that says what does or what differs.
 
-    What one side never recorded is not compared and does not count as different.
+class InputComparison(NamedTuple):
+    """Whether two models take and give the same; ``unknown``: that cannot be told, since something is not recorded."""
+
+    same: bool
+    because: str
+    unknown: bool = False
+
+
+def compare_inputs(model: Signature, champion: Signature, champion_id: str) -> InputComparison:
+    """Whether features, task and classes agree, and the sentence that says what does, what differs, or what is unknown.
+
+    What cannot be compared counts as different: whoever sends rows to the champion sends them to its successor.
     """
-    differ, unknown, same = [], [], []
-    for one, many, mine, theirs in (
-        ("input", "inputs", model.feature_names, champion.feature_names),
-        ("class", "classes", model.classes, champion.classes),
-    ):
-        if not mine or not theirs:
-            unknown.append(many)
-        elif list(mine) == list(theirs):
-            same.append(f"{len(mine):,} {one if len(mine) == 1 else many}")
-        else:
-            differ.append(_difference(one, many, mine, theirs))
-    if model.task and champion.task and model.task != champion.task:
-        differ.append(f"it is a {model.task}, the champion a {champion.task}")
+    differ = _features(model, champion)
+    if model.job and champion.job and model.job != champion.job:
+        differ.append(f"it is a {model.job}, the champion a {champion.job}")
+    elif list(model.classes) != list(champion.classes) and model.classes and champion.classes:
+        differ.append(_difference("class", "classes", model.classes, champion.classes))
     if differ:
-        return False, "; ".join(differ)
-    agree = [f"{listed(same)} as the champion {champion.model_id}, in its order"] if same else []
-    left_out = [f"{listed(unknown)} were not recorded on both sides and not compared"] if unknown else []
-    return True, "; ".join(agree + left_out)
+        return InputComparison(False, "; ".join(differ))
+    unknown = _unknown(model, champion)
+    if unknown:
+        because = f"{listed(unknown)}, so they cannot be compared with those of the champion {champion_id}"
+        return InputComparison(False, because, unknown=True)
+    if model.takes == "text":
+        same = ["one text a row"]
+    else:
+        count = len(model.features)
+        same = [f"{count:,} {'feature' if count == 1 else 'features'}"] if count else ["any features"]
+    same += [f"{len(model.classes):,} classes"] if model.classes else ["a number as the answer"]
+    return InputComparison(True, f"{listed(same)} as the champion {champion_id}, in its order")
+
+
+def _features(model: Signature, champion: Signature) -> list[str]:
+    if model.takes != champion.takes:
+        words = {"text": "one text a row", "table": "a table of features"}
+        return [f"it takes {words[model.takes]}, the champion {words[champion.takes]}"]
+    mine, theirs = model.features, champion.features
+    if not mine or not theirs:
+        return []
+    if len(mine) != len(theirs) or (_named(model) and _named(champion) and _names(model) != _names(champion)):
+        if _named(model) and _named(champion):
+            return [_difference("feature", "features", _names(model), _names(champion))]
+        return [f"{len(mine):,} features, the champion has {len(theirs):,}"]
+    pairs = zip(mine, theirs, strict=True)
+    others = [
+        f"{one.name!r} is {_a(one.kind)}, the champion's {_a(two.kind)}"
+        for one, two in pairs
+        if one.kind != two.kind and "unknown" not in (one.kind, two.kind) and {one.kind, two.kind} not in _ALIKE
+    ]
+    return others[:3] + ([f"{len(others) - 3:,} more features of another kind"] if len(others) > 3 else [])
+
+
+def _unknown(model: Signature, champion: Signature) -> list[str]:
+    """What is recorded on one side only, or on neither."""
+    found = []
+    for who, one, other in (("its", model, champion), ("the champion's", champion, model)):
+        if not one.features and one.takes == "table" and other.features:
+            found.append(f"{who} features are not recorded")
+        elif one.features and not _named(one) and _named(other):
+            found.append(f"{who} features have no names")
+        if one.task is None or (one.task != "regression" and not one.classes and other.classes):
+            found.append(
+                f"{who} {'task' if one.task is None else 'classes'} {'is' if one.task is None else 'are'} not recorded"
+            )
+    return found
+
+
+def _named(signature: Signature) -> bool:
+    return signature.names != "none"
+
+
+def _names(signature: Signature) -> list[str]:
+    return list(signature.feature_names)
+
+
+def _a(kind: str) -> str:
+    return {"datetime": "a date-time", "text": "text", "unknown": "of unknown kind"}.get(kind, f"a {kind}")
 
 
 def _difference(one: str, many: str, mine: Sequence[Any], theirs: Sequence[Any]) -> str:
@@ -41,7 +99,8 @@ def _difference(one: str, many: str, mine: Sequence[Any], theirs: Sequence[Any])
     if new or gone or len(mine) != len(theirs):
         named = f": {listed(new + gone)}" if new or gone else ""
         return f"{len(mine):,} {one if len(mine) == 1 else many}, the champion has {len(theirs):,}{named}"
-    place = next(at for at, pair in enumerate(zip(mine, theirs, strict=True)) if pair[0] != pair[1])
+    places = zip(mine, theirs, strict=True)
+    place = next((at for at, pair in enumerate(places) if pair[0] != pair[1]), 0)
     return (
         f"the champion's {many} in another order: {one} {place + 1} is {mine[place]!r}, "
         f"the champion's is {theirs[place]!r}"

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from ..decide import artifact_keys
+from ..files import artifact_keys
 
 
 class Claim(NamedTuple):

@@ -18,7 +18,7 @@ from ...catalog.packed import Packed
 from ...errors import ArtifactError, InvalidInput, ModelNotFound
 from ...records import utc_text
 from ...upkeep import CompressResult, Progress
-from ..decide import artifact_keys
+from ..files import artifact_keys
 from ..rooms import Rooms, check_reason
 from . import standing, sweep
 from .sweep import File

@@ -17,7 +17,7 @@ from ...records import ModelQuery, utc_text
 from ...rules import intake
 from ...upkeep import BackupReport, ImportReport, Progress
 from ...version import RELEASE
-from .. import decide
+from .. import decide, files
 from ..register import Moved, register_moved
 from ..rooms import NOT_CHECKED, Rooms, check_reason
 from ..rows import record, require
@@ -119,7 +119,7 @@ def _contents(rooms: Rooms, model_id: str, document: Mapping[str, Any]) -> dict[
     if document["states"]["status"] == "purged":
         raise StateConflict(f"{model_id} cannot be exported: its files were purged")
     known, found = document["document"], {}
-    keys = decide.artifact_keys({"model_id": model_id}, known["model_sha256"], known.get("scaler_sha256"))
+    keys = files.artifact_keys({"model_id": model_id}, known["model_sha256"], known.get("scaler_sha256"))
     for (key, digest), (name, _, size) in zip(keys, _FILES, strict=False):
         found[name] = rooms.store.content(key, digest, known.get(size) or None)
     return found

@@ -12,7 +12,8 @@ from ...catalog.database import Transaction
 from ...errors import StateConflict
 from ...records import Row, Status, utc_text
 from ...upkeep import Trashed
-from ..decide import purged, set_status
+from ..decide import set_status
+from ..files import purged
 from ..rooms import Rooms, check_reason
 from ..rows import require
 from . import standing, sweep

@@ -13,8 +13,7 @@ from ...errors import RegistryError, StorageError
 from ...live import Alert
 from ...policies import MonitoringPolicy
 from ...records import Deployment, utc_text
-from ...rules.inputs import compare_inputs
-from .. import decide
+from .. import decide, proofs
 from ..alert import AUTO, open_alert, resolve_in
 from ..deploy import deploy
 from ..rooms import Rooms
@@ -163,7 +162,7 @@ def predecessor(rooms: Rooms, current: Deployment) -> str | None:
     """The earlier champion that would be put back; whether it loads is only seen then."""
     champion = record(rooms, require(rooms.database, current.model_id))
     for model_id in decide.predecessors(rooms.database, current.model_name):
-        if compare_inputs(record(rooms, require(rooms.database, model_id)), champion)[0]:
+        if proofs.same_inputs(rooms.database, record(rooms, require(rooms.database, model_id)), champion).same:
             return model_id
     return None
 
@@ -175,14 +174,14 @@ def _target(rooms: Rooms, current: Deployment, held: Alert | None) -> tuple[str 
     skipped: dict[str, str] = {}
     for model_id in decide.predecessors(rooms.database, current.model_name):
         row = require(rooms.database, model_id)
-        same, because = compare_inputs(record(rooms, row), champion)
+        same, because, _ = proofs.same_inputs(rooms.database, record(rooms, row), champion)
         if not same:
             skipped[model_id] = f"{model_id} takes other inputs ({because})"
         elif model_id in known:
             skipped[model_id] = f"{model_id} did not load"
         else:
             try:
-                decide.test_load(rooms, row)
+                proofs.require_answers(rooms, row)
             except StorageError:
                 raise
             except RegistryError as error:

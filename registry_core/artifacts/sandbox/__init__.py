@@ -10,11 +10,13 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from ...errors import InvalidInput, SandboxFailure, SandboxIncomplete
+from ...signature import KINDS, ExampleAnswers, RowsFrom, Signature
+from .. import examples
 from . import features as inputs
 from . import frames
 from .process import Child, printable, size_in_words
@@ -23,9 +25,11 @@ if TYPE_CHECKING:
     from numpy import float64
     from numpy.typing import NDArray
 
-__all__ = ["Answer", "Limits", "Worker", "predict"]
+__all__ = ["Answer", "Limits", "Proved", "Worker", "predict"]
 
 _REASON_LENGTH = 400
+_MOST_FEATURES, _MOST_CLASSES, _MOST_SIGNATURE = 100_000, 100_000, 4_000_000
+_MOST_PROOF = 32 << 20
 _NUMBERS = {"integers": "<i8", "numbers": "<f8", "booleans": "u1"}
 
 
@@ -57,6 +61,22 @@ class Answer:
     probabilities: NDArray[float64] | None
     classes: tuple[Any, ...]
     row_microseconds: float
+    unenforced: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Proved:
+    """What a model takes and gives, and what it answered to example rows, each time newly opened from its bytes.
+
+    ``rows`` and ``answers`` are documents as ``examples`` writes them, None where there are none; ``because`` says why.
+    """
+
+    signature: Signature
+    rows_from: RowsFrom
+    rows: dict[str, Any] | None
+    answers: ExampleAnswers | None
+    again: ExampleAnswers | None
+    because: str
     unenforced: tuple[str, ...] = ()
 
 
@@ -121,10 +141,22 @@ class Worker:
             raise SandboxIncomplete(self._unenforced)
         return self._unenforced
 
-    def predict(self, model: bytes, scaler: bytes | None, features: bytes, *, name: str = "the model") -> Answer:
+    def predict(
+        self,
+        model: bytes,
+        scaler: bytes | None,
+        features: bytes,
+        *,
+        classes: Collection[Any] = (),
+        plain: bool = False,
+        timed: bool = True,
+        name: str = "the model",
+    ) -> Answer:
         """Predict n rows. ``features`` is a Feather, Arrow or Parquet file of columns, or a matrix (n, k) in npy.
 
         ``model`` and ``scaler`` are the bytes that were hashed and inspected, not places to read them from.
+        ``classes`` are the labels of a file that knows them by number only; ``plain`` hands over columns without their
+        names, for models that know none; not ``timed``, no row is predicted alone.
 
         Raises:
             SandboxIncomplete: a limit cannot be set here, and all are required.
@@ -134,15 +166,59 @@ class Worker:
         rows = len(inputs.read(features))
         if not rows:
             raise InvalidInput("there is no row to predict; hand in features of one row or more")
+        asked = {"verb": "predict", "classes": list(classes), "plain": plain, "timed": timed}
+        header, blocks, unenforced = self._exchange(asked, features, model, scaler, name, self._limits.answer_bytes)
+        try:
+            answer = _believed(header, blocks, rows, name, self._limits.answer_bytes)
+        except BaseException:
+            self.close()
+            raise
+        return replace(answer, unenforced=unenforced)
+
+    def prove(
+        self,
+        model: bytes,
+        scaler: bytes | None,
+        *,
+        rows: Mapping[str, Any] | None = None,
+        or_made: bool = False,
+        names: Collection[str] = (),
+        classes: Collection[Any] = (),
+        name: str = "the model",
+    ) -> Proved:
+        """Let a model answer example rows twice, opened anew each time, and say what it takes and gives.
+
+        Args:
+            rows: the document of some rows; None lets the model's process make them from the fitted object.
+            or_made: make them also where these cannot be answered.
+            names: what the columns are called, where the model does not know.
+            classes: the labels of a file that knows them by number only.
+
+        Raises:
+            SandboxIncomplete: a limit cannot be set here, and all are required.
+            SandboxFailure: the model did not load or answer, or not as it must; ``reason`` says what it did.
+        """
+        asked = {"verb": "prove", "classes": list(classes), "names": list(names), "or_made": or_made}
+        header, blocks, unenforced = self._exchange(asked, json.dumps(rows).encode(), model, scaler, name, _MOST_PROOF)
+        del header
+        try:
+            return replace(_proved(blocks, name), unenforced=unenforced)
+        except BaseException:
+            self.close()
+            raise
+
+    def _exchange(
+        self, asked: dict[str, Any], first: bytes, model: bytes, scaler: bytes | None, name: str, limit: int
+    ) -> tuple[dict[str, Any], list[bytes], tuple[str, ...]]:
         unenforced = self.start()
         assert self._child is not None
-        blocks = [features, model] if scaler is None else [features, model, scaler]
+        blocks = [first, model] if scaler is None else [first, model, scaler]
         try:
-            request = frames.pack({"also": self._also}, *blocks)
-            header, answer = self._child.exchange(request, self._limits.seconds, self._limits.answer_bytes, name)
+            request = frames.pack({"also": self._also, **asked}, *blocks)
+            header, answer = self._child.exchange(request, self._limits.seconds, limit, name)
             if "failed" in header:
                 raise SandboxFailure(name, self._reason(header["failed"]), self._child.printed())
-            return replace(_believed(header, answer, rows, name, self._limits.answer_bytes), unenforced=unenforced)
+            return header, answer, unenforced
         except BaseException:
             # Whatever it did, nothing later may come out of the same process.
             self.close()
@@ -217,6 +293,53 @@ def _believed(header: dict[str, Any], blocks: list[bytes], rows: int, name: str,
         raise SandboxFailure(name, f"answered more than {size_in_words(limit)}") from error
     except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
         raise SandboxFailure(name, "wrote something else than an answer") from error
+
+
+def _proved(blocks: list[bytes], name: str) -> Proved:
+    """The proof in a message, if it is one.
+
+    Raises:
+        SandboxFailure: it is none.
+    """
+    try:
+        found = json.loads(blocks[0])
+        signature = Signature.from_dict(found["signature"])
+        rows, source = found["rows"], found["rows_from"]
+        if source not in get_args(RowsFrom) or not isinstance(found["because"], str):
+            raise ValueError("not what was agreed")
+        _check_signature(signature)
+        if rows is None:
+            return Proved(signature, "none", None, None, None, printable(found["because"], _REASON_LENGTH))
+        count = len(examples.unpack(rows))
+        answers, again = (examples.unpack_answers(found[which]) for which in ("answers", "again"))
+        if not 1 <= count <= examples.MOST_ROWS or len(answers.predicted) != count:
+            raise ValueError("not what was agreed")
+        return Proved(signature, source, rows, answers, again, printable(found["because"], _REASON_LENGTH))
+    except (IndexError, KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
+        raise SandboxFailure(name, "wrote something else than an answer") from error
+
+
+def _check_signature(signature: Signature) -> None:
+    """What a model says of itself is plain, printable and of a size that can be kept.
+
+    Raises:
+        ValueError: it is not.
+    """
+    plain = (str, int, float)
+    known = (
+        signature.takes in ("table", "text")
+        and signature.names in ("model", "given", "none")
+        and signature.task in (None, "binary", "multiclass", "regression")
+        and len(signature.features) <= _MOST_FEATURES
+        and len(signature.classes) <= _MOST_CLASSES
+        and all(isinstance(label, plain) for label in signature.classes)
+        and all(isinstance(each.name, str) and each.kind in KINDS for each in signature.features)
+        and all(isinstance(level, plain) for each in signature.features for level in each.levels)
+    )
+    if not known:
+        raise ValueError("not what was agreed")
+    if len(json.dumps(signature.to_dict(), ensure_ascii=False).encode()) > _MOST_SIGNATURE:
+        raise ValueError("it takes too much room")
 
 
 def _array(kind: str, block: bytes, limit: int) -> NDArray[Any]:

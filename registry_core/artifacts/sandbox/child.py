@@ -14,13 +14,15 @@ from importlib.machinery import PathFinder
 from statistics import median
 from typing import Any
 
-from ...errors import ArtifactError
-from .. import formats
+from ...errors import ArtifactError, InvalidInput
+from ...signature import ExampleAnswers
+from .. import asking, examples, formats
 from . import features as inputs
 from . import frames, walls
 
 _LIBRARIES = ("numpy", "scipy", "pandas", "pyarrow", "sklearn", "joblib", "xgboost", "lightgbm", "skops")
-_IMPORTED = ("numpy", "pandas", "pyarrow.parquet", "sklearn.pipeline", "joblib")
+# The first are needed by every model; rows of a benchmark need the others, which are no part of the core.
+_IMPORTED = ("numpy", "sklearn.pipeline", "joblib", "pandas", "pyarrow.parquet")
 # Shared objects a library may still ask for, the names of time zones, and its own memory map, by which scikit-learn
 # finds the thread pools it limits.
 _SYSTEM = (
@@ -49,7 +51,8 @@ def main() -> None:
     os.dup2(2, 1)
     unenforced = walls.raise_before_imports(_readable(setup["modules"]), **setup["limits"])
     for library in _IMPORTED:
-        import_module(library)
+        if PathFinder.find_spec(library.partition(".")[0], sys.path) is not None:
+            import_module(library)
     unenforced += walls.raise_after_imports()
     sys.addaudithook(_notice)
     frames.send(answers, frames.pack({"unenforced": unenforced}))
@@ -86,7 +89,7 @@ def _answered(header: dict[str, Any], blocks: list[bytes]) -> list[bytes]:
         with warnings.catch_warnings():
             # Standard error is for what explains a failure, and names were dropped on purpose.
             warnings.simplefilter("ignore")
-            return _predicted(blocks, header["also"])
+            return _proved(blocks, header) if header["verb"] == "prove" else _predicted(blocks, header)
     except MemoryError:
         return frames.pack({"failed": "memory"})
     except BaseException as error:
@@ -104,47 +107,82 @@ def _in_words(error: BaseException) -> str:
         cause = cause and (cause.__cause__ or cause.__context__)
     if isinstance(error, ArtifactError):
         return f"could not be opened: {error}"
+    if isinstance(error, InvalidInput):
+        return f"cannot answer: {error}"
     tried = f"{_attempts[0]}, and " if _attempts else ""
     return f"{tried}raised {type(error).__name__}: {error}"
 
 
-def _predicted(blocks: list[bytes], also: list[str]) -> list[bytes]:
+def _predicted(blocks: list[bytes], header: dict[str, Any]) -> list[bytes]:
     table = inputs.read(blocks.pop(0))
-    scaler = _opened(blocks.pop(), "its scaler", also) if len(blocks) > 1 else None
-    model = _opened(blocks.pop(), "its file", also)
+    model, scaler = _opened(blocks, header)
+    if header["plain"]:
+        table = table.to_numpy()
 
-    def scaled(rows: Any) -> Any:
-        if scaler is None:
-            return rows
-        found = scaler.transform(rows)
-        if hasattr(rows, "columns") and not hasattr(found, "columns") and hasattr(model, "feature_names_in_"):
-            return type(rows)(found, columns=model.feature_names_in_, index=rows.index)
-        return found
-
-    rows = scaled(table)
-    kind, predicted = _plain(model.predict(rows))
+    rows = asking.scaled(model, scaler, table)
+    kind, predicted = _plain(asking.predicted(model.predict(rows), len(table)))
     columns, probabilities = _probabilities(model, rows)
-    header = {
+    found = {
         "kind": kind,
         "columns": columns,
-        "classes": _classes(model),
-        "row_microseconds": _row_microseconds(table, lambda row: model.predict(scaled(row))),
+        "classes": list(asking.classes_of(model)),
+        "row_microseconds": _row_microseconds(
+            table, lambda row: model.predict(asking.scaled(model, scaler, row)), header["timed"]
+        ),
     }
-    return frames.pack(header, predicted, probabilities)
+    return frames.pack(found, predicted, probabilities)
 
 
-def _opened(data: bytes, place: str, also: list[str]) -> Any:
-    return formats.load(data, place, also=also)
+def _proved(blocks: list[bytes], header: dict[str, Any]) -> list[bytes]:
+    """What the model takes and gives, example rows, and its answers to them: twice, each time newly opened."""
+    given = json.loads(blocks.pop(0))
+    names, classes = header["names"], header["classes"]
+    model, scaler = _opened(blocks, header)
+    asking.check_model(model)
+
+    def ask(rows: Any) -> ExampleAnswers:
+        return asking.answers_of(model, scaler, rows)
+
+    rows = None if given is None else examples.unpack(given)
+    try:
+        rows, source, answers, because = asking.example_rows(model, scaler, rows, names, ask)
+    except Exception:
+        if given is None or not header["or_made"]:
+            raise
+        rows, source, answers, because = asking.example_rows(model, scaler, None, names, ask)
+    signature = asking.signature_of(model, scaler, rows, answers, names, classes)
+    fitted = None if rows is None else examples.fitting(rows)
+    document = None
+    again = None
+    if fitted is not None:
+        rows, document = fitted
+        answers = ask(rows)
+        model, scaler = _opened(blocks, header)
+        again = examples.pack_answers(asking.answers_of(model, scaler, rows))
+    elif rows is not None:
+        because = f"a single row takes more than {examples.MOST_FOR_ONE:,} characters, so none is kept"
+    found = {
+        "signature": signature.to_dict(),
+        "rows_from": source if document is not None else "none",
+        "rows": document,
+        "answers": None if document is None or answers is None else examples.pack_answers(answers),
+        "again": again,
+        "because": because,
+    }
+    return frames.pack({}, json.dumps(found).encode())
+
+
+def _opened(blocks: list[bytes], header: dict[str, Any]) -> tuple[Any, Any]:
+    """The model and its scaler, whose bytes stay as they are."""
+    also = header["also"]
+    scaler = formats.load(blocks[1], "its scaler", also=also) if len(blocks) > 1 else None
+    return asking.labelled(formats.load(blocks[0], "its file", also=also), header["classes"]), scaler
 
 
 def _plain(values: Any) -> tuple[str, bytes]:
     import numpy
 
     array = numpy.asarray(values)
-    if array.ndim == 2 and array.shape[1] == 1:
-        array = array.ravel()
-    if array.ndim != 1:
-        raise ValueError(f"predictions of the shape {array.shape}; one value a row is expected")
     if array.dtype.kind in "iu":
         if (array.astype("<i8") != array).any():
             raise ValueError("predictions are integers of more than 63 bits; smaller ones or texts are expected")
@@ -161,27 +199,14 @@ def _plain(values: Any) -> tuple[str, bytes]:
 
 
 def _probabilities(model: Any, rows: Any) -> tuple[int | None, bytes]:
-    import numpy
-
-    try:
-        found = model.predict_proba(rows)
-    except (AttributeError, NotImplementedError):
-        return None, b""
-    array = numpy.asarray(found, dtype="<f8")
-    if array.ndim != 2:
-        raise ValueError(f"probabilities of the shape {array.shape}; one column a class is expected")
-    return array.shape[1], array.tobytes()
+    found = asking.probabilities_of(model, rows, int(rows.shape[0]))
+    return (None, b"") if found is None else (found.shape[1], found.astype("<f8").tobytes())
 
 
-def _classes(model: Any) -> Any:
-    import numpy
-
-    classes = getattr(model, "classes_", None)
-    return [] if classes is None or isinstance(classes, dict) else numpy.asarray(classes).tolist()
-
-
-def _row_microseconds(table: Any, predict: Any) -> float:
-    """The median time of predicting one row alone, scaling included."""
+def _row_microseconds(table: Any, predict: Any, timed: bool) -> float:
+    """The median time of predicting one row alone, scaling included; 0 where nobody asked for it."""
+    if not timed:
+        return 0.0
     taken: list[int] = []
     begun = time.perf_counter()
     while not taken or (len(taken) < _TIMED_ROWS and time.perf_counter() - begun < _TIMED_SECONDS):

@@ -1,0 +1,37 @@
+"""Which files belong to a version, and whether they are still there."""
+
+from __future__ import annotations
+
+import errno
+
+from ..errors import ArtifactMissing
+from ..records import Row
+
+
+def artifact_keys(row: Row, model_sha256: str, scaler_sha256: str | None) -> list[tuple[str, str]]:
+    """The keys of a model's files with their digests: the model's first, then the scaler's if it has one.
+
+    Raises:
+        ArtifactMissing: they were purged.
+    """
+    check_not_purged(row["model_id"], row.get("status", ""), row.get("status_reason", ""))
+    keys = [(f"models/model_{row['model_id']}.pkl", model_sha256)]
+    if scaler_sha256 is not None:
+        keys.append((f"models/scaler_{row['model_id']}.pkl", scaler_sha256))
+    return keys
+
+
+def check_not_purged(model_id: str, status: str, status_reason: str) -> None:
+    """Whether a model's files may be asked for.
+
+    Raises:
+        ArtifactMissing: they were purged; when and by whom.
+    """
+    if status == "purged":
+        gone = purged(model_id, status_reason)
+        raise ArtifactMissing(errno.ENOENT, f"{gone}; register the model again to have one that loads")
+
+
+def purged(model_id: str, status_reason: str) -> str:
+    """What became of the files of a purged version, when and by whom, in a sentence."""
+    return f"{model_id} was purged {status_reason}: its files are gone for good"

@@ -1,0 +1,234 @@
+"""Asking a loaded model: its scaler applied, its answers in one shape. And finding out what it takes and gives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import InvalidInput
+from ..signature import ExampleAnswers, Feature, Kind, RowsFrom, Signature, SignatureTask
+from . import examples
+from .columns import Column, Columns, columns_of, made_rows
+
+
+class CannotAnswer(InvalidInput):
+    """A model that gives no usable answer; the text says what it did."""
+
+
+def check_model(model: Any) -> None:
+    """Whether an object can be a model at all.
+
+    Raises:
+        CannotAnswer: it has no ``predict``, and what it is instead.
+    """
+    if isinstance(model, type):
+        raise CannotAnswer(f"it is the class {model.__name__} itself, not a fitted model; save a fitted one")
+    if callable(getattr(model, "predict", None)):
+        return
+    name = type(model).__name__
+    if callable(getattr(model, "transform", None)):
+        raise CannotAnswer(
+            f"it is {name}, which transforms and does not predict; give the model as the model and this as its scaler"
+        )
+    if isinstance(model, dict):
+        keys = ", ".join(map(repr, list(model)[:5]))
+        raise CannotAnswer(f"it is a dict with the keys {keys}, not a model; save the model in it by itself")
+    raise CannotAnswer(f"it is {name}, which has no predict; save a fitted model")
+
+
+def labelled(model: Any, classes: Sequence[Any]) -> Any:
+    """A model of a native format that knows its classes by number only, told which labels they are.
+
+    Raises:
+        CannotAnswer: there are more or fewer labels than it has classes.
+    """
+    told = getattr(model, "with_classes", None)
+    if told is None or not classes or list(classes_of(model)) != list(range(len(classes_of(model)))):
+        return model
+    try:
+        return told(list(classes))
+    except ValueError as error:
+        raise CannotAnswer(f"the classes that were given are not its classes: {error}") from error
+
+
+def scaled(model: Any, scaler: Any, rows: Any) -> Any:
+    """Rows as the model takes them: through its scaler, with the names that the model knows."""
+    if scaler is None:
+        return rows
+    found = scaler.transform(rows)
+    if hasattr(rows, "columns") and not hasattr(found, "columns") and hasattr(model, "feature_names_in_"):
+        return type(rows)(found, columns=model.feature_names_in_, index=rows.index)
+    return found
+
+
+def predicted(values: Any, rows: int) -> NDArray[Any]:
+    """One answer a row, (rows,).
+
+    Raises:
+        CannotAnswer: there are more or fewer, or several numbers a row.
+    """
+    array = np.asarray(values)
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = array[:, 0]
+    if array.ndim == 2 and array.shape[0] == rows:
+        raise CannotAnswer(
+            f"it answers {array.shape[1]} values a row, and one is supported: register one model for each output"
+        )
+    if array.shape != (rows,):
+        raise CannotAnswer(f"it answered the shape {array.shape} to {rows:,} rows; one answer a row is needed")
+    return array
+
+
+def answers_of(model: Any, scaler: Any, rows: Any) -> ExampleAnswers:
+    """What a model answers to some rows: labels or numbers, and probabilities where it gives them.
+
+    Raises:
+        CannotAnswer: several outputs, or another shape than one answer a row.
+        Exception: whatever the model raises.
+    """
+    count = int(rows.shape[0])
+    table = scaled(model, scaler, rows)
+    shares = probabilities_of(model, table, count)
+    found = predicted(model.predict(table), count)
+    classes = classes_of(model)
+    if shares is not None and classes and shares.shape[1] != len(classes):
+        raise CannotAnswer(
+            f"it answers {shares.shape[1]} probabilities for {len(classes)} classes; repair its classes_"
+        )
+    return ExampleAnswers(found, shares, classes)
+
+
+def probabilities_of(model: Any, table: Any, count: int) -> NDArray[Any] | None:
+    """The probabilities of some rows, (rows, classes); None where the model gives none.
+
+    Raises:
+        CannotAnswer: it answers several outputs, or another shape.
+        Exception: whatever the model raises.
+    """
+    try:
+        found = model.predict_proba(table)
+    except (AttributeError, NotImplementedError):
+        return None
+    if isinstance(found, list):
+        raise CannotAnswer(
+            f"it answers {len(found)} outputs at once; models of one output are supported: register one for each output"
+        )
+    array = np.asarray(found)
+    if array.ndim != 2 or len(array) != count or array.dtype.kind not in "fiu":
+        raise CannotAnswer(f"predict_proba gave the shape {array.shape} to {count:,} rows; a column a class is needed")
+    return array
+
+
+def classes_of(model: Any) -> tuple[Any, ...]:
+    """The labels a model answers, in the order of its probabilities; none where it has no list of them.
+
+    Raises:
+        CannotAnswer: it has a list for each of several outputs.
+    """
+    classes = getattr(model, "classes_", None)
+    if classes is None or isinstance(classes, dict) or callable(classes):
+        return ()
+    if isinstance(classes, list) and classes and hasattr(classes[0], "shape"):
+        raise CannotAnswer(
+            f"it has {len(classes)} outputs at once; models of one output are supported: register one for each output"
+        )
+    return tuple(getattr(classes, "tolist", lambda: list(classes))())
+
+
+def example_rows(
+    model: Any, scaler: Any, given: Any, names: Sequence[str], ask: Callable[[Any], ExampleAnswers]
+) -> tuple[Any, RowsFrom, ExampleAnswers | None, str]:
+    """Rows to ask a model, where they come from, its answers to them, and why there are none.
+
+    Rows that were ``given`` have to be answered; made ones are tried one table after the other.
+
+    Raises:
+        CannotAnswer: it is not fitted, or answers in a shape that no model of one output has.
+        Exception: whatever the model raises at rows that were given.
+    """
+    if given is not None:
+        rows = examples.sample(examples.table(given))
+        return rows, "input_example", ask(rows), ""
+    known = columns_of(model, scaler)
+    failure: Exception | None = None
+    for rows in made_rows(known, names, len(names) or None):
+        try:
+            return rows, "made", ask(rows), ""
+        except CannotAnswer:
+            raise
+        # Whether rows that were made up suit a model is known once it has answered.
+        except Exception as error:
+            if type(error).__name__ == "NotFittedError":
+                raise CannotAnswer(f"it is not fitted: {error}") from error
+            failure = failure or error
+    said = f" ({type(failure).__name__}: {str(failure)[:200]})" if failure else ""
+    return None, "none", None, f"no rows that were made up suit it{said}; register it with input_example="
+
+
+def signature_of(
+    model: Any,
+    scaler: Any,
+    rows: Any,
+    answers: ExampleAnswers | None,
+    names: Sequence[str],
+    classes: Sequence[Any] = (),
+) -> Signature:
+    """What a model takes and gives, from the object, the rows it answered, and the names that were given.
+
+    Raises:
+        CannotAnswer: it has several outputs.
+    """
+    known = columns_of(model, scaler)
+    labels = classes_of(model) or tuple(classes)
+    shares = answers is not None and answers.probabilities is not None
+    if known.text is not None or (rows is not None and len(rows.shape) == 1):
+        return Signature((), "none", "text", _task(model, labels), labels, shares)
+    features, source = _features(known, rows, names)
+    return Signature(features, source, "table", _task(model, labels), labels, shares)
+
+
+def _features(known: Columns, rows: Any, names: Sequence[str]) -> tuple[tuple[Feature, ...], Any]:
+    framed = hasattr(rows, "columns")
+    width = len(known.columns or known.names or names) or (int(rows.shape[1]) if rows is not None else 0)
+    source = "model" if known.names else "given" if len(names) == width and names else "none"
+    if source == "none" and framed and all(isinstance(name, str) for name in rows.columns):
+        source, names = "given", list(rows.columns)
+    called = known.names or (tuple(names) if source == "given" else tuple(f"x{place}" for place in range(width)))
+    columns = known.columns or (Column(),) * width
+    places = {str(name): place for place, name in enumerate(rows.columns)} if framed else {}
+    found = []
+    for place, (name, column) in enumerate(zip(called, columns, strict=True)):
+        kind, levels = column.kind, column.levels
+        if framed and (at := places.get(name, place if source == "given" else None)) is not None:
+            seen, seen_levels = _kind_of(rows.iloc[:, at])
+            if kind in ("unknown", "number") and seen != "unknown":
+                kind, levels = seen, seen_levels
+        elif kind == "unknown" and rows is not None and not framed and rows.dtype.kind in "biuf":
+            kind = "boolean" if rows.dtype.kind == "b" else "number"
+        found.append(Feature(name, kind, levels))
+    return tuple(found), source
+
+
+def _kind_of(column: Any) -> tuple[Kind, tuple[Any, ...]]:
+    kind = str(column.dtype)
+    if kind == "category":
+        return "category", tuple(column.cat.categories.tolist())
+    if kind in ("bool", "boolean"):
+        return "boolean", ()
+    if kind.startswith("datetime64"):
+        return "datetime", ()
+    if getattr(column.dtype, "kind", "O") in "iuf":
+        return "number", ()
+    values = [each for each in column.tolist() if each is not None and each == each]
+    return ("text" if values and all(isinstance(each, str) for each in values) else "unknown"), ()
+
+
+def _task(model: Any, classes: Sequence[Any]) -> SignatureTask | None:
+    if classes:
+        return "binary" if len(classes) <= 2 else "multiclass"
+    from .describe import task_of
+
+    return "regression" if task_of(model) == "regression" else None
