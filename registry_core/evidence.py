@@ -65,7 +65,10 @@ class Difference:
 
 @dataclass(frozen=True)
 class Benchmark:
-    """A named holdout set. ``fingerprint`` is the sha256 of its content, so that two sets are never taken for one."""
+    """A named holdout set. ``fingerprint`` is the sha256 of its content, so that two sets are never taken for one.
+
+    ``classes`` are the labels in its target, in order; empty for a regression, and where they were not recorded yet.
+    """
 
     name: str
     model_name: str
@@ -78,6 +81,7 @@ class Benchmark:
     fingerprint: str
     added_at: str
     added_by: str
+    classes: tuple[Any, ...] = ()
 
 
 @dataclass(frozen=True)

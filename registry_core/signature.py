@@ -18,16 +18,20 @@ KINDS: tuple[Kind, ...] = ("number", "boolean", "category", "text", "datetime", 
 class Feature:
     """One column a model takes. ``levels`` are the values of a category, in the model's own order.
 
+    ``typed``: it takes the category as a column of pandas' type for them, with these levels.
     ``kind`` is ``unknown`` where neither the model nor any example row says it: any value is passed on as it is.
     """
 
     name: str
     kind: Kind = "unknown"
     levels: tuple[Any, ...] = ()
+    typed: bool = False
 
     def to_list(self) -> list[Any]:
         """As JSON knows it, in few characters: a model may have a hundred thousand of them."""
-        return [self.name, self.kind, list(self.levels)] if self.levels else [self.name, self.kind]
+        if not self.levels and not self.typed:
+            return [self.name, self.kind]
+        return [self.name, self.kind, list(self.levels), self.typed]
 
 
 @dataclass(frozen=True)
@@ -85,8 +89,8 @@ class Signature:
     def from_dict(cls, document: Mapping[str, Any]) -> Signature:
         """Read what ``to_dict`` wrote; keys of a newer release are passed over."""
         features = tuple(
-            Feature(name, kind, tuple(levels[0]) if levels else ())
-            for name, kind, *levels in document.get("features", ())
+            Feature(name, kind, tuple(further[0]) if further else (), bool(further[1]) if further[1:] else False)
+            for name, kind, *further in document.get("features", ())
         )
         return cls(
             features,

@@ -15,7 +15,7 @@ from ..artifacts.sandbox import Answer
 from ..catalog import evidence
 from ..errors import InvalidInput
 from ..evidence import Evaluation, Measured, Task
-from ..rules import measuring
+from ..rules import measuring, sentences
 from ..rules.answers import Answers, class_codes
 from .rooms import Rooms
 
@@ -88,18 +88,16 @@ def pack(task: Task, target: pd.Series[Any], answer: Answer) -> Kept:
     # A model trained on text answers '1' where the file has the number 1; without classes of its own it has these.
     known = [_alike(each, spelt) for each in answer.classes] or there
     _check_classes(known, len(there))
-    if not {*known} & {*there}:
-        mine, theirs = (", ".join(map(repr, each[:5])) for each in (known, there))
-        raise InvalidInput(f"the model answers {mine}, the benchmark holds {theirs}; spell the labels alike in both")
     beyond = [each for each in there if each not in {*known}]
-    classes = [*known, *beyond]
-    predicted = class_codes([_alike(each, spelt) for each in answer.predicted.tolist()], classes)
-    truth = class_codes(labels, classes, who="the benchmark")
-    probabilities = answer.probabilities
-    if probabilities is not None and beyond:
-        # A class it never saw in training: it gives that class no probability.
-        probabilities = np.hstack([probabilities, np.zeros((len(probabilities), len(beyond)))])
-    return Kept(task, truth, Answers(predicted, probabilities), tuple(_plain(each) for each in classes))
+    if beyond:
+        mine, theirs = (sentences.listed([*map(repr, each)]) for each in (known, beyond))
+        raise InvalidInput(
+            f"the benchmark holds {theirs}, which the model cannot answer: its classes are {mine}. Spell the labels "
+            "alike in both, give classes= with a file that knows them by number only, or train it on all of them"
+        )
+    predicted = class_codes([_alike(each, spelt) for each in answer.predicted.tolist()], known)
+    truth = class_codes(labels, known, who="the benchmark")
+    return Kept(task, truth, Answers(predicted, answer.probabilities), tuple(_plain(each) for each in known))
 
 
 def _check_classes(classes: list[Any], there: int) -> None:

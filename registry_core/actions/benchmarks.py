@@ -15,8 +15,9 @@ from ..catalog.database import Queries
 from ..errors import InvalidInput, StateConflict
 from ..evidence import Benchmark, Task
 from ..policies import Policy
-from ..rules import intake
+from ..rules import intake, matching
 from ..rules.metrics import checked
+from . import signatures
 from .rooms import Rooms, check_reason
 from .rows import record
 
@@ -91,21 +92,22 @@ def add(
             after={"benchmark": name, "rows": len(kept), "fingerprint": fingerprint, "thresholds": wanted},
         )
         benchmark = Benchmark(
-            name, model_name, kind, target, tuple(inputs), tuple(slices), wanted, len(kept), fingerprint, at, who
-        )
+            name, model_name, kind, target, tuple(inputs), tuple(slices), wanted, len(kept), fingerprint, at, who,
+            _classes(kept[target]) if kind == "classification" else (),
+        )  # fmt: skip
         evidence.insert_benchmark(transaction, seq, benchmark, sha256(content).hexdigest())
     return benchmark
 
 
 def chosen(queries: Queries, model_name: str, name: str | None) -> Benchmark | None:
-    """The benchmark of that name, else the newest of the model name, else None.
+    """The benchmark of that name, else the newest of the model name that its champion can be measured on, else None.
 
     Raises:
         InvalidInput: there is none of that name.
     """
     known = evidence.benchmarks(queries, model_name)
     if name is None:
-        return known[0] if known else None
+        return _fitting(queries, model_name, known) or (known[0] if known else None)
     found = next((each for each in known if each.name == name), None)
     if found is None:
         there = ", ".join(each.name for each in known) or "none yet: add_benchmark() adds one"
@@ -114,11 +116,25 @@ def chosen(queries: Queries, model_name: str, name: str | None) -> Benchmark | N
 
 
 def counting(queries: Queries, model_name: str, policy: Policy) -> Benchmark | None:
-    """The benchmark that counts for ranking and gates; None also where the policy names one that is not there."""
+    """The benchmark that counts for ranking and gates; None also where the policy names one that is not there.
+
+    Where the policy names none, the newest counts that the champion can be measured on: another would take away what
+    is known of it.
+    """
+    if policy.benchmark is None:
+        return _fitting(queries, model_name, evidence.benchmarks(queries, model_name))
     try:
         return chosen(queries, model_name, policy.benchmark)
     except InvalidInput:
         return None
+
+
+def _fitting(queries: Queries, model_name: str, known: Sequence[Benchmark]) -> Benchmark | None:
+    """The first of some benchmarks that the champion can be measured on; without a champion, the first."""
+    champion = signatures.of_champion(queries, model_name) if known else None
+    if champion is None:
+        return known[0] if known else None
+    return next((each for each in known if not matching.why_unfit(champion, each)), None)
 
 
 def read(rooms: Rooms, benchmark: Benchmark) -> pd.DataFrame:
@@ -215,6 +231,11 @@ def _check_target(target: pd.Series[Any], task: Task, name: str) -> None:
             f"the target {name!r} has {target.nunique():,} classes; at most {MOST_CLASSES:,} are measured. "
             "If it is a number to be predicted, say task='regression'"
         )
+
+
+def _classes(target: pd.Series[Any]) -> tuple[Any, ...]:
+    found = [each.item() if hasattr(each, "item") else each for each in target.unique()]
+    return tuple(sorted(found, key=lambda each: (isinstance(each, str), each)))
 
 
 def _fingerprint(frame: pd.DataFrame) -> str:

@@ -15,8 +15,10 @@ from ..artifacts import sandbox
 from ..catalog import events, evidence, models
 from ..errors import ArtifactAltered, ArtifactMissing, InvalidInput, ModelNotFound, SandboxFailure
 from ..evidence import Benchmark, Evaluation
-from ..records import ModelMetadata, Row
-from . import benchmarks
+from ..records import Row
+from ..rules.matching import Matcher
+from ..signature import Signature
+from . import benchmarks, signatures
 from .answers import Kept, pack
 from .files import artifact_keys
 from .rooms import Rooms, check_reason
@@ -217,8 +219,10 @@ def _measure(rooms: Rooms, row: Row, benchmark: Benchmark, frame: pd.DataFrame, 
     for key, digest in artifact_keys(row, model.model_sha256, model.scaler_sha256):
         files.append(rooms.store.content(key, digest))
     try:
-        features = frame[_inputs(model, benchmark)]
-        answer = worker.predict(files[0], files[1] if len(files) > 1 else None, _feather(features), name="the model")
+        features, form = _inputs(signatures.signature(rooms.database, model), benchmark, frame)
+        answer = worker.predict(
+            files[0], files[1] if len(files) > 1 else None, _feather(features), classes=model.classes, form=form
+        )
     except (SandboxFailure, InvalidInput) as error:
         return _Measured(replace(blank, because=str(error)), None)
     try:
@@ -235,18 +239,28 @@ def _blank(row: Row, benchmark: Benchmark) -> Evaluation:
     return Evaluation(0, row["model_id"], benchmark.name, benchmark.fingerprint, "", "", "failed", "")
 
 
-def _inputs(model: ModelMetadata, benchmark: Benchmark) -> list[str]:
-    """The columns a model is shown: those it was registered with, else all the benchmark has for models."""
-    if not model.feature_names:
-        return list(benchmark.features)
-    missing = [name for name in model.feature_names if name not in benchmark.features]
-    if missing:
-        raise InvalidInput(
-            f"{benchmark.name} has no column {missing[0]!r:.80}"
-            + (f" and {len(missing) - 1} more of the model's inputs" if len(missing) > 1 else "")
-            + "; measure it on a benchmark with the inputs it was trained on"
-        )
-    return list(model.feature_names)
+def _inputs(signature: Signature, benchmark: Benchmark, frame: pd.DataFrame) -> tuple[pd.DataFrame, sandbox.Form]:
+    """The columns a model is shown, and how: those of its signature, else all the benchmark has for models.
+
+    Raises:
+        InvalidInput: the benchmark has not what the model takes; the message names the columns.
+    """
+    columns = frame[list(benchmark.features)]
+    remedy = "; measure it on a benchmark with the features it was trained on"
+    if signature.takes == "text":
+        if len(benchmark.features) != 1:
+            raise InvalidInput(
+                f"the model takes one text a row, {benchmark.name} has {len(benchmark.features)} feature columns; add "
+                "a benchmark whose features= names the text column alone"
+            )
+        Matcher(signature)(columns)
+        return columns, "text"
+    if not signature.features:
+        return columns, "named"
+    try:
+        return Matcher(signature, framed=True)(columns).rows, "named" if signature.names == "model" else "plain"
+    except InvalidInput as error:
+        raise InvalidInput(f"{benchmark.name}: {error}{remedy}") from error
 
 
 def _feather(features: pd.DataFrame) -> bytes:

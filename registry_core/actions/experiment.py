@@ -7,14 +7,14 @@ from dataclasses import replace
 from datetime import datetime
 from hashlib import blake2b
 
-from ..catalog import events, experiments, models
+from ..catalog import deployments, events, experiments, models
 from ..catalog.database import Queries, Transaction
 from ..errors import GatesFailed, InvalidInput, ModelNotFound, NoModelAvailable, NotFound, StateConflict
 from ..evidence import Gate, GateReport
 from ..live import Arm, Experiment
 from ..records import Deployment, Row
 from ..rules import experiments as planning
-from . import decide, ending, proofs
+from . import decide, ending, proofs, signatures
 from .rooms import NOT_CHECKED, Rooms, check_reason
 from .rows import record, require
 
@@ -40,6 +40,9 @@ def start(
     who, why = rooms.who(actor), check_reason(reason)
     challengers = planning.challengers_of(challenger_id)
     plan = planning.plan(challengers, mode, share, stages)
+    champion_now = deployments.current(rooms.database, model_name)
+    for model_id in (*challengers, *([champion_now.model_id] if champion_now else [])):
+        proofs.complete(rooms, model_id)
     rows, _ = _check_start(rooms, rooms.database, model_name, challengers, plan, metric, expected_champion)
     for row in rows:
         # A challenger that does not load would fail with every prediction it is asked for.
@@ -120,7 +123,7 @@ def _check_start(
                 f"{challenger} takes part in experiment {taken.experiment_id} already, since {taken.started_at}; "
                 "stop that one first"
             )
-        same, because, _ = proofs.same_inputs(queries, record(rooms, row), champion)
+        same, because, _ = signatures.same_inputs(queries, record(rooms, row), champion)
         if not same:
             raise InvalidInput(
                 f"{challenger} cannot answer what is sent to {champion.model_id}: {because}; train it on the same "

@@ -26,7 +26,7 @@ from ..records import ModelMetadata, Row
 from ..rules import gates, sentences
 from ..rules.intake import check_text
 from ..signature import UNKNOWN, AnswersCheck
-from . import benchmarks, proofs
+from . import benchmarks, proofs, signatures
 from .rooms import Rooms
 from .rows import eligible, record, require
 
@@ -50,9 +50,7 @@ def ask(rooms: Rooms, row: Row) -> None:
         # Bytes that are missing or altered are what the artifact gate and the promotion itself speak of.
         with suppress(ArtifactError):
             proofs.ensure(rooms, row)
-    current = deployments.current(rooms.database, row["model_name"])
-    if current is not None and current.model_id != row["model_id"]:
-        proofs.complete(rooms, current.model_id)
+    proofs.complete_champion(rooms, row["model_name"])
 
 
 def report(rooms: Rooms, queries: Queries, row: Row) -> GateReport:
@@ -91,8 +89,8 @@ def of_candidate(
     reviews = evidence.reviews(queries, model.model_id) if policy.gate_policy.approval else []
     found = gates.Candidate(
         model, champion, _inspection(model), benchmark, measured, differences, reviews, answers,
-        proofs.signature(queries, model),
-        UNKNOWN if champion is None else proofs.signature(queries, champion),
+        signatures.signature(queries, model),
+        UNKNOWN if champion is None else signatures.signature(queries, champion),
     )  # fmt: skip
     report = gates.check_gates(found, policy.gate_policy)
     if benchmark is None and policy.benchmark is not None:

@@ -10,14 +10,13 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ..artifacts import describe, formats
-from ..catalog import events, models
+from ..catalog import deployments, events, models
 from ..catalog import proofs as stored
 from ..catalog.database import Queries
 from ..errors import AnswersDiffer, ArtifactError, ArtifactUnloadable, InvalidInput, SandboxFailure, SandboxIncomplete
 from ..records import ModelMetadata, Row, Submission
 from ..rules import environments
-from ..rules.inputs import InputComparison, compare_inputs
-from ..signature import AnswersCheck, ExampleAnswers, Feature, Proof, RowsFrom, Signature
+from ..signature import AnswersCheck, ExampleAnswers, Proof, RowsFrom
 from . import verdicts
 from .files import artifact_keys
 from .rooms import Rooms
@@ -115,17 +114,18 @@ def read_back(
         loaded = [formats.load(data, "the saved file", also=also) for data, _ in files]
     except ArtifactError as error:
         raise InvalidInput(
-            f"the model was saved but cannot be loaded again: {error.__cause__ or error}; define its classes in a module "
-            "that can be imported"
+            f"the model was saved but cannot be loaded again: {error.__cause__ or error}; define its classes in a "
+            "module that can be imported"
         ) from error
     model, scaler = loaded[0], loaded[1] if len(loaded) > 1 else None
-    if asked.answers is None:
+    before = asked.answers
+    if before is None:
         return AnswersCheck("unchecked", asked.proof.because, here, "registration")
 
     def ask(model: Any, scaler: Any) -> Agreement:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return agreement.compare(asked.answers, asking.answers_of(model, scaler, asked.rows))  # type: ignore[arg-type]
+            return agreement.compare(before, asking.answers_of(model, scaler, asked.rows))
 
     try:
         found = ask(model, scaler)
@@ -262,35 +262,11 @@ def known_check(queries: Queries, row: Row, known: ModelMetadata) -> AnswersChec
     return stored.find_check(queries, row["seq"], files_of(known), environment(known))
 
 
-def signature(queries: Queries, known: ModelMetadata) -> Signature:
-    """What a version takes and gives, as its registration, its proof or at least its metadata say."""
-    if known.signature:
-        return Signature.from_dict(known.signature)
-    document = stored.signature(queries, known.model_id)
-    if document is not None:
-        return Signature.from_dict(document)
-    return of_metadata(known)
-
-
-def of_metadata(known: ModelMetadata) -> Signature:
-    """What can be said of a version that was registered without a signature."""
-    task = known.task
-    return Signature(
-        tuple(Feature(name) for name in known.feature_names),
-        "given" if known.feature_names else "none",
-        "table",
-        "regression" if task == "regression" else None if task is None else _kind(known.classes),
-        tuple(known.classes),
-    )
-
-
-def _kind(classes: Sequence[Any]) -> Any:
-    return None if not classes else "binary" if len(classes) <= 2 else "multiclass"
-
-
-def same_inputs(queries: Queries, model: ModelMetadata, champion: ModelMetadata) -> InputComparison:
-    """Whether a version takes and gives what the champion does, and the sentence on it."""
-    return compare_inputs(signature(queries, model), signature(queries, champion), champion.model_id)
+def complete_champion(rooms: Rooms, model_name: str) -> None:
+    """Find out what the champion takes and gives, where it was registered before that was recorded."""
+    current = deployments.current(rooms.database, model_name)
+    if current is not None:
+        complete(rooms, current.model_id)
 
 
 def complete(rooms: Rooms, model_id: str) -> None:

@@ -27,7 +27,7 @@ from ..records import (
     utc_text,
 )
 from ..rules import intake, selection, sentences, versioning
-from ..signature import AnswersCheck, Proof, Signature
+from ..signature import AnswersCheck, Proof, RowsFrom, Signature
 from ..version import Version
 from . import proofs, verdicts
 from .choose import decide_at_once, measure_and_choose, steps
@@ -205,6 +205,7 @@ def _register(
     The slow part happens before the lock is taken. A row never points at missing bytes: the files get their names
     first, and lose them again when the transaction fails.
     """
+    proofs.complete_champion(rooms, given.model_name)
     revision, now = events.newest(rooms.database), rooms.now()
     artifact = judged.artifact
     wanted = None if moved is None else moved.model_id

@@ -36,8 +36,6 @@ def table(rows: Any) -> Any:
     Raises:
         InvalidInput: they are no rows.
     """
-    if hasattr(rows, "toarray"):
-        rows = rows.toarray()
     if hasattr(rows, "iloc") and getattr(rows, "ndim", 2) == 1:
         rows = rows.to_numpy()
     if isinstance(rows, Mapping):
@@ -100,7 +98,7 @@ def pack(rows: Any) -> Document:
     if hasattr(rows, "iloc"):
         columns = [_column(rows.iloc[:, place], name) for place, name in enumerate(rows.columns)]
         return {"form": "frame", "rows": len(rows), "columns": columns}
-    array = np.asarray(rows)
+    array = rows.toarray() if hasattr(rows, "toarray") else np.asarray(rows)
     if array.ndim == 1:
         return {"form": "texts", "values": [_cell(each, "the texts") for each in array.tolist()]}
     if array.dtype.kind in "biuf":

@@ -27,6 +27,7 @@ def insert_benchmark(transaction: Transaction, seq: int, benchmark: Benchmark, f
         "file_sha256": file_sha256,
         "added_at": benchmark.added_at,
         "added_by": benchmark.added_by,
+        "classes": json.dumps(benchmark.classes),
     }
     transaction.query(insertion("benchmarks", row), row)
 
@@ -35,7 +36,7 @@ def _benchmark(row: Row) -> Benchmark:
     return Benchmark(
         row["name"], row["model_name"], row["task"], row["target"], tuple(json.loads(row["features"])),
         tuple(json.loads(row["slices"])), json.loads(row["thresholds"]), row["row_count"], row["fingerprint"],
-        row["added_at"], row["added_by"],
+        row["added_at"], row["added_by"], tuple(json.loads(row["classes"])),
     )  # fmt: skip
 
 

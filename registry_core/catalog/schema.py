@@ -253,6 +253,7 @@ MIGRATIONS: dict[str, tuple[str, ...]] = {
         """,
     ),
     "0007_answers": (
+        "ALTER TABLE benchmarks ADD COLUMN classes TEXT NOT NULL DEFAULT '[]'",
         """
         CREATE TABLE proofs (
             model_seq INTEGER PRIMARY KEY REFERENCES models (seq),

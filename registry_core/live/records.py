@@ -19,12 +19,14 @@ class Answer:
     """What a predictor answered: one entry a row, in the rows' order.
 
     ``values`` is (rows, classes) from ``predict_proba`` and (rows,) from ``predict``. ``model_ids`` (rows,) names the
-    model that answered; ``prediction_ids`` (rows,) int64 is what an outcome is recorded by.
+    model that answered; ``prediction_ids`` (rows,) int64 is what an outcome is recorded by. ``ignored`` are the columns
+    that came along and that the champion does not take.
     """
 
     values: NDArray[Any]
     model_ids: NDArray[np.object_]
     prediction_ids: NDArray[np.int64]
+    ignored: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

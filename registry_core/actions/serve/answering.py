@@ -62,13 +62,13 @@ class Answering:
     def answer(self, verb: Verb, features: Any, units: Units | None) -> Answer:
         """See ``Predictor``."""
         now = self.plan()
-        features = calling.table(features)
+        features, ignored = now.matcher(features)
         count = calling.count(features)
         names = None if units is None else unit_texts(units, count)
         if verb == "predict_proba" and now.champion is not None:
             self._check_probabilities(now.champion)
         if not count:
-            return _empty(verb, now)
+            return _empty(verb, now, ignored)
         at = microseconds(self._rooms.now())
         ids, mode = self._ids(count, at)
         call = _Call(verb, features, names, ids, at, now, mode)
@@ -79,7 +79,7 @@ class Answering:
         else:
             values, model_ids = self._dealt(call)
         self._keep(call)
-        return Answer(values, model_ids, ids)
+        return Answer(values, model_ids, ids, ignored)
 
     def _ids(self, count: int, at: int) -> tuple[NDArray[np.int64], Mode]:
         """New ids; where there are none to be had, the call is answered and not kept: answering goes first."""
@@ -276,7 +276,7 @@ def unit_texts(units: Units, count: int) -> list[str]:
     return found
 
 
-def _empty(verb: Verb, now: Plan) -> Answer:
+def _empty(verb: Verb, now: Plan, ignored: tuple[str, ...]) -> Answer:
     classes = len(now.champion.classes) if now.champion else 0
     values = np.empty((0, classes) if verb == "predict_proba" else 0)
-    return Answer(values, np.empty(0, object), np.empty(0, np.int64))
+    return Answer(values, np.empty(0, object), np.empty(0, np.int64), ignored)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ...artifacts import asking
 from ...catalog.telemetry.streams import Stream
 from ...errors import InvalidInput, RegistryError
 from ...records import ModelMetadata
+from ...rules.matching import Matcher
+from ...signature import Signature
 
 #: Up to so many numbers Python looks at them sooner than numpy begins.
 _FEW = 32
@@ -27,7 +30,7 @@ class Served:
     """A loaded model in a role.
 
     ``columns`` are the places of the champion's classes among its own, or None where they are the same. ``compared``:
-    it was registered with a reference, so its inputs are of interest.
+    it was registered with a reference, so its inputs are of interest. ``matcher`` turns rows into what it takes.
     """
 
     model_id: str
@@ -37,6 +40,7 @@ class Served:
     classes: tuple[Any, ...]
     columns: NDArray[np.intp] | None
     stream: Stream
+    matcher: Matcher
     compared: bool = False
 
     def predict_proba(self, features: Any) -> NDArray[Any]:
@@ -46,7 +50,7 @@ class Served:
             NoAnswer: no probabilities, or not one row for each of the features'.
             Exception: whatever the model raises.
         """
-        values = np.asarray(self.model.predict_proba(self._scaled(features)))
+        values = np.asarray(self.model.predict_proba(self._taken(features)))
         rows = count(features)
         if values.ndim != 2 or len(values) != rows:
             raise NoAnswer(f"{self.model_id} answered the shape {values.shape} to {rows:,} rows; {_REMEDY}")
@@ -67,7 +71,7 @@ class Served:
             NoAnswer: not one finite value for each row.
             Exception: whatever the model raises.
         """
-        values = np.asarray(self.model.predict(self._scaled(features)))
+        values = np.asarray(self.model.predict(self._taken(features)))
         rows = count(features)
         if values.shape == (rows, 1):
             values = values[:, 0]
@@ -86,8 +90,8 @@ class Served:
             raise NoAnswer(f"{self.model_id} answered {strange[0]!r:.80}, which is no class it has; {_REMEDY}")
         return values.astype(np.asarray(self.classes).dtype, copy=False)
 
-    def _scaled(self, features: Any) -> Any:
-        return features if self.scaler is None else self.scaler.transform(features)
+    def _taken(self, features: Any) -> Any:
+        return asking.scaled(self.model, self.scaler, self.matcher(features).rows)
 
 
 def _probabilities(values: NDArray[Any]) -> bool:
@@ -98,9 +102,13 @@ def _probabilities(values: NDArray[Any]) -> bool:
 
 
 def served(
-    loaded: tuple[Any, Any, ModelMetadata], stream: Stream, task: str, classes: Sequence[Any] | None = None
+    loaded: tuple[Any, Any, ModelMetadata],
+    stream: Stream,
+    task: str,
+    signature: Signature,
+    classes: Sequence[Any] | None = None,
 ) -> Served:
-    """A loaded model in a role; ``classes`` are the champion's, its own when left out.
+    """A loaded model in a role, with its signature; ``classes`` are the champion's, its own when left out.
 
     Raises:
         InvalidInput: it does not answer with those classes.
@@ -116,7 +124,16 @@ def served(
                 "the same classes together"
             )
         columns = np.array([own.index(each) for each in wanted], np.intp)
-    return Served(known.model_id, model, scaler, task, wanted, columns, stream, bool(known.reference))
+    matcher = Matcher(_as_loaded(signature, model, scaler))
+    return Served(known.model_id, model, scaler, task, wanted, columns, stream, matcher, bool(known.reference))
+
+
+def _as_loaded(signature: Signature, model: Any, scaler: Any) -> Signature:
+    """Of a version that was registered before signatures were, the loaded object says whether it knows names."""
+    first = model if scaler is None else scaler
+    if signature.names == "given" and getattr(first, "feature_names_in_", None) is not None:
+        return replace(signature, names="model")
+    return signature
 
 
 def classes_of(model: Any, known: ModelMetadata) -> tuple[Any, ...]:
@@ -135,27 +152,9 @@ def _shown(classes: Sequence[Any]) -> str:
     return ", ".join(map(repr, classes[:5])) + (", ..." if len(classes) > 5 else "") or "none"
 
 
-def table(features: Any) -> Any:
-    """Features as models take them: a DataFrame or array as it is, a list of rows as an array.
-
-    Raises:
-        InvalidInput: they are no rows of inputs.
-    """
-    if not hasattr(features, "shape"):
-        try:
-            features = np.asarray(features)
-        except ValueError as error:
-            raise InvalidInput(f"the features cannot be read as rows of equal length: {error}") from error
-    if len(features.shape) != 2:
-        raise InvalidInput(
-            f"the features have the shape {tuple(features.shape)}; give rows of inputs, and a single one as [[...]]"
-        )
-    return features
-
-
 def count(features: Any) -> int:
     """How many rows there are."""
-    return int(features.shape[0])
+    return int(features.shape[0]) if hasattr(features, "shape") else len(features)
 
 
 def rows_of(features: Any, rows: Any) -> Any:

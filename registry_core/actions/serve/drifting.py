@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...artifacts import asking, examples
 from ...catalog.database import Transaction
 from ...catalog.telemetry import windows as stored
 from ...errors import InvalidInput
@@ -34,14 +35,12 @@ def reference(model: Any, scaler: Any, inputs: Any, names: Sequence[str]) -> dic
     Raises:
         InvalidInput: the inputs are no rows, or not those that the model takes.
     """
-    table = calling.table(inputs)
+    table = examples.table(inputs)
     rows = calling.count(table)
-    if not rows:
-        raise InvalidInput("reference has no rows; give the inputs the model was trained on")
     if rows > MOST_ROWS:
         table = calling.rows_of(table, slice(None, None, -(-rows // MOST_ROWS)))
     try:
-        scaled = table if scaler is None else scaler.transform(table)
+        scaled = asking.scaled(model, scaler, table)
         answers = model.predict_proba(scaled) if hasattr(model, "predict_proba") else model.predict(scaled)
     # Any library may raise anything at inputs it does not know.
     except Exception as error:
@@ -63,6 +62,9 @@ def reference(model: Any, scaler: Any, inputs: Any, names: Sequence[str]) -> dic
 
 def columns_of(table: Any, names: Sequence[str]) -> list[tuple[str, NDArray[Any]]]:
     """The inputs one by one with their names: those of a DataFrame's columns, else those given, else ``x0`` ..."""
+    if len(table.shape) == 1:
+        # Of texts there is no distribution to compare with.
+        return []
     if hasattr(table, "iloc"):
         return [(str(name), table.iloc[:, place].to_numpy()) for place, name in enumerate(table.columns)]
     array = table.toarray() if hasattr(table, "toarray") else np.asarray(table)

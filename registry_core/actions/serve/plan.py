@@ -14,10 +14,15 @@ from ...catalog.telemetry.streams import NO_POSITIVE, Stream
 from ...errors import NoModelAvailable
 from ...live import Experiment
 from ...policies import MonitoringPolicy
+from ...records import ModelMetadata
 from ...rules.live import routing
+from ...rules.matching import Matcher
+from ...signature import Signature
+from .. import signatures
 from ..decide import predecessors
 from ..load import Loader
 from ..rooms import Rooms
+from ..rows import record, require
 from .calling import Served, classes_of, served, task_of
 
 
@@ -39,12 +44,14 @@ class Split:
 class Plan:
     """What holds until something changes in the catalog.
 
-    ``failed`` is why the champion cannot be loaded; its place is taken by its predecessor then. ``outside`` is the
+    ``failed`` is why the champion cannot be loaded; its place is taken by its predecessor then. ``matcher`` holds what
+    arrives against the champion's signature, whether it loads or not. ``outside`` is the
     champion's stream for rows that are no part of the experiment.
     """
 
     champion: Served | None
     failed: Exception | None
+    matcher: Matcher
     outside: Stream
     split: Split | None
     shadows: tuple[Served, ...]
@@ -70,10 +77,11 @@ def make(rooms: Rooms, loader: Loader, model_name: str) -> Plan:
     try:
         loaded = loader.load(current.model_id)
         task, classes = task_of(loaded[0], loaded[2]), classes_of(loaded[0], loaded[2])
-        champion = served(loaded, _of(blank, task), task, classes)
+        champion = served(loaded, _of(blank, task), task, _signature(rooms, loaded[2]), classes)
     # Loading runs the constructors of any library; whatever they raise, somebody else may still answer.
     except Exception as error:
-        return Plan(None, error, blank, None, (), policy)
+        known = record(rooms, require(rooms.database, current.model_id))
+        return Plan(None, error, Matcher(_signature(rooms, known)), blank, None, (), policy)
     outside = champion.stream
     split, shadows = None, []
     for experiment in experiments.current(rooms.database, model_name):
@@ -84,21 +92,27 @@ def make(rooms: Rooms, loader: Loader, model_name: str) -> Plan:
                 stream = outside._replace(
                     model_id=arm.challenger_id, role="shadow", experiment_id=experiment.experiment_id
                 )
-                found = _loaded(loader, arm.challenger_id, stream, champion)
+                found = _loaded(rooms, loader, arm.challenger_id, stream, champion)
                 if found is not None:
                     shadows.append(found)
         else:
-            split, champion = _split(loader, experiment, champion)
-    return Plan(champion, None, outside, split, tuple(shadows), policy)
+            split, champion = _split(rooms, loader, experiment, champion)
+    return Plan(champion, None, champion.matcher, outside, split, tuple(shadows), policy)
 
 
-def _split(loader: Loader, experiment: Experiment, champion: Served) -> tuple[Split, Served]:
+def _signature(rooms: Rooms, known: ModelMetadata) -> Signature:
+    return signatures.signature(rooms.database, known)
+
+
+def _split(rooms: Rooms, loader: Loader, experiment: Experiment, champion: Served) -> tuple[Split, Served]:
     shares = tuple(arm.share if arm.status == "running" else 0.0 for arm in experiment.arms)
     of_champion = champion.stream._replace(
         experiment_id=experiment.experiment_id, shares=",".join(f"{share:g}" for share in shares)
     )
     arms = [
-        _loaded(loader, arm.challenger_id, of_champion._replace(model_id=arm.challenger_id, role="split"), champion)
+        _loaded(
+            rooms, loader, arm.challenger_id, of_champion._replace(model_id=arm.challenger_id, role="split"), champion
+        )
         if arm.status == "running" and arm.share > 0
         else None
         for arm in experiment.arms
@@ -106,12 +120,16 @@ def _split(loader: Loader, experiment: Experiment, champion: Served) -> tuple[Sp
     return Split(experiment.salt, shares, tuple(arms)), replace(champion, stream=of_champion)
 
 
-def _loaded(loader: Loader, model_id: str, stream: Stream, champion: Served) -> Served | None:
+def _loaded(rooms: Rooms, loader: Loader, model_id: str, stream: Stream, champion: Served) -> Served | None:
     """A challenger, or what stands for one that cannot be loaded: it fails whenever it is asked."""
     try:
-        return served(loader.load(model_id), stream, champion.task, champion.classes)
+        loaded = loader.load(model_id)
+        return served(loaded, stream, champion.task, _signature(rooms, loaded[2]), champion.classes)
     except Exception as error:
-        return Served(model_id, _Unloadable(error), None, champion.task, champion.classes, None, stream)
+        failing = _Unloadable(error)
+        return Served(
+            model_id, failing, None, champion.task, champion.classes, None, stream, champion.matcher
+        )  # fmt: skip
 
 
 class _Unloadable:
@@ -132,7 +150,7 @@ def stand_in(rooms: Rooms, loader: Loader, model_name: str, plan: Plan) -> Serve
             task = plan.champion.task if plan.champion else task_of(loaded[0], loaded[2])
             classes = plan.champion.classes if plan.champion else classes_of(loaded[0], loaded[2])
             stream = _of(plan.outside._replace(model_id=model_id, deployment_id=0), task)
-            return served(loaded, stream, task, classes)
+            return served(loaded, stream, task, _signature(rooms, loaded[2]), classes)
         # Loading runs the constructors of any library; the one before may still answer.
         except Exception:
             continue

@@ -13,7 +13,7 @@ from ...errors import RegistryError, StorageError
 from ...live import Alert
 from ...policies import MonitoringPolicy
 from ...records import Deployment, utc_text
-from .. import decide, proofs
+from .. import decide, proofs, signatures
 from ..alert import AUTO, open_alert, resolve_in
 from ..deploy import deploy
 from ..rooms import Rooms
@@ -161,8 +161,10 @@ def _roll_back(rooms: Rooms, current: Deployment, policy: MonitoringPolicy, foun
 def predecessor(rooms: Rooms, current: Deployment) -> str | None:
     """The earlier champion that would be put back; whether it loads is only seen then."""
     champion = record(rooms, require(rooms.database, current.model_id))
+    proofs.complete(rooms, current.model_id)
     for model_id in decide.predecessors(rooms.database, current.model_name):
-        if proofs.same_inputs(rooms.database, record(rooms, require(rooms.database, model_id)), champion).same:
+        proofs.complete(rooms, model_id)
+        if signatures.same_inputs(rooms.database, record(rooms, require(rooms.database, model_id)), champion).same:
             return model_id
     return None
 
@@ -172,9 +174,11 @@ def _target(rooms: Rooms, current: Deployment, held: Alert | None) -> tuple[str 
     champion = record(rooms, require(rooms.database, current.model_id))
     known = set(held.evidence.get("passed_over", ())) if held else set()
     skipped: dict[str, str] = {}
+    proofs.complete(rooms, current.model_id)
     for model_id in decide.predecessors(rooms.database, current.model_name):
+        proofs.complete(rooms, model_id)
         row = require(rooms.database, model_id)
-        same, because, _ = proofs.same_inputs(rooms.database, record(rooms, row), champion)
+        same, because, _ = signatures.same_inputs(rooms.database, record(rooms, row), champion)
         if not same:
             skipped[model_id] = f"{model_id} takes other inputs ({because})"
         elif model_id in known:

@@ -12,7 +12,7 @@ import math
 import os
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from ...errors import InvalidInput, SandboxFailure, SandboxIncomplete
 from ...signature import KINDS, ExampleAnswers, RowsFrom, Signature
@@ -25,7 +25,10 @@ if TYPE_CHECKING:
     from numpy import float64
     from numpy.typing import NDArray
 
-__all__ = ["Answer", "Limits", "Proved", "Worker", "predict"]
+__all__ = ["Answer", "Form", "Limits", "Proved", "Worker", "predict"]
+
+#: How columns are handed to a model: with their names, as a plain array, or the only one as texts.
+Form = Literal["named", "plain", "text"]
 
 _REASON_LENGTH = 400
 _MOST_FEATURES, _MOST_CLASSES, _MOST_SIGNATURE = 100_000, 100_000, 4_000_000
@@ -148,15 +151,14 @@ class Worker:
         features: bytes,
         *,
         classes: Collection[Any] = (),
-        plain: bool = False,
+        form: Form = "named",
         timed: bool = True,
         name: str = "the model",
     ) -> Answer:
         """Predict n rows. ``features`` is a Feather, Arrow or Parquet file of columns, or a matrix (n, k) in npy.
 
         ``model`` and ``scaler`` are the bytes that were hashed and inspected, not places to read them from.
-        ``classes`` are the labels of a file that knows them by number only; ``plain`` hands over columns without their
-        names, for models that know none; not ``timed``, no row is predicted alone.
+        ``classes`` are the labels of a file that knows them by number only; not ``timed``, no row is predicted alone.
 
         Raises:
             SandboxIncomplete: a limit cannot be set here, and all are required.
@@ -166,7 +168,7 @@ class Worker:
         rows = len(inputs.read(features))
         if not rows:
             raise InvalidInput("there is no row to predict; hand in features of one row or more")
-        asked = {"verb": "predict", "classes": list(classes), "plain": plain, "timed": timed}
+        asked = {"verb": "predict", "classes": list(classes), "form": form, "timed": timed}
         header, blocks, unenforced = self._exchange(asked, features, model, scaler, name, self._limits.answer_bytes)
         try:
             answer = _believed(header, blocks, rows, name, self._limits.answer_bytes)

@@ -116,9 +116,12 @@ def _in_words(error: BaseException) -> str:
 def _predicted(blocks: list[bytes], header: dict[str, Any]) -> list[bytes]:
     table = inputs.read(blocks.pop(0))
     model, scaler = _opened(blocks, header)
-    if header["plain"]:
-        table = table.to_numpy()
-
+    if header["form"] == "text":
+        table = table.iloc[:, 0].to_numpy(dtype=object)
+    elif header["form"] == "plain" and hasattr(table, "iloc"):
+        # Of versions that were registered before signatures were, only the object says whether it knows names.
+        knows = getattr(model if scaler is None else scaler, "feature_names_in_", None) is not None
+        table = table if knows else table.to_numpy()
     rows = asking.scaled(model, scaler, table)
     kind, predicted = _plain(asking.predicted(model.predict(rows), len(table)))
     columns, probabilities = _probabilities(model, rows)
