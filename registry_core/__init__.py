@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from .config import Configuration
 from .errors import (
+    AnswersDiffer,
     ArtifactAltered,
     ArtifactError,
     ArtifactMissing,
@@ -90,6 +91,7 @@ from .records import (
     ScoreTerm,
 )
 from .registry import Predictor, Registry
+from .signature import AnswersCheck, Feature, Proof, Signature
 from .upkeep import (
     BackupReport,
     CleanupItem,
@@ -111,6 +113,8 @@ from .version import RELEASE as __version__
 __all__ = [
     "Alert",
     "Answer",
+    "AnswersCheck",
+    "AnswersDiffer",
     "Arm",
     "ArmTraffic",
     "ArtifactAltered",
@@ -146,6 +150,7 @@ __all__ = [
     "Event",
     "Experiment",
     "ExperimentReport",
+    "Feature",
     "Finding",
     "FrozenBaseline",
     "Gate",
@@ -177,6 +182,7 @@ __all__ = [
     "PastRollback",
     "Policy",
     "Predictor",
+    "Proof",
     "RankingChange",
     "RankingPreview",
     "RebuildReport",
@@ -191,6 +197,7 @@ __all__ = [
     "SandboxIncomplete",
     "Score",
     "ScoreTerm",
+    "Signature",
     "SpaceReport",
     "SpaceUse",
     "StateConflict",

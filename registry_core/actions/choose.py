@@ -11,8 +11,8 @@ from ..records import Decision, ModelMetadata
 from ..rules import selection
 from ..signature import AnswersCheck
 from . import benchmarks, gates
+from .answer_checks import require_answers
 from .deploy import deploy
-from .proofs import require_answers
 from .rooms import Rooms
 from .rows import record, require
 

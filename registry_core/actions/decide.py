@@ -20,9 +20,9 @@ from ..evidence import Gate
 from ..records import Deployment, Row
 from ..rules import selection
 from . import ending, gates
+from .answer_checks import require_answers
 from .deploy import deploy
 from .files import purged
-from .proofs import require_answers
 from .rooms import NOT_CHECKED, Rooms, check_reason
 from .rows import eligible, require
 

@@ -14,7 +14,7 @@ from ..evidence import Gate, GateReport
 from ..live import Arm, Experiment
 from ..records import Deployment, Row
 from ..rules import experiments as planning
-from . import decide, ending, proofs, signatures
+from . import answer_checks, decide, ending, signatures
 from .rooms import NOT_CHECKED, Rooms, check_reason
 from .rows import record, require
 
@@ -42,11 +42,11 @@ def start(
     plan = planning.plan(challengers, mode, share, stages)
     champion_now = deployments.current(rooms.database, model_name)
     for model_id in (*challengers, *([champion_now.model_id] if champion_now else [])):
-        proofs.complete(rooms, model_id)
+        answer_checks.complete(rooms, model_id)
     rows, _ = _check_start(rooms, rooms.database, model_name, challengers, plan, metric, expected_champion)
     for row in rows:
         # A challenger that does not load would fail with every prediction it is asked for.
-        proofs.require_answers(rooms, row)
+        answer_checks.require_answers(rooms, row)
     with rooms.database.transaction() as transaction:
         _, (champion, judged) = _check_start(
             rooms, transaction, model_name, challengers, plan, metric, expected_champion

@@ -26,7 +26,7 @@ from ..records import ModelMetadata, Row
 from ..rules import gates, sentences
 from ..rules.intake import check_text
 from ..signature import UNKNOWN, AnswersCheck
-from . import benchmarks, proofs, signatures
+from . import answer_checks, benchmarks, proofs, signatures
 from .rooms import Rooms
 from .rows import eligible, record, require
 
@@ -49,8 +49,8 @@ def ask(rooms: Rooms, row: Row) -> None:
     if row["artifact"] == "trusted" and row["status"] != "purged":
         # Bytes that are missing or altered are what the artifact gate and the promotion itself speak of.
         with suppress(ArtifactError):
-            proofs.ensure(rooms, row)
-    proofs.complete_champion(rooms, row["model_name"])
+            answer_checks.ensure(rooms, row)
+    answer_checks.complete_champion(rooms, row["model_name"])
 
 
 def report(rooms: Rooms, queries: Queries, row: Row) -> GateReport:
@@ -61,7 +61,7 @@ def report(rooms: Rooms, queries: Queries, row: Row) -> GateReport:
 
 def answers_of(queries: Queries, row: Row, model: ModelMetadata) -> AnswersCheck:
     """What came of asking a registered model here; that nobody did is no proof."""
-    found = proofs.known_check(queries, row, model)
+    found = answer_checks.known_check(queries, row, model)
     if found is not None:
         return found
     because = "its answers were not checked with the libraries that are installed here"

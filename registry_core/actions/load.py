@@ -11,7 +11,7 @@ from ..artifacts import formats
 from ..catalog import deployments
 from ..errors import ArtifactQuarantined, NoModelAvailable
 from ..records import ModelMetadata
-from . import proofs, verdicts
+from . import answer_checks, verdicts
 from .files import artifact_keys, check_not_purged
 from .read import best_model_id, metadata, only_name
 from .rooms import Rooms
@@ -112,7 +112,7 @@ class Loader:
         row = require(self._rooms.database, known.model_id)
         if known.origin == "upload":
             # What came from outside is loaded in the sandbox first, so that what it does there harms nobody.
-            proofs.require_answers(self._rooms, row)
+            answer_checks.require_answers(self._rooms, row)
         loaded: list[Any] = []
         also = self._rooms.configuration().policy(known.model_name).trusted_globals
         for key, digest in artifact_keys(row, known.model_sha256, known.scaler_sha256):
@@ -124,7 +124,7 @@ class Loader:
         from ..artifacts import asking
 
         model, scaler = asking.labelled(loaded[0], known.classes), loaded[1] if len(loaded) > 1 else None
-        proofs.check_loaded(self._rooms, known, model, scaler)
+        answer_checks.check_loaded(self._rooms, known, model, scaler)
         return model, scaler
 
 

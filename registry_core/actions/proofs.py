@@ -5,22 +5,15 @@ from __future__ import annotations
 import json
 import warnings
 from collections.abc import Collection, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ..artifacts import describe, formats
-from ..catalog import deployments, events, models
-from ..catalog import proofs as stored
-from ..catalog.database import Queries
-from ..errors import AnswersDiffer, ArtifactError, ArtifactUnloadable, InvalidInput, SandboxFailure, SandboxIncomplete
-from ..records import ModelMetadata, Row, Submission
+from ..errors import ArtifactError, InvalidInput, SandboxFailure, SandboxIncomplete
+from ..records import ModelMetadata, Submission
 from ..rules import environments
 from ..signature import AnswersCheck, ExampleAnswers, Proof, RowsFrom
-from . import verdicts
-from .files import artifact_keys
 from .rooms import Rooms
-from .rows import record
 
 if TYPE_CHECKING:
     from ..artifacts import sandbox
@@ -158,10 +151,10 @@ def of_files(
     from ..artifacts import sandbox
 
     policy = rooms.configuration().policy(given.model_name)
-    here = _environment(given.libraries)
+    here = environment_of(given.libraries)
     or_made = rows is None
     if rows is None:
-        rows = _of_benchmark(rooms, given.model_name, given.feature_names)
+        rows = of_benchmark(rooms, given.model_name, given.feature_names)
     try:
         with sandbox.Worker(also=policy.trusted_globals, require_all=False) as worker:
             worker.start()
@@ -172,10 +165,10 @@ def of_files(
     except (SandboxFailure, SandboxIncomplete):
         # It is asked again before it may go live, and the gate says then what is missing here.
         return None, None
-    return _named_after(proof, rows, or_made), found
+    return named_after(proof, rows, or_made), found
 
 
-def _named_after(proof: Proof | None, rows: Mapping[str, Any] | None, from_benchmark: bool) -> Proof | None:
+def named_after(proof: Proof | None, rows: Mapping[str, Any] | None, from_benchmark: bool) -> Proof | None:
     """Rows that were handed over are called by where they come from."""
     if proof is not None and rows is not None and from_benchmark and proof.rows_from == "input_example":
         return replace(proof, rows_from="benchmark")
@@ -243,105 +236,30 @@ def _held(
 
 def environment(known: ModelMetadata) -> dict[str, str]:
     """The versions here of the libraries that decide about a model's answers."""
-    return _environment(known.libraries)
+    return environment_of(known.libraries)
 
 
-def _environment(libraries: Mapping[str, str]) -> dict[str, str]:
+def environment_of(libraries: Mapping[str, str]) -> dict[str, str]:
     # A producer that a file names, such as "onnx producer", is no library.
     recorded = [name for name in libraries if name != "python" and " " not in name]
     return describe.versions([*recorded, *(name for name in _USUAL if name not in recorded)])
 
 
-def files_of(known: ModelMetadata) -> str:
-    """What stands for a version's files where a check of them is remembered."""
-    return f"{known.model_sha256}:{known.scaler_sha256 or ''}"
-
-
-def known_check(queries: Queries, row: Row, known: ModelMetadata) -> AnswersCheck | None:
-    """What came of checking a version with the libraries that are installed here; None where nobody did."""
-    return stored.find_check(queries, row["seq"], files_of(known), environment(known))
-
-
-def complete_champion(rooms: Rooms, model_name: str) -> None:
-    """Find out what the champion takes and gives, where it was registered before that was recorded."""
-    current = deployments.current(rooms.database, model_name)
-    if current is not None:
-        complete(rooms, current.model_id)
-
-
-def complete(rooms: Rooms, model_id: str) -> None:
-    """Find out what a version takes and gives, where it was registered before that was recorded."""
-    row = models.find(rooms.database, model_id)
-    if row is None or row["status"] == "purged":
-        return
-    known = record(rooms, row)
-    if not known.signature and stored.signature(rooms.database, model_id) is None:
-        # Without its bytes it stays unknown, and is compared with nothing.
-        with suppress(ArtifactError):
-            ensure(rooms, row)
-
-
-def ensure(rooms: Rooms, row: Row, actor: str | None = None, *, again: bool = False) -> AnswersCheck:
-    """What came of checking a version here; where nobody did, it is done now, in the sandbox, and remembered.
+def parse_rows(rows: Any) -> dict[str, Any]:
+    """The document of example rows that were handed in for a file from outside.
 
     Raises:
-        ArtifactError: its bytes are missing, altered, purged or not trusted.
+        InvalidInput: they are no rows, or a single one is too large.
     """
-    known = record(rooms, row)
-    if not again:
-        found = known_check(rooms.database, row, known)
-        if found is not None:
-            return found
-    from ..artifacts import sandbox
+    from ..artifacts import examples
 
-    also = rooms.configuration().policy(row["model_name"]).trusted_globals
-    try:
-        with sandbox.Worker(also=also, require_all=False) as worker:
-            return check(rooms, row, worker, rooms.who(actor))
-    except (SandboxFailure, SandboxIncomplete) as error:
-        return AnswersCheck("unchecked", f"it could not be asked: {error}", environment(known), "sandbox")
+    fitted = examples.fitting(examples.sample(examples.table(rows)))
+    if fitted is None:
+        raise InvalidInput(f"a row of input_example takes more than {examples.MOST_FOR_ONE:,} characters; leave it out")
+    return json.loads(json.dumps(fitted[1]))  # type: ignore[no-any-return]
 
 
-def check(rooms: Rooms, row: Row, worker: sandbox.Worker, actor: str) -> AnswersCheck:
-    """Ask a version in a process of its own, and keep what came of it.
-
-    Raises:
-        ArtifactError: its bytes are missing, altered, purged or not trusted.
-        SandboxFailure, SandboxIncomplete: the sandbox does not start here, which says nothing of the model.
-    """
-    known = record(rooms, row)
-    policy = rooms.configuration().policy(row["model_name"])
-    files = verified_files(rooms, row, known)
-    worker.start()
-    earlier = stored.find(rooms.database, row["seq"])
-    here = environment(known)
-    rows = None
-    if earlier is None:
-        rows = _of_benchmark(rooms, known.model_name, known.feature_names)
-    proof, found = in_sandbox(
-        worker, files, earlier, rows=rows, or_made=True, names=known.feature_names, classes=known.classes,
-        registered=known.libraries, here=here, keep=policy.keep_example_rows,
-    )  # fmt: skip
-    proof = _named_after(proof, rows, True)
-    return _keep(rooms, row, known, proof if earlier is None else None, found, actor)
-
-
-def verified_files(rooms: Rooms, row: Row, known: ModelMetadata) -> list[bytes]:
-    """The bytes of a version, as they were registered and as the inspection passed them.
-
-    Raises:
-        ArtifactError: they are missing, altered, purged or not trusted.
-    """
-    also = rooms.configuration().policy(row["model_name"]).trusted_globals
-    files = []
-    for key, digest in artifact_keys(row, known.model_sha256, known.scaler_sha256):
-        data = rooms.store.content(key, digest)
-        verdicts.check(data, digest, rooms.store.address(key), also)
-        files.append(data)
-    return files
-
-
-def _of_benchmark(rooms: Rooms, model_name: str, feature_names: Sequence[str]) -> dict[str, Any] | None:
+def of_benchmark(rooms: Rooms, model_name: str, feature_names: Sequence[str]) -> dict[str, Any] | None:
     """Rows of the benchmark that counts for a model name, where it has all that the version takes."""
     from ..artifacts import examples
     from . import benchmarks
@@ -359,89 +277,3 @@ def _of_benchmark(rooms: Rooms, model_name: str, feature_names: Sequence[str]) -
     except (ArtifactError, InvalidInput, ImportError):
         return None
     return None if fitted is None else fitted[1]
-
-
-def _keep(
-    rooms: Rooms, row: Row, known: ModelMetadata, proof: Proof | None, found: AnswersCheck, actor: str
-) -> AnswersCheck:
-    with rooms.database.transaction() as transaction:
-        present = models.find(transaction, row["model_id"])
-        if present is None or present["status"] == "purged":
-            return found
-        after = {"status": found.status, "because": found.because[:500], "rows": found.rows}
-        _, at = events.append(
-            transaction,
-            now=rooms.now(),
-            kind="answers_checked",
-            actor=actor,
-            reason="",
-            model_name=row["model_name"],
-            model_id=row["model_id"],
-            after={**after, "environment": dict(found.environment)},
-        )
-        found = replace(found, at=at)
-        if proof is not None and stored.find(transaction, row["seq"]) is None:
-            stored.insert(transaction, row["seq"], proof)
-        stored.insert_check(transaction, row["seq"], files_of(known), found)
-    return found
-
-
-def require_answers(rooms: Rooms, row: Row) -> AnswersCheck:
-    """Whether a version may answer anybody: its bytes are whole, and they answer here as they did when registered.
-
-    Raises:
-        ArtifactError: the bytes are missing, altered or not trusted, do not load here, or answer otherwise.
-    """
-    known = record(rooms, row)
-    verified_files(rooms, row, known)
-    found = ensure(rooms, row)
-    if found.status == "fails":
-        raise ArtifactUnloadable(f"{row['model_id']} does not answer here: {found.because}; register it anew here")
-    if found.status == "differs":
-        raise AnswersDiffer(row["model_id"], found.because)
-    return found
-
-
-def check_loaded(rooms: Rooms, known: ModelMetadata, model: Any, scaler: Any) -> None:
-    """Ask a model that was loaded in this process its example rows, where there are any.
-
-    Raises:
-        AnswersDiffer: it does not answer as it did where it was registered.
-        ArtifactUnloadable: it does not answer at all.
-    """
-    row = models.find(rooms.database, known.model_id)
-    proof = None if row is None else stored.find(rooms.database, row["seq"])
-    if proof is None or proof.rows is None or proof.answers is None:
-        return
-    from ..artifacts import asking, examples
-    from ..rules import agreement
-
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            again = asking.answers_of(model, scaler, examples.unpack(proof.rows))
-    except Exception as error:
-        words = environments.in_words(known.libraries, environment(known))
-        raise ArtifactUnloadable(
-            f"{known.model_id} loads and does not answer its example rows here ({type(error).__name__}: {error})"
-            + (f"; {words}" if words else "")
-            + "; serve it with the libraries it was registered with, or register it anew here"
-        ) from error
-    found = agreement.compare(examples.unpack_answers(proof.answers), again)
-    if not found.agrees:
-        words = environments.in_words(known.libraries, environment(known))
-        raise AnswersDiffer(known.model_id, f"{words}: {found.sentence}" if words else found.sentence)
-
-
-def parse_rows(rows: Any) -> dict[str, Any]:
-    """The document of example rows that were handed in for a file from outside.
-
-    Raises:
-        InvalidInput: they are no rows, or a single one is too large.
-    """
-    from ..artifacts import examples
-
-    fitted = examples.fitting(examples.sample(examples.table(rows)))
-    if fitted is None:
-        raise InvalidInput(f"a row of input_example takes more than {examples.MOST_FOR_ONE:,} characters; leave it out")
-    return json.loads(json.dumps(fitted[1]))  # type: ignore[no-any-return]

@@ -29,7 +29,7 @@ from ..records import (
 from ..rules import intake, selection, sentences, versioning
 from ..signature import AnswersCheck, Proof, RowsFrom, Signature
 from ..version import Version
-from . import proofs, verdicts
+from . import answer_checks, proofs, verdicts
 from .choose import decide_at_once, measure_and_choose, steps
 from .deploy import deploy
 from .rooms import Rooms, check_reason
@@ -205,7 +205,7 @@ def _register(
     The slow part happens before the lock is taken. A row never points at missing bytes: the files get their names
     first, and lose them again when the transaction fails.
     """
-    proofs.complete_champion(rooms, given.model_name)
+    answer_checks.complete_champion(rooms, given.model_name)
     revision, now = events.newest(rooms.database), rooms.now()
     artifact = judged.artifact
     wanted = None if moved is None else moved.model_id
@@ -242,7 +242,7 @@ def _register(
                 proof_rows.insert(transaction, seq, proof)
             if check is not None:
                 proof_rows.insert_check(
-                    transaction, seq, proofs.files_of(metadata), replace(check, at=metadata.registered_at)
+                    transaction, seq, answer_checks.files_of(metadata), replace(check, at=metadata.registered_at)
                 )
     except BaseException:
         # The first error is the one to report; what cannot be removed now is swept later.

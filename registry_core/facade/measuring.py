@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..actions import gates, trust
+from ..actions import answer_checks, gates, signatures, trust
+from ..actions.rows import record, require
 from ..catalog import evidence
 from ..evidence import Benchmark, Confusion, Curve, Evaluation, GateReport, Inspection, Paired, Review, Task
+from ..signature import AnswersCheck, Proof, Signature
+from ..upkeep import Progress
 from .verbs import Verbs
 
 if TYPE_CHECKING:
-    from ..actions.evaluate import Progress
+    from ..actions.evaluate import Progress as Evaluated
 
 
 class Measuring(Verbs):
@@ -98,7 +101,7 @@ class Measuring(Verbs):
         *,
         again: bool = False,
         jobs: int = 2,
-        progress: Progress | None = None,
+        progress: Evaluated | None = None,
         actor: str | None = None,
         reason: str = "",
     ) -> list[Evaluation]:
@@ -140,8 +143,54 @@ class Measuring(Verbs):
         return gates.curves(self._rooms, model_id, benchmark)
 
     def check_gates(self, model_id: str) -> GateReport:
-        """Every gate between a model and production, passed or not, and why."""
+        """Every gate between a model and production, passed or not, and why.
+
+        Where it was not checked yet whether the model answers with the libraries installed here, that is done now, in
+        the sandbox (a second or two), and remembered.
+        """
         return gates.check(self._rooms, model_id)
+
+    def signature(self, model_id: str) -> Signature:
+        """What a version takes and gives: features by name, order and kind, task, classes, probabilities."""
+        row = require(self._rooms.database, model_id)
+        return signatures.signature(self._rooms.database, record(self._rooms, row))
+
+    def proof(self, model_id: str) -> Proof | None:
+        """The example rows of a version and what it answered to them; None where it has no proof yet.
+
+        The rows are as they arrive in production: who may not see a holdout set should not see them.
+        """
+        return answer_checks.of_version(self._rooms, model_id)
+
+    def answers_check(self, model_id: str) -> AnswersCheck | None:
+        """What came of asking a version with the libraries installed here; None where nobody did. Asks nothing."""
+        row = require(self._rooms.database, model_id)
+        return answer_checks.known_check(self._rooms.database, row, record(self._rooms, row))
+
+    def verify_answers(self, model_id: str, *, actor: str | None = None) -> AnswersCheck:
+        """Load a version in the sandbox and ask it its example rows again; a version without any gets them now.
+
+        Raises:
+            ModelNotFound: no model has that id.
+            ArtifactError: its bytes are missing, altered, purged or not trusted.
+        """
+        return answer_checks.verify(self._rooms, model_id, actor)
+
+    def verify_all_answers(
+        self,
+        model_name: str | None = None,
+        *,
+        missing: bool = False,
+        progress: Progress | None = None,
+        actor: str | None = None,
+    ) -> dict[str, AnswersCheck]:
+        """The same for every trusted version (of a name), in one warm process: model id -> what came of it.
+
+        Args:
+            missing: only those that were not checked with the libraries installed here.
+            progress: called with what is done, how many are, and how many there are.
+        """
+        return answer_checks.verify_all(self._rooms, model_name, missing=missing, progress=progress, actor=actor)
 
     def review(self, model_id: str, verdict: str, text: str, *, actor: str | None = None) -> Review:
         """Say something of a version: ``approved``, ``rejected`` or ``comment``, with words.

@@ -10,14 +10,18 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from ...catalog import models
 from ...catalog.database import Transaction
 from ...catalog.telemetry import predictions, streams
 from ...catalog.telemetry.streams import NO_POSITIVE, Stream
 from ...errors import InvalidInput
 from ...live import RecordedOutcomes
+from ...rules import sentences
 from ...rules.intake import plain
 from ...rules.live import paired, routing, sums
+from .. import signatures
 from ..rooms import Rooms
+from ..rows import record
 from . import watching, windows
 from .answering import unit_texts
 from .moments import given, microseconds
@@ -73,7 +77,7 @@ def _record(rooms: Rooms, find: Callable[[Transaction], list[int]], truths: list
         with predictions.asked(transaction, dict.fromkeys(ids)):
             rows = {row[0]: row for row in predictions.found(transaction)}
             shadows = predictions.shadows_of(transaction) if predictions.any_shadow(transaction) else []
-        told = _Told(known, rows)
+        told = _Told(rooms, known, rows)
         told.hear(transaction, ids, truths)
         at = microseconds(now)
         predictions.insert_outcomes(transaction, [(each, truth, at) for each, truth in sorted(told.new.items())])
@@ -97,8 +101,8 @@ def _record(rooms: Rooms, find: Callable[[Transaction], list[int]], truths: list
 class _Told:
     """What was handed in, sorted into what is new and what is not."""
 
-    def __init__(self, known: dict[int, Stream], rows: dict[int, tuple[Any, ...]]) -> None:
-        self._known, self._rows = known, rows
+    def __init__(self, rooms: Rooms, known: dict[int, Stream], rows: dict[int, tuple[Any, ...]]) -> None:
+        self._rooms, self._known, self._rows = rooms, known, rows
         self._labels: dict[str, _Spelling] = {}
         self.new: dict[int, float] = {}
         self.repeated = 0
@@ -126,15 +130,20 @@ class _Told:
         spelling = self._labels.get(stream.model_name)
         if spelling is None:
             known = Labels(streams.labels(transaction, stream.model_name))
-            spelling = self._labels[stream.model_name] = _Spelling(transaction, stream.model_name, known)
+            row = models.find(self._rooms.database, stream.model_id)
+            # A model without a list of classes may answer, and be told, what it never answered before.
+            closed = row is not None and bool(
+                signatures.signature(self._rooms.database, record(self._rooms, row)).classes
+            )
+            spelling = self._labels[stream.model_name] = _Spelling(transaction, stream.model_name, known, closed)
         return spelling.code(label)
 
 
 class _Spelling:
-    """Finds the number of a label, however it is spelt."""
+    """Finds the number of a label, however it is spelt; ``closed``: there are no others than the models' classes."""
 
-    def __init__(self, transaction: Transaction, model_name: str, labels: Labels) -> None:
-        self._transaction, self._model_name, self._labels = transaction, model_name, labels
+    def __init__(self, transaction: Transaction, model_name: str, labels: Labels, closed: bool) -> None:
+        self._transaction, self._model_name, self._labels, self._closed = transaction, model_name, labels, closed
         self._found: dict[Any, float] = {}
         self._as_text = {str(label): float(code) for label, code in labels.numbers.items()}
 
@@ -164,6 +173,11 @@ class _Spelling:
             raise InvalidInput(
                 f"an outcome of {self._model_name} is {label!r:.80}, the model answers labels such as "
                 f"{self._labels.known[0]!r:.80}; record outcomes as the model answers them"
+            )
+        if self._closed:
+            raise InvalidInput(
+                f"an outcome of {self._model_name} is {label!r:.80}, which its models cannot answer: their classes are "
+                f"{sentences.listed([*map(repr, self._labels.known)])}; record outcomes as the models answer them"
             )
         self._labels.add(self._transaction, self._model_name, [label])
         return float(self._labels.numbers[label])

@@ -13,7 +13,7 @@ from ...errors import RegistryError, StorageError
 from ...live import Alert
 from ...policies import MonitoringPolicy
 from ...records import Deployment, utc_text
-from .. import decide, proofs, signatures
+from .. import answer_checks, decide, signatures
 from ..alert import AUTO, open_alert, resolve_in
 from ..deploy import deploy
 from ..rooms import Rooms
@@ -161,9 +161,9 @@ def _roll_back(rooms: Rooms, current: Deployment, policy: MonitoringPolicy, foun
 def predecessor(rooms: Rooms, current: Deployment) -> str | None:
     """The earlier champion that would be put back; whether it loads is only seen then."""
     champion = record(rooms, require(rooms.database, current.model_id))
-    proofs.complete(rooms, current.model_id)
+    answer_checks.complete(rooms, current.model_id)
     for model_id in decide.predecessors(rooms.database, current.model_name):
-        proofs.complete(rooms, model_id)
+        answer_checks.complete(rooms, model_id)
         if signatures.same_inputs(rooms.database, record(rooms, require(rooms.database, model_id)), champion).same:
             return model_id
     return None
@@ -174,9 +174,9 @@ def _target(rooms: Rooms, current: Deployment, held: Alert | None) -> tuple[str 
     champion = record(rooms, require(rooms.database, current.model_id))
     known = set(held.evidence.get("passed_over", ())) if held else set()
     skipped: dict[str, str] = {}
-    proofs.complete(rooms, current.model_id)
+    answer_checks.complete(rooms, current.model_id)
     for model_id in decide.predecessors(rooms.database, current.model_name):
-        proofs.complete(rooms, model_id)
+        answer_checks.complete(rooms, model_id)
         row = require(rooms.database, model_id)
         same, because, _ = signatures.same_inputs(rooms.database, record(rooms, row), champion)
         if not same:
@@ -185,7 +185,7 @@ def _target(rooms: Rooms, current: Deployment, held: Alert | None) -> tuple[str 
             skipped[model_id] = f"{model_id} did not load"
         else:
             try:
-                proofs.require_answers(rooms, row)
+                answer_checks.require_answers(rooms, row)
             except StorageError:
                 raise
             except RegistryError as error:
