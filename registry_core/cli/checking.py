@@ -18,16 +18,17 @@ _SIGNS = {"error": "ERROR  ", "warning": "WARNING", "note": "NOTE   "}
 
 @main.command()
 @click.option("--repair", is_flag=True, help="Mend what can be mended without losing anything.")
+@click.option("--answers", is_flag=True, help="Also ask every trusted version its example rows again, in the sandbox.")
 @actor_option
 @shared
-def verify(session: Session, repair: bool, actor: str | None) -> None:
+def verify(session: Session, repair: bool, answers: bool, actor: str | None) -> None:
     """Check that everything is there and true: files, rows, events, champions, statistics.
 
     Each finding names the command that mends it. The exit code is 0 when nothing is left to mend, otherwise 7.
     """
     # An edited settings file is something to be found, not to be taken over while looking.
     with session.open(take_over_settings=False) as registry, shown(session) as progress:
-        report = registry.verify(repair=repair, actor=actor, progress=progress)
+        report = registry.verify(repair=repair, answers=answers, actor=actor, progress=progress)
     document = {**asdict(report), "clean": report.clean, "bytes_per_second": _rate(report)}
     session.answer(document, [*_found(report), *_summary(report)])
     if not report.clean:

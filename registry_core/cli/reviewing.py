@@ -9,17 +9,20 @@ import click
 from registry_core import InvalidInput
 
 from .console import (
+    ARTIFACT,
     GATES,
     Session,
     actor_option,
     ask,
+    check_name,
     main,
     reason_option,
     shared,
+    shown,
     yes_option,
 )
 from .evidence import gate_lines, gates_document
-from .output import table, visible, when
+from .output import pairs, table, visible, when
 
 _VERDICTS = {"approve": "approved", "reject": "rejected", "comment": "comment"}
 
@@ -39,6 +42,80 @@ def gates(session: Session, model_id: str) -> None:
     )
     if not report.passed:
         click.get_current_context().exit(GATES)
+
+
+@main.command()
+@click.argument("model_id")
+@shared
+def signature(session: Session, model_id: str) -> None:
+    """Show what a version takes and gives, and where its example rows come from."""
+    with session.open() as registry:
+        found, proof, check = registry.signature(model_id), registry.proof(model_id), registry.answers_check(model_id)
+    kinds = [[each.name, each.kind, ", ".join(map(str, each.levels[:8]))] for each in found.features]
+    takes = "one text a row" if found.takes == "text" else f"{len(found.features):,} features"
+    rows = [
+        ("takes", takes),
+        ("task", found.task or "not recorded"),
+        ("classes", ", ".join(map(repr, found.classes)) or "none"),
+        ("class type", found.class_type or "-"),
+        ("probabilities", "yes" if found.probabilities else "no"),
+        (
+            "example rows",
+            "none" if proof is None or not proof.count else f"{proof.count} ({_SOURCES[proof.rows_from]})",
+        ),
+        ("answers", "not checked with the libraries installed here" if check is None else check.because),
+    ]
+    document = {
+        "model_id": model_id,
+        "signature": found.to_dict(),
+        "rows_from": None if proof is None else proof.rows_from,
+        "rows": 0 if proof is None else proof.count,
+        "answers": None if check is None else dataclasses.asdict(check),
+    }
+    session.answer(document, [*pairs(rows), *(["", *table(["feature", "kind", "levels"], kinds)] if kinds else [])])
+
+
+_SOURCES = {
+    "input_example": "given as input_example",
+    "reference": "of the training reference",
+    "benchmark": "of a benchmark",
+    "made": "made from the fitted object",
+    "none": "none",
+}
+
+
+@main.command("verify-answers")
+@click.argument("model_id", required=False)
+@click.option("--all", "everything", is_flag=True, help="Every trusted version.")
+@click.option("--model-name", help="With --all: only versions of this name.")
+@click.option("--missing", is_flag=True, help="With --all: only those not checked with the libraries installed here.")
+@actor_option
+@shared
+def verify_answers(
+    session: Session, model_id: str | None, everything: bool, model_name: str | None, missing: bool, actor: str | None
+) -> None:
+    """Ask a version its example rows again, in the sandbox: does it answer as it did where it was registered?
+
+    A version that was registered without example rows gets them. The exit code is 0 when all agree, else 6.
+    """
+    if everything == (model_id is not None):
+        raise InvalidInput("say which version: a MODEL_ID, or --all")
+    with session.open() as registry, shown(session) as progress:
+        if model_name is not None:
+            check_name(registry, model_name)
+        found = (
+            registry.verify_all_answers(model_name, missing=missing, progress=progress, actor=actor)
+            if model_id is None
+            else {model_id: registry.verify_answers(model_id, actor=actor)}
+        )
+    session.answer(
+        {"answers": {each: dataclasses.asdict(check) for each, check in found.items()}},
+        table(["version", "answers", "because"], [[each, check.status, check.because] for each, check in found.items()])
+        if found
+        else ["no version to ask"],
+    )
+    if any(check.status in ("differs", "fails") for check in found.values()):
+        click.get_current_context().exit(ARTIFACT)
 
 
 @main.command()

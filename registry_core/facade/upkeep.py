@@ -149,16 +149,24 @@ class Upkeep(Verbs):
         self._rooms.telemetry.optimize()
 
     def verify(
-        self, *, repair: bool = False, actor: str | None = None, progress: Progress | None = None
+        self,
+        *,
+        repair: bool = False,
+        answers: bool = False,
+        actor: str | None = None,
+        progress: Progress | None = None,
     ) -> VerifyReport:
         """Check that everything is there and true: every row has its bytes with the right hash, all bytes have a row,
         the record of events is whole, one champion a name, statistics equal their raw rows where these still exist.
 
         Args:
             repair: mend what can be mended without losing anything. Each finding says what mends it otherwise.
+            answers: also load every trusted version in the sandbox and ask it its example rows again, some ten
+                milliseconds each; a version without any gets them.
         """
         self._flush_serving()
-        return verify.verify(self._rooms, _yes(repair, "repair"), actor, backup.teller(progress))
+        told = backup.teller(progress)
+        return verify.verify(self._rooms, _yes(repair, "repair"), _yes(answers, "answers"), actor, told)
 
     def backup(self, path: str | os.PathLike[str], *, progress: Progress | None = None) -> BackupReport:
         """Write the whole registry into one file (tar), while others go on; catalog and files fit each other.

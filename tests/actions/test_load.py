@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from registry_core import ArtifactQuarantined, ArtifactUnloadable, InvalidInput, NoModelAvailable, Registry
+from registry_core import ArtifactQuarantined, ArtifactUnloadable, GatesFailed, InvalidInput, NoModelAvailable, Registry
 from tests.fitted import register
 from tests.strangers import MAJORITY, forget_library, of_absent_library, stranger_file
 
@@ -75,8 +75,10 @@ def test_what_does_not_load_here_says_so_by_name(registry: Registry) -> None:
     forget_library()
     with pytest.raises(ArtifactUnloadable, match=rf"{model_id}.*a_library_that_is_not_here"):
         registry.load_model(model_id)
-    with pytest.raises(ArtifactUnloadable):
+    with pytest.raises(GatesFailed, match="a_library_that_is_not_here"):
         registry.promote(model_id)
+    with pytest.raises(ArtifactUnloadable, match="a_library_that_is_not_here"):
+        registry.promote(model_id, override=True, reason="no gate stands above answering")
     assert registry.get_active_model_id("A") is None
 
 

@@ -165,7 +165,7 @@ def test_the_sidecar_says_everything_that_stays(sqlite_registry: Registry, regis
     known = sqlite_registry.get_metadata(model_id)
     assert read.all_metrics() == known.all_metrics()
     assert read.model_sha256 == known.model_sha256
-    assert read.libraries.keys() >= {"python", "scikit-learn", "numpy", "joblib"}
+    assert read.libraries.keys() >= {"python", "scikit-learn", "numpy", "scipy"}
     assert (read.tags, read.description) == (["nightly", "eu"], "first try")
     assert known.model_file_path == str(registry_folder / read.model_file_path)
     assert "is_active" not in document

@@ -18,8 +18,9 @@ from ...config import Configuration
 from ...errors import CatalogBusy, RegistryError
 from ...records import utc_text
 from ...upkeep import Finding, Progress, VerifyReport
+from .. import answer_checks
 from ..rooms import Rooms
-from . import checks_catalog, checks_export, checks_files, checks_rows, repair
+from . import checks_answers, checks_catalog, checks_export, checks_files, checks_rows, repair
 from .checks import BACKUP, Findings, Look, error
 
 _PAUSES = (0.0, 0.1)
@@ -55,7 +56,7 @@ _CHECKS = (
 )
 
 
-def verify(rooms: Rooms, mend: bool, actor: str | None, progress: Progress | None) -> VerifyReport:
+def verify(rooms: Rooms, mend: bool, answers: bool, actor: str | None, progress: Progress | None) -> VerifyReport:
     """See ``Registry``."""
     who, at = rooms.who(actor), utc_text(rooms.now())
     begin = time.perf_counter()
@@ -68,11 +69,16 @@ def verify(rooms: Rooms, mend: bool, actor: str | None, progress: Progress | Non
             here = _findings(check, look)
             found += _confirmed(rooms, check, damage, here) if check.again else here
         checked.update(look.checked)
+    if answers:
+        asked = answer_checks.verify_all(rooms, None, missing=False, progress=progress, actor=who)
+        checked["answers"] = len(asked)
+        found += checks_answers.findings(asked)
     if mend and any(each.repairable for each in found):
         found = _repaired(rooms, damage, found, who)
     order = ("error", "warning", "note")
     found.sort(key=lambda each: order.index(each.severity))
-    counts = {name: checked[name] for name in ("files", "bytes", "events", "models", "rows", "windows")}
+    told = ("files", "bytes", "events", "models", "rows", "windows", *(["answers"] if answers else []))
+    counts = {name: checked[name] for name in told}
     return VerifyReport(at, tuple(found), counts, round(time.perf_counter() - begin, 3))
 
 

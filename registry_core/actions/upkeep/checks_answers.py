@@ -1,0 +1,20 @@
+"""Whether versions answer as they did where they were registered: what came of asking them, as findings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ...signature import AnswersCheck
+from .checks import Findings, error, note
+
+_REGISTER = "use the libraries it was registered with, or train and register it again with those installed here"
+
+
+def findings(asked: Mapping[str, AnswersCheck]) -> Findings:
+    """One finding for each version that does not answer here as it did, or of which that cannot be told."""
+    for model_id, check in asked.items():
+        if check.status in ("differs", "fails"):
+            text = f"{model_id} does not answer here as it did where it was registered: {check.because}"
+            yield error("answers", model_id, text, _REGISTER)
+        elif check.status == "unchecked":
+            yield note("answers", model_id, f"the answers of {model_id} were not checked: {check.because}")
