@@ -136,29 +136,12 @@ def metrics(model: ModelMetadata, champion: ModelMetadata | None, comparison: Co
     tables.metrics(frame, key="against", alt="This version and the champion, metric by metric")
 
 
-def made_of(model: ModelMetadata, champion: ModelMetadata | None) -> None:
-    """Inputs and hyperparameters, with what differs from the champion."""
+def made_of(model: ModelMetadata, champion: ModelMetadata | None, view: session.View) -> None:
+    """What it takes and gives, and its hyperparameters, with what differs from the champion."""
     left, right = st.columns(2)
     other = champion if champion and champion.model_id != model.model_id else None
     with left:
-        said = bool(model.feature_names)
-        notices.section(wording.count(len(model.feature_names), "input") if said else f"Inputs: {wording.NOT_SAID}")
-        if other and said and not other.feature_names:
-            st.caption("The champion's inputs are not said.")
-        elif other and said:
-            added, gone = frames.inputs_changed(model, other)
-            if added:
-                st.text(wording.visible(f"New against the champion: {wording.value(added)}"))
-            if gone:
-                st.text(wording.visible(f"Gone against the champion: {wording.value(gone)}"))
-            if not added and not gone:
-                st.caption("The same as the champion's.")
-        if said:
-            st.code("\n".join(model.feature_names), language=None, height=min(42 + 21 * len(model.feature_names), 260))
-        else:
-            st.caption("No names of inputs were recorded: the model may have any.")
-        if model.classes:
-            st.text(wording.visible(f"Answers: {wording.value(model.classes)}"))
+        _signature(model, other, view)
     with right:
         notices.section("Hyperparameters")
         frame = frames.hyperparameters(model, champion)
@@ -166,6 +149,50 @@ def made_of(model: ModelMetadata, champion: ModelMetadata | None) -> None:
             tables.plain(frame, key="hyperparameters", alt="Hyperparameters")
         else:
             st.caption("None were recorded.")
+
+
+_ROWS_FROM = {
+    "input_example": "given at registration",
+    "reference": "of the training reference",
+    "benchmark": "of the benchmark",
+    "made": "made from the fitted object, since none were given",
+}
+
+
+def _signature(model: ModelMetadata, champion: ModelMetadata | None, view: session.View) -> None:
+    """Features, task, classes, and the example rows it is asked before it goes live."""
+    found = view.signature(model.model_id)
+    if found.takes == "text":
+        notices.section("Features: one text a row")
+    elif not found.features:
+        notices.section("Features: not recorded", "It takes rows of any width, or nobody said what it takes.")
+    else:
+        notices.section(wording.count(len(found.features), "feature"))
+    if champion is not None and found.features:
+        added, gone = frames.features_changed(found, view.signature(champion.model_id))
+        if added:
+            st.text(wording.visible(f"New against the champion: {wording.value(added)}"))
+        if gone:
+            st.text(wording.visible(f"Gone against the champion: {wording.value(gone)}"))
+    if found.features:
+        tables.plain(
+            frames.features(found),
+            key="features",
+            alt="Features by name and kind",
+            columns={
+                "Feature": st.column_config.TextColumn("Feature", width="medium", pinned=True),
+                "Kind": st.column_config.TextColumn("Kind", width=90),
+                "Levels": st.column_config.TextColumn("Levels", width="medium"),
+            },
+        )
+    classes = f"Classes ({found.class_type}): {wording.value(list(found.classes))}" if found.classes else "No classes"
+    st.text(wording.visible(f"Task: {found.task or 'not recorded'}. {classes}."))
+    proof = view.proof(model.model_id)
+    if proof is None or not proof.count:
+        because = f": {proof.because}" if proof and proof.because else ""
+        st.caption(wording.escaped(f"No example rows{because}."))
+    else:
+        st.caption(f"{wording.count(proof.count, 'example row')}, {_ROWS_FROM[proof.rows_from]}.")
 
 
 def origin(model: ModelMetadata) -> None:

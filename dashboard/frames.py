@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from dashboard import wording
-from registry_core import Comparison, Deployment, Event, ModelMetadata, Score
+from registry_core import Comparison, Deployment, Event, ModelMetadata, Score, Signature
 
 NAMED = ("accuracy", "auc", "f1_score", "precision", "recall", "data_quality_score")
 
@@ -196,12 +196,23 @@ def differences(comparison: Comparison) -> pd.DataFrame:
     return pd.DataFrame(table, columns=["What", *labels])
 
 
-def inputs_changed(model: ModelMetadata, champion: ModelMetadata) -> tuple[list[str], list[str]]:
-    """The inputs a model has and the champion has not, and the other way round."""
-    mine, theirs = set(model.feature_names), set(champion.feature_names)
+def features_changed(model: Signature, champion: Signature) -> tuple[list[str], list[str]]:
+    """The features a model has and the champion has not, and the other way round."""
+    mine, theirs = {*model.feature_names}, {*champion.feature_names}
     return (
         [name for name in model.feature_names if name not in theirs],
         [name for name in champion.feature_names if name not in mine],
+    )
+
+
+def features(signature: Signature) -> pd.DataFrame:
+    """One line a feature: its name, kind, and the levels of a category."""
+    return pd.DataFrame(
+        {
+            "Feature": [wording.visible(each.name) for each in signature.features],
+            "Kind": [each.kind for each in signature.features],
+            "Levels": [wording.visible(", ".join(map(str, each.levels))) or None for each in signature.features],
+        }
     )
 
 

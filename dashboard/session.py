@@ -13,6 +13,7 @@ from typing import Any, TypeVar, cast
 import streamlit as st
 
 from registry_core import (
+    AnswersCheck,
     Benchmark,
     Comparison,
     Confusion,
@@ -26,11 +27,13 @@ from registry_core import (
     ModelMetadata,
     ModelNameSummary,
     Paired,
+    Proof,
     RankingPreview,
     Registry,
     RegistryError,
     Review,
     Score,
+    Signature,
 )
 
 T = TypeVar("T")
@@ -265,9 +268,8 @@ class View:
         return self._recall(("benchmarks", name), lambda: self.registry.benchmarks(name))
 
     def benchmark(self, name: str) -> Benchmark | None:
-        """The benchmark that counts for a model name: the policy's, else the newest."""
-        wanted, known = self.registry.policy(name).benchmark, self.benchmarks(name)
-        return next((each for each in known if wanted in (None, each.name)), None)
+        """The benchmark that counts for a model name."""
+        return self._recall(("counting benchmark", name), lambda: self.registry.counting_benchmark(name))
 
     def evaluations(self, model_id: str) -> list[Evaluation]:
         return self._recall(("evaluations", model_id), lambda: self.registry.evaluations(model_id))
@@ -279,7 +281,25 @@ class View:
         return next((each for each in found if benchmark and each.fingerprint == benchmark.fingerprint), None)
 
     def gates(self, model_id: str) -> GateReport:
-        return self._recall(("gates", model_id), lambda: self.registry.check_gates(model_id))
+        def ask() -> GateReport:
+            if self.answers_check(model_id) is not None:
+                return self.registry.check_gates(model_id)
+            with st.spinner("Loading the model in the sandbox, to see whether it answers …", show_time=True):
+                return self.registry.check_gates(model_id)
+
+        return self._recall(("gates", model_id), ask)
+
+    def signature(self, model_id: str) -> Signature:
+        """What a version takes and gives."""
+        return self._recall(("signature", model_id), lambda: self.registry.signature(model_id))
+
+    def proof(self, model_id: str) -> Proof | None:
+        """Where the example rows of a version come from."""
+        return self._recall(("proof", model_id), lambda: self.registry.proof(model_id))
+
+    def answers_check(self, model_id: str) -> AnswersCheck | None:
+        """What came of asking a version here; None where nobody did."""
+        return self._recall(("answers", model_id), lambda: self.registry.answers_check(model_id))
 
     def paired(self, first: str, second: str) -> Paired | None:
         """The second model against the first on the same rows; None where one of them was not measured there."""

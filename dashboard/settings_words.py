@@ -83,6 +83,7 @@ RANKING = (
     Setting("benchmark", "Benchmark that counts", "name", optional=True, empty="the newest"),
     Setting("auto_select_best", "Promote a new version that beats the champion", "switch"),
     Setting("auto_evaluate", "Measure a new version before it may become champion", "switch"),
+    Setting("keep_example_rows", "Keep example rows with each version", "switch"),
 )
 GATES = (
     Setting("gates.minimum_metrics", "Least values (most, where less is better)", "bounds", empty="none"),
@@ -103,6 +104,13 @@ GATES = (
     Setting("gates.required_metadata", "Fields that must not be empty", "names", empty="none"),
     Setting("gates.approval", "Somebody else has to approve", "switch"),
     Setting("gates.benchmark_required", "Has to be measured by the registry", "switch"),
+    Setting("gates.unchecked_answers", "Allow models without example rows", "switch"),
+    Setting(
+        "gates.library_versions",
+        "Other library versions",
+        "choice",
+        choices={"warn": "warn", "block": "block"},
+    ),
 )
 RETENTION = (
     Setting("max_models_to_keep", "Versions kept", "whole", "versions", 10_000_000),

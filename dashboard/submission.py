@@ -223,6 +223,9 @@ def _inside(label: str, file: UploadedFile | None, name: str, view: session.View
         "Inputs": f"{found.inputs:,}" if found.inputs is not None else wording.MISSING,
     }
     tables.facts(facts, key=f"inside-{label}")
+    other = view.registry.compare_libraries(found.libraries)
+    if other:
+        notices.show("warning", f"**Library versions differ.** {wording.escaped(wording.sentence(other))}")
     if found.unknown:
         st.markdown("Names it holds that the registry does not know:")
         st.code("\n".join(found.unknown), language=None)
@@ -254,7 +257,7 @@ def upload_button(
     if not clicked or given is None or model_file is None:
         return
     try:
-        with st.spinner("Storing, inspecting and, where there is a benchmark, measuring …", show_time=True):
+        with st.spinner("Storing, inspecting and loading it in the sandbox …", show_time=True):
             model_id = view.registry.upload(
                 model_file, scaler_file, metadata=given, actor=session.actor(), reason=(reason or "").strip()
             )

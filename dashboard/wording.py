@@ -56,6 +56,7 @@ EVENT_WORDS = {
     "benchmark_added": "Benchmark added",
     "evaluated": "Measured",
     "considered": "Considered",
+    "answers_checked": "Answers checked",
     "review_approved": "Approved",
     "review_rejected": "Review: rejected",
     "review_comment": "Commented",
@@ -246,6 +247,8 @@ def event_detail(each: Event) -> str:
         packed, linked = int(each.after.get("compressed", 0)), int(each.after.get("linked", 0))
         large, small = int(each.after.get("bytes_before", 0)), int(each.after.get("bytes_after", 0))
         return f"{count(packed, 'file')} compressed, {linked} stored once: {size(large)} → {size(small)}"
+    if each.kind == "answers_checked":
+        return str(each.after.get("because"))
     if each.kind == "considered":
         return "promoted" if each.after.get("promoted") else "not promoted"
     keys = [key for key in {**each.before, **each.after} if each.before.get(key) != each.after.get(key)]

@@ -44,7 +44,7 @@ with left:
 with right:
     dossier.metrics(model, champion, comparison)
 evidence.measurement(model, view)
-dossier.made_of(model, champion)
+dossier.made_of(model, champion, view)
 dossier.origin(model)
 controls.downloads(model, view)
 evidence.reviews(model, view)

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from registry_core import InvalidInput, ModelMetadata
+from registry_core import AnswersCheck, InvalidInput, ModelMetadata
 
 from .arguments import as_number, as_value, assignments, json_object, names
 from .console import Session, actor_option, main, reason_option, shared
@@ -27,6 +27,9 @@ from .reading import waits_for_approval
 @click.option("--training-samples", type=int, help="How many rows it was trained on.")
 @click.option("--data-quality", type=float, help="Share of good rows, 0 to 1.")
 @click.option("--features", metavar="A,B,C", help="The names of its inputs, in their order.")
+@click.option(
+    "--classes", metavar="A,B,C", help="The labels it answers, where its file knows them by number only (LightGBM)."
+)
 @click.option("--param", "params", multiple=True, metavar="NAME=VALUE", help="A hyperparameter; as often as needed.")
 @click.option("--evaluation-set", help="What the metrics were measured on.")
 @click.option("--version", help="MAJOR.MINOR.PATCH; chosen when left out.")
@@ -46,6 +49,7 @@ def register(
     training_samples: int | None,
     data_quality: float | None,
     features: str | None,
+    classes: str | None,
     params: tuple[str, ...],
     evaluation_set: str | None,
     version: str | None,
@@ -54,7 +58,7 @@ def register(
     actor: str | None,
     reason: str,
 ) -> None:
-    """Keep a model file from outside: it is hashed and looked into, and nothing in it is run.
+    """Keep a model file from outside: it is hashed, looked into, and loaded once in the sandbox.
 
     \b
     trusted      it names only what the registry knows
@@ -73,6 +77,7 @@ def register(
         "training_samples": training_samples,
         "data_quality_score": data_quality,
         "feature_names": names(features),
+        "classes": None if classes is None else [as_value("classes", each) for each in names(classes) or ()],
         "evaluation_set": evaluation_set,
         "version": version,
         "tags": list(tags) or None,
@@ -93,8 +98,11 @@ def register(
         metadata = registry.get_metadata(model_id)
         waits = waits_for_approval(registry, metadata)
         considered = registry.events(model_id=model_id, kinds=["considered"])
+        check, versions = registry.answers_check(model_id), registry.compare_libraries(metadata.libraries)
     because = considered[0].reason if considered else ""
-    session.answer(metadata.to_dict(), [*_kept(metadata), *_next(metadata, waits, because)])
+    session.answer(
+        metadata.to_dict(), [*_kept(metadata), *_answering(check, versions), *_next(metadata, waits, because)]
+    )
 
 
 def _kept(metadata: ModelMetadata) -> list[str]:
@@ -104,6 +112,12 @@ def _kept(metadata: ModelMetadata) -> list[str]:
         f"Its file is {metadata.artifact}: {visible(found.get('because', 'it was not looked into'))}.",
         *(f"  {visible(name)}" for name in found.get("unknown", ())),
     ]
+
+
+def _answering(check: AnswersCheck | None, versions: str) -> list[str]:
+    """Whether it answers in the sandbox, and with which other libraries it was made."""
+    said = [] if check is None else [f"Answers: {check.status}: {visible(check.because)}."]
+    return said + ([f"Library versions: {visible(versions)}."] if versions else [])
 
 
 def _next(metadata: ModelMetadata, waits: bool, because: str) -> list[str]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..actions import answer_checks, gates, signatures, trust
+from ..actions import answer_checks, gates, proofs, signatures, trust
 from ..actions.rows import record, require
 from ..catalog import evidence
 from ..evidence import Benchmark, Confusion, Curve, Evaluation, GateReport, Inspection, Paired, Review, Task
+from ..rules import environments
 from ..signature import AnswersCheck, Proof, Signature
 from ..upkeep import Progress
 from .verbs import Verbs
@@ -59,6 +60,14 @@ class Measuring(Verbs):
     def benchmarks(self, model_name: str | None = None) -> list[Benchmark]:
         """Every benchmark (of a model name), newest first."""
         return evidence.benchmarks(self._rooms.database, model_name)
+
+    def counting_benchmark(self, model_name: str) -> Benchmark | None:
+        """The benchmark that counts for ranking and gates: the one the policy names, else the newest that the champion
+        can be measured on."""
+        from ..actions import benchmarks
+
+        policy = self._rooms.configuration().policy(model_name)
+        return benchmarks.counting(self._rooms.database, model_name, policy)
 
     def evaluate(
         self,
@@ -203,6 +212,12 @@ class Measuring(Verbs):
     def reviews(self, model_id: str) -> list[Review]:
         """What reviewers said of a version, oldest first."""
         return gates.reviews(self._rooms, model_id)
+
+    def compare_libraries(self, libraries: Mapping[str, str]) -> str:
+        """Which of these library versions, as a file or a version names them, differ from those installed here: a
+        sentence, empty where none does."""
+        known = {name: version for name, version in libraries.items() if " " not in name}
+        return environments.in_words(known, proofs.environment_of(known))
 
     def inspect(self, model_file: Any, model_name: str | None = None) -> Inspection:
         """Look into a model file without running anything in it, and without keeping it.

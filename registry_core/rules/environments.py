@@ -14,6 +14,9 @@ def differing(registered: Mapping[str, str], here: Mapping[str, str]) -> dict[st
     """
     found = {}
     for name, version in registered.items():
+        if " " in name:
+            # A producer that a file names, such as "onnx producer", is no library.
+            continue
         present = here.get(name)
         if present is None or _compared(name, present) != _compared(name, version):
             found[name] = (version, present)
