@@ -49,11 +49,11 @@ def table(rows: Any) -> Any:
             rows = np.asarray(rows)
         except ValueError as error:
             raise InvalidInput(f"the example rows are not of equal length ({error}); give a table") from error
+    if tuple(rows.shape[:1]) == (0,):
+        raise InvalidInput("the example has no rows; give a few rows as they will arrive in production")
     texts = len(rows.shape) == 1 and getattr(rows, "dtype", None) is not None and rows.dtype.kind in "UOTS"
     if len(rows.shape) != 2 and not texts:
         raise InvalidInput(f"the example rows have the shape {tuple(rows.shape)}; give rows of features, as [[...]]")
-    if not rows.shape[0]:
-        raise InvalidInput("the example has no rows; give a few rows as they will arrive in production")
     return rows
 
 

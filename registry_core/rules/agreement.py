@@ -71,10 +71,10 @@ def compare(registered: ExampleAnswers, again: ExampleAnswers) -> Agreement:
     if before is None or after is None:
         return Agreement(rows, int(different.sum()))
     floor = SINGLE_SHARE if _single(before, after) else DOUBLE_SHARE
-    gaps = np.abs(before.astype(np.float64) - after.astype(np.float64))
-    gaps[np.isnan(before) & np.isnan(after)] = 0
-    allowed = floor + _relative(before, after) * np.abs(before.astype(np.float64))
-    apart = ~(gaps <= allowed)
+    one, two = before.astype(np.float64), after.astype(np.float64)
+    gaps = np.abs(one - two)
+    allowed = floor + _relative(before, after) * np.abs(one)
+    apart = ~((gaps <= allowed) | (np.isnan(one) & np.isnan(two)))
     different = (different & ~_tied(before, floor)) | apart.any(axis=1)
     largest = float(np.nanmax(gaps, initial=0.0)) if different.any() else None
     return Agreement(rows, int(different.sum()), largest, "a probability")
@@ -96,11 +96,12 @@ def _different_numbers(before: NDArray[Any], after: NDArray[Any]) -> tuple[NDArr
     one, two = before.astype(np.float64), after.astype(np.float64)
     with np.errstate(invalid="ignore"):
         gaps = np.abs(one - two)
-    gaps[(one == two) | (np.isnan(one) & np.isnan(two))] = 0
+    equal = (one == two) | (np.isnan(one) & np.isnan(two))
+    gaps[equal] = 0
     # Values near zero among large ones come out of differences of large ones.
     finite = np.abs(one[np.isfinite(one)])
     size = float(finite.max(initial=0.0))
-    different = ~(gaps <= relative * np.maximum(np.abs(one), size * 1e-3))
+    different = ~(equal | (gaps <= relative * np.maximum(np.abs(one), size * 1e-3)))
     return different, float(np.nanmax(gaps, initial=0.0)) if different.any() else None
 
 

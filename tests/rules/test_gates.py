@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from registry_core.actions.signatures import of_metadata
 from registry_core.errors import InvalidInput
 from registry_core.evidence import Benchmark, Difference, Evaluation, Gate, Inspection, Measured, Review
 from registry_core.policies import GatePolicy
@@ -58,7 +59,17 @@ def model(model_id: str = "Churn_b", **changes: Any) -> ModelMetadata:
 
 
 CHAMPION = model("Churn_a")
-FULL = Candidate(model(), CHAMPION, None, BENCHMARK, MEASURED, {"accuracy": GAIN, "log_loss": LOSS})
+
+
+def candidate(metadata: ModelMetadata, champion: ModelMetadata | None = None, *further: Any, **known: Any) -> Candidate:
+    """A candidate whose signatures are those of its metadata."""
+    known.setdefault("signature", of_metadata(metadata))
+    if champion is not None:
+        known.setdefault("champion_signature", of_metadata(champion))
+    return Candidate(metadata, champion, *further, **known)
+
+
+FULL = candidate(model(), CHAMPION, None, BENCHMARK, MEASURED, {"accuracy": GAIN, "log_loss": LOSS})
 
 
 def gate(name: str, policy: GatePolicy, candidate: Candidate = FULL) -> Gate:
@@ -68,10 +79,10 @@ def gate(name: str, policy: GatePolicy, candidate: Candidate = FULL) -> Gate:
 
 
 def test_an_ordinary_registry_promotes() -> None:
-    report = check_gates(Candidate(model()), GatePolicy())
+    report = check_gates(candidate(model()), GatePolicy())
     assert report.passed
     assert [each.name for each in report.gates] == ["artifact"]
-    report = check_gates(Candidate(model(), CHAMPION), GatePolicy())
+    report = check_gates(candidate(model(), CHAMPION), GatePolicy())
     assert report.passed
     assert report.champion_id == "Churn_a"
     assert [each.name for each in report.gates] == ["artifact", "same inputs"]
@@ -225,7 +236,7 @@ def test_slices_with_enough_rows_have_a_floor() -> None:
     found = gate("slices log_loss", GatePolicy(slice_floors={"log_loss": 0.25}))
     assert "log_loss 0.500 for region=N (41 rows) and 0.300 for region=S (1,480 rows), at most" in found.because
     assert gate("slices auc", GatePolicy(slice_floors={"auc": 0.8})).because.startswith("holdout-2024 has no slice")
-    assert not gate("slices auc", GatePolicy(slice_floors={"auc": 0.8}), Candidate(model())).passed
+    assert not gate("slices auc", GatePolicy(slice_floors={"auc": 0.8}), candidate(model())).passed
 
 
 @pytest.mark.parametrize(
@@ -233,7 +244,7 @@ def test_slices_with_enough_rows_have_a_floor() -> None:
     [
         ("latency", GatePolicy(row_microseconds=200), FULL, True, "120.0 microseconds a row in the median"),
         ("latency", GatePolicy(row_microseconds=100), FULL, False, "at most 100.0 asked"),
-        ("latency", GatePolicy(row_microseconds=100), Candidate(model()), False, "was not measured"),
+        ("latency", GatePolicy(row_microseconds=100), candidate(model()), False, "was not measured"),
         ("data quality", GatePolicy(minimum_data_quality=0.9), FULL, True, "data quality 0.900 as reported"),
         ("data quality", GatePolicy(minimum_data_quality=0.95), FULL, False, "at least 0.950 asked"),
         ("metadata", GatePolicy(required_metadata=("description", "owner")), FULL, True, "description and owner are"),

@@ -1,39 +1,99 @@
-"""The same inputs, in the same order, and the same classes."""
+"""The same features by name, order and kind, the same task, the same classes; and what is not known is not the same."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from registry_core.policies import GatePolicy
-from registry_core.rules.gates import Candidate, check_gates
-from tests.rules.test_gates import CHAMPION, gate, model
+from registry_core.rules.gates import check_gates
+from registry_core.rules.inputs import compare_inputs
+from registry_core.signature import UNKNOWN, Feature, Signature
+from tests.rules.test_gates import CHAMPION, candidate, gate, model
+
+AGE, PLAN = Feature("age", "number"), Feature("plan", "category", ("a", "b"))
+CHURN = Signature((AGE, PLAN), "model", "table", "binary", ("no", "yes"), True)
+
+
+def features(*names: str) -> tuple[Feature, ...]:
+    return tuple(Feature(name, "number") for name in names)
 
 
 @pytest.mark.parametrize(
     ("changes", "because"),
     [
-        ({"feature_names": ["plan", "age"]}, "inputs in another order: input 1 is 'plan', the champion's is 'age'"),
-        ({"feature_names": ["age", "tariff"]}, "2 inputs, the champion has 2: 'tariff' is new and 'plan' is gone"),
-        ({"feature_names": ["age"]}, "1 input, the champion has 2: 'plan' is gone"),
-        ({"feature_names": ["age", "plan", "plan"]}, "3 inputs, the champion has 2"),
-        ({"classes": ["yes", "no"]}, "classes in another order: class 1 is 'yes', the champion's is 'no'"),
-        ({"classes": [0, 1]}, "0 is new"),
-        ({"task": "regression", "classes": []}, "it is a regression, the champion a classification"),
+        ({"features": (PLAN, AGE)}, "features in another order: feature 1 is 'plan', the champion's is 'age'"),
+        ({"features": features("age", "tariff")}, "2 features, the champion has 2: 'tariff' is new and 'plan' is gone"),
+        ({"features": (AGE,)}, "1 feature, the champion has 2: 'plan' is gone"),
+        ({"features": (*CHURN.features, PLAN)}, "3 features, the champion has 2"),
+        ({"features": (replace(AGE, kind="datetime"), PLAN)}, "'age' is a date-time, the champion's a number"),
+        ({"features": features("x0"), "names": "none"}, "1 features, the champion has 2"),
+        ({"features": (), "takes": "text"}, "it takes one text a row, the champion a table of features"),
+        ({"classes": ("yes", "no")}, "classes in another order: class 1 is 'yes', the champion's is 'no'"),
+        ({"classes": (0, 1)}, "0 is new"),
+        ({"classes": (False, True)}, "False is new"),
+        ({"task": "regression", "classes": ()}, "it is a regression, the champion a classification"),
+        ({"task": "multiclass", "classes": ("no", "yes", "?")}, "3 classes, the champion has 2: '?' is new"),
     ],
 )
-def test_other_inputs_fail(changes: Any, because: str) -> None:
-    found = gate("same inputs", GatePolicy(), Candidate(model(**changes), CHAMPION))
-    assert not found.passed
+def test_what_differs_is_said(changes: Any, because: str) -> None:
+    found = compare_inputs(replace(CHURN, **changes), CHURN, "Churn_a")
+    assert not found.same
+    assert not found.unknown
     assert because in found.because
-    report = check_gates(Candidate(model(**changes), CHAMPION), GatePolicy(same_inputs=False))
-    assert [each.name for each in report.gates] == ["artifact"]
 
 
-def test_inputs_that_nobody_recorded_are_not_compared() -> None:
-    found = gate("same inputs", GatePolicy(), Candidate(model(feature_names=[]), CHAMPION))
-    assert found.passed
-    assert found.because == (
-        "2 classes as the champion Churn_a, in its order; inputs were not recorded on both sides and not compared"
+@pytest.mark.parametrize(
+    ("mine", "theirs", "because"),
+    [
+        (UNKNOWN, CHURN, "its features are not recorded"),
+        (CHURN, UNKNOWN, "the champion's features are not recorded"),
+        (replace(CHURN, names="none"), CHURN, "its features have no names"),
+        (replace(CHURN, task=None, classes=()), CHURN, "its task is not recorded"),
+        (replace(CHURN, classes=()), CHURN, "its classes are not recorded"),
+        (UNKNOWN, UNKNOWN, "its task is not recorded"),
+    ],
+)
+def test_what_is_not_recorded_cannot_be_compared_and_fails(mine: Signature, theirs: Signature, because: str) -> None:
+    found = compare_inputs(mine, theirs, "Churn_a")
+    assert not found.same
+    assert found.unknown
+    assert because in found.because
+    assert "cannot be compared with those of the champion Churn_a" in found.because
+
+
+@pytest.mark.parametrize(
+    "signature",
+    [
+        CHURN,
+        Signature((), "none", "text", "multiclass", (1, 2, 3), True),
+        Signature(features("x0", "x1"), "none", "table", "regression"),
+        Signature((), "none", "table", "binary", (0, 1)),
+    ],
+)
+def test_equal_signatures_are_the_same(signature: Signature) -> None:
+    found = compare_inputs(signature, signature, "Churn_a")
+    assert found.same
+    assert found.because.endswith("as the champion Churn_a, in its order")
+
+
+def test_a_category_may_take_the_place_of_a_text_and_a_switch_that_of_a_number() -> None:
+    other = (replace(AGE, kind="boolean"), replace(PLAN, kind="text", levels=()))
+    assert compare_inputs(replace(CHURN, features=other), CHURN, "Churn_a").same
+
+
+def test_the_gate_says_what_to_do() -> None:
+    found = gate("same inputs", GatePolicy(), candidate(model(feature_names=["age"]), CHAMPION))
+    assert (found.passed, found.remedy) == (
+        False,
+        "train it on what Churn_a takes, or change what sends the predictions first",
     )
+    found = gate("same inputs", GatePolicy(), candidate(model(feature_names=[]), CHAMPION))
+    assert (found.passed, found.remedy) == (
+        False,
+        "register both with feature_names= or input_example=, so that they can be compared",
+    )
+    report = check_gates(candidate(model(feature_names=["age"]), CHAMPION), GatePolicy(same_inputs=False))
+    assert [each.name for each in report.gates] == ["artifact"]
