@@ -146,12 +146,10 @@ def of_files(
     given: Submission,
     files: Sequence[tuple[bytes, str]],
     rows: Mapping[str, Any] | None,
-    *,
-    earlier: Proof | None = None,
 ) -> tuple[Proof | None, AnswersCheck | None]:
-    """Load files that are being registered in a fresh process, in the sandbox; None where it does not start here.
+    """Load files from outside for the first time, in the sandbox; None where it does not start here.
 
-    ``rows`` is the document of example rows that came with them; ``earlier`` is what they have to agree with.
+    ``rows`` is the document of example rows that came with them.
     """
     from ..artifacts import sandbox
 
@@ -164,7 +162,7 @@ def of_files(
         with sandbox.Worker(also=policy.trusted_globals, require_all=False) as worker:
             worker.start()
             proof, found = in_sandbox(
-                worker, [data for data, _ in files], earlier, rows=rows, or_made=or_made, names=given.feature_names,
+                worker, [data for data, _ in files], None, rows=rows, or_made=or_made, names=given.feature_names,
                 classes=given.classes, registered=given.libraries, here=here, keep=policy.keep_example_rows,
             )  # fmt: skip
     except (SandboxFailure, SandboxIncomplete):

@@ -8,6 +8,9 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
+from hashlib import sha256
+from importlib.machinery import PathFinder
+from pathlib import Path
 from typing import Any, Literal
 
 from ..errors import InvalidInput
@@ -19,8 +22,9 @@ _DISTRIBUTION = {
     **{name: name for name in ("numpy", "scipy", "joblib", "pandas", "xgboost", "lightgbm", "catboost", "onnxruntime")},
 }
 _OTHER_BUILDS = {"xgboost": ("xgboost-cpu",)}
-#: What decides about answers besides the library itself.
+#: Libraries that decide about answers besides the one that is named.
 _BRINGS = {"sklearn": ("numpy", "scipy"), "xgboost": ("numpy",), "lightgbm": ("numpy",), "onnx": ("onnxruntime",)}
+_BROUGHT = frozenset(_DISTRIBUTION.values())
 
 
 @dataclass(frozen=True)
@@ -94,20 +98,44 @@ def task_of(model: Any) -> Literal["classification", "regression"] | None:
 
 
 def libraries_of(modules: Iterable[str]) -> dict[str, str]:
-    """Versions of Python and of the libraries that objects of these modules need: distribution -> version."""
-    roots = {name.partition(".")[0] for name in modules}
-    needed = {*roots, *(further for root in roots for further in _BRINGS.get(root, ()))}
-    return versions([_DISTRIBUTION.get(root, root) for root in sorted(needed)])
+    """What decides about the answers of objects of these modules: versions of Python and of libraries, by distribution.
+
+    A module that belongs to no distribution, such as a team's own, stands with the first digits of its code's sha256,
+    or ``without a file`` where only this process knows it.
+    """
+    needed: dict[str, None] = {}
+    for module in sorted(modules):
+        root = module.partition(".")[0]
+        if root in sys.stdlib_module_names:
+            continue
+        for each in (root, *_BRINGS.get(root, ())):
+            name = _DISTRIBUTION.get(each, each)
+            needed[name if _version(name) is not None else module] = None
+    return {**dict.fromkeys((name for name in needed if name not in _BROUGHT), "without a file"), **versions(needed)}
 
 
 def versions(names: Iterable[str]) -> dict[str, str]:
-    """The versions that are installed here of some distributions; those that are not are left out."""
+    """The versions that are installed here of some distributions or modules; those that are not are left out."""
     found = {"python": platform.python_version()}
     for name in names:
-        version = _version(name)
+        version = _version(name) or _code(name)
         if version is not None:
             found[name] = version
     return found
+
+
+def _code(module: str) -> str | None:
+    """The beginning of the sha256 of a module's source; None where there is none. Nothing is imported."""
+    root, *further = module.split(".")
+    spec = PathFinder.find_spec(root, sys.path)
+    if spec is None:
+        return None
+    place = Path(next(iter(spec.submodule_search_locations or ()), "") or str(spec.origin))
+    path = place.joinpath(*further) if further else place
+    for source in (path, path.with_suffix(".py"), path / "__init__.py"):
+        with suppress(OSError):
+            return f"code {sha256(source.read_bytes()).hexdigest()[:12]}"
+    return None
 
 
 @cache

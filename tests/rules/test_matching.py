@@ -92,7 +92,11 @@ def test_texts_have_one_dimension() -> None:
         ("number", [1, None], [1.0, np.nan]),
         ("boolean", ["true", "False"], [True, False]),
         ("text", [1067, "a"], ["1067", "a"]),
-        ("datetime", ["2026-03-01", "2026-03-02T12:00:00"], list(pd.to_datetime(["2026-03-01T00:00", "2026-03-02T12:00"]))),
+        (
+            "datetime",
+            ["2026-03-01", "2026-03-02T12:00:00"],
+            list(pd.to_datetime(["2026-03-01T00:00", "2026-03-02T12:00"])),
+        ),
     ],
 )
 def test_kinds_are_converted_where_nothing_is_lost(kind: Any, values: list[Any], wanted: list[Any]) -> None:

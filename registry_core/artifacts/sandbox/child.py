@@ -21,8 +21,8 @@ from . import features as inputs
 from . import frames, walls
 
 _LIBRARIES = ("numpy", "scipy", "pandas", "pyarrow", "sklearn", "joblib", "xgboost", "lightgbm", "skops")
-# The first are needed by every model; rows of a benchmark need the others, which are no part of the core.
-_IMPORTED = ("numpy", "sklearn.pipeline", "joblib", "pandas", "pyarrow.parquet")
+# What every model needs. Further libraries are imported behind the walls, with the first file that asks for them.
+_IMPORTED = ("numpy", "sklearn.pipeline", "joblib")
 # Shared objects a library may still ask for, the names of time zones, and its own memory map, by which scikit-learn
 # finds the thread pools it limits.
 _SYSTEM = (
@@ -51,8 +51,7 @@ def main() -> None:
     os.dup2(2, 1)
     unenforced = walls.raise_before_imports(_readable(setup["modules"]), **setup["limits"])
     for library in _IMPORTED:
-        if PathFinder.find_spec(library.partition(".")[0], sys.path) is not None:
-            import_module(library)
+        import_module(library)
     unenforced += walls.raise_after_imports()
     sys.addaudithook(_notice)
     frames.send(answers, frames.pack({"unenforced": unenforced}))
@@ -123,7 +122,7 @@ def _predicted(blocks: list[bytes], header: dict[str, Any]) -> list[bytes]:
         knows = getattr(model if scaler is None else scaler, "feature_names_in_", None) is not None
         table = table if knows else table.to_numpy()
     rows = asking.scaled(model, scaler, table)
-    kind, predicted = _plain(asking.predicted(model.predict(rows), len(table)))
+    kind, predicted = _plain(model.predict(rows))
     columns, probabilities = _probabilities(model, rows)
     found = {
         "kind": kind,
@@ -186,6 +185,10 @@ def _plain(values: Any) -> tuple[str, bytes]:
     import numpy
 
     array = numpy.asarray(values)
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = array.ravel()
+    if array.ndim != 1:
+        raise ValueError(f"predictions of the shape {array.shape}; one value a row is expected")
     if array.dtype.kind in "iu":
         if (array.astype("<i8") != array).any():
             raise ValueError("predictions are integers of more than 63 bits; smaller ones or texts are expected")

@@ -146,14 +146,20 @@ def test_pairs_of_champion_and_shadow(registry: Registry) -> None:
 def test_labels_are_found_however_they_are_spelt(registry: Registry) -> None:
     register(registry, model=fitted(labels=("no", "yes")))
     ids = registry.predictor(log="sync").predict_proba(INPUTS[:5]).prediction_ids.tolist()
-    assert registry.record_outcomes({ids[0]: np.str_("yes"), ids[1]: "perhaps"}).recorded == 2
-    assert registry.record_outcomes({ids[1]: "perhaps"}).repeated == 1
-    for label, words in ((1, "'no'"), (None, "without a truth"), (float("nan"), "without a truth"), ([], "list")):
+    assert registry.record_outcomes({ids[0]: np.str_("yes"), ids[1]: "no"}).recorded == 2
+    assert registry.record_outcomes({ids[1]: "no"}).repeated == 1
+    for label, words in (
+        (1, "'no'"),
+        ("perhaps", "cannot answer: their classes are 'no' and 'yes'"),
+        (None, "without a truth"),
+        (float("nan"), "without a truth"),
+        ([], "list"),
+    ):
         with pytest.raises(InvalidInput, match=words):
             registry.record_outcomes({ids[2]: "yes", ids[3]: label})
     (window,) = registry.performance_history()
     assert window.labelled == 2
-    assert registry.prediction_history("Churn")["truth"].tolist()[:2] == ["yes", "perhaps"]
+    assert registry.prediction_history("Churn")["truth"].tolist()[:2] == ["yes", "no"]
 
 
 def test_numbers_told_as_text_are_the_same_labels(sqlite_registry: Registry) -> None:
@@ -182,8 +188,9 @@ def test_numbers_that_are_no_labels(sqlite_registry: Registry, label: Any, words
     ids = sqlite_registry.predictor(log="sync").predict(INPUTS[:2]).prediction_ids.tolist()
     with pytest.raises(InvalidInput, match=f"Churn.*{words}.*(leave out|give the label)"):
         sqlite_registry.record_outcomes({ids[0]: 1, ids[1]: label})
-    assert sqlite_registry.record_outcomes({ids[0]: 1, ids[1]: 2**63 - 1}).recorded == 2
-    assert sqlite_registry.prediction_history("Churn")["truth"].tolist() == [1, 2**63 - 1]
+    with pytest.raises(InvalidInput, match="cannot answer: their classes are 0 and 1"):
+        sqlite_registry.record_outcomes({ids[0]: 1, ids[1]: 2**63 - 1})
+    assert sqlite_registry.record_outcomes({ids[0]: 1, ids[1]: 0}).recorded == 2
 
 
 @pytest.mark.parametrize("label", [float("inf"), 10**400, 10**5000], ids=["inf", "huge", "unwritable"])
