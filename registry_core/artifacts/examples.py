@@ -234,7 +234,9 @@ def _series(column: Mapping[str, Any], pandas: Any) -> Any:
     if "values" in column:
         if not _EXTENSION.fullmatch(column["dtype"]):
             raise InvalidInput(f"the example rows hold {column['dtype']!r:.40}, which is no type; verify the registry")
-        return pandas.Series([*map(_restored, column["values"])], dtype=column["dtype"])
+        # Before pandas 3 text has no type of its own, and a missing one would become a word.
+        older = column["dtype"] == "str" and pandas.__version__.startswith(("1.", "2."))
+        return pandas.Series([*map(_restored, column["values"])], dtype=object if older else column["dtype"])
     return pandas.Series(_array(column))
 
 
