@@ -8,11 +8,9 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
-from functools import partial
 from typing import IO, Any, NamedTuple
 
 from ..artifacts import describe, formats
-from ..artifacts.store import Sink, Staged
 from ..catalog import events, models
 from ..catalog import proofs as proof_rows
 from ..catalog.database import Queries, Transaction
@@ -34,6 +32,7 @@ from .choose import decide_at_once, measure_and_choose, steps
 from .deploy import deploy
 from .rooms import Rooms, check_reason
 from .rows import ranking, record
+from .staging import Staging
 from .trust import contents
 from .upkeep import cleanup
 
@@ -67,35 +66,36 @@ def register_object(
             f"on {found.inputs} inputs; give one name for each, in their order"
         )
     policy = rooms.configuration().policy(given.model_name)
-    rows = reference if input_example is None else input_example
-    source: RowsFrom = "reference" if input_example is None else "input_example"
-    asked = proofs.of_object(model, scaler, rows, source, names, given.classes, keep=policy.keep_example_rows)
-    trained_on: dict[str, Any] = {}
-    if reference is not None:
-        from .serve import drifting
-
-        trained_on = drifting.reference(model, scaler, reference, names)
     files = [(formats.dumps(model), "the model")]
     if scaler is not None:
         files.append((formats.dumps(scaler), "the scaler"))
     judged = verdicts.judged(files, policy.trusted_globals)
     _check_importable(judged)
-    here = describe.libraries_of([*judged.modules, *(["pandas"] if hasattr(asked.rows, "iloc") else [])])
-    given = replace(
-        given,
-        feature_names=names or _names(asked.proof.signature),
-        is_ensemble=found.is_ensemble if given.is_ensemble is None else given.is_ensemble,
-        task=given.task or found.task,
-        classes=given.classes or tuple(intake.plain(found.classes)),
-        libraries=here,
-        signature=asked.proof.signature.to_dict(),
-    )
-    proof = replace(asked.proof, environment=here)
-    check = None
-    if judged.artifact == "trusted":
-        asked_with = {**proofs.environment_of(here), **here}
-        check = proofs.read_back(asked, (model, scaler), files, policy.trusted_globals, asked_with)
-    return _register(rooms, given, files, judged, "pipeline", who, why, trained_on, proof=proof, check=check)
+    rows = reference if input_example is None else input_example
+    source: RowsFrom = "reference" if input_example is None else "input_example"
+    with Staging(rooms.store, [data for data, _ in files]) as staging:
+        asked = proofs.of_object(model, scaler, rows, source, names, given.classes, keep=policy.keep_example_rows)
+        here = describe.libraries_of([*judged.modules, *(["pandas"] if hasattr(asked.rows, "iloc") else [])])
+        given = replace(
+            given,
+            feature_names=names or _names(asked.proof.signature),
+            is_ensemble=found.is_ensemble if given.is_ensemble is None else given.is_ensemble,
+            task=given.task or found.task,
+            classes=given.classes or tuple(intake.plain(found.classes)),
+            libraries=here,
+            signature=asked.proof.signature.to_dict(),
+        )
+        trained_on: dict[str, Any] = {}
+        if reference is not None:
+            from .serve import drifting
+
+            trained_on = drifting.reference(model, scaler, reference, names)
+        check = None
+        if judged.artifact == "trusted":
+            asked_with = {**proofs.environment_of(here), **here}
+            check = proofs.read_back(asked, (model, scaler), files, policy.trusted_globals, asked_with)
+        proof = replace(asked.proof, environment=here)
+        return _register(rooms, given, staging, judged, "pipeline", who, why, trained_on, proof=proof, check=check)
 
 
 def _check_importable(judged: verdicts.Judged) -> None:
@@ -142,7 +142,8 @@ def register_files(
         proof, check = proofs.of_files(rooms, given, files, rows)
     if proof is not None:
         given = _as_signed(given, proof.signature)
-    return _register(rooms, given, files, judged, "upload", who, why, proof=proof, check=check)
+    with Staging(rooms.store, [data for data, _ in files]) as staging:
+        return _register(rooms, given, staging, judged, "upload", who, why, proof=proof, check=check)
 
 
 def _as_signed(given: Submission, signature: Signature) -> Submission:
@@ -167,7 +168,9 @@ def register_moved(
     """
     given = intake.submission(metadata)
     judged = verdicts.judged(files, rooms.configuration().policy(given.model_name).trusted_globals)
-    return _register(rooms, _as_found(given, judged.document), files, judged, "upload", actor, reason, moved=moved)
+    given = _as_found(given, judged.document)
+    with Staging(rooms.store, [data for data, _ in files]) as staging:
+        return _register(rooms, given, staging, judged, "upload", actor, reason, moved=moved)
 
 
 def _as_found(given: Submission, found: Mapping[str, Any]) -> Submission:
@@ -190,7 +193,7 @@ def preview(rooms: Rooms, metadata: Mapping[str, Any]) -> RegistrationPlan:
 def _register(
     rooms: Rooms,
     given: Submission,
-    files: Sequence[tuple[bytes, str]],
+    staging: Staging,
     judged: verdicts.Judged,
     origin: Origin,
     actor: str,
@@ -201,7 +204,7 @@ def _register(
     proof: Proof | None = None,
     check: AnswersCheck | None = None,
 ) -> str:
-    """Stage the files that were looked into, then under the write lock give them their names and add the row.
+    """Wait for the files that were looked into, then under the write lock give them their names and add the row.
 
     The slow part happens before the lock is taken. A row never points at missing bytes: the files get their names
     first, and lose them again when the transaction fails.
@@ -211,11 +214,9 @@ def _register(
     artifact = judged.artifact
     wanted = None if moved is None else moved.model_id
     plan, metadata = plan_of(rooms, rooms.database, given, origin, now, artifact, wanted, check)
-    staged: list[Staged] = []
+    staged = staging.files()
     published: list[str] = []
     try:
-        for data, _ in files:
-            staged.append(rooms.store.stage(partial(_copy, data)))
         with rooms.database.transaction() as transaction:
             if events.newest(transaction) != revision:
                 now = rooms.now()
@@ -247,10 +248,8 @@ def _register(
                 )
     except BaseException:
         # The first error is the one to report; what cannot be removed now is swept later.
-        with suppress(OSError):
-            for each in staged:
-                rooms.store.remove(each.key)
-            if published:
+        if published:
+            with suppress(OSError):
                 _withdraw(rooms, plan.model_id, published)
         raise
     # The row holds the same document, so nobody has to wait for this while the lock is held.
@@ -272,10 +271,6 @@ def _withdraw(rooms: Rooms, model_id: str, keys: list[str]) -> None:
 
 def _keys(model_id: str) -> tuple[str, str]:
     return f"models/model_{model_id}.pkl", f"models/scaler_{model_id}.pkl"
-
-
-def _copy(data: bytes, sink: Sink) -> None:
-    sink.write(data)
 
 
 def plan_of(
