@@ -60,7 +60,7 @@ def crashing_file() -> io.BytesIO:
     model = xgboost.XGBClassifier(n_estimators=2, max_depth=2).fit(ROWS, (LABELS == "good").astype(int))
     document = json.loads(bytes(model.get_booster().save_raw("json")))
     tree = document["learner"]["gradient_booster"]["model"]["trees"][0]
-    tree["tree_param"]["size_leaf_vector"] = "3"
+    tree["tree_param"]["size_leaf_vector"] = "100000"
     return io.BytesIO(json.dumps(document).encode())
 
 

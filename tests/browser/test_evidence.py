@@ -17,6 +17,7 @@ from sklearn.linear_model import LogisticRegression
 
 from registry_core import Registry
 from tests import hostile
+from tests.actions.test_answers import crashing_file
 from tests.artifacts.inspection.corpus import bad_artifacts
 
 from .conftest import Visitor
@@ -164,3 +165,33 @@ def test_everybody_goes_on_while_a_model_hangs(visitor: Enter, filled: Registry)
     assert filled.evaluations(model_id) == []
     expect(anna.page.get_by_text("ended in the middle").first).to_be_visible(timeout=60_000)
     assert filled.evaluations(model_id)[0].status == "failed"
+
+
+def test_a_model_that_crashes_when_it_is_loaded_harms_nobody(visitor: Enter, filled: Registry, tmp_path: Path) -> None:
+    file = tmp_path / "crashing.json"
+    file.write_bytes(crashing_file().getvalue())
+    champion = filled.get_active_model_id("Churn")
+    anna, carla = visitor(), visitor()
+    page = anna.visit("/upload?model=Churn")
+    page.get_by_test_id("stFileUploaderDropzoneInput").first.set_input_files(file)
+    expect(page.get_by_text("Trusted.")).to_be_visible()
+    page.get_by_role("combobox", name="Model type").click()
+    page.get_by_role("option", name="Forest").click()
+    anna.settle()
+    press(page, "Upload")
+    for path in ("/", "/leaderboard?model=Churn", "/trends?model=Churn"):
+        carla.visit(path)
+    expect(page.get_by_text("Stored as version")).to_be_visible(timeout=60_000)
+    page.get_by_role("button", name="Open the model").click()
+    anna.settle()
+    expect(page.locator(".st-key-gates")).to_contain_text("was killed by signal 11")
+    press(page, "Promote")
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_text("Gate failed: Answers")).to_be_visible()
+    anna.confirm("Promote", "let us try")
+    expect(dialog.get_by_text("Tick the override")).to_be_visible()
+    dialog.get_by_text("Override").first.click()
+    dialog.get_by_role("button", name="Promote").click()
+    expect(page.get_by_text("does not answer here").first).to_be_visible(timeout=60_000)
+    carla.visit("/activity?model=Churn")
+    assert filled.get_active_model_id("Churn") == champion

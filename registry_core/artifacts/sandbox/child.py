@@ -105,11 +105,16 @@ def _in_words(error: BaseException) -> str:
                 return f"tried to open {cause.filename!r}, which is not allowed"
         cause = cause and (cause.__cause__ or cause.__context__)
     if isinstance(error, ArtifactError):
-        return f"could not be opened: {error}"
+        return f"could not be opened: {_first_line(error)}"
     if isinstance(error, InvalidInput):
         return f"cannot answer: {error}"
     tried = f"{_attempts[0]}, and " if _attempts else ""
-    return f"{tried}raised {type(error).__name__}: {error}"
+    return f"{tried}raised {type(error).__name__}: {_first_line(error)}"
+
+
+def _first_line(error: BaseException) -> str:
+    """What went wrong; libraries put a trace of their own below it."""
+    return next(iter(str(error).strip().splitlines()), "")
 
 
 def _predicted(blocks: list[bytes], header: dict[str, Any]) -> list[bytes]:
