@@ -16,7 +16,8 @@ from .values import Array, Dtype, Global, Made, Refused, shown
 
 _PROTOCOLS = (1, 2)
 _DEEPEST = 120
-_MOST_NODES = 2_000_000
+# An object takes sixty bytes of the schema at least: its class, module and loader.
+_NODES_ALWAYS, _BYTES_A_NODE = 2_000_000, 60
 _LARGEST_SCHEMA = 256 << 20
 _UNFINISHED = object()
 _FILE = re.compile(r"[0-9a-f-]{1,40}(\.npy|\.npz|\.bin)?", re.ASCII)
@@ -38,21 +39,21 @@ def read(data: bytes, trust: Trust) -> Any:
     schema = boosters.read_json(text)
     if not isinstance(schema, dict) or schema.get("protocol") not in _PROTOCOLS:
         raise Refused("it was written by an old or unknown skops; save it again with skops 0.10 or newer")
-    reader = _Reader(files, trust)
+    reader = _Reader(files, trust, max(_NODES_ALWAYS, len(text) // _BYTES_A_NODE))
     value = reader.node(schema, 0)
     return value
 
 
 class _Reader:
-    def __init__(self, files: Mapping[str, bytes], trust: Trust) -> None:
+    def __init__(self, files: Mapping[str, bytes], trust: Trust, most: int) -> None:
         self.files, self.trust = files, trust
         self.known: dict[int, Any] = {}
-        self.left = _MOST_NODES
+        self.left = self.most = most
 
     def node(self, state: Any, depth: int) -> Any:
         self.left -= 1
         if depth > _DEEPEST or self.left < 0:
-            raise Refused(f"its schema nests deeper than {_DEEPEST} levels, or has more than {_MOST_NODES:,} nodes")
+            raise Refused(f"its schema nests deeper than {_DEEPEST} levels, or has more than {self.most:,} nodes")
         if not isinstance(state, dict):
             raise Refused("its schema has something else where an object belongs")
         loader, name, module = (state.get(key) for key in ("__loader__", "__class__", "__module__"))
