@@ -244,7 +244,9 @@ def check_lightgbm(text: str) -> Booster:
         at += size
     if not body[at:].lstrip().startswith(b"end of trees"):
         raise Refused("it has other trees than it counts, or is cut off")
-    return Booster("lightgbm", None, features, tuple(names))
+    # What LightGBM calls the columns of an array, which has no names.
+    counted = names == [f"Column_{place}" for place in range(features)]
+    return Booster("lightgbm", None, features, () if counted else tuple(names))
 
 
 def _fields(block: str) -> dict[str, str]:

@@ -124,14 +124,14 @@ def category(column: pd.Series[Any], name: str, levels: Any, strict: bool) -> pd
             f"the column {name!r} holds {wrong[0]!r}, a {_kind(wrong[0])}; "
             f"the model's categories are {_kind(known[0])}s: {shown(list(known.tolist()))}"
         )
-    coded = pd.Categorical(values, categories=known)
-    if strict and (coded.codes[values.notna().to_numpy()] < 0).any():
+    codes = known.get_indexer(pd.Index(values))
+    if strict and (codes[values.notna().to_numpy()] < 0).any():
         strangers = [value for value in present if value not in known]
         raise ValueError(
             f"the column {name!r} holds {strangers[0]!r}, a category the model has not seen; "
             f"it knows {shown(list(known.tolist()))}"
         )
-    return coded
+    return pd.Categorical.from_codes(codes, categories=known)
 
 
 def _kind(value: Any) -> str:

@@ -214,6 +214,9 @@ def _column(values: Any, entry: _Entry, name: str) -> NDArray[Any]:
     import numpy as np
 
     kind = _TYPES[entry.kind]
+    if hasattr(values, "cat"):
+        # The graph knows values, not pandas' codes.
+        values = values.astype(object)
     if kind == "object":
         texts = np.asarray(values.astype(object), dtype=object)
         wrong = [value for value in texts if not isinstance(value, str)]

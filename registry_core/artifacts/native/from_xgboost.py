@@ -74,13 +74,13 @@ class _Engine:
     def answers(self, rows: Any) -> NDArray[Any]:
         import numpy as np
 
-        found = np.asarray(self.native.predict(self._handed(rows)))
+        found = np.asarray(self.native.predict(self._handed(rows), validate_features=False))
         return found.ravel() if found.ndim == 2 and found.shape[1] == 1 else found
 
     def probabilities(self, rows: Any) -> NDArray[Any]:
         import numpy as np
 
-        return np.asarray(self.native.predict_proba(self._handed(rows)))
+        return np.asarray(self.native.predict_proba(self._handed(rows), validate_features=False))
 
     def _handed(self, rows: Any) -> Any:
         width = len(self._names)
