@@ -96,6 +96,17 @@ def fitted() -> Iterator[tuple[str, Any]]:
         yield "self-training", semi_supervised.SelfTrainingClassifier(_LOGISTIC()).fit(numbers, halves)
 
 
+def sampled() -> Iterator[tuple[str, Any]]:
+    """Those of tables and around other models, fitted: in a second or two."""
+    frame, target = table()
+    for name, model in _of_tables():
+        yield name, model.fit(frame, target)
+    numbers = frame[["age", "visits"]].to_numpy(dtype=float)
+    for name, model in _wrapped():
+        yield name, model.fit(numbers, target)
+    yield from _encoded(frame, target)
+
+
 def _columns(**how: Any) -> Any:
     chosen = compose.make_column_selector
     return compose.make_column_transformer(
