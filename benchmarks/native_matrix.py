@@ -152,7 +152,7 @@ def _lightgbm(case: str, frame: pd.DataFrame, places: NDArray[np.intp], labels: 
     own = lightgbm.LGBMClassifier(
         n_estimators=200 if early else 8, min_child_samples=5, min_data_per_group=5, cat_smooth=1, verbose=-1, n_jobs=1
     )
-    stop = [lightgbm.early_stopping(3, verbose=False)] if early else []
+    stop: list[Any] = [lightgbm.early_stopping(3, verbose=False)] if early else []
     target = np.array(labels)[places]
     own.fit(frame[:160], target[:160], eval_set=[(frame[160:], target[160:])], callbacks=stop)
     text = own.booster_.model_to_string()

@@ -10,8 +10,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from . import archive, arrays, boosters, calls, states
-from .names import Trust, canonical
+from . import archive, arrays, boosters, calls, partials, states
+from .names import PARTIAL, Trust, canonical
 from .values import Array, Dtype, Global, Made, Refused, shown
 
 _PROTOCOLS = (1, 2)
@@ -164,9 +164,14 @@ def _type(reader: _Reader, state: Mapping[str, Any], name: str, depth: int) -> A
 
 def _partial(reader: _Reader, state: Mapping[str, Any], name: str, depth: int) -> Any:
     inner = reader.content(state, dict)
-    parts = [reader.node(inner.get(key), depth) for key in ("func", "args", "kwds", "namespace") if key in inner]
-    reader.trust.use(name, "call")
-    return Made(name, tuple(parts))
+    parts = [reader.node(inner.get(key), depth) for key in ("func", "args", "kwds", "namespace")]
+    made = Made(name, (parts[0],), tuple(parts), built=True)
+    # skops writes the keywords node by node, each of its own type.
+    keywords = inner.get("kwds")
+    by_skops = isinstance(keywords, dict) and keywords.get("__loader__") == "DictNode"
+    if name != PARTIAL or not by_skops or not partials.is_plain(made):
+        reader.trust.use(name, "call")
+    return made
 
 
 def _method(reader: _Reader, state: Mapping[str, Any], name: str, depth: int) -> Any:

@@ -10,6 +10,7 @@ from typing import Any
 import joblib
 import numpy as np
 import pytest
+import skops.io
 from sklearn.base import clone
 from sklearn.preprocessing import FunctionTransformer, minmax_scale
 from sklearn.utils.validation import check_array
@@ -60,6 +61,15 @@ def test_a_partial_of_a_listed_function_with_plain_values_comes_back(function: A
         found = inspect(pickle.dumps(again))
         assert found.verdict == "trusted"
         assert "functools.partial" in found.names
+
+
+def test_skops_writes_the_plain_form_as_well() -> None:
+    model = FunctionTransformer(functools.partial(check_array, dtype=np.float64, ensure_2d=True)).fit(ROWS)
+    again = formats.load(skops.io.dumps(model), "winner.skops")
+    assert np.array_equal(again.transform(ROWS), model.transform(ROWS))
+    for other in (functools.partial(np.add, np.arange(3)), functools.partial(np.add, model)):
+        found = inspect(skops.io.dumps(other))
+        assert (found.verdict, found.unknown) == ("quarantined", ("functools.partial",))
 
 
 def test_any_other_partial_is_stopped_at_load_as_well(tmp_path: Path) -> None:

@@ -138,7 +138,9 @@ def test_gaps_and_whole_numbers_arrive_as_the_library_takes_them() -> None:
 
 @pytest.mark.parametrize("kind", ["int8", "int32", "int64", "str"])
 def test_categories_are_coded_by_the_levels_in_the_file(kind: str) -> None:
-    frame = FRAME.assign(store=pd.Series(STORES).astype(kind).astype("category"))
+    frame = FRAME.assign(
+        store=pd.Series(STORES.astype(kind), dtype=None if kind != "str" else "str").astype("category")
+    )
     levels = tuple(frame["store"].cat.categories.tolist())
     first = xgboost.XGBRegressor(n_estimators=4, n_jobs=1, enable_categorical=True).fit(frame, AMOUNTS)
     second = lightgbm.LGBMRegressor(n_estimators=4, n_jobs=1, verbose=-1, min_data_per_group=5).fit(frame, AMOUNTS)

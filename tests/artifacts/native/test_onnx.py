@@ -177,7 +177,8 @@ def test_probabilities_in_another_order_than_the_labels_are_refused() -> None:
     for old, new in (("label", "first"),):
         node.output[list(node.output).index(old)] = new
     shares = next(each.name for each in proto.graph.output if each.name != "label")
-    proto.graph.initializer.append(helper.make_tensor("picked", TensorProto.STRING, [3], [b"top", b"low", b"mid"]))
+    picked: list[Any] = [b"top", b"low", b"mid"]
+    proto.graph.initializer.append(helper.make_tensor("picked", TensorProto.STRING, [3], picked))
     proto.graph.node.append(helper.make_node("ArgMax", [shares], ["best"], axis=1, keepdims=0))
     proto.graph.node.append(
         helper.make_node("ArrayFeatureExtractor", ["picked", "best"], ["wide"], domain="ai.onnx.ml")
