@@ -117,6 +117,11 @@ def kind_of(data: bytes) -> str:
         return f"joblib, {method}"
     if containers.is_skops(data):
         return "skops"
+    if data.startswith(b"CBM1"):
+        raise Refused(
+            "it is a file of CatBoost's own, which the registry does not read",
+            "Save the model as ONNX, by save_model(..., format='onnx'), and upload that file",
+        )
     if other := containers.disguise(data):
         raise Refused(f"it looks like {other}, which is no model file")
     if data[:1] == b"{" and (containers.is_ubjson(data) or data[:64].lstrip(b"{ \r\n\t")[:1] == b'"'):

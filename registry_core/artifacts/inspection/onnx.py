@@ -6,6 +6,7 @@ other files, and operators from outside the standard, which the runtime would ne
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -15,6 +16,10 @@ _DOMAINS = frozenset({"", "ai.onnx", "ai.onnx.ml"})
 _DEEPEST = 32
 _MOST_FIELDS = 5_000_000
 _LARGEST_TENSOR = 1 << 34
+# The long lists of an attribute, one field an item: numbers (fields 7 and 8), and the kinds of a forest's nodes (9).
+_KINDS = (b"LEAF", *(b"BRANCH_" + kind for kind in (b"LEQ", b"LT", b"GTE", b"GT", b"EQ", b"NEQ")))
+_LISTED = b"|".join(bytes([len(kind)]).replace(b"\n", rb"\n") + kind for kind in _KINDS)
+_RUN = re.compile(rb"(?:\x3d.{4}|\x40[\x80-\xff]{0,9}[\x00-\x7f]|\x4a(?:" + _LISTED + rb"))++", re.DOTALL)
 _EXTERNAL = 1
 # Bytes of an item, by TensorProto.DataType; text (8) has its own field.
 _ITEM = {1: 4, 2: 1, 3: 1, 4: 2, 5: 2, 6: 4, 7: 8, 9: 1, 10: 2, 11: 8, 12: 4, 13: 8, 14: 8, 15: 16, 16: 2}
@@ -79,10 +84,18 @@ def read(data: bytes) -> Found:
     return found
 
 
-def fields(data: memoryview, found: Found) -> Iterator[tuple[int, int | memoryview]]:
-    """``(number, value)`` of each field: an int for varints and fixed numbers, bytes for what has a length."""
+def fields(
+    data: memoryview, found: Found, passed_over: re.Pattern[bytes] | None = None
+) -> Iterator[tuple[int, int | memoryview]]:
+    """``(number, value)`` of each field: an int for varints and fixed numbers, bytes for what has a length.
+
+    ``passed_over`` matches whole fields that nobody asks for.
+    """
     at = 0
     while at < len(data):
+        if passed_over is not None and (run := passed_over.match(data, at)):
+            at = run.end()
+            continue
         found.fields += 1
         if found.fields > found.most:
             raise Refused(f"it has more than {found.most:,} fields")
@@ -193,7 +206,7 @@ def _node(data: memoryview, found: Found, depth: int) -> None:
 
 
 def _attribute(data: memoryview, found: Found, depth: int) -> None:
-    for number, value in fields(data, found):
+    for number, value in fields(data, found, _RUN):
         if number in (5, 10):
             _tensor(message(value), found)
         elif number in (6, 11):

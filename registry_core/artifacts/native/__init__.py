@@ -1,4 +1,4 @@
-"""Models in formats of their own - skops, XGBoost, LightGBM, CatBoost, ONNX - with scikit-learn's verbs.
+"""Models in formats of their own - skops, XGBoost, LightGBM, ONNX - with scikit-learn's verbs.
 
 Each answers as its own library does when it reloads the file: labels, categories, missing values and the best round
 of early stopping are the library's business, and a DataFrame's columns are matched by name where the file has names.

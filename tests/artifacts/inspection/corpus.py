@@ -369,6 +369,7 @@ def _disguises() -> Iterator[Bad]:
         "HTML": b"\n <!DOCTYPE html><html><script>alert(1)</script></html>",
         "7z": b"7z\xbc\xaf\x27\x1c",
         "npy": b"\x93NUMPY\x01\x00",
+        "CatBoost": b"CBM1\x40\x00\x00\x00",
         "HDF5": b"\x89HDF\r\n\x1a\n",
         "ZIP": b"PK\x03\x04\x14\x00\x00\x00",
         "joblib before 0.10": b"ZF0x00000000000000ff",
