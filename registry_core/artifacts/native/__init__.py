@@ -37,12 +37,12 @@ def load(data: bytes, kind: str, place: str, also: Collection[str]) -> Any:
         ArtifactQuarantined: it is not trusted, or no longer.
         ArtifactUnloadable: the library that reads it is not installed, or it answers what the registry cannot take.
     """
-    found = inspect(data, place, also=also)
-    if found.verdict != "trusted":
-        raise ArtifactQuarantined(f"{found.because}; it was not loaded")
+    inspection = inspect(data, place, also=also)
+    if inspection.verdict != "trusted":
+        raise ArtifactQuarantined(f"{inspection.because}; it was not loaded")
     try:
         if kind == "skops":
-            return _skops(data, found.names)
+            return _skops(data, inspection.names)
         return import_module(f"{__name__}.from_{kind}").read(data)
     except ModuleNotFoundError as error:
         library = error.name or FORMATS[kind]

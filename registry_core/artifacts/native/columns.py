@@ -44,8 +44,7 @@ def named(rows: pd.DataFrame, names: Sequence[str], written: Callable[[str], str
     twice = [name for name in names if len(places[name]) > 1]
     if twice:
         raise ValueError(f"the column {twice[0]!r} is there {len(places[twice[0]])} times; give it once")
-    found = rows.iloc[:, [places[name][0] for name in names]]
-    return found.set_axis(list(names), axis=1)
+    return rows.iloc[:, [places[name][0] for name in names]].set_axis(list(names), axis=1)
 
 
 def counted(rows: pd.DataFrame, width: int | None) -> pd.DataFrame:

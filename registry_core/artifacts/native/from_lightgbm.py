@@ -62,17 +62,17 @@ class _Engine:
     def answers(self, rows: Any) -> NDArray[Any]:
         import numpy as np
 
-        found = np.asarray(self.native.predict(self._handed(rows)))
-        if found.ndim == 2:
-            return np.asarray(found.argmax(axis=1))
+        values = np.asarray(self.native.predict(self._handed(rows)))
+        if values.ndim == 2:
+            return np.asarray(values.argmax(axis=1))
         # Of two classes LightGBM answers the second one's probability; a tie is the first's.
-        return (found > 0.5).astype(np.intp) if self._classifies else found
+        return (values > 0.5).astype(np.intp) if self._classifies else values
 
     def probabilities(self, rows: Any) -> NDArray[Any]:
         import numpy as np
 
-        found = np.asarray(self.native.predict(self._handed(rows)))
-        return found if found.ndim == 2 else np.column_stack([1 - found, found])
+        values = np.asarray(self.native.predict(self._handed(rows)))
+        return values if values.ndim == 2 else np.column_stack([1 - values, values])
 
     def _handed(self, rows: Any) -> Any:
         width = len(self._names)
@@ -97,15 +97,15 @@ class _Engine:
                 f"the file holds the categories of {len(self._levels)} columns and does not say of which; "
                 "give these columns as pandas categories, and no others"
             )
-        found: dict[str, Any] = {}
+        prepared: dict[str, Any] = {}
         for place, name in enumerate(self._names):
             column = table.iloc[:, place]
             if place in places:
                 levels = self._levels[places.index(place)]
-                found[name] = columns.category(column, name, levels, strict=False)
+                prepared[name] = columns.category(column, name, levels, strict=False)
             else:
-                found[name] = columns.numbers(column, name)
-        return pd.DataFrame(found, index=table.index, columns=self._names)
+                prepared[name] = columns.numbers(column, name)
+        return pd.DataFrame(prepared, index=table.index, columns=self._names)
 
 
 def _written(name: str) -> str:
@@ -128,7 +128,7 @@ def _places(levels: list[Any], head: Mapping[str, str], text: str) -> list[int] 
     for line in text[text.rfind("\nparameters:") :].splitlines():
         key, _, value = line.strip("[]").partition(": ")
         if key == "categorical_feature":
-            places = [int(each) for each in value.split(",") if each.strip().isdigit()]
+            places = [int(place) for place in value.split(",") if place.strip().isdigit()]
             return places if _fit(places, levels, kinds) else None
     # Without its parameters: a category's values stand as 0:1:2, a number's as [0:2], what never changes as none.
     places = [place for place, kind in enumerate(kinds) if kind[:1] not in ("[", "n", "")]
@@ -141,7 +141,7 @@ def _fit(places: list[int], levels: list[Any], kinds: list[str]) -> bool:
         return False
     for place, level in zip(places, levels, strict=True):
         kind = kinds[place] if place < len(kinds) else ""
-        values = [int(each) for each in kind.split(":") if each.removeprefix("-").isdigit()]
+        values = [int(code) for code in kind.split(":") if code.removeprefix("-").isdigit()]
         if kind != "none" and (kind[:1] == "[" or max(values, default=-1) >= len(level)):
             return False
     return True

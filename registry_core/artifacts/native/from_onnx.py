@@ -51,15 +51,15 @@ def read(data: bytes) -> Predictor:
                 "supported, or a label: export the classifier with its label output"
             )
         return Predictor(_Engine(session, entries, outputs[0].name))
-    shares = next((each for each in outputs if each is not label and _holds_shares(each)), None)
+    scores = next((each for each in outputs if each is not label and _may_hold_scores(each)), None)
     classes: list[Any] = list(onnx_labels.labels_of(data, label.name))
     if label.type == "tensor(bool)" and not classes:
         classes = [False, True]
-    engine = _Engine(session, entries, label.name, shares.name if shares is not None else None, classes)
+    engine = _Engine(session, entries, label.name, scores.name if scores is not None else None, classes)
     if len(set(classes)) < 2 or len(set(classes)) != len(classes):
         engine.classes = []
         return Predictor(engine)
-    return Classifier(engine, classes) if engine.has_shares() else Labels(engine, classes)
+    return Classifier(engine, classes) if engine.has_probabilities() else Labels(engine, classes)
 
 
 class _Entry:
@@ -83,10 +83,10 @@ class _Engine:
         session: Any,
         entries: list[_Entry],
         answer: str,
-        shares: str | None = None,
+        scores: str | None = None,
         classes: Sequence[Any] = (),
     ) -> None:
-        self.native, self._entries, self._answer, self._shares = session, entries, answer, shares
+        self.native, self._entries, self._answer, self._scores = session, entries, answer, scores
         self.classes = list(classes)
         self.named = len(entries) > 1 and all(entry.width == 1 for entry in entries)
         known = all(entry.width is not None for entry in entries)
@@ -99,29 +99,29 @@ class _Engine:
     def answers(self, rows: Any) -> NDArray[Any]:
         import numpy as np
 
-        found = np.asarray(self._run([self._answer], rows)[0])
-        found = found.ravel() if found.ndim == 2 and found.shape[1] == 1 else found
-        if found.ndim != 1:
-            raise ValueError(f"the model answers {found.shape[-1]} numbers a row; only one is supported")
-        return self._positions(found) if self.classes else found
+        answers = np.asarray(self._run([self._answer], rows)[0])
+        answers = answers.ravel() if answers.ndim == 2 and answers.shape[1] == 1 else answers
+        if answers.ndim != 1:
+            raise ValueError(f"the model answers {answers.shape[-1]} numbers a row; only one is supported")
+        return self._positions(answers) if self.classes else answers
 
     def probabilities(self, rows: Any) -> NDArray[Any]:
         import numpy as np
 
-        labels, shares = self._run([self._answer, self._shares], rows)
-        found = self._table(shares)
-        if not _are_shares(found):
+        labels, scores = self._run([self._answer, self._scores], rows)
+        table = self._table(scores)
+        if not _are_probabilities(table):
             raise ValueError("the model's second output holds scores that are no probabilities; ask for labels only")
-        sure = found.max(axis=1, initial=0) > _SURE
-        if (found.argmax(axis=1) != self._positions(np.asarray(labels).ravel()))[sure].any():
+        sure = table.max(axis=1, initial=0) > _SURE
+        if (table.argmax(axis=1) != self._positions(np.asarray(labels).ravel()))[sure].any():
             raise ValueError("the model's labels and probabilities are in different orders; export it again")
-        return found
+        return table
 
-    def has_shares(self) -> bool:
+    def has_probabilities(self) -> bool:
         """Whether the second output, where there is one, holds a probability for each class, as far as a try tells."""
         import numpy as np
 
-        if self._shares is None:
+        if self._scores is None:
             return False
         entries = {}
         for entry in self._entries:
@@ -129,33 +129,33 @@ class _Engine:
             shape = (2,) if entry.flat else (2, entry.width or 1)
             entries[entry.name] = np.full(shape, "", object) if kind == "object" else np.zeros(shape, kind)
         try:
-            table = self._table(self.native.run([self._shares], entries)[0])
+            table = self._table(self.native.run([self._scores], entries)[0])
         except Exception:
             # A graph need not take empty texts; each answer is looked at anyhow.
             return True
-        return table.shape[1] == len(self.classes) and _are_shares(table)
+        return table.shape[1] == len(self.classes) and _are_probabilities(table)
 
-    def _table(self, shares: Any) -> NDArray[Any]:
+    def _table(self, scores: Any) -> NDArray[Any]:
         import numpy as np
 
-        if isinstance(shares, list):
-            return np.array([[row[label] for label in self.classes] for row in shares], dtype=np.float64)
-        return np.asarray(shares, dtype=np.float64)
+        if isinstance(scores, list):
+            return np.array([[row[label] for label in self.classes] for row in scores], dtype=np.float64)
+        return np.asarray(scores, dtype=np.float64)
 
     def _positions(self, labels: NDArray[Any]) -> NDArray[Any]:
         import numpy as np
 
         places = {label: place for place, label in enumerate(self.classes)}
-        found = [places.get(label, -1) for label in labels.tolist()]
-        if -1 in found:
+        positions = [places.get(label, -1) for label in labels.tolist()]
+        if -1 in positions:
             raise ValueError(
-                f"the model answers {labels[found.index(-1)]!r}, none of its classes {shown(self.classes)}"
+                f"the model answers {labels[positions.index(-1)]!r}, none of its classes {shown(self.classes)}"
             )
-        return np.array(found, dtype=np.intp)
+        return np.array(positions, dtype=np.intp)
 
     def _run(self, outputs: list[str | None], rows: Any) -> list[Any]:
-        found: list[Any] = self.native.run(outputs, self._handed(rows))
-        return found
+        values: list[Any] = self.native.run(outputs, self._handed(rows))
+        return values
 
     def _handed(self, rows: Any) -> dict[str, NDArray[Any]]:
         import numpy as np
@@ -170,13 +170,13 @@ class _Engine:
             if array.ndim != 2 or (width is not None and array.shape[1] != width):
                 raise ValueError(f"the features have the shape {array.shape}; give rows of {width} inputs")
             each = list(array.T)
-        found, at = {}, 0
+        entries, at = {}, 0
         for entry in self._entries:
             wide = entry.width or len(each)
             parts = [_column(each[place], entry, self._named(place)) for place in range(at, at + wide)]
-            found[entry.name] = parts[0] if entry.flat else np.column_stack(parts)
+            entries[entry.name] = parts[0] if entry.flat else np.column_stack(parts)
             at += wide
-        return found
+        return entries
 
     def _named(self, place: int) -> str:
         return self.features[place].name if place < len(self.features) else str(place)
@@ -192,13 +192,13 @@ def _width(shape: Sequence[Any]) -> int | None:
     return shape[1] if len(shape) == 2 and isinstance(shape[1], int) else None
 
 
-def _holds_shares(output: Any) -> bool:
+def _may_hold_scores(output: Any) -> bool:
     if output.type.startswith("seq(map("):
         return True
     return output.type in ("tensor(float)", "tensor(double)") and len(output.shape) == 2
 
 
-def _are_shares(table: NDArray[Any]) -> bool:
+def _are_probabilities(table: NDArray[Any]) -> bool:
     import numpy as np
 
     within = bool((table >= -1e-6).all() and (table <= 1 + 1e-6).all())
@@ -224,16 +224,16 @@ def _column(values: Any, entry: _Entry, name: str) -> NDArray[Any]:
             what = "a missing value" if wrong[0] is None or wrong[0] != wrong[0] else repr(wrong[0])
             raise ValueError(f"the column {name!r} holds {what}, where the model takes texts")
         return texts
-    found = _floats(values, name)
+    numbers = _floats(values, name)
     if kind.startswith("float"):
-        return found.astype(kind, copy=False)
-    if np.isnan(found).any():
+        return numbers.astype(kind, copy=False)
+    if np.isnan(numbers).any():
         raise ValueError(f"the column {name!r} has a missing value, where the model takes whole numbers")
-    if (found != np.round(found)).any():
-        raise ValueError(f"the column {name!r} holds {found[found != np.round(found)][0]}, not a whole number")
+    if (numbers != np.round(numbers)).any():
+        raise ValueError(f"the column {name!r} holds {numbers[numbers != np.round(numbers)][0]}, not a whole number")
     # From the values themselves: beyond 2**53 a float is another whole number.
-    whole = (values if values.dtype.kind in "biu" else found).astype(kind)
-    if (np.asarray(whole, dtype=np.float64) != found).any():
+    whole = (values if values.dtype.kind in "biu" else numbers).astype(kind)
+    if (np.asarray(whole, dtype=np.float64) != numbers).any():
         raise ValueError(f"the column {name!r} holds a number beyond what {kind} holds")
     return np.asarray(whole)
 

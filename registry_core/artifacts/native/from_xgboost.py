@@ -36,19 +36,21 @@ def read(data: bytes) -> Predictor:
     booster.load_model(bytearray(data))
     learner = json.loads(booster.save_config())["learner"]
     parameters, objective = learner["learner_model_param"], learner["objective"]["name"]
-    said = json.loads(booster.attr("scikit_learn") or "{}").get("_estimator_type")
-    if said not in _ESTIMATORS:
+    estimator_type = json.loads(booster.attr("scikit_learn") or "{}").get("_estimator_type")
+    if estimator_type not in _ESTIMATORS:
         classes = objective in _PROBABILITIES + _CLASSES
-        said = "classifier" if classes else "ranker" if objective.startswith("rank:") else "regressor"
-    count = max(int(parameters.get("num_target", 1)), int(parameters["num_class"]) if said != "classifier" else 1)
+        estimator_type = "classifier" if classes else "ranker" if objective.startswith("rank:") else "regressor"
+    count = max(
+        int(parameters.get("num_target", 1)), int(parameters["num_class"]) if estimator_type != "classifier" else 1
+    )
     if count > 1:
         raise ArtifactUnloadable(
             f"the model answers {count} numbers a row; only one is supported: train one model for each"
         )
-    estimator = getattr(xgboost, _ESTIMATORS[said])()
+    estimator = getattr(xgboost, _ESTIMATORS[estimator_type])()
     estimator.load_model(bytearray(data))
     engine = _Engine(estimator, *_levels(data, booster))
-    if said != "classifier":
+    if estimator_type != "classifier":
         return Predictor(engine)
     kind = Classifier if objective in _PROBABILITIES else Labels
     return kind(engine, estimator.classes_)
@@ -74,8 +76,8 @@ class _Engine:
     def answers(self, rows: Any) -> NDArray[Any]:
         import numpy as np
 
-        found = np.asarray(self.native.predict(self._handed(rows), validate_features=False))
-        return found.ravel() if found.ndim == 2 and found.shape[1] == 1 else found
+        values = np.asarray(self.native.predict(self._handed(rows), validate_features=False))
+        return values.ravel() if values.ndim == 2 and values.shape[1] == 1 else values
 
     def probabilities(self, rows: Any) -> NDArray[Any]:
         import numpy as np
@@ -98,23 +100,23 @@ class _Engine:
     def _table(self, table: pd.DataFrame) -> Any:
         import pandas as pd
 
-        found: dict[str, Any] = {}
+        prepared: dict[str, Any] = {}
         for place, name in enumerate(self._names):
             column = table.iloc[:, place]
             if place in self._levels:
-                found[name] = columns.category(column, name, self._levels[place], strict=True)
+                prepared[name] = columns.category(column, name, self._levels[place], strict=True)
                 continue
             if place in self._lost or (hasattr(column, "cat") and self._is_category(place)):
                 raise ValueError(
                     f"the file does not hold the categories of the column {name!r}, so nothing says which number "
                     "stands for which; train and save the model with XGBoost 3.1 or newer"
                 )
-            found[name] = columns.numbers(column, name)
-        handed = pd.DataFrame(found, index=table.index, columns=self._names)
+            prepared[name] = columns.numbers(column, name)
+        frame = pd.DataFrame(prepared, index=table.index, columns=self._names)
         # Without levels a category is a number to XGBoost, which a frame would have to declare, and an array has not.
         if self._levels:
-            return handed
-        return handed.to_numpy(dtype="float64", na_value=float("nan"))
+            return frame
+        return frame.to_numpy(dtype="float64", na_value=float("nan"))
 
     def _is_category(self, place: int) -> bool:
         return place < len(self._types) and self._types[place] == "c"
@@ -125,18 +127,18 @@ def _levels(data: bytes, booster: Any) -> tuple[dict[int, Any], frozenset[int]]:
 
     Levels are an Index of the very type that XGBoost was trained with.
     """
-    import pandas as pd
-
     places = {place for place, kind in enumerate(booster.feature_types or []) if kind == "c"}
     if not places:
         return {}, frozenset()
-    held = boosters.xgboost_levels(data)
-    if held is None:
+    levels = boosters.xgboost_levels(data)
+    if levels is None:
         # Before 3.1 the levels stayed with the frame it was trained on. An array has none: its values are the codes.
         return {}, frozenset(places if booster.feature_names else ())
-    found = {}
-    for place, level in enumerate(held):
+    import pandas as pd
+
+    by_place = {}
+    for place, level in enumerate(levels):
         if level is not None:
             values, kind = level
-            found[place] = pd.Index(values, dtype="str" if kind is None else _LEVEL_TYPES[kind])
-    return found, frozenset()
+            by_place[place] = pd.Index(values, dtype="str" if kind is None else _LEVEL_TYPES[kind])
+    return by_place, frozenset()

@@ -95,8 +95,8 @@ class Labels(Predictor):
         Raises:
             ValueError: a column is missing, or they hold what the model cannot take.
         """
-        found: NDArray[Any] = self.classes_[self._engine.answers(features)]
-        return found
+        labels: NDArray[Any] = self.classes_[self._engine.answers(features)]
+        return labels
 
     def with_classes(self, classes: Sequence[Any]) -> Self:
         """The same model that answers these labels, in the order of the columns of ``predict_proba``.
@@ -104,16 +104,16 @@ class Labels(Predictor):
         Raises:
             ValueError: they are more or fewer than it answers, not all different, or not those in the file.
         """
-        told, own = list(classes), self.classes_.tolist()
-        if told == own:
+        labels, own = list(classes), self.classes_.tolist()
+        if labels == own:
             return self
-        if len(told) != len(own):
-            raise ValueError(f"{len(told)} classes are given ({shown(told)}), but the model answers {len(own)}")
+        if len(labels) != len(own):
+            raise ValueError(f"{len(labels)} classes are given ({shown(labels)}), but the model answers {len(own)}")
         if own != list(range(len(own))):
-            raise ValueError(f"the classes given are {shown(told)}, but the file says {shown(own)}")
-        again = copy(self)
-        again.classes_ = _labels(told)
-        return again
+            raise ValueError(f"the classes given are {shown(labels)}, but the file says {shown(own)}")
+        model = copy(self)
+        model.classes_ = _labels(labels)
+        return model
 
 
 class Classifier(Labels):

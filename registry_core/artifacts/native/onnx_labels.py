@@ -77,18 +77,18 @@ def _node(data: memoryview, walk: onnx.Found) -> tuple[list[str], _Node]:
 
 
 def _attribute(data: memoryview, walk: onnx.Found) -> Labels:
-    name, found = "", []
+    name, items = "", []
     for number, value in onnx.fields(data, walk):
         if number == 1:
             name = onnx.text(value)
             if name not in _LISTS:
                 return []
         elif number in (8, 9):
-            found.append((number, value))
+            items.append((number, value))
     if name not in _LISTS:
         return []
-    whole = [each for number, value in found if number == 8 for each in _integers(value)]
-    return whole or [onnx.text(value) for number, value in found if number == 9]
+    whole = [each for number, value in items if number == 8 for each in _integers(value)]
+    return whole or [onnx.text(value) for number, value in items if number == 9]
 
 
 def _constant(data: memoryview, walk: onnx.Found) -> tuple[str, Labels]:
@@ -114,5 +114,5 @@ def _constant(data: memoryview, walk: onnx.Found) -> tuple[str, Labels]:
 
 def _integers(value: Any) -> list[int]:
     """Whole numbers, packed or one alone; negative ones are written as their complement in 64 bits."""
-    found = [value] if isinstance(value, int) else list(onnx.packed(value))
-    return [each - (1 << 64) if each >> 63 else each for each in found]
+    numbers = [value] if isinstance(value, int) else list(onnx.packed(value))
+    return [each - (1 << 64) if each >> 63 else each for each in numbers]

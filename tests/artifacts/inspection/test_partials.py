@@ -40,7 +40,7 @@ ROWS = np.arange(1.0, 7.0).reshape(3, 2)
         functools.partial(check_array, dtype=np.float64, ensure_2d=True),
         functools.partial(np.log1p),
     ],
-    ids=str,
+    ids=["ufunc", "numpy", "scaling", "checking", "alone"],
 )
 def test_a_partial_of_a_listed_function_with_plain_values_comes_back(function: Any) -> None:
     model = FunctionTransformer(function).fit(ROWS)
