@@ -7,6 +7,7 @@ reference, and its arguments have to be numbers, texts, or types of numbers.
 
 from __future__ import annotations
 
+import copy
 import functools
 from collections.abc import Callable
 from typing import Any
@@ -85,7 +86,8 @@ def listed_partial(found: list[tuple[str, Any]]) -> type[functools.partial[Any]]
             check(function)
             if not _has_plain(arguments, keywords, attributes, is_type):
                 raise Refused("it has a functools.partial with arguments that are more than numbers and texts")
-            super().__setstate__((function, arguments, keywords or {}, None))  # type: ignore[misc]
+            # Copies: what the file goes on writing into its own lists and dicts is not in them.
+            super().__setstate__((function, *copy.deepcopy((arguments, keywords or {})), None))  # type: ignore[misc]
 
         def __reduce__(self) -> Any:
             # Saved again, it is what it was.

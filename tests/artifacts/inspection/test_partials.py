@@ -26,6 +26,7 @@ HARMLESS = {
     "07 partial whose state names another function",
     "07 partial made without a call",
     "07 partial as a value",
+    "07 partial with an object put in later",
     "07 partial with its state twice",
 }
 ROWS = np.arange(1.0, 7.0).reshape(3, 2)
