@@ -10,14 +10,14 @@ from __future__ import annotations
 import io
 import pickle
 import warnings
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from functools import cache
 from hashlib import sha256
 from typing import Any
 
 from ..errors import ArtifactAltered, ArtifactQuarantined, ArtifactUnloadable, InvalidInput
 from . import inspection
-from .inspection import names
+from .inspection import names, partials
 from .inspection.values import Refused
 
 
@@ -86,12 +86,29 @@ def load(data: bytes, place: str, *, also: Collection[str] = ()) -> Any:
         ) from error
 
 
+class _Wall:
+    """What one unpickler may import, and what it has imported."""
+
+    def __init__(self, place: str, also: Collection[str]) -> None:
+        self._place, self._also = place, also
+        self._found: list[tuple[str, Any]] = []
+
+    def find(self, find_class: Callable[[str, str], Any], module: str, name: str) -> Any:
+        """The object of that name, if it is trusted."""
+        _check_name(module, name, self._place, self._also)
+        if f"{module}.{name}" == names.PARTIAL:
+            return partials.listed_partial(self._found)
+        value = find_class(module, name)
+        self._found.append((f"{module}.{name}", value))
+        return value
+
+
 def _check_name(module: str, name: str, place: str, also: Collection[str]) -> None:
     try:
         stranger = names.may_load(module, name, also)
     except Refused as refusal:
         raise ArtifactQuarantined(f"{place} was not loaded: {refusal}; save the model without it") from refusal
-    if stranger is not None and names.never(stranger):
+    if stranger is not None and not names.is_trustable(stranger):
         raise ArtifactQuarantined(
             f"{place} was not loaded: it names {stranger}, which nobody may trust; save the model without it"
         )
@@ -107,11 +124,10 @@ class _Listed(pickle.Unpickler):
 
     def __init__(self, data: bytes, place: str, also: Collection[str]) -> None:
         super().__init__(io.BytesIO(data))
-        self._place, self._also = place, also
+        self._wall = _Wall(place, also)
 
     def find_class(self, module: str, name: str) -> Any:
-        _check_name(module, name, self._place, self._also)
-        return super().find_class(module, name)
+        return self._wall.find(super().find_class, module, name)
 
 
 @cache
@@ -122,10 +138,9 @@ def _listed_joblib() -> Any:
     class ListedJoblib(NumpyUnpickler):  # type: ignore[misc]
         def __init__(self, data: bytes, place: str, also: Collection[str]) -> None:
             super().__init__("", io.BytesIO(data), ensure_native_byte_order=True)
-            self._place, self._also = place, also
+            self._wall = _Wall(place, also)
 
         def find_class(self, module: str, name: str) -> Any:
-            _check_name(module, name, self._place, self._also)
-            return super().find_class(module, name)
+            return self._wall.find(super().find_class, module, name)
 
     return ListedJoblib

@@ -7,12 +7,12 @@ fails closed: whatever goes wrong in here refuses the file. ``names`` has the ru
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ...evidence import Inspection
 from . import containers
-from .names import Trust, check_trustable
+from .names import PARTIAL, Trust, check_trustable, is_trustable
 from .values import Made, Refused
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def inspect(data: bytes, name: str = "the file", *, also: Collection[str] = ()) 
         kind = kind_of(data)
         found = _look(data, kind, trust)
     except Refused as refusal:
-        return _refused(name, kind, str(refusal), trust)
+        return _refused(name, kind, str(refusal), trust, refusal.remedy)
     except RecursionError:
         return _refused(name, kind, "it nests deeper than any model", trust)
     except Exception as error:
@@ -52,11 +52,7 @@ def inspect(data: bytes, name: str = "the file", *, also: Collection[str] = ()) 
 def _judged(name: str, kind: str, found: Facts, trust: Trust) -> Inspection:
     unknown = tuple(sorted(trust.unknown))
     if unknown:
-        listed = ", ".join(unknown[:_NAMED]) + (f" and {len(unknown) - _NAMED} more" if len(unknown) > _NAMED else "")
-        because = (
-            f"{name} uses {listed}, which nobody has trusted yet; have the code behind it reviewed and its name added "
-            "to the trusted ones, or save the model without it"
-        )
+        because = f"{name} uses {_advised(unknown, kind)}, or save the model without it"
     else:
         because = f"{name} uses nothing beyond the list of trusted names ({len(trust.names)} of them)"
     return Inspection(
@@ -72,8 +68,40 @@ def _judged(name: str, kind: str, found: Facts, trust: Trust) -> Inspection:
     )
 
 
-def _refused(name: str, kind: str, why: str, trust: Trust) -> Inspection:
-    because = f"{name} is refused: {why}. Save the model again where it was trained, and upload that file"
+def _advised(unknown: tuple[str, ...], kind: str) -> str:
+    """The names that keep a file in quarantine, and what can be done about those that are hardest to get rid of."""
+    for fits, advice in (
+        (
+            lambda name: kind == "onnx" and not name.startswith("com.microsoft."),
+            "which the ONNX runtime does not have; export the model with standard operators",
+        ),
+        (
+            lambda name: name == PARTIAL,
+            "which is trusted only for listed functions with plain values; give the function itself and its arguments "
+            "as kw_args of FunctionTransformer",
+        ),
+        (
+            lambda name: name.startswith("__main__."),
+            "which a script or notebook defined, where no other program finds it; move it into a module of its own and "
+            "save the model again",
+        ),
+        (lambda name: not is_trustable(name), "which nobody may trust; replace it by a function of a module"),
+    ):
+        names = [name for name in unknown if fits(name)]
+        if names:
+            return f"{_listed(names)}, {advice}"
+    return (
+        f"{_listed(unknown)}, which nobody has trusted yet; have the code behind it reviewed and its name added "
+        "to the trusted ones"
+    )
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
+
+
+def _refused(name: str, kind: str, why: str, trust: Trust, remedy: str = Refused("").remedy) -> Inspection:
+    because = f"{name} is refused: {why}. {remedy}"
     return Inspection("refused", kind, because, tuple(sorted(trust.unknown)), tuple(sorted(trust.names)))
 
 
@@ -89,6 +117,11 @@ def kind_of(data: bytes) -> str:
         return f"joblib, {method}"
     if containers.is_skops(data):
         return "skops"
+    if data.startswith(b"CBM1"):
+        raise Refused(
+            "it is a file of CatBoost's own, which the registry does not read",
+            "Save the model as ONNX, by save_model(..., format='onnx'), and upload that file",
+        )
     if other := containers.disguise(data):
         raise Refused(f"it looks like {other}, which is no model file")
     if data[:1] == b"{" and (containers.is_ubjson(data) or data[:64].lstrip(b"{ \r\n\t")[:1] == b'"'):
@@ -139,7 +172,7 @@ def _look(data: bytes, kind: str, trust: Trust) -> Facts:
             trust.names[operator] = None
             trust.use(operator, "call")
         producer = {} if model.producer is None else {"onnx producer": model.producer[:80]}
-        return facts.Facts("onnx.ModelProto", producer, model.inputs)
+        return facts.Facts("onnx.ModelProto", producer, model.inputs, model.feature_names)
     if kind == "skops":
         from . import skops
 
@@ -161,7 +194,8 @@ def _unpickled(data: bytes, kind: str, trust: Trust) -> Any:
     content = unpacked(data)
     if not content or content[0] not in _FIRST_OPCODES or containers.compression(content):
         raise Refused("it is compressed, but there is no pickle inside")
-    machine = Machine(content, 0, trust, Budget(), joblib=kind.startswith("joblib"))
+    budget = Budget.for_file(len(data), len(content))
+    machine = Machine(content, 0, trust, budget, joblib=kind.startswith("joblib"))
     value = machine.run()
     if machine.at != len(content):
         raise Refused(f"it goes on for {len(content) - machine.at} bytes after its STOP mark")

@@ -16,9 +16,9 @@ from . import arrays
 from .values import Array, Dtype, Raw, Refused
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,120}", re.ASCII)
-_MOST_ENTRIES = 50_000
-_MOST_BYTES = 1 << 30
-_ALWAYS, _RATIO = 64 << 20, 200
+# An entry takes two hundred bytes at least: its two headers, its name twice, and the head of an array.
+_ENTRIES, _BYTES_AN_ENTRY = 50_000, 200
+_ALWAYS, _RATIO, _MOST_BYTES, _HONEST = 64 << 20, 200, 1 << 30, 4
 _UTF8_NAMES = 0x800
 _LONGEST_HEADER = 1 << 16
 _END = b"PK\x05\x06"
@@ -41,14 +41,18 @@ def entries(data: bytes) -> dict[str, bytes]:
 
 def _unpacked(data: bytes, archive: zipfile.ZipFile) -> dict[str, bytes]:
     listing = archive.infolist()
-    if not 0 < len(listing) <= _MOST_ENTRIES:
-        raise Refused(f"it is a ZIP of {len(listing)} files; a model has 1 to {_MOST_ENTRIES}")
+    most = max(_ENTRIES, len(data) // _BYTES_AN_ENTRY)
+    if not 0 < len(listing) <= most:
+        raise Refused(f"it is a ZIP of {len(listing)} files; a model of its size has 1 to {most}")
     names = {entry.filename.lower() for entry in listing}
     if len(names) != len(listing):
         raise Refused("it is a ZIP with a file twice")
     total = sum(entry.file_size for entry in listing)
-    if total > min(_MOST_BYTES, max(_ALWAYS, _RATIO * len(data))):
-        raise Refused(f"it unpacks from {len(data):,} to {total:,} bytes, as a bomb does")
+    if total > max(_ALWAYS, min(_MOST_BYTES, _RATIO * len(data)), _HONEST * len(data)):
+        raise Refused(
+            f"it unpacks from {len(data):,} to {total:,} bytes, as a bomb does",
+            "Save the model without compression, and upload that file",
+        )
     end = 0
     found: dict[str, bytes] = {}
     for entry in sorted(listing, key=lambda entry: entry.header_offset):

@@ -16,7 +16,6 @@ from . import containers, ubjson
 from .values import Booster, Refused, shown
 
 _NO_PARENT = 2147483647
-_MOST_TREES = 200_000
 _MOST_NODES = 1 << 26
 
 
@@ -114,7 +113,7 @@ def _check_forest(model: Mapping[str, Any], features: int, groups: int) -> None:
     trees = _list(model.get("trees"), "the trees")
     groups_of = _numbers(model, "tree_info")
     declared = _number(_mapping(model.get("gbtree_model_param"), "the parameters"), "num_trees")
-    if len(trees) > _MOST_TREES or declared != len(trees) or len(groups_of) != len(trees):
+    if declared != len(trees) or len(groups_of) != len(trees):
         raise Refused("it has other trees than it counts")
     if any(not 0 <= group < groups for group in groups_of):
         raise Refused("it has a tree for a class that is not there")
@@ -125,6 +124,53 @@ def _check_forest(model: Mapping[str, Any], features: int, groups: int) -> None:
             raise Refused("it has rounds that count other trees than there are")
     for place, tree in enumerate(trees):
         _check_tree(_mapping(tree, "a tree"), place, features)
+    if "cats" in model:
+        _check_levels(_mapping(model["cats"], "the categories"), features)
+
+
+def _check_levels(cats: Mapping[str, Any], features: int) -> None:
+    """The levels of category columns: texts as bytes with offsets into them, numbers as they are."""
+    levels = _list(cats.get("enc"), "the categories")
+    starts, order = _numbers(cats, "feature_segments"), _numbers(cats, "sorted_idx")
+    if not levels:
+        return
+    if len(levels) != features or len(starts) != features + 1 or starts[0] != 0 or starts[-1] != len(order):
+        raise Refused("it has categories for other inputs than it has")
+    for place, each in enumerate(levels):
+        level = _mapping(each, "the categories of an input")
+        values, count = _numbers(level, "values"), starts[place + 1] - starts[place]
+        if "offsets" in level:
+            offsets = _numbers(level, "offsets")
+            rising = all(earlier <= later for earlier, later in pairwise(offsets))
+            if len(offsets) and (offsets[0] != 0 or offsets[-1] != len(values) or not rising):
+                raise Refused(f"input {place} has categories whose texts lie outside what is there")
+            found = max(len(offsets) - 1, 0)
+        else:
+            found = len(values)
+        if found != count or any(not 0 <= at < count for at in order[int(starts[place]) : int(starts[place + 1])]):
+            raise Refused(f"input {place} has categories that do not fit together")
+
+
+def xgboost_levels(data: bytes) -> list[tuple[list[Any], int | None] | None] | None:
+    """The levels of each input's categories with the number of their type, None for texts; of a checked file.
+
+    An input without levels has None. The whole is None where the file has no place for levels, as before XGBoost 3.1.
+    """
+    content = ubjson.read(data) if containers.is_ubjson(data) else read_json(data)
+    booster = content["learner"]["gradient_booster"]
+    cats = booster.get("gbtree", booster)["model"].get("cats")
+    if cats is None:
+        return None
+    found: list[tuple[list[Any], int | None] | None] = []
+    for level in cats["enc"]:
+        values = level["values"]
+        if "offsets" in level:
+            texts = bytes(each & 0xFF for each in values)
+            parts = [texts[start:stop].decode("utf-8") for start, stop in pairwise(level["offsets"])]
+            found.append((parts, None) if parts else None)
+        else:
+            found.append((list(values), level["type"]) if len(values) else None)
+    return found
 
 
 def _check_tree(tree: Mapping[str, Any], place: int, features: int) -> None:
@@ -181,7 +227,7 @@ def check_lightgbm(text: str) -> Booster:
     names = fields.get("feature_names", "").split(" ")
     sizes = _wholes(fields, "tree_sizes") if fields.get("tree_sizes") else []
     per_round, classes = _whole(fields, "num_tree_per_iteration"), _whole(fields, "num_class")
-    if len(sizes) > _MOST_TREES or not 1 <= per_round <= 1 << 20 or not 1 <= classes <= 1 << 20:
+    if not 1 <= per_round <= 1 << 20 or not 1 <= classes <= 1 << 20:
         raise Refused("it has impossible numbers of trees or classes")
     if len(names) != features or len(fields.get("feature_infos", "").split(" ")) != features:
         raise Refused("it has names for other inputs than it counts")
@@ -198,7 +244,9 @@ def check_lightgbm(text: str) -> Booster:
         at += size
     if not body[at:].lstrip().startswith(b"end of trees"):
         raise Refused("it has other trees than it counts, or is cut off")
-    return Booster("lightgbm", None, features, tuple(names))
+    # What LightGBM calls the columns of an array, which has no names.
+    counted = names == [f"Column_{place}" for place in range(features)]
+    return Booster("lightgbm", None, features, () if counted else tuple(names))
 
 
 def _fields(block: str) -> dict[str, str]:

@@ -14,7 +14,8 @@ from .values import Refused
 
 _PIECE = 1 << 20
 # A file of a few kilobytes may hold a large table of zeros; a larger one may not grow without measure.
-_ALWAYS, _RATIO, _MOST = 64 << 20, 200, 2 << 30
+# Trees pack to a quarter at most: what is that large may grow as much.
+_ALWAYS, _RATIO, _MOST, _HONEST = 64 << 20, 200, 2 << 30, 4
 _LZMA_MEMORY = 128 << 20
 
 _MAGIC = (
@@ -86,7 +87,7 @@ def decompress(data: bytes, method: str) -> bytes:
     Raises:
         Refused: it is damaged, cut off, followed by something else, or grows beyond the limit.
     """
-    most = min(_MOST, max(_ALWAYS, _RATIO * len(data)))
+    most = max(_ALWAYS, min(_MOST, _RATIO * len(data)), _HONEST * len(data))
     view, at, size = memoryview(data), 0, 0
     pieces: list[bytes] = []
     with _damaged(method):
@@ -130,7 +131,10 @@ class _Inflate:
 
 def _checked(size: int, most: int, packed: int) -> int:
     if size > most:
-        raise Refused(f"it unpacks from {packed:,} to more than {most:,} bytes, as a bomb does")
+        raise Refused(
+            f"it unpacks from {packed:,} to more than {most:,} bytes, as a bomb does",
+            "Save the model without compression, and upload that file",
+        )
     return size
 
 

@@ -154,7 +154,8 @@ def _further_families() -> tuple[type, ...]:
         "sklearn.calibration": ("_CalibratedClassifier", "_SigmoidCalibration"),
         "sklearn.cluster._birch": ("_CFNode", "_CFSubcluster"),
         "sklearn.cluster._bisect_k_means": ("_BisectingTree",),
-        "sklearn.compose._column_transformer": ("make_column_selector",),
+        # scikit-learn 1.6 only: a list that warns when it is read.
+        "sklearn.compose._column_transformer": ("make_column_selector", "_RemainderColsList"),
         "sklearn.ensemble._hist_gradient_boosting.predictor": ("TreePredictor",),
         "sklearn.impute._iterative": ("_ImputerTriplet",),
         "sklearn.metrics._scorer": ("_BaseScorer", "_PassthroughScorer", "_MultimetricScorer"),
@@ -210,17 +211,22 @@ def _functions() -> set[str]:
     import sklearn.feature_selection
     import sklearn.metrics
     import sklearn.metrics.pairwise
+    import sklearn.preprocessing
 
     found = set()
-    for module in (sklearn.metrics, sklearn.metrics.pairwise, sklearn.feature_selection):
+    places = ("sklearn.metrics.", "sklearn.feature_selection.", "sklearn.preprocessing.")
+    for module in (sklearn.metrics, sklearn.metrics.pairwise, sklearn.feature_selection, sklearn.preprocessing):
         for thing in vars(module).values():
-            if inspect.isfunction(thing) and thing.__module__.startswith(("sklearn.metrics.", "sklearn.feature_selec")):
+            if inspect.isfunction(thing) and thing.__module__.startswith(places):
                 found.add(_full(thing))
     scorers = [sklearn.metrics.get_scorer(name) for name in sklearn.metrics.get_scorer_names()]
     found |= {_full(scorer._score_func) for scorer in scorers}
     # The loops among which k-means picks by the algorithm's name.
     found |= {f"sklearn.cluster._kmeans._kmeans_single_{name}" for name in ("lloyd", "elkan")}
     found |= {"sklearn.utils._bunch.Bunch"}
+    # How the histogram boosting makes its categories numbers, and what repeated folds are made of.
+    found |= {"sklearn.utils.validation.check_array"}
+    found |= {f"sklearn.model_selection._split.{name}" for name in ("KFold", "StratifiedKFold")}
     return found
 
 

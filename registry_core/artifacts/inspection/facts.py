@@ -8,7 +8,8 @@ from typing import Any
 
 from .values import Array, Made, Refused
 
-_DEEPEST = 200
+# As deep as Python's own pickler goes.
+_DEEPEST = 1000
 _LONGEST_VERSION = 40
 
 

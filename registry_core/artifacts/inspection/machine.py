@@ -11,11 +11,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from . import arrays, opcodes, states
-from .names import Trust
+from . import arrays, opcodes, partials, states
+from .names import PARTIAL, Trust
 from .values import Array, Global, Made, Raw, Refused
 
-_OPCODES = 4_000_000
+# A small file may take this many steps. A larger one may take as many as the densest honest file of its size: a
+# vocabulary, at three steps for ten bytes and more.
+_OPCODES, _BYTES_A_STEP = 4_000_000, 3
 _DEEPEST_KEY, _WIDEST_KEY = 8, 10_000
 _LARGEST_KEY = 1 << 60  # numbers beyond may be chosen so that they all fall into one bucket of a dict
 _LONGEST_LINE = 4096
@@ -24,9 +26,19 @@ _VIEWED = 512
 
 @dataclass(slots=True)
 class Budget:
-    """How many more opcodes may be read, nested pickles included."""
+    """How many more opcodes may be read, nested pickles included; ``most`` is what it began with."""
 
     opcodes: int = _OPCODES
+    most: int = _OPCODES
+
+    @classmethod
+    def for_file(cls, packed: int, content: int) -> Budget:
+        """What a file may take, by its size and by that of the pickle in it, both in bytes.
+
+        A packed file counts by what it is packed into, so that a few bytes of it cannot take for ever.
+        """
+        most = max(_OPCODES, min(content // _BYTES_A_STEP, 2 * packed))
+        return cls(most, most)
 
 
 class Machine:
@@ -48,6 +60,7 @@ class Machine:
         self.memo: list[Any] = []
         self.built: list[Made] = []
         self.unfinished: list[Made] = []
+        self.partials: list[Made] = []
 
     def run(self) -> Any:
         """The value on the stack at STOP; ``at`` then stands behind it.
@@ -75,7 +88,10 @@ class Machine:
                 act(self)
             except IndexError:
                 raise Refused(f"it takes more from its stack than there is, at byte {at}") from None
-        raise Refused(f"it has more than {_OPCODES:,} steps")
+        raise Refused(
+            f"it has more than {self.budget.most:,} steps, which no model of its size needs",
+            "Turn its longest lists of numbers into numpy arrays, save the model again, and upload that file",
+        )
 
     def _stop(self) -> Any:
         if len(self.stack) != 1 or self.marks:
@@ -85,6 +101,9 @@ class Machine:
         if not all(made.built for made in self.unfinished):
             raise Refused("it leaves an object without its state, whose memory then is anything")
         # Only now are the lists and arrays that they hold complete.
+        for made in self.partials:
+            if not partials.is_plain(made):
+                self.trust.use(PARTIAL, "call")
         for made in self.built:
             states.check(made)
         value = self.stack[0]

@@ -5,7 +5,8 @@ and kept as JSON beside this file. A name that is not on it puts the file into q
 unless it is one of those that may never be trusted:
 
 - the standard library: there, nothing that a fitted model needs is missing from the list, and half of what is left
-  runs programs, opens files or imports. ``getattr`` and ``functools.partial`` alone go to review;
+  runs programs, opens files or imports. A file with ``getattr`` goes into quarantine, and stays there; so does one
+  with ``functools.partial``, but for the plain form that ``partials`` knows;
 - what installs software, and what builds or tests a package, wherever it stands inside it;
 - what reads or writes pickles or files by itself, and so would let a second, unchecked file in;
 - scipy's distributions, whose state holds source code that runs when they are loaded.
@@ -28,7 +29,8 @@ from .values import Refused
 Role = Literal["instantiate", "call", "reference"]
 
 _WELL_FORMED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", re.ASCII)
-_FOR_REVIEW = frozenset({"builtins.getattr", "functools.partial"})
+PARTIAL = "functools.partial"
+_FOR_REVIEW = frozenset({"builtins.getattr", PARTIAL})
 _OLD_MODULES = frozenset(IMPORT_MAPPING) | {module for module, _ in NAME_MAPPING}
 _STANDARD = frozenset(sys.stdlib_module_names) | {name.partition(".")[0] for name in _OLD_MODULES} | {"nt", "posix"}
 _INSTALLERS = frozenset(
@@ -56,6 +58,8 @@ _NEVER = frozenset(
     | {"numpy._core.records.fromfile", "torch.load", "torch.storage._load_from_bytes", "joblib.load"}
     | {"pandas.eval", "pandas.read_pickle", "pandas.to_pickle", "lightgbm.basic._safe_call"}
 )
+
+_WITHOUT = "Save the model without it (of a search, save best_estimator_), and upload that file"
 
 
 @cache
@@ -104,6 +108,8 @@ def never(name: str) -> bool:
 def may_load(module: str, name: str, also: Collection[str]) -> str | None:
     """None when an unpickler may import this name; else what it is called. The wall at load asks this.
 
+    In place of ``functools.partial`` an unpickler has to hand out ``partials.listed_partial``.
+
     Raises:
         Refused: it is no plain name.
     """
@@ -112,7 +118,7 @@ def may_load(module: str, name: str, also: Collection[str]) -> str | None:
         return None
     # The protocol is unknown here: judged as an old one, a name comes out the same or as what pickle translates it to.
     full = canonical(module, name, 2)
-    return None if full in listed() or (full in also and not never(full)) else full
+    return None if full in listed() or full == PARTIAL or (full in also and is_trustable(full)) else full
 
 
 class Trust:
@@ -120,7 +126,7 @@ class Trust:
 
     def __init__(self, also: Collection[str] = ()) -> None:
         self._listed = listed()
-        self._also = frozenset(name for name in also if not never(name))
+        self._also = frozenset(filter(is_trustable, also))
         self.names: dict[str, None] = {}
         self.unknown: dict[str, None] = {}
 
@@ -134,7 +140,7 @@ class Trust:
             return
         self.names[name] = None
         if name not in self._listed and never(name):
-            raise Refused(f"it names {name}, which no model needs and which nobody may trust")
+            raise Refused(f"it names {name}, which no model needs and which nobody may trust", _WITHOUT)
 
     def use(self, name: str, role: Role) -> bool:
         """Whether the list has the name in this role; where it has not, and nobody else trusts it, it is unknown."""
@@ -147,6 +153,15 @@ class Trust:
     def foreign(self, name: str) -> bool:
         """Whether nothing is known here of how its objects look: it is not on the list, or not as it is used."""
         return name in self.unknown or (name in self._also and name not in self._listed)
+
+
+def is_trustable(name: str) -> bool:
+    """Whether ``check_trustable`` accepts a name."""
+    try:
+        check_trustable(name)
+    except InvalidConfiguration:
+        return False
+    return True
 
 
 def check_trustable(name: str) -> None:

@@ -6,6 +6,7 @@ other files, and operators from outside the standard, which the runtime would ne
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -15,6 +16,10 @@ _DOMAINS = frozenset({"", "ai.onnx", "ai.onnx.ml"})
 _DEEPEST = 32
 _MOST_FIELDS = 5_000_000
 _LARGEST_TENSOR = 1 << 34
+# The long lists of an attribute, one field an item: numbers (fields 7 and 8), and the kinds of a forest's nodes (9).
+_KINDS = (b"LEAF", *(b"BRANCH_" + kind for kind in (b"LEQ", b"LT", b"GTE", b"GT", b"EQ", b"NEQ")))
+_LISTED = b"|".join(bytes([len(kind)]).replace(b"\n", rb"\n") + kind for kind in _KINDS)
+_RUN = re.compile(rb"(?:\x3d.{4}|\x40[\x80-\xff]{0,9}[\x00-\x7f]|\x4a(?:" + _LISTED + rb"))++", re.DOTALL)
 _EXTERNAL = 1
 # Bytes of an item, by TensorProto.DataType; text (8) has its own field.
 _ITEM = {1: 4, 2: 1, 3: 1, 4: 2, 5: 2, 6: 4, 7: 8, 9: 1, 10: 2, 11: 8, 12: 4, 13: 8, 14: 8, 15: 16, 16: 2}
@@ -22,13 +27,35 @@ _ITEM = {1: 4, 2: 1, 3: 1, 4: 2, 5: 2, 6: 4, 7: 8, 9: 1, 10: 2, 11: 8, 12: 4, 13
 
 @dataclass
 class Found:
-    """What a walk through a model came upon: operators outside the standard, its producer, its first input's width."""
+    """What a walk through a model came upon: operators outside the standard, its producer, its inputs.
+
+    ``most`` grows with the file: no honest file has a field for each byte.
+    """
 
     foreign: dict[str, None] = field(default_factory=dict)
     producer: str | None = None
-    inputs: int | None = None
+    entries: list[tuple[str, int | None]] = field(default_factory=list)
+    constants: set[str] = field(default_factory=set)
     graphs: int = 0
     fields: int = 0
+    most: int = _MOST_FIELDS
+
+    @property
+    def columns(self) -> list[tuple[str, int | None]]:
+        """The inputs that a caller gives, each with its width: older files list the weights among them."""
+        return [(name, width) for name, width in self.entries if name not in self.constants]
+
+    @property
+    def inputs(self) -> int | None:
+        """How many columns they are in all; None where the file leaves it open."""
+        widths = [width for _, width in self.columns]
+        return sum(width for width in widths if width) if widths and all(widths) else None
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """The columns' names, where each is an input of its own."""
+        single = len(self.columns) > 1 and all(width == 1 for _, width in self.columns)
+        return tuple(name for name, _ in self.columns) if single else ()
 
 
 def read(data: bytes) -> Found:
@@ -37,19 +64,19 @@ def read(data: bytes) -> Found:
     Raises:
         Refused: it is none, lies about a length, or keeps its weights in other files.
     """
-    found = Found()
+    found = Found(most=max(_MOST_FIELDS, len(data)))
     versions = []
-    for number, value in _fields(memoryview(data), found):
+    for number, value in fields(memoryview(data), found):
         if number == 1 and isinstance(value, int):
             versions.append(value)
         elif number == 2:
-            found.producer = _text(value)
+            found.producer = text(value)
         elif number == 7:
-            _graph(_message(value), found, 0)
+            _graph(message(value), found, 0)
         elif number == 8:
-            _opset(_message(value), found)
+            _opset(message(value), found)
         elif number == 25:
-            _function(_message(value), found)
+            _function(message(value), found)
         elif number == 20:
             raise Refused("it holds training steps, which a model in use does not need")
     if found.graphs == 0 or len(versions) != 1 or not 1 <= versions[0] <= 100:
@@ -57,13 +84,21 @@ def read(data: bytes) -> Found:
     return found
 
 
-def _fields(data: memoryview, found: Found) -> Iterator[tuple[int, int | memoryview]]:
-    """``(number, value)`` of each field: an int for varints and fixed numbers, bytes for what has a length."""
+def fields(
+    data: memoryview, found: Found, passed_over: re.Pattern[bytes] | None = None
+) -> Iterator[tuple[int, int | memoryview]]:
+    """``(number, value)`` of each field: an int for varints and fixed numbers, bytes for what has a length.
+
+    ``passed_over`` matches whole fields that nobody asks for.
+    """
     at = 0
     while at < len(data):
+        if passed_over is not None and (run := passed_over.match(data, at)):
+            at = run.end()
+            continue
         found.fields += 1
-        if found.fields > _MOST_FIELDS:
-            raise Refused(f"it has more than {_MOST_FIELDS:,} fields")
+        if found.fields > found.most:
+            raise Refused(f"it has more than {found.most:,} fields")
         key, at = _varint(data, at)
         number, kind = key >> 3, key & 7
         if not 1 <= number < 1 << 29:
@@ -101,15 +136,15 @@ def _varint(data: memoryview, at: int) -> tuple[int, int]:
     raise Refused("it has a number without an end")
 
 
-def _message(value: int | Raw) -> memoryview:
+def message(value: int | Raw) -> memoryview:
     if not isinstance(value, memoryview):
         raise Refused("it has a number where a message belongs")
     return value
 
 
-def _text(value: int | Raw) -> str:
+def text(value: int | Raw) -> str:
     try:
-        return bytes(_message(value)).decode("utf-8")
+        return bytes(message(value)).decode("utf-8")
     except UnicodeDecodeError:
         raise Refused("it has text that is not UTF-8") from None
 
@@ -121,9 +156,9 @@ def _deeper(depth: int) -> int:
 
 
 def _opset(data: memoryview, found: Found) -> None:
-    for number, value in _fields(data, found):
+    for number, value in fields(data, found):
         if number == 1:
-            _domain(_text(value), "operators", found)
+            _domain(text(value), "operators", found)
 
 
 def _domain(domain: str, operator: str, found: Found) -> None:
@@ -132,91 +167,96 @@ def _domain(domain: str, operator: str, found: Found) -> None:
 
 
 def _function(data: memoryview, found: Found) -> None:
-    for number, value in _fields(data, found):
+    for number, value in fields(data, found):
         if number == 7:
-            _node(_message(value), found, 1)
+            _node(message(value), found, 1)
         elif number == 9:
-            _opset(_message(value), found)
+            _opset(message(value), found)
         elif number == 11:
-            _attribute(_message(value), found, 1)
+            _attribute(message(value), found, 1)
 
 
 def _graph(data: memoryview, found: Found, depth: int) -> None:
     found.graphs += 1
-    for number, value in _fields(data, found):
+    for number, value in fields(data, found):
         if number == 1:
-            _node(_message(value), found, _deeper(depth))
+            _node(message(value), found, _deeper(depth))
         elif number == 5:
-            _tensor(_message(value), found)
+            _tensor(message(value), found, depth == 0)
         elif number == 15:
-            for inner, part in _fields(_message(value), found):
+            for inner, part in fields(message(value), found):
                 if inner in (1, 2):
-                    _tensor(_message(part), found)
-        elif number == 11 and depth == 0 and found.inputs is None:
-            found.inputs = _width(_message(value), found)
+                    _tensor(message(part), found)
+        elif number == 11 and depth == 0:
+            found.entries.append(_entry(message(value), found))
 
 
 def _node(data: memoryview, found: Found, depth: int) -> None:
     operator, domain = "", ""
-    for number, value in _fields(data, found):
+    for number, value in fields(data, found):
         if number == 4:
-            operator = _text(value)
+            operator = text(value)
         elif number == 7:
-            domain = _text(value)
+            domain = text(value)
         elif number == 5:
-            _attribute(_message(value), found, depth)
+            _attribute(message(value), found, depth)
     if not operator:
         raise Refused("it has a node without an operator")
     _domain(domain, operator, found)
 
 
 def _attribute(data: memoryview, found: Found, depth: int) -> None:
-    for number, value in _fields(data, found):
+    for number, value in fields(data, found, _RUN):
         if number in (5, 10):
-            _tensor(_message(value), found)
+            _tensor(message(value), found)
         elif number in (6, 11):
-            _graph(_message(value), found, _deeper(depth))
+            _graph(message(value), found, _deeper(depth))
         elif number in (22, 23):
-            for inner, part in _fields(_message(value), found):
+            for inner, part in fields(message(value), found):
                 if inner in (1, 2):
-                    _tensor(_message(part), found)
+                    _tensor(message(part), found)
 
 
-def _tensor(data: memoryview, found: Found) -> None:
+def _tensor(data: memoryview, found: Found, constant: bool = False) -> None:
     count, kind, size = 1, 0, None
-    for number, value in _fields(data, found):
+    for number, value in fields(data, found):
         if number == 1:
-            for dimension in [value] if isinstance(value, int) else _packed(value):
+            for dimension in [value] if isinstance(value, int) else packed(value):
                 count *= dimension
                 if count > _LARGEST_TENSOR:
                     raise Refused("it has a tensor larger than any memory")
         elif number == 2 and isinstance(value, int):
             kind = value
         elif number == 9:
-            size = len(_message(value))
+            size = len(message(value))
+        elif number == 8 and constant:
+            found.constants.add(text(value))
         elif number == 13 or (number == 14 and value == _EXTERNAL):
             raise Refused("it keeps weights in other files, which it could name at will; save it as one file")
     if size is not None and kind in _ITEM and size != count * _ITEM[kind]:
         raise Refused(f"it has a tensor of {count} items whose bytes are too many or too few")
 
 
-def _packed(data: memoryview) -> Iterator[int]:
+def packed(data: memoryview) -> Iterator[int]:
     at = 0
     while at < len(data):
         value, at = _varint(data, at)
         yield value
 
 
-def _width(data: memoryview, found: Found) -> int | None:
-    """The second dimension of the first input: ValueInfo.type.tensor_type.shape.dim[1].dim_value."""
+def _entry(data: memoryview, found: Found) -> tuple[str, int | None]:
+    """An input's name and width: ``ValueInfo.type.tensor_type.shape.dim[1].dim_value``; of one dimension it is 1."""
+    name = "".join(text(value) for number, value in fields(data, found) if number == 1)
     for path in (2, 1, 2):
-        inner = [_message(value) for number, value in _fields(data, found) if number == path]
+        inner = [message(value) for number, value in fields(data, found) if number == path]
         if len(inner) != 1:
-            return None
+            return name, None
         data = inner[0]
-    dimensions = [_message(value) for number, value in _fields(data, found) if number == 1]
+    dimensions = [message(value) for number, value in fields(data, found) if number == 1]
+    if len(dimensions) == 1:
+        return name, 1
     if len(dimensions) != 2:
-        return None
-    return next(
-        (value for number, value in _fields(dimensions[1], found) if number == 1 and isinstance(value, int)), None
-    )
+        return name, None
+    widths = [value for number, value in fields(dimensions[1], found) if number == 1]
+    width = widths[0] if widths else None
+    return name, width if isinstance(width, int) and 0 < width < 1 << 31 else None

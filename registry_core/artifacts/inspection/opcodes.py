@@ -8,13 +8,13 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from . import arrays, calls
-from .names import canonical
+from .names import PARTIAL, canonical
 from .values import Array, Dtype, Global, Made, Refused
 
 if TYPE_CHECKING:
     from .machine import Machine
 
-_DEEPEST_MARK = 500
+_DEEPEST_MARK = 1000  # as deep as Python's own pickler goes
 _LONGEST_NUMBER = 64  # bytes; random generators hold 16
 _WRAPPER = "joblib.numpy_pickle.NumpyArrayWrapper"
 _APPENDABLE = frozenset({"collections.deque"})
@@ -222,7 +222,11 @@ def _reduce(machine: Machine) -> None:
     arguments = _arguments(machine.stack.pop())
     function = machine.stack.pop()
     if type(function) is Global:
-        if machine.trust.use(function.name, "call"):
+        if function.name == PARTIAL:
+            made = Made(PARTIAL, arguments)
+            machine.partials.append(made)
+            machine.stack.append(made)
+        elif machine.trust.use(function.name, "call"):
             value = calls.result(function.name, arguments, machine.trust)
             _push_made(machine, value)
         else:

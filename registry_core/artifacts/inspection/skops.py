@@ -10,13 +10,14 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from . import archive, arrays, boosters, calls, states
-from .names import Trust, canonical
+from . import archive, arrays, boosters, calls, partials, states
+from .names import PARTIAL, Trust, canonical
 from .values import Array, Dtype, Global, Made, Refused, shown
 
 _PROTOCOLS = (1, 2)
 _DEEPEST = 120
-_MOST_NODES = 2_000_000
+# An object takes sixty bytes of the schema at least: its class, module and loader.
+_NODES_ALWAYS, _BYTES_A_NODE = 2_000_000, 60
 _LARGEST_SCHEMA = 256 << 20
 _UNFINISHED = object()
 _FILE = re.compile(r"[0-9a-f-]{1,40}(\.npy|\.npz|\.bin)?", re.ASCII)
@@ -38,21 +39,21 @@ def read(data: bytes, trust: Trust) -> Any:
     schema = boosters.read_json(text)
     if not isinstance(schema, dict) or schema.get("protocol") not in _PROTOCOLS:
         raise Refused("it was written by an old or unknown skops; save it again with skops 0.10 or newer")
-    reader = _Reader(files, trust)
+    reader = _Reader(files, trust, max(_NODES_ALWAYS, len(text) // _BYTES_A_NODE))
     value = reader.node(schema, 0)
     return value
 
 
 class _Reader:
-    def __init__(self, files: Mapping[str, bytes], trust: Trust) -> None:
+    def __init__(self, files: Mapping[str, bytes], trust: Trust, most: int) -> None:
         self.files, self.trust = files, trust
         self.known: dict[int, Any] = {}
-        self.left = _MOST_NODES
+        self.left = self.most = most
 
     def node(self, state: Any, depth: int) -> Any:
         self.left -= 1
         if depth > _DEEPEST or self.left < 0:
-            raise Refused(f"its schema nests deeper than {_DEEPEST} levels, or has more than {_MOST_NODES:,} nodes")
+            raise Refused(f"its schema nests deeper than {_DEEPEST} levels, or has more than {self.most:,} nodes")
         if not isinstance(state, dict):
             raise Refused("its schema has something else where an object belongs")
         loader, name, module = (state.get(key) for key in ("__loader__", "__class__", "__module__"))
@@ -163,9 +164,14 @@ def _type(reader: _Reader, state: Mapping[str, Any], name: str, depth: int) -> A
 
 def _partial(reader: _Reader, state: Mapping[str, Any], name: str, depth: int) -> Any:
     inner = reader.content(state, dict)
-    parts = [reader.node(inner.get(key), depth) for key in ("func", "args", "kwds", "namespace") if key in inner]
-    reader.trust.use(name, "call")
-    return Made(name, tuple(parts))
+    parts = [reader.node(inner.get(key), depth) for key in ("func", "args", "kwds", "namespace")]
+    made = Made(name, (parts[0],), tuple(parts), built=True)
+    # skops writes the keywords node by node, each of its own type.
+    keywords = inner.get("kwds")
+    by_skops = isinstance(keywords, dict) and keywords.get("__loader__") == "DictNode"
+    if name != PARTIAL or not by_skops or not partials.is_plain(made):
+        reader.trust.use(name, "call")
+    return made
 
 
 def _method(reader: _Reader, state: Mapping[str, Any], name: str, depth: int) -> Any:

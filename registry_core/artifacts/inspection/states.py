@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from . import arrays, boosters, bounds
+from .names import PARTIAL
 from .values import Array, Global, Made, Refused, is_raw, is_whole, shown
 
 _STATE_TUPLES = ("sklearn.neighbors._kd_tree.", "sklearn.neighbors._ball_tree.", "sklearn.metrics._dist_metrics.")
@@ -131,6 +132,7 @@ def _function_transformer(made: Made) -> None:
 
 _CHECKS: dict[str, Callable[[Made], None]] = {
     _WRAPPER: lambda made: None,
+    PARTIAL: lambda made: None,  # judged by ``partials``
     "sklearn.tree._tree.Tree": bounds.tree,
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor": bounds.histogram_tree,
     "sklearn.ensemble._hist_gradient_boosting.binning._BinMapper": bounds.bins,

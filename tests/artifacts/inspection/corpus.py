@@ -110,6 +110,7 @@ def _programs(target: str) -> Iterator[Bad]:
         whole(called(name("functools", "partial"), name("numpy", "sum"))),
         "quarantined",
     )
+    yield from partials(target)
     yield _live(
         "07 map, run by a set", called(name("builtins", "set"), called(name("builtins", "map"), system, plain([shell])))
     )
@@ -134,6 +135,44 @@ def _programs(target: str) -> Iterator[Bad]:
     yield Bad("13 webbrowser", whole(call("webbrowser", "open", "http://127.0.0.1:9/")))
     yield Bad("13 socket", whole(call("socket", "create_connection", ("127.0.0.1", 9))))
     yield _live("13 urllib", call("urllib.request", "urlretrieve", "data:,x", target))
+
+
+def partials(target: str) -> Iterator[Bad]:
+    """Every use of functools.partial beside the plain one: a listed function with plain values, as pickle writes it."""
+    shell = f"echo x > '{target}'"
+    kind, system = name("functools", "partial"), name("posix", "system")
+    log, stranger = name("numpy", "log1p"), name("mymodels", "log")
+    nothing = plain({}) + plain(None)
+
+    def built(first: bytes, function: bytes, arguments: bytes = tupled(), rest: bytes = nothing) -> bytes:
+        return called(kind, first) + tupled(function, arguments, rest) + pickle.BUILD
+
+    yield Bad("07 partial with os.system in its state", whole(built(log, system, tupled(plain(shell)))))
+    yield _live(
+        "07 partial whose state brings os.system, called",
+        called(built(log, system, tupled(plain(shell)))),
+    )
+    yield Bad("07 partial, called at once", whole(called(built(log, log), plain(1.0))))
+    yield Bad("07 partial whose state names another function", whole(built(log, name("numpy", "exp"))), "quarantined")
+    yield Bad("07 partial of a stranger", whole(built(stranger, stranger)), "quarantined")
+    inner = built(log, log)
+    yield Bad("07 partial of a partial", whole(built(inner, inner)), "quarantined")
+    yield Bad("07 partial of a partial in its state only", whole(built(log, inner)), "quarantined")
+    model = made("sklearn.linear_model._logistic", "LogisticRegression")
+    yield Bad("07 partial with an object", whole(built(log, log, tupled(model))), "quarantined")
+    yield Bad("07 partial with a function", whole(built(log, log, tupled(log))), "quarantined")
+    yield Bad("07 partial with a class", whole(built(log, log, tupled(name("numpy", "ndarray")))), "quarantined")
+    odd = mapping(out=model) + plain(None)
+    yield Bad("07 partial with an object by its name", whole(built(log, log, tupled(), odd)), "quarantined")
+    attributes = plain({}) + mapping(func=log)
+    late = built(log, log, tupled(), plain({}) + b"q\x00" + plain(None)) + b"h\x00" + text("out") + model + b"s0"
+    yield Bad("07 partial with an object put in later", whole(late), "quarantined")
+    yield Bad("07 partial with attributes", whole(built(log, log, tupled(), attributes)), "quarantined")
+    yield Bad("07 partial with arguments from the start", whole(called(kind, log, plain(1.0))), "quarantined")
+    yield Bad("07 partial made without a call", whole(kind + tupled(log) + pickle.NEWOBJ), "quarantined")
+    yield Bad("07 partial as a value", whole(tupled(kind)), "quarantined")
+    yield Bad("07 partial itself patched", whole(kind + mapping(func=log) + pickle.BUILD))
+    yield Bad("07 partial with its state twice", whole(built(log, log) + tupled(log, tupled(), nothing) + pickle.BUILD))
 
 
 def _files(target: str) -> Iterator[Bad]:
@@ -332,6 +371,7 @@ def _disguises() -> Iterator[Bad]:
         "HTML": b"\n <!DOCTYPE html><html><script>alert(1)</script></html>",
         "7z": b"7z\xbc\xaf\x27\x1c",
         "npy": b"\x93NUMPY\x01\x00",
+        "CatBoost": b"CBM1\x40\x00\x00\x00",
         "HDF5": b"\x89HDF\r\n\x1a\n",
         "ZIP": b"PK\x03\x04\x14\x00\x00\x00",
         "joblib before 0.10": b"ZF0x00000000000000ff",

@@ -6,12 +6,13 @@ import io
 import pickle
 import warnings
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import joblib
 import lightgbm
 import numpy as np
+import pandas as pd
 import xgboost
 from scipy.sparse import csr_matrix
 from sklearn import (
@@ -64,6 +65,9 @@ def good_models() -> dict[str, Any]:
             found[name] = model.fit(inputs, target)
         for name, model in _of_texts():
             found[name] = model.fit(texts, [0, 1, 0, 1] * 5)
+        frame = pd.DataFrame({"size": inputs[:, 0], "kind": pd.Categorical(np.array(["a", "b"])[target % 2])})
+        boosting = ensemble.HistGradientBoostingClassifier(max_iter=2)
+        found["histogram boosting of categories"] = boosting.fit(frame, target)
         found["sparse neighbours"] = neighbors.KNeighborsClassifier().fit(csr_matrix(inputs), target)
         found["sparse support vectors"] = svm.SVC().fit(csr_matrix(inputs), target)
         found["isotonic regression"] = isotonic.IsotonicRegression().fit(inputs[:, 0], number)
@@ -161,6 +165,7 @@ def _transformers() -> Iterator[tuple[str, Any]]:
     yield "standard scaler", preprocessing.StandardScaler()
     yield "quantiles", preprocessing.QuantileTransformer(n_quantiles=5)
     yield "principal components", decomposition.PCA(2)
+    yield "powers by a partial", preprocessing.FunctionTransformer(partial(np.power, 2.0))
     yield "k-means", cluster.KMeans(2, n_init=1)
     yield "isolation forest", ensemble.IsolationForest(n_estimators=2)
     yield "Gaussian mixture", mixture.GaussianMixture(2)

@@ -212,6 +212,9 @@ def bad_natives() -> Iterator[tuple[str, bytes, Expected]]:
     yield "ONNX without a graph", field(1, 8) + field(2, b"hand"), "refused"
     outside = field(1, 4) + field(2, 1) + field(8, b"w") + field(13, field(1, b"location") + field(2, b"/etc/passwd"))
     yield "ONNX with weights in another file", onnx_model(initializer=outside + field(14, 1)), "refused"
+    lists = b"\x3d\x00\x00\x80\x3f" * 3 + field(8, 300) + field(9, b"LEAF") + field(9, b"BRANCH_LEQ")
+    behind = field(4, b"Relu") + field(5, field(1, b"w") + lists + field(5, outside + field(14, 1)))
+    yield "ONNX with weights in another file behind lists of numbers", onnx_model(node=behind), "refused"
     yield (
         "ONNX with a tensor of too few bytes",
         onnx_model(initializer=field(1, 1000) + field(2, 1) + field(9, b"1234")),

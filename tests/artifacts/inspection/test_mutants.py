@@ -42,7 +42,15 @@ class Stub:
 def sources() -> list[bytes]:
     """Good files of every kind that is read."""
     models = good.good_models()
-    picked = ("logistic regression", "forest", "words", "nearest neighbours", "histogram boosting", "columns")
+    picked = (
+        "logistic regression",
+        "forest",
+        "words",
+        "nearest neighbours",
+        "powers by a partial",
+        "columns",
+        "histogram boosting of categories",
+    )
     found = [
         data
         for name in picked

@@ -14,6 +14,8 @@ from sklearn.utils import all_estimators
 from sklearn.utils._test_common.instance_generator import _construct_instances
 from threadpoolctl import threadpool_limits
 
+from benchmarks import pipelines
+from registry_core.artifacts import formats
 from registry_core.artifacts.inspection import check_trustable, derive, inspect
 from registry_core.artifacts.inspection.names import listed, never
 from registry_core.errors import InvalidConfiguration
@@ -68,6 +70,19 @@ def test_every_estimator_that_can_be_fitted_writes_listed_names_only() -> None:
         found = [(name, inspect(pickle.dumps(model), name)) for name, model in fitted()]
     assert len(found) >= 150
     assert not [f"{name}: {each.because}" for name, each in found if each.verdict != "trusted"]
+
+
+def test_a_sample_of_real_pipelines_is_trusted_and_loads() -> None:
+    # ``python -m benchmarks.allowed`` goes through all of them, in every way of saving.
+    with warnings.catch_warnings(), threadpool_limits(1):
+        warnings.simplefilter("ignore")
+        models = dict(pipelines.sampled())
+    assert len(models) >= 20
+    for name, model in models.items():
+        data = pickle.dumps(model)
+        found = inspect(data, name)
+        assert found.verdict == "trusted", found.because
+        assert type(formats.load(data, name)) is type(model)
 
 
 def test_nothing_on_the_list_is_of_those_that_may_never_be_trusted() -> None:
