@@ -34,8 +34,8 @@ def python_of(folder: Path, version: str) -> Path:
     python = place / "bin" / "python"
     if not (place / "made").exists():
         print(f"making the environment of scikit-learn {version} ...", file=sys.stderr, flush=True)
-        subprocess.run([sys.executable, "-m", "venv", "--clear", place], check=True)
-        install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        subprocess.run([sys.executable, "-m", "venv", "--clear", str(place)], check=True)
+        install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
         subprocess.run([*install, *VERSIONS[version], *_CORE], check=True)
         (place / "made").touch()
     return python
@@ -43,7 +43,7 @@ def python_of(folder: Path, version: str) -> Path:
 
 def step(python: Path, verb: str, folder: Path) -> str:
     """Run a step in an environment; what it printed."""
-    command = [python, "-m", "benchmarks.version_steps", verb, str(folder)]
+    command = [str(python), "-m", "benchmarks.version_steps", verb, str(folder)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=1800)
     if done.returncode:
         raise SystemExit(f"{verb} in {python} failed:\n{done.stderr[-3000:]}")

@@ -35,7 +35,8 @@ class Mute(Picky):
         return super().predict_proba(features)
 
     def predict(self, features: Any) -> NDArray[Any]:
-        return np.asarray(self.classes_)[self.predict_proba(features).argmax(axis=1)]
+        best: NDArray[Any] = np.asarray(self.classes_)[self.predict_proba(features).argmax(axis=1)]
+        return best
 
 
 @cache

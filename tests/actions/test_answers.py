@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -160,14 +161,13 @@ def test_a_model_that_answers_differently_each_time_is_refused(sqlite_registry: 
         )
 
 
-def test_what_only_a_script_knows_is_refused_with_the_remedy(sqlite_registry: Registry) -> None:
+def test_what_only_a_script_knows_is_refused_with_the_remedy(
+    sqlite_registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
     kind = type("Winner", (LogisticRegression,), {"__module__": "__main__"})
-    sys.modules["__main__"].Winner = kind  # type: ignore[attr-defined]
-    try:
-        with pytest.raises(InvalidInput, match=r"__main__\.Winner, which only this notebook .*my_models\.py"):
-            sqlite_registry.register_model(kind().fit(ROWS, LABELS), model_name="M", model_type="T")
-    finally:
-        del sys.modules["__main__"].Winner  # type: ignore[attr-defined]
+    monkeypatch.setattr(sys.modules["__main__"], "Winner", kind, raising=False)
+    with pytest.raises(InvalidInput, match=r"__main__\.Winner, which only this notebook .*my_models\.py"):
+        sqlite_registry.register_model(kind().fit(ROWS, LABELS), model_name="M", model_type="T")
 
 
 def test_where_no_rows_are_kept_agreement_is_not_checked_elsewhere(sqlite_registry: Registry) -> None:
@@ -254,10 +254,8 @@ def test_a_model_whose_code_was_changed_since_no_longer_goes_live(
 ) -> None:
     monkeypatch.syspath_prepend(tmp_path)
     team_code(tmp_path, 1)
-    import team_models
-
     registry.configure(trusted_globals=["team_models.Scored"], reason="reviewed")
-    model = team_models.Scored().fit(ROWS, LABELS)
+    model = import_module("team_models").Scored().fit(ROWS, LABELS)
     first = registry.register_model(model, model_name="Risk", model_type="Scored")
     assert gate(registry, first).passed
     team_code(tmp_path, -1)

@@ -27,7 +27,7 @@ MIXED = pd.DataFrame(
         "gaps": pd.Series(["a", None, np.nan], dtype=object),
         "city": pd.Categorical(["b", "a", None], categories=["b", "a", "c"]),
         "store": pd.Categorical([10, 20, 10], ordered=True),
-        "at": pd.to_datetime(["2026-03-01 00:00", "2026-03-02 12:30", None]),
+        "at": pd.to_datetime(pd.Series(["2026-03-01 00:00", "2026-03-02 12:30", None])),
         "zoned": pd.to_datetime(["2026-03-01", "2026-03-02", "2026-03-03"]).tz_localize("Europe/Berlin"),
         "nullable": pd.array([1, None, 3], dtype="Int64"),
         "moments": pd.Series([datetime.datetime(2026, 1, 1), datetime.date(2026, 1, 2), None], dtype=object),

@@ -93,7 +93,9 @@ def test_differences_and_hyperparameters(several: dict[str, str], own: Registry)
     second, first = comparison.models
     assert list(frames.hyperparameters(first, second)["Differs"]) == [""]
     assert list(frames.hyperparameters(second, second).columns) == ["Hyperparameter", "Value"]
-    assert frames.inputs_changed(first, second) == ([], [])
+    signature = own.signature(first.model_id)
+    assert frames.features_changed(signature, signature) == ([], [])
+    assert frames.features(signature)["Kind"].unique().tolist() == ["number"]
 
 
 def test_reigns_end_now_while_they_last() -> None:
