@@ -13,6 +13,9 @@ from ..signature import ExampleAnswers, Feature, Kind, RowsFrom, Signature, Sign
 from . import examples
 from .columns import Column, Columns, columns_of, made_rows
 
+#: Of a category with more levels none are kept.
+MOST_LEVELS = 1000
+
 
 class CannotAnswer(InvalidInput):
     """A model that gives no usable answer; the text says what it did."""
@@ -201,15 +204,23 @@ def _features(known: Columns, rows: Any, names: Sequence[str]) -> tuple[tuple[Fe
     places = {str(name): place for place, name in enumerate(rows.columns)} if framed else {}
     found = []
     for place, (name, column) in enumerate(zip(called, columns, strict=True)):
-        kind, levels = column.kind, column.levels
+        kind, levels, typed = column.kind, column.levels, column.typed
         if framed and (at := places.get(name, place if source == "given" else None)) is not None:
             seen, seen_levels = _kind_of(rows.iloc[:, at])
-            if kind in ("unknown", "number") and seen != "unknown":
+            typed = typed or str(rows.iloc[:, at].dtype) == "category"
+            if typed or (kind in ("unknown", "number") and seen != "unknown"):
                 kind, levels = seen, seen_levels
         elif kind == "unknown" and rows is not None and not framed and rows.dtype.kind in "biuf":
             kind = "boolean" if rows.dtype.kind == "b" else "number"
-        found.append(Feature(name, kind, levels))
+        kept = _kept(levels)
+        found.append(Feature(name, kind, kept, typed and bool(kept)))
     return tuple(found), source
+
+
+def _kept(levels: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Levels as a signature holds them: plain values, and not as many as an id has."""
+    plain = all(isinstance(level, str | int | float) for level in levels)
+    return levels if plain and len(levels) <= MOST_LEVELS else ()
 
 
 def _kind_of(column: Any) -> tuple[Kind, tuple[Any, ...]]:

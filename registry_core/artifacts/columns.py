@@ -18,6 +18,8 @@ from ..signature import Feature, Kind
 _DEEPEST = 10
 _TREES_READ = 10
 _ROWS = 32
+#: Of numbers of which nothing is known, every fourth row is ten times as large as the one before it.
+_SCALES = np.tile([1.0, 10.0, 100.0, 1000.0], _ROWS // 4)
 #: Rows that fitted estimators keep, (n, features), of training or around what it lay.
 _TABLES = ("_fit_X", "support_vectors_", "theta_", "means_", "cluster_centers_")
 #: Of a text column without a vocabulary: words of any language will do.
@@ -26,13 +28,17 @@ _WORDS = ("model", "risk", "good", "bad", "the", "report", "north", "late", "ear
 
 @dataclass(frozen=True)
 class Column:
-    """One column: ``center`` and ``spread`` say around what its numbers lie, ``words`` what its texts hold."""
+    """One column: ``center`` and ``spread`` say around what its numbers lie, ``words`` what its texts hold.
+
+    ``typed``: its categories have to come as pandas' type for them. ``told``: the fitted object itself said so much.
+    """
 
     kind: Kind = "unknown"
     levels: tuple[Any, ...] = ()
     center: float = 0.0
     spread: float = 1.0
     words: tuple[str, ...] = ()
+    typed: bool = False
     told: bool = False
 
 
@@ -59,6 +65,9 @@ def columns_of(model: Any, scaler: Any) -> Columns:
     text = _text(first, 0)
     if text is not None:
         return Columns(None, (), text)
+    boosted = _of_booster(first)
+    if boosted is not None:
+        return boosted
     named = getattr(first, "feature_names_in_", None)
     names = () if named is None else tuple(str(name) for name in named)
     count = getattr(first, "n_features_in_", None)
@@ -66,6 +75,22 @@ def columns_of(model: Any, scaler: Any) -> Columns:
     if not width:
         return Columns(None, names)
     return Columns(tuple(_described(first, width, 0)), names)
+
+
+def _of_booster(estimator: Any) -> Columns | None:
+    """What an estimator of LightGBM or XGBoost was trained with, where that were columns of pandas' categories."""
+    if getattr(getattr(estimator, "_Booster", None), "pandas_categorical", None):
+        from .native import from_lightgbm
+
+        features = from_lightgbm.read(estimator.booster_.model_to_string().encode()).features_
+    elif "c" in (getattr(getattr(estimator, "_Booster", None), "feature_types", None) or ()):
+        from .native import from_xgboost
+
+        features = from_xgboost.read(bytes(estimator.get_booster().save_raw("json"))).features_
+    else:
+        return None
+    found = tuple(Column(each.kind, each.levels, typed=each.kind == "category") for each in features)
+    return Columns(found, tuple(str(name) for name in estimator.feature_names_in_))
 
 
 def _steps(estimator: Any) -> list[Any]:
@@ -77,7 +102,8 @@ def _inner(estimator: Any) -> Any:
     """What a search, a calibration or a transformed target hands its rows to, as they are."""
     for name in ("best_estimator_", "regressor_", "estimator_"):
         found = getattr(estimator, name, None)
-        if found is not None and not isinstance(found, str):
+        # A forest's is what its trees were made like, and fitted to nothing.
+        if found is not None and not isinstance(found, str) and getattr(found, "n_features_in_", None) is not None:
             return found
     calibrated = getattr(estimator, "calibrated_classifiers_", None)
     return getattr(calibrated[0], "estimator", None) if isinstance(calibrated, list) and calibrated else None
@@ -126,9 +152,9 @@ def _described(estimator: Any, width: int, depth: int) -> list[Column]:
 
 
 def _either(one: Column, two: Column) -> Column:
-    if one.kind == "category" or not two.told:
-        return one if one.told or one.kind != "unknown" else two
-    if two.kind == "category" or not one.told:
+    if one.told and (one.kind == "category" or two.kind != "category" or not two.told):
+        return one
+    if two.told or one.kind == "unknown":
         return two
     return one
 
@@ -192,7 +218,7 @@ def _category(levels: Iterable[Any]) -> Column:
 def _filled(value: Any) -> Column:
     value = value.item() if isinstance(value, np.generic) else value
     if isinstance(value, str):
-        return Column("category", (value,), told=True)
+        return Column("category", (value,))
     usable = isinstance(value, int | float) and value == value
     return Column("number", (), float(value) if usable else 0.0, max(abs(float(value)), 1.0) if usable else 1.0)
 
@@ -207,7 +233,7 @@ def _usual(estimator: Any, width: int) -> tuple[list[float], list[float]] | None
             sampled = table[:1000].toarray() if hasattr(table, "toarray") else np.asarray(table[:1000])
             found = sampled.mean(axis=0), sampled.std(axis=0)
     if found is None:
-        found = _of_trees(estimator, width)
+        found = _of_trees(estimator, width) or _of_bins(estimator, width) or _of_plane(estimator, width)
     if found is None:
         return None
     centers, spreads = (np.asarray(each, dtype=np.float64) for each in found)
@@ -246,9 +272,31 @@ def _of_trees(estimator: Any, width: int) -> tuple[NDArray[Any], NDArray[Any]] |
     return centers, np.where(spreads > 0, spreads, np.maximum(np.abs(centers), 1.0))
 
 
+def _of_bins(estimator: Any, width: int) -> tuple[NDArray[Any], NDArray[Any]] | None:
+    """Where histogram boosting draws the bounds of its bins."""
+    bounds = getattr(getattr(estimator, "_bin_mapper", None), "bin_thresholds_", None)
+    if not isinstance(bounds, list) or len(bounds) != width:
+        return None
+    known = [np.asarray(each, dtype=np.float64)[np.isfinite(each)] for each in bounds]
+    return (
+        np.array([each.mean() if each.size else 0.0 for each in known]),
+        np.array([each.std() if each.size else 1.0 for each in known]),
+    )
+
+
+def _of_plane(estimator: Any, width: int) -> tuple[NDArray[Any], NDArray[Any]] | None:
+    """The point of a linear classifier's plane that is nearest to zero: around it either class is answered."""
+    weights, shift = getattr(estimator, "coef_", None), getattr(estimator, "intercept_", None)
+    if not isinstance(weights, np.ndarray) or weights.ndim != 2 or weights.shape[1] != width or shift is None:
+        return None
+    first = weights[0]
+    length = float(first @ first)
+    return (-float(np.ravel(shift)[0]) / length * first, np.ones(width)) if length else None
+
+
 @lru_cache(maxsize=64)
 def _normal(width: int) -> NDArray[np.float64]:
-    found = np.random.default_rng(0).normal(size=(_ROWS, width))
+    found: NDArray[np.float64] = np.random.default_rng(0).normal(size=(_ROWS, width)) * _SCALES[:, None]
     found.flags.writeable = False
     return found
 
@@ -277,7 +325,7 @@ def made_rows(known: Columns, names: Sequence[str], width: int | None) -> Iterat
         told = any(each.told for each in columns)
         centers = np.array([each.center for each in columns])
         spreads = np.array([each.spread for each in columns])
-        yield centers + spreads * _normal(len(columns)) if told else _normal(len(columns))
+        yield centers + spreads * (_normal(len(columns)) / _SCALES[:, None]) if told else _normal(len(columns))
     yield _objects(columns)
     if names and not known.names and (frame := _frame(columns, names)) is not None:
         yield frame
@@ -290,9 +338,8 @@ def _frame(columns: Sequence[Column], names: Sequence[str]) -> Any:
         return None
     values = {place: _values(column, place) for place, column in enumerate(columns)}
     for place, column in enumerate(columns):
-        if column.kind == "category" and not column.words and column.levels:
-            kind = pandas.CategoricalDtype(list(column.levels)) if column.told is False else None
-            values[place] = pandas.Series(values[place], dtype=kind)
+        if column.typed and column.levels:
+            values[place] = pandas.Series(values[place], dtype=pandas.CategoricalDtype(list(column.levels)))
     frame = pandas.DataFrame(values)
     frame.columns = pandas.Index(list(names))
     return frame
@@ -313,7 +360,7 @@ def _values(column: Column, place: int) -> Any:
         return _texts(column, place).tolist()
     if column.kind == "boolean":
         return chance.integers(0, 2, _ROWS).astype(bool)
-    return column.center + column.spread * chance.normal(size=_ROWS)
+    return column.center + column.spread * chance.normal(size=_ROWS) * (1.0 if column.told else _SCALES)
 
 
 def _texts(column: Column, seed: int = 0) -> NDArray[Any]:
