@@ -10,13 +10,15 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from benchmarks import evidence, installing, pages, reading, registering, serving, together
+from benchmarks import evidence, installing, pages, proving, reading, registering, serving, together
 from benchmarks.bench import Bench, Size, machine
 from benchmarks.table import Result, Row
 
 PARTS: dict[str, Callable[[Bench], list[Row]]] = {
     "register-lr": registering.regression,
     "register-rf": registering.forest,
+    "register-proof": proving.registering,
+    "load-proof": proving.loading,
     "syncs": registering.syncs,
     "top": reading.top,
     "frame": reading.everything,
