@@ -211,7 +211,7 @@ def test_thresholds_alert_and_are_over_by_themselves(registry: Registry, two: li
     registry._rooms.clock.tick(60)  # type: ignore[attr-defined]
     said = traffic(200, default=0.3).acted
     assert len(said) == 1
-    assert "accuracy is 0.700 over the last 200 labels, below 0.800" in said[0]
+    assert "accuracy is 0.700 over the last 200 labels (predictions since 2025-07-31 14:01 UTC), below 0.800" in said[0]
     (alert,) = registry.alerts("Churn")
     assert (alert.kind, alert.severity) == ("threshold", "warning")
     health = registry.check_health("Churn")
