@@ -7,7 +7,8 @@ from datetime import datetime
 from typing import Any
 
 from ..actions import read
-from ..records import Comparison, Deployment, Event, ModelMetadata, ModelNameSummary, ModelQuery, Score
+from ..records import Comparison, Deployment, Event, InputChange, ModelMetadata, ModelNameSummary, ModelQuery, Score
+from ..rules import inputs
 from .verbs import Verbs
 
 
@@ -106,6 +107,14 @@ class Reading(Verbs):
     def compare(self, model_ids: Sequence[str]) -> Comparison:
         """Two or more models side by side: every metric, and what of their inputs and hyperparameters differs."""
         return read.compare(self._rooms, model_ids)
+
+    def input_change(self, before_id: str, after_id: str) -> InputChange:
+        """What callers have to change when one model takes another's place: features they send, classes they get.
+
+        Raises:
+            ModelNotFound: no model has one of the ids.
+        """
+        return inputs.input_change(self.get_metadata(before_id), self.get_metadata(after_id))
 
     def deployments(self, model_name: str | None = None) -> list[Deployment]:
         """Who was champion from when to when, newest first."""
