@@ -10,6 +10,7 @@ import pytest
 
 from registry_core import RecordedOutcomes
 from registry_core.demo import traffic
+from registry_core.demo.airport import NAME
 from registry_core.demo.flights import INPUTS, Flights
 
 #: Flights of each of five days.
@@ -37,7 +38,7 @@ class Machine:
         pass
 
     def model_names(self) -> list[str]:
-        return [traffic.NAME]
+        return [NAME]
 
     def get_active_model_id(self, name: str) -> str:
         return "a"
@@ -79,4 +80,4 @@ def test_a_slow_machine_plays_the_same_only_slower(monkeypatch: pytest.MonkeyPat
     told = [ids for what, ids in quick.calls if what == "told"]
     # Whole days, one after the other, each once.
     assert [len(ids) for ids in told] == list(SIZES)
-    assert sum(told, []) == list(range(sum(SIZES)))
+    assert [each for ids in told for each in ids] == list(range(sum(SIZES)))
