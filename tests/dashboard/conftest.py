@@ -72,7 +72,7 @@ def open_page() -> Callable[..., AppTest]:
     """``open_page("trends", model="Churn")`` runs the application with that page and that address."""
 
     def run(page: str = "overview", /, **address: str) -> AppTest:
-        app = AppTest.from_file(str(ROOT / "dashboard" / "app.py"), default_timeout=20)
+        app = AppTest.from_file(str(ROOT / "dashboard" / "app.py"), default_timeout=120)
         for name, value in address.items():
             app.query_params[name] = value
         if page != "overview":
