@@ -13,6 +13,8 @@ from tests.strangers import MAJORITY, stranger_file
 from .conftest import fitted, register
 from .test_pages import texts
 
+pytestmark = pytest.mark.usefixtures("warm_sandbox")
+
 Open = Callable[..., AppTest]
 
 
@@ -27,7 +29,8 @@ def judged(own: Registry) -> tuple[str, str]:
     rows = pd.DataFrame({"age": age, "visits": 1 - age, "left": (chance.random(60) > age).astype(int)})
     rows["region"] = np.where(age > 0.5, "N", "S")
     own.add_benchmark("holdout", "Churn", rows, "left", features=["age", "visits"], slices=["region"])
-    own.evaluate_all("Churn")
+    for model_id in (first, second):
+        own.evaluate(model_id)
     own.configure(gates={"minimum_metrics": {"accuracy": 0.99}, "approval": True}, reason="asked")
     return first, second
 
