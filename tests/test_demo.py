@@ -143,8 +143,8 @@ def test_the_data_are_those_described() -> None:
     assert weather.years(1949, 1978, derived=True).inputs.shape[1] == 11
 
 
-def test_each_step_is_said(filled: tuple[Path, list[str]]) -> None:
-    folder, said = filled
+def test_each_step_is_said(filled_demo: tuple[Path, list[str]]) -> None:
+    folder, said = filled_demo
     assert len(said) > 25
     assert all("\n" not in line for line in said)
     assert str(folder) in said[-1]
