@@ -11,7 +11,7 @@ import streamlit as st
 
 from dashboard import fresh, health_words, live_frames, notices, session, wording
 from dashboard.queries import CARDS
-from registry_core import Alert, Experiment, ModelMetadata, ModelNameSummary, RegistryError, Window
+from registry_core import Alert, Experiment, ModelMetadata, ModelNameSummary, RegistryError
 
 #: How many versions the small chart of a card shows, and how many days of live traffic.
 SPARK = 40
@@ -139,35 +139,27 @@ def model_name(summary: ModelNameSummary, going_on: Live, view: session.View) ->
         _links(name, champion, going_on)
 
 
-def _live_metric(
-    summary: ModelNameSummary, champion: ModelMetadata, going_on: Live, view: session.View
-) -> list[Window]:
-    """The champion's metric in production with its days and its state; its score where nobody asked it anything."""
+def _live_metric(summary: ModelNameSummary, champion: ModelMetadata, going_on: Live, view: session.View) -> bool:
+    """The champion's metric in production with its days and its state, or its score where no label is known; which."""
     name = summary.model_name
     assert summary.deployment is not None
     start = notices.now() - timedelta(days=DAYS)
-    served = [each for each in fresh.windows(view, name, start, "day") if each.role == "champion"]
-    since = wording.parsed(summary.deployment.started_at)
-    own = [
-        each
-        for each in served
-        if each.model_id == champion.model_id and (since is None or live_frames.ended(each) > since)
-    ]
+    live, days = fresh.performance(view, name, start), fresh.windows(view, name, start, "day")
+    metrics = live.metrics if live else {}
     policy = view.registry.policy(name).monitoring_policy
-    known = "accuracy" if any("accuracy" in each.metrics for each in served) else policy.loss
-    metric = health_words.watched(known)
-    frame = live_frames.champions(own, metric, {}).dropna(subset=["value"])
-    labels = int(frame["labelled"].sum())
-    if labels:
-        value = float((frame["value"] * frame["labelled"]).sum() / labels)
-        days = live_frames.champions(served, metric, {})["value"].dropna().tolist()
+    metric = health_words.live(next((each for each in ("accuracy", "mae", "rmse") if each in metrics), "accuracy"))
+    labels = live.labelled if live else 0
+    if live and metric.key in metrics:
+        values = live_frames.champions(days, metric, {})["value"].dropna().tolist()
+        covered = health_words.covers(live, notices.viewer_zone())
         st.metric(
             f"{metric.label} in production of champion {champion.version}",
-            wording.number(value),
-            chart_data=days if len(days) > 1 else None,
+            wording.number(metrics[metric.key]),
+            chart_data=values if len(values) > 1 else None,
             chart_type="line",
-            help=f"Over {labels:,} labels of the last {DAYS} days. The line shows the champions' days, oldest first.",
+            help=f"Of this deployment in the last {DAYS} days. The line shows the champions' days, oldest first.",
         )
+        st.caption(wording.escaped(covered))
     else:
         scores = [row["composite_score"] for row in view.history(name, SPARK) if row["composite_score"] is not None]
         st.metric(
@@ -177,11 +169,11 @@ def _live_metric(
             chart_type="line",
             help=f"The line shows the scores of the newest {len(scores)} versions with a score, oldest first.",
         )
-    if own or going_on.alerts:
+    if (live and live.predictions) or going_on.alerts:
         measured = view.evaluation(champion) is not None
         state, because = health_words.at_a_glance(going_on.alerts, labels, policy, measured=measured)
         st.markdown(f"{health_words.mark(state)}: {because}")
-    return own if labels else []
+    return bool(labels)
 
 
 def _links(name: str, champion: ModelMetadata | None, going_on: Live) -> None:

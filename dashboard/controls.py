@@ -16,6 +16,7 @@ from registry_core import ChampionChanged, Comparison, ModelMetadata, RegistryEr
 VERBS: dict[str, tuple[str, str, str, str]] = {
     "promote": ("Promote", ":material/publish:", "Promote to production", ""),
     "rollback": ("Roll back", ":material/undo:", "Roll production back", ""),
+    "undo_rollback": ("Undo the rollback", ":material/undo:", "Undo the rollback", ""),
     "reject": (
         "Reject",
         ":material/block:",
@@ -59,6 +60,8 @@ DONE = {
     "pin": "pinned",
     "unpin": "no longer pinned",
 }
+#: The decisions that change who serves.
+CHAMPIONS = ("promote", "rollback", "undo_rollback")
 #: What takes a decision back.
 REVERSE = {
     "reject": "restore",
@@ -148,42 +151,6 @@ def decisions(model: ModelMetadata, view: session.View) -> None:
         button("delete", model, champion, because=serving or pinned)
 
 
-def downloads(model: ModelMetadata, view: session.View) -> None:
-    """The files and the metadata, read only when somebody asks for them."""
-    import json
-
-    kept = [which for which, digest in (("model", model.model_sha256), ("scaler", model.scaler_sha256)) if digest]
-    # A download cannot say why it fails, so it is said before.
-    if model.status == "purged":
-        notices.show("info", "The files were deleted for good, so there is nothing to download but the metadata.")
-        kept = []
-    problems = {which: view.file_problem(model, which) for which in kept}
-    for which, problem in problems.items():
-        if problem:
-            notices.show("error", f"**The {which} cannot be downloaded.** {wording.escaped(problem)}")
-    with st.container(horizontal=True, gap="small"):
-        for which in kept:
-            if problems[which] is None:
-                st.download_button(
-                    f"Download {which}",
-                    data=partial(view.registry.read_artifact, model.model_id, which),
-                    file_name=f"{which}_{model.model_id}.pkl",
-                    mime="application/octet-stream",
-                    icon=":material/download:",
-                    on_click="ignore",
-                    key=f"download-{which}",
-                )
-        st.download_button(
-            "Metadata (JSON)",
-            data=json.dumps(model.to_dict(), indent=2),
-            file_name=f"{model.model_id}.json",
-            mime="application/json",
-            icon=":material/data_object:",
-            on_click="ignore",
-            key="download-metadata",
-        )
-
-
 def open_dialog() -> bool:
     """Draw the dialog that was asked for. Called once a run, by the application; whether there is one."""
     return dialogs.draw("request", VERBS, _decide, _forget)
@@ -191,7 +158,7 @@ def open_dialog() -> bool:
 
 def _decide(request: Request) -> None:
     model, view = request.model, session.view()
-    changes_champion = request.verb in ("promote", "rollback")
+    changes_champion = request.verb in CHAMPIONS
     failed = gates.told(view.gates(model.model_id).gates) if request.verb == "promote" else 0
     if changes_champion:
         target = _change_of_champion(request, view)
@@ -242,10 +209,10 @@ def _decide(request: Request) -> None:
 
 
 def _change_of_champion(request: Request, view: session.View) -> ModelMetadata | None:
-    """What a promotion or a rollback changes, for whom, on what evidence; the model that comes in, if there is one."""
+    """What a change of champion brings, for whom, on what evidence; the model that comes in, if there is one."""
     name = request.model.model_name
     old = view.metadata(request.expected) if request.expected else None
-    if request.verb == "promote":
+    if request.verb != "rollback":
         new = request.model
     else:
         earlier = view.rollback_target(name)
@@ -268,11 +235,21 @@ def _change_of_champion(request: Request, view: session.View) -> ModelMetadata |
         + (f" instead of {old.version}." if old else ".")
     )
     if old and old.model_id != new.model_id:
+        change = view.registry.input_change(old.model_id, new.model_id)
+        if change.changes:
+            notices.show("warning", wording.escaped(change.sentence))
+        else:
+            st.markdown(wording.escaped(change.sentence))
         _evidence(view.compare([new.model_id, old.model_id]), view)
     if request.verb == "rollback" and old:
         st.markdown(
             f"{old.version} is disqualified: it is never chosen again until somebody reinstates it. "
-            "To undo this, reinstate it and promote it again; the message afterwards offers both in one step."
+            "The message afterwards offers to undo the rollback."
+        )
+    elif request.verb == "undo_rollback":
+        st.markdown(
+            f"{new.version} is reinstated and serves again, as before the rollback. Gates are not asked; experiments "
+            "that the rollback ended stay ended."
         )
     elif old:
         st.markdown(f"To undo this, take the promotion back in the message afterwards: {old.version} serves again.")
@@ -310,8 +287,8 @@ def _show_conflict(request: Request, conflict: ChampionChanged) -> None:
         if st.button("Close", key="conflict-close"):
             _forget()
             st.rerun()
-    elif request.verb == "rollback":
-        st.markdown("The champion you wanted to take out is out of production already.")
+    elif request.verb != "promote":
+        st.markdown("Whom you wanted to take out is out of production already.")
         if st.button("Close", key="conflict-close"):
             _forget()
             st.rerun()
@@ -346,6 +323,8 @@ def _carry_out(request: Request, target: ModelMetadata, reason: str, who: str, v
             registry.rollback(
                 target.model_name, target.model_id, actor=who, reason=reason, expected_champion=request.expected
             )
+        elif request.verb == "undo_rollback":
+            registry.undo_rollback(target.model_name, actor=who, reason=reason, expected_champion=request.expected)
         else:
             getattr(registry, request.verb)(target.model_id, actor=who, reason=reason)
     except ChampionChanged as conflict:
@@ -368,32 +347,31 @@ def _told(request: Request, target: ModelMetadata) -> str:
             f"**{target.model_name}** is rolled back: **{target.version}** serves again, "
             f"{request.model.version} is disqualified."
         )
+    if request.verb == "undo_rollback":
+        return f"The rollback is undone: **{target.version}** is the champion of **{target.model_name}** again."
     return f"**{target.model_name} {target.version}** is {DONE[request.verb]}."
 
 
 def _undo(request: Request, target: ModelMetadata) -> tuple[Callable[[], None] | None, str]:
-    """What takes the decision back, as steps that check the state they expect; None where nothing does."""
+    """What takes the decision back, if it still finds the state it expects; None where nothing does."""
     old = request.expected
     if request.verb == "promote":
         if old is None:
             return None, ""
-        steps: list[tuple[str, str, dict[str, Any]]] = [
-            ("undo_promotion", target.model_name, {"expected_champion": target.model_id})
-        ]
-        return partial(_take_back, steps, "promotion"), "Undo: put the previous champion back"
-    if request.verb == "rollback" and old is not None:
-        steps = [("reinstate", old, {}), ("promote", old, {"expected_champion": target.model_id})]
-        return partial(_take_back, steps, "rollback"), "Undo: reinstate and promote again"
+        verb = partial(session.open_registry().undo_promotion, target.model_name, expected_champion=target.model_id)
+        return partial(_take_back, verb, "promotion"), "Undo: put the previous champion back"
+    if request.verb == "rollback":
+        # It changes who serves, perhaps with other features: the dialog says so before anything happens.
+        return partial(ask, "undo_rollback", request.model, target.model_id), "Undo the rollback …"
     if request.verb in REVERSE:
-        return partial(_take_back, [(REVERSE[request.verb], target.model_id, {})], DONE[request.verb]), "Undo"
+        verb = partial(getattr(session.open_registry(), REVERSE[request.verb]), target.model_id)
+        return partial(_take_back, verb, DONE[request.verb]), "Undo"
     return None, ""
 
 
-def _take_back(steps: list[tuple[str, str, dict[str, Any]]], what: str) -> None:
-    registry = session.open_registry()
+def _take_back(verb: Callable[..., Any], what: str) -> None:
     try:
-        for verb, whom, expected in steps:
-            getattr(registry, verb)(whom, actor=session.actor(), reason=f"undo of the {what}", **expected)
+        verb(actor=session.actor(), reason=f"undo of the {what}")
     except ChampionChanged as conflict:
         who = f" by {wording.escaped(conflict.by)}" if conflict.by else ""
         notices.post("warning", f"Not undone: the champion has been changed again{who}. Look at it, then decide.")

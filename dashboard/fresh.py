@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Literal
 
 from dashboard.session import View
-from registry_core import Alert, Experiment, HealthReport, Window
+from registry_core import Alert, Experiment, HealthReport, LivePerformance, NoModelAvailable, Window
 
 Every = Literal["window", "day", "week"]
 
@@ -22,11 +22,26 @@ def health(view: View, name: str) -> HealthReport:
     )
 
 
-def windows(view: View, name: str, since: datetime | None, every: Every) -> list[Window]:
+def windows(view: View, name: str, since: datetime | None, every: Every, at_most: int | None = None) -> list[Window]:
     """How the models of a name did in production, oldest first. ``since`` is cut to its minute, to be asked alike."""
     start = since and since.replace(second=0, microsecond=0)
-    key = ("windows", name, start, every, view.revision)
-    return view.shared.recall_briefly(key, lambda: view.registry.performance_history(name, since=start, every=every))
+    key = ("windows", name, start, every, at_most, view.revision)
+    return view.shared.recall_briefly(
+        key, lambda: view.registry.performance_history(name, since=start, every=every, at_most=at_most)
+    )
+
+
+def performance(view: View, name: str, since: datetime | None) -> LivePerformance | None:
+    """What all labels of the champion say together, of its deployment since then; None without a champion."""
+    start = since and since.replace(second=0, microsecond=0)
+
+    def ask() -> LivePerformance | None:
+        try:
+            return view.registry.live_performance(name, since=start)
+        except NoModelAvailable:
+            return None
+
+    return view.shared.recall_briefly(("performance", name, start, view.revision), ask)
 
 
 def alerts(view: View, name: str | None = None, *, resolved: bool = False) -> list[Alert]:

@@ -19,6 +19,7 @@ from dashboard import (
     session,
     wording,
 )
+from dashboard.fresh import Every
 from dashboard.health_parts import recent_days, versions
 from registry_core import HealthReport, RegistryError, Window
 
@@ -59,14 +60,15 @@ def _course(name: str, chosen: str, view: session.View) -> None:
     back = live_frames.RANGES[chosen]
     since = None if back is None else moment - back
     policy = view.registry.policy(name).monitoring_policy
-    windows = fresh.windows(view, name, since, live_frames.merge_of(back, policy.window_minutes))
+    every = live_frames.merge_of(back, policy.window_minutes)
+    windows = fresh.windows(view, name, since, every, live_frames.MOST_WINDOWS)
     known = versions(name, view)
     _over_time(name, report, windows, since, moment, known, view)
     if report.labelled:
         left, right = st.columns([2, 3], gap="large")
         with left:
             _detector(report)
-            _metrics(report, windows, view)
+            _metrics(report, since, view)
         with right:
             _drift(report)
     else:
@@ -84,10 +86,10 @@ def _over_time(
     known: dict[str, str],
     view: session.View,
 ) -> None:
-    metric = health_words.watched(report.metric)
+    metric = health_words.watched(report)
     deployed, rollbacks = view.deployments(name), {each.at for each in view.rollbacks(name)}
     notices.section(wording.escaped(health_words.finding(report, deployed, rollbacks, known)))
-    frame = live_frames.coarser(live_frames.champions(windows, metric, known))
+    frame = live_frames.champions(windows, metric, known)
     if not len(frame):
         notices.show("info", "Nobody asked for a prediction in this time. Choose a longer one above.")
         return
@@ -116,10 +118,10 @@ def _levels(report: HealthReport, metric: health_words.Watched) -> list[health_c
     since = wording.parsed(report.since)
     levels = []
     if report.baseline is not None:
-        usual = metric.of_error(report.baseline.mean)
+        usual = report.baseline.value
         levels.append(health_charts.Level(usual, f"baseline {usual:.3g}", "solid", since))
-    if report.detector is not None:
-        bound = metric.of_error(report.detector.bound)
+    bound = report.allowed
+    if bound is not None:
         levels.append(health_charts.Level(bound, f"allowed {bound:.3g}", "dash", since))
     for limit in report.limits:
         if limit.metric == metric.key:
@@ -183,23 +185,30 @@ def _detector(report: HealthReport) -> None:
     )
 
 
-def _metrics(report: HealthReport, windows: list[Window], view: session.View) -> None:
-    if report.model_id is None:
+def _metrics(report: HealthReport, since: datetime | None, view: session.View) -> None:
+    live = fresh.performance(view, report.model_name, since)
+    if live is None or not live.metrics:
         return
-    champion = view.metadata(report.model_id)
+    champion = view.metadata(live.model_id)
     evaluation = view.evaluation(champion)
     measured = evaluation.metrics if evaluation is not None and evaluation.status == "measured" else None
     values = {key: each.value for key, each in measured.items()} if measured else None
     offline, source = live_frames.offline(champion, values)
-    frame = live_frames.metrics(windows, report, offline)
-    if not len(frame):
-        return
+    frame = live_frames.metrics(live, report, offline)
     others = f"; of the others what was {source}" if frame["Baseline"].notna().sum() > 1 else ""
     usual = f"on {report.baseline.source}" if report.baseline else "not there yet"
-    metric = health_words.watched(report.metric).label
+    metric = health_words.watched(report).label
+    covered = health_words.covers(live, notices.viewer_zone())
+    bins = ""
+    if live.auc_bracket is not None and live.auc_bracket[1] - live.auc_bracket[0] >= 1e-4:
+        low, high = (wording.number(each) for each in live.auc_bracket)
+        bins = f" AUC is computed from binned scores and lies between {low} and {high}."
     notices.section(
         "Every metric",
-        wording.escaped(f"Of this deployment in the time shown. The baseline of {metric} is {usual}{others}."),
+        wording.escaped(
+            f"Of version {champion.version} as champion, over {covered}. The baseline of {metric} is {usual}{others}."
+            + bins
+        ),
     )
     live_tables.metrics(frame, key="live-metrics")
 
@@ -286,15 +295,21 @@ def live_in_trend(
     if live is None:
         return
     every = live_frames.every_for(points, notices.now())
-    windows = fresh.windows(view, name, None, every)
+    windows = fresh.windows(view, name, None, every, live_frames.MOST_WINDOWS)
     frame = live_frames.champions(windows, live, versions(name, view))
     if not len(frame) or frame["value"].isna().all():
         return
     if not by_time:
         st.caption("Production has values of this metric as well: choose Time to see them beside these.")
         return
-    health_charts.beside_offline(figure, live_frames.coarser(frame), every)
+    health_charts.beside_offline(figure, frame, _length(windows, every))
     st.caption(
         "Diamonds are live: what labels of production say of each champion. Dots and steps are what was known before "
         "it served, on another set: their levels need not agree."
     )
+
+
+def _length(windows: list[Window], every: Every) -> str:
+    """How long a window is that was drawn, in words."""
+    merged = round(windows[0].minutes / (1440 if every == "day" else 7 * 1440))
+    return every if merged == 1 else f"{merged} {every}s"

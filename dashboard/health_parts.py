@@ -82,17 +82,17 @@ def _state(report: HealthReport, known: dict[str, str]) -> None:
 
 
 def _facts(report: HealthReport, view: session.View, known: dict[str, str]) -> None:
-    metric = health_words.watched(report.metric)
+    metric = health_words.watched(report)
     held, needed = report.baseline_labels or (0, 0)
     baseline = f"not yet: {held:,} of {needed:,} labels", ""
     if report.baseline is not None:
-        baseline = wording.number(metric.of_error(report.baseline.mean)), f"On {report.baseline.source}"
+        baseline = wording.number(report.baseline.value), f"On {report.baseline.source}"
     served = wording.lasted(report.since or report.at, None, notices.now())
     facts = {
         "Champion": (f"{known.get(report.model_id or '', '?')}, for {served}", ""),
         f"{metric.label} in production": (
             health_words.interval(report),
-            "Over all labels; the interval is for one look",
+            _over(report),
         ),
         "Baseline": baseline,
         "Predictions with label": (health_words.coverage(report), ""),
@@ -107,6 +107,13 @@ def _facts(report: HealthReport, view: session.View, known: dict[str, str]) -> N
             with grid.cell():
                 st.caption(wording.escaped(title), help=wording.escaped(further) or None)
                 st.markdown(wording.escaped(value))
+
+
+def _over(report: HealthReport) -> str:
+    if report.performance is None:
+        return ""
+    covered = health_words.covers(report.performance, notices.viewer_zone())
+    return f"Over all labels of this deployment: {covered}. In brackets the 95% interval, for one look"
 
 
 def _waiting(report: HealthReport) -> None:

@@ -9,7 +9,15 @@ from datetime import datetime, tzinfo
 from typing import Literal
 
 from dashboard import wording
-from registry_core import Alert, Deployment, DetectorState, HealthReport, MonitoringPolicy, Notification
+from registry_core import (
+    Alert,
+    Deployment,
+    DetectorState,
+    HealthReport,
+    LivePerformance,
+    MonitoringPolicy,
+    Notification,
+)
 
 State = Literal["healthy", "warning", "critical", "unknown"]
 
@@ -38,6 +46,8 @@ ALERTS = {
     "challenger_stopped": "Challenger stopped by the registry",
     "stage_reached": "An experiment may go on",
 }
+#: Live metrics of which less is better.
+LOWER = ("brier_score", "mae", "rmse")
 #: Where the detector's value lies when nothing is wrong, and where it does not stay by chance for long.
 QUIET, NEAR = 2.0, 4.0
 
@@ -50,14 +60,6 @@ class Watched:
     label: str
     lower_is_better: bool
 
-    def of_error(self, value: float) -> float:
-        """A share of wrong answers, or a mean loss, in this metric."""
-        return 1 - value if self.key == "accuracy" else self.own(value)
-
-    def own(self, value: float) -> float:
-        """A report's value of this metric: windows hold the root of squared errors."""
-        return value**0.5 if self.key == "rmse" else value
-
     def apart(self, gap: float, usual: float) -> str:
         """A difference in words, without its sign: points of a share, per cent of a loss."""
         if self.key == "accuracy":
@@ -66,11 +68,24 @@ class Watched:
         return f"{abs(gap) / usual:.1%}" if usual else wording.number(abs(gap))
 
 
-def watched(metric: str) -> Watched:
+def watched(report: HealthReport) -> Watched:
     """The metric of a report."""
-    known = {"absolute_error": ("mae", "MAE"), "squared_error": ("rmse", "RMSE")}
-    key, label = known.get(metric, (metric, wording.metric(metric)))
-    return Watched(key, label, metric != "accuracy")
+    return live(report.shown_metric)
+
+
+def live(metric: str) -> Watched:
+    """A live metric by its name."""
+    return Watched(metric, wording.metric(metric), metric in LOWER)
+
+
+def covers(done: LivePerformance, where: tzinfo) -> str:
+    """What figures are of: how many labels, from when to when."""
+    begin, end = (wording.parsed(each) for each in (done.since, done.until))
+    assert begin is not None
+    assert end is not None
+    begin, end = begin.astimezone(where), end.astimezone(where)
+    last = f"{end:%H:%M}" if begin.date() == end.date() else f"{end:%d %b %H:%M}"
+    return f"{wording.count(done.labelled, 'label')}, {begin:%d %b %H:%M} to {last}"
 
 
 def mark(state: str) -> str:
@@ -155,31 +170,31 @@ def coverage(report: HealthReport) -> str:
 
 def interval(report: HealthReport) -> str:
     """The watched metric with its interval."""
-    metric = watched(report.metric)
-    if report.value is None or report.low is None or report.high is None:
+    done = report.performance
+    if done is None or report.shown_metric not in done.metrics:
         return "no labels yet"
-    value, low, high = (metric.own(each) for each in (report.value, report.low, report.high))
-    return f"{wording.number(value)} ({wording.number(low)} to {wording.number(high)})"
+    value, known = wording.number(done.metrics[report.shown_metric]), done.intervals.get(report.shown_metric)
+    return value if known is None else f"{value} ({wording.number(known[0])} to {wording.number(known[1])})"
 
 
 def finding(
     report: HealthReport, deployed: Sequence[Deployment], rollbacks: Collection[str], versions: Mapping[str, str]
 ) -> str:
     """The message of the chart: how the champion does against what was usual, and who was taken out in between."""
-    metric = watched(report.metric)
+    metric = watched(report)
     who = versions.get(report.model_id or "", "the champion")
-    value = None if report.value is None else metric.own(report.value)
-    said = f"{metric.label} of {who} is {wording.number(value)}"
+    value = None if report.performance is None else report.performance.metrics.get(metric.key)
+    said = f"{metric.label} of {who} is {wording.number(value)} over {wording.count(report.labelled, 'label')}"
     if value is None:
         said = f"{metric.label} of {who} is not known: no label yet"
     elif report.baseline is None:
         held, of = report.baseline_labels or (0, 0)
         said += f" so far; its baseline is being made ({held:,} of {of:,} labels)" if of else " so far"
     else:
-        usual = metric.of_error(report.baseline.mean)
+        usual = report.baseline.value
         worse = value > usual if metric.lower_is_better else value < usual
         apart = metric.apart(value - usual, usual)
-        bound = None if report.detector is None else metric.of_error(report.detector.bound)
+        bound = report.allowed
         beyond = bound is not None and (value > bound if metric.lower_is_better else value < bound)
         side = ("above" if metric.lower_is_better else "below") if worse else "better than"
         said += f", {apart} {side} its baseline" if value != usual else ", as at its baseline"

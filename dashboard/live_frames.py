@@ -11,7 +11,7 @@ import pandas as pd
 from dashboard import health_words, wording
 from dashboard.fresh import Every
 from dashboard.health_words import Watched
-from registry_core import Alert, Deployment, Drift, HealthReport, ModelMetadata, Window
+from registry_core import Alert, Deployment, Drift, HealthReport, LivePerformance, ModelMetadata, Window
 
 #: What the address says of a range: how far back.
 RANGES: dict[str, timedelta | None] = {
@@ -23,11 +23,8 @@ RANGES: dict[str, timedelta | None] = {
 }
 #: More windows than these are put together: a screen shows no more.
 MOST_WINDOWS = 180
-#: Of the normal distribution, for intervals of 95%.
-Z = 1.959964
 #: In the order of the table; those that are not there are left out.
 METRICS = ("accuracy", "precision", "recall", "f1_score", "auc", "brier_score", "mae", "rmse")
-LOWER = ("brier_score", "mae", "rmse")
 COLUMNS = ["model_id", "version", "start", "end", "predictions", "failures", "labelled", "value", "low", "high"]
 
 
@@ -62,7 +59,7 @@ def champions(windows: Sequence[Window], metric: Watched, versions: Mapping[str,
         start = wording.parsed(each.start)
         assert start is not None
         value = each.metrics.get(metric.key)
-        low, high = _interval(value, each.labelled) if metric.key == "accuracy" else (None, None)
+        low, high = each.intervals.get(metric.key, (None, None))
         table.append(
             {
                 "model_id": each.model_id,
@@ -87,44 +84,6 @@ def ended(each: Window) -> datetime:
     start = wording.parsed(each.start)
     assert start is not None
     return start + timedelta(minutes=each.minutes)
-
-
-def _interval(share: float | None, n: int) -> tuple[float | None, float | None]:
-    """Wilson's interval of a share, for one look."""
-    if share is None or not n:
-        return None, None
-    middle = (share + Z**2 / (2 * n)) / (1 + Z**2 / n)
-    half = Z / (1 + Z**2 / n) * (share * (1 - share) / n + Z**2 / (4 * n**2)) ** 0.5
-    return middle - half, middle + half
-
-
-def coarser(frame: pd.DataFrame, most: int = MOST_WINDOWS) -> pd.DataFrame:
-    """So few windows that a screen can show them: neighbours of one model put together, their values by labels."""
-    if len(frame) <= most:
-        return frame
-    parts = -(-len(frame) // most)
-    made = []
-    for _, own in frame.groupby("model_id", sort=False):
-        for begin in range(0, len(own), parts):
-            some = own.iloc[begin : begin + parts]
-            known = some.dropna(subset=["value"])
-            labels = int(known["labelled"].sum())
-            value = float((known["value"] * known["labelled"]).sum() / labels) if labels else None
-            low, high = _interval(value, labels) if known["low"].notna().any() else (None, None)
-            made.append(
-                {
-                    **some.iloc[0].to_dict(),
-                    "end": some["end"].iloc[-1],
-                    "predictions": some["predictions"].sum(),
-                    "failures": some["failures"].sum(),
-                    "labelled": some["labelled"].sum(),
-                    "value": value,
-                    "low": low,
-                    "high": high,
-                }
-            )
-    merged = pd.DataFrame(made, columns=COLUMNS).astype({"value": "float64", "low": "float64", "high": "float64"})
-    return merged.sort_values("start", kind="stable").reset_index(drop=True)
 
 
 def with_gaps(own: pd.DataFrame) -> pd.DataFrame:
@@ -167,38 +126,21 @@ def moves(
     return pd.DataFrame(table, columns=columns).astype({"at": "datetime64[us, UTC]"})
 
 
-def metrics(windows: Sequence[Window], report: HealthReport, offline: Mapping[str, float]) -> pd.DataFrame:
-    """Every live metric of the champion beside its baseline, or else its offline value.
-
-    Live values are the mean of the windows, each by its labels: exact for shares of rows and mean losses.
-    """
-    since = wording.parsed(report.since)
-    own = [
-        each
-        for each in windows
-        if each.role == "champion"
-        and each.model_id == report.model_id
-        and each.labelled
-        and (since is None or ended(each) > since)
-    ]
-    metric = health_words.watched(report.metric)
+def metrics(live: LivePerformance, report: HealthReport, offline: Mapping[str, float]) -> pd.DataFrame:
+    """Every live metric of the champion beside its baseline, or else its offline value."""
     table = []
     for name in METRICS:
-        known = [(each.metrics[name], each.labelled) for each in own if name in each.metrics]
-        if not known:
+        if name not in live.metrics:
             continue
-        labels = sum(weight for _, weight in known)
-        power = 2 if name == "rmse" else 1
-        live = (sum(value**power * weight for value, weight in known) / labels) ** (1 / power)
         held = offline.get(name)
-        if report.baseline is not None and name == metric.key:
-            held = metric.of_error(report.baseline.mean)
+        if report.baseline is not None and name == report.shown_metric:
+            held = report.baseline.value
         table.append(
             {
-                "Metric": wording.metric(name) + (" ↓" if name in LOWER else ""),
-                "Live": live,
+                "Metric": wording.metric(name) + (" ↓" if name in health_words.LOWER else ""),
+                "Live": live.metrics[name],
                 "Baseline": held,
-                "Difference": None if held is None else live - held,
+                "Difference": None if held is None else live.metrics[name] - held,
             }
         )
     frame = pd.DataFrame(table, columns=["Metric", "Live", "Baseline", "Difference"])
@@ -257,7 +199,7 @@ def past_alerts(found: Sequence[Alert], versions: Mapping[str, str], now: dateti
 def live_metric(name: str) -> Watched | None:
     """The live metric of the same name as an offline one, where labels of production give it."""
     plain = name.removeprefix(wording.MEASURED)
-    return Watched(plain, wording.metric(plain), plain in LOWER) if plain in METRICS else None
+    return health_words.live(plain) if plain in METRICS else None
 
 
 def every_for(points: pd.DataFrame, now: datetime) -> Every:

@@ -47,6 +47,7 @@ EVENT_WORDS = {
     "promoted": "Promoted",
     "promotion_undone": "Promotion undone",
     "rolled_back": "Rolled back",
+    "rollback_undone": "Rollback undone",
     "rejected": "Rejected",
     "archived": "Archived",
     "restored": "Restored",

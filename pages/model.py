@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from dashboard import controls, dossier, evidence, notices, session
+from dashboard import controls, dossier, downloads, evidence, notices, session
 from registry_core import ModelNotFound
 
 view = session.view()
@@ -46,6 +46,6 @@ with right:
 evidence.measurement(model, view)
 dossier.made_of(model, champion, view)
 dossier.origin(model)
-controls.downloads(model, view)
+downloads.offer(model, view)
 evidence.reviews(model, view)
 dossier.timeline(model, view)

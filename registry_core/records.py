@@ -224,6 +224,30 @@ class Decision:
 
 
 @dataclass(frozen=True)
+class InputChange:
+    """What changes for callers when one model takes another's place: features they send, classes they get.
+
+    ``unknown`` names what was not recorded of both models and so is not compared: ``features``, ``classes``.
+    """
+
+    features_added: tuple[str, ...] = ()
+    features_removed: tuple[str, ...] = ()
+    features_reordered: bool = False
+    classes_added: tuple[Any, ...] = ()
+    classes_removed: tuple[Any, ...] = ()
+    classes_reordered: bool = False
+    task: tuple[str, str] | None = None
+    unknown: tuple[str, ...] = ()
+    sentence: str = ""
+
+    @property
+    def changes(self) -> bool:
+        """Whether callers have to change anything, as far as it is known."""
+        added = self.features_added or self.features_removed or self.classes_added or self.classes_removed
+        return bool(added or self.features_reordered or self.classes_reordered or self.task)
+
+
+@dataclass(frozen=True)
 class RegistrationPlan:
     """What a registration will do: shown before an upload, carried out by it."""
 

@@ -1,9 +1,12 @@
 """Fixtures every test may ask for. What costs time is started on first use, once for each test process."""
 
+import fcntl
+import json
 import shutil
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +16,11 @@ from hypothesis import settings
 from playwright.sync_api import Browser, sync_playwright
 
 from registry_core import Registry
+from registry_core.artifacts import sandbox
+from registry_core.demo import fill
 from tests.clock import Clock
 from tests.servers import private_postgres, running_dashboard
+from tests.warm import WarmWorker
 
 # Two test processes and a browser share two cores: how long one example takes says nothing.
 settings.register_profile("house", deadline=None)
@@ -38,10 +44,41 @@ def clock() -> Clock:
     return Clock()
 
 
+@pytest.fixture(scope="session")
+def _warm_processes() -> Iterator[None]:
+    yield
+    WarmWorker.stop_all()
+
+
+@pytest.fixture
+def warm_sandbox(_warm_processes: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Models are measured in a process that was started for an earlier test, where one with the same walls waits."""
+    monkeypatch.setattr(sandbox, "Worker", WarmWorker)
+
+
 @pytest.fixture
 def registry_folder(tmp_path: Path) -> Path:
     """Where a registry may be made; not there yet."""
     return tmp_path / "model_registry"
+
+
+#: When the demo of `filled_demo` was filled.
+DEMO_NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+
+
+@pytest.fixture(scope="session")
+def filled_demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
+    """A filled demo and what was said meanwhile, made once for all test processes: copy it, it is everybody's."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if base.name.startswith("popen-") else base
+    folder, said = shared / "filled-demo" / "registry", shared / "filled-demo.json"
+    with (shared / "filled-demo.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not said.exists():
+            lines: list[str] = []
+            fill(folder, lines.append, DEMO_NOW)
+            said.write_text(json.dumps(lines))
+    return folder, json.loads(said.read_text())
 
 
 @pytest.fixture(scope="session")

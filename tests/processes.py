@@ -23,8 +23,8 @@ def running(process: str) -> bool:
 
 def until(found: Callable[[], Any]) -> Any:
     """What is found, as soon as it is something."""
-    for _ in range(3000):
+    for _ in range(9000):
         if result := found():
             return result
         time.sleep(0.02)
-    raise AssertionError("nothing was found for a minute")
+    raise AssertionError("nothing was found for three minutes")

@@ -9,25 +9,24 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from registry_core import InvalidInput, Registry
 from registry_core.demo import empty, fill, holds_demo
+from tests.conftest import DEMO_NOW as NOW
 
-NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 NAMES = ["DiabetesProgression", "DigitParity", "LateArrival", "OffuttRain", "TumourScreen"]
 
 
 @pytest.fixture(scope="module")
-def filled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
+def filled(filled_demo: tuple[Path, list[str]], tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
     """The folder of a filled demo, and what was said while it was filled."""
     folder = tmp_path_factory.mktemp("demo") / "registry"
-    said: list[str] = []
-    fill(folder, said.append, NOW)
-    return folder, said
+    shutil.copytree(filled_demo[0], folder)
+    return folder, filled_demo[1]
 
 
 @pytest.fixture
@@ -144,15 +143,15 @@ def test_the_data_are_those_described() -> None:
     assert weather.years(1949, 1978, derived=True).inputs.shape[1] == 11
 
 
-def test_each_step_is_said(filled: tuple[Path, list[str]]) -> None:
-    folder, said = filled
+def test_each_step_is_said(filled_demo: tuple[Path, list[str]]) -> None:
+    folder, said = filled_demo
     assert len(said) > 25
     assert all("\n" not in line for line in said)
     assert str(folder) in said[-1]
 
 
-def test_nothing_is_left_beside_it(filled: tuple[Path, list[str]]) -> None:
-    folder, _ = filled
+def test_nothing_is_left_beside_it(filled_demo: tuple[Path, list[str]]) -> None:
+    folder, _ = filled_demo
     assert [each.name for each in folder.parent.iterdir()] == [folder.name]
     assert not [each.name for each in folder.iterdir() if each.name.endswith(("-wal", "-shm"))]
 
@@ -204,7 +203,10 @@ def test_an_error_on_the_way_leaves_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_killed_fill_is_not_taken_for_a_filled_one(tmp_path: Path) -> None:
+@pytest.mark.slow
+def test_a_killed_fill_is_not_taken_for_a_filled_one_and_the_next_comes_out_as_ever(
+    demo: Registry, tmp_path: Path
+) -> None:
     folder = tmp_path / "demo"
     code = f"import registry_core.demo as d; d.fill({str(folder)!r}, lambda line: print(line, flush=True))"
     root = Path(__file__).resolve().parents[1]
@@ -222,17 +224,12 @@ def test_a_killed_fill_is_not_taken_for_a_filled_one(tmp_path: Path) -> None:
     # The next one fills the folder all the same, and takes away what was left once it is old enough.
     old = time.time() - 3600
     os.utime(left, (old, old))
+    # Into an empty folder that is there already, too.
+    folder.mkdir()
     fill(folder, lambda line: None, NOW)
     assert holds_demo(folder)
     assert [each.name for each in tmp_path.iterdir()] == ["demo"]
-
-
-@pytest.mark.slow
-def test_it_comes_out_the_same_each_time(demo: Registry, tmp_path: Path) -> None:
-    # Into an empty folder that is there already, too.
-    (tmp_path / "again").mkdir()
-    fill(tmp_path / "again", lambda line: None, NOW)
-    with Registry(tmp_path / "again") as again:
+    with Registry(folder) as again:
         for name in NAMES:
             first, second = (
                 [(each.model_id, each.version, each.all_metrics(), each.status) for each in registry.list_models(name)]

@@ -16,24 +16,45 @@ from registry_core import Registry
 from tests.fitted import register
 from tests.processes import running, until
 
-PIPELINE = """
+OPENER = """
 import sys
+from registry_core import Registry
+sys.stdin.readline()
+Registry(sys.argv[1], actor=f"opener {sys.argv[2]}").close()
+"""
+# Eight pipelines, forked from a program that has imported what they need: importing is not what is tried here.
+PIPELINES = """
+import os, sys, traceback
 from registry_core import Registry
 from tests.fitted import register
 from datetime import datetime, timezone
-sys.stdin.readline()
 # One second for all of them, so that every id has to be told apart by its count.
 now = datetime(2026, 1, 1, tzinfo=timezone.utc)
-with Registry(sys.argv[1], actor=f"pipeline {sys.argv[2]}", clock=lambda: now) as registry:
-    for n in range(int(sys.argv[3])):
-        register(registry, (int(sys.argv[2]) * 20 + n) / 1000)
+
+def pipeline(number):
+    with Registry(sys.argv[1], actor=f"pipeline {number}", clock=lambda: now) as registry:
+        for n in range(20):
+            register(registry, (number * 20 + n) / 1000)
+
+children = []
+for number in range(8):
+    child = os.fork()
+    if not child:
+        try:
+            pipeline(number)
+        except BaseException:
+            traceback.print_exc()
+            os._exit(1)
+        os._exit(0)
+    children.append(child)
+sys.exit(any(os.waitpid(child, 0)[1] for child in children))
 """
 
 
-def start(folder: Path, code: str, count: int, *arguments: str) -> None:
+def start(folder: Path, code: str, count: int) -> None:
     processes = [
         subprocess.Popen(
-            [sys.executable, "-c", code, str(folder), str(n), *arguments],
+            [sys.executable, "-c", code, str(folder), str(n)],
             stdin=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -53,7 +74,8 @@ def _released(processes: list[subprocess.Popen[str]]) -> Iterable[subprocess.Pop
 
 
 def test_eight_processes_register_twenty_models_each(registry_folder: Path) -> None:
-    start(registry_folder, PIPELINE, 8, "20")
+    done = subprocess.run([sys.executable, "-c", PIPELINES, str(registry_folder)], stderr=subprocess.PIPE, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
     with Registry(registry_folder) as registry:
         models = registry.list_models()
         assert len(models) == len({each.model_id for each in models}) == len({each.version for each in models}) == 160
@@ -69,7 +91,7 @@ def test_eight_processes_register_twenty_models_each(registry_folder: Path) -> N
 
 
 def test_a_fresh_folder_opened_by_eight_processes_at_once(registry_folder: Path) -> None:
-    start(registry_folder, PIPELINE, 8, "0")
+    start(registry_folder, OPENER, 8)
     with Registry(registry_folder) as registry:
         assert [event.kind for event in registry.events()] == ["created"]
 

@@ -21,7 +21,7 @@ from ..records import Deployment, Row
 from ..rules import selection
 from . import ending, gates
 from .answer_checks import require_answers
-from .deploy import deploy
+from .deploy import DEPLOYED, deploy
 from .files import purged
 from .rooms import NOT_CHECKED, Rooms, check_reason
 from .rows import eligible, require
@@ -192,6 +192,12 @@ def _check_undo(queries: Queries, model_name: str, expected: str | None) -> tupl
     earlier = deployments.listed(queries, model_name)[1:]
     if current is None or not earlier:
         raise NoModelAvailable(f"{model_name} had no champion before this one; promote another model instead")
+    (began,) = events.listed(queries, model_name, kinds=DEPLOYED, limit=1)
+    if began.kind == "rolled_back":
+        raise StateConflict(
+            f"{current.model_id} is champion by a rollback, not by a promotion; undo the rollback, or promote another "
+            "model"
+        )
     if earlier[0].undone:
         raise StateConflict(
             f"the last promotion of {model_name} was taken back already; to put {earlier[0].model_id} into production "

@@ -12,6 +12,9 @@ from ..records import Deployment
 from . import alert, baseline, ending
 from .rooms import Rooms
 
+#: The kinds of events that put a model into production.
+DEPLOYED = ("promoted", "rolled_back", "promotion_undone", "rollback_undone")
+
 
 def deploy(
     rooms: Rooms,

@@ -126,6 +126,29 @@ def undo_promotion(
     _report(session, deployment, current)
 
 
+@main.command("undo-rollback")
+@click.argument("name")
+@click.option("--expected-champion", metavar="MODEL_ID", help="The champion you saw; see promote.")
+@reason_option(required=True)
+@actor_option
+@yes_option
+@shared
+def undo_rollback(
+    session: Session, name: str, expected_champion: str | None, reason: str, actor: str | None, yes: bool
+) -> None:
+    """Take the last rollback back: the model it took out is reinstated and champion again."""
+    with session.open() as registry:
+        check_name(registry, name)
+        current = registry.get_active_model_id(name)
+        expected = _expected(expected_champion, current)
+        earlier = registry.deployments(name)[1:2]
+        if earlier and session.asks(yes):
+            ask(_change(registry, name, current, earlier[0].model_id))
+            expected = _expected(expected_champion, current, shown=True)
+        deployment = registry.undo_rollback(name, actor=actor, reason=reason, **expected)
+    _report(session, deployment, current)
+
+
 def _expected(said: str | None, current: str | None, *, shown: bool = False) -> dict[str, Any]:
     """What to hand on as ``expected_champion``; nothing when the caller neither said it nor was shown one."""
     if said is not None:
@@ -148,6 +171,8 @@ def _change(registry: Registry, name: str, current: str | None, target: str) -> 
     lines = [f"The champion of {visible(name)} changes:", *pairs(rows)]
     if before is not None and before.ranked_on != after.ranked_on:
         lines.append("They are ranked on different sets: their scores do not compare.")
+    if before is not None:
+        lines.append(visible(registry.input_change(before.model_id, after.model_id).sentence))
     return lines
 
 

@@ -122,15 +122,16 @@ def health_lines(report: HealthReport) -> list[str]:
     lines = [f"{report.state.upper()}: {visible(report.sentence)}"]
     if report.model_id is None:
         return lines
-    value = "no labels yet"
-    if report.value is not None and report.low is not None and report.high is not None:
-        value = (
-            f"{number(report.value)} ({number(report.low)} to {number(report.high)}) over {report.labelled:,} labels"
-        )
+    value, done = "no labels yet", report.performance
+    if done is not None and report.shown_metric in done.metrics:
+        interval = done.intervals.get(report.shown_metric)
+        value = number(done.metrics[report.shown_metric])
+        value += f" ({number(interval[0])} to {number(interval[1])})" if interval else ""
+        value += f" over {done.labelled:,} labels, {when(done.since)} to {when(done.until)} UTC"
     rows: list[tuple[str, Any]] = [
         ("champion", f"{report.model_id} since {when(report.since)} UTC"),
         ("predictions", f"{report.predictions:,}, {report.failures:,} calls not answered"),
-        (report.metric, value),
+        (report.shown_metric, value),
         ("held against", _baseline(report)),
     ]
     if report.detector is not None:
@@ -153,9 +154,7 @@ def health_lines(report: HealthReport) -> list[str]:
 
 def _baseline(report: HealthReport) -> str:
     if report.baseline is not None:
-        mean = report.baseline.mean
-        usual = 1 - mean if report.baseline.metric == "accuracy" else mean
-        return f"{number(usual)}: {report.baseline.source}"
+        return f"{number(report.baseline.value)}: {report.baseline.source}"
     there, needed = report.baseline_labels or (0, 0)
     return f"nothing yet: {there:,} of {needed:,} labels in production make a baseline"
 

@@ -35,7 +35,7 @@ def play(
     Args:
         folder: a registry that the demo filled.
         say: called with a line for each thing the registry did because of the outcomes.
-        rate: flights a second.
+        rate: flights a second, or as many as the machine can answer.
         delay: seconds until the truth about a flight is known; it is told for a whole day of flights at once, since
             those of one hour are late together.
         first: the day of 2013 to begin with, counted from 0.
@@ -59,21 +59,22 @@ def play(
         if NAME not in registry.model_names() or registry.get_active_model_id(NAME) is None:
             raise InvalidInput(f"{registry.location} has no champion of {NAME}; fill a demo: model-registry demo")
         service = Service(registry, NAME, say, log="batch")
-        began, asked, beat = time.monotonic(), 0, 0
         days = data.day[slice(*np.searchsorted(data.day, (first, last)))]
         # Behind the last flight of each flight's day.
         ends = np.searchsorted(days, days, side="right")
+        asked = beat = 0
+        # The time of the flights counts beats, not seconds: a machine that cannot keep up plays the same, only slower.
         while asked < len(rows) and not stopped():
-            now = time.monotonic() - began
-            until = min(len(rows), round(rate * (now + _BEAT)))
+            began = time.monotonic()
+            until = min(len(rows), round(rate * (beat + 1) * _BEAT))
             while asked < until:
                 batch = slice(asked, min(until, int(ends[asked])))
-                told = max(now, float(ends[asked]) / rate) + delay
+                told = float(ends[asked]) / rate + delay
                 service.answer(told, rows.inputs[batch], rows.target[batch], planes[batch])
                 asked = batch.stop
-            service.settle(now)
+            service.settle(beat * _BEAT)
             beat += 1
-            time.sleep(max(0.0, beat * _BEAT - (time.monotonic() - began)))
+            time.sleep(max(0.0, _BEAT - (time.monotonic() - began)))
         # Whoever stops early leaves the last flights without their truth, as it happens.
         if not stopped():
             time.sleep(delay)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..actions import configure, decide
+from ..actions import configure, decide, undo
 from ..actions.rooms import NOT_CHECKED
 from ..config import Configuration
 from ..policies import Policy
@@ -55,7 +55,8 @@ class Deciding(Verbs):
     ) -> Deployment:
         """Take the champion out and put the previous healthy one back (or ``to``, an earlier champion).
 
-        The model taken out is disqualified: never chosen again until somebody reinstates it.
+        The model taken out is disqualified: never chosen again until somebody reinstates it, or takes the rollback
+        back with ``undo_rollback``. ``input_change`` says what callers have to send from then on.
 
         Raises:
             NoModelAvailable: there is no champion, or no healthy predecessor; the champion stays.
@@ -80,6 +81,30 @@ class Deciding(Verbs):
             ChampionChanged, NotEligible, ArtifactError: as in ``promote``.
         """
         return decide.undo_promotion(self._rooms, model_name, actor, reason, expected_champion)
+
+    def undo_rollback(
+        self,
+        model_name: str,
+        *,
+        actor: str | None = None,
+        reason: str = "",
+        expected_champion: str | None = NOT_CHECKED,
+    ) -> Deployment:
+        """Take the last rollback back, a person's or an automatic one: the model it took out is champion again.
+
+        That is one transaction: the model is reinstated, its deployment begins, and both events are written; where
+        anything stands in the way, nothing changes. Gates are not asked, since this restores what was. Experiments that
+        the rollback ended stay ended.
+
+        Args:
+            expected_champion: whom the rollback put into production, as in ``promote``.
+
+        Raises:
+            StateConflict: the champion did not come by a rollback, or the model was disqualified again since then.
+            NoModelAvailable: there is no champion.
+            ChampionChanged, NotEligible, ArtifactError: as in ``promote``.
+        """
+        return undo.undo_rollback(self._rooms, model_name, actor, reason, expected_champion)
 
     def reject(self, model_id: str, *, actor: str | None = None, reason: str = "") -> None:
         """Say no to a model: it stays readable and is not eligible. The champion cannot be rejected (StateConflict)."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from ..actions import alert, experiment, notify
 from ..actions.rooms import NOT_CHECKED
 from ..catalog import alerts, experiments
-from ..live import Alert, Experiment, ExperimentReport, HealthReport
+from ..live import Alert, Experiment, ExperimentReport, HealthReport, LivePerformance
 from ..records import Deployment
 from ..rules.experiments import Shares
 from .verbs import Verbs
@@ -172,6 +173,34 @@ class Live(Verbs):
 
         self._flush_serving()
         return report.report(self._rooms, experiment.find(self._rooms.database, experiment_id))
+
+    def live_performance(
+        self,
+        model_name: str,
+        model_id: str | None = None,
+        since: datetime | str | None = None,
+        until: datetime | str | None = None,
+    ) -> LivePerformance:
+        """The metrics of a champion over all its labels of one stretch of time, by time of prediction.
+
+        They are computed once from the exact sums of every window, as if from the rows themselves: what averages of
+        windows are not.
+
+        Args:
+            model_name: whose champion.
+            model_id: of all this model answered as champion; left out, of the present champion in its present
+                deployment.
+            since: from the window on that holds this moment; from the beginning when left out. Naive times are UTC.
+            until: without the windows that begin at this moment or later; up to now when left out.
+
+        Raises:
+            ModelNotFound: no model carries that name, or the model is of another one.
+            NoModelAvailable: there is no champion, and no ``model_id`` was given.
+        """
+        from ..actions.watch import performance
+
+        self._flush_serving()
+        return performance.performance(self._rooms, model_name, model_id, since, until)
 
     def check_health(self, model_name: str, *, act: bool = True) -> HealthReport:
         """Look at a champion, do what the policy wants done, and say how it stands.

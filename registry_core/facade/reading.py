@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from ..actions import read
-from ..records import Comparison, Deployment, Event, ModelMetadata, ModelNameSummary, ModelQuery, Score
+from ..actions import read, signatures
+from ..records import Comparison, Deployment, Event, InputChange, ModelMetadata, ModelNameSummary, ModelQuery, Score
+from ..rules import inputs
 from .verbs import Verbs
 
 
@@ -106,6 +107,18 @@ class Reading(Verbs):
     def compare(self, model_ids: Sequence[str]) -> Comparison:
         """Two or more models side by side: every metric, and what of their inputs and hyperparameters differs."""
         return read.compare(self._rooms, model_ids)
+
+    def input_change(self, before_id: str, after_id: str) -> InputChange:
+        """What callers have to change when one model takes another's place: features they send, classes they get.
+
+        Raises:
+            ModelNotFound: no model has one of the ids.
+        """
+        before, after = (
+            signatures.signature(self._rooms.database, self.get_metadata(model_id))
+            for model_id in (before_id, after_id)
+        )
+        return inputs.input_change(before, after)
 
     def deployments(self, model_name: str | None = None) -> list[Deployment]:
         """Who was champion from when to when, newest first."""

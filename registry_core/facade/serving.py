@@ -85,19 +85,27 @@ class Serving(Verbs):
         model_id: str | None = None,
         since: datetime | str | None = None,
         every: Literal["window", "day", "week"] = "window",
+        *,
+        at_most: int | None = None,
     ) -> list[Window]:
         """How models did in production, by time of prediction, oldest first.
+
+        Metrics of several windows cannot be averaged: ``live_performance`` and ``at_most`` pool their rows.
 
         Args:
             model_name: of which family; all when left out.
             model_id: of one model only.
             since: leaves out windows that ended before.
             every: windows as long as the policy says, or added up by day or week (from Monday) in UTC.
+            at_most: as many stretches of time at most: neighbours are added up, two, four, eight ... into one.
+
+        Raises:
+            InvalidInput: another ``every``, or ``at_most`` below 1.
         """
         from ..actions.serve import windows
 
         self._flush_serving()
-        return windows.history(self._rooms, model_name, model_id, since, every)
+        return windows.history(self._rooms, model_name, model_id, since, every, at_most)
 
     def prediction_history(
         self, model_name: str, since: datetime | str | None = None, until: datetime | str | None = None

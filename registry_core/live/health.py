@@ -6,7 +6,21 @@ from dataclasses import dataclass
 from typing import Literal
 
 from .checks import Drift, Estimate
-from .records import Alert
+from .records import Alert, LivePerformance
+
+#: What is watched, by the name of the live metric that shows it.
+SHOWN_AS = {"absolute_error": "mae", "squared_error": "rmse"}
+
+
+def in_shown_metric(watched: str, error: float) -> float:
+    """A share of wrong predictions, or a mean loss, in the live metric that shows it.
+
+    >>> in_shown_metric("accuracy", 0.25), in_shown_metric("squared_error", 9.0)
+    (0.75, 3.0)
+    """
+    if watched == "accuracy":
+        return 1 - error
+    return error**0.5 if watched == "squared_error" else error
 
 
 @dataclass(frozen=True)
@@ -22,6 +36,11 @@ class FrozenBaseline:
     mean: float
     variance: float
     source: str
+
+    @property
+    def value(self) -> float:
+        """The baseline in the metric that shows it: accuracy, MAE or RMSE."""
+        return in_shown_metric(self.metric, self.mean)
 
 
 @dataclass(frozen=True)
@@ -86,7 +105,8 @@ class HealthReport:
         labelled: of these predictions those whose truth is known; ``coverage`` is their share.
         metric: what is watched: ``accuracy``, or a regression's loss.
         value: of the metric over all labels of the deployment, with its 95% interval (for one look) from ``low`` to
-            ``high``; None without labels.
+            ``high``; None without labels. Of squared errors it is their mean, of which RMSE is the root.
+        performance: every metric over the same labels; None without a champion.
         baseline: what it is held against; None until there are labels enough to make one, see ``baseline_labels``.
         baseline_labels: how many of the labels that make a baseline are there, of how many; None where there is one.
         detector: None without a baseline.
@@ -129,3 +149,14 @@ class HealthReport:
     predecessor: str | None = None
     cooldown_until: str | None = None
     acted: tuple[str, ...] = ()
+    performance: LivePerformance | None = None
+
+    @property
+    def shown_metric(self) -> str:
+        """What ``metric`` is called among live metrics: ``accuracy``, ``mae`` or ``rmse``."""
+        return SHOWN_AS.get(self.metric, self.metric)
+
+    @property
+    def allowed(self) -> float | None:
+        """The detector's bound in the metric that is shown: up to there nothing is wrong; None without a detector."""
+        return None if self.detector is None else in_shown_metric(self.metric, self.detector.bound)

@@ -94,7 +94,8 @@ class Window:
     """What one model did in one role during one stretch of time, by the time of PREDICTION.
 
     ``metrics`` holds what the labelled predictions allow: accuracy, precision, recall, f1_score, auc, brier_score,
-    mae or rmse. ``failures`` are calls the model did not answer.
+    mae or rmse; ``intervals`` their 95% intervals for one look, where the window tells one. ``failures`` are calls the
+    model did not answer. The metrics of several windows have no mean: ``Registry.live_performance`` pools them.
     """
 
     model_name: str
@@ -107,6 +108,35 @@ class Window:
     failures: int
     labelled: int
     metrics: Mapping[str, float] = field(default_factory=dict)
+    intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class LivePerformance:
+    """What all labels of one stretch of production say of a champion: the figures of all their rows, computed once.
+
+    Attributes:
+        model_name: whose champion; ``model_id`` is its id.
+        since: where the stretch begins, in UTC: with the first whole window that was counted, or the deployment.
+        until: where it ends; the present moment, unless an earlier end was asked for.
+        predictions: answered in it; ``failures`` are calls it did not answer.
+        labelled: of these predictions those whose outcome is known. All metrics are of these rows.
+        metrics: accuracy, precision, recall, f1_score, auc, brier_score; of a regression mae and rmse, as far as the
+            setting ``monitoring.loss`` keeps them.
+        intervals: 95% intervals, each for one look: Wilson's for shares, DeLong's for AUC, the normal one for means.
+        auc_bracket: the AUC of the scores themselves lies between these two; live scores are kept in narrow bins.
+    """
+
+    model_name: str
+    model_id: str
+    since: str
+    until: str
+    predictions: int = 0
+    failures: int = 0
+    labelled: int = 0
+    metrics: Mapping[str, float] = field(default_factory=dict)
+    intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    auc_bracket: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)

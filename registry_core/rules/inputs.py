@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from ..records import InputChange
 from ..signature import Signature
 from .sentences import listed
 
@@ -104,4 +105,53 @@ def _difference(one: str, many: str, mine: Sequence[Any], theirs: Sequence[Any])
     return (
         f"the champion's {many} in another order: {one} {place + 1} is {mine[place]!r}, "
         f"the champion's is {theirs[place]!r}"
+    )
+
+
+def input_change(before: Signature, after: Signature) -> InputChange:
+    """What callers have to change when ``after`` takes the place of ``before``, with the sentence that says it."""
+    features = _moved(_known_names(before), _known_names(after))
+    classes = _moved(before.classes, after.classes)
+    task = (before.job, after.job) if before.job and after.job and before.job != after.job else None
+    said: list[str] = []
+    same: list[str] = []
+    unknown: list[str] = []
+    for word, new, moved in (("features", _known_names(after), features), ("classes", after.classes, classes)):
+        if moved is None:
+            unknown.append(word)
+            continue
+        added, removed, reordered = moved
+        parts = [f"{len(each):,} {how} ({listed(list(map(repr, each)))})" for each, how in
+                 ((added, "added"), (removed, "removed")) if each]  # fmt: skip
+        if reordered:
+            parts.append("the others in another order" if parts else f"the same {len(new):,} in another order")
+        if parts:
+            said.append(f"{word.capitalize()} change: {', '.join(parts)}.")
+        else:
+            same.append(f"{len(new):,} {word}")
+    if task:
+        said.append(f"The task changes from {task[0]} to {task[1]}.")
+    if same:
+        said.append(f"Same {listed(same)}, in the same order.")
+    if unknown:
+        said.append(f"{listed(unknown).capitalize()} were not recorded for both versions and are not compared.")
+    nothing = (), (), False
+    return InputChange(*(features or nothing), *(classes or nothing), task, tuple(unknown), " ".join(said))
+
+
+def _known_names(signature: Signature) -> list[str]:
+    return _names(signature) if _named(signature) else []
+
+
+def _moved(old: Sequence[Any], new: Sequence[Any]) -> tuple[tuple[Any, ...], tuple[Any, ...], bool] | None:
+    """Added, removed, and whether the rest stands in another order; None where one side was not recorded."""
+    if not old or not new:
+        return None
+    before, after = set(map(repr, old)), set(map(repr, new))
+    added = tuple(each for each in new if repr(each) not in before)
+    removed = tuple(each for each in old if repr(each) not in after)
+    return (
+        added,
+        removed,
+        [each for each in old if repr(each) in after] != [each for each in new if repr(each) in before],
     )

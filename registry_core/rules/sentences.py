@@ -69,3 +69,8 @@ def listed(names: Sequence[str], most: int = 5) -> str:
     """``a, b and c``; beyond ``most`` the rest is counted."""
     shown = [*names[:most], *([f"{len(names) - most:,} more"] if len(names) > most else [])]
     return " and ".join([", ".join(shown[:-1]), shown[-1]] if len(shown) > 1 else shown)
+
+
+def minute(at: str) -> str:
+    """A time as sentences quote it, to the minute: ``2026-03-10 12:30``."""
+    return at[:16].replace("T", " ")

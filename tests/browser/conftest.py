@@ -12,7 +12,9 @@ from sklearn.linear_model import LogisticRegression
 
 from registry_core import Registry
 
-expect.set_options(timeout=15_000)
+# Nothing is timed: these end a wait for what never comes.
+PATIENCE = 120_000
+expect.set_options(timeout=PATIENCE)
 
 # On a deep link Streamlit looks for its server below the page's own address first; these two are its misses.
 PROBES = ("/_stcore/health", "/_stcore/host-config")
@@ -58,6 +60,7 @@ class Visitor:
     trouble: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        self.context.set_default_timeout(PATIENCE)
         self.page: Page = self.context.new_page()
         self.page.on("console", lambda message: self._heard(message.type, message.text))
         self.page.on("pageerror", lambda error: self.trouble.append(f"page error: {error}"))

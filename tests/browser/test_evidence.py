@@ -52,7 +52,7 @@ def upload(anna: Visitor, file: Path, accuracy: str) -> None:
     page.get_by_role("spinbutton", name="Accuracy").press("Enter")
     anna.settle()
     press(page, "Upload")
-    expect(page.get_by_text("Stored as version")).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("Stored as version")).to_be_visible()
     page.get_by_role("button", name="Open the model").click()
     anna.settle()
 
@@ -93,7 +93,7 @@ def test_from_two_uploads_and_a_benchmark_to_an_override(visitor: Enter, filled:
     # every version is measured, with a bar that tells how far it is
     press(page, "Measure all versions on holdout-2026")
     expect(page.get_by_test_id("stProgress")).to_be_visible()
-    expect(page.get_by_text("6 versions measured")).to_be_visible(timeout=90_000)
+    expect(page.get_by_text("6 versions measured")).to_be_visible()
     filled.promote(better, actor="bert", reason="measured")
 
     # the verdict in a sentence, on the same rows
@@ -163,7 +163,7 @@ def test_everybody_goes_on_while_a_model_hangs(visitor: Enter, filled: Registry)
         carla.visit(path)
     expect(anna.page.get_by_text("Measuring in a process of its own")).to_be_visible()
     assert filled.evaluations(model_id) == []
-    expect(anna.page.get_by_text("ended in the middle").first).to_be_visible(timeout=60_000)
+    expect(anna.page.get_by_text("ended in the middle").first).to_be_visible()
     assert filled.evaluations(model_id)[0].status == "failed"
 
 

@@ -59,6 +59,16 @@ def test_from_the_leaderboard_to_a_promotion_a_rollback_and_an_upload(
     assert filled.get_active_model_id("Churn") == CHURN.format("Forest", 2)
     assert filled.get_metadata(CHURN.format("Forest", 3)).status == "disqualified"
 
+    # that was a mistake: it serves again, and then it was none
+    page.get_by_role("button", name="Undo the rollback").click()
+    expect(page.get_by_role("dialog").get_by_text("Same 2 features and 2 classes")).to_be_visible()
+    anna.confirm("Undo the rollback", "the desk had looked at the wrong day")
+    expect(page.get_by_text("The rollback is undone")).to_be_visible()
+    assert filled.get_active_model_id("Churn") == CHURN.format("Forest", 3)
+    assert filled.get_metadata(CHURN.format("Forest", 3)).status == "registered"
+    anna.decide("Roll back", "the desk was right")
+    expect(page.get_by_text("serves again, 1.1.1 is disqualified")).to_be_visible()
+
     # a file from outside: shown what will happen, stored, quarantined
     file = tmp_path / "candidate.pkl"
     file.write_bytes(stranger_file().getvalue())
@@ -81,9 +91,14 @@ def test_from_the_leaderboard_to_a_promotion_a_rollback_and_an_upload(
     anna.go("Activity")
     expect(page.get_by_text("The chain of")).to_contain_text("is whole")
     kinds = [(event.kind, event.actor) for event in filled.events("Churn", limit=4)]
-    assert kinds == [("uploaded", "carla"), ("disqualified", "carla"), ("rolled_back", "carla"), ("promoted", "carla")]
+    assert kinds == [
+        ("uploaded", "carla"),
+        ("disqualified", "carla"),
+        ("rolled_back", "carla"),
+        ("rollback_undone", "carla"),
+    ]
     cells = page.locator(".st-key-table-events")
-    for number, what in enumerate(("Uploaded", "Disqualified", "Rolled back", "Promoted")):
+    for number, what in enumerate(("Uploaded", "Disqualified", "Rolled back", "Rollback undone")):
         expect(cells.get_by_test_id(f"glide-cell-1-{number}")).to_have_text(what)
 
 

@@ -20,7 +20,7 @@ def fitted() -> LogisticRegression:
     return LogisticRegression().fit([[0.0, 1.0], [1.0, 0.0], [0.2, 0.9], [0.8, 0.1]], [0, 1, 0, 1])
 
 
-def register(registry: Registry, accuracy: float | None = 0.8, **fields: Any) -> str:
+def register(registry: Registry, accuracy: float | None = 0.8, model: Any = None, **fields: Any) -> str:
     """One small model; what is not said is ordinary."""
     metrics = {"accuracy": accuracy, "auc": 0.85, "f1_score": 0.8} if accuracy is not None else {"auc": 0.85}
     arguments: dict[str, Any] = {
@@ -31,7 +31,7 @@ def register(registry: Registry, accuracy: float | None = 0.8, **fields: Any) ->
         "feature_names": ["age", "visits"],
         "evaluation_set": "holdout-1",
     }
-    return registry.register_model(fitted(), **{**arguments, **fields})
+    return registry.register_model(fitted() if model is None else model, **{**arguments, **fields})
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ def open_page() -> Callable[..., AppTest]:
     """``open_page("trends", model="Churn")`` runs the application with that page and that address."""
 
     def run(page: str = "overview", /, **address: str) -> AppTest:
-        app = AppTest.from_file(str(ROOT / "dashboard" / "app.py"), default_timeout=20)
+        app = AppTest.from_file(str(ROOT / "dashboard" / "app.py"), default_timeout=120)
         for name, value in address.items():
             app.query_params[name] = value
         if page != "overview":

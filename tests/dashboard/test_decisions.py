@@ -5,6 +5,9 @@ from collections.abc import Callable
 from streamlit.testing.v1 import AppTest
 
 from registry_core import Registry
+from tests.clock import Clock
+
+from .conftest import register
 
 Open = Callable[..., AppTest]
 
@@ -67,15 +70,65 @@ def test_undo_after_somebody_else_changed_it_is_refused(
     assert "Not undone" in words(app)
 
 
+def undo_rollback(app: AppTest) -> AppTest:
+    (undo,) = [button for button in app.button if button.label.startswith("Undo the rollback")]
+    return undo.click().run()
+
+
 def test_a_rollback_and_its_undo(several: dict[str, str], own: Registry, open_page: Open) -> None:
+    own.configure(
+        "Churn", gates={"minimum_metrics": {"accuracy": 0.99}}, actor="anna", reason="no promotion would pass now"
+    )
     app = ask(open_page, "rollback", several["second"])
     assert "1.1.0 is disqualified" in words(app)
+    assert "Same 2 features and 2 classes, in the same order" in words(app)
     app = decide(app, "fails on live data")
     assert own.get_active_model_id("Churn") == several["first"]
     assert own.get_metadata(several["second"]).status == "disqualified"
-    (undo,) = [button for button in app.button if button.label.startswith("Undo")]
-    undo.click().run()
+    app = undo_rollback(app)
+    assert own.get_active_model_id("Churn") == several["first"]
+    assert "1.1.0 is reinstated and serves again" in words(app)
+    app = decide(app, "the feed was broken")
+    assert not app.exception
     assert own.get_active_model_id("Churn") == several["second"]
+    assert own.get_metadata(several["second"]).status == "registered"
+    assert own.events("Churn")[0].kind == "rollback_undone"
+    assert "is the champion of **Churn** again" in words(app)
+
+
+def test_the_undo_of_a_rollback_changes_nothing_where_it_cannot(
+    several: dict[str, str], own: Registry, open_page: Open
+) -> None:
+    app = undo_rollback(decide(ask(open_page, "rollback", several["second"]), "fails on live data"))
+    own.delete(several["second"], actor="bert", reason="useless")
+    app = decide(app, "the feed was broken")
+    assert "Nothing was changed" in words(app)
+    assert own.get_active_model_id("Churn") == several["first"]
+    assert own.get_metadata(several["second"]).status == "trashed"
+
+
+def test_the_undo_of_a_rollback_after_somebody_elses_promotion_is_a_conflict(
+    several: dict[str, str], own: Registry, open_page: Open
+) -> None:
+    app = undo_rollback(decide(ask(open_page, "rollback", several["second"]), "fails on live data"))
+    own.promote(several["third"], actor="bert", reason="me first")
+    app = decide(app, "the feed was broken")
+    assert "**bert**" in words(app)
+    assert own.get_active_model_id("Churn") == several["third"]
+    assert own.get_metadata(several["second"]).status == "disqualified"
+
+
+def test_a_rollback_to_other_features_says_so_both_ways(own: Registry, clock: Clock, open_page: Open) -> None:
+    own.configure(auto_select_best=False, actor="anna", reason="set up")
+    first = register(own, feature_names=["age", "visits"])
+    clock.tick(60)
+    second = register(own, 0.9, feature_names=["visits", "spend"])
+    for each in (first, second):
+        own.promote(each, actor="anna", reason="set up", override=True)
+    app = ask(open_page, "rollback", second)
+    assert "Features change: 1 added ('age'), 1 removed ('spend')" in words(app).replace("\\", "")
+    app = undo_rollback(decide(app, "fails on live data"))
+    assert "Features change: 1 added ('spend'), 1 removed ('age')" in words(app).replace("\\", "")
 
 
 def test_a_conflict_names_who_was_faster_and_keeps_the_reason(

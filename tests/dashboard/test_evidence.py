@@ -13,6 +13,8 @@ from tests.strangers import MAJORITY, stranger_file
 from .conftest import fitted, register
 from .test_pages import texts
 
+pytestmark = pytest.mark.usefixtures("warm_sandbox")
+
 Open = Callable[..., AppTest]
 
 
@@ -27,7 +29,8 @@ def judged(own: Registry) -> tuple[str, str]:
     rows = pd.DataFrame({"age": age, "visits": 1 - age, "left": (chance.random(60) > age).astype(int)})
     rows["region"] = np.where(age > 0.5, "N", "S")
     own.add_benchmark("holdout", "Churn", rows, "left", features=["age", "visits"], slices=["region"])
-    own.evaluate_all("Churn")
+    for model_id in (first, second):
+        own.evaluate(model_id)
     own.configure(gates={"minimum_metrics": {"accuracy": 0.99}, "approval": True}, reason="asked")
     return first, second
 
@@ -84,7 +87,7 @@ def test_a_version_nobody_measured_is_offered_to(judged: tuple[str, str], own: R
     assert "Not measured yet" in plain(open_page("model", id=third))
     app = open_page("compare", model="Churn", ids=f"{judged[0]},{third}")
     assert "Not measured on holdout: 1.0.2" in plain(app)
-    app = app.button(key="measure-all").click().run(timeout=60)
+    app = app.button(key="measure-all").click().run()
     assert "1 version measured" in plain(app)
     assert own.evaluations(third)[0].status == "measured"
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.linear_model import LinearRegression
 from streamlit.testing.v1 import AppTest
 
 from dashboard import charts, fresh, health_charts, health_words, live_frames, session
@@ -19,6 +20,7 @@ from registry_core import (
     Drift,
     FrozenBaseline,
     HealthReport,
+    LivePerformance,
     MonitoringPolicy,
     Notification,
     Registry,
@@ -33,25 +35,37 @@ from .test_pages import texts as raw_texts
 
 Open = Callable[..., AppTest]
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
-ACCURACY = health_words.watched("accuracy")
+ACCURACY = health_words.live("accuracy")
 
 
 def _window(hours: float, value: float | None, labelled: int = 100, model_id: str = "a", **changes: Any) -> Window:
     start = (NOON + timedelta(hours=hours)).isoformat()
     metrics = {} if value is None else {"accuracy": value}
-    fields: dict[str, Any] = {"role": "champion", "minutes": 60, "predictions": labelled + 10, "metrics": metrics}
+    intervals = {} if value is None else {"accuracy": (value - 0.01, value + 0.01)}
+    fields: dict[str, Any] = {"role": "champion", "minutes": 60, "predictions": labelled + 10}
+    fields |= {"metrics": metrics, "intervals": intervals}
     fields |= changes
     return Window("Churn", model_id, experiment_id=None, start=start, failures=0, labelled=labelled, **fields)
 
 
-def _report(**changes: Any) -> HealthReport:
+def _performance(accuracy: float, **metrics: float) -> LivePerformance:
+    end = (NOON + timedelta(days=1)).isoformat()
+    interval = {"accuracy": (accuracy - 0.01, accuracy + 0.01)}
+    return LivePerformance(
+        "Churn", "model-a", NOON.isoformat(), end, 600, 0, 500, {"accuracy": accuracy, **metrics}, interval
+    )
+
+
+def _report(accuracy: float = 0.93, **changes: Any) -> HealthReport:
     fields: dict[str, Any] = {
         "model_name": "Churn",
         "at": NOON.isoformat(),
         "state": "healthy",
         "sentence": "model-a: fine",
         "model_id": "model-a",
-        "value": 0.93,
+        "value": accuracy,
+        "labelled": 500,
+        "performance": _performance(accuracy),
         "baseline": FrozenBaseline("accuracy", 1000, 0.08, 0.07, "benchmark holdout"),
         "detector": DetectorState(1.0, 6.0, 0.11, "so and so", 500, 0, "No alarm"),
     }
@@ -260,6 +274,54 @@ def test_trends_show_live_values_beside_offline_ones(own: Registry, clock: Clock
     )
 
 
+# figures of a page are those of all its rows
+
+
+def _two_hours(registry: Registry, clock: Clock, first: Any, second: Any) -> None:
+    """Two windows, each of (rows, labels), of the present champion."""
+    clock.now = clock.now.replace(minute=5, second=0)
+    predictor = registry.predictor("Churn", log="sync")
+    for inputs, labels in (first, second):
+        answer = predictor.predict(np.array(inputs, np.float64))
+        registry.record_outcomes(prediction_ids=answer.prediction_ids, labels=labels)
+        clock.tick(hours=1)
+
+
+def test_precision_is_that_of_all_rows_not_the_mean_of_windows(own: Registry, clock: Clock, open_page: Open) -> None:
+    begin(own, clock)
+    yes, no = [0.0, 1.0], [1.0, 0.0]
+    assert own.load_active_model("Churn")[0].predict([yes, no]).tolist() == [0, 1]
+    # Precision 1 of 1, then 50 of 99: 51% of all, and 75% on average.
+    first = [no, *[yes] * 99], [1, *[0] * 99]
+    second = [*[no] * 99, yes], [*[1] * 50, *[0] * 50]
+    _two_hours(own, clock, first, second)
+    app = open_page("health", model="Churn")
+    assert not app.exception
+    table = next(each.value for each in app.dataframe if "Live" in each.value)
+    live = dict(zip(table["Metric"], table["Live"], strict=True))
+    assert live["Precision"] == pytest.approx(0.51)
+    assert live["Accuracy"] == pytest.approx(0.755)
+    assert "over 200 labels" in texts(app)
+
+
+def test_an_rmse_is_that_of_all_rows_not_the_mean_of_windows(own: Registry, clock: Clock, open_page: Open) -> None:
+    begin(own, clock, loss="squared_error")
+    inputs = np.random.default_rng(0).random((100, 2))
+    model = register(own, model=LinearRegression().fit(inputs, inputs[:, 0]))
+    own.promote(model, actor="anna", reason="numbers now", override=True)
+    said = own.load_model(model)[0].predict(inputs)
+    _two_hours(own, clock, (inputs, said + 1), (inputs, said + 7))
+    card = open_page("overview")
+    assert not card.exception
+    assert card.metric[0].label == "RMSE in production of champion 1.0.1"
+    assert card.metric[0].value == "5.0000"
+    assert "200 labels" in texts(card)
+    health = open_page("health", model="Churn")
+    assert not health.exception
+    table = next(each.value for each in health.dataframe if "Live" in each.value)
+    assert table["Live"].tolist() == pytest.approx([5.0])
+
+
 # frames
 
 
@@ -286,16 +348,6 @@ def test_only_champions_are_drawn_and_gaps_stay_gaps() -> None:
     assert len(drawn) == 5
 
 
-def test_putting_windows_together_keeps_their_sums() -> None:
-    windows = [_window(hour, 0.5 + 0.4 * (hour % 2), 100 + hour) for hour in range(1000)]
-    frame = live_frames.champions(windows, ACCURACY, {})
-    merged = live_frames.coarser(frame)
-    assert len(merged) <= live_frames.MOST_WINDOWS
-    assert merged["labelled"].sum() == frame["labelled"].sum()
-    both = [(each["value"] * each["labelled"]).sum() for each in (merged, frame)]
-    assert both[0] == pytest.approx(both[1])
-
-
 def test_changes_of_champion_say_what_they_replaced() -> None:
     later = (NOON + timedelta(days=1)).isoformat()
     deployed = [
@@ -308,11 +360,11 @@ def test_changes_of_champion_say_what_they_replaced() -> None:
     assert len(live_frames.moves(deployed, {later}, {}, NOON + timedelta(hours=1))) == 1
 
 
-def test_metrics_are_those_of_this_deployment() -> None:
-    windows = [_window(-5, 0.2, model_id="model-a"), _window(1, 0.9, 300, model_id="model-a"), _window(2, 0.1)]
-    frame = live_frames.metrics(windows, _report(since=NOON.isoformat()), {"accuracy": 0.5, "auc": 0.7})
-    assert frame["Live"].tolist() == pytest.approx([0.9])
-    assert frame["Baseline"].tolist() == pytest.approx([0.92])
+def test_metrics_stand_beside_their_baseline() -> None:
+    frame = live_frames.metrics(_performance(0.9, auc=0.8), _report(), {"accuracy": 0.5, "auc": 0.7})
+    assert frame["Metric"].tolist() == ["Accuracy", "AUC"]
+    assert frame["Live"].tolist() == pytest.approx([0.9, 0.8])
+    assert frame["Baseline"].tolist() == pytest.approx([0.92, 0.7])
 
 
 def test_drift_names_its_state_and_what_moved() -> None:
@@ -351,9 +403,9 @@ def test_the_chart_has_a_line_a_champion_bars_and_marks() -> None:
     assert low < 0.85 < 0.9 < high < 1
 
 
-def test_the_chart_of_a_year_of_hours_is_small() -> None:
-    frame = live_frames.champions([_window(hour, 0.9) for hour in range(8760)], ACCURACY, {})
-    figure = _over_time(live_frames.coarser(frame), [])
+def test_a_chart_of_the_most_windows_is_small() -> None:
+    windows = [_window(2 * hour, 0.9) for hour in range(live_frames.MOST_WINDOWS)]
+    figure = _over_time(live_frames.champions(windows, ACCURACY, {}), [])
     assert max(len(trace.x) for trace in figure.data) <= 400
 
 
@@ -382,13 +434,11 @@ def test_states_are_told_by_colour_shape_and_word() -> None:
 def test_the_finding_is_a_sentence_with_its_numbers() -> None:
     versions = {"model-a": "1.0.1", "model-b": "1.0.2"}
     assert health_words.finding(_report(), [], [], versions) == (
-        "Accuracy of 1.0.1 is 0.9300, 1.0 points better than its baseline"
+        "Accuracy of 1.0.1 is 0.9300 over 500 labels, 1.0 points better than its baseline"
     )
-    assert "below its baseline; that is worse than allowed" in health_words.finding(
-        _report(value=0.8), [], [], versions
-    )
+    assert "below its baseline; that is worse than allowed" in health_words.finding(_report(0.8), [], [], versions)
     assert "0.50 points below its baseline, within what is allowed" in health_words.finding(
-        _report(value=0.915), [], [], versions
+        _report(0.915), [], [], versions
     )
     later = (NOON + timedelta(days=1)).isoformat()
     deployed = [
@@ -399,8 +449,11 @@ def test_the_finding_is_a_sentence_with_its_numbers() -> None:
 
 
 def test_a_squared_loss_is_shown_as_its_root() -> None:
-    metric = health_words.watched("squared_error")
-    assert (metric.key, metric.of_error(9.0), metric.own(16.0)) == ("rmse", 3.0, 4.0)
+    detector = DetectorState(1.0, 6.0, 16.0, "so and so", 500, 0, "No alarm")
+    baseline = FrozenBaseline("squared_error", 1000, 9.0, 0.07, "benchmark holdout")
+    report = _report(metric="squared_error", baseline=baseline, detector=detector)
+    metric = health_words.watched(report)
+    assert (metric.key, baseline.value, report.allowed) == ("rmse", 3.0, 4.0)
     assert metric.apart(1.0, 4.0) == "25.0%"
 
 

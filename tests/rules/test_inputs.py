@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
+from registry_core.actions.signatures import of_metadata
 from registry_core.policies import GatePolicy
 from registry_core.rules.gates import check_gates
-from registry_core.rules.inputs import compare_inputs
+from registry_core.rules.inputs import compare_inputs, input_change
 from registry_core.signature import UNKNOWN, Feature, Signature
 from tests.rules.test_gates import CHAMPION, candidate, gate, model
 
@@ -97,3 +98,30 @@ def test_the_gate_says_what_to_do() -> None:
     )
     report = check_gates(candidate(model(feature_names=["age"]), CHAMPION), GatePolicy(same_inputs=False))
     assert [each.name for each in report.gates] == ["artifact"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({}, "Same 2 features and 2 classes, in the same order."),
+        ({"feature_names": ["plan", "age"]}, "Features change: the same 2 in another order. Same 2 classes, in"),
+        ({"feature_names": ["age", "tariff"]}, "Features change: 1 added ('tariff'), 1 removed ('plan'). Same 2"),
+        ({"feature_names": ["plan", "age", "tariff"]}, "1 added ('tariff'), the others in another order."),
+        ({"feature_names": ["age"]}, "Features change: 1 removed ('plan')."),
+        ({"classes": ["yes", "no"]}, "Classes change: the same 2 in another order."),
+        ({"classes": ["no", "yes", "maybe"]}, "Classes change: 1 added ('maybe')."),
+        ({"task": "regression", "classes": []}, "The task changes from classification to regression."),
+    ],
+)
+def test_what_callers_have_to_change(changes: Any, says: str) -> None:
+    found = input_change(of_metadata(CHAMPION), of_metadata(model(**changes)))
+    assert says in found.sentence
+    assert found.changes is bool(changes)
+
+
+def test_what_nobody_recorded_is_no_change() -> None:
+    found = input_change(of_metadata(CHAMPION), of_metadata(model(feature_names=[])))
+    assert (found.changes, found.unknown) == (False, ("features",))
+    assert found.sentence == (
+        "Same 2 classes, in the same order. Features were not recorded for both versions and are not compared."
+    )

@@ -18,7 +18,7 @@ from ...catalog.telemetry.windows import Table
 from ...errors import InvalidInput
 from ...live import Window
 from ...rules.live import scores
-from ...rules.live.exact import to_float
+from ...rules.live.figures import figures
 from ...rules.live.paired import PairedSums
 from ...rules.live.sums import Sums, total
 from ..rooms import Rooms
@@ -28,6 +28,8 @@ Every = Literal["window", "day", "week"]
 Key = tuple[int, int]
 #: The first of January 1970 was a Thursday; weeks begin on Mondays.
 _THURSDAY = 3
+#: A window is as long as its stream says.
+_MINUTES: dict[Every, int] = {"day": 1440, "week": 7 * 1440}
 
 
 def start_of(stream: Stream, at: int) -> int:
@@ -91,30 +93,6 @@ def auc(sums: Sums) -> float | None:
     return None if found is None else found.value
 
 
-def metrics(stream: Stream, sums: Sums, area: float | None) -> dict[str, float]:
-    """What labelled predictions allow to say, by the names of metrics."""
-    if not sums.labelled:
-        return {}
-    if stream.task == "regression":
-        # Squares of absolute errors are squared errors; the other way round the absolute ones are lost.
-        if stream.loss == "absolute_error":
-            mean = to_float(sums.loss) / sums.labelled
-            return {"mae": mean, "rmse": (to_float(sums.loss_squares) / sums.labelled) ** 0.5}
-        return {"rmse": (to_float(sums.loss) / sums.labelled) ** 0.5}
-    found = {"accuracy": 1 - sums.wrong / sums.labelled}
-    if sums.tp + sums.fp:
-        found["precision"] = sums.tp / (sums.tp + sums.fp)
-    if sums.tp + sums.fn:
-        found["recall"] = sums.tp / (sums.tp + sums.fn)
-    if sums.tp:
-        found["f1_score"] = 2 * sums.tp / (2 * sums.tp + sums.fp + sums.fn)
-    if area is not None:
-        found["auc"] = area
-    if sums.scored:
-        found["brier_score"] = to_float(sums.brier) / sums.scored
-    return found
-
-
 def read(
     queries: Queries,
     among: dict[int, Stream],
@@ -141,11 +119,18 @@ def read_pairs(
 
 
 def history(
-    rooms: Rooms, model_name: str | None, model_id: str | None, since: datetime | str | None, every: Every
+    rooms: Rooms,
+    model_name: str | None,
+    model_id: str | None,
+    since: datetime | str | None,
+    every: Every,
+    at_most: int | None,
 ) -> list[Window]:
     """See ``Registry.performance_history``."""
     if every not in get_args(Every):
         raise InvalidInput(f"every is {every!r:.80}; allowed are 'window', 'day' and 'week'")
+    if at_most is not None and at_most < 1:
+        raise InvalidInput(f"at_most is {at_most!r:.80}; give a whole number from 1 on, or None for no limit")
     queries = rooms.telemetry
     among = streams.listed(queries, model_name, model_id)
     start = None if since is None else given(since)
@@ -153,40 +138,45 @@ def history(
         longest = max((stream.minutes for stream in among.values()), default=0) * MINUTE
         start -= {"window": longest, "day": DAY, "week": 7 * DAY}[every] - 1
     table: Table = "windows" if every == "window" else "days"
+    rows = stored.read(queries, table, list(among), start)
+    minutes = {seq: _MINUTES.get(every, stream.minutes) for seq, stream in among.items()}
+    merged = _fewer([(row[1], minutes[row[0]]) for row in rows], every, at_most)
     groups: dict[tuple[Any, ...], list[tuple[Any, ...]]] = defaultdict(list)
-    # Which group a stream's windows belong to, but for their time.
-    heads = {
-        seq: (
-            *(each.model_name, each.model_id, each.role, each.experiment_id),
-            *(each.minutes if every == "window" else 0, each.task, each.loss, each.positive),
-        )
-        for seq, each in among.items()
-    }
-    for row in stored.read(queries, table, list(among), start):
-        begin = row[1]
-        if every == "week":
-            begin -= (begin // DAY + _THURSDAY) % 7 * DAY
-        groups[(begin, *heads[row[0]])].append(row)
-    minutes = {"day": 1440, "week": 10080}
-    found = []
-    for key in sorted(groups):
-        rows = groups[key]
-        begin, name, of, role, experiment, own = key[:6]
-        stream = among[rows[0][0]]
-        sums = total([Sums.from_bytes(bytes(row[6])) for row in rows])
-        area = _area(queries, table, [row for row in rows if row[4]])
-        found.append(
-            Window(
-                name, of, role, experiment or None, text(begin), minutes.get(every, own), sums.predictions,
-                sums.failures, sums.labelled, metrics(stream, sums, area),
-            )
-        )  # fmt: skip
-    return found
+    for row in rows:
+        each, length = among[row[0]], merged * minutes[row[0]]
+        head = (each.model_name, each.model_id, each.role, each.experiment_id)
+        groups[(_begin(row[1], length, every), *head, length, each.task, each.loss, each.positive)].append(row)
+    return [_window(queries, table, key, groups[key]) for key in sorted(groups)]
 
 
-def _area(queries: Queries, table: Table, labelled: Sequence[tuple[Any, ...]]) -> float | None:
-    """The stored area of a single window; of several, from their histograms together."""
-    if len(labelled) < 2:
-        return labelled[0][5] if labelled else None
-    known = (stored.blobs(queries, table, row[0], row[1]) for row in labelled)
-    return auc(total([Sums.from_bytes(*each) for each in known if each is not None]))
+def _begin(start: int, minutes: int, every: Every) -> int:
+    """Where the stretch of so many minutes begins that holds a moment; the same for everybody who asks."""
+    origin = -_THURSDAY * DAY if every == "week" else 0
+    return start - (start - origin) % (minutes * MINUTE)
+
+
+def _fewer(windows: Sequence[tuple[int, int]], every: Every, at_most: int | None) -> int:
+    """How many neighbours become one, a power of two, so that there are no more stretches of time than asked for."""
+    merged = 1
+    while at_most is not None and len({_begin(start, merged * each, every) for start, each in windows}) > at_most:
+        merged *= 2
+    return merged
+
+
+def _window(queries: Queries, table: Table, key: tuple[Any, ...], rows: Sequence[tuple[Any, ...]]) -> Window:
+    begin, name, of, role, experiment, minutes, task, loss, _ = key
+    labelled = [row for row in rows if row[4]]
+    if len(labelled) > 1:
+        # Their scores have to be seen together: an area has no mean either.
+        known = (stored.blobs(queries, table, row[0], row[1]) for row in labelled)
+        found = figures(total([Sums.from_bytes(*each) for each in known if each is not None]), task, loss)
+        metrics = found.metrics
+    else:
+        found = figures(total([Sums.from_bytes(bytes(row[6])) for row in labelled]), task, loss)
+        area = labelled[0][5] if labelled else None
+        metrics = {**found.metrics, **({} if area is None else {"auc": area})}
+    predictions, failures, labels = (sum(row[column] for row in rows) for column in (2, 3, 4))
+    return Window(
+        name, of, role, experiment or None, text(begin), minutes, predictions, failures, labels, metrics,
+        found.intervals,
+    )  # fmt: skip

@@ -12,11 +12,11 @@ from ...config import Configuration
 from ...errors import InvalidConfiguration
 from ...records import Event, Row
 from .. import configure
+from ..deploy import DEPLOYED
 from ..rooms import CONFIGURATION
 from .checks import BACKUP, MEND, Findings, Look, error, note
 
 _STATES = ("rejected", "archived", "disqualified", "restored", "reinstated", "trashed", "purged")
-_DEPLOYED = ("promoted", "rolled_back", "promotion_undone")
 SETTINGS = "registry_config.json"
 
 
@@ -83,12 +83,12 @@ def champions(look: Look) -> Findings:
 def _deployments(look: Look) -> list[Row]:
     found: list[Row] = []
     latest: dict[str, Row] = {}
-    for event in _of(look, _DEPLOYED):
+    for event in _of(look, DEPLOYED):
         name = event.model_name or ""
         before = latest.get(name)
         if before is not None:
             before["ended_at"] = event.at
-            before["undone"] = int(event.kind == "promotion_undone")
+            before["undone"] = int(event.kind in ("promotion_undone", "rollback_undone"))
         row = {
             "seq": event.event_id, "model_name": name, "model_id": event.model_id, "started_at": event.at,
             "ended_at": None, "actor": event.actor, "reason": event.reason, "undone": 0,

@@ -8,19 +8,32 @@ from typing import Literal
 
 from ...catalog import alerts, baselines, deployments, events, models
 from ...errors import ModelNotFound
-from ...live import Alert, DetectorState, Drift, Estimate, FrozenBaseline, HealthReport, Limit, PastRollback
+from ...live import (
+    Alert,
+    DetectorState,
+    Drift,
+    Estimate,
+    FrozenBaseline,
+    HealthReport,
+    Limit,
+    LivePerformance,
+    PastRollback,
+)
+from ...live.health import SHOWN_AS
 from ...policies import MonitoringPolicy
 from ...records import Deployment, utc_text
 from ...rules.intervals import wilson
 from ...rules.live import estimated
 from ...rules.live.degradation import THRESHOLD
+from ...rules.live.figures import of_mean
 from ...rules.live.split import of_metric
 from ...rules.live.sums import Sums
+from ...rules.sentences import minute
 from .. import baseline
 from ..rooms import Rooms
 from ..rows import record, require
 from ..serve.moments import microseconds
-from . import champion, drifting, limits, observe, traffic
+from . import champion, drifting, limits, observe, performance, traffic
 from .look import look
 
 #: After an alarm the detector starts from nothing: little evidence then is no sign that all is well.
@@ -62,7 +75,10 @@ def health(rooms: Rooms, model_name: str, acted: tuple[str, ...] = ()) -> Health
     counted = None if frozen else ((seen.rows if seen else 0), asked.baseline_labels)
     drift = drifting.judged(rooms, current) if asked.drift else ()
     said = {each.alert_id: _now(each, current, seen, drift) for each in still_open}
-    state, sentence = _state(current, metric, value, whole.labelled, asked, frozen, detector, judged, still_open, said)
+    done = performance.pooled(
+        (model_name, current.model_id, current.started_at, utc_text(now)), whole, metadata.task or "", asked.loss
+    )
+    state, sentence = _state(current, metric, done, asked, frozen, detector, judged, still_open, said)
     return HealthReport(
         model_name=model_name,
         at=utc_text(now),
@@ -91,6 +107,7 @@ def health(rooms: Rooms, model_name: str, acted: tuple[str, ...] = ()) -> Health
         predecessor=champion.predecessor(rooms, current),
         cooldown_until=champion.cooldown_until(rooms.database, model_name, asked, now),
         acted=acted,
+        performance=done,
     )
 
 
@@ -108,10 +125,8 @@ def _measured(metric: str, sums: Sums) -> tuple[float | None, float | None, floa
         return None, None, None
     if metric == "accuracy":
         low, high = wilson(rows - bad, rows)
-        return 1 - bad / rows, float(low), float(high)
-    mean = bad / rows
-    half = 1.96 * math.sqrt(max(squares / rows - mean**2, 0.0) / rows)
-    return mean, max(mean - half, 0.0), mean + half
+        return (rows - bad) / rows, float(low), float(high)
+    return bad / rows, *of_mean(rows, bad, squares)
 
 
 def _detector(
@@ -133,11 +148,7 @@ def _detector(
 
 
 def _alarm(seen: observe.Observed) -> str:
-    return f"Alarm {seen.alarms} at {_minute(seen.heard_at)}: {seen.heard}"
-
-
-def _minute(at: str) -> str:
-    return at[:16].replace("T", " ")
+    return f"Alarm {seen.alarms} at {minute(seen.heard_at)}: {seen.heard}"
 
 
 def _now(alert: Alert, current: Deployment, seen: observe.Observed | None, drift: tuple[Drift, ...]) -> str:
@@ -145,9 +156,9 @@ def _now(alert: Alert, current: Deployment, seen: observe.Observed | None, drift
     if alert.key == f"degradation:{current.deployment_id}" and seen is not None and seen.alarms:
         quoted = alert.evidence.get("heard")
         what_to_do = alert.text.partition(quoted)[2] if quoted else ""
-        return f"{seen.heard} (alarm {seen.alarms} at {_minute(seen.heard_at)}){what_to_do}"
+        return f"{seen.heard} (alarm {seen.alarms} at {minute(seen.heard_at)}){what_to_do}"
     if alert.key == f"drift:{current.deployment_id}":
-        return drifting.moved(current, drift) or f"when the alert was opened, {_minute(alert.opened_at)}: {alert.text}"
+        return drifting.moved(current, drift) or f"when the alert was opened, {minute(alert.opened_at)}: {alert.text}"
     return alert.text.removeprefix(f"{current.model_id}: ")
 
 
@@ -165,8 +176,7 @@ def _estimate(rooms: Rooms, current: Deployment, whole: Sums) -> Estimate | None
 def _state(
     current: Deployment,
     metric: str,
-    value: float | None,
-    labels: int,
+    done: LivePerformance,
     asked: MonitoringPolicy,
     frozen: FrozenBaseline | None,
     detector: DetectorState | None,
@@ -175,11 +185,12 @@ def _state(
     said: dict[int, str],
 ) -> tuple[State, str]:
     critical = [each for each in still_open if each.severity == "critical"]
-    shown = "no labels yet" if value is None else f"{metric} {value:.4g} over {labels:,} labels"
-    against = ""
-    if frozen is not None:
-        usual = 1 - frozen.mean if frozen.metric == "accuracy" else frozen.mean
-        against = f", {usual:.4g} on {frozen.source}"
+    shown = "no labels yet"
+    named, labels = SHOWN_AS.get(metric, metric), done.labelled
+    if named in done.metrics:
+        since = minute(current.started_at)
+        shown = f"{named} {done.metrics[named]:.4g} over {labels:,} labels since {since} UTC"
+    against = "" if frozen is None else f", {frozen.value:.4g} on {frozen.source}"
     who = current.model_id
     if critical:
         return "critical", f"{who}: {said[critical[0].alert_id]}"

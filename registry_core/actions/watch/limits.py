@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from ...catalog import alerts
 from ...catalog.telemetry.streams import Stream
 from ...live import Limit
 from ...policies import MonitoringPolicy, Policy
 from ...records import Deployment
-from ...rules.live.sums import Sums
+from ...rules.live.figures import figures
+from ...rules.live.sums import Sums, total
 from ...rules.metrics import canonical, lower_is_better
-from ...rules.sentences import apart
+from ...rules.sentences import apart, minute
 from ..alert import open_alert
 from ..rooms import Rooms
-from ..serve import windows
+from ..serve import moments
 from . import observe, traffic
 from .champion import close_if_over
 
@@ -23,11 +26,12 @@ def judged(rooms: Rooms, current: Deployment, policy: Policy) -> tuple[Limit, ..
     if not asked.thresholds:
         return ()
     recent = _last(rooms, current, asked)
-    known: dict[str, float] = {}
-    labels = 0
+    known: Mapping[str, float] = {}
+    labels, since = 0, ""
     if recent is not None:
-        stream, sums = recent
-        labels, known = sums.labelled, windows.metrics(stream, sums, windows.auc(sums))
+        stream, start, sums = recent
+        labels, known = sums.labelled, figures(sums, stream.task, stream.loss).metrics
+        since = f" (predictions since {minute(moments.text(start))} UTC)"
     found = []
     for name, limit in asked.thresholds.items():
         metric = canonical(name)
@@ -43,12 +47,12 @@ def judged(rooms: Rooms, current: Deployment, policy: Policy) -> tuple[Limit, ..
         beyond = value > limit if lower else value < limit
         shown, asked_for = apart(value, limit)
         side = ("above" if lower else "below") if beyond else ("at most" if lower else "at least")
-        because = f"{metric} is {shown} over the last {labels:,} labels, {side} {asked_for}"
+        because = f"{metric} is {shown} over the last {labels:,} labels{since}, {side} {asked_for}"
         found.append(Limit(metric, limit, lower, "beyond" if beyond else "within", value, labels, because))
     return tuple(found)
 
 
-def _last(rooms: Rooms, current: Deployment, asked: MonitoringPolicy) -> tuple[Stream, Sums] | None:
+def _last(rooms: Rooms, current: Deployment, asked: MonitoringPolicy) -> tuple[Stream, int, Sums] | None:
     """The newest windows that hold as many labels as a threshold looks at."""
     counted = traffic.of_deployment(rooms, current, asked.loss)
     labels, since = 0, None
@@ -59,10 +63,7 @@ def _last(rooms: Rooms, current: Deployment, asked: MonitoringPolicy) -> tuple[S
     if since is None:
         return None
     newest = traffic.of_deployment(rooms, current, asked.loss, since, detail=True)
-    whole = newest[0][2]
-    for _, _, sums in newest[1:]:
-        whole = whole + sums
-    return newest[-1][1], whole
+    return newest[-1][1], since, total([sums for _, _, sums in newest])
 
 
 def look(rooms: Rooms, current: Deployment, policy: Policy, *, thorough: bool) -> list[str]:

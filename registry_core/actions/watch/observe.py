@@ -11,6 +11,7 @@ from ...catalog.telemetry import detectors
 from ...live import FrozenBaseline
 from ...policies import MonitoringPolicy
 from ...records import utc_text
+from ...rules.sentences import minute
 from .. import baseline
 from ..rooms import Rooms
 
@@ -27,7 +28,8 @@ class Observed:
 
     ``baseline`` is None until there are labels enough; ``rows``, ``total`` and ``squares`` count those that will make
     it. ``alarms`` counts the detector's alarms: each starts it anew, so that what was not acted on is heard again.
-    ``heard`` is its last alarm in words with the log10 value it had, ``heard_at`` when.
+    ``heard`` is its last alarm in words, ``heard_at`` when. ``recent_since`` is when the first label was recorded
+    that an alarm would quote now.
     """
 
     metric: str
@@ -40,6 +42,7 @@ class Observed:
     alarms: int = 0
     heard: str = ""
     heard_at: str = ""
+    recent_since: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-able; ``read`` gives it back."""
@@ -54,6 +57,7 @@ class Observed:
             "alarms": self.alarms,
             "heard": self.heard,
             "heard_at": self.heard_at,
+            "recent_since": self.recent_since,
         }
 
 
@@ -119,10 +123,12 @@ def _after(before: Observed, sums: Sums, policy: MonitoringPolicy, now: str) -> 
     detector = _detector(seen, seen.baseline, policy)
     if detector is None:
         return seen
+    begins = seen.recent_since if detector.climb > 0 and seen.recent_since else now
     detector = detector.watch(sums)
     if not detector.alarm:
-        return replace(seen, detector=detector)
-    return replace(seen, detector=detector.reset(), alarms=seen.alarms + 1, heard=detector.sentence, heard_at=now)
+        return replace(seen, detector=detector, recent_since=begins)
+    heard = f"{detector.sentence} (recorded {minute(begins)} to {minute(now)} UTC)"
+    return replace(seen, detector=detector.reset(), alarms=seen.alarms + 1, heard=heard, heard_at=now, recent_since="")
 
 
 def _detector(seen: Observed, frozen: FrozenBaseline, policy: MonitoringPolicy) -> Detector | None:

@@ -35,7 +35,7 @@ def of_deployment(
     Of a regression only what was counted by ``loss``: losses of two kinds have no sum. None takes all, for whoever
     looks at scores only.
     """
-    among = _by_loss(_as_champion(rooms, deployment), loss)
+    among = by_loss(_as_champion(rooms, deployment), loss)
     found: dict[int, tuple[int, Stream, Sums]] = {}
     for _, stream, start, sums in windows.read(rooms.telemetry, among, since, detail=detail):
         held = found.get(start)
@@ -48,13 +48,13 @@ def whole(rooms: Rooms, deployment: Deployment, loss: str) -> Sums:
 
     Read by days, of which there are fewer than windows.
     """
-    among = _by_loss(_as_champion(rooms, deployment), loss)
+    among = by_loss(_as_champion(rooms, deployment), loss)
     days = windows.read(rooms.telemetry, among, detail=True, table="days")
     return total([sums for _, _, _, sums in days])
 
 
-def _by_loss(among: dict[int, Stream], loss: str | None) -> dict[int, Stream]:
-    """Without the streams of a regression that count another loss."""
+def by_loss(among: dict[int, Stream], loss: str | None) -> dict[int, Stream]:
+    """Streams without the streams of a regression that count another loss."""
     return {seq: each for seq, each in among.items() if loss in (None, each.loss) or each.task != "regression"}
 
 
@@ -75,7 +75,7 @@ def labelled(rooms: Rooms, experiment: Experiment) -> int:
         ).items()
         if stream.role != "champion"
     }
-    return sum(int(row[4]) for row in stored.read(telemetry, "windows", list(_by_loss(among, experiment.metric))))
+    return sum(int(row[4]) for row in stored.read(telemetry, "windows", list(by_loss(among, experiment.metric))))
 
 
 def split(rooms: Rooms, experiment: Experiment) -> list[Bucket]:
@@ -90,7 +90,7 @@ def split(rooms: Rooms, experiment: Experiment) -> list[Bucket]:
     }
     places = {arm.challenger_id: place for place, arm in enumerate(experiment.arms, start=1)}
     found: dict[tuple[str, int], list[Sums]] = {}
-    for _, stream, start, sums in windows.read(telemetry, _by_loss(among, experiment.metric), detail=True):
+    for _, stream, start, sums in windows.read(telemetry, by_loss(among, experiment.metric), detail=True):
         arms = found.setdefault((stream.shares, start), [Sums()] * (len(places) + 1))
         place = 0 if stream.role == "champion" else places[stream.model_id]
         arms[place] = arms[place] + sums
@@ -125,7 +125,7 @@ def _shadow(rooms: Rooms, experiment: Experiment, challenger_id: str) -> dict[in
     listed = streams.listed(
         rooms.telemetry, experiment.model_name, challenger_id, experiment_id=experiment.experiment_id
     )
-    return _by_loss({seq: stream for seq, stream in listed.items() if stream.role == "shadow"}, experiment.metric)
+    return by_loss({seq: stream for seq, stream in listed.items() if stream.role == "shadow"}, experiment.metric)
 
 
 def mature_before(rooms: Rooms, hours: float, minutes: int) -> int:

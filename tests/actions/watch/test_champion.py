@@ -211,7 +211,7 @@ def test_thresholds_alert_and_are_over_by_themselves(registry: Registry, two: li
     registry._rooms.clock.tick(60)  # type: ignore[attr-defined]
     said = traffic(200, default=0.3).acted
     assert len(said) == 1
-    assert "accuracy is 0.700 over the last 200 labels, below 0.800" in said[0]
+    assert "accuracy is 0.700 over the last 200 labels (predictions since 2025-07-31 14:01 UTC), below 0.800" in said[0]
     (alert,) = registry.alerts("Churn")
     assert (alert.kind, alert.severity) == ("threshold", "warning")
     health = registry.check_health("Churn")
@@ -395,3 +395,21 @@ def test_drift_warns_and_never_rolls_back(registry: Registry, clock: Clock, two:
     assert registry.alerts("Churn") == []
     registry.configure("Churn", monitoring={"drift": False})
     assert registry.check_health("Churn").drift == ()
+
+
+def test_an_alarm_names_the_labels_it_is_of_and_when_they_came(
+    registry: Registry, clock: Clock, two: list[str]
+) -> None:
+    registry.configure("Churn", monitoring={"on_degradation": "suggest"})
+    traffic = Mistakes(registry)
+    traffic(600)
+    for _ in range(4):
+        clock.tick(3600)
+        traffic(100, default=0.05)
+    clock.tick(3600)
+    begun = clock.now
+    said: tuple[str, ...] = ()
+    while not said:
+        clock.tick(60)
+        said = traffic(50, default=0.5).acted
+    assert f"(recorded {begun:%Y-%m-%d} {begun.hour}:01 to {clock.now:%Y-%m-%d %H:%M} UTC)" in said[0]
