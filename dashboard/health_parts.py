@@ -154,7 +154,7 @@ def _alert(alert: Alert, report: HealthReport, view: session.View, known: dict[s
             st.markdown(f":{colour}[{shape} {word}] **{title}**", width="content")
             with st.container(horizontal=True, gap="small", width="content", key=f"alert-buttons-{alert.alert_id}"):
                 alert_dialogs.buttons(alert, text)
-                if alert.kind in ("degradation", "not_rolled_back", "champion_failing"):
+                if alert.kind in ("degradation", "not_rolled_back", "champion_failing", "answers"):
                     _roll_back_button(alert, report, view)
         # The state above already says what it is made of.
         if text != health_words.sentence(report, known):

@@ -39,6 +39,7 @@ ALERTS = {
     "rolled_back": "Rolled back by the registry",
     "not_rolled_back": "Could not be rolled back",
     "champion_failing": "The champion does not answer",
+    "answers": "The champion answers otherwise than when it was registered",
     "threshold": "Threshold crossed",
     "drift": "Drift",
     "sample_ratio": "Traffic is not dealt out as planned",

@@ -28,7 +28,7 @@ ROOMS: dict[str, set[str]] = {
     "policies": set(),
     "config": {"policies", "records", "version", "errors"},
     "evidence": set(),
-    "live": {"records", "evidence"},
+    "live": {"records", "evidence", "signature"},
     "signature": set(),
     "upkeep": {"records"},
     "rules": FOUNDATION,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from ..signature import AnswersCheck
 from .checks import Drift, Estimate
 from .records import Alert, LivePerformance
 
@@ -120,6 +121,9 @@ class HealthReport:
             rollback would put back unless it does not load; None when there is none.
         cooldown_until: until when there is no automatic rollback; None when nothing hinders one.
         acted: what was done by this very look, in sentences.
+        answers: what came of asking the champion its example rows with the libraries installed here; None where nobody
+            did yet.
+        library_versions: which library versions differ from those it was registered with; empty where none does.
     """
 
     model_name: str
@@ -150,6 +154,8 @@ class HealthReport:
     cooldown_until: str | None = None
     acted: tuple[str, ...] = ()
     performance: LivePerformance | None = None
+    answers: AnswersCheck | None = None
+    library_versions: str = ""
 
     @property
     def shown_metric(self) -> str:

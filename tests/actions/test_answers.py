@@ -278,6 +278,30 @@ def test_a_model_whose_code_was_changed_since_no_longer_goes_live(
     registry.promote(first, reason="its code is what it was")
 
 
+def test_health_says_which_champion_no_longer_answers(
+    registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    team_code(tmp_path, 1)
+    registry.configure(trusted_globals=["team_models.Scored"], reason="reviewed")
+    model = import_module("team_models").Scored().fit(ROWS, LABELS)
+    champion = registry.register_model(model, model_name="Risk", model_type="Scored")
+    registry.promote(champion, reason="go")
+    assert registry.check_health("Risk").state == "unknown"
+    team_code(tmp_path, -1)
+    found = registry.check_health("Risk", act=False)
+    assert (found.state, registry.alerts("Risk")) == ("critical", [])
+    assert found.sentence.startswith(f"{champion} does not answer here as it did where it was registered")
+    assert found.library_versions.startswith("registered with team_models code")
+    (said,) = registry.check_health("Risk").acted
+    assert said == found.sentence
+    assert [(each.kind, each.severity) for each in registry.alerts("Risk")] == [("answers", "critical")]
+    team_code(tmp_path, 1)
+    assert "it answers again" in registry.check_health("Risk").acted[0]
+    assert registry.alerts("Risk") == []
+    del sys.modules["team_models"]
+
+
 def test_versions_of_an_older_release_get_their_proof_when_they_are_asked(registry: Registry) -> None:
     old, new = register(registry, 0.8), register(registry, 0.9)
     forget(registry, old, new)

@@ -22,6 +22,7 @@ from ...live import (
 from ...live.health import SHOWN_AS
 from ...policies import MonitoringPolicy
 from ...records import Deployment, utc_text
+from ...rules import environments
 from ...rules.intervals import wilson
 from ...rules.live import estimated
 from ...rules.live.degradation import THRESHOLD
@@ -29,11 +30,11 @@ from ...rules.live.figures import of_mean
 from ...rules.live.split import of_metric
 from ...rules.live.sums import Sums
 from ...rules.sentences import minute
-from .. import baseline
+from .. import baseline, proofs
 from ..rooms import Rooms
 from ..rows import record, require
 from ..serve.moments import microseconds
-from . import champion, drifting, limits, observe, performance, traffic
+from . import answering, champion, drifting, limits, observe, performance, traffic
 from .look import look
 
 #: After an alarm the detector starts from nothing: little evidence then is no sign that all is well.
@@ -45,7 +46,11 @@ def check(rooms: Rooms, model_name: str, *, act: bool) -> HealthReport:
     """See ``Registry.check_health``."""
     if model_name not in models.names(rooms.database):
         raise ModelNotFound(f"no model carries the name {model_name!r:.160}; model_names() lists all")
-    return health(rooms, model_name, look(rooms, model_name, thorough=True) if act else ())
+    acted = look(rooms, model_name, thorough=True) if act else ()
+    current = deployments.current(rooms.database, model_name)
+    if current is not None:
+        answering.asked(rooms, current, thorough=True)
+    return health(rooms, model_name, acted)
 
 
 def health(rooms: Rooms, model_name: str, acted: tuple[str, ...] = ()) -> HealthReport:
@@ -78,7 +83,13 @@ def health(rooms: Rooms, model_name: str, acted: tuple[str, ...] = ()) -> Health
     done = performance.pooled(
         (model_name, current.model_id, current.started_at, utc_text(now)), whole, metadata.task or "", asked.loss
     )
+    answers = answering.asked(rooms, current, thorough=False)
+    versions = environments.in_words(metadata.libraries, proofs.environment(metadata))
     state, sentence = _state(current, metric, done, asked, frozen, detector, judged, still_open, said)
+    if answers is not None and answers.status in answering.WRONG:
+        state, sentence = "critical", answering.words(current, answers)
+    elif versions and state != "critical":
+        sentence = f"{sentence}. Library versions differ: {versions}"
     return HealthReport(
         model_name=model_name,
         at=utc_text(now),
@@ -108,6 +119,8 @@ def health(rooms: Rooms, model_name: str, acted: tuple[str, ...] = ()) -> Health
         cooldown_until=champion.cooldown_until(rooms.database, model_name, asked, now),
         acted=acted,
         performance=done,
+        answers=answers,
+        library_versions=versions,
     )
 
 

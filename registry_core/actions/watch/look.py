@@ -5,7 +5,7 @@ from __future__ import annotations
 from ...catalog import deployments
 from .. import notify
 from ..rooms import Rooms
-from . import champion, drifting, limits, trials
+from . import answering, champion, drifting, limits, trials
 
 
 def look(rooms: Rooms, model_name: str, *, thorough: bool = False) -> tuple[str, ...]:
@@ -27,6 +27,7 @@ def look(rooms: Rooms, model_name: str, *, thorough: bool = False) -> tuple[str,
         current = deployments.current(rooms.database, model_name) if said else current
         assert current is not None
         said += limits.look(rooms, current, policy, thorough=thorough)
+    said += answering.look(rooms, current, thorough=thorough)
     if asked.drift:
         said += drifting.look(rooms, current, thorough=thorough)
     said += trials.look(rooms, model_name, asked, thorough=thorough)
