@@ -171,6 +171,14 @@ def json_object(text: str | bytes, what: str = "the metadata") -> dict[str, Any]
     return found
 
 
+def _label(text: str) -> Any:
+    """A label as it was typed: a number where it is one."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
 def upload_metadata(
     *,
     name: str | None,
@@ -180,6 +188,7 @@ def upload_metadata(
     metrics: Mapping[str, float | None],
     further: str,
     inputs: str,
+    classes: str = "",
     parameters: str,
     samples: int | None,
     is_ensemble: bool,
@@ -201,6 +210,7 @@ def upload_metadata(
         "evaluation_set": (measured or "").strip() or None,
         "version": version.strip() or None,
         "feature_names": [line.strip() for line in inputs.splitlines() if line.strip()],
+        "classes": [_label(each.strip()) for each in classes.split(",") if each.strip()],
         "hyperparameters": json_object(parameters, "Hyperparameters") if parameters.strip() else {},
         "description": description.strip() or None,
         "tags": [tag.strip() for tag in tags.split(",") if tag.strip()],

@@ -32,6 +32,7 @@ def finished() -> bool:
             "What it reports of itself is a claim: it is not chosen by itself until somebody approves or promotes it, "
             "or the registry ranks by what it measured."
         )
+    _answering(model_id)
     st.code(model_id, language=None)
     with st.container(horizontal=True):
         st.button(
@@ -44,6 +45,22 @@ def finished() -> bool:
         )
         st.button("Upload another", icon=":material/upload_file:", on_click=_again)
     return True
+
+
+def _answering(model_id: str) -> None:
+    """Whether the model answered when it was first loaded, and what it takes and gives."""
+    view = session.view()
+    check = view.answers_check(model_id)
+    if check is None:
+        return
+    if check.status == "agrees":
+        found = view.signature(model_id)
+        takes = "one text a row" if found.takes == "text" else wording.count(len(found.features), "feature")
+        gives = f"classes {wording.value(list(found.classes))}" if found.classes else "numbers"
+        st.markdown(f"**It answers.** It takes {takes} and gives {wording.escaped(gives)}.")
+        return
+    head = "It does not answer." if check.status == "fails" else "Its answers could not be checked."
+    notices.show("error" if check.status == "fails" else "warning", f"**{head}** {wording.escaped(check.because)}")
 
 
 def _open(name: str, model_id: str) -> None:
@@ -133,6 +150,12 @@ def _form(view: session.View) -> Metadata | None:
     inputs = st.text_area(
         "Inputs, one a line in their order", key="upload-inputs", height=112, placeholder="speed\nweight\nbox"
     )
+    classes = st.text_input(
+        "Classes, separated by commas",
+        placeholder="Only for files that know them by number: XGBoost, LightGBM",
+        key="upload-classes",
+        help="The labels the model answers, in its own order, such as 1, 2, 3. Files of XGBoost and LightGBM hold none.",
+    )
     with st.expander("More: further metrics, hyperparameters, samples, description, tags"):
         further = st.text_area(
             "Further metrics (JSON)", key="upload-further", placeholder='{"log_loss": 0.31}', height=68
@@ -155,6 +178,7 @@ def _form(view: session.View) -> Metadata | None:
             metrics=metrics,
             further=further,
             inputs=inputs,
+            classes=classes,
             parameters=parameters,
             samples=samples,
             is_ensemble=ensemble,
