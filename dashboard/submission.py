@@ -154,7 +154,7 @@ def _form(view: session.View) -> Metadata | None:
         "Classes, separated by commas",
         placeholder="Only for files that know them by number: XGBoost, LightGBM",
         key="upload-classes",
-        help="The labels the model answers, in its own order, such as 1, 2, 3. Files of XGBoost and LightGBM hold none.",
+        help="The labels the model answers, in its own order, such as 1, 2, 3",
     )
     with st.expander("More: further metrics, hyperparameters, samples, description, tags"):
         further = st.text_area(
