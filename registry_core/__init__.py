@@ -90,6 +90,7 @@ from .records import (
     ScoreTerm,
 )
 from .registry import Predictor, Registry
+from .tables import TableColumn, TableReading
 from .upkeep import (
     BackupReport,
     CleanupItem,
@@ -195,6 +196,8 @@ __all__ = [
     "SpaceUse",
     "StateConflict",
     "StorageError",
+    "TableColumn",
+    "TableReading",
     "Trashed",
     "UnclaimedFile",
     "VerifyReport",
