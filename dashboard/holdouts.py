@@ -62,7 +62,7 @@ def form(name: str, view: session.View) -> None:
         "Labelled holdout",
         type=FILES,
         key="holdout-file",
-        help="CSV or TSV with any delimiter, encoding and decimal sign, Parquet, Arrow or JSON lines; compressed or not",
+        help="CSV or TSV with any delimiter, encoding and decimal sign, Parquet, Arrow, JSON lines; compressed or not",
     )
     if given is None:
         st.caption("A table with a row for each example, and a column with the label.")

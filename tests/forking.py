@@ -1,6 +1,6 @@
 """A threaded service that starts processes, run by `tests/test_forks.py` as a program of its own.
 
-    python -m tests.forking WAY LOCATION [ARTIFACTS]
+python -m tests.forking WAY LOCATION [ARTIFACTS]
 """
 
 from __future__ import annotations
@@ -89,9 +89,12 @@ def main(way: str, location: str, artifacts: str | None = None) -> None:
     for thread in threads:
         thread.start()
     kind, _, method = way.partition("-")
-    {"fork": by_fork, "process": by_processes, "pool": by_pool, "loky": by_loky}[kind](
-        registry, predictor, *([method] if method else [])
-    )
+    if kind == "fork":
+        by_fork(registry, predictor)
+    elif kind == "loky":
+        by_loky(registry, predictor)
+    else:
+        {"process": by_processes, "pool": by_pool}[kind](registry, predictor, method)
     stop.set()
     for thread in threads:
         thread.join()

@@ -1,4 +1,4 @@
-"""Servers a test may start: a private PostgreSQL, an S3 endpoint and the dashboard. Each stops what it started, by its process."""
+"""Servers a test may start: PostgreSQL, an S3 endpoint, the dashboard. Each stops what it started, by its process."""
 
 import os
 import pwd

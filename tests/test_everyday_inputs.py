@@ -74,27 +74,55 @@ def scale(values: Any) -> Any:
 @pytest.mark.parametrize(
     ("value", "kept"),
     [
-        (np.float64, "numpy.float64"), (float, "float"), (LogisticRegression, "sklearn.linear_model._logistic.LogisticRegression"),
-        (np.log1p, "numpy.log1p"), (len, "len"), (scale, "tests.test_everyday_inputs.scale"), (np.mean, "numpy.mean"),
+        (np.float64, "numpy.float64"),
+        (float, "float"),
+        (LogisticRegression, "sklearn.linear_model._logistic.LogisticRegression"),
+        (np.log1p, "numpy.log1p"),
+        (len, "len"),
+        (scale, "tests.test_everyday_inputs.scale"),
+        (np.mean, "numpy.mean"),
         (np.dtype("float32"), "dtype('float32')"),
-        (np.float32(0.5), 0.5), (np.int64(3), 3), (np.bool_(True), True), (np.str_("a"), "a"), (np.float64("nan"), "nan"),
-        (np.array([[1, 2], [3, 4]]), [[1, 2], [3, 4]]), (np.array(["a", None], dtype=object), ["a", None]),
+        (np.float32(0.5), 0.5),
+        (np.int64(3), 3),
+        (np.bool_(True), True),
+        (np.str_("a"), "a"),
+        (np.float64("nan"), "nan"),
+        (np.array([[1, 2], [3, 4]]), [[1, 2], [3, 4]]),
+        (np.array(["a", None], dtype=object), ["a", None]),
         (np.datetime64("2026-01-02"), "2026-01-02"),
-        (pd.Series([1.5, None]), [1.5, "nan"]), (pd.Index(["a", "b"]), ["a", "b"]), (pd.DataFrame({"a": [1]}), {"a": [1]}),
-        (pd.Timestamp("2026-01-02 03:00"), "2026-01-02 03:00:00"), (pd.NA, "<NA>"), (pd.NaT, "NaT"),
-        (datetime(2026, 1, 2, tzinfo=UTC), "2026-01-02 00:00:00+00:00"), (date(2026, 1, 2), "2026-01-02"),
-        (Colour.RED, "Colour.RED"), (Penalty.RIDGE, "l2"), (Path("data/x.csv"), str(Path("data/x.csv"))),
-        ({3, 1, 2}, [1, 2, 3]), (frozenset({"b", "a"}), ["a", "b"]), (b"abc", "abc"), (b"\xff", "\\xff"), (range(3), "range(0, 3)"),
-        ({"a": 1}.keys(), ["a"]), (Decimal("1.50"), "1.50"), (1 + 2j, "(1+2j)"), (re.compile("a"), "re.compile('a')"),
-        (OrderedDict(a=(1, 2)), {"a": [1, 2]}), ({1: "a", None: "b", (1, "x"): "c"}, {"1": "a", "None": "b", "1_x": "c"}),
-        ({1: "a", "1": "b"}, {"1": "a", "1 (str)": "b"}), ("half \ud800", "half \\ud800"), (float("inf"), "inf"),
-        (Hostile(), "<Hostile whose repr fails: ValueError>"), (Pretender(), "Pretender()"),
+        (pd.Series([1.5, None]), [1.5, "nan"]),
+        (pd.Index(["a", "b"]), ["a", "b"]),
+        (pd.DataFrame({"a": [1]}), {"a": [1]}),
+        (pd.Timestamp("2026-01-02 03:00"), "2026-01-02 03:00:00"),
+        (pd.NA, "<NA>"),
+        (pd.NaT, "NaT"),
+        (datetime(2026, 1, 2, tzinfo=UTC), "2026-01-02 00:00:00+00:00"),
+        (date(2026, 1, 2), "2026-01-02"),
+        (Colour.RED, "Colour.RED"),
+        (Penalty.RIDGE, "l2"),
+        (Path("data/x.csv"), str(Path("data/x.csv"))),
+        ({3, 1, 2}, [1, 2, 3]),
+        (frozenset({"b", "a"}), ["a", "b"]),
+        (b"abc", "abc"),
+        (b"\xff", "\\xff"),
+        (range(3), "range(0, 3)"),
+        ({"a": 1}.keys(), ["a"]),
+        (Decimal("1.50"), "1.50"),
+        (1 + 2j, "(1+2j)"),
+        (re.compile("a"), "re.compile('a')"),
+        (OrderedDict(a=(1, 2)), {"a": [1, 2]}),
+        ({1: "a", None: "b", (1, "x"): "c"}, {"1": "a", "None": "b", "1_x": "c"}),
+        ({1: "a", "1": "b"}, {"1": "a", "1 (str)": "b"}),
+        ("half \ud800", "half \\ud800"),
+        (float("inf"), "inf"),
+        (Hostile(), "<Hostile whose repr fails: ValueError>"),
+        (Pretender(), "Pretender()"),
         (StandardScaler(with_mean=False), "StandardScaler(with_mean=False)"),
         (FunctionTransformer(scale), "FunctionTransformer(func=<function scale>)"),
         (partial(scale, values=1), "functools.partial(<function scale>, values=1)"),
     ],
     ids=lambda value: ascii(value)[:30] if not isinstance(value, Hostile | Pretender) else type(value).__name__,
-)  # fmt: skip
+)
 def test_any_value_is_kept_in_readable_form(value: Any, kept: Any) -> None:
     assert plain({"x": value}) == {"x": kept}
     assert json.loads(json.dumps(plain(value))) == plain(value)
@@ -168,15 +196,27 @@ class Names:
 @pytest.mark.parametrize(
     ("names", "kept"),
     [
-        (pd.Index(["a", "b"]), ["a", "b"]), (np.array(["a", "b"]), ["a", "b"]), (np.array(["a", "b"], dtype=object), ["a", "b"]),
-        ([0, 1], ["0", "1"]), (range(2), ["0", "1"]), (pd.RangeIndex(2), ["0", "1"]), (("a", "b"), ["a", "b"]),
-        (pd.MultiIndex.from_tuples([("price", "mean"), ("price", "max"), ("id", "")]), ["price_mean", "price_max", "id"]),
-        ({"a": 1, "b": 2}.keys(), ["a", "b"]), ((name for name in "ab"), ["a", "b"]), (pd.Series(["a", "b"]), ["a", "b"]),
-        (np.array([b"a", b"b"]), ["a", "b"]), ([Colour.RED, 1.5], ["Colour.RED", "1.5"]), (Names(), ["a", "b"]),
+        (pd.Index(["a", "b"]), ["a", "b"]),
+        (np.array(["a", "b"]), ["a", "b"]),
+        (np.array(["a", "b"], dtype=object), ["a", "b"]),
+        ([0, 1], ["0", "1"]),
+        (range(2), ["0", "1"]),
+        (pd.RangeIndex(2), ["0", "1"]),
+        (("a", "b"), ["a", "b"]),
+        (
+            pd.MultiIndex.from_tuples([("price", "mean"), ("price", "max"), ("id", "")]),
+            ["price_mean", "price_max", "id"],
+        ),
+        ({"a": 1, "b": 2}.keys(), ["a", "b"]),
+        ((name for name in "ab"), ["a", "b"]),
+        (pd.Series(["a", "b"]), ["a", "b"]),
+        (np.array([b"a", b"b"]), ["a", "b"]),
+        ([Colour.RED, 1.5], ["Colour.RED", "1.5"]),
+        (Names(), ["a", "b"]),
         (pd.Index([pd.Timestamp("2026-01-02")]), ["2026-01-02 00:00:00"]),
     ],
     ids=lambda value: type(value).__name__,
-)  # fmt: skip
+)
 def test_names_of_features_of_any_sort(names: Any, kept: list[str]) -> None:
     assert list(submission({"model_name": "Churn", "model_type": "T", "feature_names": names}).feature_names) == kept
 
@@ -190,7 +230,8 @@ with Registry(sys.argv[1], actor="qa") as registry:
     def register(when):
         info = {"training_timestamp": when, "data_quality_score": 1.0}
         metrics = dict.fromkeys(("accuracy", "auc", "f1_score"), 0.9)
-        kept = registry.register_model(model, model_name="C", model_type="D", performance_metrics=metrics, training_info=info)
+        said = {"performance_metrics": metrics, "training_info": info}
+        kept = registry.register_model(model, model_name="C", model_type="D", **said)
         return registry.get_metadata(kept)
     noon = datetime.datetime(2026, 3, 1, 12)
     first = register(noon)
@@ -230,6 +271,16 @@ def test_a_time_without_a_zone_is_that_of_whoever_says_it(registry_folder: Path,
     # Nine hours ahead there: what is an hour from now here was eight hours ago.
     for hours, expected in ((9.1, champion), (8.9, None)):
         said = datetime.fromtimestamp(started.timestamp() + 3600 * hours, UTC).replace(tzinfo=None).isoformat()
-        command = [sys.executable, "-m", "registry_core", "champion", "C", "--at", said, "--registry", str(registry_folder)]
+        command = [
+            sys.executable,
+            "-m",
+            "registry_core",
+            "champion",
+            "C",
+            "--at",
+            said,
+            "--registry",
+            str(registry_folder),
+        ]
         told = run(command)
         assert (told.returncode == 0, str(champion) in told.stdout) == (expected is not None,) * 2, told.stderr

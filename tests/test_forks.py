@@ -104,7 +104,8 @@ FORK = """
 import os, signal, sys, threading
 from registry_core import Registry, StorageError
 from tests.traffic import register
-registry = Registry(sys.argv[1], *([] if len(sys.argv) < 3 else []), **({"artifacts": sys.argv[2]} if len(sys.argv) > 2 else {}))
+place = dict(zip(("location", "artifacts"), sys.argv[1:]))
+registry = Registry(**place)
 first = register(registry)
 def child(work):
     pid = os.fork()
@@ -129,7 +130,7 @@ def test_a_parent_may_close_while_its_child_goes_on(catalog_url: dict[str, Any])
         "    import time; time.sleep(0.5); register(registry, 0.4); os._exit(0)\n"
         "os.read(go[0], 1); registry.close()\n"
         "assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0\n"
-        "assert Registry(sys.argv[1], **({'artifacts': sys.argv[2]} if len(sys.argv) > 2 else {})).count_models() == 3\n"
+        "assert Registry(**place).count_models() == 3\n"
     )
     run("-c", FORK + code, *map(str, catalog_url.values()))
     with Registry(**catalog_url) as registry:

@@ -30,8 +30,8 @@ from registry_core import (
 )
 from registry_core.actions import benchmarks
 from registry_core.actions.serve import recording
-from registry_core.rules import intake
 from registry_core.artifacts import tables
+from registry_core.rules import intake
 from tests import traffic
 from tests.clock import Clock
 from tests.disks import fill, read_only, small_disk

@@ -172,6 +172,6 @@ def test_huge_metrics_are_refused_by_name(registry: Registry) -> None:
 
 def test_the_first_year_has_four_digits(registry: Registry) -> None:
     model_id = registry.register_model(
-        forest(), model_name="N", model_type="T", training_info={"training_timestamp": "0001-01-01T00:00:00"}
+        forest(), model_name="N", model_type="T", training_info={"training_timestamp": "0001-01-01T00:00:00+00:00"}
     )
     assert model_id == "N_T_00010101_000000"

@@ -102,7 +102,9 @@ def test_a_whole_life(fresh_postgres: str, bucket: str, clock: Clock, tmp_path: 
         assert registry.verify().findings
 
 
-def test_a_backup_is_restored_into_a_bucket(fresh_postgres: str, bucket: str, registry_folder: Path, tmp_path: Path) -> None:
+def test_a_backup_is_restored_into_a_bucket(
+    fresh_postgres: str, bucket: str, registry_folder: Path, tmp_path: Path
+) -> None:
     with Registry(registry_folder) as registry:
         model_id = register(registry)
         registry.add_benchmark("holdout", "Churn", pd.DataFrame({"a": [1, 2], "target": [0, 1]}), "target")

@@ -230,7 +230,8 @@ class Store:
                 raise StorageError(error.errno, f"no room left for {place}: free some, then try again") from error
             if isinstance(error, PermissionError) or error.errno == errno.EROFS:
                 raise StorageError(
-                    error.errno or errno.EACCES, f"{place} cannot be written: give this user the right, or name another folder"
+                    error.errno or errno.EACCES,
+                    f"{place} cannot be written: give this user the right, or name another folder",
                 ) from error
             if isinstance(error, FileNotFoundError):
                 raise StorageError(

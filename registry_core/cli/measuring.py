@@ -60,7 +60,10 @@ def benchmark_preview(session: Session, data: str, model_name: str | None, targe
 @click.argument("name")
 @click.option("--model-name", required=True, help="Whose models it measures.")
 @click.option(
-    "--data", required=True, type=click.Path(exists=True, dir_okay=False), help="A table, as `benchmark preview` shows it; a copy is kept."
+    "--data",
+    required=True,
+    type=click.Path(exists=True, dir_okay=False),
+    help="A table, as `benchmark preview` shows it; a copy is kept.",
 )
 @click.option("--target", required=True, metavar="COLUMN", help="The truth; no model is ever shown it.")
 @click.option("--features", metavar="A,B,C", help="The columns a model may be shown; all but the target by default.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sized
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
@@ -13,7 +13,8 @@ from ..errors import InvalidInput, InvalidMetric, InvalidName, InvalidVersion
 from ..records import METRIC_FIELDS, STATE_FIELDS, Submission
 from ..version import Version
 from .metrics import MOST_METRICS, checked
-from .readable import name_of, plain
+from .readable import name_of
+from .readable import plain as plain
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}", re.ASCII)
 _DEVICES = frozenset(
@@ -227,15 +228,15 @@ def _texts(value: Any, what: str, most: int, longest: int) -> tuple[str, ...]:
     if isinstance(value, str | bytes | Mapping | set | frozenset) or not isinstance(value, Iterable):
         why = "; a set has no order" if isinstance(value, set | frozenset) else ""
         raise InvalidInput(f"{what} is {type(value).__name__}{why}; a list of texts is needed")
-    if getattr(value, "ndim", 1) != 1:
-        raise InvalidInput(f"{what} has {value.ndim} dimensions; a plain list of texts is needed")
+    dimensions = getattr(value, "ndim", 1)
+    if dimensions != 1:
+        raise InvalidInput(f"{what} has {dimensions} dimensions; a plain list of texts is needed")
     entries = list(islice(value, most + 1))
     if len(entries) > most:
-        count = len(value) if hasattr(value, "__len__") else "more"
+        count = len(value) if isinstance(value, Sized) else "more"
         raise InvalidInput(f"{what} has {count} entries; at most {most} are kept")
     return tuple(
-        check_text(each if isinstance(each, str) else name_of(each), f"an entry of {what}", longest)
-        for each in entries
+        check_text(each if isinstance(each, str) else name_of(each), f"an entry of {what}", longest) for each in entries
     )
 
 

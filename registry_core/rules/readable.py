@@ -10,7 +10,6 @@ from decimal import Decimal
 from enum import Enum
 from fractions import Fraction
 from typing import Any
-from uuid import UUID
 
 from ..errors import InvalidInput
 
@@ -18,7 +17,7 @@ from ..errors import InvalidInput
 MOST_DEPTH, MOST_BITS, LONGEST_TEXT = 20, 1000, 2000
 
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
-_TEXTS = (date, time, timedelta, Decimal, Fraction, UUID)
+_TEXTS = (date, time, timedelta, Decimal, Fraction)
 
 
 def plain(value: Any, depth: int = 0) -> Any:

@@ -10,7 +10,6 @@ import pytest
 from s3fs import S3FileSystem
 
 from registry_core import ArtifactMissing, StorageError
-from registry_core.artifacts import places
 from registry_core.artifacts.store import Sink, Store
 
 
@@ -117,7 +116,7 @@ def test_what_a_killed_process_left_in_a_bucket_goes_after_a_day(bucket: str, mo
     store.stage(lambda sink: sink.write(b"half"))
     assert len(Store(bucket).names(".staged")) == 1
     now = time.time()
-    monkeypatch.setattr(places.time, "time", lambda: now + 90_000)
+    monkeypatch.setattr(time, "time", lambda: now + 90_000)
     assert Store(bucket).names(".staged") == []
 
 

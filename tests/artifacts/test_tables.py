@@ -23,13 +23,19 @@ from registry_core.signature import Kind
 
 FRAME = pd.DataFrame(
     {
-        "zip": ["01067", "80331", "99999", "10115"], "country": ["NA", "DE", "null", "FR"], "age": [31, 42, 53, 64],
-        "income": [1.5, -2.25, 0.1, 1e-07], "member": [True, False, True, True], "note": ['a;b "c", d', "1e5", "ä€", "x\ny"],
+        "zip": ["01067", "80331", "99999", "10115"],
+        "country": ["NA", "DE", "null", "FR"],
+        "age": [31, 42, 53, 64],
+        "income": [1.5, -2.25, 0.1, 1e-07],
+        "member": [True, False, True, True],
+        "note": ['a;b "c", d', "1e5", "ä€", "x\ny"],
     }
-)  # fmt: skip
+)
 
 
-def read(content: bytes | str, kinds: dict[str, Kind] | None = None, target: str | None = None, name: str = "h.csv") -> Any:
+def read(
+    content: bytes | str, kinds: dict[str, Kind] | None = None, target: str | None = None, name: str = "h.csv"
+) -> Any:
     file = io.BytesIO(content.encode() if isinstance(content, str) else content)
     file.name = name
     return tables.read(file, kinds, target)
@@ -40,7 +46,9 @@ def same(frame: pd.DataFrame) -> None:
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "cp1252"])
-@pytest.mark.parametrize(("delimiter", "decimal"), [(",", "."), (";", "."), (";", ","), ("\t", "."), ("\t", ","), ("|", ".")])
+@pytest.mark.parametrize(
+    ("delimiter", "decimal"), [(",", "."), (";", "."), (";", ","), ("\t", "."), ("\t", ","), ("|", ".")]
+)
 def test_every_way_to_write_a_csv_gives_the_same_values(encoding: str, delimiter: str, decimal: str) -> None:
     text = FRAME.to_csv(index=False, sep=delimiter, decimal=decimal)
     frame, reading = read(text.encode(encoding))
@@ -66,9 +74,12 @@ def zstd(data: bytes) -> bytes:
 
 
 PACKERS: dict[str, Callable[[bytes], bytes]] = {
-    "gzip": gzip.compress, "bz2": bz2.compress, "xz": lzma.compress, "zip": zipped,
+    "gzip": gzip.compress,
+    "bz2": bz2.compress,
+    "xz": lzma.compress,
+    "zip": zipped,
     "zstd": zstd,
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("way", PACKERS)
@@ -116,10 +127,15 @@ def test_other_formats(form: str) -> None:
 
 @given(
     st.lists(
-        st.tuples(st.text(st.characters(codec="utf-8", exclude_characters="\0\r"), min_size=1), st.floats(), st.integers(-(2**62), 2**62)),
-        min_size=1, max_size=6,
+        st.tuples(
+            st.text(st.characters(codec="utf-8", exclude_characters="\0\r"), min_size=1),
+            st.floats(),
+            st.integers(-(2**62), 2**62),
+        ),
+        min_size=1,
+        max_size=6,
     )
-)  # fmt: skip
+)
 def test_a_frame_and_its_csv_hold_the_same(rows: list[tuple[str, float, int]]) -> None:
     frame = pd.DataFrame(rows, columns=["words", "shares", "counts"])
     again, _ = read(frame.to_csv(index=False, lineterminator="\n"), {"words": "text", "shares": "number"})
@@ -132,22 +148,35 @@ def test_a_frame_and_its_csv_hold_the_same(rows: list[tuple[str, float, int]]) -
     ("column", "kind", "values", "understood"),
     [
         # Without a signature: what leaves no doubt.
-        (["01067", "1"], "unknown", ["01067", "1"], "text"), (["+49", "1"], "unknown", ["+49", "1"], "text"),
-        (["1", "NA", ""], "unknown", [1.0, np.nan, np.nan], "number"), (["NA", "DE", ""], "unknown", ["NA", "DE", np.nan], "text"),
-        (["NA", "NA"], "unknown", ["NA", "NA"], "text"), (["1e5", "2"], "unknown", [1e5, 2.0], "number"),
-        (["1e5", "x"], "unknown", ["1e5", "x"], "text"), (["0", "0.5"], "unknown", [0.0, 0.5], "number"),
-        (["True", "False"], "unknown", [True, False], "boolean"), (["True", ""], "unknown", [True, None], "boolean"),
-        (["1", "True"], "unknown", ["1", "True"], "text"), (["inf", "1"], "unknown", [np.inf, 1.0], "number"),
+        (["01067", "1"], "unknown", ["01067", "1"], "text"),
+        (["+49", "1"], "unknown", ["+49", "1"], "text"),
+        (["1", "NA", ""], "unknown", [1.0, np.nan, np.nan], "number"),
+        (["NA", "DE", ""], "unknown", ["NA", "DE", np.nan], "text"),
+        (["NA", "NA"], "unknown", ["NA", "NA"], "text"),
+        (["1e5", "2"], "unknown", [1e5, 2.0], "number"),
+        (["1e5", "x"], "unknown", ["1e5", "x"], "text"),
+        (["0", "0.5"], "unknown", [0.0, 0.5], "number"),
+        (["True", "False"], "unknown", [True, False], "boolean"),
+        (["True", ""], "unknown", [True, None], "boolean"),
+        (["1", "True"], "unknown", ["1", "True"], "text"),
+        (["inf", "1"], "unknown", [np.inf, 1.0], "number"),
         (["2026-01-02", "2026-01-03"], "unknown", ["2026-01-02", "2026-01-03"], "text"),
-        (["9" * 25, "1"], "unknown", ["9" * 25, "1"], "text"), (["9007199254740993", ""], "unknown", ["9007199254740993", np.nan], "text"),
-        ([" 5", "6 "], "unknown", [5, 6], "number"), (["", ""], "unknown", [np.nan, np.nan], "unknown"),
+        (["9" * 25, "1"], "unknown", ["9" * 25, "1"], "text"),
+        (["9007199254740993", ""], "unknown", ["9007199254740993", np.nan], "text"),
+        ([" 5", "6 "], "unknown", [5, 6], "number"),
+        (["", ""], "unknown", [np.nan, np.nan], "unknown"),
         # With one: what is expected.
-        (["01067", "1"], "text", ["01067", "1"], "text"), (["1", "2"], "text", ["1", "2"], "text"), (["1e5", "NA"], "category", ["1e5", "NA"], "category"),
-        (["01067", "+1"], "number", [1067, 1], "number"), (["1", "null"], "number", [1.0, np.nan], "number"),
-        (["yes", ""], "text", ["yes", np.nan], "text"), (["1", "0"], "boolean", [True, False], "boolean"), (["TRUE", "false"], "boolean", [True, False], "boolean"),
+        (["01067", "1"], "text", ["01067", "1"], "text"),
+        (["1", "2"], "text", ["1", "2"], "text"),
+        (["1e5", "NA"], "category", ["1e5", "NA"], "category"),
+        (["01067", "+1"], "number", [1067, 1], "number"),
+        (["1", "null"], "number", [1.0, np.nan], "number"),
+        (["yes", ""], "text", ["yes", np.nan], "text"),
+        (["1", "0"], "boolean", [True, False], "boolean"),
+        (["TRUE", "false"], "boolean", [True, False], "boolean"),
         (["2026-01-02", ""], "datetime", [pd.Timestamp("2026-01-02"), pd.NaT], "datetime"),
     ],
-)  # fmt: skip
+)
 def test_cells_are_read_by_what_is_expected(column: list[str], kind: Kind, values: list[Any], understood: str) -> None:
     text = "\n".join(["a,b", *(f"{each},x" for each in column)])
     frame, reading = read(text, {} if kind == "unknown" else {"a": kind})
@@ -162,19 +191,32 @@ def test_cells_are_read_by_what_is_expected(column: list[str], kind: Kind, value
     [
         ("a,age\nx,1\nx,2\nx,abc\n", {"age": "number"}, r"h\.csv, row 4, column 'age': 'abc' is not a number"),
         ("a;age\nx;1,5\nx;1.234,5\n", {"age": "number"}, r"row 3, column 'age': '1\.234,5' is not a number"),
-        ("a,b\n1,maybe\n1,perhaps\n", {"b": "boolean"}, r"row 2, column 'b': 'maybe' is not true or false \(2 such cells\)"),
+        (
+            "a,b\n1,maybe\n1,perhaps\n",
+            {"b": "boolean"},
+            r"row 2, column 'b': 'maybe' is not true or false \(2 such cells\)",
+        ),
         ("a,b\n1,2026-13-01\n", {"b": "datetime"}, r"row 2, column 'b': '2026-13-01' is not a time"),
         ("sep=;\na;b\n1;x\n", {"b": "number"}, r"row 3, column 'b': 'x' is not a number"),
         ('{"a": 1, "b": "x"}\n', {"b": "number"}, r"row 1, column 'b': 'x' is not a number"),
         ("a,b\n1,2\n1,2,3\n", {}, r"h\.csv, row 3: it has 3 cells and the header has 2"),
         ("a,b\n1,2\n1\n", {}, r"row 3: it has 1 cells and the header has 2"),
-        ("a,a\n1,2\n", {}, "two columns called 'a'"), ("a,b\n", {}, "no rows"), ("", {}, "is empty"), ("\n\n", {}, "is empty"),
-        (b"a\0\1\2\3\0\0\0", {}, "zero bytes"), (b"SQLite format 3\0", {}, "an SQLite database"), (b"PAR1 but no more", {}, "cannot be read"),
-        ('{"a": 1}\n{"a": }\n', {}, "line 2 is no JSON"), ("[1, 2]", {}, "no list of objects"), (b"\xef\xbb\xbfa,b\n\xff,1\n", {}, "begins as utf-8-sig"),
+        ("a,a\n1,2\n", {}, "two columns called 'a'"),
+        ("a,b\n", {}, "no rows"),
+        ("", {}, "is empty"),
+        ("\n\n", {}, "is empty"),
+        (b"a\0\1\2\3\0\0\0", {}, "zero bytes"),
+        (b"SQLite format 3\0", {}, "an SQLite database"),
+        (b"PAR1 but no more", {}, "cannot be read"),
+        ('{"a": 1}\n{"a": }\n', {}, "line 2 is no JSON"),
+        ("[1, 2]", {}, "no list of objects"),
+        (b"\xef\xbb\xbfa,b\n\xff,1\n", {}, "begins as utf-8-sig"),
         ("a,b\n1,2\n", {"c": "number"}, None),
     ],
-)  # fmt: skip
-def test_faults_of_a_file_are_named_by_their_place(content: bytes | str, kinds: dict[str, Kind], said: str | None) -> None:
+)
+def test_faults_of_a_file_are_named_by_their_place(
+    content: bytes | str, kinds: dict[str, Kind], said: str | None
+) -> None:
     if said is None:
         assert read(content, kinds)[1].kinds_from == ""
         return

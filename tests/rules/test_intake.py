@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from registry_core import InvalidInput, InvalidMetric, InvalidName, InvalidVersion
-from registry_core.rules.intake import check_name, moment, plain, submission
+from registry_core.rules.intake import check_name, moment, submission
+from registry_core.rules.readable import plain
 
 BASE = {"model_name": "Churn", "model_type": "Forest"}
 BAD_NAMES = [
@@ -55,7 +56,11 @@ def test_plain_names_pass(name: str) -> None:
         ({"feature_names": [("a", ""), "a"]}, InvalidInput, "holds 'a' twice"),
         ({"feature_names": 5}, InvalidInput, "feature_names is int"),
         ({"feature_names": {"a": 1}}, InvalidInput, "feature_names is dict"),
-        ({"performance_metrics": {"f1": 0.9, "f1_score": 0.8}}, InvalidMetric, "f1 = 0.9 and f1_score = 0.8 are the same"),
+        (
+            {"performance_metrics": {"f1": 0.9, "f1_score": 0.8}},
+            InvalidMetric,
+            "f1 = 0.9 and f1_score = 0.8 are the same",
+        ),
         ({"performance_metrics": {"neg_log_loss": 0.3}}, InvalidMetric, "write log_loss = 0.3"),
         ({"performance_metrics": {"neg_log_loss": -0.3, "log_loss": 0.4}}, InvalidMetric, "given twice"),
         ({"description": "x" * 20_001}, InvalidInput, "20001 characters"),

@@ -1,7 +1,7 @@
-"""Tables from outside: the format of a file is recognised by its content, its columns read by what is expected of them.
+"""Tables from outside: a file's format is recognised by its content, its columns are read by what is expected of them.
 
-Nothing in a file is guessed silently: what was understood comes back as a ``TableReading``. A file that holds text (CSV,
-JSON) says nothing of kinds, so its cells are read as ``cells`` says; Parquet and Arrow files carry their own.
+Nothing is guessed silently: what was understood comes back as a ``TableReading``. A file of text (CSV, JSON) says
+nothing of kinds, so its cells are read as ``cells`` says; Parquet and Arrow files carry their own.
 """
 
 from __future__ import annotations
@@ -86,9 +86,7 @@ def _content(data: Any) -> tuple[str, bytes]:
     return source, bytes(content)
 
 
-def _file(
-    source: str, content: bytes, kinds: Mapping[str, Kind]
-) -> tuple[pd.DataFrame, pd.DataFrame, TableReading]:
+def _file(source: str, content: bytes, kinds: Mapping[str, Kind]) -> tuple[pd.DataFrame, pd.DataFrame, TableReading]:
     """A table, its cells as the file has them, and what was understood so far."""
     compression, content = unpacking.unpack(source, content, MOST_BYTES)
     form = unpacking.form(source, content)
@@ -141,9 +139,7 @@ def _text(
     return (
         frame,
         shown,
-        TableReading(
-            source, "CSV", len(frame), (), encoding, delimiter, decimal, compression, notes=tuple(notes)
-        ),
+        TableReading(source, "CSV", len(frame), (), encoding, delimiter, decimal, compression, notes=tuple(notes)),
     )
 
 
@@ -155,9 +151,7 @@ def _name(column: Any) -> str:
 
 def _check_size(frame: pd.DataFrame, source: str) -> None:
     if not len(frame):
-        raise InvalidInput(
-            f"{source} has no rows; a benchmark needs at least one, and some hundred to tell anything"
-        )
+        raise InvalidInput(f"{source} has no rows; a benchmark needs at least one, and some hundred to tell anything")
     if len(frame) > MOST_ROWS:
         raise InvalidInput(f"{source} has {len(frame):,} rows; at most {MOST_ROWS:,} are kept: sample it")
     twice = frame.columns[frame.columns.duplicated()]

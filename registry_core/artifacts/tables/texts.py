@@ -64,7 +64,9 @@ def delimiter(source: str, text: str) -> tuple[str, int, str]:
         return said[1], 3, text[said.end() :]
     best, most = ",", 0.0
     for sign in _DELIMITERS:
-        widths = [len(row) for row in islice(csv.reader(io.StringIO(text[:_SAMPLE]), delimiter=sign), _LOOKED_AT) if row]
+        widths = [
+            len(row) for row in islice(csv.reader(io.StringIO(text[:_SAMPLE]), delimiter=sign), _LOOKED_AT) if row
+        ]
         # The last row of a sample may be cut off.
         widths = widths[:-1] if len(text) > _SAMPLE and len(widths) > 2 else widths
         if not widths:
