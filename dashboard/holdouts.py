@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from typing import Any
 
 import pandas as pd
@@ -10,7 +9,9 @@ import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from dashboard import evidence, measured, notices, queries, session, tables, wording
-from registry_core import RegistryError
+from registry_core import RegistryError, TableReading
+
+FILES = ["csv", "tsv", "txt", "parquet", "arrow", "feather", "jsonl", "ndjson", "json", "gz", "bz2", "xz", "zip", "zst"]
 
 
 def known(name: str, view: session.View) -> None:
@@ -55,26 +56,35 @@ def _choice(name: str, known: list[str], counts: str, view: session.View) -> Non
 
 
 def form(name: str, view: session.View) -> None:
-    """Add a benchmark from a CSV or Parquet file; what it holds is shown before it is kept."""
+    """Add a benchmark from a table in a file; how it is read is shown before it is kept."""
     notices.section("Add a benchmark")
-    given = st.file_uploader("Rows with the truth (CSV or Parquet)", type=["csv", "parquet"], key="holdout-file")
+    given = st.file_uploader(
+        "Labelled holdout",
+        type=FILES,
+        key="holdout-file",
+        help="CSV or TSV with any delimiter, encoding and decimal sign, Parquet, Arrow, JSON lines; compressed or not",
+    )
     if given is None:
-        st.caption("One row for each case, a column for each input, and one with the truth.")
+        st.caption("A table with a row for each example, and a column with the label.")
         return
     try:
-        frame = _read(given)
-    except (ValueError, OSError) as error:
-        notices.show("error", f"{wording.escaped(given.name)} cannot be read: {wording.escaped(str(error))}")
+        reading = _reading(given, name, None, view)
+    except RegistryError as error:
+        notices.show("error", wording.escaped(str(error)))
         return
-    columns = [str(each) for each in frame.columns]
-    st.caption(f"{len(frame):,} rows, {wording.count(len(columns), 'column')}; the first five:")
-    st.dataframe(frame.head(5), hide_index=True)
+    columns = [each.name for each in reading.columns]
+    target = st.selectbox("Target column", columns, index=len(columns) - 1, key="holdout-target")
+    try:
+        reading = _reading(given, name, target, view)
+    except RegistryError as error:
+        notices.show("error", wording.escaped(str(error)))
+        return
+    _show(reading)
     with st.form("benchmark", border=True):
+        called = st.text_input("Name", placeholder="holdout-2026-01", key="holdout-name")
         left, right = st.columns(2)
-        called = left.text_input("Name", placeholder="holdout-2026-01", key="holdout-name")
-        target = right.selectbox("Column with the truth", columns, index=len(columns) - 1, key="holdout-target")
-        slices = left.multiselect("Slices: columns to take metrics apart by", columns, key="holdout-slices")
-        hidden = right.multiselect("Columns no model is shown, besides the truth", columns, key="holdout-hidden")
+        slices = left.multiselect("Slice columns", columns, key="holdout-slices")
+        hidden = right.multiselect("Excluded columns (the target is excluded already)", columns, key="holdout-hidden")
         thresholds = st.text_input(
             "Thresholds (JSON): what every version must reach on it before promotion",
             placeholder='{"accuracy": 0.9}',
@@ -84,18 +94,50 @@ def form(name: str, view: session.View) -> None:
         if not st.form_submit_button("Add benchmark", type="primary", icon=":material/add_chart:"):
             return
     shown = [each for each in columns if each not in (target, *hidden)]
-    _add(name, view, frame, called or "", target, shown, slices, thresholds or "", (reason or "").strip())
+    _add(name, view, given, called or "", target, shown, slices, thresholds or "", (reason or "").strip())
 
 
-def _read(given: UploadedFile) -> pd.DataFrame:
-    data = io.BytesIO(given.getvalue())
-    return pd.read_csv(data) if given.name.lower().endswith(".csv") else pd.read_parquet(data)
+def _reading(given: UploadedFile, name: str, target: str | None, view: session.View) -> TableReading:
+    """How the file is read; it is read once, and not on every rerun."""
+    known: dict[Any, TableReading] = st.session_state.setdefault("holdout-readings", {})
+    champion = view.champion(name)
+    key = (given.file_id, name, target, champion.model_id if champion else None)
+    if key not in known:
+        with st.spinner(f"Reading {given.name} …"):
+            known.clear()
+            known[key] = view.registry.preview_table(given, name, target)
+        given.seek(0)
+    return known[key]
+
+
+def _show(reading: TableReading) -> None:
+    parts = [f"{reading.rows:,} rows", wording.count(len(reading.columns), "column"), reading.format]
+    if reading.delimiter:
+        sign = {"\t": "tab", ",": "comma", ";": "semicolon", "|": "vertical bar"}
+        parts += [f"delimiter {sign.get(reading.delimiter, reading.delimiter)}"]
+        parts += [f"decimal {'comma' if reading.decimal == ',' else 'point'}"]
+    parts += [reading.encoding] if reading.encoding else []
+    parts += [f"compressed by {reading.compression}"] if reading.compression else []
+    st.caption(wording.escaped(" · ".join(parts)))
+    shown = pd.DataFrame(
+        [(each.name, each.kind, each.missing, ", ".join(each.examples)) for each in reading.columns],
+        columns=["Column", "Kind", "Missing", "First values"],
+    )
+    with st.container(key="holdout-columns"):
+        st.dataframe(shown, hide_index=True)
+    if reading.classes:
+        counts = ", ".join(f"{label} ({count:,})" for label, count in reading.classes.items())
+        st.caption(wording.escaped(f"Classes of {reading.target}: {counts}"))
+    if reading.kinds_from:
+        st.caption(wording.escaped(f"Columns are read by the signature of {reading.kinds_from}."))
+    for note in reading.notes:
+        notices.show("warning", wording.escaped(wording.sentence(note)))
 
 
 def _add(
     name: str,
     view: session.View,
-    frame: pd.DataFrame,
+    given: UploadedFile,
     called: str,
     target: str,
     features: list[str],
@@ -105,8 +147,9 @@ def _add(
 ) -> None:
     try:
         asked: dict[str, Any] = queries.json_object(thresholds, "Thresholds") if thresholds.strip() else {}
+        given.seek(0)
         added = view.registry.add_benchmark(
-            called.strip(), name, frame, target, features=features, slices=slices, thresholds=asked,
+            called.strip(), name, given, target, features=features, slices=slices, thresholds=asked,
             actor=session.actor(), reason=reason,
         )  # fmt: skip
     except (RegistryError, ValueError) as error:

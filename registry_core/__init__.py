@@ -94,6 +94,7 @@ from .records import (
 )
 from .registry import Predictor, Registry
 from .signature import AnswersCheck, Feature, Proof, Signature
+from .tables import TableColumn, TableReading
 from .upkeep import (
     BackupReport,
     CleanupItem,
@@ -206,6 +207,8 @@ __all__ = [
     "SpaceUse",
     "StateConflict",
     "StorageError",
+    "TableColumn",
+    "TableReading",
     "Trashed",
     "UnclaimedFile",
     "VerifyReport",

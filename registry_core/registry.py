@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+import pickle
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
+from . import forks
 from .actions import configure, rooms
 from .actions.load import Loader
 from .actions.upkeep import recover, restore
+from .errors import InvalidInput
 from .facade.deciding import Deciding
 from .facade.live import Live
 from .facade.measuring import Measuring
@@ -21,6 +25,10 @@ from .facade.upkeep import Upkeep
 from .upkeep import Progress, RebuildReport
 
 __all__ = ["Predictor", "Registry"]
+
+#: What was unpickled here: the tasks of a worker process share one open registry for each place.
+_REOPENED: dict[Any, Registry] = {}
+_MOST_REOPENED = 8
 
 
 class Registry(Registering, Reading, Measuring, Deciding, Serving, Live, Upkeep):
@@ -36,7 +44,9 @@ class Registry(Registering, Reading, Measuring, Deciding, Serving, Live, Upkeep)
         actor: who acts when a call does not say; the operating system's user by default.
         take_over_settings: False leaves an edited registry_config.json alone, to ``verify`` first.
 
-    All methods may be called from several threads, and several processes may open one location.
+    All methods may be called from several threads, and several processes may open one location. A registry goes on in
+    a process that was forked, and it can be pickled: another process opens the same place again, with the same actor
+    and clock. A pickled registry holds the address of its database with the password.
 
     Raises:
         InvalidConfiguration: registry_config.json holds a key or value that is not allowed.
@@ -61,6 +71,8 @@ class Registry(Registering, Reading, Measuring, Deciding, Serving, Live, Upkeep)
             self.close()
             raise
         self._loader = Loader(self._rooms)
+        forks.survive(self._loader)
+        self._rooms.reopened = partial(_reduced, type(self), self._rooms.address, clock, self._rooms.actor)
 
     @classmethod
     def recover(
@@ -108,6 +120,9 @@ class Registry(Registering, Reading, Measuring, Deciding, Serving, Live, Upkeep)
         restore.restore(path, location, artifacts, clock, actor, progress)
         return cls(location, artifacts=artifacts, clock=clock, actor=actor)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return self._rooms.reopened()
+
     def __enter__(self) -> Self:
         return self
 
@@ -139,3 +154,31 @@ class Registry(Registering, Reading, Measuring, Deciding, Serving, Live, Upkeep)
     def actor(self) -> str:
         """Who acts when a call does not say."""
         return self._rooms.actor
+
+
+def _reduced(
+    kind: type[Registry], address: tuple[str, str | None], clock: Callable[[], datetime] | None, actor: str
+) -> tuple[Any, ...]:
+    if clock is not None:
+        try:
+            pickle.dumps(clock)
+        except Exception as error:
+            raise InvalidInput(
+                f"a registry with this clock cannot be sent to another process ({error}); "
+                "make the clock a function of a module, or open the registry there"
+            ) from error
+    return _reopen, (kind, *address, clock, actor)
+
+
+def _reopen(
+    kind: type[Registry], location: str, artifacts: str | None, clock: Callable[[], datetime] | None, actor: str
+) -> Registry:
+    key = (kind, location, artifacts, actor)
+    if clock is not None or key not in _REOPENED:
+        made = kind(location, artifacts=artifacts, clock=clock, actor=actor)
+        if clock is not None:
+            return made
+        while len(_REOPENED) >= _MOST_REOPENED:
+            _REOPENED.pop(next(iter(_REOPENED)))
+        _REOPENED[key] = made
+    return _REOPENED[key]

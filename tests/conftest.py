@@ -14,12 +14,13 @@ import psycopg
 import pytest
 from hypothesis import settings
 from playwright.sync_api import Browser, sync_playwright
+from s3fs import S3FileSystem
 
 from registry_core import Registry
 from registry_core.artifacts import sandbox
 from registry_core.demo import fill
 from tests.clock import Clock
-from tests.servers import private_postgres, running_dashboard
+from tests.servers import private_postgres, private_s3, running_dashboard
 from tests.warm import WarmWorker
 
 # Two test processes and a browser share two cores: how long one example takes says nothing.
@@ -95,6 +96,26 @@ def fresh_postgres(postgres_url: str) -> str:
     with psycopg.connect(postgres_url, autocommit=True) as connection:
         connection.execute(f"CREATE SCHEMA {schema}".encode())
     return f"{postgres_url}?options=-csearch_path%3D{schema}"
+
+
+@pytest.fixture(scope="session")
+def s3_endpoint() -> Iterator[str]:
+    """An S3 endpoint of our own, shared by the tests of this process; `bucket` is what a test wants."""
+    with private_s3() as url:
+        yield url
+
+
+@pytest.fixture
+def bucket(s3_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The address of an empty bucket; this process and those it starts know the endpoint and the credentials."""
+    for name, value in {
+        "AWS_ENDPOINT_URL": s3_endpoint, "AWS_ACCESS_KEY_ID": "team", "AWS_SECRET_ACCESS_KEY": "secret",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }.items():  # fmt: skip
+        monkeypatch.setenv(name, value)
+    address = f"s3://b{uuid.uuid4().hex}"
+    S3FileSystem().mkdir(address)
+    return address
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])

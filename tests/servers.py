@@ -1,4 +1,4 @@
-"""Servers a test may start: a private PostgreSQL and the dashboard. Each stops what it started, by its process."""
+"""Servers a test may start: PostgreSQL, an S3 endpoint, the dashboard. Each stops what it started, by its process."""
 
 import os
 import pwd
@@ -126,6 +126,24 @@ def _start_postgres(
                 return process, url
         stop(process, signal.SIGINT, then=signal.SIGQUIT)
     raise RuntimeError(f"PostgreSQL did not start:\n{log.read_text()}")
+
+
+@contextmanager
+def private_s3() -> Iterator[str]:
+    """An S3 endpoint of our own over HTTP on the loopback, which keeps everything in memory; gives its address."""
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    with tempfile.TemporaryFile() as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)], stdout=output, stderr=output
+        )
+        try:
+            if not _answers(f"{url}/moto-api/data.json", process):
+                output.seek(0)
+                raise RuntimeError(f"The S3 endpoint did not start:\n{output.read().decode(errors='replace')}")
+            yield url
+        finally:
+            stop(process, signal.SIGTERM)
 
 
 @contextmanager

@@ -30,6 +30,7 @@ from registry_core import (
 )
 from registry_core.actions import benchmarks
 from registry_core.actions.serve import recording
+from registry_core.artifacts import tables
 from registry_core.rules import intake
 from tests import traffic
 from tests.clock import Clock
@@ -166,11 +167,11 @@ def _review(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _benchmark(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert (benchmarks.MOST_ROWS, benchmarks.MOST_BYTES, benchmarks.MOST_CLASSES) == (5_000_000, 2_000_000_000, 1000)
+    assert (tables.MOST_ROWS, tables.MOST_BYTES, benchmarks.MOST_CLASSES) == (5_000_000, 2_000_000_000, 1000)
     frame = pd.DataFrame({"x": range(1001), "y": [f"c{n}" for n in range(1001)]})
     with pytest.raises(InvalidInput, match="1,001 classes; at most 1,000"):
         registry.add_benchmark("all", "Churn", frame, "y", task="classification")
-    monkeypatch.setattr(benchmarks, "MOST_ROWS", 1000)
+    monkeypatch.setattr(tables, "MOST_ROWS", 1000)
     with pytest.raises(InvalidInput, match="1,001 rows; at most 1,000"):
         registry.add_benchmark("all", "Churn", frame, "y")
 

@@ -102,8 +102,6 @@ ODD: list[tuple[str, Callable[[Registry], object]]] = [
     ("a huge metric", lambda registry: register(registry, performance_metrics={"cost": 10**400})),
     ("a huge number", lambda registry: register(registry, hyperparameters={"n": 10**5000})),
     ("deep nesting", lambda registry: register(registry, hyperparameters={"n": DEEP})),
-    ("half a surrogate", lambda registry: register(registry, hyperparameters={"k\ud800": 1})),
-    ("half a surrogate inside", lambda registry: register(registry, training_info={"k": ["\ud800"]})),
     ("half a surrogate as reason", lambda registry: register(registry, reason="\ud800")),
     ("a NUL as reason", lambda registry: register(registry, reason="a\0b")),
     ("no time at all", lambda registry: register(registry, training_info={"training_timestamp": pd.NaT})),
@@ -174,6 +172,6 @@ def test_huge_metrics_are_refused_by_name(registry: Registry) -> None:
 
 def test_the_first_year_has_four_digits(registry: Registry) -> None:
     model_id = registry.register_model(
-        forest(), model_name="N", model_type="T", training_info={"training_timestamp": "0001-01-01T00:00:00"}
+        forest(), model_name="N", model_type="T", training_info={"training_timestamp": "0001-01-01T00:00:00+00:00"}
     )
     assert model_id == "N_T_00010101_000000"

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import io
 import json
-import os
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..catalog import events, evidence, models
+from ..artifacts import tables
+from ..catalog import deployments, events, evidence, models
 from ..catalog.database import Queries
 from ..errors import InvalidInput, StateConflict
 from ..evidence import Benchmark, Task
 from ..policies import Policy
 from ..rules import intake, matching
 from ..rules.metrics import checked
+from ..signature import UNKNOWN, Kind
+from ..tables import TableReading
 from . import signatures
 from .rooms import Rooms, check_reason
 from .rows import record
@@ -24,7 +25,6 @@ from .rows import record
 if TYPE_CHECKING:
     import pandas as pd
 
-MOST_ROWS, MOST_BYTES = 5_000_000, 2_000_000_000
 _FEW_CLASSES, MOST_CLASSES = 100, 1000
 
 
@@ -50,8 +50,8 @@ def add(
         raise InvalidInput(f"task is {task!r:.80}; allowed are 'classification' and 'regression'")
     if not isinstance(thresholds, Mapping):
         raise InvalidInput(f'thresholds is {thresholds!r:.80}; write metrics with bounds, such as {{"accuracy": 0.9}}')
-    frame = _frame(data)
     target, slices = str(target), _listed(slices, "slices")
+    frame, _ = _table(rooms, data, model_name, target)
     inputs = _columns(frame, target, None if features is None else _listed(features, "features"), slices)
     wanted = dict(checked(metric, value) for metric, value in thresholds.items())
     kind = task or _usual_task(rooms, model_name) or _task(frame[target])
@@ -150,36 +150,38 @@ def _key(fingerprint: str) -> str:
     return f"benchmarks/{fingerprint}.parquet"
 
 
-def _frame(data: Any) -> pd.DataFrame:
-    try:
-        import pandas
-        import pyarrow
-    except ModuleNotFoundError as error:
-        raise InvalidInput(
-            f"benchmarks need {error.name}: pip install 'model-registry-dashboard[evaluation]'"
-        ) from error
-    del pyarrow
-    if isinstance(data, pandas.DataFrame):
-        frame = data.reset_index(drop=True)
-    elif isinstance(data, str | os.PathLike):
-        path = Path(data)
-        try:
-            if path.stat().st_size > MOST_BYTES:
-                raise InvalidInput(f"{path} has more than {MOST_BYTES:,} bytes; a holdout set is smaller: sample it")
-            frame = pandas.read_csv(path) if path.suffix.lower() == ".csv" else pandas.read_parquet(path)
-        except (OSError, ValueError, pandas.errors.ParserError) as error:
-            raise InvalidInput(f"{path} cannot be read as CSV or Parquet ({error}); name such a file") from error
-    else:
-        raise InvalidInput(f"data is {type(data).__name__}; hand in a DataFrame, or the path of a CSV or Parquet file")
-    frame = frame.rename(columns=str)
-    if not len(frame):
-        raise InvalidInput("the data has no rows; a benchmark needs at least one, and some hundred to tell anything")
-    if len(frame) > MOST_ROWS:
-        raise InvalidInput(f"the data has {len(frame):,} rows; at most {MOST_ROWS:,} are kept: sample it")
-    twice = frame.columns[frame.columns.duplicated()]
-    if len(twice):
-        raise InvalidInput(f"the data has two columns called {twice[0]!r:.80}; rename one")
-    return frame
+def preview(rooms: Rooms, data: Any, model_name: str | None, target: str | None) -> TableReading:
+    """See ``Registry.preview_table``."""
+    return _table(rooms, data, model_name, target)[1]
+
+
+def _table(rooms: Rooms, data: Any, model_name: str | None, target: str | None) -> tuple[pd.DataFrame, TableReading]:
+    kinds, said_by = ({}, "") if model_name is None else _kinds(rooms, model_name, target)
+    return tables.read(data, kinds, target, said_by)
+
+
+def _kinds(rooms: Rooms, model_name: str, target: str | None) -> tuple[dict[str, Kind], str]:
+    """How columns are to be read, as the champion's signature says, else the newest model's; and whose it is."""
+    intake.check_name(model_name, "model_name")
+    current = deployments.current(rooms.database, model_name)
+    row = models.find(rooms.database, current.model_id) if current else models.highest(rooms.database, model_name)
+    known = None if row is None else record(rooms, row)
+    signature = UNKNOWN if known is None else signatures.signature(rooms.database, known)
+    if known is None or (signature.names == "none" and not signature.classes and signature.task is None):
+        return {}, ""
+    kinds: dict[str, Kind] = {}
+    for feature in signature.features if signature.names != "none" else ():
+        kinds[feature.name] = _kind_of_labels(feature.levels) if feature.kind == "category" else feature.kind
+    if target is not None and (signature.classes or signature.task == "regression"):
+        kinds[target] = _kind_of_labels(signature.classes) if signature.classes else "number"
+    return kinds, known.model_id
+
+
+def _kind_of_labels(labels: Sequence[Any]) -> Kind:
+    """How a file writes labels: a category of numbers has to come back as numbers."""
+    if labels and all(isinstance(each, bool) for each in labels):
+        return "boolean"
+    return "number" if labels and all(isinstance(each, int | float) for each in labels) else "category"
 
 
 def _columns(frame: pd.DataFrame, target: str, features: Sequence[str] | None, slices: Sequence[str]) -> list[str]:

@@ -43,8 +43,11 @@ def promote(
     if override and not why:
         raise InvalidInput("an override needs a reason: it stays visible wherever the model is shown")
     # Asked before the bytes are read as well: a plain "no" should not wait for a large file.
+    present = _present(rooms.database, model_id, expected_champion)
+    if present is not None:
+        return present
     row = require(rooms.database, model_id)
-    _check_promotion(rooms.database, row, expected_champion)
+    check_eligible(row)
     gates.ask(rooms, row)
     revision = events.newest(rooms.database)
     row, failures = _permitted(rooms, rooms.database, model_id, expected_champion, override)
@@ -52,6 +55,9 @@ def promote(
     with rooms.database.transaction() as transaction:
         if events.newest(transaction) != revision:
             check(transaction)
+            present = _present(transaction, model_id, expected_champion)
+            if present is not None:
+                return present
             row, failures = _permitted(rooms, transaction, model_id, expected_champion, override)
         now = rooms.now()
         deployment = deploy(rooms, transaction, now, "promoted", row["model_name"], model_id, who, why, failures)
@@ -69,7 +75,8 @@ def _permitted(
 ) -> tuple[Row, tuple[Gate, ...]]:
     """The model's row and the gates that an override passes over; raises what stands in the way."""
     row = require(queries, model_id)
-    _check_promotion(queries, row, expected)
+    check_expected(queries, row["model_name"], expected)
+    check_eligible(row)
     report = gates.report(rooms, queries, row)
     if report.failures and not override:
         raise GatesFailed(report)
@@ -83,13 +90,10 @@ def override_note(actor: str, at: str, reason: str, failures: Sequence[Gate]) ->
     return f"{actor} overrode {count} on {at[:10]} ({reason}): {failed}"
 
 
-def _check_promotion(queries: Queries, row: Row, expected: str | None) -> None:
-    current = check_expected(queries, row["model_name"], expected)
-    if current is not None and current.model_id == row["model_id"]:
-        raise StateConflict(
-            f"{row['model_id']} is the champion of {row['model_name']} already, since {current.started_at}"
-        )
-    check_eligible(row)
+def _present(queries: Queries, model_id: str, expected: str | None) -> Deployment | None:
+    """The present deployment, where it is that of the very model: then there is nothing to decide."""
+    current = check_expected(queries, require(queries, model_id)["model_name"], expected)
+    return current if current is not None and current.model_id == model_id else None
 
 
 def check_expected(queries: Queries, model_name: str, expected: str | None) -> Deployment | None:

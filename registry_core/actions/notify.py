@@ -9,6 +9,7 @@ import threading
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from .. import forks
 from ..catalog import alerts, notifications
 from ..errors import RegistryError
 from ..live import Alert
@@ -154,6 +155,12 @@ class Sender:
         self._news = threading.Event()
         self._closed = False
         self._thread: threading.Thread | None = None
+        forks.survive(self)
+
+    def after_fork(self, *, child: bool) -> None:
+        """A child has no thread yet; the parent's goes on sending."""
+        if child:
+            self._thread, self._news = None, threading.Event()
 
     def wake(self) -> None:
         """Look now, in a thread of its own; returns at once."""

@@ -13,6 +13,7 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, Final
 
+from .. import forks
 from ..artifacts.store import Store
 from ..catalog import events
 from ..catalog.database import Database, Queries
@@ -28,7 +29,7 @@ CONFIGURATION = "configuration"
 _MOST_REASON = 2000
 
 
-@dataclass
+@dataclass(eq=False)
 class Rooms:
     """The parts of an open registry."""
 
@@ -38,9 +39,14 @@ class Rooms:
     clock: Callable[[], datetime]
     actor: str
     open_telemetry: Callable[[], Database]
+    #: The location and the place of the artifacts, as another process opens them again: with their password.
+    address: tuple[str, str | None] = field(repr=False)
+    #: What opens the registry again, and its arguments: set by the registry itself, whom no action knows.
+    reopened: Callable[[], tuple[Any, ...]] = field(default=tuple, repr=False)
     _configuration: tuple[int, Configuration] | None = field(default=None, repr=False)
     _telemetry: Database | None = field(default=None, repr=False)
-    _opening: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    #: Held while something is opened that most who open a registry never need.
+    opening: Any = field(default_factory=threading.RLock, repr=False)
     _sender: Sender | None = field(default=None, repr=False)
     #: What was looked at last, and when: some looks are too dear for every outcome.
     looked: dict[tuple[str, int], Any] = field(default_factory=dict, repr=False)
@@ -49,16 +55,17 @@ class Rooms:
     def telemetry(self) -> Database:
         """Where predictions and outcomes are kept; opened when somebody asks for it first."""
         if self._telemetry is None:
-            with self._opening:
+            with self.opening:
                 if self._telemetry is None:
                     self._telemetry = self.open_telemetry()
         return self._telemetry
 
     def sender(self) -> Sender:
         """What sends notifications; made when the first one waits."""
-        if self._sender is None:
-            self._sender = Sender(self)
-        return self._sender
+        with self.opening:
+            if self._sender is None:
+                self._sender = Sender(self)
+            return self._sender
 
     def close(self) -> None:
         """Stop sending, and give back all connections."""
@@ -115,6 +122,7 @@ def open_rooms(
         raise InvalidInput(f"location {place!r:.80} holds a NUL; name a folder or a database address")
     database: Database
     open_telemetry: Callable[[], Database]
+    opened: tuple[str, str | None]
     if place.startswith(("postgresql://", "postgres://")):
         if artifacts is None:
             raise InvalidInput(
@@ -122,7 +130,8 @@ def open_rooms(
             )
         from ..catalog.postgres import PostgresDatabase
 
-        store = Store(_absolute(os.fspath(artifacts)))
+        files = _absolute(os.fspath(artifacts))
+        store, opened = Store(files), (place, files)
         address = place.replace("postgres://", "postgresql://", 1)
         database = PostgresDatabase(address)
         open_telemetry = partial(_telemetry_in_postgres, address)
@@ -136,12 +145,13 @@ def open_rooms(
             raise InvalidInput("artifacts= goes with a database address; a registry in a folder keeps its files there")
         folder = Path(place.removeprefix("file://")).expanduser().absolute()
         _make_folder(folder)
-        store = Store(str(folder))
+        store, opened = Store(str(folder)), (str(folder), None)
         database = SqliteDatabase(folder / "registry.db")
         open_telemetry = partial(_telemetry_in_sqlite, folder / "telemetry.db")
         shown = str(folder)
-    rooms = Rooms(shown, database, store, clock or _utc_now, actor or _user(), open_telemetry)
+    rooms = Rooms(shown, database, store, clock or _utc_now, actor or _user(), open_telemetry, opened)
     rooms.actor = rooms.who(rooms.actor)
+    forks.survive(rooms)
     return rooms
 
 

@@ -11,6 +11,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import IO, Any, NamedTuple, Protocol
 
+from .. import forks
 from ..errors import InvalidInput
 
 _ABANDONED_SECONDS = 86_400
@@ -135,33 +136,59 @@ class Folder:
                         os.unlink(file)
 
 
+#: Here a folder is nothing but the beginning of a key: making one would ask for the bucket, or make one by mistake.
+_WITHOUT_FOLDERS = frozenset({"s3", "s3a", "gs", "gcs", "abfs", "az", "adl", "oss", "oci", "r2"})
+
+
 class Bucket:
-    """Any address fsspec knows, such as ``s3://bucket/prefix``.
+    """Any address fsspec knows, such as ``s3://bucket/prefix``. Endpoint and credentials are fsspec's and its driver's
+    own settings.
 
     Raises:
         InvalidInput: its driver is not installed, or no driver knows the address.
     """
 
     def __init__(self, address: str) -> None:
-        import fsspec
+        self._wanted = address
+        self._opened: tuple[Any, str] | None = None
+        self._connect()
+        forks.survive(self)
 
-        try:
-            self._files, root = fsspec.url_to_fs(address)
-        except (ImportError, ValueError) as error:
-            raise InvalidInput(
-                f"artifacts cannot be kept at {address!r:.200} ({error}); install the fsspec driver, "
-                "or correct the address"
-            ) from error
-        self._root = str(root).rstrip("/")
+    def after_fork(self, *, child: bool) -> None:
+        """In a child, connect anew: the thread that talks to the bucket is its parent's."""
+        if child:
+            self._opened = None
+
+    def _connect(self) -> tuple[Any, str]:
+        if self._opened is None:
+            import fsspec
+
+            try:
+                # A listing that is remembered would tell of files that other processes have removed since.
+                files, root = fsspec.url_to_fs(self._wanted, use_listings_cache=False)
+            except (ImportError, ValueError) as error:
+                raise InvalidInput(
+                    f"artifacts cannot be kept at {self._wanted!r:.200} ({error}); install the fsspec driver, "
+                    "or correct the address"
+                ) from error
+            self._opened = files, str(root).rstrip("/")
+        return self._opened
+
+    @property
+    def _files(self) -> Any:
+        return self._connect()[0]
 
     def _path(self, key: str) -> str:
-        return f"{self._root}/{key}"
+        root = self._connect()[1]
+        return f"{root}/{key}" if key else root
 
     def address(self, key: str) -> str:
         return str(self._files.unstrip_protocol(self._path(key)))
 
     def make_folder(self, key: str) -> None:
-        self._files.makedirs(self._path(key), exist_ok=True)
+        protocol = self._files.protocol
+        if not _WITHOUT_FOLDERS & {*([protocol] if isinstance(protocol, str) else protocol)}:
+            self._files.makedirs(self._path(key), exist_ok=True)
 
     def create(self, key: str) -> Any:
         return self._files.open(self._path(key), "wb")
@@ -170,7 +197,10 @@ class Bucket:
         """An object is durable once it is closed."""
 
     def rename(self, old: str, new: str) -> None:
-        self._files.mv(self._path(old), self._path(new))
+        # An object cannot change its key. Once it is there under the new one, what is left of the old does no harm.
+        self._files.cp_file(self._path(old), self._path(new))
+        with suppress(OSError):
+            self._files.rm_file(self._path(old))
 
     def sync_folders(self, keys: Iterable[str]) -> None:
         """There are no folders to sync."""
@@ -191,34 +221,39 @@ class Bucket:
         self._files.rm_file(self._path(key))
 
     def names(self, folder: str) -> list[str]:
-        return sorted(str(path).rpartition("/")[2] for path in self._files.ls(self._path(folder), detail=False))
+        return [entry.name for entry in self.entries(folder)]
 
     def entries(self, folder: str) -> list[Entry]:
-        # A listing may be remembered, and tell of files that are long gone.
-        self._files.invalidate_cache()
-        try:
-            found = self._files.ls(self._path(folder), detail=True)
-        except FileNotFoundError:
-            return []
         return sorted(
-            Entry(str(each["name"]).rpartition("/")[2], int(each["size"] or 0), _modified(each), None)
-            for each in found
-            if each["type"] == "file"
+            Entry(name, int(found["size"] or 0), _modified(found), None)
+            for name, found in self._listed(folder)
+            if found["type"] == "file"
         )
 
     def folders(self, folder: str) -> list[str]:
+        return sorted({name for name, found in self._listed(folder) if found["type"] == "directory"})
+
+    def _listed(self, folder: str) -> list[tuple[str, dict[str, Any]]]:
+        path = self._path(folder)
         try:
-            found = self._files.ls(self._path(folder), detail=True)
+            found = self._files.ls(path, detail=True)
         except FileNotFoundError:
             return []
-        return sorted(str(each["name"]).rstrip("/").rpartition("/")[2] for each in found if each["type"] == "directory")
+        own = path.strip("/")
+        # An empty object named like the folder stands for it where somebody made it by hand; of a file, it is itself.
+        named = [(str(each["name"]).strip("/"), each) for each in found]
+        return [(name.rpartition("/")[2], each) for name, each in named if name != own]
 
     def link(self, key: str, new: str) -> bool:
         """An object has one name."""
         return False
 
     def sweep(self, folder: str) -> None:
-        """A bucket's times have no one name; there its own rules for old objects have to do."""
+        """Remove what a killed process left in a folder more than a day ago."""
+        for entry in self.entries(folder):
+            if time.time() - entry.modified.timestamp() > _ABANDONED_SECONDS:
+                with suppress(OSError):
+                    self.remove(f"{folder}/{entry.name}")
 
 
 def _modified(entry: dict[str, Any]) -> datetime:

@@ -16,6 +16,8 @@ from .formats import check_digest
 from .places import Bucket, Entry, Folder, Place
 
 _ASIDE = ".staged"
+#: The drivers of buckets have errors of their own beside the operating system's.
+_DRIVERS = frozenset({"aiobotocore", "aiohttp", "azure", "botocore", "gcsfs", "google", "requests", "s3fs", "urllib3"})
 #: Read at once where a file is only hashed.
 _CHUNK = 1 << 20
 
@@ -226,15 +228,23 @@ class Store:
             place = self.address(key)
             if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
                 raise StorageError(error.errno, f"no room left for {place}: free some, then try again") from error
-            if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            if isinstance(error, PermissionError) or error.errno == errno.EROFS:
                 raise StorageError(
-                    error.errno, f"{place} cannot be written: give this user the right, or name another folder"
+                    error.errno or errno.EACCES,
+                    f"{place} cannot be written: give this user the right, or name another folder",
                 ) from error
-            if error.errno == errno.ENOENT:
+            if isinstance(error, FileNotFoundError):
                 raise StorageError(
-                    error.errno,
+                    errno.ENOENT,
                     f"{place} cannot be written: its folder is gone; put it back, or restore it from a backup",
                 ) from error
             raise StorageError(
                 error.errno or errno.EIO, f"{place}: {error.strerror or error}; check the disk"
+            ) from error
+        except Exception as error:
+            if type(error).__module__.partition(".")[0] not in _DRIVERS:
+                raise
+            raise StorageError(
+                errno.EIO,
+                f"{self.address(key)} is out of reach ({error}): check the address, the endpoint and the credentials",
             ) from error

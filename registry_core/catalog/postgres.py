@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import errno
-import os
+import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from .. import forks
 from ..errors import CatalogBusy, InvalidInput, StorageError
 from ..records import Row
 from .database import Damage
@@ -56,7 +57,7 @@ class PostgresDatabase:
     def __init__(self, address: str, schema: Schema = REGISTRY) -> None:
         self._schema = schema
         try:
-            from sqlalchemy import create_engine, make_url
+            from sqlalchemy import make_url
             from sqlalchemy.exc import ArgumentError
         except ModuleNotFoundError as error:
             raise StorageError(
@@ -68,9 +69,12 @@ class PostgresDatabase:
             raise InvalidInput(
                 "the database address cannot be read; write it as postgresql://user:password@host:5432/database"
             ) from error
-        self._pid = os.getpid()
         self.name = url.render_as_string(hide_password=True).replace("postgresql+psycopg", "postgresql")
-        self._engine = create_engine(url, pool_size=8, pool_pre_ping=True)
+        self._url = url
+        self._engine: Engine | None = None
+        self._inherited: list[Engine] = []
+        self._lock = threading.Lock()
+        forks.survive(self)
         self._migrate()
 
     def query(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[Row]:
@@ -122,17 +126,25 @@ class PostgresDatabase:
         yield
 
     def close(self) -> None:
-        self._engine.dispose()
+        if self._engine is not None:
+            self._engine.dispose()
+
+    def after_fork(self, *, child: bool) -> None:
+        """In a child, leave the connections alone: they are its parent's, who would miss what the child reads."""
+        if child and self._engine is not None:
+            self._inherited.append(self._engine)
+            self._engine = None
 
     def _own_engine(self) -> Engine:
-        if self._pid != os.getpid():
-            # After a fork the connections belong to the parent, who would miss what the child reads from them.
-            self._engine.dispose(close=False)
-            self._pid = os.getpid()
-        return self._engine
+        with self._lock:
+            if self._engine is None:
+                from sqlalchemy import create_engine
+
+                self._engine = create_engine(self._url, pool_size=8, pool_pre_ping=True)
+            return self._engine
 
     def _migrate(self) -> None:
-        with self._explained(), self._engine.begin() as connection:
+        with self._explained(), self._own_engine().begin() as connection:
             queries = _Queries(connection)
             queries.query("SELECT pg_advisory_xact_lock(:key)", {"key": _MIGRATION_LOCK})
             queries.query("CREATE TABLE IF NOT EXISTS migrations (name TEXT PRIMARY KEY, applied_at TEXT NOT NULL)")

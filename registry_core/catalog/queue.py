@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 from zlib import crc32
 
+from .. import forks
 from ..errors import CatalogBusy, StorageError
 
 if sys.platform != "win32":
@@ -75,6 +76,16 @@ class Queue:
 
     def __init__(self, path: Path, wait_seconds: float) -> None:
         self._path, self._wait = path, wait_seconds
+        self._open: set[int] = set()
+        forks.survive(self)
+
+    def after_fork(self, *, child: bool) -> None:
+        """In a child, close its copies of the lock file: as long as one is open, its parent's turn does not end."""
+        if child:
+            for descriptor in self._open:
+                with suppress(OSError):
+                    os.close(descriptor)
+            self._open = set()
 
     @contextmanager
     def turn(self) -> Iterator[Turn]:
@@ -95,6 +106,7 @@ class Queue:
                 error.errno or errno.EIO,
                 f"{self._path} cannot be opened ({error.strerror}): give this user the right, or name another folder",
             ) from error
+        self._open.add(descriptor)
         try:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -102,8 +114,7 @@ class Queue:
                 descriptor = self._queue_up(descriptor)
             yield Turn(descriptor)
         finally:
-            with suppress(OSError):
-                os.close(descriptor)
+            self._let_go(descriptor)
 
     def confirmed(self) -> Confirmed:
         """What was confirmed last, asked by somebody who does not want to write."""
@@ -118,10 +129,18 @@ class Queue:
         finally:
             os.close(descriptor)
 
+    def _let_go(self, descriptor: int) -> None:
+        # Closing it is not enough where a forked process has a copy.
+        with suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_UN)
+            os.close(descriptor)
+        self._open.discard(descriptor)
+
     def _queue_up(self, descriptor: int) -> int:
         # flock() knows no time-out, so another thread waits in it. If that takes too long it is left to itself: it
         # holds a descriptor of its own, which it closes when the turn comes at last.
         waiting = os.dup(descriptor)
+        self._open.add(waiting)
         settled, outcome = threading.Lock(), threading.Event()
         given_up = False
 
@@ -130,7 +149,7 @@ class Queue:
             with settled:
                 outcome.set()
                 if given_up:
-                    os.close(waiting)
+                    self._let_go(waiting)
 
         try:
             threading.Thread(target=wait, name="registry-queue", daemon=True).start()
@@ -145,4 +164,5 @@ class Queue:
                 errno.EBUSY, f"another process has been writing to {self._path.parent} for {self._wait:g} s; try again"
             )
         os.close(descriptor)
+        self._open.discard(descriptor)
         return waiting

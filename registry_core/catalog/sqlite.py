@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
+from .. import forks
 from ..errors import CatalogBusy, InvalidInput, StorageError
 from ..records import Row
 from . import sums
@@ -85,13 +86,14 @@ class SqliteDatabase:
         self._lock = threading.Lock()
         self._idle: list[sqlite3.Connection] = []
         self._inherited: list[object] = []
+        self._forks = 0
         self._watch: sqlite3.Connection | None = None
         self._watches = 0
         self._watch_lock = threading.Lock()
-        self._pid = os.getpid()
         self._file: tuple[int, int] | None = None
         self._identity: tuple[tuple[int, int] | None, int] | None = None
         self._queue = Queue(path.with_name(f"{path.name}-queue"), WAIT_SECONDS)
+        forks.survive(self)
         if not path.exists():
             try:
                 path.touch()
@@ -214,53 +216,86 @@ class SqliteDatabase:
                     turn.confirm(Confirmed(self._own(connection), _asked(connection, "user_version")))
 
     def close(self) -> None:
-        with self._lock, self._watch_lock:
-            for connection in [*self._idle, *([self._watch] if self._watch else [])]:
-                connection.close()
-            self._idle, self._watch = [], None
+        with self._watch_lock, self._lock:
+            self._drop()
+
+    def _drop(self) -> None:
+        for connection in [*self._idle, *([self._watch] if self._watch else [])]:
+            connection.close()
+        self._idle, self._watch = [], None
+
+    def before_fork(self) -> None:
+        """Close every connection; nobody else is at work.
+
+        SQLite keeps, for each file, what the connections of its process hold of it: a child that inherits one would
+        believe to hold locks that only its parent has, and go on writing into a log that its parent has deleted.
+        """
+        self._watch_lock.acquire()
+        self._lock.acquire()
+        self._drop()
+
+    def after_fork(self, *, child: bool) -> None:
+        """Go on; in the child without anything that was its parent's."""
+        if not child:
+            self._lock.release()
+            self._watch_lock.release()
+            return
+        # A connection that could not be closed stays untouched: even closing it would disturb the parent.
+        self._inherited.append((self._idle, self._watch))
+        self._idle, self._watch, self._file = [], None, None
+        self._forks += 1
 
     @contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:
-        with self._explained():
+        with self._explained(), forks.undivided():
             self._look_at_file()
+            generation = self._forks
             with self._lock:
-                connection = self._idle.pop() if self._idle else None
-            connection, file = connection or self._connect(), self._file
+                connection, file = self._idle.pop() if self._idle else None, self._file
             try:
+                connection = connection or self._connect()
                 yield connection
             except sqlite3.Error:
-                connection.close()
+                if connection is not None and generation == self._forks:
+                    connection.close()
                 raise
             finally:
-                with self._lock:
-                    kept = file == self._file and len(self._idle) < _KEPT_CONNECTIONS
-                    if kept and self._usable(connection):
-                        self._idle.append(connection)
-                    else:
-                        connection.close()
+                if connection is not None:
+                    self._give_back(connection, file, generation)
+
+    def _give_back(self, connection: sqlite3.Connection, file: tuple[int, int] | None, generation: int) -> None:
+        with self._lock:
+            if generation != self._forks:
+                self._inherited.append(connection)
+            elif file == self._file and len(self._idle) < _KEPT_CONNECTIONS and self._usable(connection):
+                self._idle.append(connection)
+            else:
+                connection.close()
 
     def _look_at_file(self) -> None:
-        """Drop the connections when they are no longer those to the file: after a fork, or when it was replaced.
+        """Drop the connections when they are no longer those to the file, which was replaced.
 
         Raises:
-            StorageError: the file is gone. SQLite itself would go on writing into a file without a name.
+            StorageError: the file is gone: SQLite itself would go on writing into a file without a name. Or this
+                process was forked while another thread was at work in the file.
         """
+        if forks.midway():
+            raise StorageError(
+                errno.EBUSY,
+                f"{self._path} cannot be used in this process: it was forked in the middle of long work in a "
+                "registry. Fork before such work begins, or start processes with multiprocessing's 'spawn'",
+            )
         try:
             status = os.stat(self._path)
         except FileNotFoundError as error:
             raise StorageError(
                 errno.ENOENT, f"{self._path} is gone: put it back, or restore it from a backup; nothing was changed"
             ) from error
-        if (status.st_dev, status.st_ino) == self._file and self._pid == os.getpid():
+        if (status.st_dev, status.st_ino) == self._file:
             return
         with self._lock:
-            forked = self._pid != os.getpid()
-            idle, watch = self._idle, self._watch
             self._idle, self._watch = [], None
-            self._file, self._pid = (status.st_dev, status.st_ino), os.getpid()
-        if forked:
-            # SQLite connections do not survive a fork, not even their closing; the child keeps and leaves them alone.
-            self._inherited.append((idle, watch))
+            self._file = status.st_dev, status.st_ino
 
     @staticmethod
     def _usable(connection: sqlite3.Connection) -> bool:

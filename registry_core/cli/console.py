@@ -154,7 +154,8 @@ def main() -> None:
     """Keep trained models, rank them, put the best into production, and take it back when it fails.
 
     Every verb takes --registry (a folder, or postgresql://... with --artifacts; MODEL_REGISTRY sets it for all)
-    and --json, which prints one JSON document, or on stderr {"error": ..., "message": ...}. All times are UTC.
+    and --json, which prints one JSON document, or on stderr {"error": ..., "message": ...}. Times are shown in
+    UTC; a time you give without a zone is local time.
     """
 
 

@@ -6,7 +6,17 @@ import dataclasses
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from registry_core import Benchmark, Difference, Evaluation, Gate, GateReport, Inspection, Measured, ModelMetadata
+from registry_core import (
+    Benchmark,
+    Difference,
+    Evaluation,
+    Gate,
+    GateReport,
+    Inspection,
+    Measured,
+    ModelMetadata,
+    TableReading,
+)
 
 from .output import number, pairs, table, visible, when
 
@@ -164,3 +174,27 @@ def benchmarks_table(benchmarks: Iterable[Benchmark]) -> list[str]:
     ]
     headings = ["model name", "benchmark", "task", "target", "rows", "inputs", "slices", "thresholds"]
     return table([*headings, "added (UTC)", "by"], rows, right=["rows", "inputs"])
+
+
+_DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "vertical bar"}
+
+
+def reading_lines(reading: TableReading) -> list[str]:
+    """What was understood of a table, column by column."""
+    parts = [f"{visible(reading.source)}: {reading.format}"]
+    if reading.delimiter:
+        delimiter = _DELIMITERS.get(reading.delimiter, repr(reading.delimiter))
+        parts += [f"delimiter {delimiter}", f"decimal sign {reading.decimal!r}"]
+    parts += [f"encoding {reading.encoding}"] if reading.encoding else []
+    parts += [f"compressed by {reading.compression}"] if reading.compression else []
+    rows = [[each.name, each.kind, f"{each.missing:,}", ", ".join(each.examples) or "-"] for each in reading.columns]
+    lines = [
+        f"{', '.join(parts)}; {reading.rows:,} rows",
+        *table(["column", "kind", "missing", "first values"], rows, right=["missing"]),
+    ]
+    if reading.classes:
+        counts = ", ".join(f"{visible(label)} {count:,}" for label, count in reading.classes.items())
+        lines.append(f"classes of {visible(reading.target)}: {counts}")
+    if reading.kinds_from:
+        lines.append(f"columns are read as {visible(reading.kinds_from)} takes them")
+    return [*lines, *(visible(note) for note in reading.notes)]

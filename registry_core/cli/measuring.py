@@ -27,7 +27,7 @@ from .console import (
     reason_option,
     shared,
 )
-from .evidence import benchmarks_table, evaluation_lines, evaluations_table, inspection_lines
+from .evidence import benchmarks_table, evaluation_lines, evaluations_table, inspection_lines, reading_lines
 from .output import visible
 
 
@@ -36,11 +36,34 @@ def benchmark() -> None:
     """Add or list the holdout sets the registry measures models on."""
 
 
+@benchmark.command("preview")
+@click.argument("data", type=click.Path(exists=True, dir_okay=False))
+@click.option("--model-name", help="Whose signature says how columns are read.")
+@click.option("--target", metavar="COLUMN", help="The column with the labels: its classes are counted.")
+@shared
+def benchmark_preview(session: Session, data: str, model_name: str | None, target: str | None) -> None:
+    """Show how a table is read, before any of it counts; nothing is kept. It needs no registry.
+
+    A file is recognised by its content: CSV with any delimiter, encoding and decimal sign, Parquet, Arrow or Feather,
+    and JSON lines, compressed by gzip, bz2, xz, zip or zstd or not at all.
+    """
+    if model_name is not None or is_registry(session.location):
+        with session.open() as registry:
+            reading = registry.preview_table(data, model_name, target)
+    else:
+        with TemporaryDirectory() as folder, Registry(folder) as registry:
+            reading = registry.preview_table(data, None, target)
+    session.answer(dataclasses.asdict(reading), reading_lines(reading))
+
+
 @benchmark.command("add")
 @click.argument("name")
 @click.option("--model-name", required=True, help="Whose models it measures.")
 @click.option(
-    "--data", required=True, type=click.Path(exists=True, dir_okay=False), help="A CSV or Parquet file; a copy is kept."
+    "--data",
+    required=True,
+    type=click.Path(exists=True, dir_okay=False),
+    help="A table, as `benchmark preview` shows it; a copy is kept.",
 )
 @click.option("--target", required=True, metavar="COLUMN", help="The truth; no model is ever shown it.")
 @click.option("--features", metavar="A,B,C", help="The columns a model may be shown; all but the target by default.")
@@ -73,6 +96,7 @@ def benchmark_add(
 ) -> None:
     """Keep a holdout set; its rows never change afterwards."""
     with session.open(create=True) as registry:
+        reading = registry.preview_table(data, model_name, target)
         added = registry.add_benchmark(
             name,
             model_name,
@@ -88,6 +112,8 @@ def benchmark_add(
     session.answer(
         dataclasses.asdict(added),
         [
+            *reading_lines(reading),
+            "",
             f"{visible(name)} is kept: {added.task} of {visible(target)}, {added.rows:,} rows, "
             f"{len(added.features)} inputs. New models of {visible(model_name)} are measured on it.",
             f"Those that are there: model-registry evaluate --all --model-name {visible(model_name)}",

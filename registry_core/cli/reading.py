@@ -233,7 +233,7 @@ def _score(metadata: ModelMetadata, score: Score) -> list[str]:
 
 @main.command()
 @click.argument("name")
-@click.option("--at", metavar="WHEN", help="Who was it then: 2026-03-01T12:00 (UTC unless it says otherwise).")
+@click.option("--at", metavar="WHEN", help="Who was it then: 2026-03-01T12:00 (local time), or ...T12:00Z (UTC).")
 @shared
 def champion(session: Session, name: str, at: str | None) -> None:
     """Print the id of the model in production, now or at a moment."""
@@ -264,7 +264,7 @@ def deployments(session: Session, name: str) -> None:
 @click.option("--name", help="Only this model name.")
 @click.option("--model-id", help="Only this model.")
 @click.option("--kind", "kinds", multiple=True, help="Only this kind, such as promoted; may be given several times.")
-@click.option("--since", metavar="WHEN", help="Not before: 2026-03-01T12:00 (UTC unless it says otherwise).")
+@click.option("--since", metavar="WHEN", help="Not before: 2026-03-01T12:00 (local time), or ...T12:00Z (UTC).")
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(min=0), help="How many; 0 means all.")
 @shared
 def events(

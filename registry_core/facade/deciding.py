@@ -30,6 +30,8 @@ class Deciding(Verbs):
     ) -> Deployment:
         """Put a model into production, if all gates hold. Its bytes are verified and test-loaded before that.
 
+        Promoting the present champion changes nothing: its deployment is returned as it is, and no event is written.
+
         Args:
             expected_champion: the champion the caller saw (None: saw no champion); left out, it is not checked.
             override: promote although gates fail; needs a reason, and stays visible with the model. A file that is not
@@ -39,7 +41,6 @@ class Deciding(Verbs):
             GatesFailed: a NotEligible; ``report`` lists every gate, failed or not.
             ChampionChanged: the champion is another one by now; nothing changed.
             NotEligible: the model is rejected, archived, disqualified or quarantined.
-            StateConflict: it is the champion already.
             ArtifactError: its bytes are missing, altered, or do not load.
         """
         return decide.promote(self._rooms, model_id, actor, reason, expected_champion, override)

@@ -11,6 +11,7 @@ from ..catalog import evidence
 from ..evidence import Benchmark, Confusion, Curve, Evaluation, GateReport, Inspection, Paired, Review, Task
 from ..rules import environments
 from ..signature import AnswersCheck, Proof, Signature
+from ..tables import TableReading
 from ..upkeep import Progress
 from .verbs import Verbs
 
@@ -39,7 +40,7 @@ class Measuring(Verbs):
 
         Args:
             name: such as ``holdout-2024``; unique for the model name.
-            data: a DataFrame, or the path of a CSV or Parquet file.
+            data: a DataFrame, the path of a file, or a file opened in binary mode, as ``preview_table`` reads it.
             target: the column that holds the truth. No model is ever shown it.
             features: the columns a model may be shown; all but the target when left out.
             slices: columns by whose values metrics are taken apart, such as ``region``.
@@ -56,6 +57,27 @@ class Measuring(Verbs):
             self._rooms, name, model_name, data, target, features=features, slices=slices,
             thresholds=thresholds or {}, task=task, actor=actor, reason=reason,
         )  # fmt: skip
+
+    def preview_table(self, data: Any, model_name: str | None = None, target: str | None = None) -> TableReading:
+        """What is understood of a table, before any of it counts: nothing is kept.
+
+        A file is recognised by its content: CSV (delimiter, encoding, decimal sign), Parquet, Arrow or Feather, JSON
+        lines; compressed by gzip, bz2, xz, zip or zstd or not at all. Columns are read as the signature of the
+        champion says, else of the newest model. What no signature names is read carefully: numbers with leading zeros
+        are text, and in a column of text only an empty cell is missing.
+
+        Args:
+            data: a DataFrame, the path of a file, or a file opened in binary mode.
+            model_name: whose signature says how columns are read.
+            target: the column with the labels: its classes are counted.
+
+        Raises:
+            InvalidInput: it cannot be read, or a cell is not what its column holds; file, row and column are named.
+                Rows are counted as a spreadsheet shows them: the header of a CSV file is row 1.
+        """
+        from ..actions import benchmarks
+
+        return benchmarks.preview(self._rooms, data, model_name, target)
 
     def benchmarks(self, model_name: str | None = None) -> list[Benchmark]:
         """Every benchmark (of a model name), newest first."""

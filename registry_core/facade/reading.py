@@ -125,7 +125,7 @@ class Reading(Verbs):
         return read.deployments(self._rooms, model_name)
 
     def champion_at(self, model_name: str, when: datetime | str) -> str | None:
-        """The id of the model that was champion at a moment (naive times are UTC), or None."""
+        """The id of the model that was champion at a moment (without a zone, in local time), or None."""
         return read.champion_at(self._rooms, model_name, when)
 
     def rollback_target(self, model_name: str) -> str | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
@@ -17,8 +16,6 @@ if TYPE_CHECKING:
     from ..actions.serve.service import Service
 
 __all__ = ["Predictor", "Serving"]
-
-_OPENING = threading.Lock()
 
 
 class Serving(Verbs):
@@ -62,7 +59,7 @@ class Serving(Verbs):
             outcomes: label, or value of a regression, by prediction id.
             prediction_ids: (rows,) whole numbers.
             units: (rows,) as given to the predictor: meant is the newest prediction for the unit at or before ``at``.
-            at: (rows,) moments, or one for all; naive ones are UTC. Now, when left out.
+            at: (rows,) moments, or one for all; those without a zone are local time. Now, when left out.
             model_name: with ``units``, whose predictions; may be left out while the registry holds only one.
             labels: (rows,) as the model answers them.
 
@@ -137,7 +134,7 @@ class Serving(Verbs):
         if self._service is None:
             from ..actions.serve.service import Service
 
-            with _OPENING:
+            with self._rooms.opening:
                 if self._service is None:
                     self._service = Service(self._rooms, self._loader)
         return self._service

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import json
-import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sized
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 
 from ..errors import InvalidInput, InvalidMetric, InvalidName, InvalidVersion
 from ..records import METRIC_FIELDS, STATE_FIELDS, Submission
 from ..version import Version
 from .metrics import MOST_METRICS, checked
+from .readable import name_of
+from .readable import plain as plain
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}", re.ASCII)
 _DEVICES = frozenset(
     {"CON", "PRN", "AUX", "NUL", *(f"COM{n}" for n in range(1, 10)), *(f"LPT{n}" for n in range(1, 10))}
 )
-_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
 #: Limits, in characters or items. A model id becomes part of a file name, which may hold 255 bytes.
 MOST_VERSION = 999_999_999
@@ -159,19 +160,26 @@ def _metrics(fields: Mapping[str, Any], flat: Mapping[str, Any], info: dict[str,
     ):
         given.update(source)
     metrics: dict[str, float] = {}
+    said: dict[str, str] = {}
     for key, value in given.items():
         if value is None:
             continue
         name, number = checked(key, value)
         if metrics.setdefault(name, number) != number:
-            raise InvalidMetric(f"metric {name} is given twice, as {metrics[name]:g} and {number:g}; give it once")
+            raise InvalidMetric(
+                f"metric {name} is given twice: {said[name]} = {given[said[name]]:g} and {key} = {value:g} are the "
+                "same metric; give it once"
+            )
+        said[name] = key
     if len(metrics) > MOST_METRICS:
         raise InvalidMetric(f"{len(metrics)} metrics are given; at most {MOST_METRICS} are kept")
     return metrics
 
 
 def moment(value: Any) -> datetime:
-    """A point in time from a datetime, ISO 8601 text or the seed's ``20250731_120000``; naive ones are UTC.
+    """A point in time from a datetime, ISO 8601 text or the seed's ``20250731_120000``, in UTC.
+
+    One without a zone is meant in the local time of this process, as ``datetime.now()`` gives it.
 
     Raises:
         InvalidInput: it is none of these.
@@ -186,7 +194,7 @@ def moment(value: Any) -> datetime:
     if not isinstance(value, datetime):
         raise InvalidInput(f"{value!r:.80} is no point in time; write it as 2026-03-01T12:00:00+00:00")
     try:
-        return value.replace(tzinfo=value.tzinfo or UTC).astimezone(UTC)
+        return value.astimezone(UTC)
     except (OverflowError, ValueError, TypeError) as error:
         raise InvalidInput(f"{value!r:.80} is no point in time within the years 1 to 9999 in UTC") from error
 
@@ -217,54 +225,19 @@ def _encodable(text: str) -> bool:
 def _texts(value: Any, what: str, most: int, longest: int) -> tuple[str, ...]:
     if value is None:
         return ()
-    if isinstance(value, str | bytes) or (not isinstance(value, Sequence) and not hasattr(value, "tolist")):
-        raise InvalidInput(f"{what} is {type(value).__name__}; a list of texts is needed")
-    if getattr(value, "ndim", 1) != 1:
-        raise InvalidInput(f"{what} has {value.ndim} dimensions; a plain list of texts is needed")
-    if len(value) > most:
-        raise InvalidInput(f"{what} has {len(value)} entries; at most {most} are kept")
+    if isinstance(value, str | bytes | Mapping | set | frozenset) or not isinstance(value, Iterable):
+        why = "; a set has no order" if isinstance(value, set | frozenset) else ""
+        raise InvalidInput(f"{what} is {type(value).__name__}{why}; a list of texts is needed")
+    dimensions = getattr(value, "ndim", 1)
+    if dimensions != 1:
+        raise InvalidInput(f"{what} has {dimensions} dimensions; a plain list of texts is needed")
+    entries = list(islice(value, most + 1))
+    if len(entries) > most:
+        count = len(value) if isinstance(value, Sized) else "more"
+        raise InvalidInput(f"{what} has {count} entries; at most {most} are kept")
     return tuple(
-        check_text(str(each) if hasattr(each, "item") else each, f"an entry of {what}", longest) for each in value
+        check_text(each if isinstance(each, str) else name_of(each), f"an entry of {what}", longest) for each in entries
     )
-
-
-def plain(value: Any, depth: int = 0) -> Any:
-    """A value as JSON knows it: numpy scalars and arrays unpacked, what JSON has no word for as its text.
-
-    Raises:
-        InvalidInput: nested deeper than 20, a number of more than 300 digits, or text that no file can hold.
-    """
-    if depth > 20:
-        raise InvalidInput("the metadata is nested deeper than 20; flatten it")
-    if isinstance(value, str):
-        if not _encodable(value):
-            raise InvalidInput(f"the text {value!r:.80} holds half of a surrogate pair; remove it")
-        return value
-    if value is None or isinstance(value, bool):
-        return value
-    if isinstance(value, int):
-        if value.bit_length() > 1000:
-            raise InvalidInput("the metadata holds a number of more than 300 digits; write it as text")
-        return value
-    if isinstance(value, float):
-        return value if math.isfinite(value) else str(value)
-    if isinstance(value, Mapping):
-        return {plain(str(key)): plain(each, depth + 1) for key, each in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
-        return [
-            plain(each, depth + 1) for each in (sorted(value, key=str) if isinstance(value, set | frozenset) else value)
-        ]
-    if isinstance(value, datetime):
-        return str(value)
-    if hasattr(value, "tolist") and hasattr(value, "dtype"):
-        return plain(value.tolist(), depth + 1)
-    try:
-        text = repr(value)
-    except Exception as error:
-        # What it says of itself is only a description; that it cannot is one as well.
-        text = f"<{type(value).__name__} whose repr fails: {type(error).__name__}>"
-    # Addresses differ from run to run and would make equal recipes look different.
-    return _ADDRESS.sub("", text)[:500]
 
 
 def _document(value: Mapping[Any, Any], what: str) -> dict[str, Any]:

@@ -118,14 +118,32 @@ def test_an_undone_promotion_is_neither_a_failure_nor_a_place_to_go_back_to(
     assert registry.rollback_target("Churn") == tried
 
 
-def test_the_champion_cannot_be_rejected_archived_or_promoted_again(registry: Registry, three: list[str]) -> None:
+def test_the_champion_cannot_be_rejected_or_archived(registry: Registry, three: list[str]) -> None:
     before = registry.revision()
     for verb in (registry.reject, registry.archive, registry.disqualify):
         with pytest.raises(StateConflict, match="is the champion"):
             verb(three[2])
-    with pytest.raises(StateConflict, match="already"):
-        registry.promote(three[2])
     assert registry.revision() == before
+
+
+def test_promoting_the_champion_changes_nothing(registry: Registry, three: list[str]) -> None:
+    before, present = registry.revision(), registry.deployments("Churn")[0]
+    assert registry.promote(three[2]) == present
+    assert registry.promote(three[2], reason="deploy", actor="pipeline") == present
+    assert registry.promote(three[2], reason="deploy", override=True) == present
+    assert registry.promote(three[2], expected_champion=three[2]) == present
+    for seen in (three[0], None):
+        with pytest.raises(ChampionChanged):
+            registry.promote(three[2], expected_champion=seen)
+    with pytest.raises(InvalidInput, match="override needs a reason"):
+        registry.promote(three[2], override=True)
+    assert registry.revision() == before
+    assert registry.deployments("Churn")[0] == present
+    # Twice in a row, as a script that is run again.
+    registry.promote(three[0], reason="go")
+    deployed = registry.deployments("Churn")
+    registry.promote(three[0], reason="go")
+    assert registry.deployments("Churn") == deployed
 
 
 def test_verbs_need_somebody_and_something(registry: Registry, three: list[str]) -> None:

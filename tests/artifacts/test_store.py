@@ -1,19 +1,29 @@
 from __future__ import annotations
 
+import os
+import time
 import uuid
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from s3fs import S3FileSystem
 
-from registry_core import ArtifactMissing
+from registry_core import ArtifactMissing, StorageError
 from registry_core.artifacts.store import Sink, Store
 
 
-@pytest.fixture(params=["folder", "bucket"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
-    """A store in a folder, and one where nothing can be renamed in place, as in a bucket."""
-    return Store(str(tmp_path / "store") if request.param == "folder" else f"memory://{uuid.uuid4().hex}/prefix")
+@pytest.fixture(params=["folder", "memory", "s3"])
+def address(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A folder, and places where nothing can be renamed: in memory, and in a bucket behind HTTP."""
+    if request.param == "s3":
+        return f"{request.getfixturevalue('bucket')}/a prefix/of [ours]"
+    return str(tmp_path / "store") if request.param == "folder" else f"memory://{uuid.uuid4().hex}/prefix"
+
+
+@pytest.fixture
+def store(address: str) -> Store:
+    return Store(address)
 
 
 def test_bytes_written_in_pieces_come_back_with_their_digest(store: Store) -> None:
@@ -51,3 +61,72 @@ def test_a_file_is_replaced_as_a_whole_and_may_be_removed_twice(store: Store) ->
     for _ in range(2):
         store.remove("registry_config.json")
     assert not store.exists("registry_config.json")
+
+
+def test_what_is_not_there_is_empty(store: Store) -> None:
+    for folder in ("models", "archive", "archive/Churn"):
+        assert (store.entries(folder), store.folders(folder)) == ([], [])
+    assert store.names("models") == []
+    assert not store.exists("models/none.pkl")
+    with pytest.raises(ArtifactMissing):
+        store.digest("models/none.pkl")
+
+
+def test_what_others_did_is_seen_at_once(store: Store, address: str) -> None:
+    other = Store(address)
+    other.make_folder("archive/Churn")
+    store.write("models/a.pkl", b"a")
+    assert store.names("models") == other.names("models") == ["a.pkl"]
+    other.write("models/b.pkl", b"bb")
+    other.write("archive/Churn/c.parquet", b"ccc")
+    assert [(entry.name, entry.size) for entry in store.entries("models")] == [("a.pkl", 1), ("b.pkl", 2)]
+    assert store.folders("archive") == ["Churn"]
+    assert {"archive", "models"} <= set(store.folders(""))
+    assert store.exists("models/b.pkl")
+    other.write("models/a.pkl", b"longer than before")
+    assert store.read("models/a.pkl") == b"longer than before"
+    assert store.digest("models/a.pkl")[1] == 18
+    for key in ("models/a.pkl", "models/b.pkl"):
+        other.remove(key)
+        assert not store.exists(key)
+    assert store.names("models") == []
+
+
+def test_a_large_file_comes_back_as_it_was(store: Store) -> None:
+    data = os.urandom(20_000_000)
+    store.write("models/large.pkl", data)
+    assert store.digest("models/large.pkl") == (sha256(data).hexdigest(), len(data))
+    assert store.content("models/large.pkl", sha256(data).hexdigest()) == data
+    assert store.names(".staged") == []
+
+
+def test_a_folder_somebody_made_by_hand_is_no_file(bucket: str) -> None:
+    files = S3FileSystem()
+    store = Store(f"{bucket}/team")
+    store.write("models/a.pkl", b"a")
+    for marker in ("models/", "archive/", "archive/Churn/"):
+        files.pipe_file(f"{bucket}/team/{marker}", b"")
+    assert store.names("models") == ["a.pkl"]
+    assert store.names("archive") == []
+    assert store.folders("archive") == ["Churn"]
+
+
+def test_what_a_killed_process_left_in_a_bucket_goes_after_a_day(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = Store(bucket)
+    store.stage(lambda sink: sink.write(b"half"))
+    assert len(Store(bucket).names(".staged")) == 1
+    now = time.time()
+    monkeypatch.setattr(time, "time", lambda: now + 90_000)
+    assert Store(bucket).names(".staged") == []
+
+
+def test_a_bucket_that_cannot_be_reached_is_said(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(StorageError, match=r"nowhere.*gone"):
+        Store("s3://nowhere-at-all/x").write("models/a.pkl", b"a")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    S3FileSystem.clear_instance_cache()
+    with pytest.raises(StorageError, match="check the address, the endpoint and the credentials"):
+        Store(bucket).write("models/a.pkl", b"a")
+    S3FileSystem.clear_instance_cache()

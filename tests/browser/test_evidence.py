@@ -84,7 +84,10 @@ def test_from_two_uploads_and_a_benchmark_to_an_override(visitor: Enter, filled:
     rows(200, 2).to_csv(csv, index=False)
     anna.go("Benchmarks")
     page.get_by_test_id("stFileUploaderDropzoneInput").set_input_files(csv)
-    expect(page.get_by_text("200 rows, 4 columns")).to_be_visible()
+    # how it is read is shown before anything counts
+    expect(page.get_by_text("200 rows · 4 columns · CSV · delimiter comma")).to_be_visible()
+    expect(page.locator(".st-key-holdout-columns").get_by_test_id("glide-cell-1-0")).to_have_text("number")
+    expect(page.get_by_text("Classes of left: 0 (106), 1 (94)")).to_be_visible()
     page.get_by_role("textbox", name="Name", exact=True).fill("holdout-2026")
     page.get_by_role("textbox", name="Thresholds").fill('{"accuracy": 0.75}')
     page.get_by_role("button", name="Add benchmark").click()

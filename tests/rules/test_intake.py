@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from registry_core import InvalidInput, InvalidMetric, InvalidName, InvalidVersion
-from registry_core.rules.intake import check_name, moment, plain, submission
+from registry_core.rules.intake import check_name, moment, submission
+from registry_core.rules.readable import plain
 
 BASE = {"model_name": "Churn", "model_type": "Forest"}
 BAD_NAMES = [
@@ -50,7 +51,18 @@ def test_plain_names_pass(name: str) -> None:
         ({"training_info": {"is_ensemble": "yes"}}, InvalidInput, "is_ensemble"),
         ({"feature_names": "abc"}, InvalidInput, "feature_names is str"),
         ({"feature_names": ["a", "a"]}, InvalidInput, "twice"),
-        ({"feature_names": [1]}, InvalidInput, "text is needed"),
+        ({"feature_names": [1, "1"]}, InvalidInput, "holds '1' twice"),
+        ({"feature_names": {"a", "b"}}, InvalidInput, "a set has no order"),
+        ({"feature_names": [("a", ""), "a"]}, InvalidInput, "holds 'a' twice"),
+        ({"feature_names": 5}, InvalidInput, "feature_names is int"),
+        ({"feature_names": {"a": 1}}, InvalidInput, "feature_names is dict"),
+        (
+            {"performance_metrics": {"f1": 0.9, "f1_score": 0.8}},
+            InvalidMetric,
+            "f1 = 0.9 and f1_score = 0.8 are the same",
+        ),
+        ({"performance_metrics": {"neg_log_loss": 0.3}}, InvalidMetric, "write log_loss = 0.3"),
+        ({"performance_metrics": {"neg_log_loss": -0.3, "log_loss": 0.4}}, InvalidMetric, "given twice"),
         ({"description": "x" * 20_001}, InvalidInput, "20001 characters"),
         ({"tags": ["x" * 65]}, InvalidInput, "65 characters"),
         ({"hyperparameters": {"x": "y" * 4_000_001}}, InvalidInput, "hyperparameters takes"),
@@ -74,9 +86,14 @@ def test_a_sidecar_can_be_handed_in_again() -> None:
     assert given_again.training_timestamp == datetime(2025, 7, 31, 12, tzinfo=UTC)
 
 
-@pytest.mark.parametrize("text", ["2025-07-31T12:00:00", "2025-07-31T14:00:00+02:00", "20250731_120000"])
-def test_moments_are_read_in_the_seeds_spelling_too(text: str) -> None:
+@pytest.mark.parametrize("text", ["2025-07-31T12:00:00Z", "2025-07-31T14:00:00+02:00"])
+def test_moments_with_a_zone_are_that_moment(text: str) -> None:
     assert moment(text) == datetime(2025, 7, 31, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("said", ["2025-07-31T12:00:00", "20250731_120000", datetime(2025, 7, 31, 12)])
+def test_moments_without_a_zone_are_local_time(said: Any) -> None:
+    assert moment(said) == datetime(2025, 7, 31, 12).astimezone()
 
 
 def test_what_json_has_no_word_for_becomes_text_that_stays_the_same() -> None:

@@ -7,18 +7,17 @@ and nothing is lost.
 from __future__ import annotations
 
 import atexit
-import os
+import sys
 import threading
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Literal
-from weakref import WeakSet
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ... import forks
 from ...catalog.telemetry import streams
 from ...catalog.telemetry.streams import Stream
 from ...errors import StorageError
@@ -101,50 +100,18 @@ def taken(values: NDArray[Any], verb: str) -> tuple[NDArray[Any], NDArray[Any] |
     return answers, values[np.arange(len(values)), answers].astype(np.float64)
 
 
-_LOGS: WeakSet[Log] = WeakSet()
-
-
-def _after_fork(*, child: bool) -> None:
-    for log in _FORKING:
-        log.after_fork(child=child)
-    _FORKING.clear()
-
-
-def _before_fork() -> None:
-    _FORKING.extend(_LOGS)
-    for log in _FORKING:
-        log.before_fork()
-
-
-_FORKING: list[Log] = []
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(
-        before=_before_fork,
-        after_in_parent=partial(_after_fork, child=False),
-        after_in_child=partial(_after_fork, child=True),
-    )
-
-
 class Log:
     """One for all predictors of an open registry."""
 
     def __init__(self, rooms: Rooms, write: Callable[[Sequence[Answered]], None]) -> None:
         self._rooms, self._write = rooms, write
         self._begin()
-        _LOGS.add(self)
-
-    def before_fork(self) -> None:
-        """Wait until nobody writes: a lock that is held while a process forks is never given back in the child."""
-        self._writing.acquire()
-        self._lock.acquire()
+        forks.survive(self)
 
     def after_fork(self, *, child: bool) -> None:
-        """Go on; in the child as new, since its parent keeps what is in the buffer, and has the thread."""
+        """In a child, begin anew: its parent keeps what is in the buffer, and has the thread."""
         if child:
             self._begin()
-        else:
-            self._lock.release()
-            self._writing.release()
 
     def _begin(self) -> None:
         self._lock, self._writing = threading.Lock(), threading.Lock()
@@ -153,6 +120,7 @@ class Log:
         self._alarms: list[Any] = []
         self._rows = 0
         self._thread: threading.Thread | None = None
+        self._ending: Any = None
         self._stop = threading.Event()
         self._next = self._end = self._reserved = 0
 
@@ -233,6 +201,8 @@ class Log:
             self._stop.set()
         if thread is not None:
             atexit.unregister(self.close)
+            if self._ending is not None:
+                self._ending.cancel()
             self._some.set()
             self._enough.set()
             thread.join()
@@ -243,6 +213,9 @@ class Log:
         self._thread = threading.Thread(target=self._run, args=(self._stop,), name="registry-log", daemon=True)
         self._thread.start()
         atexit.register(self.close)
+        if "multiprocessing.util" in sys.modules:
+            # The processes it starts end without what is registered for the exit of an ordinary one.
+            self._ending = sys.modules["multiprocessing.util"].Finalize(None, self.close, exitpriority=10)
 
     def _run(self, stop: threading.Event) -> None:
         while not stop.is_set():

@@ -20,7 +20,7 @@ def microseconds(moment: datetime) -> int:
 
 
 def given(moment: Any) -> int:
-    """What a caller gave as a moment (naive ones are UTC), as a number; errors are those of ``intake.moment``."""
+    """What a caller gave as a moment (without a zone in local time), as a number; raises as ``intake.moment`` does."""
     return microseconds(intake.moment(moment))
 
 

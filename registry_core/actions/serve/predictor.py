@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 Units: TypeAlias = "Sequence[Any] | NDArray[Any]"
 
 
+def _predictor(reopen: Callable[..., Any], arguments: tuple[Any, ...], model_name: str, log: str) -> Any:
+    return reopen(*arguments).predictor(model_name, log=log)
+
+
 class Predictor:
     """Answers with the champion of a model name, and with its challengers what their experiment says.
 
@@ -28,11 +32,19 @@ class Predictor:
     at most what it answered in that time and while that was written, and never more than about 200,000 rows.
     ``log="sync"`` keeps each call's answers before it returns, and raises a StorageError where it cannot;
     ``log="off"`` keeps nothing, and all prediction ids are 0.
+
+    It goes on in a forked process, and it can be pickled: another process opens the registry again.
     """
 
-    def __init__(self, model_name: str, answering: Answering, flush: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        model_name: str,
+        answering: Answering,
+        flush: Callable[[], None],
+        elsewhere: tuple[Callable[[], tuple[Any, ...]], str],
+    ) -> None:
         self.model_name = model_name
-        self._answering, self._flush = answering, flush
+        self._answering, self._flush, self._elsewhere = answering, flush, elsewhere
 
     def predict_proba(self, features: Any, units: Units | None = None) -> Answer:
         """The probability of each class, in the order of the champion's classes.
@@ -75,6 +87,10 @@ class Predictor:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        reopened, log = self._elsewhere
+        return _predictor, (*reopened(), self.model_name, log)
 
     def __repr__(self) -> str:
         return f"Predictor({self.model_name!r})"

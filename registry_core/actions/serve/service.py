@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, get_args
 
+from ... import forks
 from ...catalog import models
 from ...errors import InvalidInput, ModelNotFound
 from ...live import RecordedOutcomes
@@ -32,7 +33,9 @@ class Service:
         name = only_name(self._rooms.database, model_name)
         if name is None or name not in models.names(self._rooms.database):
             raise ModelNotFound(f"no model carries the name {model_name!r:.160}; model_names() lists all")
-        return Predictor(name, Answering(self._rooms, self._loader, name, self.log, log), self.log.flush)
+        answering = Answering(self._rooms, self._loader, name, self.log, log)
+        forks.survive(answering)
+        return Predictor(name, answering, self.log.flush, (self._rooms.reopened, log))
 
 
 def record_outcomes(
