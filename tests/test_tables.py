@@ -14,8 +14,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
-from registry_core import InvalidInput, ModelMetadata, Registry
-from registry_core.actions import benchmarks
+from registry_core import InvalidInput, Registry
+from registry_core.actions import benchmarks, signatures
 from registry_core.signature import Feature, Signature
 from tests.commands import answer, refused, run
 from tests.fitted import register
@@ -70,7 +70,7 @@ def signed(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Models say what they take, as soon as their signature is kept with them."""
 
     def sign(signature: Signature) -> None:
-        monkeypatch.setattr(ModelMetadata, "signature", signature.to_dict(), raising=False)
+        monkeypatch.setattr(signatures, "signature", lambda queries, known: signature)
 
     return sign
 
@@ -80,7 +80,7 @@ def test_the_signature_of_the_champion_says_how_columns_are_read(sqlite_registry
     signed(
         Signature(
             (Feature("zip", "text"), Feature("floor", "category", (1, 2)), Feature("age", "number"), Feature("any")),
-            named=True, task="binary", classes=("0", "1"),
+            names="model", task="binary", classes=("0", "1"),
         )
     )  # fmt: skip
     text = "zip,floor,age,any,target\n1067,1,NA,NA,0\n8033,2,42,DE,1\n"

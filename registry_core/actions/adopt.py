@@ -209,7 +209,11 @@ def _as_registered(found: Found, metadata: ModelMetadata) -> tuple[ModelMetadata
     noted = said.get("inspection")
     if found.sidecar is not None and isinstance(noted, dict) and noted.get("verdict") in ("trusted", "quarantined"):
         agree = seen["verdict"] != "refused" and {*noted.get("unknown", ())} == {*seen.get("unknown", ())}
-        known = {name: said[name] for name in ("registered_at", "registered_by", "origin", "reference") if name in said}
+        known = {
+            name: said[name]
+            for name in ("registered_at", "registered_by", "origin", "reference", "signature")
+            if name in said
+        }
         ours = metadata.having(**known, inspection=noted)
         if agree and _is_time(ours.registered_at) and ours.origin in ("pipeline", "upload"):
             # Equal in every field, so that the catalog's document is the sidecar file, byte by byte.

@@ -13,7 +13,7 @@ from .. import forks
 from ..errors import CatalogBusy, InvalidInput, StorageError
 from ..records import Row
 from .database import Damage
-from .schema import REGISTRY, Schema
+from .schema import REGISTRY, Schema, check_release
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine, TextClause
@@ -75,7 +75,11 @@ class PostgresDatabase:
         self._inherited: list[Engine] = []
         self._lock = threading.Lock()
         forks.survive(self)
-        self._migrate()
+        try:
+            self._migrate()
+        except BaseException:
+            self.close()
+            raise
 
     def query(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[Row]:
         # A statement outside a transaction may be a read only, so nothing is lost when the block ends uncommitted.
@@ -149,6 +153,7 @@ class PostgresDatabase:
             queries.query("SELECT pg_advisory_xact_lock(:key)", {"key": _MIGRATION_LOCK})
             queries.query("CREATE TABLE IF NOT EXISTS migrations (name TEXT PRIMARY KEY, applied_at TEXT NOT NULL)")
             applied = {row["name"] for row in queries.query("SELECT name FROM migrations")}
+            check_release(applied, self._schema, self.name)
             for name, statements in self._schema.migrations.items():
                 if name not in applied:
                     for statement in statements:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import errno
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+
+from ..errors import StorageError
+from ..version import RELEASE
 
 MIGRATIONS: dict[str, tuple[str, ...]] = {
     "0001_models": (
@@ -295,3 +300,22 @@ class Schema:
 
 
 REGISTRY = Schema("model_registry", MIGRATIONS, "events")
+
+
+def check_release(applied: Iterable[str], schema: Schema, place: str) -> None:
+    """Refuse a database that a newer release has changed: this one would not keep what that one promises.
+
+    Args:
+        applied: the migrations that are noted in it, those of other schemas included.
+
+    Raises:
+        StorageError: one of them is of this schema and not known here.
+    """
+    family = re.compile(r"\d{4}_\w+" if schema.name == REGISTRY.name else rf"{schema.name}_\d{{4}}\w*", re.ASCII)
+    newer = sorted(name for name in applied if family.fullmatch(name) and name not in schema.migrations)
+    if newer:
+        raise StorageError(
+            errno.EPROTO,
+            f"{place} was opened by a newer release of Model Registry (it knows {newer[-1]}, this is {RELEASE}); "
+            "install that release, or restore a backup made with this one",
+        )

@@ -23,7 +23,7 @@ from ..records import Row
 from . import sums
 from .database import Damage
 from .queue import WRAP, Confirmed, Queue, Turn
-from .schema import REGISTRY, Schema
+from .schema import REGISTRY, Schema, check_release
 
 WAIT_SECONDS = 60.0
 _KEPT_CONNECTIONS = 8
@@ -102,7 +102,11 @@ class SqliteDatabase:
                     error.errno or errno.EIO,
                     f"{path} cannot be made ({error.strerror}): give this user the right, or name another folder",
                 ) from error
-        self._migrate()
+        try:
+            self._migrate()
+        except BaseException:
+            self.close()
+            raise
 
     def query(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[Row]:
         with self._connection() as connection:
@@ -331,7 +335,9 @@ class SqliteDatabase:
         with self._connection() as connection:
             name, statements = sums.migration(self._schema)
             wanted = {**self._schema.migrations, name: statements}
-            if self._applied(connection) >= wanted.keys():
+            applied = self._applied(connection)
+            check_release(applied, self._schema, str(self._path))
+            if applied >= wanted.keys():
                 return
             # Changing the journal mode fails at once where another process does the same, without waiting.
             deadline = time.monotonic() + WAIT_SECONDS

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from registry_core import Registry, StorageError
 from registry_core.catalog.database import Database
 from registry_core.catalog.postgres import PostgresDatabase
 from registry_core.catalog.sqlite import SqliteDatabase
@@ -107,3 +109,24 @@ def test_two_champions_of_one_name_are_impossible(address: str | Path) -> None:
             transaction.query(f"INSERT INTO deployments ({columns}) VALUES ({seq}, 'x', 'x', 't', NULL, 'a', 'r')")
     assert database.query("SELECT * FROM deployments") == []
     database.close()
+
+
+@pytest.mark.parametrize("newer", ["0099_more", "telemetry_0099"])
+def test_a_newer_schema_is_refused_in_words(catalog_url: dict[str, Any], newer: str) -> None:
+    with Registry(**catalog_url) as registry:
+        registry.model_names()
+        rooms = registry._rooms
+        database = rooms.telemetry if newer.startswith("telemetry") else rooms.database
+        sqlite = "://" not in str(catalog_url["location"])
+        with database.transaction() as transaction:
+            if sqlite:
+                name = "telemetry" if newer.startswith("telemetry") else "model_registry"
+                transaction.query(
+                    "INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES (:set, :name, 'later')",
+                    {"set": name, "name": newer},
+                )
+            else:
+                transaction.query("INSERT INTO migrations (name, applied_at) VALUES (:name, 'later')", {"name": newer})
+    words = f"newer release of Model Registry .it knows {newer}.* install that release"
+    with pytest.raises(StorageError, match=words), Registry(**catalog_url) as again:
+        again._rooms.telemetry.query("SELECT 1")
