@@ -13,6 +13,11 @@ from ..signature import ExampleAnswers, Feature, Kind, RowsFrom, Signature, Sign
 from . import examples
 from .columns import Column, Columns, columns_of, made_rows
 
+#: Whose estimators keep what they learned in attributes of their own.
+_LIBRARIES = {"sklearn": "scikit-learn", "lightgbm": "LightGBM", "xgboost": "XGBoost"}
+#: What an estimator may have or not, by its settings.
+_METHODS = ("predict", "predict_proba", "predict_log_proba", "decision_function", "transform", "score_samples")
+
 
 class CannotAnswer(InvalidInput):
     """A model that gives no usable answer; the text says what it did."""
@@ -26,9 +31,14 @@ def check_model(model: Any) -> None:
     """
     if isinstance(model, type):
         raise CannotAnswer(f"it is the class {model.__name__} itself, not a fitted model; save a fitted one")
+    name = type(model).__name__
+    if name == "Booster" and type(model).__module__ == "xgboost.core":
+        raise CannotAnswer(
+            "it is XGBoost's Booster, which takes its own DMatrix and no table; save it by its save_model as a .json "
+            "or .ubj file, and register that file"
+        )
     if callable(getattr(model, "predict", None)):
         return
-    name = type(model).__name__
     if callable(getattr(model, "transform", None)):
         raise CannotAnswer(
             f"it is {name}, which transforms and does not predict; give the model as the model and this as its scaler"
@@ -110,7 +120,9 @@ def probabilities_of(model: Any, table: Any, count: int) -> NDArray[Any] | None:
     """
     try:
         found = model.predict_proba(table)
-    except (AttributeError, NotImplementedError):
+    except (AttributeError, NotImplementedError) as error:
+        if _lacking(error):
+            raise
         return None
     if isinstance(found, list):
         raise CannotAnswer(
@@ -146,12 +158,14 @@ def example_rows(
     Rows that were ``given`` have to be answered; made ones are tried one table after the other.
 
     Raises:
-        CannotAnswer: it is not fitted, or answers in a shape that no model of one output has.
+        CannotAnswer: it is not fitted, lacks what its library needs, or answers in a shape that no model of one output
+            has.
         Exception: whatever the model raises at rows that were given.
     """
     if given is not None:
         rows = examples.sample(examples.table(given))
         return rows, "input_example", ask(rows), ""
+    check_model(model)
     known = columns_of(model, scaler)
     failure: Exception | None = None
     for rows in made_rows(known, names, len(names) or None):
@@ -163,9 +177,29 @@ def example_rows(
         except Exception as error:
             if type(error).__name__ == "NotFittedError":
                 raise CannotAnswer(f"it is not fitted: {error}") from error
+            if lacking := _lacking(error):
+                raise CannotAnswer(lacking) from error
             failure = failure or error
     said = f" ({type(failure).__name__}: {str(failure)[:200]})" if failure else ""
     return None, "none", None, f"no rows that were made up suit it{said}; register it with input_example="
+
+
+def _lacking(error: Exception) -> str:
+    """What a library's estimator lacks that no rows can give it; empty where the error is another one.
+
+    Files of another release lack the attributes that came later. A method that is there for some settings only, such as
+    ``predict_proba``, is no such attribute, nor is one of the rows.
+    """
+    if not isinstance(error, AttributeError) or error.name is None or error.name in _METHODS:
+        return ""
+    owner = type(error.obj)
+    library = owner.__module__.partition(".")[0]
+    if library not in _LIBRARIES:
+        return ""
+    return (
+        f"its {owner.__name__} has no {error.name}, which the {_LIBRARIES[library]} installed here needs: it was not "
+        f"fitted, or saved with another version; save it with the one that is installed here"
+    )
 
 
 def signature_of(
