@@ -167,7 +167,7 @@ def example_rows(
         return rows, "input_example", ask(rows), ""
     check_model(model)
     known = columns_of(model, scaler)
-    failure: Exception | None = None
+    failures: list[Exception] = []
     for rows in made_rows(known, names, len(names) or None):
         try:
             return rows, "made", ask(rows), ""
@@ -179,8 +179,16 @@ def example_rows(
                 raise CannotAnswer(f"it is not fitted: {error}") from error
             if lacking := _lacking(error):
                 raise CannotAnswer(lacking) from error
-            failure = failure or error
-    said = f" ({type(failure).__name__}: {str(failure)[:200]})" if failure else ""
+            failures.append(error)
+    said = f" ({type(failures[0]).__name__}: {str(failures[0])[:200]})" if failures else ""
+    library = type(model).__module__.partition(".")[0]
+    # Their own estimators take any numbers of the right width.
+    bare = library in ("lightgbm", "xgboost") and known.columns
+    if bare and failures and all(isinstance(each, TypeError) for each in failures):
+        raise CannotAnswer(
+            f"it answers no rows of {len(bare):,} numbers{said}, as a file of another {_LIBRARIES[library]} "
+            "does; save it with the one that is installed here"
+        )
     return None, "none", None, f"no rows that were made up suit it{said}; register it with input_example="
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 from typing import Any
 
+import lightgbm
 import numpy as np
 import pytest
 import xgboost
@@ -46,6 +47,15 @@ def test_a_step_of_another_release_that_lacks_an_attribute_cannot_answer() -> No
     del pipeline[0]._fit_dtype
     with pytest.raises(asking.CannotAnswer, match="SimpleImputer"):
         made(pipeline)
+
+
+def test_a_model_of_an_older_lightgbm_that_takes_no_numbers_cannot_answer() -> None:
+    model = lightgbm.LGBMRegressor(n_estimators=2, verbose=-1).fit(ROWS, ROWS[:, 0])
+    assert made(model)[0] is not None
+    # In older files regressors had no number of classes.
+    model.__dict__.update(_n_classes=None)
+    with pytest.raises(asking.CannotAnswer, match=r"it answers no rows of 3 numbers .* another LightGBM"):
+        made(model)
 
 
 def test_probabilities_that_broke_are_not_probabilities_that_are_not_there() -> None:
