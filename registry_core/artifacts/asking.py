@@ -15,6 +15,10 @@ from .columns import Column, Columns, columns_of, made_rows
 
 #: Of a category with more levels none are kept.
 MOST_LEVELS = 1000
+#: Whose estimators keep what they learned in attributes of their own.
+_LIBRARIES = {"sklearn": "scikit-learn", "lightgbm": "LightGBM", "xgboost": "XGBoost"}
+#: What an estimator may have or not, by its settings.
+_METHODS = ("predict", "predict_proba", "predict_log_proba", "decision_function", "transform", "score_samples")
 
 
 class CannotAnswer(InvalidInput):
@@ -29,9 +33,14 @@ def check_model(model: Any) -> None:
     """
     if isinstance(model, type):
         raise CannotAnswer(f"it is the class {model.__name__} itself, not a fitted model; save a fitted one")
+    name = type(model).__name__
+    if name == "Booster" and type(model).__module__ == "xgboost.core":
+        raise CannotAnswer(
+            "it is XGBoost's Booster, which takes its own DMatrix and no table; save it by its save_model as a .json "
+            "or .ubj file, and register that file"
+        )
     if callable(getattr(model, "predict", None)):
         return
-    name = type(model).__name__
     if callable(getattr(model, "transform", None)):
         raise CannotAnswer(
             f"it is {name}, which transforms and does not predict; give the model as the model and this as its scaler"
@@ -113,7 +122,9 @@ def probabilities_of(model: Any, table: Any, count: int) -> NDArray[Any] | None:
     """
     try:
         found = model.predict_proba(table)
-    except (AttributeError, NotImplementedError):
+    except (AttributeError, NotImplementedError) as error:
+        if _lacking(error):
+            raise
         return None
     if isinstance(found, list):
         raise CannotAnswer(
@@ -149,14 +160,16 @@ def example_rows(
     Rows that were ``given`` have to be answered; made ones are tried one table after the other.
 
     Raises:
-        CannotAnswer: it is not fitted, or answers in a shape that no model of one output has.
+        CannotAnswer: it is not fitted, lacks what its library needs, or answers in a shape that no model of one output
+            has.
         Exception: whatever the model raises at rows that were given.
     """
     if given is not None:
         rows = examples.sample(examples.table(given))
         return rows, "input_example", ask(rows), ""
+    check_model(model)
     known = columns_of(model, scaler)
-    failure: Exception | None = None
+    failures: list[Exception] = []
     for rows in made_rows(known, names, len(names) or None):
         try:
             return rows, "made", ask(rows), ""
@@ -166,9 +179,37 @@ def example_rows(
         except Exception as error:
             if type(error).__name__ == "NotFittedError":
                 raise CannotAnswer(f"it is not fitted: {error}") from error
-            failure = failure or error
-    said = f" ({type(failure).__name__}: {str(failure)[:200]})" if failure else ""
+            if lacking := _lacking(error):
+                raise CannotAnswer(lacking) from error
+            failures.append(error)
+    said = f" ({type(failures[0]).__name__}: {str(failures[0])[:200]})" if failures else ""
+    library = type(model).__module__.partition(".")[0]
+    # Their own estimators take any numbers of the right width.
+    bare = library in ("lightgbm", "xgboost") and known.columns
+    if bare and failures and all(isinstance(each, TypeError) for each in failures):
+        raise CannotAnswer(
+            f"it answers no rows of {len(bare):,} numbers{said}, as a file of another {_LIBRARIES[library]} "
+            "does; save it with the one that is installed here"
+        )
     return None, "none", None, f"no rows that were made up suit it{said}; register it with input_example="
+
+
+def _lacking(error: Exception) -> str:
+    """What a library's estimator lacks that no rows can give it; empty where the error is another one.
+
+    Files of another release lack the attributes that came later. A method that is there for some settings only, such as
+    ``predict_proba``, is no such attribute, nor is one of the rows.
+    """
+    if not isinstance(error, AttributeError) or error.name is None or error.name in _METHODS:
+        return ""
+    owner = type(error.obj)
+    library = owner.__module__.partition(".")[0]
+    if library not in _LIBRARIES:
+        return ""
+    return (
+        f"its {owner.__name__} has no {error.name}, which the {_LIBRARIES[library]} installed here needs: it was not "
+        f"fitted, or saved with another version; save it with the one that is installed here"
+    )
 
 
 def signature_of(
