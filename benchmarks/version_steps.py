@@ -38,8 +38,23 @@ def table() -> Any:
     return frame
 
 
-def models() -> Iterator[tuple[str, Any, Any]]:
-    """Kinds of models, fitted, each with the rows it is asked."""
+def rows_of(kind: str) -> Any:
+    """The rows that a kind of model is asked, (rows, features) or (rows,) texts."""
+    frame = table()[:ASKED]
+    numbers = frame[["age", "visits"]].to_numpy(float)
+    if kind == "ColumnTransformer":
+        return frame
+    if kind == "Ordinal":
+        return frame[["age", "city"]]
+    if kind == "HistGradientBoostingCategories":
+        return table()[["age", "city"]].astype({"city": "category"})[:ASKED]
+    if kind == "Text":
+        return frame["note"].to_numpy(object)
+    return np.abs(numbers) if kind == "FunctionTransformer" else numbers
+
+
+def models() -> Iterator[tuple[str, Any]]:
+    """Kinds of models, fitted."""
     from sklearn import (
         calibration,
         discriminant_analysis,
@@ -89,14 +104,14 @@ def models() -> Iterator[tuple[str, Any, Any]]:
         ),
     }
     for name, model in plain.items():
-        yield name, model.fit(numbers, target), numbers[:ASKED]
+        yield name, model.fit(numbers, target)
     for name, regressor in (
         ("Ridge", linear_model.Ridge()),
         ("RandomForestRegressor", ensemble.RandomForestRegressor(10, random_state=0)),
         ("HistGradientBoostingRegressor", ensemble.HistGradientBoostingRegressor(max_iter=20, random_state=0)),
         ("SVR", svm.SVR()),
     ):
-        yield name, regressor.fit(numbers, value), numbers[:ASKED]
+        yield name, regressor.fit(numbers, value)
     columns = ColumnTransformer(
         [
             ("numbers", make_pipeline(SimpleImputer(), StandardScaler()), ["age", "income"]),
@@ -108,25 +123,22 @@ def models() -> Iterator[tuple[str, Any, Any]]:
     yield (
         "ColumnTransformer",
         make_pipeline(columns, linear_model.LogisticRegression()).fit(frame, target),
-        frame[:ASKED],
     )
     selected = frame[["age", "city"]]
     ordinal = ColumnTransformer([("city", OrdinalEncoder(), ["city"])], remainder="passthrough")
     yield (
         "Ordinal",
         make_pipeline(ordinal, tree.DecisionTreeClassifier(random_state=0)).fit(selected, target),
-        selected[:ASKED],
     )
     typed = selected.astype({"city": "category"})
     yield (
         "HistGradientBoostingCategories",
         ensemble.HistGradientBoostingClassifier(max_iter=20, random_state=0).fit(typed, target),
-        typed[:ASKED],
     )
     texts = frame["note"].to_numpy(object)
-    yield "Text", make_pipeline(TfidfVectorizer(), linear_model.LogisticRegression()).fit(texts, target), texts[:ASKED]
+    yield "Text", make_pipeline(TfidfVectorizer(), linear_model.LogisticRegression()).fit(texts, target)
     squared = make_pipeline(FunctionTransformer(np.log1p), linear_model.LogisticRegression())
-    yield "FunctionTransformer", squared.fit(np.abs(numbers), target), np.abs(numbers)[:ASKED]
+    yield "FunctionTransformer", squared.fit(np.abs(numbers), target)
 
 
 def register(folder: Path) -> None:
@@ -135,7 +147,8 @@ def register(folder: Path) -> None:
 
     said: dict[str, Any] = {}
     with Registry(folder) as registry:
-        for name, model, rows in models():
+        for name, model in models():
+            rows = rows_of(name)
             try:
                 model_id = registry.register_model(model, model_name=name, model_type=name, input_example=rows)
             # What this environment itself cannot do is a row of the table.
@@ -153,7 +166,6 @@ def load(folder: Path) -> None:
     from registry_core import Registry, RegistryError
 
     said = json.loads((folder / "said.json").read_text())
-    rows = {name: asked for name, _, asked in models()}
     found: dict[str, dict[str, str]] = {}
     with Registry(folder) as registry:
         # All in one process, where the gates would start one for each.
@@ -164,7 +176,7 @@ def load(folder: Path) -> None:
                 continue
             try:
                 model, _, _ = registry.load_model(before["model_id"])
-                outcome, because = _held(before, model, rows[name])
+                outcome, because = _held(before, model, rows_of(name))
             except RegistryError as error:
                 outcome, because = "refused", str(error)
             except Exception as error:

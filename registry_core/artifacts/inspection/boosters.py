@@ -102,7 +102,8 @@ def _numbers(mapping: Mapping[str, Any], key: str) -> Sequence[float]:
     value = mapping.get(key)
     # From UBJSON these are arrays of one type already; JSON can hold anything.
     if isinstance(value, list):
-        if not all(type(each) in (int, float) for each in value):
+        # XGBoost before 1.6 wrote switches as true and false.
+        if not all(type(each) in (int, float, bool) for each in value):
             raise Refused(f"it has {key} that are no numbers")
     elif not isinstance(value, ubjson.TYPED):
         raise Refused(f"it has no {key}")
