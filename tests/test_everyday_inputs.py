@@ -121,7 +121,8 @@ def scale(values: Any) -> Any:
         (FunctionTransformer(scale), "FunctionTransformer(func=<function scale>)"),
         (partial(scale, values=1), "functools.partial(<function scale>, values=1)"),
     ],
-    ids=lambda value: ascii(value)[:30] if not isinstance(value, Hostile | Pretender) else type(value).__name__,
+    # Two test processes have to call a test alike, and a function's repr holds an address.
+    ids=lambda value: type(value).__name__,
 )
 def test_any_value_is_kept_in_readable_form(value: Any, kept: Any) -> None:
     assert plain({"x": value}) == {"x": kept}
