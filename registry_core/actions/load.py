@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
 from ..artifacts import formats
-from ..catalog import deployments
+from ..catalog import deployments, events
 from ..errors import ArtifactQuarantined, NoModelAvailable
 from ..records import ModelMetadata
 from . import answer_checks, verdicts
@@ -110,7 +110,9 @@ class Loader:
 
     def _read(self, known: ModelMetadata) -> tuple[Any, Any]:
         row = require(self._rooms.database, known.model_id)
-        if known.origin == "upload":
+        if known.origin == "upload" or events.listed(
+            self._rooms.database, model_id=known.model_id, kinds=("adopted",), limit=1
+        ):
             # What came from outside is loaded in the sandbox first, so that what it does there harms nobody.
             answer_checks.require_answers(self._rooms, row)
         loaded: list[Any] = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import warnings
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -249,13 +250,17 @@ def environment_of(libraries: Mapping[str, str]) -> dict[str, str]:
 
 
 def parse_rows(rows: Any) -> dict[str, Any]:
-    """The document of example rows that were handed in for a file from outside.
+    """The document of example rows that were handed in for a file from outside: rows, or the path of a table.
 
     Raises:
         InvalidInput: they are no rows, or a single one is too large.
     """
     from ..artifacts import examples
 
+    if isinstance(rows, str | os.PathLike):
+        from ..artifacts import tables
+
+        rows = tables.read(rows)[0]
     fitted = examples.fitting(examples.sample(examples.table(rows)))
     if fitted is None:
         raise InvalidInput(f"a row of input_example takes more than {examples.MOST_FOR_ONE:,} characters; leave it out")

@@ -30,6 +30,11 @@ from .reading import waits_for_approval
 @click.option(
     "--classes", metavar="A,B,C", help="The labels it answers, where its file knows them by number only (LightGBM)."
 )
+@click.option(
+    "--input-example",
+    type=click.Path(exists=True, dir_okay=False),
+    help="A table with a few rows, as they will arrive.",
+)
 @click.option("--param", "params", multiple=True, metavar="NAME=VALUE", help="A hyperparameter; as often as needed.")
 @click.option("--evaluation-set", help="What the metrics were measured on.")
 @click.option("--version", help="MAJOR.MINOR.PATCH; chosen when left out.")
@@ -50,6 +55,7 @@ def register(
     data_quality: float | None,
     features: str | None,
     classes: str | None,
+    input_example: str | None,
     params: tuple[str, ...],
     evaluation_set: str | None,
     version: str | None,
@@ -94,7 +100,9 @@ def register(
                 raise InvalidInput(f"{key} in {document} is no JSON object; write names with values")
             fields[key] = {**known, **said_of_it}
     with session.open(create=True) as registry:
-        model_id = registry.upload(model_file, scaler, metadata=fields, actor=actor, reason=reason)
+        model_id = registry.upload(
+            model_file, scaler, metadata=fields, input_example=input_example, actor=actor, reason=reason
+        )
         metadata = registry.get_metadata(model_id)
         waits = waits_for_approval(registry, metadata)
         considered = registry.events(model_id=model_id, kinds=["considered"])

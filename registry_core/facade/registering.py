@@ -115,7 +115,7 @@ class Registering(Verbs):
             scaler_file: the same, for the scaler.
             metadata: the arguments of ``register_model`` by name, or a sidecar file's content. ``classes`` are the
                 labels that a file of LightGBM or XGBoost itself knows by number only.
-            input_example: as for ``register_model``.
+            input_example: as for ``register_model``, or the path of a table such as a CSV file.
 
         Raises:
             InvalidInput: the file is refused, and why; or a field cannot be accepted. Nothing is kept.
