@@ -216,6 +216,10 @@ def in_sandbox(
         return None, AnswersCheck("fails", because, here, "sandbox", count, steady.differing)
     if earlier is not None and earlier.answers is not None:
         return None, _held(examples.unpack_answers(earlier.answers), found.answers, registered, here)
+    if earlier is not None and environments.differing(earlier.environment, here):
+        words = environments.in_words(earlier.environment, here)
+        because = f"it answers, and no rows of its registration are kept to hold that against ({words})"
+        return None, AnswersCheck("unchecked", because, here, "sandbox", count)
     source: RowsFrom = found.rows_from
     proof = Proof(found.signature, "none", because="the setting keep_example_rows is off", environment=here)
     if keep:

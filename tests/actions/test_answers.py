@@ -182,6 +182,25 @@ def test_where_no_rows_are_kept_agreement_is_not_checked_elsewhere(sqlite_regist
     assert check.status == "agrees"  # in the process that registered it
 
 
+def test_without_rows_changed_code_is_not_checked_and_policy_decides(
+    sqlite_registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    team_code(tmp_path, 1)
+    sqlite_registry.configure(keep_example_rows=False, trusted_globals=["team_models.Scored"], reason="private rows")
+    model = import_module("team_models").Scored().fit(ROWS, LABELS)
+    model_id = sqlite_registry.register_model(model, model_name="Risk", model_type="Scored")
+    assert gate(sqlite_registry, model_id).passed
+    (tmp_path / "team_models.py").write_text((tmp_path / "team_models.py").read_text() + "# reviewed\n")
+    found = gate(sqlite_registry, model_id)
+    assert not found.passed
+    assert found.because.startswith("agreement not checked: it answers, and no rows of its registration are kept")
+    assert "registered with team_models code" in found.because
+    sqlite_registry.configure(gates={"unchecked_answers": True}, reason="we looked at it")
+    assert gate(sqlite_registry, model_id).passed
+    del sys.modules["team_models"]
+
+
 def test_rows_leave_with_the_files_of_a_purged_version(registry: Registry) -> None:
     model_id = register(registry, None)
     registry.delete(model_id, reason="old")
