@@ -19,7 +19,7 @@ from tests.traffic import register, rows
 
 ROWS, CHILDREN = 7, 3
 #: A child that hangs ends by this, and the program with it.
-PATIENCE = 60
+PATIENCE = 100
 
 
 def work(registry: Registry, predictor: Predictor) -> int:
@@ -83,7 +83,8 @@ def main(way: str, location: str, artifacts: str | None = None) -> None:
             if number == 0:
                 # Somebody holds the write lock as well, as often as not.
                 registry.review(champion, "comment", "still there")
-                time.sleep(0.02)
+            # The children are to have their turn as well.
+            time.sleep(0.01)
 
     threads = [threading.Thread(target=serve, args=(number,)) for number in range(3)]
     for thread in threads:

@@ -131,10 +131,11 @@ class Queue:
 
     def _let_go(self, descriptor: int) -> None:
         # Closing it is not enough where a forked process has a copy.
+        self._open.discard(descriptor)
         with suppress(OSError):
             fcntl.flock(descriptor, fcntl.LOCK_UN)
+        with suppress(OSError):
             os.close(descriptor)
-        self._open.discard(descriptor)
 
     def _queue_up(self, descriptor: int) -> int:
         # flock() knows no time-out, so another thread waits in it. If that takes too long it is left to itself: it
@@ -163,6 +164,6 @@ class Queue:
             raise CatalogBusy(
                 errno.EBUSY, f"another process has been writing to {self._path.parent} for {self._wait:g} s; try again"
             )
-        os.close(descriptor)
         self._open.discard(descriptor)
+        os.close(descriptor)
         return waiting
