@@ -33,8 +33,6 @@ from registry_core import (
 )
 from tests.fitted import FEATURES, forest, logistic, register
 
-pytestmark = pytest.mark.usefixtures("warm_sandbox")
-
 CHANCE = np.random.default_rng(0)
 ROWS = CHANCE.normal(size=(90, 3))
 LABELS = np.where(ROWS[:, 0] > 0, "good", "bad")

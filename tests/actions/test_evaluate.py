@@ -28,8 +28,6 @@ from registry_core.artifacts.sandbox import Answer
 from tests.fitted import forest, logistic
 from tests.strangers import MAJORITY, stranger_file
 
-pytestmark = pytest.mark.usefixtures("warm_sandbox")
-
 REPORTED = {"accuracy": 0.9, "auc": 0.9, "f1_score": 0.9}
 
 

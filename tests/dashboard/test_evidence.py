@@ -13,8 +13,6 @@ from tests.strangers import MAJORITY, stranger_file
 from .conftest import fitted, register
 from .test_pages import texts
 
-pytestmark = pytest.mark.usefixtures("warm_sandbox")
-
 Open = Callable[..., AppTest]
 
 
