@@ -167,9 +167,10 @@ def _benchmark(candidate: Candidate) -> Gate:
 
 
 def _minimum(candidate: Candidate, policy: GatePolicy, metric: str, asked: float) -> Gate:
-    measured, reported = candidate.measured, candidate.metadata.all_metrics().get(canonical(metric))
-    if measured is not None and metric in measured.metrics:
-        return _bound(f"minimum {metric}", metric, measured.metrics[metric].value, _on(measured), asked, policy)
+    known = canonical(metric)
+    measured, reported = candidate.measured, candidate.metadata.all_metrics().get(known)
+    if measured is not None and known in measured.metrics:
+        return _bound(f"minimum {metric}", metric, measured.metrics[known].value, _on(measured), asked, policy)
     where = "as reported" if reported is not None else "was neither measured nor reported"
     return _bound(f"minimum {metric}", metric, reported, where, asked, policy)
 
@@ -196,7 +197,7 @@ def _bound(gate: str, metric: str, value: float | None, where: str, asked: float
 
 def _not_worse(candidate: Candidate, champion: ModelMetadata, policy: GatePolicy, margin: float) -> Gate:
     gate, found = "not worse than the champion", candidate.differences or {}
-    metric = policy.primary_metric or next(iter(found), None)
+    metric = canonical(policy.primary_metric) if policy.primary_metric else next(iter(found), None)
     if metric is None or metric not in found:
         of = f" in {metric}" if metric else ""
         because = f"it was not compared with the champion {champion.model_id}{of} on the same rows"
@@ -213,16 +214,16 @@ def _not_worse(candidate: Candidate, champion: ModelMetadata, policy: GatePolicy
 
 
 def _slices(candidate: Candidate, policy: GatePolicy, metric: str, floor: float) -> Gate:
-    gate, measured = f"slices {metric}", candidate.measured
+    gate, known, measured = f"slices {metric}", canonical(metric), candidate.measured
     lower = lower_is_better(metric, policy.lower_is_better)
     asked = f"{'at most' if lower else 'at least'} {floor:g} asked in each of {policy.slice_rows:,} rows or more"
     if measured is None:
         return Gate(gate, False, f"no slice was measured, {asked}", "evaluate it on a benchmark with slices")
     judged = sorted(
         (
-            (metrics[metric].value, f"{column}={value}", int(metrics["rows"].value))
+            (metrics[known].value, f"{column}={value}", int(metrics["rows"].value))
             for column, value, metrics in _slices_of(measured)
-            if metric in metrics and metrics["rows"].value >= policy.slice_rows
+            if known in metrics and metrics["rows"].value >= policy.slice_rows
         ),
         reverse=lower,
     )

@@ -72,6 +72,14 @@ def candidate(metadata: ModelMetadata, champion: ModelMetadata | None = None, *f
 FULL = candidate(model(), CHAMPION, None, BENCHMARK, MEASURED, {"accuracy": GAIN, "log_loss": LOSS})
 
 
+def test_scikit_learns_names_of_metrics_are_understood() -> None:
+    measured = replace(MEASURED, metrics={"f1_score": Measured(0.9, 0.8, 0.95)})
+    asked = candidate(model(), evaluation=measured, benchmark=BENCHMARK)
+    found = gate("minimum f1", GatePolicy(minimum_metrics={"f1": 0.85}), asked)
+    assert found.passed
+    assert "on 1,530 rows of holdout-2024" in found.because
+
+
 def gate(name: str, policy: GatePolicy, candidate: Candidate = FULL) -> Gate:
     found = {each.name: each for each in check_gates(candidate, policy).gates}
     assert all(each.because and bool(each.remedy) is not each.passed for each in found.values())
