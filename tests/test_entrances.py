@@ -15,6 +15,7 @@ import joblib
 import pandas as pd
 import pytest
 from click.testing import CliRunner
+from sklearn.linear_model import LogisticRegression
 
 from registry_core import (
     ArtifactAltered,
@@ -68,6 +69,14 @@ def folder(registry_folder: Path) -> Path:
 def good_file() -> io.BytesIO:
     content = io.BytesIO()
     joblib.dump(logistic()[0], content)
+    content.seek(0)
+    return content
+
+
+def fitting_file() -> io.BytesIO:
+    """A model of the one column that the benchmark has."""
+    content = io.BytesIO()
+    joblib.dump(LogisticRegression().fit([[0.0], [1.0], [2.0], [3.0]], [0, 1, 0, 1]), content)
     content.seek(0)
     return content
 
@@ -294,6 +303,10 @@ def test_measuring_a_quarantined_file_contains_it(corpus: list[Bad], folder: Pat
         for what, data in files.items():
             bad = io.BytesIO(data)
             pair = (good_file(), bad) if what == "opens a file" else (bad, None)
+            if registry.inspect(io.BytesIO(data)).verdict == "refused":
+                with pytest.raises(InvalidInput, match="refused"):
+                    registry.upload(*pair, metadata=METADATA)
+                continue
             model_id = registry.upload(*pair, metadata=METADATA)
             check_held(registry, model_id)
             evaluation = registry.evaluate(model_id, seconds=20)
@@ -315,7 +328,7 @@ def test_measuring_an_exchanged_file_contains_it(corpus: list[Bad], folder: Path
     chosen = [live[line] for line in sorted(live)[::4]]
     with Registry(folder) as registry:
         registry.configure("Odd", auto_evaluate=False, reason="by hand")
-        ids = [registry.upload(good_file(), metadata=METADATA) for _ in chosen]
+        ids = [registry.upload(fitting_file(), metadata=METADATA) for _ in chosen]
         for model_id, bad in zip(ids, chosen, strict=True):
             thief.put(model_id, bad.data)
         # One worker for all of them is what a trusted file gets.

@@ -9,9 +9,10 @@ from typing import Any, TypeVar, cast
 
 from ..artifacts import formats
 from ..catalog import deployments, events
-from ..errors import ArtifactQuarantined, NoModelAvailable
+from ..errors import ArtifactQuarantined, ArtifactUnloadable, NoModelAvailable
 from ..records import ModelMetadata
-from . import answer_checks, verdicts
+from ..rules import environments
+from . import answer_checks, proofs, verdicts
 from .files import artifact_keys, check_not_purged
 from .read import best_model_id, metadata, only_name
 from .rooms import Rooms
@@ -121,7 +122,11 @@ class Loader:
             data = self._rooms.store.content(key, digest)
             place = self._rooms.store.address(key)
             verdicts.check(data, digest, place, also)
-            loaded.append(formats.load(data, place, also=also))
+            try:
+                loaded.append(formats.load(data, place, also=also))
+            except ArtifactUnloadable as error:
+                words = environments.in_words(known.libraries, proofs.environment(known))
+                raise ArtifactUnloadable(f"{error}; {words}" if words else str(error)) from error
         # Opening a registry does not need numpy.
         from ..artifacts import asking
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 import importlib
 import inspect
 import json
+import pickle
+import pickletools
 import pkgutil
 import types
 import warnings
@@ -238,9 +240,18 @@ def _numpy() -> Names:
     numbers = {
         f"numpy.{name}" for name, thing in vars(np).items() if inspect.isclass(thing) and issubclass(thing, np.generic)
     }
-    elementwise = {f"numpy.{name}" for name, thing in vars(np).items() if isinstance(thing, np.ufunc)}
+    ufuncs = {name: thing for name, thing in vars(np).items() if isinstance(thing, np.ufunc)}
+    # Numpy 2.0 and 2.1 do not say where a function of theirs lives, so pickle names the first module that has it.
+    elementwise = {f"numpy.{name}" for name in ufuncs} | {_pickled(it) for it in ufuncs.values()}
     special = {f"scipy.special._ufuncs.{name}" for name, it in vars(scipy.special).items() if isinstance(it, np.ufunc)}
     return {"reference": sorted(numbers | elementwise | special)}
+
+
+def _pickled(function: Any) -> str:
+    """The name by which a pickle asks for a function."""
+    opcodes = [(code.name, argument) for code, argument, _ in pickletools.genops(pickle.dumps(function, protocol=4))]
+    module, name = [argument for code, argument in opcodes if code == "SHORT_BINUNICODE"][:2]
+    return f"{module}.{name}"
 
 
 def _xgboost() -> Names:
