@@ -197,7 +197,9 @@ def differences(comparison: Comparison) -> pd.DataFrame:
 
 
 def features_changed(model: Signature, champion: Signature) -> tuple[list[str], list[str]]:
-    """The features a model has and the champion has not, and the other way round."""
+    """The features only one of the two has: the model, then the champion; none where one of them names nothing."""
+    if "none" in (model.names, champion.names):
+        return [], []
     mine, theirs = {*model.feature_names}, {*champion.feature_names}
     return (
         [name for name in model.feature_names if name not in theirs],
@@ -206,14 +208,15 @@ def features_changed(model: Signature, champion: Signature) -> tuple[list[str], 
 
 
 def features(signature: Signature) -> pd.DataFrame:
-    """One line a feature: its name, kind, and the levels of a category."""
-    return pd.DataFrame(
+    """One line a feature: its name, kind, and the levels of a category where any has levels."""
+    found = pd.DataFrame(
         {
             "Feature": [wording.visible(each.name) for each in signature.features],
             "Kind": [each.kind for each in signature.features],
             "Levels": [wording.visible(", ".join(map(str, each.levels))) or None for each in signature.features],
         }
     )
+    return found if found["Levels"].notna().any() else found.drop(columns="Levels")
 
 
 def hyperparameters(model: ModelMetadata, champion: ModelMetadata | None) -> pd.DataFrame:

@@ -105,9 +105,11 @@ class GatesFailed(NotEligible):
         self.report, self.verb = report, verb
         self.what = what or f"{report.model_id} may not go into production"
         failed = "; ".join(f"{gate.name}: {gate.because}" for gate in report.failures)
+        way = f", or {verb} with override and a reason, which stays visible"
+        if not all(gate.overridable for gate in report.failures):
+            way = "; no override passes over a model that does not answer"
         super().__init__(
-            f"{self.what}, {len(report.failures)} of {len(report.gates)} gates failed: {failed}. Mend that, or {verb} "
-            "with override and a reason, which stays visible"
+            f"{self.what}, {len(report.failures)} of {len(report.gates)} gates failed: {failed}. Mend that{way}"
         )
 
 

@@ -110,12 +110,16 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class Gate:
-    """One check before promotion: ``because`` says on which numbers, ``remedy`` what to do when it failed."""
+    """One check before promotion: ``because`` says on which numbers, ``remedy`` what to do when it failed.
+
+    ``overridable``: a person may pass over it with a reason; nobody passes over a model that does not answer.
+    """
 
     name: str
     passed: bool
     because: str
     remedy: str = ""
+    overridable: bool = True
 
 
 @dataclass(frozen=True)

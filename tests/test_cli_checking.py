@@ -96,7 +96,7 @@ def test_verify_says_what_it_found(
     assert expected in result.stdout
     assert "3 files, 2,000,000 bytes" in result.stdout
     assert "1 MB/s" in result.stdout
-    assert asked == [{"repair": True, "actor": "anna", "progress": None}]
+    assert asked == [{"repair": True, "answers": False, "actor": "anna", "progress": None}]
     machine = run(registry_folder, "verify", "--json")
     assert machine.exit_code == code
     document = json.loads(machine.stdout)

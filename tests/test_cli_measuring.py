@@ -172,7 +172,7 @@ def test_a_failed_evaluation_says_why(cancer: Files) -> None:
     assert "no column 'shoe size'" in result.stdout
     machine = run(cancer.registry, "evaluate", model_id, "--json")
     assert (machine.exit_code, json.loads(machine.stdout)["status"]) == (9, "failed")
-    assert "failed: holdout has no column" in run(cancer.registry, "show", model_id).stdout
+    assert "failed: holdout: the rows have no column" in run(cancer.registry, "show", model_id).stdout
     everything = ("evaluate", "--all", "--model-name", "Cancer")
     assert run(cancer.registry, *everything).stdout.startswith("nothing to do")
     result = run(cancer.registry, *everything, "--again")
@@ -304,13 +304,20 @@ def test_gates(cancer: Files) -> None:
     assert answer(cancer.registry, "gates", second)["passed"] is True
     result = run(cancer.registry, "gates", majority)
     assert result.exit_code == 8
-    assert result.stdout.count("FAILED") == 2
+    assert result.stdout.count("FAILED") == 4
     assert "-> have somebody look into these names" in result.stdout
-    assert "passed  same inputs" in result.stdout
+    # A file that was never loaded has shown neither answers nor features.
+    assert "FAILED  answers" in result.stdout
+    assert "FAILED  same inputs" in result.stdout
     machine = run(cancer.registry, "gates", majority, "--json")
     gates = json.loads(machine.stdout)["gates"]
     assert machine.exit_code == 8
-    assert [each["name"] for each in gates if not each["passed"]] == ["artifact", "holdout accuracy"]
+    assert [each["name"] for each in gates if not each["passed"]] == [
+        "artifact",
+        "answers",
+        "holdout accuracy",
+        "same inputs",
+    ]
 
 
 def test_reviews(cancer: Files) -> None:
@@ -390,12 +397,12 @@ def test_a_failing_gate_lists_all_and_an_override_is_seen(cancer: Files, monkeyp
 def test_answers_that_are_gone_fail_a_gate_and_hide_nothing(cancer: Files) -> None:
     first, second, _ = cancer.ids()
     run(cancer.registry, "config", "set", 'gates={"not_worse_than_champion": 0.1}', "--name", "Cancer")
-    assert "5 of 5 hold" in run(cancer.registry, "show", second).stdout
+    assert "6 of 6 hold" in run(cancer.registry, "show", second).stdout
     for path in (cancer.registry / "evaluations").iterdir():
         path.write_bytes(b"x")
     result = run(cancer.registry, "show", second)
     assert result.exit_code == 0
-    assert "4 of 5 hold; failed: not worse than the champion" in result.stdout
+    assert "5 of 6 hold; failed: not worse than the champion" in result.stdout
     assert run(cancer.registry, "list", "--gates").exit_code == 0
     assert "3 of 3 hold" in run(cancer.registry, "show", first).stdout
 

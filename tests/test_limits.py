@@ -13,8 +13,14 @@ from pathlib import Path
 from typing import Any
 
 import joblib
+import numpy as np
 import pandas as pd
 import pytest
+from sklearn.datasets import load_breast_cancer
+from sklearn.linear_model import LinearRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder
+from sklearn.tree import DecisionTreeClassifier
 
 from dashboard.server import MAX_UPLOAD_MEGABYTES, settings
 from registry_core import (
@@ -30,9 +36,8 @@ from registry_core import (
 )
 from registry_core.actions import benchmarks
 from registry_core.actions.serve import recording
-from registry_core.artifacts import tables
+from registry_core.artifacts import asking, examples, tables
 from registry_core.rules import intake
-from tests import traffic
 from tests.clock import Clock
 from tests.disks import fill, read_only, small_disk
 from tests.fitted import logistic, register
@@ -179,10 +184,27 @@ def _benchmark(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
 def _labels(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
     assert recording.MOST_LABELS == 10_000
     monkeypatch.setattr(recording, "MOST_LABELS", 5)
-    traffic.register(registry)
-    ids = registry.predictor("Churn", log="sync").predict(traffic.rows(6)[0]).prediction_ids.tolist()
+    rows = np.arange(6.0).reshape(-1, 1)
+    model_id = registry.register_model(DecisionTreeClassifier().fit(rows, range(6)), model_name="Churn", model_type="T")
+    registry.promote(model_id, reason="go")
     with pytest.raises(InvalidInput, match="more than 5 different labels"):
-        registry.record_outcomes(prediction_ids=ids, labels=[*range(6)])
+        registry.predictor("Churn", log="sync").predict(rows)
+
+
+def _examples(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert (examples.MOST_ROWS, examples.MOST_CHARACTERS, examples.MOST_FOR_ONE) == (32, 256_000, 4_000_000)
+    proof = registry.proof(register(registry, reference=load_breast_cancer().data))
+    assert proof is not None
+    assert proof.count == 32
+
+
+def _levels(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert asking.MOST_LEVELS == 1000
+    for count in (1000, 1001):
+        frame = pd.DataFrame({"id": [f"c{number}" for number in range(count)]})
+        model = make_pipeline(OneHotEncoder(), LinearRegression()).fit(frame, range(count))
+        model_id = registry.register_model(model, model_name="Ids", model_type="T")
+        assert len(registry.signature(model_id).features[0].levels) == (count if count == 1000 else 0)
 
 
 def _search(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -200,6 +222,8 @@ VERBS: dict[str, Callable[[Registry, pytest.MonkeyPatch], None]] = {
     "actor": _actor,
     "review": _review,
     "benchmark": _benchmark,
+    "example rows": _examples,
+    "levels of a category in a signature": _levels,
     "labels": _labels,
     "text of a search": _search,
 }

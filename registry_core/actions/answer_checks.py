@@ -94,9 +94,17 @@ def check(rooms: Rooms, row: Row, worker: sandbox.Worker, actor: str) -> Answers
     if earlier is None:
         rows = of_benchmark(rooms, known.model_name, known.feature_names)
     proof, found = in_sandbox(
-        worker, files, earlier, rows=rows, or_made=True, names=known.feature_names, classes=known.classes,
-        registered=known.libraries, here=here, keep=policy.keep_example_rows,
-    )  # fmt: skip
+        worker,
+        files,
+        earlier,
+        rows=rows,
+        or_made=earlier is None or earlier.rows is None,
+        names=known.feature_names,
+        classes=known.classes,
+        registered=known.libraries,
+        here=here,
+        keep=policy.keep_example_rows,
+    )
     proof = named_after(proof, rows, True)
     return _keep(rooms, row, known, proof if earlier is None else None, found, actor)
 

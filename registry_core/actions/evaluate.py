@@ -257,6 +257,9 @@ def _inputs(signature: Signature, benchmark: Benchmark, frame: pd.DataFrame) -> 
         return columns, "text"
     if not signature.features:
         return columns, "named"
+    if signature.names == "none":
+        # The columns of a benchmark have names; a model that knows none takes them by their places.
+        columns = columns.set_axis(range(columns.shape[1]), axis=1)
     try:
         return Matcher(signature, framed=True)(columns).rows, "named" if signature.names == "model" else "plain"
     except InvalidInput as error:

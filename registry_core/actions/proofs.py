@@ -84,7 +84,11 @@ def of_object(
     if kept is not rows:
         rows, answers = kept, ask(kept)
     proof = Proof(
-        signature, source if found == "input_example" else found, len(rows), document, examples.pack_answers(answers)
+        signature,
+        source if found == "input_example" else found,
+        int(rows.shape[0]),
+        document,
+        examples.pack_answers(answers),
     )
     return Asked(proof, rows, answers)
 

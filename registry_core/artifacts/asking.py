@@ -25,12 +25,16 @@ class CannotAnswer(InvalidInput):
     """A model that gives no usable answer; the text says what it did."""
 
 
-def check_model(model: Any) -> None:
-    """Whether an object can be a model at all.
+def check_model(model: Any, scaler: Any = None) -> None:
+    """Whether an object can be a model at all, and another one its scaler.
 
     Raises:
-        CannotAnswer: it has no ``predict``, and what it is instead.
+        CannotAnswer: it has no ``predict``, or the scaler no ``transform``, and what it is instead.
     """
+    if scaler is not None and not callable(getattr(scaler, "transform", None)):
+        raise CannotAnswer(
+            f"its scaler is {type(scaler).__name__}, which has no transform; give what scales its features"
+        )
     if isinstance(model, type):
         raise CannotAnswer(f"it is the class {model.__name__} itself, not a fitted model; save a fitted one")
     name = type(model).__name__
@@ -103,9 +107,20 @@ def answers_of(model: Any, scaler: Any, rows: Any) -> ExampleAnswers:
     """
     count = int(rows.shape[0])
     table = scaled(model, scaler, rows)
+    width = getattr(model, "n_features_in_", None)
+    if scaler is not None and isinstance(width, int) and len(table.shape) == 2 and table.shape[1] != width:
+        raise CannotAnswer(
+            f"its scaler gives {table.shape[1]} columns and the model takes {width}; give its own scaler"
+        )
     shares = probabilities_of(model, table, count)
     found = predicted(model.predict(table), count)
     classes = classes_of(model)
+    if not classes and found.dtype.kind not in "biuf":
+        raise CannotAnswer(
+            f"it answers {found.ravel()[0]!r:.40} and has no classes_; set classes_ to the labels that it answers"
+        )
+    if not classes and found.dtype.kind == "f" and not np.isfinite(found).any():
+        raise CannotAnswer("it answers no finite number to any row; look at its predict")
     if shares is not None and classes and shares.shape[1] != len(classes):
         raise CannotAnswer(
             f"it answers {shares.shape[1]} probabilities for {len(classes)} classes; repair its classes_"
@@ -166,7 +181,12 @@ def example_rows(
     """
     if given is not None:
         rows = examples.sample(examples.table(given))
-        return rows, "input_example", ask(rows), ""
+        try:
+            return rows, "input_example", ask(rows), ""
+        except Exception as error:
+            if type(error).__name__ == "NotFittedError":
+                raise CannotAnswer(f"it is not fitted: {error}") from error
+            raise
     check_model(model)
     known = columns_of(model, scaler)
     failures: list[Exception] = []
@@ -238,8 +258,8 @@ def _features(known: Columns, rows: Any, names: Sequence[str]) -> tuple[tuple[Fe
     framed = hasattr(rows, "columns")
     width = len(known.columns or known.names or names) or (int(rows.shape[1]) if rows is not None else 0)
     source = "model" if known.names else "given" if len(names) == width and names else "none"
-    if source == "none" and framed and all(isinstance(name, str) for name in rows.columns):
-        source, names = "given", list(rows.columns)
+    if source == "none" and framed and all(isinstance(name, str | int) for name in rows.columns):
+        source, names = "given", [str(name) for name in rows.columns]
     called = known.names or (tuple(names) if source == "given" else tuple(f"x{place}" for place in range(width)))
     columns = known.columns or (Column(),) * width
     places = {str(name): place for place, name in enumerate(rows.columns)} if framed else {}

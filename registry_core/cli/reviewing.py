@@ -99,7 +99,7 @@ def verify_answers(
     A version that was registered without example rows gets them. The exit code is 0 when all agree, else 6.
     """
     if everything == (model_id is not None):
-        raise InvalidInput("say which version: a MODEL_ID, or --all")
+        raise InvalidInput("say which versions in one way: a MODEL_ID, or --all")
     with session.open() as registry, shown(session) as progress:
         if model_name is not None:
             check_name(registry, model_name)

@@ -119,9 +119,9 @@ def _answers(found: AnswersCheck, policy: GatePolicy) -> Gate:
         return Gate("answers", policy.unchecked_answers, because, "" if policy.unchecked_answers else remedy)
     if found.status == "differs":
         remedy = "use the libraries it was registered with, or train and register it again with those installed here"
-        return Gate("answers", False, found.because, remedy)
+        return Gate("answers", False, found.because, remedy, overridable=False)
     remedy = "register a fitted model that answers here, made with the libraries installed here"
-    return Gate("answers", False, found.because, remedy)
+    return Gate("answers", False, found.because, remedy, overridable=False)
 
 
 def _versions(model: ModelMetadata, found: AnswersCheck, policy: GatePolicy) -> list[Gate]:

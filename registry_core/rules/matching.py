@@ -5,6 +5,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from functools import cache
+from importlib.util import find_spec
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -71,7 +74,7 @@ class Matcher:
             raise InvalidInput(
                 f"the rows have {rows.shape[1]:,} columns, the model takes {self._width:,} features{self._which()}"
             )
-        if self._numbers or not self._names or not self._framed:
+        if self._numbers or not self._names or self.signature.names != "model":
             return Matched(rows)
         import pandas
 
@@ -93,7 +96,7 @@ class Matcher:
             if missing:
                 raise InvalidInput(f"row {number} has no {listed(list(map(repr, missing)))}{self._which()}")
             ignored.update({str(name): None for name in row if name not in known})
-        if self._numbers and not self._framed:
+        if self._numbers and (not self._framed or not _has_pandas()):
             table = np.empty((len(rows), len(self._names)))
             for place, feature in enumerate(self.signature.features):
                 table[:, place] = [_number(row[feature.name], feature, at) for at, row in enumerate(rows)]
@@ -106,6 +109,15 @@ class Matcher:
     def _of_frame(self, frame: Any) -> Matched:
         columns = frame.columns.tolist()
         ignored: tuple[str, ...] = ()
+        if self._width and not self._names and any(isinstance(name, str) for name in columns):
+            raise InvalidInput(
+                "the model was registered without feature names, so columns cannot be found by name; give an array in "
+                "the order it was trained on, or register it with feature_names="
+            )
+        if {*map(str, columns)} == {*self._names} and columns != self._names:
+            # A number and its digits are one name.
+            columns = [str(name) for name in columns]
+            frame = frame.set_axis(columns, axis=1)
         if self._names and columns != self._names:
             if not any(isinstance(name, str) for name in columns) and len(columns) == self._width:
                 # Numbered columns say no more than an array does.
@@ -177,6 +189,11 @@ def why_unfit(signature: Signature, benchmark: Benchmark) -> str:
     return ""
 
 
+@cache
+def _has_pandas() -> bool:
+    return find_spec("pandas") is not None
+
+
 def _is_dicts(rows: Any) -> bool:
     return isinstance(rows, Sequence) and not isinstance(rows, str) and bool(rows) and isinstance(rows[0], Mapping)
 
@@ -225,24 +242,26 @@ def _to_numbers(column: Any, feature: Feature) -> Any:
 
 
 def _number(value: Any, feature: Feature, row: int) -> float:
-    if isinstance(value, int | float):
-        return float(value)
     if _is_missing(value):
         return math.nan
     try:
-        return float(str(value)) if isinstance(value, str | np.number) else float("no number")
-    except ValueError:
+        return float(value) if isinstance(value, int | float | np.number | Decimal) else float(str(value))
+    except (ValueError, OverflowError):
         raise _wrong(feature, row, value, "a number") from None
 
 
 def _to_booleans(column: Any, feature: Feature) -> Any:
-    found = []
+    found: list[bool | None] = []
     for row, value in enumerate(column.tolist()):
         word = str(value).strip().lower()
+        if _is_missing(value):
+            found.append(None)
+            continue
         if not isinstance(value, bool) and word not in _TRUE | _FALSE:
             raise _wrong(feature, row, value, "true or false")
         found.append(value if isinstance(value, bool) else word in _TRUE)
-    return np.array(found, bool)
+    # Among missing ones a switch is an object, as it is in the frames that models are trained on.
+    return np.array(found, object if None in found else bool)
 
 
 def _to_moments(column: Any, feature: Feature) -> Any:
@@ -273,15 +292,34 @@ def _to_texts(column: Any, feature: Feature) -> Any:
 
 
 def _to_levels(column: Any, feature: Feature) -> Any:
-    """Categories in the spelling of the model's own: 10 where that has '10', and the other way round."""
+    """Categories in the spelling of the model's own: 10 where that has '10', and the other way round.
+
+    What is missing is NaN, whatever stands in the other rows.
+    """
     known = {*feature.levels}
-    if not known or known.issuperset(column.dropna().unique().tolist()):
+    missing = bool(column.isna().any())
+    if not missing and (not known or known.issuperset(column.unique().tolist())):
         return column
-    spelt = {str(level): level for level in feature.levels}
-    values = [spelt.get(str(value), value) if value not in known else value for value in column.tolist()]
+    spelt = {_spelling(level): level for level in feature.levels}
+    values = [
+        math.nan if _is_missing(value) else value if value in known else spelt.get(_spelling(value), value)
+        for value in column.tolist()
+    ]
     import pandas
 
-    return pandas.Series(values, index=column.index, dtype=object)
+    numbers = known and all(isinstance(level, int | float) for level in known)
+    return pandas.Series(values, index=column.index, dtype=None if numbers else object)
+
+
+def _spelling(value: Any) -> str:
+    """A value as text: 2, 2.0 and '2' are one, and so are True and 'true'."""
+    text = str(value).strip()
+    if text.lower() in ("true", "false"):
+        return text.lower()
+    try:
+        return f"{float(text):g}" if not isinstance(value, bool) else text.lower()
+    except (ValueError, OverflowError):
+        return text
 
 
 def _to_typed(column: Any, feature: Feature) -> Any:

@@ -259,13 +259,13 @@ def test_an_older_champion_stays_on_the_trend(
 @pytest.mark.parametrize("axis", ["Versions", "Time"])
 def test_a_trend_with_metrics_of_alike_names(own: Registry, open_page: Open, axis: str) -> None:
     for place in range(2):
-        metrics = {"accuracy": 0.8, "auc": 0.85, "f1_score": 0.8, "f1": 0.1, "When": 1e9 + place, "Score": 1e-7}
+        metrics = {"accuracy": 0.8, "auc": 0.85, "f1_score": 0.8, "F1": 0.1, "When": 1e9 + place, "Score": 1e-7}
         register(own, performance_metrics=metrics)
-    for label in ("f1", "f1_score", "When", "metric Score"):
+    for label in ("F1", "f1_score", "When", "metric Score"):
         app = open_page("trends", metric=label, axis=axis)
         assert not app.exception
         assert app.selectbox(key="metric").value == label
-    for sort in ("f1", "f1_score", "metric Score"):
+    for sort in ("F1", "f1_score", "metric Score"):
         app = open_page("leaderboard", sort=sort)
         assert not app.exception
         assert app.selectbox(key="sort").value == sort
@@ -296,7 +296,7 @@ def test_an_upload_that_says_little(several: dict[str, str], own: Registry, open
     own_id = own.upload(_file(), metadata={"model_name": "Churn", "model_type": "Ridge"})
     app = open_page("model", id=own_id)
     words = texts(app)
-    assert "Inputs: not said" in words
+    assert "2 features" in words
     assert "Gone against the champion" not in words
     assert not app.error
     assert "holds LogisticRegression" in words.replace("\\", "")

@@ -81,7 +81,7 @@ def make(rooms: Rooms, loader: Loader, model_name: str) -> Plan:
     # Loading runs the constructors of any library; whatever they raise, somebody else may still answer.
     except Exception as error:
         known = record(rooms, require(rooms.database, current.model_id))
-        return Plan(None, error, Matcher(_signature(rooms, known)), blank, None, (), policy)
+        return Plan(None, error, _in_front(_signature(rooms, known)), blank, None, (), policy)
     outside = champion.stream
     split, shadows = None, []
     for experiment in experiments.current(rooms.database, model_name):
@@ -97,7 +97,12 @@ def make(rooms: Rooms, loader: Loader, model_name: str) -> Plan:
                     shadows.append(found)
         else:
             split, champion = _split(rooms, loader, experiment, champion)
-    return Plan(champion, None, champion.matcher, outside, split, tuple(shadows), policy)
+    return Plan(champion, None, _in_front(champion.matcher.signature), outside, split, tuple(shadows), policy)
+
+
+def _in_front(signature: Signature) -> Matcher:
+    """What holds rows against the champion's signature, and keeps names of columns for challengers that know them."""
+    return Matcher(signature, framed=True)
 
 
 def _signature(rooms: Rooms, known: ModelMetadata) -> Signature:

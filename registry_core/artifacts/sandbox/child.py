@@ -145,7 +145,7 @@ def _proved(blocks: list[bytes], header: dict[str, Any]) -> list[bytes]:
     given = json.loads(blocks.pop(0))
     names, classes = header["names"], header["classes"]
     model, scaler = _opened(blocks, header)
-    asking.check_model(model)
+    asking.check_model(model, scaler)
 
     def ask(rows: Any) -> ExampleAnswers:
         return asking.answers_of(model, scaler, rows)
