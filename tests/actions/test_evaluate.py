@@ -296,8 +296,8 @@ def test_reviews_vouch_for_uploads_and_gate_promotions(quiet: Registry) -> None:
 def test_bad_benchmarks_leave_nothing(registry: Registry, tmp_path: Path) -> None:
     frame = cancer()
     holes = frame.assign(target=frame["target"].where(frame.index > 3))
-    broken = tmp_path / "broken.csv"
-    broken.write_bytes(b"\xff\xfe\x00\x01")
+    broken = tmp_path / "broken.parquet"
+    broken.write_bytes(b"PAR1 and nothing else")
     for fields, text in (
         ({"data": frame.iloc[:0]}, "no rows"),
         ({"target": "outcome"}, "no column"),
