@@ -12,7 +12,8 @@ from registry_core.artifacts.sandbox.process import Child
 class WarmWorker(sandbox.Worker):
     """A worker whose process is lent on, behind the same walls, after it answered as it should.
 
-    Only processes of the main thread: any other ends with the thread that started it.
+    Only processes of the main thread, since any other ends with the thread that started it; and none that may load a
+    user's modules, since it would answer with their code as it was in another test.
     """
 
     kept: ClassVar[dict[Any, tuple[Child, tuple[str, ...]]]] = {}
@@ -24,7 +25,7 @@ class WarmWorker(sandbox.Worker):
 
     @property
     def _walls(self) -> Any:
-        return frozenset(name.partition(".")[0] for name in self._also), self._limits
+        return self._also, self._limits
 
     def start(self) -> tuple[str, ...]:
         if self._child is None:
@@ -47,7 +48,7 @@ class WarmWorker(sandbox.Worker):
 
     def close(self) -> None:
         main = self._by_main and threading.current_thread() is threading.main_thread()
-        if self._child is None or not self._healthy or not main or self._walls in self.kept:
+        if self._child is None or not self._healthy or not main or self._also or self._walls in self.kept:
             super().close()
             return
         self.kept[self._walls] = self._child, self._unenforced
