@@ -36,22 +36,15 @@ class Service:
         self.waiting.append((due, answer.prediction_ids, truth))
 
     def settle(self, now: float) -> int:
-        """Hand in what is known by now; how many outcomes that were.
-
-        What is due at one time is handed in at once, and what was due at another apart from it, however late this is
-        called: a detector hears the same days one after the other on a machine of any speed.
-        """
-        count = 0
+        """Hand in what is known by now; how many outcomes that were."""
+        known: dict[int, Any] = {}
         while self.waiting and self.waiting[0][0] <= now:
-            due = self.waiting[0][0]
-            known: dict[int, Any] = {}
-            while self.waiting and self.waiting[0][0] == due:
-                _, ids, truth = self.waiting.popleft()
-                known.update(zip(ids.tolist(), truth.tolist(), strict=True))
+            _, ids, truth = self.waiting.popleft()
+            known.update(zip(ids.tolist(), truth.tolist(), strict=True))
+        if known:
             for sentence in self.registry.record_outcomes(known).acted:
                 self.say(sentence)
-            count += len(known)
-        return count
+        return len(known)
 
     def close(self) -> None:
         """Write what is not written yet."""
