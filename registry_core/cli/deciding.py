@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Callable
 from typing import Any
 
 import click
@@ -114,16 +115,7 @@ def undo_promotion(
 
     Unlike after rollback, the model taken out stays eligible.
     """
-    with session.open() as registry:
-        check_name(registry, name)
-        current = registry.get_active_model_id(name)
-        expected = _expected(expected_champion, current)
-        earlier = registry.deployments(name)[1:2]
-        if earlier and session.asks(yes):
-            ask(_change(registry, name, current, earlier[0].model_id))
-            expected = _expected(expected_champion, current, shown=True)
-        deployment = registry.undo_promotion(name, actor=actor, reason=reason, **expected)
-    _report(session, deployment, current)
+    _undo(session, name, Registry.undo_promotion, expected_champion, reason, actor, yes)
 
 
 @main.command("undo-rollback")
@@ -137,6 +129,18 @@ def undo_rollback(
     session: Session, name: str, expected_champion: str | None, reason: str, actor: str | None, yes: bool
 ) -> None:
     """Take the last rollback back: the model it took out is reinstated and champion again."""
+    _undo(session, name, Registry.undo_rollback, expected_champion, reason, actor, yes)
+
+
+def _undo(
+    session: Session,
+    name: str,
+    undo: Callable[..., Deployment],
+    expected_champion: str | None,
+    reason: str,
+    actor: str | None,
+    yes: bool,
+) -> None:
     with session.open() as registry:
         check_name(registry, name)
         current = registry.get_active_model_id(name)
@@ -145,7 +149,7 @@ def undo_rollback(
         if earlier and session.asks(yes):
             ask(_change(registry, name, current, earlier[0].model_id))
             expected = _expected(expected_champion, current, shown=True)
-        deployment = registry.undo_rollback(name, actor=actor, reason=reason, **expected)
+        deployment = undo(registry, name, actor=actor, reason=reason, **expected)
     _report(session, deployment, current)
 
 
