@@ -128,7 +128,9 @@ def test_promote_checks_what_the_caller_saw(registry_folder: Path, two: tuple[st
     assert run(registry_folder, "champion", "Churn").stdout.strip() == two[0]
     document = answer(registry_folder, *words, "--expected-champion", two[0], "--actor", "anna")
     assert (document["model_id"], document["actor"], document["previous_champion"]) == (two[1], "anna", two[0])
-    refused(registry_folder, 4, "StateConflict", *words)
+    # The present champion stays what it is: no change, and no error.
+    assert answer(registry_folder, *words) == {**document, "previous_champion": two[1]}
+    assert "UTC; nothing changed" in run(registry_folder, *words).stdout
 
 
 def test_rollback(registry_folder: Path, two: tuple[str, str]) -> None:
@@ -238,7 +240,7 @@ def test_register_says_which_names_keep_a_file_quarantined(registry_folder: Path
     assert f"model-registry trust {model['model_id']}" in text
     refused(registry_folder, 5, "NotEligible", "promote", model["model_id"], "--reason", "x")
     shown = run(registry_folder, "show", model["model_id"]).stdout
-    assert "1 hold; failed: artifact" in shown
+    assert "0 of 2 hold; failed: artifact, answers" in shown
     assert f"{MAJORITY} (see trust)" in shown
 
 

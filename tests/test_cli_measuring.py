@@ -283,7 +283,7 @@ def test_measured_beside_reported(cancer: Files) -> None:
     (row,) = [each for each in answer(cancer.registry, "list")["models"] if each["model_id"] == first]
     assert row["measured"] == measured
     assert "gates" not in row
-    assert "failed: artifact, holdout accuracy" in line
+    assert "failed: artifact, answers, holdout accuracy, same inputs" in line
     text = run(cancer.registry, "show", first).stdout
     metrics = columns(text[text.index("metric    ") : text.index("score  ")])
     for name in ("accuracy", "auc"):
@@ -404,7 +404,7 @@ def test_answers_that_are_gone_fail_a_gate_and_hide_nothing(cancer: Files) -> No
     assert result.exit_code == 0
     assert "5 of 6 hold; failed: not worse than the champion" in result.stdout
     assert run(cancer.registry, "list", "--gates").exit_code == 0
-    assert "3 of 3 hold" in run(cancer.registry, "show", first).stdout
+    assert "4 of 4 hold" in run(cancer.registry, "show", first).stdout
 
 
 def test_exit_codes_of_real_processes(cancer: Files, tmp_path: Path) -> None:

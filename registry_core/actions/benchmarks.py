@@ -14,7 +14,7 @@ from ..catalog.database import Queries
 from ..errors import InvalidInput, StateConflict
 from ..evidence import Benchmark, Task
 from ..policies import Policy
-from ..rules import intake, matching
+from ..rules import intake
 from ..rules.metrics import checked
 from ..signature import UNKNOWN, Kind
 from ..tables import TableReading
@@ -134,6 +134,9 @@ def _fitting(queries: Queries, model_name: str, known: Sequence[Benchmark]) -> B
     champion = signatures.of_champion(queries, model_name) if known else None
     if champion is None:
         return known[0] if known else None
+    # Loads numpy, which nobody waits for who only reads.
+    from ..rules import matching
+
     return next((each for each in known if not matching.why_unfit(champion, each)), None)
 
 

@@ -181,7 +181,11 @@ def _change(registry: Registry, name: str, current: str | None, target: str) -> 
 
 
 def _report(session: Session, deployment: Deployment, before: str | None) -> None:
-    was = f"; before it was {visible(before)}" if before else ""
+    """``before`` is the champion until now: the same one where nothing changed."""
+    if before == deployment.model_id:
+        was = "; nothing changed"
+    else:
+        was = f"; before it was {visible(before)}" if before else ""
     session.answer(
         {**dataclasses.asdict(deployment), "previous_champion": before},
         [

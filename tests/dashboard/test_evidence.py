@@ -41,7 +41,7 @@ def test_the_page_to_decide_on(judged: tuple[str, str], open_page: Open) -> None
     words = plain(open_page("model", id=judged[1]))
     assert "not clearly better or worse than the champion" in words
     assert "on 60 of the same rows" in words
-    assert "Gates: 2 of 5 failed" in words
+    assert "Gates: 2 of 6 failed" in words
     assert "at least 0.99" in words
     assert "nobody approved it" in words
     assert "Measured on 60 rows of holdout" in words
