@@ -17,11 +17,9 @@ from playwright.sync_api import Browser, sync_playwright
 from s3fs import S3FileSystem
 
 from registry_core import Registry
-from registry_core.artifacts import sandbox
 from registry_core.demo import fill
 from tests.clock import Clock
 from tests.servers import private_postgres, private_s3, running_dashboard
-from tests.warm import WarmWorker
 
 # Two test processes and a browser share two cores: how long one example takes says nothing.
 settings.register_profile("house", deadline=None)
@@ -43,18 +41,6 @@ CHROMIUM_OPTIONS = [
 def clock() -> Clock:
     """The time the `registry` lives in: `clock.tick(60)`."""
     return Clock()
-
-
-@pytest.fixture(scope="session")
-def _warm_processes() -> Iterator[None]:
-    yield
-    WarmWorker.stop_all()
-
-
-@pytest.fixture
-def warm_sandbox(_warm_processes: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Models are measured in a process that was started for an earlier test, where one with the same walls waits."""
-    monkeypatch.setattr(sandbox, "Worker", WarmWorker)
 
 
 @pytest.fixture

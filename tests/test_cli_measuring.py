@@ -20,8 +20,6 @@ from tests.commands import answer, on_a_terminal, process, refused, run
 from tests.fitted import FEATURES, forest, logistic
 from tests.strangers import MAJORITY, stranger_file
 
-pytestmark = pytest.mark.usefixtures("warm_sandbox")
-
 ASKED = {"accuracy": 0.9, "auc": 0.9, "f1_score": 0.9}
 
 

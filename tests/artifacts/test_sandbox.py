@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import pickle
+import signal
 import subprocess
 import sys
 import tempfile
@@ -24,7 +25,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from registry_core import InvalidInput, SandboxFailure
-from registry_core.artifacts.sandbox import Answer, Limits, Worker, predict
+from registry_core.artifacts.sandbox import Answer, Limits, Worker, predict, process
+from registry_core.artifacts.sandbox.process import ForkServer
 from tests import hostile
 from tests.fitted import forest, logistic
 from tests.processes import children, running, until
@@ -54,6 +56,8 @@ TEN_ROWS = npy(np.zeros((10, 1)))
 @pytest.fixture(autouse=True)
 def nothing_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """No process, no folder and no open descriptor is left, whatever the model did."""
+    with Worker(require_all=False) as first:
+        first.start()  # and with it the fork server, which stays
     folders = tmp_path / "folders"
     folders.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(folders))
@@ -282,9 +286,64 @@ def test_a_parent_that_is_killed_takes_the_model_with_it(tmp_path: Path) -> None
     sleeps = "from tests.artifacts.test_sandbox import misbehave; misbehave('sleep')"
     environment = {**os.environ, "TMPDIR": str(tmp_path)}
     with subprocess.Popen([sys.executable, "-c", sleeps], cwd=ROOT, env=environment) as parent:
-        seen = Path(f"/proc/{parent.pid}/task/{parent.pid}/children")
-        child = until(seen.read_text).strip()
+        fork_server = until(lambda: _only_child(parent.pid))
+        child = until(lambda: _only_child(fork_server))
         status = Path(f"/proc/{child}/status")
         until(lambda: "Seccomp:\t2" in status.read_text())
         parent.kill()
-    until(lambda: not running(child))
+    until(lambda: not running(child) and not running(fork_server))
+
+
+def _only_child(process: int | str) -> str:
+    return Path(f"/proc/{process}/task/{process}/children").read_text().strip()
+
+
+def test_the_fork_server_runs_one_thread_and_starts_again_when_it_has_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    inputs, server = load_breast_cancer().data, ForkServer()
+    # One of its own: that of this process has the worker of this file.
+    monkeypatch.setattr(process, "FORK_SERVER", server)
+    try:
+        with Worker(limits=SMALL) as worker:
+            worker.start()
+            pid = server.pid
+            assert pid is not None
+            assert len(os.listdir(f"/proc/{pid}/task")) == 1
+            os.kill(pid, signal.SIGKILL)
+            with pytest.raises(SandboxFailure, match="the model was killed by signal 9"):
+                worker.predict(pickle.dumps(forest()), None, npy(inputs))
+            assert len(worker.predict(pickle.dumps(forest()), None, npy(inputs)).predicted) == len(inputs)
+        assert server.pid not in (None, pid)
+    finally:
+        server.stop()
+
+
+def test_a_fork_server_that_nobody_asks_ends() -> None:
+    server = ForkServer(idle_seconds=0.1)
+    server.start()
+    try:
+        until(lambda: server.pid is None)
+    finally:
+        server.stop()
+
+
+FORKED = """
+import os, pickle, sys
+from registry_core.artifacts.sandbox.process import FORK_SERVER
+from tests.artifacts.test_sandbox import TEN_ROWS, hostile, misbehave
+misbehave("no number")
+mine = FORK_SERVER.pid
+child = os.fork()
+if child == 0:
+    before = FORK_SERVER.pid
+    misbehave("no number")
+    print(before, FORK_SERVER.pid not in (None, mine), flush=True)
+    os._exit(0)
+os.waitpid(child, 0)
+print(FORK_SERVER.pid == mine)
+"""
+
+
+@pytest.mark.slow
+def test_a_forked_process_has_a_fork_server_of_its_own() -> None:
+    ran = subprocess.run([sys.executable, "-c", FORKED], cwd=ROOT, capture_output=True, text=True)
+    assert (ran.stdout.split(), ran.stderr) == (["None", "True", "True"], "")

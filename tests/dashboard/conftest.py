@@ -80,8 +80,3 @@ def open_page() -> Callable[..., AppTest]:
         return app.run()
 
     return run
-
-
-@pytest.fixture(autouse=True)
-def _warm(warm_sandbox: None) -> None:
-    """Models are asked in a process that an earlier test started."""

@@ -9,7 +9,6 @@ import sys
 import sysconfig
 import time
 import warnings
-from importlib import import_module
 from importlib.machinery import PathFinder
 from statistics import median
 from typing import Any
@@ -18,11 +17,9 @@ from ...errors import ArtifactError, InvalidInput
 from ...signature import ExampleAnswers
 from .. import asking, examples, formats
 from . import features as inputs
-from . import frames, walls
+from . import forkserver, frames, walls
 
 _LIBRARIES = ("numpy", "scipy", "pandas", "pyarrow", "sklearn", "joblib", "xgboost", "lightgbm", "skops")
-# What every model needs. Further libraries are imported behind the walls, with the first file that asks for them.
-_IMPORTED = ("numpy", "sklearn.pipeline", "joblib")
 # Shared objects a library may still ask for, the names of time zones, and its own memory map, by which scikit-learn
 # finds the thread pools it limits.
 _SYSTEM = (
@@ -44,15 +41,16 @@ _FORBIDDEN = {
 _attempts: list[str] = []
 
 
-def main() -> None:
+def main(idle_seconds: float) -> None:
+    """Fork a child for every request that comes in at standard input; end after so many seconds without any."""
+    forkserver.serve(_child, idle_seconds)
+
+
+def _child(setup: dict[str, Any]) -> None:
     """Answer messages at standard input until it is closed; answers leave where standard output was."""
-    setup = json.loads(sys.argv[1])
     answers = os.dup(1)
     os.dup2(2, 1)
-    unenforced = walls.raise_before_imports(_readable(setup["modules"]), **setup["limits"])
-    for library in _IMPORTED:
-        import_module(library)
-    unenforced += walls.raise_after_imports()
+    unenforced = walls.raise_all(_readable(setup["modules"]), **setup["limits"])
     sys.addaudithook(_notice)
     frames.send(answers, frames.pack({"unenforced": unenforced}))
     while (message := frames.receive(0)) is not None:

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import selectors
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
+from ... import forks
 from ...errors import SandboxFailure
-from . import frames, walls
+from . import forkserver, frames, walls
 
 _START_SECONDS = 120
 _REPORT_BYTES = 1 << 16
@@ -27,16 +31,148 @@ _PIECE = 1 << 18
 _EXIT_SECONDS = 10
 
 _PROGRAM = (
-    "import json, sys; sys.path[:] = json.loads(sys.argv[2]); "
-    "from registry_core.artifacts.sandbox.child import main; main()"
+    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); "
+    "from registry_core.artifacts.sandbox.child import main; main(float(sys.argv[2]))"
 )
-# One thread each: the walls allow few, and times are compared between models.
+# One thread each: the walls allow few, times are compared between models, and a process with threads must not fork.
 _ENVIRONMENT = {
     "LANG": "C.UTF-8",
     "JOBLIB_MULTIPROCESSING": "0",
     "MALLOC_ARENA_MAX": "2",
+    "JE_ARROW_MALLOC_CONF": "background_thread:false",
     **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1"),
 }
+
+
+class ForkServer:
+    """The fork server of this process, started when it is first needed and again when it has ended.
+
+    It ends by itself after ``idle_seconds`` without a child and without a question.
+    """
+
+    def __init__(self, idle_seconds: float = 300) -> None:
+        self._idle_seconds = idle_seconds
+        self._turn = threading.Lock()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._control: socket.socket | None = None
+        self._said: IO[bytes] | None = None
+        forks.survive(self)
+
+    def after_fork(self, *, child: bool) -> None:
+        """A forked process has a fork server of its own."""
+        if child:
+            self._forget()
+            self._process = None
+
+    @property
+    def pid(self) -> int | None:
+        """The number of its process, None while there is none."""
+        process = self._process
+        return None if process is None or process.poll() is not None else process.pid
+
+    def start(self) -> None:
+        """Start it, if it is not running, so that the first child need not wait for it.
+
+        Raises:
+            SandboxFailure: there is no such program.
+        """
+        with self._turn:
+            if self.pid is None:
+                self._stop()
+                self._start()
+
+    def fork(self, setup: dict[str, Any], ends: list[int]) -> None:
+        """Fork a child with these descriptors: standard input, output and error, and where its end is reported.
+
+        Raises:
+            SandboxFailure: the fork server does not start.
+        """
+        with self._turn:
+            # It may have ended since it was last asked, which shows when it is asked.
+            if not self._asked(setup, ends):
+                self._stop()
+                self._start()
+                if not self._asked(setup, ends):
+                    said = self._output()
+                    self._stop()
+                    raise SandboxFailure(
+                        "the sandbox",
+                        f"did not start: {printable(said[-400:], 400) or 'it printed nothing'}",
+                        said,
+                        remedy="check that numpy, pandas, pyarrow and scikit-learn can be imported here",
+                    )
+
+    def kill(self, pid: int) -> None:
+        """Kill a child with what it started, if it is there."""
+        with self._turn:
+            self._asked({"kill": pid}, [])
+
+    def stop(self) -> None:
+        """End the fork server and the children it has; the next child starts another."""
+        with self._turn:
+            self._stop()
+
+    def _asked(self, request: dict[str, Any], ends: list[int]) -> bool:
+        if self._control is None:
+            return False
+        text = json.dumps(request).encode()
+        message = memoryview(forkserver.LENGTH.pack(len(text)) + text)
+        try:
+            sent = socket.send_fds(self._control, [message], ends)
+            self._control.sendall(message[sent:])
+            return self._control.recv(1) != b""
+        except OSError:
+            return False
+
+    def _start(self) -> None:
+        self._control, theirs = socket.socketpair()
+        self._control.settimeout(_START_SECONDS)
+        self._said = tempfile.TemporaryFile()  # noqa: SIM115
+        # Isolated, without site: no variable, no .pth file and no folder of the caller decides what is imported.
+        program = (sys.executable, "-I", "-S", "-B", "-X", "utf8", "-c", _PROGRAM)
+        try:
+            self._process = subprocess.Popen(
+                [*program, json.dumps(_search_path()), str(self._idle_seconds)],
+                stdin=theirs.fileno(),
+                stdout=self._said,
+                stderr=self._said,
+                cwd="/",
+                env=_environment(),
+                start_new_session=True,
+            )
+        except OSError as error:
+            self._forget()
+            raise SandboxFailure(
+                "the sandbox", f"did not start: {sys.executable!r}: {error.strerror}", remedy="repair this Python"
+            ) from error
+        finally:
+            theirs.close()
+
+    def _output(self) -> str:
+        if self._process is not None:
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(_EXIT_SECONDS)
+        if self._said is None:
+            return ""
+        self._said.seek(0)
+        return self._said.read(_OUTPUT_BYTES).decode(errors="replace")[-_TAIL_BYTES:]
+
+    def _stop(self) -> None:
+        self._forget()
+        process, self._process = self._process, None
+        if process is not None:
+            process.kill()
+            process.wait(_EXIT_SECONDS)
+
+    def _forget(self) -> None:
+        for each in (self._control, self._said):
+            if each is not None:
+                each.close()
+        self._control = self._said = None
+
+
+#: The one of this process.
+FORK_SERVER = ForkServer()
 
 
 class Child:
@@ -50,29 +186,24 @@ class Child:
         if os.name != "posix":
             raise SandboxFailure("the sandbox", "needs a POSIX system", remedy="evaluate models on Linux")
         self._tail = b""
+        self._status: int | None = None
         self._folder = _empty_folder()
-        setup = json.dumps({"modules": sorted(modules), "limits": limits})
-        # Isolated, without site: no variable, no .pth file and no folder of the caller decides what is imported.
-        command = [sys.executable, "-I", "-S", "-B", "-X", "utf8", "-c", _PROGRAM, setup, json.dumps(_search_path())]
+        setup = {"modules": sorted(modules), "limits": limits, "folder": self._folder, "path": _search_path()}
+        pipes = [os.pipe() for _ in range(forkserver.ENDS)]
+        # The child reads from the first and writes to the others.
+        theirs = [pipes[0][0], *(writes for _, writes in pipes[1:])]
+        self._stdin, self._stdout, self._stderr, self._reports = pipes[0][1], *(reads for reads, _ in pipes[1:])
         try:
-            self._process = subprocess.Popen(
-                command,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                bufsize=0,
-                cwd=self._folder,
-                env=_environment(self._folder),
-                start_new_session=True,
-            )
-        except OSError as error:
-            shutil.rmtree(self._folder, ignore_errors=True)
-            raise SandboxFailure(
-                "the sandbox", f"did not start: {sys.executable!r}: {error.strerror}", remedy="repair this Python"
-            ) from error
-        self._stdin, self._stdout, self._stderr = map(
-            _unblocked, (self._process.stdin, self._process.stdout, self._process.stderr)
-        )
+            FORK_SERVER.fork(setup, theirs)
+            self._pid = self._reported(_EXIT_SECONDS)
+        except BaseException:
+            self._close()
+            raise
+        finally:
+            for end in theirs:
+                os.close(end)
+        for end in (self._stdin, self._stdout, self._stderr):
+            os.set_blocking(end, False)
 
     def started(self) -> tuple[str, ...]:
         """Wait until the walls are up and look at them from outside; returns what is not enforced.
@@ -137,27 +268,42 @@ class Child:
                     return message
 
     def stop(self) -> None:
-        """Kill the child with its whole session, wait until it is gone, and remove its folder.
+        """Kill the child, wait until it is gone, and remove its folder.
 
         Raises:
             SandboxFailure: it does not end.
         """
         self.kill()
         try:
-            self._process.wait(_EXIT_SECONDS)
-        except subprocess.TimeoutExpired as error:
-            reason = f"left process {self._process.pid}, which does not end"
-            raise SandboxFailure("the sandbox", reason, remedy="restart this machine") from error
+            if self._ended(_EXIT_SECONDS) is None:
+                reason = f"left process {self._pid}, which does not end"
+                raise SandboxFailure("the sandbox", reason, remedy="restart this machine")
         finally:
-            for end in (self._process.stdin, self._process.stdout, self._process.stderr):
-                if end is not None:
-                    end.close()
-            shutil.rmtree(self._folder, ignore_errors=True)
+            self._close()
 
     def kill(self) -> None:
-        """Kill the child with its whole session; whoever is exchanging with it notices, and cleans up."""
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._process.pid, signal.SIGKILL)
+        """Kill the child; whoever is exchanging with it notices, and cleans up."""
+        FORK_SERVER.kill(self._pid)
+
+    def _close(self) -> None:
+        for end in (self._stdin, self._stdout, self._stderr, self._reports):
+            os.close(end)
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _ended(self, seconds: float) -> int | None:
+        """How the child ended, as ``os.waitstatus_to_exitcode`` says it; None while it goes on."""
+        if self._status is None:
+            with suppress(TimeoutError):
+                self._status = self._reported(seconds)
+        return self._status
+
+    def _reported(self, seconds: float) -> int:
+        ready, _, _ = select.select([self._reports], [], [], seconds)
+        if not ready:
+            raise TimeoutError
+        report = os.read(self._reports, forkserver.REPORT.size)
+        # A fork server that ends takes its children with it.
+        return forkserver.REPORT.unpack(report)[0] if report else -signal.SIGKILL
 
     def _failure(self, name: str, reason: str) -> SandboxFailure:
         return SandboxFailure(name, reason, self.printed())
@@ -173,9 +319,8 @@ class Child:
 
     def _ending(self) -> str:
         """How the child ended, in words."""
-        try:
-            status = self._process.wait(1)
-        except subprocess.TimeoutExpired:
+        status = self._ended(1)
+        if status is None:
             return "closed its channel without an answer"
         if any(word in self.printed() for word in ("MemoryError", "bad_alloc")):
             return "ran out of the memory it may use"
@@ -195,7 +340,7 @@ class Child:
             return []
         try:
             before = _status(Path("/proc/self/status"))
-            tasks = [_status(task / "status") for task in Path(f"/proc/{self._process.pid}/task").iterdir()]
+            tasks = [_status(task / "status") for task in Path(f"/proc/{self._pid}/task").iterdir()]
         except OSError as error:
             return [walls.SECCOMP.format(why=f", as far as /proc shows ({error.strerror})")]
         # In a container a filter may have been there before; one must have been added.
@@ -248,16 +393,10 @@ def _search_path() -> list[str]:
     return entries if package in entries else [*entries, package]
 
 
-def _environment(folder: str) -> dict[str, str]:
+def _environment() -> dict[str, str]:
     # Some Pythons find their own library by it only.
     inherited = {name: os.environ[name] for name in ("LD_LIBRARY_PATH",) if name in os.environ}
-    return {**_ENVIRONMENT, **inherited, "HOME": folder, "TMPDIR": folder}
-
-
-def _unblocked(end: IO[Any] | None) -> int:
-    assert end is not None
-    os.set_blocking(end.fileno(), False)
-    return end.fileno()
+    return {**_ENVIRONMENT, **inherited}
 
 
 def _written(target: int, waiting: list[memoryview]) -> bool:

@@ -1,8 +1,7 @@
 """The walls around a process that opens an upload: its rights, what it can read, what it may ask of the kernel.
 
-What belongs to a thread goes up before the libraries are imported, since they start threads that nothing reaches
-later (Arrow's allocator has one). The seccomp filter follows when they are loaded; it covers every thread at once.
-Each wall that cannot be raised is told as a sentence that says what is possible without it.
+They go up in a process that was just forked and has one thread: most walls hold for the thread that raises them and
+for those it starts later. Each wall that cannot be raised is told as a sentence that says what is possible without it.
 """
 
 from __future__ import annotations
@@ -51,10 +50,10 @@ class _Program(ctypes.Structure):
     _fields_ = (("length", ctypes.c_ushort), ("code", ctypes.c_char_p))
 
 
-def raise_before_imports(
-    readable: Iterable[str], *, memory_bytes: int, threads: int, processor_seconds: int | None
-) -> list[str]:
-    """Limit resources, give up root, and close every file but those in ``readable``; returns what could not be done.
+def raise_all(readable: Iterable[str], *, memory_bytes: int, threads: int, processor_seconds: int | None) -> list[str]:
+    """Limit resources, give up root, close every file but those in ``readable``, and filter what the kernel takes.
+
+    Returns what could not be done.
 
     ``memory_bytes`` of address space are left beside the libraries' own; ``processor_seconds`` None is no limit.
     """
@@ -69,12 +68,7 @@ def raise_before_imports(
     with suppress(OSError):
         # A parent that is killed takes the model with it.
         _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    return missing
-
-
-def raise_after_imports() -> list[str]:
-    """Put the seccomp filter over all threads; returns what could not be done."""
-    return _tried(SECCOMP, _filter_calls)
+    return missing + _tried(SECCOMP, _filter_calls)
 
 
 def _tried(sentence: str, act: Callable[[], None]) -> list[str]:
