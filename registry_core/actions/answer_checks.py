@@ -68,10 +68,11 @@ def ensure(rooms: Rooms, row: Row, actor: str | None = None, *, again: bool = Fa
         if found is not None:
             return found
     from ..artifacts import sandbox
+    from ..artifacts.sandbox.places import PLACES
 
     also = rooms.configuration().policy(row["model_name"]).trusted_globals
     try:
-        with sandbox.Worker(also=also, require_all=False) as worker:
+        with PLACES.taken(), sandbox.Worker(also=also, require_all=False) as worker:
             return check(rooms, row, worker, rooms.who(actor))
     except (SandboxFailure, SandboxIncomplete) as error:
         return AnswersCheck("unchecked", f"it could not be asked: {error}", environment(known), "sandbox")

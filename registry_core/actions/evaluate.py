@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ..artifacts import sandbox
+from ..artifacts.sandbox.places import PLACES
 from ..catalog import events, evidence, models
 from ..errors import ArtifactAltered, ArtifactMissing, InvalidInput, ModelNotFound, SandboxFailure
 from ..evidence import Benchmark, Evaluation
@@ -80,7 +81,7 @@ def measured(
 ) -> Evaluation:
     """Measure one model in a process of its own, and keep what came of it."""
     frame = benchmarks.read(rooms, benchmark)
-    with _worker(rooms, row, limits, allow_incomplete) as worker:
+    with PLACES.taken(), _worker(rooms, row, limits, allow_incomplete) as worker:
         found = _measure(rooms, row, benchmark, frame, worker)
     return _keep(rooms, row, found, actor, reason)
 
@@ -139,13 +140,12 @@ def evaluate_all(
 
 
 class _Crew:
-    """Warm processes lent to threads: starting one takes longer than most answers."""
+    """Warm processes lent to threads."""
 
     def __init__(self, hire: Callable[[], sandbox.Worker]) -> None:
         self._hire = hire
         self._changed = threading.Condition()
         self._busy: list[sandbox.Worker] = []
-        self._own = threading.local()
         self._idle: list[sandbox.Worker] = []
         self._dismissed = False
 
@@ -156,14 +156,10 @@ class _Crew:
 
     @contextmanager
     def worker(self) -> Iterator[sandbox.Worker]:
-        """The process of this thread."""
-        worker: sandbox.Worker | None = getattr(self._own, "worker", None)
+        """One that is idle, or a new one."""
         with self._changed:
             self.check()
-            if worker is None:
-                worker = self._own.worker = self._hire()
-            else:
-                self._idle.remove(worker)
+            worker = self._idle.pop() if self._idle else self._hire()
             self._busy.append(worker)
         try:
             yield worker

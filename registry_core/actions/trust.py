@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 from typing import IO, Any
 
-from ..artifacts import inspection
 from ..errors import InvalidInput, StateConflict
 from ..evidence import Inspection
 from ..rules import intake
-from . import configure
+from . import configure, verdicts
 from .rooms import Rooms, check_reason
 from .rows import record, require
 
@@ -18,7 +17,7 @@ def inspect(rooms: Rooms, model_file: Any, model_name: str | None) -> Inspection
     """See ``Registry.inspect``."""
     data, name = contents(model_file, "model_file")
     also = rooms.configuration().policy(model_name or "").trusted_globals
-    return inspection.inspect(data, name, also=also)
+    return verdicts.look(data, name, also)
 
 
 def contents(source: str | os.PathLike[str] | IO[bytes], what: str) -> tuple[bytes, str]:

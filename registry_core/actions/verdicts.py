@@ -27,17 +27,18 @@ class Judged(NamedTuple):
     modules: tuple[str, ...]
 
 
-def judged(files: Collection[tuple[bytes, str]], also: Collection[str]) -> Judged:
-    """The verdict on files with their names, the model's first.
+def judged(files: Collection[tuple[bytes, str]], also: Collection[str], *, outside: bool = False) -> Judged:
+    """The verdict on files with their names, the model's first; on those from ``outside``, of a process of its own.
 
     Raises:
         InvalidInput: one is refused or too large; the message says why.
+        SandboxFailure: that process does not start, or too many wait for one.
     """
     found: list[Inspection] = []
     for data, name in files:
         if len(data) > intake.MOST_FILE:
             raise InvalidInput(f"{name} has more than {intake.MOST_FILE:,} bytes, the most a registry takes")
-        each = inspection.inspect(data, name, also=also)
+        each = look(data, name, also) if outside else inspection.inspect(data, name, also=also)
         if each.verdict == "refused":
             raise InvalidInput(each.because)
         found.append(each)
@@ -50,6 +51,19 @@ def judged(files: Collection[tuple[bytes, str]], also: Collection[str]) -> Judge
     # The names are long lists, and follow from the file.
     kept = {key: value for key, value in document.items() if key != "names" and value not in (None, (), {})}
     return Judged(verdict, kept, tuple({name.rpartition(".")[0]: None for each in found for name in each.names}))
+
+
+def look(data: bytes, name: str, also: Collection[str] = ()) -> Inspection:
+    """Look into a file from outside, in a process of its own.
+
+    Raises:
+        SandboxFailure: that process does not start, or too many wait for one.
+    """
+    from ..artifacts.sandbox.inspecting import INSPECTOR
+    from ..artifacts.sandbox.places import PLACES
+
+    with PLACES.taken():
+        return INSPECTOR.inspect(data, name, also=also)
 
 
 def check(data: bytes, digest: str, place: str, also: tuple[str, ...]) -> None:

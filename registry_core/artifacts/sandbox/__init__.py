@@ -16,8 +16,6 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from ...errors import InvalidInput, SandboxFailure, SandboxIncomplete
 from ...signature import KINDS, ExampleAnswers, RowsFrom, Signature
-from .. import examples
-from . import features as inputs
 from . import frames
 from .process import Child, printable, size_in_words
 
@@ -32,7 +30,8 @@ Form = Literal["named", "plain", "text"]
 
 _REASON_LENGTH = 400
 _MOST_FEATURES, _MOST_CLASSES, _MOST_SIGNATURE = 100_000, 100_000, 4_000_000
-_MOST_PROOF = 32 << 20
+# The widest table there is has an object for each column, and the row and the answers beside it.
+_MOST_PROOF, _MOST_CONTAINERS = 16 << 20, 300_000
 _NUMBERS = {"integers": "<i8", "numbers": "<f8", "booleans": "u1"}
 
 
@@ -165,6 +164,8 @@ class Worker:
             SandboxFailure: the model did not answer, or not as it must; ``reason`` says what it did.
             InvalidInput: the features have no rows, or are no such file.
         """
+        from . import features as inputs
+
         rows = len(inputs.read(features))
         if not rows:
             raise InvalidInput("there is no row to predict; hand in features of one row or more")
@@ -276,7 +277,7 @@ def _believed(header: dict[str, Any], blocks: list[bytes], rows: int, name: str,
         predicted_block, probability_block = blocks
         classes, columns = header["classes"], header["columns"]
         microseconds = float(header["row_microseconds"])
-        predicted = _array(header["kind"], predicted_block, limit)
+        predicted = _array(header["kind"], predicted_block, rows, limit)
         probabilities = numpy.frombuffer(probability_block, dtype="<f8").copy()
         known = isinstance(classes, list) and all(isinstance(value, str | int | float) for value in classes)
         if not known or not 0 <= microseconds < math.inf or (columns is not None and columns < 1):
@@ -303,8 +304,10 @@ def _proved(blocks: list[bytes], name: str) -> Proved:
     Raises:
         SandboxFailure: it is none.
     """
+    from .. import examples
+
     try:
-        found = json.loads(blocks[0])
+        found = frames.document(blocks[0], _MOST_PROOF, _MOST_CONTAINERS)
         signature = Signature.from_dict(found["signature"])
         rows, source = found["rows"], found["rows_from"]
         if source not in get_args(RowsFrom) or not isinstance(found["because"], str):
@@ -344,15 +347,18 @@ def _check_signature(signature: Signature) -> None:
         raise ValueError("it takes too much room")
 
 
-def _array(kind: str, block: bytes, limit: int) -> NDArray[Any]:
+def _array(kind: str, block: bytes, rows: int, limit: int) -> NDArray[Any]:
     import numpy
 
     if kind == "texts":
-        texts = json.loads(block)
-        # Half of a surrogate pair is no text: nothing could store it.
-        "".join(texts).encode()
+        lengths, letters = numpy.frombuffer(block[: 4 * rows], dtype="<u4"), block[4 * rows :]
+        ends = numpy.cumsum(lengths, dtype=numpy.int64)
+        if len(lengths) != rows or ends[-1] != len(letters):
+            raise ValueError("the lengths do not agree")
+        # Half of a surrogate pair is no text: nothing could store it, and it cannot be decoded.
+        texts = [letters[end - length : end].decode() for end, length in zip(ends, lengths.tolist(), strict=True)]
         # An array gives every text the room of the longest.
-        if len(texts) * max(map(len, texts), default=0) * 4 > limit:
+        if rows * max(map(len, texts)) * 4 > limit:
             raise frames.TooLarge("too wide")
         return numpy.array(texts, dtype=str)
     numbers = numpy.frombuffer(block, dtype=_NUMBERS[kind]).copy()

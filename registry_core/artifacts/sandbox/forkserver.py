@@ -1,4 +1,4 @@
-"""The program of the fork server: it has loaded the libraries and does nothing but fork the children of the sandbox.
+"""The program of the fork server: it loads the libraries once and does nothing but fork the children of the sandbox.
 
 It is started clean, once for each process that needs a sandbox, holds no upload and no secret, and runs one thread, so
 that what it forks starts whole. It ends with the process that started it, or when nobody asked for a while.
@@ -21,7 +21,7 @@ from typing import Any
 
 # What nearly every model needs. Further libraries are imported behind the walls, with the first file that asks for
 # them: some start threads, and no child has those.
-_IMPORTED = (
+_LIBRARIES = (
     *("numpy", "numpy.random", "pandas", "pyarrow.feather", "pyarrow.parquet", "joblib"),
     *("sklearn.pipeline", "sklearn.compose", "sklearn.preprocessing", "sklearn.linear_model", "sklearn.ensemble"),
 )
@@ -35,10 +35,8 @@ def serve(child: Callable[[dict[str, Any]], None], idle_seconds: float) -> None:
     """Fork a child for each request at the socket of standard input, until that is closed or nobody asks any more.
 
     A request is the length of a JSON document, the document, and with it four descriptors; ``{"kill": pid}`` brings
-    none. Each is answered by one byte.
+    none. Each is answered by one byte. The first child that wants ``libraries`` waits until they are loaded.
     """
-    for library in _IMPORTED:
-        import_module(library)
     control = socket.socket(fileno=os.dup(0))
     with open(os.devnull) as nothing:
         os.dup2(nothing.fileno(), 0)
@@ -68,6 +66,9 @@ def serve(child: Callable[[dict[str, Any]], None], idle_seconds: float) -> None:
                 if asked["kill"] in reports:
                     _kill(asked["kill"])
             else:
+                if asked["libraries"]:
+                    for library in _LIBRARIES:
+                        import_module(library)
                 pid = os.fork()
                 if pid == 0:
                     _become(child, asked, ends)
@@ -136,9 +137,6 @@ def _become(child: Callable[[dict[str, Any]], None], setup: dict[str, Any], ends
 
 def _reseed() -> None:
     """Chance is the child's own: it would repeat what every other child draws."""
-    import random
-
-    import numpy
-
-    random.seed()
-    numpy.random.seed()
+    for library in ("random", "numpy.random"):
+        if library in sys.modules:
+            sys.modules[library].seed()

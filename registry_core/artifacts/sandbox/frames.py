@@ -13,7 +13,7 @@ from typing import Any
 
 _MARK = b"sandbox\n"
 _PREFIX = struct.Struct(">8sQQ")
-_HEADER_BYTES = 4 << 20
+_HEADER_BYTES, _HEADER_CONTAINERS = 4 << 20, 1000
 _PIECE = 1 << 20
 
 Message = tuple[dict[str, Any], list[bytes]]
@@ -47,12 +47,12 @@ def unpack(received: bytearray, limit: int) -> Message | None:
     if len(received) < start + size:
         return None
     try:
-        header = json.loads(received[_PREFIX.size : start])
+        header = document(bytes(received[_PREFIX.size : start]), _HEADER_BYTES, _HEADER_CONTAINERS)
         sizes = header["blocks"]
         if len(received) > start + size or sum(sizes) != size or min(sizes, default=0) < 0:
             raise ValueError("the lengths do not agree")
         return header, list(_cut(received, start, sizes))
-    except (KeyError, TypeError, RecursionError) as error:
+    except (KeyError, TypeError) as error:
         raise ValueError("no message") from error
 
 
@@ -61,6 +61,22 @@ def _cut(received: bytearray, start: int, sizes: list[int]) -> Iterator[bytes]:
         for size in sizes:
             yield bytes(view[start : start + size])
             start += size
+
+
+def document(block: bytes, most: int, containers: int) -> Any:
+    """The JSON of a block, if it has at most so many bytes, and so many lists and objects: a byte of JSON may take a
+    hundred of memory, so both are counted before it is parsed.
+
+    Raises:
+        TooLarge: it has more.
+        ValueError: it is no JSON.
+    """
+    if len(block) > most or block.count(b"[") + block.count(b"{") > containers:
+        raise TooLarge("the document is too large")
+    try:
+        return json.loads(block)
+    except RecursionError as error:
+        raise ValueError("it nests too deep") from error
 
 
 def receive(source: int) -> Message | None:

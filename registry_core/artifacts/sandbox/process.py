@@ -178,24 +178,41 @@ FORK_SERVER = ForkServer()
 class Child:
     """One process behind walls, and the empty folder it stands in.
 
+    ``modules`` are those of users that it may read beside the libraries; without ``libraries`` it has none loaded, and
+    is there at once. It ends by itself after ``idle_seconds`` without a message; None lets it wait.
+
     Raises:
         SandboxFailure: it did not start.
     """
 
-    def __init__(self, modules: Collection[str], limits: dict[str, int | None]) -> None:
+    def __init__(
+        self,
+        modules: Collection[str],
+        limits: dict[str, int | None],
+        *,
+        libraries: bool = True,
+        idle_seconds: float | None = None,
+    ) -> None:
         if os.name != "posix":
             raise SandboxFailure("the sandbox", "needs a POSIX system", remedy="evaluate models on Linux")
         self._tail = b""
         self._status: int | None = None
         self._folder = _empty_folder()
-        setup = {"modules": sorted(modules), "limits": limits, "folder": self._folder, "path": _search_path()}
+        setup = {
+            "modules": sorted(modules),
+            "limits": limits,
+            "libraries": libraries,
+            "idle_seconds": idle_seconds,
+            "folder": self._folder,
+            "path": _search_path(),
+        }
         pipes = [os.pipe() for _ in range(forkserver.ENDS)]
         # The child reads from the first and writes to the others.
         theirs = [pipes[0][0], *(writes for _, writes in pipes[1:])]
         self._stdin, self._stdout, self._stderr, self._reports = pipes[0][1], *(reads for reads, _ in pipes[1:])
         try:
             FORK_SERVER.fork(setup, theirs)
-            self._pid = self._reported(_EXIT_SECONDS)
+            self.pid = self._reported(_EXIT_SECONDS)
         except BaseException:
             self._close()
             raise
@@ -267,6 +284,11 @@ class Child:
                 if message is not None:
                     return message
 
+    @property
+    def running(self) -> bool:
+        """Whether it has not ended."""
+        return self._ended(0) is None
+
     def stop(self) -> None:
         """Kill the child, wait until it is gone, and remove its folder.
 
@@ -276,14 +298,14 @@ class Child:
         self.kill()
         try:
             if self._ended(_EXIT_SECONDS) is None:
-                reason = f"left process {self._pid}, which does not end"
+                reason = f"left process {self.pid}, which does not end"
                 raise SandboxFailure("the sandbox", reason, remedy="restart this machine")
         finally:
             self._close()
 
     def kill(self) -> None:
         """Kill the child; whoever is exchanging with it notices, and cleans up."""
-        FORK_SERVER.kill(self._pid)
+        FORK_SERVER.kill(self.pid)
 
     def _close(self) -> None:
         for end in (self._stdin, self._stdout, self._stderr, self._reports):
@@ -340,7 +362,7 @@ class Child:
             return []
         try:
             before = _status(Path("/proc/self/status"))
-            tasks = [_status(task / "status") for task in Path(f"/proc/{self._pid}/task").iterdir()]
+            tasks = [_status(task / "status") for task in Path(f"/proc/{self.pid}/task").iterdir()]
         except OSError as error:
             return [walls.SECCOMP.format(why=f", as far as /proc shows ({error.strerror})")]
         # In a container a filter may have been there before; one must have been added.
