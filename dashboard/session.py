@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import threading
 import time
 from collections import OrderedDict
@@ -34,6 +35,7 @@ from registry_core import (
     Review,
     Score,
     Signature,
+    visitor,
 )
 
 T = TypeVar("T")
@@ -416,7 +418,8 @@ def leave() -> None:
 
 
 def arrive(page: str) -> None:
-    """Note which page is drawn, so that it can tell its first run from those that follow."""
+    """Note who comes and which page is drawn, so that it can tell its first run from those that follow."""
+    visitor.set(st.session_state.setdefault("visitor", secrets.token_hex(8)))
     st.session_state["arrived"] = st.session_state.get("drawn") != page
     st.session_state["drawn"] = page
 

@@ -112,6 +112,7 @@ from .upkeep import (
     VerifyReport,
 )
 from .version import RELEASE as __version__
+from .visitors import visitor
 
 __all__ = [
     "Alert",
@@ -215,4 +216,5 @@ __all__ = [
     "VersionTaken",
     "Window",
     "__version__",
+    "visitor",
 ]

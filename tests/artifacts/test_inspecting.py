@@ -14,11 +14,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from registry_core import SandboxFailure
+from registry_core import SandboxFailure, visitor
 from registry_core.artifacts import inspection
 from registry_core.artifacts.sandbox import frames
 from registry_core.artifacts.sandbox.inspecting import Inspector
-from registry_core.artifacts.sandbox.places import Places, visitor
+from registry_core.artifacts.sandbox.places import Places
 from tests.fitted import forest, logistic
 from tests.strangers import stranger_file
 

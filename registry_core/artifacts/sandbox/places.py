@@ -10,9 +10,8 @@ from contextvars import ContextVar
 
 from ... import forks
 from ...errors import SandboxFailure
+from ...visitors import visitor
 
-#: Who is asking, where one thread serves many visitors; a thread is its own visitor otherwise.
-visitor: ContextVar[str | None] = ContextVar("visitor", default=None)
 _held: ContextVar[bool] = ContextVar("held", default=False)
 _MOST_WAITING = 32
 
