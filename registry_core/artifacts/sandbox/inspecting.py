@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import threading
@@ -123,3 +124,4 @@ def _refused(name: str, why: str) -> Inspection:
 
 #: The one of this process.
 INSPECTOR = Inspector()
+atexit.register(INSPECTOR.stop)

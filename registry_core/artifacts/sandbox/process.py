@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import select
@@ -173,6 +174,7 @@ class ForkServer:
 
 #: The one of this process.
 FORK_SERVER = ForkServer()
+atexit.register(FORK_SERVER.stop)
 
 
 class Child:
