@@ -34,6 +34,8 @@ TINY = Size(
     evaluations=2,
 )
 IN_A_BROWSER = ("start", "pages")
+# These take most of the time, whatever the size: they start processes, or visit every page.
+LONG = ("pages", "load-new", "syncs")
 
 
 @pytest.fixture
@@ -45,7 +47,17 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
 
 
 @pytest.mark.parametrize(
-    "part", [pytest.param(part, marks=pytest.mark.browser if part in IN_A_BROWSER else ()) for part in PARTS]
+    "part",
+    [
+        pytest.param(
+            part,
+            marks=[
+                *([pytest.mark.browser] if part in IN_A_BROWSER else []),
+                *([pytest.mark.full] if part in LONG else []),
+            ],
+        )
+        for part in PARTS
+    ],
 )
 def test_a_part_runs_and_prints_its_rows(bench: Bench, part: str) -> None:
     result = run(bench, [part])

@@ -19,7 +19,20 @@ from tests.clock import Clock
 from tests.forking import CHILDREN, ROWS
 from tests.traffic import register, rows
 
+SAMPLE = [("sqlite", "fork"), ("sqlite", "process-spawn"), ("sqlite", "loky"), ("postgres", "pool-fork")]
 WAYS = ["fork", "process-fork", "process-spawn", "process-forkserver", "pool-fork", "pool-spawn", "loky"]
+MATRIX = [
+    pytest.param(
+        kind,
+        way,
+        marks=[
+            *([pytest.mark.postgres] if kind == "postgres" else []),
+            *([] if (kind, way) in SAMPLE else [pytest.mark.full]),
+        ],
+    )
+    for kind in ("sqlite", "postgres")
+    for way in WAYS
+]
 
 
 def run(*arguments: str) -> str:
@@ -33,7 +46,7 @@ def run(*arguments: str) -> str:
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.slow
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(("catalog_url", "way"), MATRIX, indirect=["catalog_url"])
 def test_children_of_a_threaded_service_work_and_nothing_is_lost(catalog_url: dict[str, Any], way: str) -> None:
     answered = int(run("-m", "tests.forking", way, *map(str, catalog_url.values())))
     with Registry(**catalog_url) as registry:

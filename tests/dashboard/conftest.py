@@ -1,12 +1,14 @@
 """Registries with something in them, quickly, and the pages run without a browser."""
 
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 import streamlit as st
 from sklearn.linear_model import LogisticRegression
+from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 
 from dashboard import session
@@ -14,6 +16,14 @@ from registry_core import Registry
 from tests.clock import Clock
 
 ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _packages_read_once() -> Iterator[None]:
+    """Every run of a page reads the metadata of all installed packages, a second each time; they stay the same."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(manifest_scanner, "scan_component_manifests", cache(manifest_scanner.scan_component_manifests))
+        yield
 
 
 def fitted() -> LogisticRegression:
