@@ -29,7 +29,7 @@ test: $(VENV)/installed-test  ## Check style and types, then run every test
 	@sh tests/setup/postgres.sh
 	@sh tests/setup/openmp.sh
 	@$(MAKE) --no-print-directory lint
-	@PYTEST_DEBUG_TEMPROOT=$$(sh tests/setup/memory.sh) $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(PYTEST_ARGS)
+	@TMPDIR=$$(sh tests/setup/memory.sh) $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(PYTEST_ARGS)
 
 lint: $(VENV)/installed-test  ## Check formatting (ruff), lint (ruff) and types (mypy)
 	@$(BIN)/ruff format --check . || { echo "Run: $(BIN)/ruff format ."; exit 1; }

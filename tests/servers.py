@@ -64,7 +64,7 @@ def private_postgres() -> Iterator[str]:
     """A PostgreSQL server of our own on the loopback; gives its address. It and its files are gone afterwards."""
     programs, user = postgres_programs(), unprivileged_user()
     # Not below pytest's own folder: that one is closed to other users, and the socket's path must stay short.
-    home = Path(tempfile.mkdtemp(prefix="registry-postgres-", dir=os.environ.get("PYTEST_DEBUG_TEMPROOT") or None))
+    home = Path(tempfile.mkdtemp(prefix="registry-postgres-"))
     data, log = home / "data", home / "log"
     if user:
         shutil.chown(home, user=user)
