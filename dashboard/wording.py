@@ -54,6 +54,7 @@ EVENT_WORDS = {
     "disqualified": "Disqualified",
     "reinstated": "Reinstated",
     "configured": "Settings changed",
+    "foreign_accepted": "Decisions from elsewhere accepted",
     "benchmark_added": "Benchmark added",
     "evaluated": "Measured",
     "considered": "Considered",

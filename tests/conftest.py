@@ -37,6 +37,15 @@ CHROMIUM_OPTIONS = [
 ]
 
 
+@pytest.fixture(scope="session", autouse=True)
+def own_keys(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Where this test process keeps the keys of its registries: none is left among those of whoever runs the tests."""
+    folder = tmp_path_factory.mktemp("keys")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MODEL_REGISTRY_KEYS", str(folder))
+        yield folder
+
+
 @pytest.fixture
 def clock() -> Clock:
     """The time the `registry` lives in: `clock.tick(60)`."""

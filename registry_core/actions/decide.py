@@ -19,7 +19,7 @@ from ..errors import (
 from ..evidence import Gate
 from ..records import Deployment, Row
 from ..rules import selection
-from . import ending, gates
+from . import ending, foreign, gates, seals
 from .answer_checks import require_answers
 from .deploy import DEPLOYED, deploy
 from .files import purged
@@ -67,6 +67,8 @@ def promote(
         if failures:
             note = override_note(who, deployment.started_at, why, failures)
             models.update(transaction, model_id, override_note=note)
+            line = seals.override_of(row["model_name"], model_id, seals.digest_of(row), note)
+            rooms.seals.seal(transaction, [line])
         return deployment
 
 
@@ -77,6 +79,7 @@ def _permitted(
     row = require(queries, model_id)
     check_expected(queries, row["model_name"], expected)
     check_eligible(row)
+    foreign.require_decided(rooms, queries, row["model_name"])
     report = gates.report(rooms, queries, row)
     if report.failures and not override:
         raise GatesFailed(report)
@@ -142,6 +145,7 @@ def rollback(
 ) -> Deployment:
     """See ``Registry.rollback``."""
     who, why = rooms.who(actor), check_reason(reason)
+    foreign.require_decided(rooms, rooms.database, model_name)
     _, target = _check_rollback(rooms.database, model_name, to, expected_champion)
     require_answers(rooms, target)
     with rooms.database.transaction() as transaction:
@@ -181,6 +185,7 @@ def undo_promotion(
 ) -> Deployment:
     """See ``Registry.undo_promotion``."""
     who, why = rooms.who(actor), check_reason(reason)
+    foreign.require_decided(rooms, rooms.database, model_name)
     _, target = _check_undo(rooms.database, model_name, expected_champion)
     require_answers(rooms, target)
     with rooms.database.transaction() as transaction:

@@ -26,7 +26,7 @@ from ..records import ModelMetadata, Row
 from ..rules import gates, sentences
 from ..rules.intake import check_text
 from ..signature import UNKNOWN, AnswersCheck
-from . import answer_checks, benchmarks, proofs, signatures
+from . import answer_checks, benchmarks, proofs, seals, signatures
 from .rooms import Rooms
 from .rows import eligible, record, require
 
@@ -258,6 +258,9 @@ def review(rooms: Rooms, model_id: str, verdict: str, text: str, actor: str | No
         said: Any = verdict
         found = Review(seq, model_id, at, who, said, words)
         evidence.insert_review(transaction, found)
+        if verdict == "approved":
+            digest = record(rooms, row).model_sha256
+            rooms.seals.seal(transaction, [seals.approval_of(row["model_name"], model_id, digest, who, at)])
         if verdict == "approved" and not row["vouched"]:
             models.update(transaction, model_id, vouched=1, eligible=eligible(row, vouched=1))
     return found

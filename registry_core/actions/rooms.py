@@ -22,6 +22,7 @@ from ..config import Configuration
 from ..errors import InvalidInput, StorageError
 from ..rules.intake import check_text
 from .notify import Sender
+from .seals import Seals
 
 #: For ``expected_champion``: the caller does not say what it saw. No model id can be spelt so.
 NOT_CHECKED: Final = "<not checked>"
@@ -76,14 +77,31 @@ class Rooms:
         self.database.close()
 
     def configuration(self, queries: Queries | None = None) -> Configuration:
-        """The settings that hold now: as a transaction sees them, or read again only after something changed."""
+        """The settings that count now: as a transaction sees them, or read again only after something changed.
+
+        Trusted names are those that somebody decided here; ``settings`` has all that are written down.
+        """
         if queries is not None and queries is not self.database:
-            return self.stored_configuration(queries) or Configuration()
+            return self.seals.counting(queries, self.settings(queries))
         changes = self.database.changes()
         held = self._configuration
         if held is None or held[0] != changes:
-            held = self._configuration = (changes, self.stored_configuration(self.database) or Configuration())
+            counting = self.seals.counting(self.database, self.settings(self.database))
+            held = self._configuration = (changes, counting)
         return held[1]
+
+    def forget_configuration(self) -> None:
+        """Read the settings again at the next question: what counts of them may be more by now."""
+        self._configuration = None
+
+    def settings(self, queries: Queries) -> Configuration:
+        """The settings as they are written down, wherever they came from."""
+        return self.stored_configuration(queries) or Configuration()
+
+    @property
+    def seals(self) -> Seals:
+        """Which decisions about trust were made here."""
+        return Seals(self.location)
 
     @staticmethod
     def stored_configuration(queries: Queries) -> Configuration | None:

@@ -111,7 +111,7 @@ def _look(
             telemetry = None if busy is None else stack.enter_context(busy.snapshot())
         catalog = stack.enter_context(rooms.database.snapshot())
         try:
-            configuration = rooms.configuration(catalog)
+            configuration = rooms.settings(catalog)
         except RegistryError as problem:
             configuration, damage = Configuration(), (*damage, Damage("rows", "settings", str(problem)))
         yield Look(rooms, catalog, telemetry, configuration, damage, only, progress)
