@@ -216,7 +216,7 @@ def _apply(
     verdicts.check_names(after)
     events.set_setting(transaction, CONFIGURATION, after.to_json())
     if before is not None and verdicts.trusted_names(before) != verdicts.trusted_names(after):
-        verdicts.settle(rooms, transaction, rooms.seals.counting(transaction, after))
+        verdicts.settle(rooms, transaction, after)
     scores = []
     for row in models.scoring_rows(transaction):
         score, on = ranking_of_row(after.policy(row["model_name"]), row)

@@ -12,7 +12,7 @@ from ..catalog.database import Queries
 from ..config import Configuration
 from ..errors import Conflict, InvalidConfiguration, InvalidInput, NotEligible, StateConflict
 from ..evidence import ForeignDecisions
-from . import seals
+from . import seals, verdicts
 from .rooms import Rooms, check_reason
 from .seals import Line
 
@@ -146,4 +146,5 @@ def accept(rooms: Rooms, decisions: ForeignDecisions, actor: str | None, reason:
             },
         )
         rooms.seals.seal(transaction, now.lines)
+        verdicts.settle(rooms, transaction, rooms.settings(transaction))
     return now

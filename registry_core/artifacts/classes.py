@@ -6,6 +6,7 @@ import ast
 import re
 import sys
 import sysconfig
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import metadata
 from importlib.machinery import ModuleSpec
@@ -139,10 +140,16 @@ def is_installed(top: str) -> bool:
     installed = [sysconfig.get_path("purelib"), sysconfig.get_path("platlib")]
     if places is not None and not any(each.startswith(tuple(installed)) for each in where):
         return False
-    owners = metadata.packages_distributions().get(top, [])
+    owners = _owners().get(top, ())
     product = _distributions()
     # Where the product is not installed as one, nobody can say what came with it.
     return any(product is None or _plain(each) in product for each in owners)
+
+
+@cache
+def _owners() -> Mapping[str, Sequence[str]]:
+    """Module -> the distributions it is part of. Reading what each installed takes about a second."""
+    return metadata.packages_distributions()
 
 
 @cache

@@ -127,16 +127,20 @@ def _read(path: Path) -> tuple[str, bytes] | None:
         return None
     except OSError as error:
         raise StorageError(
-            error.errno or errno.EIO, f"the key {path} cannot be read ({error.strerror}): give this user the right"
+            error.errno or errno.EIO,
+            f"the key {path} cannot be read ({error.strerror}): give this user the right, or name another folder for "
+            f"keys in {VARIABLE}",
         ) from error
-    with open(descriptor, "rb") as file:
+    try:
         status = os.fstat(descriptor)
         # A secret that a container is given belongs to root and may be read by others; nobody else may write it.
         if not stat.S_ISREG(status.st_mode) or status.st_mode & 0o022 or status.st_uid not in (0, os.geteuid()):
             raise StorageError(
                 errno.EACCES, f"the key {path} is no plain file that only this user or root can write: chmod 600 it"
             )
-        text = file.read(_MOST_BYTES)
+        text = os.read(descriptor, _MOST_BYTES)
+    finally:
+        os.close(descriptor)
     match = _TEXT.fullmatch(text.decode("ascii", "replace"))
     if match is None:
         raise InvalidInput(f"{path} holds no key; take the file that `key export` wrote")
