@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-import pickle
-import sqlite3
-import sys
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 
-import joblib
 import pytest
 
 from registry_core import Registry

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -90,7 +89,8 @@ ENTRANCES: dict[str, Entrance] = {
 
 def test_code_that_a_folder_calls_trusted_never_runs(foreign: tuple[Path, str], mark: Path) -> None:
     folder, champion = foreign
-    executed, refusals, served = 0, 0, []
+    executed, refusals = 0, 0
+    served: list[Path] = []
     for name, arguments in REACHING.items():
         place = folder.with_name(f"folder-{len(served)}")
         shutil.copytree(folder, place)

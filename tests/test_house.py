@@ -22,6 +22,7 @@ PACKAGES = ("pages", "dashboard", "registry_core")
 FOUNDATION = {
     "errors",
     "forks",
+    "rights",
     "signature",
     "tables",
     "version",
@@ -36,6 +37,7 @@ MIDDLE = {"rules", "catalog", "artifacts"}
 ROOMS: dict[str, set[str]] = {
     "errors": {"evidence"},  # for its types only
     "forks": set(),
+    "rights": set(),
     "signature": set(),
     "tables": {"signature"},
     "version": {"errors"},

@@ -20,10 +20,11 @@ from .seals import Line
 def pending(rooms: Rooms) -> ForeignDecisions:
     """See ``Registry.foreign_decisions``."""
     with rooms.database.snapshot() as queries:
-        return _pending(rooms, queries)
+        return pending_in(rooms, queries)
 
 
-def _pending(rooms: Rooms, queries: Queries) -> ForeignDecisions:
+def pending_in(rooms: Rooms, queries: Queries) -> ForeignDecisions:
+    """The same as some queries see it."""
     settings = rooms.settings(queries)
     names = rooms.seals.unsealed(queries, seals.names_of(settings))
     others = _others(rooms, queries, settings, None)
@@ -122,7 +123,7 @@ def accept(rooms: Rooms, decisions: ForeignDecisions, actor: str | None, reason:
     if not why:
         raise InvalidInput("accepting decisions from elsewhere needs a reason: say who looked at them")
     with rooms.database.transaction() as transaction:
-        now = _pending(rooms, transaction)
+        now = pending_in(rooms, transaction)
         if now.lines != decisions.lines:
             raise Conflict("the decisions from elsewhere are not those you saw; look at them, then decide again")
         if not now.lines:

@@ -13,7 +13,8 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, Final
 
-from .. import forks
+from .. import forks, rights
+from ..artifacts import regular
 from ..artifacts.store import Store
 from ..catalog import events
 from ..catalog.database import Database, Queries
@@ -164,6 +165,8 @@ def open_rooms(
         folder = Path(place.removeprefix("file://")).expanduser().absolute()
         _make_folder(folder)
         store, opened = Store(str(folder)), (str(folder), None)
+        rights.warn(folder)
+        regular.check_database(folder / "registry.db")
         database = SqliteDatabase(folder / "registry.db")
         open_telemetry = partial(_telemetry_in_sqlite, folder / "telemetry.db")
         shown = str(folder)
@@ -176,6 +179,7 @@ def open_rooms(
 def _telemetry_in_sqlite(path: Path) -> Database:
     from ..catalog.telemetry.schema import TELEMETRY
 
+    regular.check_database(path)
     # A prediction that a power failure takes costs less than a sync for each batch of them.
     return SqliteDatabase(path, TELEMETRY, synchronous="NORMAL")
 
@@ -194,7 +198,7 @@ def _absolute(address: str) -> str:
 def _make_folder(folder: Path) -> None:
     try:
         made = [each for each in (folder, *folder.parents) if not each.exists()]
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         for each in made:
             # A power failure would take a new folder along, with all that was confirmed in it.
             descriptor = os.open(each.parent, os.O_RDONLY)

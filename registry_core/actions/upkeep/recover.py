@@ -15,7 +15,7 @@ from ...artifacts import keys
 from ...catalog import dump, events, setaside
 from ...catalog.database import Transaction
 from ...config import Configuration
-from ...errors import ArtifactMissing, InvalidInput, RegistryError, StateConflict
+from ...errors import ArtifactAltered, ArtifactMissing, InvalidInput, RegistryError, StateConflict
 from ...records import ModelMetadata, Row
 from ...upkeep import RebuildReport
 from .. import adopt, configure, seals
@@ -40,7 +40,7 @@ def recover(rooms: Rooms) -> RebuildReport | None:
         report = _from_export(rooms, export.read_history(rooms.store))
     except ArtifactMissing:
         report = _from_files(rooms, "")
-    except ValueError as error:
+    except (ValueError, ArtifactAltered) as error:
         report = _from_files(rooms, f"{HISTORY} cannot be used ({error})")
     if report is None:
         return None
@@ -112,7 +112,7 @@ def _from_export(rooms: Rooms, history: History) -> RebuildReport | None:
     tables = _known(history, left_out)
     try:
         entries = export.read_index(rooms.store, history.index_sha256)
-    except (ArtifactMissing, ValueError) as error:
+    except (ArtifactMissing, ArtifactAltered, ValueError) as error:
         # A view: nothing is lost without it, while the sidecar files are there.
         entries, left_out[INDEX] = {}, str(error)[:300]
     configuration = _configuration(tables)
@@ -190,7 +190,7 @@ def _from_files(rooms: Rooms, because: str) -> RebuildReport | None:
         entries = export.read_index(rooms.store)
     except ArtifactMissing:
         entries = {}
-    except ValueError as error:
+    except (ValueError, ArtifactAltered) as error:
         entries, left_out[INDEX] = {}, str(error)[:300]
     chosen = configure.from_file(rooms) or Configuration()
     # Settings that lie in a folder are data: names they call trusted count once somebody accepts them.
