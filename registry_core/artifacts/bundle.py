@@ -25,7 +25,7 @@ from ..upkeep import Progress
 from . import regular
 
 MANIFEST, _CHECKSUMS = "manifest.json", "checksums.json"
-_MOST_MANIFEST = 16_000_000
+_MOST_MANIFEST, _MOST_MEMBER = 16_000_000, 1 << 50
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*){0,63}", re.ASCII)
 #: Characters of a member's name, and bytes of a row.
 _MOST_NAME, _MOST_LINE = 1000, 128_000_000
@@ -326,14 +326,23 @@ class Reader:
             raise self._damaged(f"holds {name}, which is no plain file")
         if info.size < 0 or info.offset_data + info.size > whole:
             raise self._damaged(f"ends within the member {name}")
+        if info.size > self._most(name):
+            raise self._damaged(f"has a {name} of {info.size:,} bytes")
         digest = sha256()
         for chunk in self._span(info.offset_data, info.size):
             digest.update(chunk)
         self._members[name] = _Member(info.offset_data, info.size, digest.hexdigest(), None)
 
-    def _small(self, name: str, most: int) -> Any:
-        if self.size(name) > most:
-            raise self._damaged(f"has a {name} of {self.size(name):,} bytes")
+    def _most(self, name: str) -> int:
+        """How many bytes a member may have, known before any of them is read."""
+        if name == MANIFEST:
+            return _MOST_MANIFEST
+        if name == _CHECKSUMS:
+            # It lists the members that were met, so their names say how large it can be.
+            return _LIST + sum(len(each) + _LISTED for each in self._members)
+        return _MOST_MEMBER
+
+    def _small(self, name: str) -> Any:
         try:
             document = json.loads(self.read(name))
         except (ValueError, RecursionError) as error:
@@ -343,7 +352,7 @@ class Reader:
         return document
 
     def _read_manifest(self, kind: str, newest: int) -> None:
-        manifest = self._small(MANIFEST, _MOST_MANIFEST)
+        manifest = self._small(MANIFEST)
         if manifest.get("format") != kind:
             raise InvalidInput(f"{self.name} is no {kind}, but {str(manifest.get('format'))[:80]!r}")
         version = manifest.get("format_version")
@@ -357,9 +366,7 @@ class Reader:
     def _compare(self, last: str) -> None:
         if _CHECKSUMS not in self._members or next(reversed(self._members)) != _CHECKSUMS:
             raise self._damaged(f"ends after {last}, without its {_CHECKSUMS}")
-        # It lists the members that were met, so their names say how large it can be.
-        most = _LIST + sum(len(name) + _LISTED for name in self._members)
-        document = self._small(_CHECKSUMS, most)
+        document = self._small(_CHECKSUMS)
         listed = document.get("members")
         if not isinstance(listed, dict) or document.get("sha256") != sha256(_listing(listed).encode()).hexdigest():
             raise self._damaged(f"has an altered {_CHECKSUMS}")

@@ -86,17 +86,17 @@ def chosen(path: Path) -> IO[bytes]:
     """A file that somebody named, open for reading, wherever it lies: links are followed, pipes and devices refused.
 
     Raises:
-        ArtifactAltered: it is no plain file.
+        ArtifactAltered: it is no plain file, or a hole.
         OSError: it cannot be opened.
     """
     descriptor = os.open(path, _FILE & ~os.O_NOFOLLOW)
     status = os.fstat(descriptor)
-    if stat.S_ISREG(status.st_mode):
-        return open(descriptor, "rb")
-    os.close(descriptor)
-    if stat.S_ISDIR(status.st_mode):
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
-    raise _wrong(str(path), "is no plain file")
+    try:
+        _check(status, str(path), status.st_size)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return open(descriptor, "rb")
 
 
 def check_database(path: Path) -> None:
