@@ -66,4 +66,8 @@ def warn(folder: Path) -> None:
 
 
 def _is_shared(folder: str | os.PathLike[str]) -> bool:
-    return bool(os.stat(folder).st_mode & stat.S_IWGRP)
+    try:
+        return bool(os.stat(folder).st_mode & stat.S_IWGRP)
+    except FileNotFoundError:
+        # Made right now, a part of the way to it at a time.
+        return False

@@ -13,7 +13,7 @@ from ..signature import AnswersCheck
 from . import benchmarks, foreign, gates
 from .answer_checks import require_answers
 from .deploy import deploy
-from .rooms import Rooms
+from .rooms import AUTO, Rooms
 from .rows import record, require
 
 
@@ -116,7 +116,7 @@ def measure_and_choose(rooms: Rooms, model_id: str, name: str, actor: str) -> No
             transaction,
             now=rooms.now(),
             kind="considered",
-            actor="auto",
+            actor=AUTO,
             reason=decision.because,
             model_name=metadata.model_name,
             model_id=model_id,
@@ -124,7 +124,7 @@ def measure_and_choose(rooms: Rooms, model_id: str, name: str, actor: str) -> No
         )
         if decision.promote:
             now = rooms.now()
-            deploy(rooms, transaction, now, "promoted", metadata.model_name, model_id, "auto", decision.because)
+            deploy(rooms, transaction, now, "promoted", metadata.model_name, model_id, AUTO, decision.because)
             if not row["vouched"]:
                 models.update(transaction, model_id, vouched=1)
 

@@ -21,6 +21,7 @@ from ..catalog.database import Database, Queries
 from ..catalog.sqlite import SqliteDatabase
 from ..config import Configuration
 from ..errors import InvalidInput, StorageError
+from ..rules import people
 from ..rules.intake import check_text
 from .notify import Sender
 from .seals import Seals
@@ -29,6 +30,16 @@ from .seals import Seals
 NOT_CHECKED: Final = "<not checked>"
 CONFIGURATION = "configuration"
 _MOST_REASON = 2000
+
+
+class Itself(str):
+    """The registry, as the actor of what it decides by itself. No text from outside is one."""
+
+    __slots__ = ()
+
+
+#: Who acts when nobody does.
+AUTO: Final = Itself(people.RESERVED[0])
 
 
 @dataclass(eq=False)
@@ -111,11 +122,21 @@ class Rooms:
         return None if text is None else _parsed(text)
 
     def who(self, actor: str | None) -> str:
-        """The actor of a call."""
+        """The actor of a call.
+
+        Raises:
+            InvalidInput: it is no text that can be shown, or is read as what the registry calls itself.
+        """
         if actor is None:
             return self.actor
+        if isinstance(actor, Itself):
+            return actor
         if not isinstance(actor, str) or not actor.strip() or len(actor) > 200 or not actor.isprintable():
             raise InvalidInput(f"actor {actor!r:.80} cannot be used; say who acts, in 1 to 200 printable characters")
+        if people.is_reserved(actor):
+            raise InvalidInput(
+                f"{actor.strip()!r:.80} is what the registry calls itself; say which person or program acts"
+            )
         return actor.strip()
 
     def now(self) -> datetime:

@@ -48,6 +48,7 @@ def contents(source: str | os.PathLike[str] | IO[bytes], what: str) -> tuple[byt
 
 def trust(rooms: Rooms, model_id: str, actor: str | None, reason: str) -> tuple[str, ...]:
     """See ``Registry.trust``."""
+    rooms.who(actor)
     if not check_reason(reason):
         raise InvalidInput("trusting names needs a reason: say who looked at the code behind them")
     row = require(rooms.database, model_id)

@@ -226,7 +226,7 @@ class Bucket:
         """An object is durable once it is closed."""
 
     def read(self, key: str, most: int) -> bytes:
-        data = bytes(self._files.cat_file(self._path(key), 0, most + 1))
+        data = bytes(self._files.cat_file(self._path(key)))
         if len(data) > most:
             raise regular.too_large(self.address(key), most)
         return data
