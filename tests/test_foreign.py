@@ -21,6 +21,7 @@ from registry_core import (
     StateConflict,
     StorageError,
 )
+from tests.actions.test_adopt import put
 from tests.elsewhere import Reaching, another_user, foreign_registry, own_module, rewritten
 from tests.fitted import forest
 from tests.strangers import MAJORITY, Majority
@@ -232,6 +233,47 @@ def test_an_edited_settings_file_trusts_nothing_by_itself(tmp_path: Path) -> Non
             registry.load_model(model_id)
         registry.accept_foreign(registry.foreign_decisions(), reason="I edited it")
         registry.load_model(model_id)
+
+
+def test_code_that_an_adopted_folder_calls_trusted_never_runs(tmp_path: Path, mark: Path) -> None:
+    executed, closed = 0, 0
+    for number, (name, arguments) in enumerate(REACHING.items()):
+        place = tmp_path / f"folder-{number}"
+        data = Reaching(name, *(each.format(folder=place) for each in arguments)).file()
+        put(place, "A_20250731_120000", data, is_active=True)
+        (place / "registry_config.json").write_text(
+            json.dumps({"trusted_globals": [name], "gates": {"unchecked_answers": True}})
+        )
+        try:
+            with Registry(place) as registry:
+                assert registry.get_metadata("A_20250731_120000").artifact == "quarantined"
+                assert registry.get_active_model_id("GreyhoundPredictor") is None
+                assert registry.foreign_decisions().gates == {"": {"unchecked_answers": True}}
+                for verb in (registry.load_model, lambda each: registry.promote(each, override=True, reason="now")):
+                    with pytest.raises(RegistryError):
+                        verb("A_20250731_120000")
+        except InvalidConfiguration:
+            closed += 1
+        executed += mark.exists() or (place / "made").exists()
+    print(f"{len(REACHING)} adopted folders: executed {executed}, {closed} not opened for their settings")
+    assert executed == 0
+
+
+def test_an_export_brings_files_and_claims_and_nothing_to_trust_them(tmp_path: Path) -> None:
+    champion = foreign_registry(tmp_path / "theirs", tmp_path / "keys")
+    with another_user(tmp_path / "keys"), Registry(tmp_path / "theirs") as registry:
+        registry.export_models(tmp_path / "all.tar")
+    with Registry(tmp_path / "own") as registry:
+        report = registry.import_models(tmp_path / "all.tar", promote_champions=True, reason="see")
+        assert len(report.imported) == 2
+        assert report.champions == {}
+        assert any("was champion there and is not here" in note for note in report.notes)
+        brought = registry.get_metadata(report.imported[champion])
+        assert (brought.artifact, brought.override_note) == ("quarantined", "")
+        assert registry.reviews(brought.model_id) == []
+        assert registry.policy("Cancer").trusted_globals == ()
+        assert registry.policy("Cancer").gates == {}
+        assert not registry.foreign_decisions()
 
 
 def test_an_approval_is_of_these_bytes(tmp_path: Path) -> None:

@@ -8,7 +8,6 @@ import sys
 import sysconfig
 from collections.abc import Mapping, Sequence
 from functools import cache
-from importlib import metadata
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
@@ -149,12 +148,17 @@ def is_installed(top: str) -> bool:
 @cache
 def _owners() -> Mapping[str, Sequence[str]]:
     """Module -> the distributions it is part of. Reading what each installed takes about a second."""
+    # Imported here: it takes longer than the rest of the core that opens a registry.
+    from importlib import metadata
+
     return metadata.packages_distributions()
 
 
 @cache
 def _distributions() -> frozenset[str] | None:
     """The product and everything it needs, its extras included, as far as it is installed."""
+    from importlib import metadata
+
     try:
         metadata.distribution(_PRODUCT)
     except metadata.PackageNotFoundError:
