@@ -39,8 +39,9 @@ CHROMIUM_OPTIONS = [
 
 @pytest.fixture(scope="session", autouse=True)
 def own_keys(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Where this test process keeps the keys of its registries: none is left among those of whoever runs the tests."""
-    folder = tmp_path_factory.mktemp("keys")
+    """Where all test processes keep the keys of registries: none is left among those of whoever runs the tests."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if base.name.startswith("popen-") else base) / "keys"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MODEL_REGISTRY_KEYS", str(folder))
         yield folder

@@ -97,3 +97,15 @@ def test_what_came_from_elsewhere_is_shown_and_accepted(tmp_path: Path) -> None:
         assert answer(folder, "key", "import", str(tmp_path / "key"))["foreign_decisions"] is False
     (tmp_path / "wrong").write_text("no key")
     refused(folder, 2, "InvalidInput", "key", "import", str(tmp_path / "wrong"))
+
+
+def test_a_backup_from_elsewhere_is_said_to_be_one(tmp_path: Path) -> None:
+    foreign_registry(tmp_path / "theirs", tmp_path / "their keys")
+    with another_user(tmp_path / "their keys"):
+        answer(tmp_path / "theirs", "backup", str(tmp_path / "b.tar"))
+        document = answer(
+            tmp_path / "theirs", "restore-backup", str(tmp_path / "b.tar"), "--into", str(tmp_path / "one")
+        )
+        assert document["foreign_decisions"] is False
+    shown = run(tmp_path / "theirs", "restore-backup", str(tmp_path / "b.tar"), "--into", str(tmp_path / "two"))
+    assert "from elsewhere; `model-registry accept` shows them" in shown.stdout
