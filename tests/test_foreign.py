@@ -353,3 +353,24 @@ def test_trust_says_what_the_class_is_without_importing_it(tmp_path: Path, mark:
         assert "__setstate__ may run" in found.sentence
         registry.trust(model_id, reason="read")
     assert not mark.exists()
+
+
+def test_two_installations_share_a_registry_and_each_decides_for_itself(registry: Registry, tmp_path: Path) -> None:
+    registry.configure("Cancer", trusted_globals=[MAJORITY], gates={"approval": True}, reason="read")
+    model_id = registry.register_model(Majority(), model_name="Cancer", model_type="Own", actor="anna")
+    registry.review(model_id, "approved", "fine", actor="bea")
+    registry.load_model(model_id)
+    with another_user(tmp_path / "second"):
+        registry._rooms.forget_configuration()
+        found = registry.foreign_decisions()
+        assert (found.trusted_names, found.approvals) == ({"Cancer": (MAJORITY,)}, {model_id: ("bea",)})
+        with pytest.raises(NotEligible, match="1 approval"):
+            registry.promote(model_id, reason="now", override=True)
+        registry.accept_foreign(found, reason="I asked bea")
+        assert not registry.foreign_decisions()
+    registry._rooms.forget_configuration()
+    assert not registry.foreign_decisions()
+    registry.configure("Cancer", trusted_globals=None, reason="taken back")
+    registry.configure("Cancer", gates=None, reason="taken back")
+    assert registry.foreign_decisions().lines == frozenset()
+    assert registry.verify_events() is None
