@@ -7,7 +7,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from dashboard import charts, curves, measured, notices, session, tables, wording
-from registry_core import Benchmark, Evaluation, ModelMetadata, RegistryError
+from registry_core import Benchmark, Evaluation, InvalidConfiguration, ModelMetadata, RegistryError
 
 VERDICTS = {"Comment": "comment", "Approve": "approved", "Reject": "rejected"}
 
@@ -15,7 +15,10 @@ VERDICTS = {"Comment": "comment", "Approve": "approved", "Reject": "rejected"}
 def override(model: ModelMetadata) -> None:
     """The mark that an override leaves for ever."""
     if model.override_note:
-        notices.show("warning", f"**Promoted over failed gates.** {wording.escaped(model.override_note)}.")
+        notices.show(
+            "warning",
+            f"**Marked at its promotion.** {wording.escaped(model.override_note)}.",
+        )
 
 
 def gates(model: ModelMetadata, view: session.View) -> None:
@@ -157,7 +160,14 @@ def trust(model: ModelMetadata, view: session.View) -> None:
     with st.container(border=True, key="quarantine"):
         because = wording.sentence(str(model.inspection.get("because", "")))
         st.markdown(f"**Quarantined.** {wording.escaped(because)}")
-        st.code("\n".join(unknown) or "no names were recorded", language=None)
+        try:
+            unknown = [each.sentence for each in view.registry.unknown_classes(model.model_id)]
+        except InvalidConfiguration as error:
+            # Such a name stays what it is, so there is nothing to decide.
+            st.code("\n".join(unknown), language=None)
+            st.markdown(wording.escaped(wording.sentence(str(error))))
+            return
+        st.code("\n".join(map(wording.visible, unknown)) or "no names were recorded", language=None)
         st.markdown(
             "Trusting these names lets every model named "
             f"**{model.model_name}** load them, which runs their code wherever a model is loaded. "

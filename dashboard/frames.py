@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, tzinfo
 from typing import Any
@@ -111,13 +112,29 @@ def csv(frame: pd.DataFrame) -> bytes:
     for column in safe.columns:
         if safe[column].dtype.kind not in "biuf":
             safe[column] = safe[column].map(_defused, na_action="ignore")
+    # Names of metrics are somebody's text as well.
+    safe.columns = [_defused(column) for column in safe.columns]
     return safe.to_csv(index=False, lineterminator="\r\n").encode("utf-8-sig")
 
 
 def _defused(value: Any) -> Any:
-    if isinstance(value, str) and value.lstrip(" \u00a0").startswith(("=", "+", "-", "@", "\t", "\r", "\n", "|", "%")):
-        return f"'{value}"
-    return value
+    return f"'{value}" if isinstance(value, str) and _like_a_formula(value) else value
+
+
+#: Letters and signs by their kind, and not to be seen.
+_BLANK = frozenset("\u115f\u1160\u2800\u3164\uffa0")
+
+
+def _like_a_formula(text: str) -> bool:
+    """Whether a spreadsheet may take a text for a formula: it passes over what is not seen, and reads wide signs."""
+    if text.startswith(("\t", "\r", "\n")):
+        return True
+    seen = (
+        each
+        for each in unicodedata.normalize("NFKC", text)
+        if unicodedata.category(each)[0] not in "CMZ" and each not in _BLANK
+    )
+    return next(seen, "") in {"=", "+", "-", "\u2212", "@", "|", "%"}
 
 
 def score_terms(score: Score) -> pd.DataFrame:

@@ -54,6 +54,7 @@ EVENT_WORDS = {
     "disqualified": "Disqualified",
     "reinstated": "Reinstated",
     "configured": "Settings changed",
+    "foreign_accepted": "Decisions from elsewhere accepted",
     "benchmark_added": "Benchmark added",
     "evaluated": "Measured",
     "considered": "Considered",
@@ -289,16 +290,18 @@ def visible(text: str) -> str:
     return _UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
+#: After these, escaped, Streamlit would find an icon, a link or an address.
+_LINKED = re.compile(r"(?i:\\[:@](?=\S)|www(?=\\\.))")
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|$~^=&@/:])")
 
 
 def escaped(text: str) -> str:
     """Somebody's text inside our Markdown: shown as typed, never as markup, formula, icon or link.
 
-    Streamlit looks for ``:material/name:`` and ``:smile:`` after the backslashes are gone, so an invisible word joiner
-    behind the colon keeps them apart; line breaks become spaces.
+    Streamlit looks for ``:material/name:``, ``:smile:``, ``www.`` and addresses of mail after the backslashes are gone,
+    so an invisible word joiner keeps them apart; line breaks become spaces.
     """
-    return re.sub(r"\\:(?=\S)", "\\:\u2060", _SPECIAL.sub(r"\\\1", visible(" ".join(text.split()))))
+    return _LINKED.sub(lambda found: f"{found[0]}\u2060", _SPECIAL.sub(r"\\\1", visible(" ".join(text.split()))))
 
 
 def why_no_score(note: str | None) -> str:

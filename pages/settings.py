@@ -2,12 +2,13 @@
 
 import streamlit as st
 
-from dashboard import notices, session, settings_dialogs, settings_fields, settings_page, settings_preview
+from dashboard import notices, origin, session, settings_dialogs, settings_fields, settings_page, settings_preview
 from registry_core import InvalidConfiguration
 
 view = session.view()
 notices.heading("Settings", "How the registry decides. Nothing is saved while you type: Save shows what changes.")
 
+origin.section(view)
 name = session.model_name()
 if name is None:
     notices.empty_registry()

@@ -203,3 +203,58 @@ class Paired:
     disagreements: Disagreements
     sentence: str
     primary: str
+
+
+@dataclass(frozen=True)
+class KnownClass:
+    """What a trusted name is.
+
+    Attributes:
+        name: ``module.Class``.
+        file: the source file; empty where there is none.
+        line: where the class begins in it, from 1; 0 where that is not known.
+        bases: what it inherits from, as its source writes it.
+        at_load: those of its own methods that run while a file is loaded.
+    """
+
+    name: str
+    file: str
+    line: int
+    bases: tuple[str, ...]
+    at_load: tuple[str, ...]
+
+    @property
+    def sentence(self) -> str:
+        """In words, for whoever has to read its code."""
+        where = f"{self.file}:{self.line}" if self.line else self.file or "compiled code"
+        of = f" of {', '.join(self.bases)}" if self.bases else ""
+        runs = f"; {', '.join(self.at_load)} may run while a file is loaded" if self.at_load else ""
+        return f"{self.name} is a class{of}, defined in {where}{runs}"
+
+
+@dataclass(frozen=True)
+class ForeignDecisions:
+    """Decisions about trust that came with a registry from elsewhere, and that nobody made or accepted here.
+
+    Attributes:
+        trusted_names: model name (empty: all) -> names. They trust nothing here.
+        never: those of the names that cannot be accepted -> why.
+        classes: those that can be, and what they are.
+        gates: model name (empty: all) -> the gates that were set.
+        approvals: model id -> who approved it.
+        overrides: model id -> the note of its promotion over failed gates.
+        champions: model name -> the champion. It serves only if every name in its files is on the built-in list.
+        lines: the decisions exactly, for ``accept_foreign``.
+    """
+
+    trusted_names: Mapping[str, tuple[str, ...]]
+    never: Mapping[str, str]
+    classes: tuple[KnownClass, ...]
+    gates: Mapping[str, Mapping[str, Any]]
+    approvals: Mapping[str, tuple[str, ...]]
+    overrides: Mapping[str, str]
+    champions: Mapping[str, str]
+    lines: frozenset[tuple[str, ...]]
+
+    def __bool__(self) -> bool:
+        return bool(self.lines)

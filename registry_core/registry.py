@@ -18,6 +18,7 @@ from .errors import InvalidInput
 from .facade.deciding import Deciding
 from .facade.live import Live
 from .facade.measuring import Measuring
+from .facade.origin import Origin
 from .facade.reading import Reading
 from .facade.registering import Registering
 from .facade.serving import Predictor, Serving
@@ -31,7 +32,7 @@ _REOPENED: dict[Any, Registry] = {}
 _MOST_REOPENED = 8
 
 
-class Registry(Registering, Reading, Measuring, Deciding, Serving, Live, Upkeep):
+class Registry(Registering, Reading, Measuring, Deciding, Serving, Live, Upkeep, Origin):
     """A registry of trained models in a folder, or of a team in a database with artifacts in a bucket.
 
     A folder with ``models/`` and ``metadata/`` and no catalog is adopted: nothing in it is changed, every model is

@@ -55,6 +55,16 @@ def full(request: pytest.FixtureRequest) -> bool:
     return bool(request.config.getoption("--full"))
 
 
+@pytest.fixture(scope="session", autouse=True)
+def own_keys(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Where all test processes keep the keys of registries: none is left among those of whoever runs the tests."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if base.name.startswith("popen-") else base) / "keys"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MODEL_REGISTRY_KEYS", str(folder))
+        yield folder
+
+
 @pytest.fixture
 def clock() -> Clock:
     """The time the `registry` lives in: `clock.tick(60)`."""

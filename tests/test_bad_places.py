@@ -17,7 +17,7 @@ import pytest
 from sklearn.neighbors import KNeighborsClassifier
 
 from registry_core import InvalidInput, Registry, StorageError
-from tests.disks import as_nobody, fill, small_disk
+from tests.disks import NOBODY, as_nobody, fill, small_disk
 from tests.fitted import forest, register
 
 
@@ -65,8 +65,9 @@ def test_a_registry_that_may_no_longer_be_written(open_path: Path) -> None:
 
 def test_a_registry_whose_models_folder_is_closed_while_it_is_open(open_path: Path) -> None:
     folder = open_path / "registry"
-    folder.mkdir(mode=0o777)
-    folder.chmod(0o777)
+    folder.mkdir()
+    if os.geteuid() == 0:
+        os.chown(folder, NOBODY, NOBODY)
     with as_nobody(), Registry(folder, actor="nobody") as registry:
         register(registry)
         before = left(folder), registry.revision()

@@ -7,6 +7,8 @@ import pytest
 from registry_core import Registry
 from tests import fitted
 from tests.commands import answer, on_a_terminal, refused, run
+from tests.elsewhere import another_user, foreign_registry
+from tests.strangers import MAJORITY
 
 DATABASE = Path(__file__).resolve().parent / "data" / "mlflow" / "mlflow.sqlite"
 
@@ -72,3 +74,38 @@ def test_progress_is_shown_on_a_terminal(folder: Path, tmp_path: Path) -> None:
     assert code == 0
     assert "\rfiles 100 %" in shown
     assert "versions  1" in shown
+
+
+def test_what_came_from_elsewhere_is_shown_and_accepted(tmp_path: Path) -> None:
+    champion = foreign_registry(tmp_path / "theirs", tmp_path / "their keys")
+    folder = tmp_path / "theirs"
+    shown = run(folder, "accept")
+    assert shown.exit_code == 0
+    assert f"every model name may load {MAJORITY}" in shown.stdout
+    assert f"{MAJORITY} is a class, defined in" in shown.stdout
+    assert f"{champion} approved by friend" in shown.stdout
+    assert "accept --reason" in shown.stdout
+    assert answer(folder, "accept")["accepted"] is False
+    refused(folder, 2, "InvalidInput", "accept", "--reason", "asked them")
+    refused(folder, 4, "StateConflict", "key", "export", str(tmp_path / "key"))
+    assert answer(folder, "accept", "--reason", "asked them", "--yes")["trusted_names"] == {"": [MAJORITY]}
+    assert "no decision about trust came from elsewhere" in run(folder, "accept").stdout
+    assert answer(folder, "key", "export", str(tmp_path / "key"))["file"] == str(tmp_path / "key")
+    refused(folder, 7, "StorageError", "key", "export", str(tmp_path / "key"))
+    with another_user(tmp_path / "second"):
+        assert answer(folder, "accept")["approvals"] == {champion: ["friend"]}
+        assert answer(folder, "key", "import", str(tmp_path / "key"))["foreign_decisions"] is False
+    (tmp_path / "wrong").write_text("no key")
+    refused(folder, 2, "InvalidInput", "key", "import", str(tmp_path / "wrong"))
+
+
+def test_a_backup_from_elsewhere_is_said_to_be_one(tmp_path: Path) -> None:
+    foreign_registry(tmp_path / "theirs", tmp_path / "their keys")
+    with another_user(tmp_path / "their keys"):
+        answer(tmp_path / "theirs", "backup", str(tmp_path / "b.tar"))
+        document = answer(
+            tmp_path / "theirs", "restore-backup", str(tmp_path / "b.tar"), "--into", str(tmp_path / "one")
+        )
+        assert document["foreign_decisions"] is False
+    shown = run(tmp_path / "theirs", "restore-backup", str(tmp_path / "b.tar"), "--into", str(tmp_path / "two"))
+    assert "from elsewhere; `model-registry accept` shows them" in shown.stdout

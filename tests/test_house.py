@@ -23,6 +23,7 @@ PACKAGES = ("pages", "dashboard", "registry_core")
 FOUNDATION = {
     "errors",
     "forks",
+    "rights",
     "signature",
     "tables",
     "version",
@@ -38,6 +39,7 @@ MIDDLE = {"rules", "catalog", "artifacts"}
 ROOMS: dict[str, set[str]] = {
     "errors": {"evidence"},  # for its types only
     "forks": set(),
+    "rights": set(),
     "signature": set(),
     "tables": {"signature"},
     "version": {"errors"},
@@ -112,6 +114,7 @@ PUBLIC_NAMES = {
     "ExperimentReport",
     "Feature",
     "Finding",
+    "ForeignDecisions",
     "FrozenBaseline",
     "Gate",
     "GatePolicy",
@@ -127,6 +130,7 @@ PUBLIC_NAMES = {
     "InvalidMetric",
     "InvalidName",
     "InvalidVersion",
+    "KnownClass",
     "Limit",
     "LivePerformance",
     "Measured",

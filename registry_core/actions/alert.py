@@ -11,10 +11,8 @@ from ..catalog import alerts, events, notifications
 from ..catalog.database import Queries, Transaction
 from ..errors import NotFound, StateConflict
 from ..live import Alert
-from .rooms import Rooms, check_reason
+from .rooms import AUTO, Rooms, check_reason
 
-#: Who acts when nobody does.
-AUTO = "auto"
 #: What was dealt with when the alert was opened: it only has to be seen, and is over then.
 DEALT_WITH = frozenset({"rolled_back", "challenger_stopped"})
 

@@ -10,10 +10,10 @@ from ..policies import Policy
 from ..records import Decision, ModelMetadata
 from ..rules import selection
 from ..signature import AnswersCheck
-from . import benchmarks, gates
+from . import benchmarks, foreign, gates
 from .answer_checks import require_answers
 from .deploy import deploy
-from .rooms import Rooms
+from .rooms import AUTO, Rooms
 from .rows import record, require
 
 
@@ -51,6 +51,9 @@ def decide(rooms: Rooms, queries: Queries, metadata: ModelMetadata, answers: Ans
     )
     if decision.promote and not policy.auto_select_best:
         return Decision(False, f"{decision.because}; auto_select_best is off, so a person has to promote it")
+    undecided = foreign.why_undecided(rooms, queries, metadata.model_name) if decision.promote else None
+    if undecided is not None:
+        return Decision(False, f"{decision.because}, but {undecided}")
     running = experiments.current(queries, metadata.model_name) if decision.promote else []
     if running:
         # A new champion would end the experiment, and with it what its traffic was spent on.
@@ -113,7 +116,7 @@ def measure_and_choose(rooms: Rooms, model_id: str, name: str, actor: str) -> No
             transaction,
             now=rooms.now(),
             kind="considered",
-            actor="auto",
+            actor=AUTO,
             reason=decision.because,
             model_name=metadata.model_name,
             model_id=model_id,
@@ -121,7 +124,7 @@ def measure_and_choose(rooms: Rooms, model_id: str, name: str, actor: str) -> No
         )
         if decision.promote:
             now = rooms.now()
-            deploy(rooms, transaction, now, "promoted", metadata.model_name, model_id, "auto", decision.because)
+            deploy(rooms, transaction, now, "promoted", metadata.model_name, model_id, AUTO, decision.because)
             if not row["vouched"]:
                 models.update(transaction, model_id, vouched=1)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from ..artifacts import classes
 from ..catalog import deployments, events, models
 from ..catalog.database import Queries, Transaction
 from ..config import Configuration
@@ -13,7 +14,7 @@ from ..policies import SEED_WEIGHTS
 from ..records import RankingChange, RankingPreview, Row
 from ..rules import intake, standing
 from ..version import Version
-from . import verdicts
+from . import seals, verdicts
 from .rooms import CONFIGURATION, Rooms, check_reason
 from .rows import eligible, ranking_of_row
 
@@ -24,7 +25,7 @@ KINDS = ("created", "configured")
 
 def configuration(rooms: Rooms) -> Configuration:
     """See ``Registry.configuration``."""
-    return rooms.configuration()
+    return rooms.settings(rooms.database)
 
 
 def configure(
@@ -93,11 +94,26 @@ def _change(
         after = make(before)
         if after.to_dict() == before.to_dict():
             return before
+        _check_new_names(before, after)
+        lines = [seals.names_of(each) | seals.gates_of(each) for each in (before, after)]
+        # Sealed first: whose files are trusted follows from what counts.
+        rooms.seals.take_back(transaction, lines[0] - lines[1])
+        rooms.seals.seal(transaction, lines[1] - lines[0])
         _apply(rooms, transaction, before, after, actor, reason)
         # Inside the transaction, and before its commit: were the process to die in between, the file would be taken
         # over at the next opening; the other way round, the old file would undo the change.
         rooms.store.write(_FILE, after.to_json().encode())
     return after
+
+
+def _check_new_names(before: Configuration, after: Configuration) -> None:
+    """Names that are trusted already stay so, even where a later release would not take them."""
+    for _, model_name, name in sorted(seals.names_of(after) - seals.names_of(before)):
+        try:
+            classes.check(name)
+        except InvalidConfiguration as error:
+            key = f"model_names.{model_name}.trusted_globals" if model_name else "trusted_globals"
+            raise InvalidConfiguration(f"configuration key {key!r} holds {name!r:.200}: {error}") from error
 
 
 def _somebody_was_faster(queries: Queries) -> str:

@@ -19,7 +19,7 @@ from ..errors import (
 from ..evidence import Gate
 from ..records import Deployment, Row
 from ..rules import selection
-from . import ending, gates
+from . import ending, foreign, gates, hands, seals
 from .answer_checks import require_answers
 from .deploy import DEPLOYED, deploy
 from .files import purged
@@ -60,13 +60,18 @@ def promote(
                 return present
             row, failures = _permitted(rooms, transaction, model_id, expected_champion, override)
         now = rooms.now()
-        deployment = deploy(rooms, transaction, now, "promoted", row["model_name"], model_id, who, why, failures)
+        own_gates = hands.gates_changed(transaction, row, who)
+        deployment = deploy(
+            rooms, transaction, now, "promoted", row["model_name"], model_id, who, why, failures, own_gates
+        )
         if not row["vouched"]:
             # Whoever promotes a model answers for it.
             models.update(transaction, model_id, vouched=1, eligible=eligible(row, vouched=1))
-        if failures:
-            note = override_note(who, deployment.started_at, why, failures)
+        if failures or own_gates:
+            note = override_note(who, deployment.started_at, why, failures, own_gates)
             models.update(transaction, model_id, override_note=note)
+            line = seals.override_of(row["model_name"], model_id, seals.digest_of(row), note)
+            rooms.seals.seal(transaction, [line])
         return deployment
 
 
@@ -77,17 +82,20 @@ def _permitted(
     row = require(queries, model_id)
     check_expected(queries, row["model_name"], expected)
     check_eligible(row)
+    foreign.require_decided(rooms, queries, row["model_name"])
     report = gates.report(rooms, queries, row)
     if report.failures and not override:
         raise GatesFailed(report)
     return row, report.failures
 
 
-def override_note(actor: str, at: str, reason: str, failures: Sequence[Gate]) -> str:
-    """What stays with a model that went into production although gates had failed."""
+def override_note(actor: str, at: str, reason: str, failures: Sequence[Gate], own_gates: str = "") -> str:
+    """What stays with a model that went into production although gates had failed, or were changed for it."""
+    if not failures:
+        return f"{own_gates}, and promoted it on {at[:10]} ({reason})"
     failed = "; ".join(f"{gate.name}: {gate.because}" for gate in failures)
     count = "1 failed gate" if len(failures) == 1 else f"{len(failures)} failed gates"
-    return f"{actor} overrode {count} on {at[:10]} ({reason}): {failed}"
+    return f"{actor} overrode {count} on {at[:10]} ({reason}): {failed}" + (f"; {own_gates}" if own_gates else "")
 
 
 def _present(queries: Queries, model_id: str, expected: str | None) -> Deployment | None:
@@ -142,6 +150,7 @@ def rollback(
 ) -> Deployment:
     """See ``Registry.rollback``."""
     who, why = rooms.who(actor), check_reason(reason)
+    foreign.require_decided(rooms, rooms.database, model_name)
     _, target = _check_rollback(rooms.database, model_name, to, expected_champion)
     require_answers(rooms, target)
     with rooms.database.transaction() as transaction:
@@ -181,6 +190,7 @@ def undo_promotion(
 ) -> Deployment:
     """See ``Registry.undo_promotion``."""
     who, why = rooms.who(actor), check_reason(reason)
+    foreign.require_decided(rooms, rooms.database, model_name)
     _, target = _check_undo(rooms.database, model_name, expected_champion)
     require_answers(rooms, target)
     with rooms.database.transaction() as transaction:

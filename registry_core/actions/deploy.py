@@ -26,16 +26,20 @@ def deploy(
     actor: str,
     reason: str,
     overridden: Sequence[Gate] = (),
+    own_gates: str = "",
 ) -> Deployment:
     """Make a model champion, with all that follows in the same transaction.
 
     The experiments of the name end, the alerts about the champion that goes are over, and what the new one is watched
-    against is frozen. ``overridden`` are the failed gates somebody passed over; they stay in the event.
+    against is frozen. ``overridden`` are the failed gates somebody passed over; they stay in the event,
+    as does ``own_gates``: which of the gates the actor had changed before.
     """
     current = deployments.current(transaction, model_name)
     after: dict[str, object] = {"champion": model_id}
     if overridden:
         after["overridden"] = {gate.name: gate.because for gate in overridden}
+    if own_gates:
+        after["own_gates"] = own_gates
     seq, at = events.append(
         transaction,
         now=now,

@@ -14,7 +14,7 @@ from ..evidence import Gate, GateReport
 from ..live import Arm, Experiment
 from ..records import Deployment, Row
 from ..rules import experiments as planning
-from . import answer_checks, decide, ending, signatures
+from . import answer_checks, decide, ending, foreign, signatures
 from .rooms import NOT_CHECKED, Rooms, check_reason
 from .rows import record, require
 
@@ -102,6 +102,7 @@ def _check_start(
     expected: str | None,
 ) -> tuple[list[Row], tuple[str, str]]:
     """The challengers' rows, the champion's id and the metric that decides; raises what stands in the way."""
+    foreign.require_decided(rooms, queries, model_name)
     current = decide.check_expected(queries, model_name, expected)
     if current is None:
         if model_name not in models.names(queries):

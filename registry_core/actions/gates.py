@@ -23,10 +23,10 @@ from ..evidence import (
     Review,
 )
 from ..records import ModelMetadata, Row
-from ..rules import gates, sentences
+from ..rules import gates, people, sentences
 from ..rules.intake import check_text
 from ..signature import UNKNOWN, AnswersCheck
-from . import answer_checks, benchmarks, proofs, signatures
+from . import answer_checks, benchmarks, proofs, seals, signatures
 from .rooms import Rooms
 from .rows import eligible, record, require
 
@@ -239,11 +239,11 @@ def review(rooms: Rooms, model_id: str, verdict: str, text: str, actor: str | No
         raise InvalidInput("a review needs words: say what you looked at, and why you decided so")
     with rooms.database.transaction() as transaction:
         row = require(transaction, model_id)
-        if verdict == "approved" and _same(who, "auto"):
-            raise InvalidInput("'auto' is what the registry calls itself; a person has to approve")
-        if verdict == "approved" and _same(who, row["registered_by"]):
+        if verdict == "approved" and people.same(who, row["registered_by"]):
+            registrar = row["registered_by"]
+            twin = "" if who == registrar else f"{who!a} is read as {registrar!a}, and "
             raise InvalidInput(
-                f"{who} registered {model_id}, so somebody else has to approve it; leave a comment instead"
+                f"{twin}{registrar} registered {model_id}, so somebody else has to approve it; leave a comment instead"
             )
         seq, at = events.append(
             transaction,
@@ -258,14 +258,12 @@ def review(rooms: Rooms, model_id: str, verdict: str, text: str, actor: str | No
         said: Any = verdict
         found = Review(seq, model_id, at, who, said, words)
         evidence.insert_review(transaction, found)
+        if verdict == "approved":
+            digest = record(rooms, row).model_sha256
+            rooms.seals.seal(transaction, [seals.approval_of(row["model_name"], model_id, digest, who, at)])
         if verdict == "approved" and not row["vouched"]:
             models.update(transaction, model_id, vouched=1, eligible=eligible(row, vouched=1))
     return found
-
-
-def _same(one: str, other: str) -> bool:
-    """Whether two names are one person's, however they are written."""
-    return models.searchable(one).strip() == models.searchable(other).strip()
 
 
 def reviews(rooms: Rooms, model_id: str) -> list[Review]:

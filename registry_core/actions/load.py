@@ -121,7 +121,16 @@ class Loader:
         for key, digest in artifact_keys(row, known.model_sha256, known.scaler_sha256):
             data = self._rooms.store.content(key, digest)
             place = self._rooms.store.address(key)
-            verdicts.check(data, digest, place, also)
+            try:
+                verdicts.check(data, digest, place, also)
+            except ArtifactQuarantined as error:
+                written = self._rooms.settings(self._rooms.database).policy(known.model_name).trusted_globals
+                if {*written} <= {*also}:
+                    raise
+                raise ArtifactQuarantined(
+                    f"{error}; trusted names came with this registry from elsewhere, and count once somebody accepts "
+                    "them: `model-registry accept` shows them"
+                ) from error
             try:
                 loaded.append(formats.load(data, place, also=also))
             except ArtifactUnloadable as error:

@@ -13,20 +13,33 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, Final
 
-from .. import forks
+from .. import forks, rights
+from ..artifacts import regular
 from ..artifacts.store import Store
 from ..catalog import events
 from ..catalog.database import Database, Queries
 from ..catalog.sqlite import SqliteDatabase
 from ..config import Configuration
 from ..errors import InvalidInput, StorageError
+from ..rules import people
 from ..rules.intake import check_text
 from .notify import Sender
+from .seals import Seals
 
 #: For ``expected_champion``: the caller does not say what it saw. No model id can be spelt so.
 NOT_CHECKED: Final = "<not checked>"
 CONFIGURATION = "configuration"
 _MOST_REASON = 2000
+
+
+class Itself(str):
+    """The registry, as the actor of what it decides by itself. No text from outside is one."""
+
+    __slots__ = ()
+
+
+#: Who acts when nobody does.
+AUTO: Final = Itself(people.RESERVED[0])
 
 
 @dataclass(eq=False)
@@ -76,14 +89,31 @@ class Rooms:
         self.database.close()
 
     def configuration(self, queries: Queries | None = None) -> Configuration:
-        """The settings that hold now: as a transaction sees them, or read again only after something changed."""
+        """The settings that count now: as a transaction sees them, or read again only after something changed.
+
+        Trusted names are those that somebody decided here; ``settings`` has all that are written down.
+        """
         if queries is not None and queries is not self.database:
-            return self.stored_configuration(queries) or Configuration()
+            return self.seals.counting(queries, self.settings(queries))
         changes = self.database.changes()
         held = self._configuration
         if held is None or held[0] != changes:
-            held = self._configuration = (changes, self.stored_configuration(self.database) or Configuration())
+            counting = self.seals.counting(self.database, self.settings(self.database))
+            held = self._configuration = (changes, counting)
         return held[1]
+
+    def forget_configuration(self) -> None:
+        """Read the settings again at the next question: what counts of them may be more by now."""
+        self._configuration = None
+
+    def settings(self, queries: Queries) -> Configuration:
+        """The settings as they are written down, wherever they came from."""
+        return self.stored_configuration(queries) or Configuration()
+
+    @property
+    def seals(self) -> Seals:
+        """Which decisions about trust were made here."""
+        return Seals(self.location)
 
     @staticmethod
     def stored_configuration(queries: Queries) -> Configuration | None:
@@ -92,11 +122,21 @@ class Rooms:
         return None if text is None else _parsed(text)
 
     def who(self, actor: str | None) -> str:
-        """The actor of a call."""
+        """The actor of a call.
+
+        Raises:
+            InvalidInput: it is no text that can be shown, or is read as what the registry calls itself.
+        """
         if actor is None:
             return self.actor
+        if isinstance(actor, Itself):
+            return actor
         if not isinstance(actor, str) or not actor.strip() or len(actor) > 200 or not actor.isprintable():
             raise InvalidInput(f"actor {actor!r:.80} cannot be used; say who acts, in 1 to 200 printable characters")
+        if people.is_reserved(actor):
+            raise InvalidInput(
+                f"{actor.strip()!r:.80} is what the registry calls itself; say which person or program acts"
+            )
         return actor.strip()
 
     def now(self) -> datetime:
@@ -146,6 +186,8 @@ def open_rooms(
         folder = Path(place.removeprefix("file://")).expanduser().absolute()
         _make_folder(folder)
         store, opened = Store(str(folder)), (str(folder), None)
+        rights.warn(folder)
+        regular.check_database(folder / "registry.db")
         database = SqliteDatabase(folder / "registry.db")
         open_telemetry = partial(_telemetry_in_sqlite, folder / "telemetry.db")
         shown = str(folder)
@@ -158,6 +200,7 @@ def open_rooms(
 def _telemetry_in_sqlite(path: Path) -> Database:
     from ..catalog.telemetry.schema import TELEMETRY
 
+    regular.check_database(path)
     # A prediction that a power failure takes costs less than a sync for each batch of them.
     return SqliteDatabase(path, TELEMETRY, synchronous="NORMAL")
 
@@ -176,7 +219,7 @@ def _absolute(address: str) -> str:
 def _make_folder(folder: Path) -> None:
     try:
         made = [each for each in (folder, *folder.parents) if not each.exists()]
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         for each in made:
             # A power failure would take a new folder along, with all that was confirmed in it.
             descriptor = os.open(each.parent, os.O_RDONLY)

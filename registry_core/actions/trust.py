@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from typing import IO, Any
 
+from ..artifacts import classes
 from ..errors import InvalidInput, StateConflict
-from ..evidence import Inspection
+from ..evidence import Inspection, KnownClass
 from ..rules import intake
 from . import configure, verdicts
 from .rooms import Rooms, check_reason
@@ -47,6 +48,7 @@ def contents(source: str | os.PathLike[str] | IO[bytes], what: str) -> tuple[byt
 
 def trust(rooms: Rooms, model_id: str, actor: str | None, reason: str) -> tuple[str, ...]:
     """See ``Registry.trust``."""
+    rooms.who(actor)
     if not check_reason(reason):
         raise InvalidInput("trusting names needs a reason: say who looked at the code behind them")
     row = require(rooms.database, model_id)
@@ -56,7 +58,15 @@ def trust(rooms: Rooms, model_id: str, actor: str | None, reason: str) -> tuple[
     if found.get("verdict") == "refused":
         raise StateConflict(f"the file of {model_id} can never be trusted: {found.get('because', 'it is refused')}")
     names = tuple(found.get("unknown", ()))
-    known = rooms.configuration().policy(row["model_name"]).trusted_globals
+    for name in names:
+        classes.find(name)
+    known = rooms.settings(rooms.database).policy(row["model_name"]).trusted_globals
     wanted = [*known, *(name for name in names if name not in known)]
     configure.configure(rooms, row["model_name"], {"trusted_globals": wanted}, actor, reason)
     return names
+
+
+def classes_of(rooms: Rooms, model_id: str) -> tuple[KnownClass, ...]:
+    """See ``Registry.unknown_classes``."""
+    names = record(rooms, require(rooms.database, model_id)).inspection.get("unknown", ())
+    return tuple(classes.find(name) for name in names)

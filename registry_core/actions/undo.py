@@ -6,6 +6,7 @@ from ..catalog import deployments, events, models
 from ..catalog.database import Queries
 from ..errors import ModelNotFound, NoModelAvailable, StateConflict
 from ..records import Deployment, Row
+from . import foreign
 from .answer_checks import require_answers
 from .decide import check_eligible, check_expected, set_status
 from .deploy import DEPLOYED, deploy
@@ -18,6 +19,7 @@ def undo_rollback(
 ) -> Deployment:
     """See ``Registry.undo_rollback``."""
     who, why = rooms.who(actor), check_reason(reason)
+    foreign.require_decided(rooms, rooms.database, model_name)
     _, target = _check(rooms.database, model_name, expected_champion)
     require_answers(rooms, target)
     with rooms.database.transaction() as transaction:

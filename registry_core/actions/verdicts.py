@@ -112,14 +112,19 @@ def check_names(configuration: Configuration) -> None:
 
 
 def settle(rooms: Rooms, transaction: Transaction, after: Configuration) -> None:
-    """Let every file go free whose unknown names are all trusted now, and hold those that lost a name."""
+    """Let every file go free whose unknown names are all trusted now, and hold those that lost a name.
+
+    Names that are written down and were not decided here do neither.
+    """
+    counting = rooms.seals.counting(transaction, after)
     for artifact in ("quarantined", "trusted"):
         for row in models.of_verdict(transaction, artifact):
             inspected = record(rooms, row).inspection
             unknown = inspected.get("unknown", ())
             if inspected.get("verdict") == "refused":
                 continue
-            trusted = {*after.policy(row["model_name"]).trusted_globals}
+            which = counting if artifact == "quarantined" else after
+            trusted = {*which.policy(row["model_name"]).trusted_globals}
             new: Artifact = "trusted" if trusted.issuperset(unknown) else "quarantined"
             if new == "quarantined" != artifact and row["is_active"]:
                 raise StateConflict(

@@ -18,14 +18,19 @@ from contextlib import contextmanager, suppress
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import IO, Any, NamedTuple, cast
 
-from ..errors import InvalidInput, RegistryError, StorageError
+from ..errors import ArtifactAltered, InvalidInput, RegistryError, StorageError
 from ..upkeep import Progress
+from . import regular
 
 MANIFEST, _CHECKSUMS = "manifest.json", "checksums.json"
-_MOST_MANIFEST, _MOST_CHECKSUMS = 16_000_000, 1_000_000_000
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*", re.ASCII)
+_MOST_MANIFEST, _MOST_MEMBER = 16_000_000, 1 << 50
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*){0,63}", re.ASCII)
+#: Characters of a member's name, and bytes of a row.
+_MOST_NAME, _MOST_LINE = 1000, 128_000_000
+#: What a member takes in the list of checksums beside its name: a sha256, a size, signs; and the list beside them.
+_LISTED, _LIST = 120, 200
 _STEP, _BLOCK = 1 << 20, tarfile.BLOCKSIZE
 #: Linux takes no longer path.
 _MOST_PATH = 4095
@@ -33,7 +38,7 @@ _MOST_PATH = 4095
 
 def is_name(text: str) -> bool:
     """Whether a text is a plain relative path with forward slashes, as members have them."""
-    return _NAME.fullmatch(text) is not None and ".." not in text
+    return len(text) <= _MOST_NAME and _NAME.fullmatch(text) is not None and ".." not in text
 
 
 def local(path: str | os.PathLike[str], what: str) -> Path:
@@ -127,7 +132,8 @@ def writing(path: str | os.PathLike[str], at: datetime) -> Iterator[Writer]:
         raise _there_already(target)
     with _explained(target):
         try:
-            with open(aside, "xb") as file:
+            # It holds all that the registry does, and nobody else may read that.
+            with open(aside, "xb", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
                 writer = Writer(file, at)
                 yield writer
                 writer.finish()
@@ -174,6 +180,19 @@ def _explained(target: Path) -> Iterator[None]:
             error.errno or errno.EIO,
             f"{target} cannot be written ({error.strerror or error}): {remedy}, then try again",
         ) from error
+
+
+class _Bounded:
+    """What tarfile reads headers from: it would read a name of a gigabyte, or to the end for a negative size."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self.seek, self.tell = file.seek, file.tell
+
+    def read(self, size: int) -> bytes:
+        if not 0 <= size <= _STEP:
+            raise tarfile.ReadError(f"a header of {size:,} bytes")
+        return self._file.read(size)
 
 
 class _Member(NamedTuple):
@@ -245,6 +264,8 @@ class Reader:
         for chunk in self.chunks(name):
             *whole, rest = (rest + chunk).split(b"\n")
             yield from whole
+            if len(rest) > _MOST_LINE:
+                raise self._damaged(f"holds a row of more than {_MOST_LINE:,} bytes in {name}")
         if rest:
             yield rest
 
@@ -267,7 +288,7 @@ class Reader:
         self._file.seek(0)
         last = "its beginning"
         try:
-            with tarfile.open(fileobj=self._file, mode="r:", errorlevel=2) as tar:
+            with tarfile.open(fileobj=cast(IO[bytes], _Bounded(self._file)), mode="r:", errorlevel=2) as tar:
                 while (info := tar.next()) is not None:
                     self._take(info, whole)
                     last = f"the member {info.name}"
@@ -279,7 +300,7 @@ class Reader:
                         progress("checking", min(info.offset_data + info.size, whole), whole)
                     # It would remember every member it met.
                     tar.members.clear()  # type: ignore[attr-defined]
-        except (tarfile.TarError, ValueError, OverflowError, EOFError) as error:
+        except (tarfile.TarError, ValueError, OverflowError, EOFError, RecursionError) as error:
             if isinstance(error, InvalidInput):
                 raise
             if not self.manifest:
@@ -303,16 +324,25 @@ class Reader:
             return
         if info.type not in (tarfile.REGTYPE, tarfile.AREGTYPE) or info.issparse():
             raise self._damaged(f"holds {name}, which is no plain file")
-        if info.offset_data + info.size > whole:
+        if info.size < 0 or info.offset_data + info.size > whole:
             raise self._damaged(f"ends within the member {name}")
+        if info.size > self._most(name):
+            raise self._damaged(f"has a {name} of {info.size:,} bytes")
         digest = sha256()
         for chunk in self._span(info.offset_data, info.size):
             digest.update(chunk)
         self._members[name] = _Member(info.offset_data, info.size, digest.hexdigest(), None)
 
-    def _small(self, name: str, most: int) -> Any:
-        if self.size(name) > most:
-            raise self._damaged(f"has a {name} of {self.size(name):,} bytes")
+    def _most(self, name: str) -> int:
+        """How many bytes a member may have, known before any of them is read."""
+        if name == MANIFEST:
+            return _MOST_MANIFEST
+        if name == _CHECKSUMS:
+            # It lists the members that were met, so their names say how large it can be.
+            return _LIST + sum(len(each) + _LISTED for each in self._members)
+        return _MOST_MEMBER
+
+    def _small(self, name: str) -> Any:
         try:
             document = json.loads(self.read(name))
         except (ValueError, RecursionError) as error:
@@ -322,7 +352,7 @@ class Reader:
         return document
 
     def _read_manifest(self, kind: str, newest: int) -> None:
-        manifest = self._small(MANIFEST, _MOST_MANIFEST)
+        manifest = self._small(MANIFEST)
         if manifest.get("format") != kind:
             raise InvalidInput(f"{self.name} is no {kind}, but {str(manifest.get('format'))[:80]!r}")
         version = manifest.get("format_version")
@@ -336,7 +366,7 @@ class Reader:
     def _compare(self, last: str) -> None:
         if _CHECKSUMS not in self._members or next(reversed(self._members)) != _CHECKSUMS:
             raise self._damaged(f"ends after {last}, without its {_CHECKSUMS}")
-        document = self._small(_CHECKSUMS, _MOST_CHECKSUMS)
+        document = self._small(_CHECKSUMS)
         listed = document.get("members")
         if not isinstance(listed, dict) or document.get("sha256") != sha256(_listing(listed).encode()).hexdigest():
             raise self._damaged(f"has an altered {_CHECKSUMS}")
@@ -365,8 +395,8 @@ def reading(
     if isinstance(source, str | os.PathLike):
         path = local(source, "path")
         try:
-            opened = path.open("rb")
-        except (OSError, ValueError) as error:
+            opened = regular.chosen(path)
+        except (OSError, ValueError, ArtifactAltered) as error:
             raise InvalidInput(f"{path} cannot be read ({error}); name a file that holds a {kind}") from error
         with opened:
             yield Reader(opened, str(path), kind, newest, progress)

@@ -8,9 +8,10 @@ from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 
-from ..errors import InvalidInput
+from ..errors import ArtifactAltered, InvalidInput
+from . import regular
 
-_MOST_MLMODEL, _MOST_BYTES = 10_000_000, 4_000_000_000
+_MOST_MLMODEL = 10_000_000
 #: The flavour's key that names its file, the distribution it was written with, and the key of that one's version.
 _FLAVOURS = {
     "sklearn": ("pickled_model", "scikit-learn", "sklearn_version"),
@@ -47,14 +48,14 @@ def find(places: Iterable[str], database: Path, artifacts: Path | None) -> Path:
         path = unquote(address.path) if address.scheme else place
         if artifacts is None and address.scheme in ("", "file"):
             here = Path(os.path.join(database.parent, path))
-            if (here / "MLmodel").is_file():
+            if _is_plain(here, "MLmodel"):
                 return here
         parts = PurePosixPath(path).parts
         for root in roots:
             # At least a run or model and the folder of its artifacts, or another's would be taken for it.
             for start in range(len(parts) - 1):
                 tail = [part for part in parts[start:] if part != "/"]
-                if len(tail) > 1 and ".." not in tail and (root.joinpath(*tail) / "MLmodel").is_file():
+                if len(tail) > 1 and ".." not in tail and _is_plain(root, "/".join((*tail, "MLmodel"))):
                     return root.joinpath(*tail)
     if not known:
         raise InvalidInput("MLflow does not say where its artifacts are; register that version there again")
@@ -63,6 +64,15 @@ def find(places: Iterable[str], database: Path, artifacts: Path | None) -> Path:
     if scheme not in ("", "file", "mlflow-artifacts"):
         raise InvalidInput(f"its artifacts are at {where!r:.300}: copy them here, and say where with artifacts")
     raise InvalidInput(f"its artifacts are not at {where!r:.300}: say with artifacts where they are now")
+
+
+def _is_plain(root: Path, key: str) -> bool:
+    """Whether a plain file lies below a folder, and no link leads to it."""
+    try:
+        os.close(regular.opened(str(root), key, _MOST_MLMODEL))
+    except (OSError, ValueError, ArtifactAltered):
+        return False
+    return True
 
 
 def read(folder: Path) -> MlflowModel:
@@ -83,14 +93,12 @@ def read(folder: Path) -> MlflowModel:
     name = about.get(field)
     if not isinstance(name, str) or not name:
         raise InvalidInput(f"its MLmodel does not name the file of its {flavour} model")
-    path = (folder / name).resolve()
-    if not path.is_relative_to(folder.resolve()):
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts:
         raise InvalidInput(f"its MLmodel names the file {name!r:.160}, which lies elsewhere")
     try:
-        if path.stat().st_size > _MOST_BYTES:
-            raise InvalidInput(f"{path} has more than {_MOST_BYTES:,} bytes, the most a registry takes")
-        data = path.read_bytes()
-    except (OSError, ValueError) as error:
+        data = regular.read(str(folder), str(path))
+    except (OSError, ValueError, ArtifactAltered) as error:
         raise InvalidInput(f"its file {name!r:.160} cannot be read ({error})") from error
     function = known.get("python_function")
     python = function.get("python_version") if isinstance(function, Mapping) else None
@@ -109,14 +117,8 @@ def _described(path: Path) -> Mapping[str, Any]:
             "MLflow's models are described in YAML: pip install 'model-registry-dashboard[mlflow-import]'"
         ) from error
     try:
-        with path.open("rb") as file:
-            text = file.read(_MOST_MLMODEL + 1)
-        if len(text) > _MOST_MLMODEL:
-            raise InvalidInput(f"{path} has more than {_MOST_MLMODEL:,} bytes")
-        described = yaml.safe_load(text)
-    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
-        if isinstance(error, InvalidInput):
-            raise
+        described = yaml.safe_load(regular.read(str(path.parent), path.name, _MOST_MLMODEL))
+    except (OSError, ValueError, RecursionError, ArtifactAltered, yaml.YAMLError) as error:
         raise InvalidInput(f"{path} cannot be read ({error!s:.200})") from error
     if not isinstance(described, Mapping):
         raise InvalidInput(f"{path} does not describe a model")

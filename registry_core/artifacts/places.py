@@ -6,13 +6,14 @@ import errno
 import os
 import posixpath
 import time
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import IO, Any, NamedTuple, Protocol
 
-from .. import forks
+from .. import forks, rights
 from ..errors import InvalidInput
+from . import regular
 
 _ABANDONED_SECONDS = 86_400
 
@@ -36,7 +37,7 @@ class Place(Protocol):
     def rename(self, old: str, new: str) -> None: ...
     def sync_folders(self, keys: Iterable[str]) -> None: ...
     def settle(self, key: str) -> None: ...
-    def read(self, key: str) -> bytes: ...
+    def read(self, key: str, most: int) -> bytes: ...
     def open(self, key: str) -> IO[bytes]: ...
     def exists(self, key: str) -> bool: ...
     def remove(self, key: str) -> None: ...
@@ -57,10 +58,11 @@ class Folder:
         return posixpath.join(self._root, key)
 
     def make_folder(self, key: str) -> None:
-        os.makedirs(self.address(key), exist_ok=True)
+        rights.make_folder(self.address(key), self._root)
+        os.close(regular.folder(self._root, key))
 
     def create(self, key: str) -> IO[bytes]:
-        return open(self.address(key), "xb")
+        return open(rights.create(self.address(key), self._root), "wb")
 
     def sync(self, file: IO[bytes]) -> None:
         file.flush()
@@ -83,26 +85,41 @@ class Folder:
             os.fsync(file.fileno())
         self.sync_folders([key])
 
-    def read(self, key: str) -> bytes:
-        with open(self.address(key), "rb") as file:
-            return file.read()
+    def read(self, key: str, most: int) -> bytes:
+        return regular.read(self._root, key, most)
 
     def open(self, key: str) -> IO[bytes]:
-        return open(self.address(key), "rb", buffering=0)
+        return open(regular.opened(self._root, key), "rb", buffering=0)
 
     def exists(self, key: str) -> bool:
-        return os.path.exists(self.address(key))
+        # A link is there as well, and whoever reads it hears that it is one.
+        return os.path.lexists(self.address(key))
 
     def remove(self, key: str) -> None:
         os.unlink(self.address(key))
 
     def names(self, folder: str) -> list[str]:
-        return sorted(entry.name for entry in os.scandir(self.address(folder)) if entry.is_file())
+        # What is no plain file is named too, so that it is said of it when it is read.
+        with self._scanned(folder) as found:
+            return sorted(entry.name for entry in found if not entry.is_dir(follow_symlinks=False))
+
+    @contextmanager
+    def _scanned(self, folder: str) -> Iterator[Iterator[os.DirEntry[str]]]:
+        descriptor = regular.folder(self._root, folder)
+        try:
+            with os.scandir(descriptor) as found:
+                yield found
+        finally:
+            os.close(descriptor)
 
     def entries(self, folder: str) -> list[Entry]:
         try:
-            with os.scandir(self.address(folder)) as found:
-                files = [(each.name, each.stat()) for each in found if each.is_file()]
+            with self._scanned(folder) as found:
+                files = [
+                    (each.name, each.stat(follow_symlinks=False))
+                    for each in found
+                    if each.is_file(follow_symlinks=False)
+                ]
         except FileNotFoundError:
             return []
         return sorted(
@@ -112,8 +129,8 @@ class Folder:
 
     def folders(self, folder: str) -> list[str]:
         try:
-            with os.scandir(self.address(folder)) as found:
-                return sorted(each.name for each in found if each.is_dir())
+            with self._scanned(folder) as found:
+                return sorted(each.name for each in found if each.is_dir(follow_symlinks=False))
         except FileNotFoundError:
             return []
 
@@ -132,7 +149,7 @@ class Folder:
         with os.scandir(self.address(folder)) as files:
             for file in files:
                 with suppress(OSError):
-                    if time.time() - file.stat().st_mtime > _ABANDONED_SECONDS:
+                    if time.time() - file.stat(follow_symlinks=False).st_mtime > _ABANDONED_SECONDS:
                         os.unlink(file)
 
 
@@ -208,8 +225,11 @@ class Bucket:
     def settle(self, key: str) -> None:
         """An object is durable once it is closed."""
 
-    def read(self, key: str) -> bytes:
-        return bytes(self._files.cat_file(self._path(key)))
+    def read(self, key: str, most: int) -> bytes:
+        data = bytes(self._files.cat_file(self._path(key)))
+        if len(data) > most:
+            raise regular.too_large(self.address(key), most)
+        return data
 
     def open(self, key: str) -> Any:
         return self._files.open(self._path(key), "rb")

@@ -11,13 +11,15 @@ from hashlib import sha256
 from typing import IO, Any, Protocol
 
 from ..errors import ArtifactMissing, StorageError
-from . import packing
+from . import packing, regular
 from .formats import check_digest
 from .places import Bucket, Entry, Folder, Place
 
 _ASIDE = ".staged"
 #: The drivers of buckets have errors of their own beside the operating system's.
 _DRIVERS = frozenset({"aiobotocore", "aiohttp", "azure", "botocore", "gcsfs", "google", "requests", "s3fs", "urllib3"})
+#: Documents of one version or of the settings, and more bytes than the largest has.
+_DOCUMENTS, _DOCUMENT = ("metadata/", "registry_config.json"), 64_000_000
 #: Read at once where a file is only hashed.
 _CHUNK = 1 << 20
 
@@ -131,10 +133,11 @@ class Store:
 
         Raises:
             ArtifactMissing: there are none.
+            ArtifactAltered: it is a link, no plain file, or larger than any of its kind.
         """
         with self._explained(key):
             try:
-                return self._place.read(key)
+                return self._place.read(key, _DOCUMENT if key.startswith(_DOCUMENTS) else regular.MOST_BYTES)
             except FileNotFoundError as error:
                 raise self._missing(key) from error
 

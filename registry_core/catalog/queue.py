@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 from zlib import crc32
 
-from .. import forks
+from .. import forks, rights
 from ..errors import CatalogBusy, StorageError
 
 if sys.platform != "win32":
@@ -100,7 +100,7 @@ class Queue:
             yield Turn(None)
             return
         try:
-            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+            descriptor = rights.create(self._path, self._path.parent, 0)
         except OSError as error:
             raise StorageError(
                 error.errno or errno.EIO,

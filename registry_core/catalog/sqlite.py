@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
-from .. import forks
+from .. import forks, rights
 from ..errors import CatalogBusy, InvalidInput, StorageError
 from ..records import Row
 from . import sums
@@ -96,7 +96,8 @@ class SqliteDatabase:
         forks.survive(self)
         if not path.exists():
             try:
-                path.touch()
+                # SQLite gives the files beside it the same rights.
+                os.close(rights.create(path, path.parent, 0))
             except OSError as error:
                 raise StorageError(
                     error.errno or errno.EIO,

@@ -41,13 +41,22 @@ def restore_backup(session: Session, file: str, into: str, actor: str | None) ->
     with registry:
         event = registry.events(limit=1, kinds=["restored_backup"])[0]
         names, count = registry.model_names(), registry.count_models()
+        foreign = bool(registry.foreign_decisions())
     missing = event.after["missing_files"]
-    document = {"location": registry.location, "models": count, "model_names": names, **event.after}
+    document = {
+        "location": registry.location,
+        "models": count,
+        "model_names": names,
+        "foreign_decisions": foreign,
+        **event.after,
+    }
     rows = [
         ("registry", registry.location),
         ("versions", f"{count:,} of {len(names):,} model names"),
         ("as of", f"{when(event.after['backed_up_at'])}, event {event.after['last_event']}"),
     ]
+    if foreign:
+        rows.append(("decisions about trust", "from elsewhere; `model-registry accept` shows them"))
     session.answer(document, [*pairs(rows), *(f"not in the backup: {visible(key)}" for key in missing)])
     if missing:
         click.get_current_context().exit(ARTIFACT)

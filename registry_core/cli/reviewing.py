@@ -162,11 +162,13 @@ def trust(session: Session, model_id: str, reason: str, actor: str | None, yes: 
     """
     with session.open() as registry:
         metadata = registry.get_metadata(model_id)
-        unknown = [visible(name) for name in metadata.inspection.get("unknown", ())]
+        held = metadata.artifact == "quarantined" and metadata.inspection.get("verdict") != "refused"
+        # Also says which name is none that anybody can trust, before anybody is asked.
+        unknown = [visible(each.sentence) for each in registry.unknown_classes(model_id)] if held else []
         if metadata.artifact == "quarantined" and not yes:
             if not session.asks(yes):
                 raise InvalidInput(
-                    f"{model_id} names {', '.join(unknown)}; nobody can be asked here: read the code behind that, and "
+                    f"{model_id} holds {'; '.join(unknown)}. Nobody can be asked here: read the code behind that, and "
                     "say --yes"
                 )
             ask([f"Every model of {visible(metadata.model_name)} may load:", *(f"  {name}" for name in unknown)])

@@ -14,7 +14,7 @@ from ..evidence import Benchmark, Difference, Evaluation, Gate, GateReport, Insp
 from ..policies import GatePolicy
 from ..records import ModelMetadata
 from ..signature import UNKNOWN, AnswersCheck, Signature
-from . import environments
+from . import environments, people
 from .inputs import compare_inputs
 from .metrics import canonical, lower_is_better
 from .sentences import apart, change, listed
@@ -279,12 +279,19 @@ def _metadata(model: ModelMetadata, required: Sequence[str]) -> Gate:
 def _approval(model: ModelMetadata, reviews: Sequence[Review]) -> Gate:
     last = {each.actor: each.verdict for each in reviews if each.verdict != "comment"}
     rejecting = [actor for actor, verdict in last.items() if verdict == "rejected"]
-    approving = [actor for actor, verdict in last.items() if verdict == "approved" and actor != model.registered_by]
+    registrar = model.registered_by or ""
+    approvals = [actor for actor, verdict in last.items() if verdict == "approved"]
+    approving = [actor for actor in approvals if not people.same(actor, registrar)]
+    twins = [actor for actor in approvals if actor != registrar and actor not in approving]
     if rejecting:
         because, remedy = f"rejected by {listed(rejecting)}", f"answer {listed(rejecting)} and ask for another review"
         return Gate("approval", False, because, remedy)
     if approving:
         return Gate("approval", True, f"approved by {listed(approving)}, registered by {model.registered_by or '?'}")
+    if twins:
+        named = listed([ascii(each) for each in twins])
+        because = f"approved by {named} only, which is read as {registrar}, who registered it"
+        return Gate("approval", False, because, "ask somebody else for a review")
     who = f"nobody but {model.registered_by}, who registered it," if model.registered_by in last else "nobody"
     return Gate("approval", False, f"{who} approved it", "ask somebody else for a review")
 

@@ -443,7 +443,7 @@ def test_lost_answers_fail_the_gate_and_nothing_else(sqlite_registry: Registry, 
         fresh.promote(second, override=True, reason="the files are gone")
 
 
-@pytest.mark.parametrize("name", ["auto", "AUTO", "bert", "ｂｅｒｔ", "BERT"])
+@pytest.mark.parametrize("name", ["bert", "ｂｅｒｔ", "BERT", "b\u0435rt"])
 def test_who_may_not_approve(quiet: Registry, name: str) -> None:
     model_id = put(quiet, actor="bert")
     with pytest.raises(InvalidInput, match="approve"):

@@ -116,7 +116,7 @@ def test_from_two_uploads_and_a_benchmark_to_an_override(visitor: Enter, filled:
     dialog.get_by_role("button", name="Promote").click()
     expect(page.get_by_text("is now the champion of Churn")).to_be_visible()
     assert filled.get_active_model_id("Churn") == worse
-    expect(page.get_by_text("Promoted over failed gates.")).to_be_visible()
+    expect(page.get_by_text("Marked at its promotion.")).to_be_visible()
     anna.go("Leaderboard")
     anna.visit("/leaderboard?model=Churn&q=" + worse)
     expect(page.locator(".st-key-leaderboard").get_by_test_id("glide-cell-3-0")).to_have_text("★ champion ⚑")

@@ -64,7 +64,7 @@ def test_a_failed_gate_blocks_and_an_override_stays_marked(
     app.checkbox(key="override").check()
     app = confirm(app)
     assert own.get_active_model_id() == judged[1]
-    assert "Promoted over failed gates" in plain(open_page("model", id=judged[1]))
+    assert "Marked at its promotion" in plain(open_page("model", id=judged[1]))
     board = open_page("leaderboard", model="Churn").dataframe[0].value
     assert board.set_index("Version")["Status"]["1.0.1"].endswith("⚑")
 

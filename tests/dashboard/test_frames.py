@@ -60,6 +60,23 @@ def test_text_like_a_formula_is_defused(text: str) -> None:
     assert next(iter(csv.DictReader(io.StringIO(content, newline=""))))["reason"] == f"'{text}"
 
 
+UNSEEN = (
+    "\u200b", "\u200d", "\ufeff", "\u2060", "\u00ad", "\u00a0", "\u3000", "\u202e", "\u180e", "\u034f", "\ufe0f",
+    "\u3164", "\u115f", "\u2800", "\uffa0", "\x00", "\x1f", "\u2028", "\U000e0020",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "sign", ["=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20", "\ufe66", "\ufe62", "\u2212"]
+)
+def test_a_formula_behind_what_is_not_seen_is_defused(sign: str) -> None:
+    texts = [f"{unseen}{sign}1" for unseen in ("", *UNSEEN, "".join(UNSEEN))]
+    content = frames.csv(pd.DataFrame({"reason": texts, f"{sign}1": texts})).decode("utf-8-sig")
+    rows = csv.DictReader(io.StringIO(content, newline=""))
+    assert rows.fieldnames == ["reason", f"'{sign}1"]
+    assert [row["reason"] for row in rows] == [f"'{text}" for text in texts]
+
+
 def test_numbers_and_plain_text_stay() -> None:
     frame = pd.DataFrame({"a": [-0.5], "b": ["plain"], "c": [None], "d": [-1]})
     assert frames.csv(frame).decode("utf-8-sig").splitlines() == ["a,b,c,d", "-0.5,plain,,-1"]

@@ -1,5 +1,6 @@
 """How things are written."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -93,6 +94,19 @@ def test_escaped_leaves_no_markup(text: str) -> None:
 def test_escaped_breaks_icons_and_lines() -> None:
     assert ":material" not in wording.escaped(":material/home:").replace("\\", "")
     assert "\n" not in wording.escaped("a\n\n# b")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["www.evil.example", "WWW.evil.example/x?y", "(www.evil.example)", "a www.b.example c", "https://evil.example", "ftp://x.example",
+     "mail@evil.example", "mailto:mail@evil.example", "xmpp:a@b.example", "a.b+c@evil.example", "wwww.evil.example",
+     "HTTP://EVIL.EXAMPLE", "//www.evil.example", "\nwww.evil.example", "www.www.evil.example"],
+)  # fmt: skip
+def test_escaped_leaves_nothing_that_becomes_a_link(text: str) -> None:
+    # What GitHub's Markdown finds in the text that is left when the backslashes are gone.
+    shown = wording.escaped(text).replace("\\", "")
+    assert not re.search(r"(?i)(https?://|www(?=\.))[-.\w]+|[-.\w+]+@[-\w]+|(mailto|xmpp):\w", shown)
+    assert shown.replace("\u2060", "") == text.strip()
 
 
 def test_an_events_detail_names_what_changed() -> None:

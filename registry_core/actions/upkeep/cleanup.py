@@ -16,8 +16,8 @@ from ...records import utc_text
 from ...rules import retention
 from ...upkeep import CleanupItem, CleanupPlan, CleanupResult, Progress
 from .. import notify
-from ..alert import AUTO, open_alert, resolve_in
-from ..rooms import Rooms, check_reason
+from ..alert import open_alert, resolve_in
+from ..rooms import AUTO, Rooms, check_reason
 from . import compress, standing, sweep, trash
 
 #: Versions of one transaction: others get in between.

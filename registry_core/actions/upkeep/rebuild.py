@@ -33,7 +33,7 @@ def rebuild(rooms: Rooms, actor: str | None, reason: str, progress: Progress | N
     sidecars = digests(rooms, progress)
     left_out: dict[str, str] = {}
     with rooms.database.mending(), rooms.database.transaction() as transaction:
-        configuration = rooms.configuration(transaction)
+        configuration = rooms.settings(transaction)
         before = {table.name: list(_all(transaction, table)) for table in dump.tables()}
         index = _index(rooms, configuration, before, sidecars, left_out, progress)
         after: dict[str, Rows] = {**before, **index.tables()}

@@ -11,13 +11,14 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from ...artifacts import keys
 from ...catalog import dump, events, setaside
 from ...catalog.database import Transaction
 from ...config import Configuration
-from ...errors import ArtifactMissing, InvalidInput, RegistryError, StateConflict
+from ...errors import ArtifactAltered, ArtifactMissing, InvalidInput, RegistryError, StateConflict
 from ...records import ModelMetadata, Row
 from ...upkeep import RebuildReport
-from .. import adopt, configure
+from .. import adopt, configure, seals
 from ..rooms import CONFIGURATION, Rooms
 from . import export, indexing
 from .export import HISTORY, INDEX, History
@@ -39,7 +40,7 @@ def recover(rooms: Rooms) -> RebuildReport | None:
         report = _from_export(rooms, export.read_history(rooms.store))
     except ArtifactMissing:
         report = _from_files(rooms, "")
-    except ValueError as error:
+    except (ValueError, ArtifactAltered) as error:
         report = _from_files(rooms, f"{HISTORY} cannot be used ({error})")
     if report is None:
         return None
@@ -111,10 +112,11 @@ def _from_export(rooms: Rooms, history: History) -> RebuildReport | None:
     tables = _known(history, left_out)
     try:
         entries = export.read_index(rooms.store, history.index_sha256)
-    except (ArtifactMissing, ValueError) as error:
+    except (ArtifactMissing, ArtifactAltered, ValueError) as error:
         # A view: nothing is lost without it, while the sidecar files are there.
         entries, left_out[INDEX] = {}, str(error)[:300]
     configuration = _configuration(tables)
+    counting = _counting(rooms, tables, configuration)
     rows, kept, found = (_rows(tables, name) for name in ("models", "model_documents", "events"))
     documents = _Documents(
         rooms, history, {row["model_seq"]: row["metadata"] for row in kept}, entries,
@@ -127,7 +129,7 @@ def _from_export(rooms: Rooms, history: History) -> RebuildReport | None:
         if table.name in index.tables():
             tables[table.name] = (list(table.columns), [list(row) for row in index.tables()[table.name]])
     unread: dict[str, str] = {}
-    newer = adopt.look(rooms, configuration, {}, unread, {row["model_id"] for row in rows})
+    newer = adopt.look(rooms, counting, {}, unread, {row["model_id"] for row in rows})
     with rooms.database.transaction() as transaction:
         if events.newest(transaction):
             return None
@@ -172,16 +174,27 @@ def _configuration(tables: Tables) -> Configuration:
     return Configuration() if text is None else Configuration.from_json(text)
 
 
+def _counting(rooms: Rooms, tables: Tables, configuration: Configuration) -> Configuration:
+    """The exported settings as they count here: with those trusted names that bear a seal of this user's key."""
+    names = seals.names_of(configuration)
+    first = next((row["hash"] for row in _rows(tables, "events") if row["seq"] == 1), None)
+    key = None if first is None or not names else keys.find(seals.identity_of(str(first)), rooms.location)
+    if key is not None:
+        names = seals.unsealed_by(key, {row["name"] for row in _rows(tables, "settings")}, names)
+    return seals.without(configuration, names)
+
+
 def _from_files(rooms: Rooms, because: str) -> RebuildReport | None:
     left_out: dict[str, str] = {}
     try:
         entries = export.read_index(rooms.store)
     except ArtifactMissing:
         entries = {}
-    except ValueError as error:
+    except (ValueError, ArtifactAltered) as error:
         entries, left_out[INDEX] = {}, str(error)[:300]
     chosen = configure.from_file(rooms) or Configuration()
-    found = adopt.look(rooms, chosen, entries, left_out)
+    # Settings that lie in a folder are data: names they call trusted count once somebody accepts them.
+    found = adopt.look(rooms, seals.without(chosen, seals.names_of(chosen)), entries, left_out)
     if not found and not left_out and not because:
         return None
     with rooms.database.transaction() as transaction:

@@ -43,7 +43,7 @@ def tell(rooms: Rooms, mended: Sequence[Finding], actor: str) -> None:
 
 
 def _present(rooms: Rooms, transaction: Transaction, subjects: set[str]) -> Look:
-    return Look(rooms, transaction, None, rooms.configuration(transaction), only=subjects)
+    return Look(rooms, transaction, None, rooms.settings(transaction), only=subjects)
 
 
 def _states(rooms: Rooms, subjects: set[str]) -> None:
@@ -89,7 +89,7 @@ def _packed(rooms: Rooms, subjects: set[str]) -> None:
 def _settings(rooms: Rooms, subjects: set[str]) -> None:
     # Under the lock: somebody may be changing the settings right now, the file first.
     with rooms.database.transaction() as transaction:
-        rooms.store.write(SETTINGS, rooms.configuration(transaction).to_json().encode())
+        rooms.store.write(SETTINGS, rooms.settings(transaction).to_json().encode())
 
 
 def _statistics(rooms: Rooms, subjects: set[str]) -> None:
@@ -98,7 +98,7 @@ def _statistics(rooms: Rooms, subjects: set[str]) -> None:
     from .checks_live import differences
 
     with rooms.database.snapshot() as catalog, rooms.telemetry.transaction() as transaction:
-        look = Look(rooms, catalog, transaction, rooms.configuration(catalog), only=subjects)
+        look = Look(rooms, catalog, transaction, rooms.settings(catalog), only=subjects)
         for (table, seq, start), _, sums in differences(look, transaction):
             if sums is None:
                 continue

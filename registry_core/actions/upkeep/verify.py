@@ -20,7 +20,7 @@ from ...records import utc_text
 from ...upkeep import Finding, Progress, VerifyReport
 from .. import answer_checks
 from ..rooms import Rooms
-from . import checks_answers, checks_catalog, checks_export, checks_files, checks_rows, repair
+from . import checks_answers, checks_catalog, checks_export, checks_files, checks_place, checks_rows, repair
 from .checks import BACKUP, Findings, Look, error
 
 _PAUSES = (0.0, 0.1)
@@ -46,6 +46,8 @@ _CHECKS = (
     _Check("the record of events", checks_catalog.chain),
     _Check("champions and deployments", checks_catalog.champions),
     _Check("states", checks_catalog.states),
+    _Check("the place", checks_place.place),
+    _Check("what came from elsewhere", checks_place.origin),
     _Check("the settings", checks_catalog.settings, again=True),
     _Check("the index", checks_rows.derived),
     _Check("metadata files", checks_files.sidecars, again=True),
@@ -111,7 +113,7 @@ def _look(
             telemetry = None if busy is None else stack.enter_context(busy.snapshot())
         catalog = stack.enter_context(rooms.database.snapshot())
         try:
-            configuration = rooms.configuration(catalog)
+            configuration = rooms.settings(catalog)
         except RegistryError as problem:
             configuration, damage = Configuration(), (*damage, Damage("rows", "settings", str(problem)))
         yield Look(rooms, catalog, telemetry, configuration, damage, only, progress)

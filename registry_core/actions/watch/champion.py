@@ -14,9 +14,9 @@ from ...live import Alert
 from ...policies import MonitoringPolicy
 from ...records import Deployment, utc_text
 from .. import answer_checks, decide, signatures
-from ..alert import AUTO, open_alert, resolve_in
+from ..alert import open_alert, resolve_in
 from ..deploy import deploy
-from ..rooms import Rooms
+from ..rooms import AUTO, Rooms
 from ..rows import record, require
 from ..serve.moments import microseconds
 from . import observe, traffic

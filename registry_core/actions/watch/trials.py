@@ -9,8 +9,8 @@ from ...errors import Conflict, RegistryError, StorageError
 from ...live import ChallengerReport, Experiment, ExperimentReport
 from ...policies import MonitoringPolicy
 from .. import ending, experiment
-from ..alert import AUTO, open_alert
-from ..rooms import Rooms
+from ..alert import open_alert
+from ..rooms import AUTO, Rooms
 from . import report, traffic
 from .champion import close_if_over
 

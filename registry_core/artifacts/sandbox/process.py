@@ -418,9 +418,19 @@ def _search_path() -> list[str]:
 
 
 def _environment() -> dict[str, str]:
-    # Some Pythons find their own library by it only.
-    inherited = {name: os.environ[name] for name in ("LD_LIBRARY_PATH",) if name in os.environ}
-    return {**_ENVIRONMENT, **inherited}
+    # A Python may find its own library by this alone; then that folder goes on, and no other that somebody put there.
+    folders = [each for each in os.environ.get("LD_LIBRARY_PATH", "").split(":") if each and _holds_python(each)]
+    return {**_ENVIRONMENT, **({"LD_LIBRARY_PATH": folders[0]} if folders else {})}
+
+
+def _holds_python(folder: str) -> bool:
+    """Whether the library of this Python was loaded from a folder."""
+    try:
+        mapped = Path("/proc/self/maps").read_text(errors="surrogateescape").splitlines()
+    except OSError:
+        return False
+    loaded = {line.split(maxsplit=5)[-1] for line in mapped if "/libpython" in line}
+    return any(os.path.dirname(each) == os.path.realpath(folder) for each in loaded)
 
 
 def _written(target: int, waiting: list[memoryview]) -> bool:

@@ -1,0 +1,149 @@
+"""Which decisions about trust were made here, and not somewhere a folder, a backup or a database came from.
+
+A decision is a line: a trusted name, the gates of a model name, an approval, an override. Whoever makes one seals its
+line with the registry's secret key, which lies outside the registry. What bears no seal of a key that this user has is
+data: a trusted name of that kind trusts nothing, and the others need somebody to accept them.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+from collections.abc import Collection
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+from ..artifacts import keys
+from ..catalog import seals as kept
+from ..catalog.database import Queries, Transaction
+from ..config import Configuration
+from ..records import Row
+
+#: What was decided, of which model name ("": of all), and what exactly.
+Line = tuple[str, ...]
+NAME, GATES, APPROVAL, OVERRIDE = "trusted name", "gates", "approval", "override"
+
+
+@dataclass(frozen=True)
+class Seals:
+    """The seals of a registry at a location, as a user who has its key or has not sees them."""
+
+    location: str
+
+    def unsealed(self, queries: Queries, lines: Collection[Line]) -> set[Line]:
+        """Those of the lines that were not decided here."""
+        if not lines:
+            return set()
+        registry = identity(queries)
+        key = None if registry is None else keys.find(registry, self.location)
+        return set(lines) if key is None else unsealed_by(key, kept.sealed(queries), lines)
+
+    def seal(self, transaction: Transaction, lines: Collection[Line]) -> None:
+        """Note that these were decided here.
+
+        Raises:
+            StorageError: the registry's key cannot be kept.
+        """
+        if lines:
+            key = keys.make(_known(transaction), self.location)
+            kept.put(transaction, [_seal(key, line) for line in lines])
+
+    def take_back(self, transaction: Transaction, lines: Collection[Line]) -> None:
+        """Note that these hold no more, so that they need a decision when they come again."""
+        key = keys.find(_known(transaction), self.location) if lines else None
+        if key is not None:
+            kept.remove(transaction, [_seal(key, line) for line in lines])
+
+    def counting(self, queries: Queries, settings: Configuration) -> Configuration:
+        """The settings as they count here: without trusted names that nobody here decided."""
+        return without(settings, self.unsealed(queries, names_of(settings)))
+
+
+def identity(queries: Queries) -> str | None:
+    """What identifies a registry; None while it is only being made."""
+    first = kept.first_event(queries)
+    return None if first is None else identity_of(first)
+
+
+def identity_of(first_event: str) -> str:
+    """What identifies a registry with this hash of its first event."""
+    # Hashed, since a database may hold anything, and this becomes the name of a file.
+    return sha256(first_event.encode()).hexdigest()
+
+
+def _known(queries: Queries) -> str:
+    found = identity(queries)
+    assert found is not None, "a registry has its first event before anybody decides anything"
+    return found
+
+
+def _seal(key: bytes, line: Line) -> str:
+    return kept.PREFIX + hmac.new(key, json.dumps(line).encode(), sha256).hexdigest()
+
+
+def unsealed_by(key: bytes, sealed: Collection[str], lines: Collection[Line]) -> set[Line]:
+    """Those of the lines whose seals, made with a key, are not among ``sealed``."""
+    return {line for line in lines if _seal(key, line) not in sealed}
+
+
+def names_of(settings: Configuration) -> set[Line]:
+    """A line for each trusted name."""
+    return {(NAME, model_name, name) for model_name, own in _parts(settings) for name in own.get("trusted_globals", ())}
+
+
+def gates_of(settings: Configuration, model_name: str | None = None) -> set[Line]:
+    """A line for the gates of all model names, and of each (or one) that has its own."""
+    return {
+        (GATES, name, json.dumps(own["gates"], sort_keys=True))
+        for name, own in _parts(settings)
+        # A name of its own may have none although all others have some: that is a decision as well.
+        if "gates" in own and (own["gates"] or name) and model_name in (None, name or model_name)
+    }
+
+
+def approval_of(model_name: str, model_id: str, digest: str, actor: str, at: str) -> Line:
+    """The line of an approval: of these very bytes."""
+    return (APPROVAL, model_name, model_id, digest, actor, at)
+
+
+def approvals_of(rows: Collection[Row]) -> dict[Line, Row]:
+    """The lines of approvals."""
+    return {
+        approval_of(row["model_name"], row["model_id"], digest_of(row), row["actor"], row["at"]): row for row in rows
+    }
+
+
+def override_of(model_name: str, model_id: str, digest: str, note: str) -> Line:
+    """The line of a promotion over failed gates."""
+    return (OVERRIDE, model_name, model_id, digest, note)
+
+
+def overrides_of(rows: Collection[Row]) -> dict[Line, Row]:
+    """The lines of overrides."""
+    return {override_of(row["model_name"], row["model_id"], digest_of(row), row["override_note"]): row for row in rows}
+
+
+def digest_of(row: Row) -> str:
+    """The sha256 of a version's model file."""
+    return str(json.loads(row["metadata"])["model_sha256"])
+
+
+def without(settings: Configuration, lines: Collection[Line]) -> Configuration:
+    """Settings without some trusted names."""
+    if not lines:
+        return settings
+
+    def kept_of(model_name: str, own: Any) -> dict[str, Any]:
+        names = own.get("trusted_globals")
+        if names is None:
+            return dict(own)
+        return {**own, "trusted_globals": tuple(each for each in names if (NAME, model_name, each) not in lines)}
+
+    return Configuration(
+        kept_of("", settings.everywhere), {name: kept_of(name, own) for name, own in settings.model_names.items()}
+    )
+
+
+def _parts(settings: Configuration) -> list[tuple[str, Any]]:
+    return [("", settings.everywhere), *settings.model_names.items()]

@@ -1,0 +1,62 @@
+"""What stands for decisions about trust that were made here: names of settings, each made with a secret key."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from ..records import Row
+from .database import Queries, Transaction
+from .events import set_setting
+
+PREFIX = "sealed:"
+_AFTER = "sealed;"
+
+
+def first_event(queries: Queries) -> str | None:
+    """The hash of a registry's first event, which its copies and backups share; None while it has none."""
+    rows = queries.query("SELECT hash FROM events WHERE seq = 1")
+    return str(rows[0]["hash"]) if rows else None
+
+
+def sealed(queries: Queries) -> set[str]:
+    """All seals."""
+    rows = queries.query(
+        "SELECT name FROM settings WHERE name >= :first AND name < :last", {"first": PREFIX, "last": _AFTER}
+    )
+    return {row["name"] for row in rows}
+
+
+def put(transaction: Transaction, seals: Collection[str]) -> None:
+    """Keep seals."""
+    for name in seals:
+        set_setting(transaction, name, "")
+
+
+def remove(transaction: Transaction, seals: Collection[str]) -> None:
+    """Take seals away."""
+    for name in seals:
+        transaction.query("DELETE FROM settings WHERE name = :name", {"name": name})
+
+
+def approvals(queries: Queries, model_name: str | None) -> list[Row]:
+    """Every approval (of a model name), with the sha256 of what was approved, oldest first."""
+    return queries.query(
+        "SELECT r.model_id, r.actor, r.at, m.model_name, d.metadata FROM reviews r "
+        "JOIN models m ON m.model_id = r.model_id JOIN model_documents d ON d.model_seq = m.seq "
+        f"WHERE r.verdict = 'approved'{_named(model_name)} ORDER BY r.seq",
+        {"name": model_name},
+    )
+
+
+def overrides(queries: Queries, model_name: str | None) -> list[Row]:
+    """Every version (of a model name) that went into production over failed gates, with its note."""
+    return queries.query(
+        "SELECT m.model_id, m.model_name, m.override_note, d.metadata FROM models m "
+        "JOIN model_documents d ON d.model_seq = m.seq "
+        f"WHERE m.override_note <> ''{_named(model_name)} ORDER BY m.seq",
+        {"name": model_name},
+    )
+
+
+def _named(model_name: str | None) -> str:
+    return "" if model_name is None else " AND m.model_name = :name"
