@@ -162,9 +162,9 @@ def _look(data: bytes, kind: str, trust: Trust) -> Facts:
         booster = boosters.check_xgboost(data)
         return facts.gather(Made("xgboost.core.Booster", booster=booster))
     if kind == "lightgbm":
-        from . import boosters
+        from . import lightgbm_text
 
-        return facts.gather(Made("lightgbm.basic.Booster", booster=boosters.check_lightgbm(_text(data))))
+        return facts.gather(Made("lightgbm.basic.Booster", booster=lightgbm_text.check(_text(data))))
     if kind == "onnx":
         from . import onnx
 

@@ -237,7 +237,7 @@ def histogram_boosting(name: str, state: dict[str, Any]) -> None:
     width = inputs(state, name)
     mapper = state.get("_bin_mapper")
     thresholds = mapper.get("bin_thresholds_") if type(mapper) is Made else None
-    if type(thresholds) is not list:
+    if type(mapper) is not Made or type(thresholds) is not list:
         raise fail(f"a {name} without its bins")
     # With categories, the inputs are put in another order first, but are as many.
     if len(thresholds) != width:

@@ -58,8 +58,10 @@ def takes_at_once(name: str) -> bool:
     return needs_state(name) or name.startswith(_COPIES_STATE)
 
 
-_COPIES_STATE = ("numpy.", "functools.", "joblib.", "scipy.", "xgboost.", "lightgbm.", "collections.")
-_COPIES_STATE += ("sklearn._loss._loss.Cy", "sklearn.linear_model._sgd_fast.")
+_COPIES_STATE = (
+    *("numpy.", "functools.", "joblib.", "scipy.", "xgboost.", "lightgbm.", "collections."),
+    *("sklearn._loss._loss.Cy", "sklearn.linear_model._sgd_fast."),
+)
 _FILLED_BY_STATE = ("sklearn.neighbors._kd_tree.", "sklearn.neighbors._ball_tree.", "sklearn.metrics._dist_metrics.")
 # A named tuple is made of its items, whatever they are.
 NAMED_TUPLES = frozenset({"sklearn.impute._iterative._ImputerTriplet"})

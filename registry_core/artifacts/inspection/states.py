@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from . import arrays, boosters, bounds, fits
+from . import arrays, boosters, bounds, fits, lightgbm_text
 from .names import PARTIAL
 from .values import Array, Global, Made, Refused, is_raw, is_whole, shown
 
@@ -161,7 +161,7 @@ def _lightgbm(made: Made) -> None:
     for key in ("handle", "_handle"):
         handle = made.get(key)
         if type(handle) is str:
-            made.booster = boosters.check_lightgbm(handle)
+            made.booster = lightgbm_text.check(handle)
         elif handle is not None:
             raise Refused("it has a booster of LightGBM's that is no text")
 
