@@ -399,15 +399,17 @@ def support_vectors(name: str, state: dict[str, Any]) -> None:
             raise fail(f"{what} whose vectors are none")
     if (type(dual) is Made) != (type(vectors) is Made):
         raise fail(f"{what} whose coefficients and vectors differ")
-    rows, columns = _shape(vectors)[0], _shape(dual)
+    columns = _shape(dual)
     _check_vectors(state, support, vectors, dual, what)
     intercepts = state.get("_intercept_")
     pairs = classes * (classes - 1) // 2
     single = "SVC" not in name
-    if rows != total or tuple(columns) != (1 if single else classes - 1, total):
+    if tuple(columns) != (1 if single else classes - 1, total):
         raise fail(f"{what} whose coefficients and vectors differ")
+    asked = state.get("_effective_probability", state.get("probability")) is not False
+    counts_of = (1 if single else pairs,) if asked and not single else (0, 1 if single else pairs)
     for each in (state.get("_probA"), state.get("_probB")):
-        if each is not None and (type(each) is not Array or each.count not in (0, 1 if single else pairs)):
+        if each is not None and (type(each) is not Array or each.count not in counts_of):
             raise fail(f"{what} whose probabilities and classes differ")
     if type(intercepts) is not Array or intercepts.count != (1 if single else pairs):
         raise fail(f"{what} whose coefficients and classes differ")
@@ -423,8 +425,11 @@ def _check_vectors(state: dict[str, Any], support: Array, vectors: Any, dual: An
     places = whole_numbers(support, what)
     if len(places) and (int(places.min()) < 0 or int(places.max()) >= fitted[0]):
         raise fail(f"{what} with a support vector that is not there")
-    # Of a kernel that is given as numbers, no vectors are kept.
-    if _shape(vectors)[1] not in (0, inputs(state, what)) or (_shape(vectors)[1] == 0 and state.get("kernel") == "rbf"):
+    # Of a kernel that is given as numbers, or made by a function, no vectors are kept.
+    kernel = state.get("kernel")
+    given = kernel == "precomputed" or type(kernel) is not str
+    rows, width = _shape(vectors)
+    if rows != (0 if given else support.count) or (rows and width != inputs(state, what)):
         raise fail(f"{what} whose vectors are for other inputs than it has")
     if type(dual) is Made:
         rows, columns = _shape(dual)

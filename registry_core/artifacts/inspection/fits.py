@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 State = dict[str, Any]
 
 _TREE = "sklearn.tree._tree.Tree"
+_MOST_THREADS = 1 << 10
 _ASKED_UNCHECKED = ("sklearn.ensemble._forest.", "sklearn.ensemble._iforest.")
 
 
@@ -40,7 +41,7 @@ def _list(value: Any, length: int | None, what: str) -> list[Any]:
     if type(value) is Array and len(value.shape) == 1:
         found = value.items if value.items is not None else array(value, what, 1).tolist()
     if type(found) is not list or length not in (None, len(found)):
-        raise fail(f"{what} that do not fit together")
+        raise fail(f"{what} do not fit together")
     return walked(found)
 
 
@@ -149,6 +150,11 @@ def _centres(name: str, state: State) -> None:
             raise fail(f"a {name} whose centres are for other inputs than it has")
 
 
+def _threads(name: str, state: State) -> None:
+    if not is_whole(state["_n_threads"], 1, _MOST_THREADS):
+        raise fail(f"a {name} that works with an impossible number of threads")
+
+
 def _halves(node: Any) -> Iterator[Made]:
     pending, seen = [node], set()
     while pending:
@@ -191,4 +197,5 @@ _BY_ATTRIBUTE: dict[str, Callable[[str, State], None]] = {
     "estimators_": _ensemble,
     "cluster_centers_": _centres,
     "_fit_X": _neighbours,
+    "_n_threads": _threads,
 }

@@ -19,8 +19,8 @@ from .values import Booster, Refused
 _ODD = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\xa0\u1680\u2000-\u200f\u2028\u2029\u202f\u205f\u3000\ufeff]")
 _WHOLE = r"(?:0|-?[1-9][0-9]{0,11})"
 _REAL = r"(?:-?[0-9]{1,20}(?:\.[0-9]{1,20})?(?:e[+-][0-9]{1,3})?|-?inf|-?nan)"
-_WHOLES = re.compile(rf"(?:{_WHOLE}(?: {_WHOLE})*)?", re.ASCII)
-_REALS = re.compile(rf"(?:{_REAL}(?: {_REAL})*)?", re.ASCII)
+_WHOLES = re.compile(rf"(?:{_WHOLE}(?: {_WHOLE})*+)?", re.ASCII)
+_REALS = re.compile(rf"(?:{_REAL}(?: {_REAL})*+)?", re.ASCII)
 _OBJECTIVE = re.compile(r"[a-z_0-9]+(?: [a-z_]+(?::[0-9a-z.+-]+)?)*", re.ASCII)
 _VERSION = re.compile(r"v[0-9]", re.ASCII)
 # Of a file: each line, and whether every file has it.
@@ -127,7 +127,7 @@ def _check_head(fields: dict[str, str]) -> tuple[int, list[str], list[int]]:
     _whole(fields, "label_index")
     names = work.walked(fields["feature_names"].split(" "))
     infos = fields["feature_infos"].split(" ")
-    sizes = work.walked(_wholes(fields, "tree_sizes"))
+    sizes = _wholes(fields, "tree_sizes")
     classes, per_round = _whole(fields, "num_class"), _whole(fields, "num_tree_per_iteration")
     # The loader reserves a column of the answer for each class, whether there are trees for it or not.
     if classes != per_round or not 1 <= classes <= max(_CLASSES_ALWAYS, len(sizes)):
@@ -167,6 +167,7 @@ def _whole(fields: Mapping[str, str], key: str) -> int:
 
 def _wholes(fields: Mapping[str, str], key: str) -> list[int]:
     value = fields.get(key, "")
+    work.spend(value.count(" "))
     if not _WHOLES.fullmatch(value):
         raise Refused(f"it has {key}={value[:40]!r}, which are no whole numbers")
     return [int(each) for each in value.split(" ")] if value else []

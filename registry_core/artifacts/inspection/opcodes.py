@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _DEEPEST_MARK = 1000  # as deep as Python's own pickler goes
 _LONGEST_NUMBER = 64  # bytes; random generators hold 16
+_STEPS_AN_OBJECT = 5  # what it takes to look at one, beside its opcodes
 _WRAPPER = "joblib.numpy_pickle.NumpyArrayWrapper"
 _APPENDABLE = frozenset({"collections.deque"})
 
@@ -247,6 +248,7 @@ def _new(machine: Machine, keywords: Any = None) -> None:
     kind = machine.stack.pop()
     if type(kind) is not Global:
         raise Refused("it makes an object of something that is no class")
+    machine.budget.spend(_STEPS_AN_OBJECT)
     machine.frozen.use(arguments)
     if machine.trust.use(kind.name, "instantiate") and (keywords or not calls.may_be_made_with(kind.name, arguments)):
         raise Refused(f"it makes a {kind.name} with arguments, which none has")

@@ -20,7 +20,7 @@ _PROTOCOLS = (1, 2)
 _DEEPEST = 120
 # What a schema of text may unpack to: Python needs ten times as much for what is in it.
 _SCHEMA_ALWAYS, _SCHEMA_RATIO = 8 << 20, 4
-_STEPS_A_NODE = 16
+_STEPS_A_NODE = 20
 # What the keys of a dict and the numbers in an array are made by: types of data, whose call does nothing else.
 _NUMBER = r"numpy\.(u?int(8|16|32|64|p|c)|u?(byte|short|long|longlong)|float(16|32|64)|half|single|double|bool_?|str_)"
 _DATA = re.compile(rf"builtins\.(str|int|float|bool)|{_NUMBER}", re.ASCII)
@@ -42,6 +42,11 @@ def read(data: bytes, trust: Trust) -> Any:
         raise Refused(f"it is a ZIP with a file {strangers[0]!r}, which skops does not write")
     if not text or len(text) > max(_SCHEMA_ALWAYS, _SCHEMA_RATIO * len(data)):
         raise Refused("it is a ZIP without the schema.json of skops, or with one too large")
+    with work.budget_for(len(data), len(text) + sum(map(len, files.values()))):
+        return _read(files, text, trust)
+
+
+def _read(files: Mapping[str, bytes], text: bytes, trust: Trust) -> Any:
     schema = boosters.read_json(text)
     if not isinstance(schema, dict) or schema.get("protocol") not in _PROTOCOLS:
         raise Refused("it was written by an old or unknown skops; save it again with skops 0.10 or newer")
@@ -66,16 +71,19 @@ class _Numbers:
             Refused: two that differ have one number.
         """
         if isinstance(value, list):
-            return _digest(b"[", *map(self.fingerprint, work.walked(value)))
+            return _digest(b"[", [self.fingerprint(each) for each in work.walked(value)])
         if not isinstance(value, dict):
-            return _digest(type(value).__name__.encode(), repr(value).encode("utf-8", "surrogatepass"))
+            # Quoted and escaped: nothing in a text can pass for what stands around it.
+            return repr(value).encode("utf-8", "surrogatepass")
         number = value.get("__id__")
-        parts = [b"{"]
-        for key in sorted(work.walked(value)):
-            if key != "__id__" or type(number) is not int:
-                name = key.encode("utf-8", "surrogatepass")
-                parts += (name, self._file(value[key]) if key == "file" else self.fingerprint(value[key]))
-        found = _digest(*parts)
+        found = _digest(
+            b"{",
+            [
+                ascii(key).encode() + b":" + (self._file(part) if key == "file" else self.fingerprint(part))
+                for key, part in sorted(work.walked(value).items())
+                if key != "__id__" or type(part) is not int
+            ],
+        )
         if type(number) is int and self._found.setdefault(number, found) != found:
             raise Refused("its schema has two objects of one number")
         return found
@@ -84,16 +92,12 @@ class _Numbers:
         if type(name) is not str or name not in self._files:
             return self.fingerprint(name)
         if name not in self._digests:
-            self._digests[name] = _digest(b"file", self._files[name])
+            self._digests[name] = _digest(b"file", [self._files[name]])
         return self._digests[name]
 
 
-def _digest(*parts: bytes) -> bytes:
-    digest = blake2b(digest_size=16)
-    for part in parts:
-        digest.update(len(part).to_bytes(8, "little"))
-        digest.update(part)
-    return digest.digest()
+def _digest(kind: bytes, parts: list[bytes]) -> bytes:
+    return kind + blake2b(b",".join(parts), digest_size=16).digest()
 
 
 class _Reader:

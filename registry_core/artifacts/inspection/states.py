@@ -18,6 +18,7 @@ _STATE_TUPLES = ("sklearn.neighbors._kd_tree.", "sklearn.neighbors._ball_tree.",
 _WRAPPER = "joblib.numpy_pickle.NumpyArrayWrapper"
 _SEEDS = "numpy.random.bit_generator.SeedSequence"
 _FUNCTIONS = frozenset({"_score_func", "_kmeans_single"})
+_MOST_JOBS = 1 << 10
 _MERSENNE_WORDS = 624
 # What each generator of numpy's keeps: numbers (None), or arrays of so many words.
 _WORDS: dict[str, dict[str, int | None]] = {
@@ -62,6 +63,9 @@ def _check_attributes(name: str, state: dict[str, Any]) -> None:
         raise Refused(f"it makes {name} cache on the disk (memory={shown(state['memory'])}); fit it with memory=None")
     if name.startswith("sklearn.feature_extraction.text.") and state.get("input", "content") != "content":
         raise Refused(f"it makes {name} read files (input={shown(state['input'])}); fit it with input='content'")
+    jobs = state.get("n_jobs")
+    if type(jobs) is int and abs(jobs) > _MOST_JOBS:
+        raise Refused(f"it makes {name} work with {jobs} threads; set n_jobs=None and save it again")
     if "tree_" in state and name.startswith("sklearn.tree."):
         bounds.fitted_tree(name, state)
     if "_predictors" in state:

@@ -140,5 +140,5 @@ def test_limits_grow_with_an_honest_file_and_not_with_what_it_unpacks_to(protoco
     assert Budget.for_file(1000, 1000).most == Budget().most
     large = 600 << 20
     assert Budget.for_file(large, large).most == large // 3
-    assert Budget.for_file(1 << 18, large).most == Budget().most
+    assert Budget.for_file(1 << 17, large).most == Budget().most
     assert Budget.for_file(60 << 20, large).most == 120 << 20
