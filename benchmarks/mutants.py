@@ -3,7 +3,7 @@
 Each mutant is looked into in a process that stands for the registry's own; what passes as trusted is loaded in the
 sandbox and asked for predictions there. Printed are the names that a trusted mutant imports without having been
 reported, the processes that ended outside the sandbox (both have to be none), how many ended inside it, and the most
-time and memory that one look took. The same seed gives the same mutants.
+time and memory that one look took, the hostile files of the tests among them. The same seed gives the same mutants.
 """
 
 from __future__ import annotations
@@ -30,8 +30,9 @@ from registry_core.artifacts import formats
 from registry_core.artifacts.inspection import inspect
 from registry_core.artifacts.sandbox import Form, Limits, Worker
 from registry_core.errors import SandboxFailure
-from tests.artifacts.inspection import mutations
+from tests.artifacts.inspection import differing, floods, misfits, mutations
 
+CORPORA = (differing, floods, misfits)
 COUNT, SEED = 24_000, 0
 LIMITS = Limits(seconds=20, memory_bytes=1 << 30)
 #: The most that one look may take: seconds of a processor, and bytes of memory beside the file itself.
@@ -186,15 +187,20 @@ def run(count: int, seed: int, say: Any = print) -> int:
                 crashes[case.name] += 1
             if done % 1000 == 999:
                 say(f"  {done + 1:,} after {time.monotonic() - begun:.0f} s")
+    hostile = [inspector.look(data) for corpus in CORPORA for _, data in corpus.files()]
     inspector.close()
+    believed = sum(look is not None and look.verdict == "trusted" for look in hostile)
+    slowest = max([slowest, *(look.seconds for look in hostile if look)])
+    largest = max([largest, *(look.bytes for look in hostile if look)])
     say(f"{count:,} mutants of {len(everything)} good files and models, seed {seed}: {_listed(verdicts)}")
     say(f"names that trusted mutants import unreported: {sum(unreported.values())} {sorted(unreported) or ''}")
     say(f"processes ended outside the sandbox: {inspector.ended}")
     say(f"trusted mutants in the sandbox: {_listed(used)}")
     if crashes:
         say(f"  which ended it: {_listed(crashes)}")
+    say(f"{len(hostile)} files made to differ, to flood or not to fit: {believed} trusted")
     say(f"the longest look {slowest:.3f} s, the most memory {largest / (1 << 20):.0f} MiB")
-    held = not unreported and not inspector.ended and slowest <= MOST_SECONDS and largest <= MOST_BYTES
+    held = not unreported and not inspector.ended and not believed and slowest <= MOST_SECONDS and largest <= MOST_BYTES
     return 0 if held else 1
 
 

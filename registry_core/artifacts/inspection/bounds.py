@@ -363,6 +363,8 @@ def spline(made: Made) -> None:
         Refused: fewer than the degree needs.
     """
     knots, degree, coefficients = made.get("_t"), made.get("k"), made.get("_c")
+    if (knots is None) == (made.get("t") is None) or (coefficients is None) == (made.get("c") is None):
+        raise fail("a spline that has its knots or coefficients in two places, or in none")
     knots = made.get("t") if knots is None else knots
     coefficients = made.get("c") if coefficients is None else coefficients
     found = array(knots, "the knots of a spline", 1)

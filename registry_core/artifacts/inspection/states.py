@@ -29,6 +29,15 @@ _WORDS: dict[str, dict[str, int | None]] = {
     "SFC64": {"state": 4},
 }
 _RANDOM_KEYS = {"bit_generator", "state", "has_uint32", "uinteger", "buffer", "buffer_pos", "has_gauss", "gauss"}
+# What these classes keep, over all versions; compiled code reads some of it, and nothing else belongs there.
+_SPARSE = frozenset({"_shape", "maxprint", "data", "indptr", "indices", "_has_sorted_indices", "_has_canonical_format"})
+_ONLY: dict[str, frozenset[str]] = {
+    "scipy.sparse.": _SPARSE | {"coords", "row", "col", "has_canonical_format"},
+    "scipy.interpolate._bsplines.BSpline": frozenset({"_t", "_c", "t", "c", "k", "extrapolate", "axis", "_asarray"}),
+    "sklearn.ensemble._hist_gradient_boosting.predictor.": frozenset(
+        {"nodes", "binned_left_cat_bitsets", "raw_left_cat_bitsets"}
+    ),
+}
 # Those that write something else than a dict of attributes, whose checks look at all of it.
 _OWN_STATE = frozenset({PARTIAL, "numpy.random", _SEEDS, "numpy.ma.MaskedArray"})
 
@@ -48,6 +57,8 @@ def check(made: Made) -> None:
         for key in state:
             if type(key) is not str or key.startswith("__"):
                 raise Refused(f"it gives {name} the attribute {shown(getattr(key, 'value', key))}, which none has")
+            if not all(key in only for only in (keys for place, keys in _ONLY.items() if name.startswith(place))):
+                raise Refused(f"it gives {name} the attribute {shown(key)}, which none has")
         _check_attributes(name, state)
     if special is not None:
         special(made)

@@ -12,7 +12,7 @@ from registry_core.artifacts.inspection.values import Refused
 from registry_core.evidence import Inspection
 
 from . import good
-from .mutations import Edit, mutant, reshaped, resolved, sources, within
+from .mutations import Edit, drawn, mutant, reshaped, resolved, sources, within
 
 
 def check(data: bytes) -> Inspection:
@@ -59,6 +59,16 @@ def test_models_with_one_part_changed_report_what_they_resolve() -> None:
     models = list(good.good_models().values())
     found = [check(reshaped(chance.choice(models), chance)).verdict for _ in range(60)]
     assert {"trusted", "refused"} <= set(found)
+
+
+def test_a_seed_always_gives_the_same_mutants() -> None:
+    model = good.good_models()["logistic regression"]
+
+    def made(seed: int) -> list[bytes]:
+        chance = random.Random(seed)
+        return [within(sources()[0], chance), reshaped(model, chance), mutant(sources()[0], drawn(chance))]
+
+    assert made(1) == made(1) != made(2)
 
 
 def test_unchanged_files_resolve_exactly_what_is_reported() -> None:
