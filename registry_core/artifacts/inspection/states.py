@@ -19,6 +19,7 @@ _WRAPPER = "joblib.numpy_pickle.NumpyArrayWrapper"
 _SEEDS = "numpy.random.bit_generator.SeedSequence"
 _FUNCTIONS = frozenset({"_score_func", "_kmeans_single"})
 _MOST_JOBS = 1 << 10
+_UNCHECKED = "predict_disable_shape_check"
 _MERSENNE_WORDS = 624
 # What each generator of numpy's keeps: numbers (None), or arrays of so many words.
 _WORDS: dict[str, dict[str, int | None]] = {
@@ -77,6 +78,8 @@ def _check_attributes(name: str, state: dict[str, Any]) -> None:
     jobs = state.get("n_jobs")
     if type(jobs) is int and abs(jobs) > _MOST_JOBS:
         raise Refused(f"it makes {name} work with {jobs} threads; set n_jobs=None and save it again")
+    if name.startswith("lightgbm.sklearn."):
+        _lightgbm_estimator(name, state)
     if "tree_" in state and name.startswith("sklearn.tree."):
         bounds.fitted_tree(name, state)
     if "_predictors" in state:
@@ -91,6 +94,16 @@ def _check_attributes(name: str, state: dict[str, Any]) -> None:
             if type(value) is Global and key.startswith("_") and key not in _FUNCTIONS:
                 raise Refused(f"it gives {name} the function {value.name} as its {key[:40]}")
         fits.check(name, state)
+
+
+def _lightgbm_estimator(name: str, state: dict[str, Any]) -> None:
+    """LightGBM reads as many numbers of each row as its trees ask for; that the row has them, its estimator checks."""
+    for settings in (state, state.get("_other_params")):
+        if type(settings) is dict and settings.get(_UNCHECKED):
+            raise Refused(f"it makes {name} read rows of any width ({_UNCHECKED}); save it without that")
+    inner, width = state.get("_Booster"), state.get("_n_features")
+    if type(inner) is Made and inner.booster is not None and width is not None and width != inner.booster.inputs:
+        raise Refused(f"it has a {name} for other inputs than its booster has")
 
 
 def _random_state(made: Made) -> None:

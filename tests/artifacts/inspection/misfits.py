@@ -1,4 +1,4 @@
-"""Fitted objects of scikit-learn's whose parts do not fit each other: used, compiled code would leave its arrays.
+"""Fitted objects whose parts do not fit each other: used, the compiled code of their library would leave its arrays.
 
 Each is (what, bytes), of trusted names only, and has to be refused.
 """
@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import lightgbm
 import numpy as np
 from scipy.sparse import csr_matrix
 from sklearn import cluster, ensemble, feature_extraction, neighbors, preprocessing, svm
@@ -41,6 +42,7 @@ def _fitted() -> Iterator[tuple[str, Any, Change]]:
         yield from _texts()
         yield from _vectors(rows, target)
         yield from _trees(rows, target)
+        yield from _boosters(rows, target)
         yield from _centres(rows)
         yield from _neighbours(rows, target)
 
@@ -158,6 +160,15 @@ def _trees(rows: Any, target: Any) -> Iterator[tuple[str, Any, Change]]:
         categories,
         _inside("_bin_mapper", _inside("bin_thresholds_", _at(0, np.array([1.0, 1e9])))),
     )
+
+
+def _boosters(rows: Any, target: Any) -> Iterator[tuple[str, Any, Change]]:
+    def fitted() -> Any:
+        return lightgbm.LGBMClassifier(n_estimators=1, n_jobs=1, min_child_samples=2, verbose=-1).fit(rows, target)
+
+    yield "LightGBM: fewer inputs than its booster", fitted(), _setting("_n_features", 1)
+    unchecked = _setting("_other_params", {"predict_disable_shape_check": True})
+    yield "LightGBM: rows of any width", fitted(), unchecked
 
 
 def _centres(rows: Any) -> Iterator[tuple[str, Any, Change]]:
