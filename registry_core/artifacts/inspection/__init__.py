@@ -11,7 +11,7 @@ from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ...evidence import Inspection
-from . import containers
+from . import containers, work
 from .names import PARTIAL, Trust, check_trustable, is_trustable
 from .values import Made, Refused
 
@@ -38,7 +38,8 @@ def inspect(data: bytes, name: str = "the file", *, also: Collection[str] = ()) 
     kind = "unknown"
     try:
         kind = kind_of(data)
-        found = _look(data, kind, trust)
+        with work.budget_for(len(data), len(data)):
+            found = _look(data, kind, trust)
     except Refused as refusal:
         return _refused(name, kind, str(refusal), trust, refusal.remedy)
     except RecursionError:
@@ -161,9 +162,9 @@ def _look(data: bytes, kind: str, trust: Trust) -> Facts:
         booster = boosters.check_xgboost(data)
         return facts.gather(Made("xgboost.core.Booster", booster=booster))
     if kind == "lightgbm":
-        from . import boosters
+        from . import lightgbm_text
 
-        return facts.gather(Made("lightgbm.basic.Booster", booster=boosters.check_lightgbm(_text(data))))
+        return facts.gather(Made("lightgbm.basic.Booster", booster=lightgbm_text.check(_text(data))))
     if kind == "onnx":
         from . import onnx
 
@@ -189,14 +190,14 @@ def _text(data: bytes) -> str:
 
 def _unpickled(data: bytes, kind: str, trust: Trust) -> Any:
     """The symbolic value of a pickle, which has to be the only thing in the file."""
-    from .machine import Budget, Machine
+    from .machine import Machine
 
     content = unpacked(data)
     if not content or content[0] not in _FIRST_OPCODES or containers.compression(content):
         raise Refused("it is compressed, but there is no pickle inside")
-    budget = Budget.for_file(len(data), len(content))
-    machine = Machine(content, 0, trust, budget, joblib=kind.startswith("joblib"))
-    value = machine.run()
+    with work.budget_for(len(data), len(content)) as budget:
+        machine = Machine(content, 0, trust, budget, joblib=kind.startswith("joblib"))
+        value = machine.run()
     if machine.at != len(content):
         raise Refused(f"it goes on for {len(content) - machine.at} bytes after its STOP mark")
     return value

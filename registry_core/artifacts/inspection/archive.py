@@ -12,13 +12,12 @@ import re
 import zipfile
 import zlib
 
-from . import arrays
+from . import arrays, containers, work
 from .values import Array, Dtype, Raw, Refused
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,120}", re.ASCII)
 # An entry takes two hundred bytes at least: its two headers, its name twice, and the head of an array.
 _ENTRIES, _BYTES_AN_ENTRY = 50_000, 200
-_ALWAYS, _RATIO, _MOST_BYTES, _HONEST = 64 << 20, 200, 1 << 30, 4
 _UTF8_NAMES = 0x800
 _LONGEST_HEADER = 1 << 16
 _END = b"PK\x05\x06"
@@ -48,11 +47,13 @@ def _unpacked(data: bytes, archive: zipfile.ZipFile) -> dict[str, bytes]:
     if len(names) != len(listing):
         raise Refused("it is a ZIP with a file twice")
     total = sum(entry.file_size for entry in listing)
-    if total > max(_ALWAYS, min(_MOST_BYTES, _RATIO * len(data)), _HONEST * len(data)):
+    if total > containers.most_unpacked(len(data)):
         raise Refused(
             f"it unpacks from {len(data):,} to {total:,} bytes, as a bomb does",
             "Save the model without compression, and upload that file",
         )
+    # Archives in an archive take from the same budget, so that a file with many of them unpacks no more than one.
+    work.looked_at(total)
     end = 0
     found: dict[str, bytes] = {}
     for entry in sorted(listing, key=lambda entry: entry.header_offset):

@@ -72,14 +72,21 @@ def build_dtype(dtype: Dtype, state: Any) -> None:
         if dtype.kind in "mM" and len(state) == 9:
             _check_unit(state[8])
         return
-    if dtype.kind != "V" or type(names) is not tuple or type(fields) is not dict or set(names) != set(fields):
+    if (
+        dtype.kind != "V"
+        or type(names) is not tuple
+        or type(fields) is not dict
+        or not all(type(name) is str for name in names)
+        or len(names) != len(fields)
+        or set(names) != set(fields)
+    ):
         raise Refused("it has a record dtype whose fields and names differ")
     if size != dtype.size or not names or alignment not in (1, 2, 4, 8, 16):
         raise Refused("it has a record dtype that lies about its size or alignment")
     found: dict[str, tuple[Dtype, int]] = {}
     for name in names:
         field = fields[name]
-        if type(name) is not str or type(field) is not tuple or len(field) != 2:
+        if type(field) is not tuple or len(field) != 2:
             raise Refused("it has a record dtype with a field that numpy does not write")
         kind, offset = field
         if type(kind) is not Dtype or kind.kind == "O" or kind.fields is not None:
@@ -89,7 +96,7 @@ def build_dtype(dtype: Dtype, state: Any) -> None:
         found[name] = (kind, offset)
     # Plain fields have no flags to hand on; what is left says how the record is laid out.
     allowed = {0, 8, 16, 24, _ALIGNED_RECORD, _ALIGNED_RECORD + 16, _ALIGNED_RECORD - 256, _ALIGNED_RECORD + 16 - 256}
-    if flags not in allowed:
+    if type(flags) is not int or flags not in allowed:
         raise Refused("it has a record dtype that lies about its flags")
     dtype.fields = found
 

@@ -1,22 +1,26 @@
-"""The native files of XGBoost (JSON, UBJSON) and LightGBM (text), walked and held against their own numbers.
+"""The native files of XGBoost (JSON, UBJSON), walked and held against their own numbers.
 
-Their loaders trust counts, indices and sizes in the file. Formats: XGBoost's "Introduction to Model IO" with its JSON
-schema; LightGBM's ``GBDT::SaveModelToString``. Clean here does not mean that the native loader survives it: the first
-load belongs into the sandbox.
+Its loader trusts counts, indices and sizes in the file. Format: XGBoost's "Introduction to Model IO" with its JSON
+schema. Clean here does not mean that the native loader survives it: the first load belongs into the sandbox.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
-from . import containers, ubjson
+from . import containers, ubjson, work
 from .values import Booster, Refused, shown
 
+_REAL = r"-?[0-9]{1,20}(?:\.[0-9]{1,20})?(?:[eE][+-]?[0-9]{1,3})?"
+_BASE = re.compile(rf"{_REAL}|\[{_REAL}(?:,{_REAL})*\]", re.ASCII)
 _NO_PARENT = 2147483647
-_MOST_NODES = 1 << 26
+_SINCE_1_3 = ("split_type",)
+_STEPS_A_BRACKET = 2
+MOST_NODES = 1 << 26
 
 
 def check_xgboost(data: bytes) -> Booster:
@@ -50,7 +54,12 @@ def check_xgboost(data: bytes) -> Booster:
             raise Refused("it has other weights than its inputs and classes need")
     else:
         raise Refused(f"it has a booster {shown(kind)}, which XGBoost has not")
+    _check_objective(learner, classes, targets)
     names = learner.get("feature_names") or []
+    for key in ("feature_names", "feature_types"):
+        told = learner.get(key) or []
+        if not isinstance(told, list) or len(told) not in (0, features) or not all(type(each) is str for each in told):
+            raise Refused(f"it has {key} for other inputs than it has")
     version = _mapping(model, "the model").get("version")
     return Booster(
         "xgboost",
@@ -58,6 +67,19 @@ def check_xgboost(data: bytes) -> Booster:
         features or None,
         tuple(name for name in names if isinstance(name, str)) if isinstance(names, list) else (),
     )
+
+
+def _check_objective(learner: Mapping[str, Any], classes: int, targets: int) -> None:
+    """The number of classes stands in two places, and each is used for a table of its own."""
+    objective = _mapping(learner.get("objective"), "the objective")
+    parameters = objective.get("softmax_multiclass_param")
+    if parameters is not None and _number(_mapping(parameters, "the objective"), "num_class") != classes:
+        raise Refused("it has an objective for other classes than it has")
+    base = _mapping(learner["learner_model_param"], "the parameters").get("base_score")
+    if not isinstance(base, str) or not _BASE.fullmatch(base):
+        raise Refused(f"it has base_score={shown(base)}, which is no number")
+    if base.startswith("[") and base.count(",") + 1 not in (1, max(classes, targets)):
+        raise Refused("it has a base_score for other classes than it has")
 
 
 def read_json(data: bytes) -> Any:
@@ -73,6 +95,8 @@ def read_json(data: bytes) -> Any:
             raise Refused("it has a JSON object with a key twice")
         return found
 
+    # Python needs a list or dict for each bracket, and a number or text for each comma.
+    work.spend(_STEPS_A_BRACKET * (data.count(b"[") + data.count(b"{")) + data.count(b",") // 2)
     try:
         return json.loads(data.decode("utf-8"), object_pairs_hook=once)
     except (ValueError, RecursionError) as error:
@@ -178,13 +202,22 @@ def _check_tree(tree: Mapping[str, Any], place: int, features: int) -> None:
     count = _number(_mapping(tree.get("tree_param"), "the parameters of a tree"), "num_nodes")
     left, right, parents = (_numbers(tree, key) for key in ("left_children", "right_children", "parents"))
     splits = _numbers(tree, "split_indices")
-    if not 1 <= count <= _MOST_NODES or {len(left), len(right), len(parents), len(splits)} != {count}:
+    if not 1 <= count <= MOST_NODES or {len(left), len(right), len(parents), len(splits)} != {count}:
         raise Refused(f"tree {place} has other nodes than it counts")
+    parameters = _mapping(tree["tree_param"], "the parameters of a tree")
+    # Leaves of several numbers are read in another place than those of one.
+    if int(_number(parameters, "size_leaf_vector")) > 1 or "leaf_weights" in tree:
+        raise Refused(f"tree {place} has leaves of several numbers; train one model for each target")
+    if "num_feature" in parameters and _number(parameters, "num_feature") not in (features, 0):
+        raise Refused(f"tree {place} is for other inputs than the model has")
     if tree.get("id", place) != place:
         raise Refused(f"tree {place} says that it is another")
-    for key in ("split_conditions", "base_weights", "default_left"):
-        if len(_numbers(tree, key)) < count:
-            raise Refused(f"tree {place} has too few {key}")
+    for key in ("split_conditions", "base_weights", "default_left", "loss_changes", "sum_hessian", "split_type"):
+        if (key in tree or key not in _SINCE_1_3) and len(_numbers(tree, key)) != count:
+            raise Refused(f"tree {place} has too few or too many {key}")
+    whole = (left, right, parents, splits, _numbers(tree, "split_type") if "split_type" in tree else ())
+    if not all(isinstance(each, int) for numbers in whole for each in work.walked(numbers)):
+        raise Refused(f"tree {place} has nodes that are no whole numbers")
     # Every node has one parent, and the root has none: so no walk goes in circles.
     if parents[0] != _NO_PARENT:
         raise Refused(f"tree {place} has a root below another node")
@@ -202,6 +235,8 @@ def _check_tree(tree: Mapping[str, Any], place: int, features: int) -> None:
 
 def _check_categories(tree: Mapping[str, Any], place: int, count: int) -> None:
     if "categories" not in tree:
+        if any(tree.get("split_type", ())):
+            raise Refused(f"tree {place} has categories that are not there")
         return
     keys = ("categories", "categories_nodes", "categories_segments", "categories_sizes")
     values, nodes, starts, sizes = (_numbers(tree, key) for key in keys)
@@ -212,112 +247,8 @@ def _check_categories(tree: Mapping[str, Any], place: int, count: int) -> None:
             raise Refused(f"tree {place} has categories that are not there")
     if any(not 0 <= each < 1 << 24 for each in values):
         raise Refused(f"tree {place} has a category of an impossible number")
-
-
-def check_lightgbm(text: str) -> Booster:
-    """Walk a model of LightGBM's in its text form.
-
-    Raises:
-        Refused: it is cut off, or an index or a size in it leads outside what is there.
-    """
-    head, found, _ = text.partition("\n\n")
-    if not head.startswith("tree\n") or not found:
-        raise Refused("it is no text model of LightGBM's, or cut off")
-    fields = _fields(head)
-    features = _whole(fields, "max_feature_idx") + 1
-    names = fields.get("feature_names", "").split(" ")
-    sizes = _wholes(fields, "tree_sizes") if fields.get("tree_sizes") else []
-    per_round, classes = _whole(fields, "num_tree_per_iteration"), _whole(fields, "num_class")
-    if not 1 <= per_round <= 1 << 20 or not 1 <= classes <= 1 << 20:
-        raise Refused("it has impossible numbers of trees or classes")
-    if len(names) != features or len(fields.get("feature_infos", "").split(" ")) != features:
-        raise Refused("it has names for other inputs than it counts")
-    if len(sizes) % per_round:
-        raise Refused("it has other trees than its rounds need")
-    # The sizes are in bytes, and the loader jumps by them.
-    body = text[len(head) + 2 :].lstrip("\n").encode("utf-8")
-    at = 0
-    for place, size in enumerate(sizes):
-        block = body[at : at + size].decode("utf-8", "replace")
-        if size <= 0 or not block.startswith(f"Tree={place}\n"):
-            raise Refused(f"tree {place} is not where its size says")
-        _check_block(_fields(block), place, features)
-        at += size
-    if not body[at:].lstrip().startswith(b"end of trees"):
-        raise Refused("it has other trees than it counts, or is cut off")
-    # What LightGBM calls the columns of an array, which has no names.
-    counted = names == [f"Column_{place}" for place in range(features)]
-    return Booster("lightgbm", None, features, () if counted else tuple(names))
-
-
-def _fields(block: str) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for line in block.split("\n"):
-        key, _, value = line.partition("=")
-        if key in found and key:
-            raise Refused(f"it says {key[:40]!r} twice")
-        found[key] = value
-    return found
-
-
-def _whole(fields: Mapping[str, str], key: str) -> int:
-    value = fields.get(key, "").strip()
-    if not value.isascii() or not value.removeprefix("-").isdigit() or len(value) > 12:
-        raise Refused(f"it has {key}={value[:40]!r}, which is no whole number")
-    return int(value)
-
-
-def _wholes(fields: Mapping[str, str], key: str) -> list[int]:
-    try:
-        return [int(each) for each in fields.get(key, "").split()]
-    except ValueError:
-        raise Refused(f"it has {key} that are no whole numbers") from None
-
-
-def _check_block(tree: Mapping[str, str], place: int, features: int) -> None:
-    leaves, categorical = _whole(tree, "num_leaves"), _whole(tree, "num_cat")
-    if not 1 <= leaves <= _MOST_NODES or not 0 <= categorical < leaves:
-        raise Refused(f"tree {place} has an impossible number of leaves")
-    if len(tree.get("leaf_value", "").split()) != leaves:
-        raise Refused(f"tree {place} has other leaves than it counts")
-    if tree.get("is_linear", "0").strip() != "0":
-        _check_linear(tree, place, leaves, features)
-    if leaves == 1:
-        return
-    inner = leaves - 1
-    left, right, splits = (_wholes(tree, key) for key in ("left_child", "right_child", "split_feature"))
-    kinds, thresholds = _wholes(tree, "decision_type"), tree.get("threshold", "").split()
-    if {len(left), len(right), len(splits), len(kinds), len(thresholds)} != {inner}:
-        raise Refused(f"tree {place} has other nodes than it counts")
-    for node in range(inner):
-        for child in (left[node], right[node]):
-            # A leaf is written as the complement of its number; an inner node comes after its parent.
-            if not (node < child < inner or -leaves <= child < 0):
-                raise Refused(f"tree {place} has a node that leads outside it, or in circles")
-        if not 0 <= splits[node] < features:
-            raise Refused(f"tree {place} splits by an input that is not there")
-    _check_bitsets(tree, place, categorical, kinds, thresholds)
-
-
-def _check_bitsets(
-    tree: Mapping[str, str], place: int, categorical: int, kinds: list[int], thresholds: list[str]
-) -> None:
-    bounds = _wholes(tree, "cat_boundaries")
-    if categorical:
-        rising = all(earlier <= later for earlier, later in pairwise(bounds))
-        if len(bounds) != categorical + 1 or bounds[0] != 0 or not rising:
-            raise Refused(f"tree {place} has categories that do not fit together")
-        if bounds[-1] != len(_wholes(tree, "cat_threshold")):
-            raise Refused(f"tree {place} has categories that are not there")
-    for kind, threshold in zip(kinds, thresholds, strict=True):
-        if kind & 1 and not (threshold.isascii() and threshold.isdigit() and int(threshold) < categorical):
-            raise Refused(f"tree {place} asks for categories that are not there")
-
-
-def _check_linear(tree: Mapping[str, str], place: int, leaves: int, features: int) -> None:
-    counts, used = _wholes(tree, "num_features"), _wholes(tree, "leaf_features")
-    coefficients, constants = tree.get("leaf_coeff", "").split(), tree.get("leaf_const", "").split()
-    if len(counts) != leaves or len(constants) != leaves or any(count < 0 for count in counts):
-        raise Refused(f"tree {place} has linear leaves that do not fit together")
-    if sum(counts) != len(used) or len(used) != len(coefficients) or any(not 0 <= each < features for each in used):
-        raise Refused(f"tree {place} has linear leaves for inputs that are not there")
+    kinds = _numbers(tree, "split_type") if "split_type" in tree else [0] * count
+    if [node for node in range(count) if kinds[node] not in (0, 1)]:
+        raise Refused(f"tree {place} splits in a way that XGBoost has not")
+    if [node for node in range(count) if kinds[node] == 1] != list(nodes):
+        raise Refused(f"tree {place} has categories for other nodes than split by them")

@@ -12,7 +12,7 @@ from typing import Any
 
 from . import arrays
 from .names import Trust
-from .values import Array, Dtype, Global, Made, Raw, Refused, is_raw, is_whole
+from .values import Array, Bag, Dtype, Global, Made, Raw, Refused, is_raw, is_whole
 
 _Arguments = tuple[Any, ...]
 GENERATORS = frozenset({"MT19937", "PCG64", "PCG64DXSM", "Philox", "SFC64"})
@@ -53,6 +53,15 @@ def needs_state(name: str) -> bool:
     return name == "sklearn.tree._tree.Tree" or name.startswith(_FILLED_BY_STATE)
 
 
+def takes_at_once(name: str) -> bool:
+    """Whether an instance copies its state when it gets it, instead of keeping what it is given."""
+    return needs_state(name) or name.startswith(_COPIES_STATE)
+
+
+_COPIES_STATE = (
+    *("numpy.", "functools.", "joblib.", "scipy.", "xgboost.", "lightgbm.", "collections."),
+    *("sklearn._loss._loss.Cy", "sklearn.linear_model._sgd_fast."),
+)
 _FILLED_BY_STATE = ("sklearn.neighbors._kd_tree.", "sklearn.neighbors._ball_tree.", "sklearn.metrics._dist_metrics.")
 # A named tuple is made of its items, whatever they are.
 NAMED_TUPLES = frozenset({"sklearn.impute._iterative._ImputerTriplet"})
@@ -98,7 +107,7 @@ def _reconstructor(arguments: _Arguments, trust: Trust) -> Made:
     match arguments:
         case (Global(name=name), Global(name="builtins.dict"), dict()) if name in MAPPINGS:
             trust.use(name, "instantiate")
-            return Made(name, items=[each for pair in arguments[2].items() for each in pair])
+            return Made(name, items=[*arguments[2], *arguments[2].values()])
         case (Global(), Global(name="builtins.object"), None):
             trust.use(arguments[0].name, "instantiate")
             return Made(arguments[0].name)
@@ -107,7 +116,8 @@ def _reconstructor(arguments: _Arguments, trust: Trust) -> Made:
 
 def _dtype(arguments: _Arguments, trust: Trust) -> Dtype:
     match arguments:
-        case (str(), bool() | 0 | 1, bool() | 0 | 1):
+        # A copy, always: numpy's own dtypes, which all share, ignore the state that follows.
+        case (str(), False | 0, True | 1):
             return arrays.plain_dtype(arguments[0])
     raise Refused("it makes a dtype of something else than a short text")
 
@@ -213,7 +223,7 @@ def _bytearray(arguments: _Arguments, trust: Trust) -> Made:
 
 def _set(arguments: _Arguments, trust: Trust) -> Any:
     if len(arguments) == 1 and type(arguments[0]) is list and all(map(_is_data, arguments[0])):
-        return set(arguments[0])
+        return Bag(arguments[0])
     raise Refused("it makes a set of something else than plain values")
 
 

@@ -5,6 +5,7 @@ Decompression is in pieces and stops at a limit, so that a small file cannot fil
 
 from __future__ import annotations
 
+import io
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,7 +16,7 @@ from .values import Refused
 _PIECE = 1 << 20
 # A file of a few kilobytes may hold a large table of zeros; a larger one may not grow without measure.
 # Trees pack to a quarter at most: what is that large may grow as much.
-_ALWAYS, _RATIO, _MOST, _HONEST = 64 << 20, 200, 2 << 30, 4
+_ALWAYS, _RATIO, _MOST, _HONEST = 32 << 20, 20, 2 << 30, 4
 _LZMA_MEMORY = 128 << 20
 
 _MAGIC = (
@@ -81,30 +82,36 @@ def is_ubjson(data: bytes) -> bool:
     return data[:1] == b"{" and data[1:2] in (b"i", b"U", b"I", b"l", b"L", b"#", b"}")
 
 
+def most_unpacked(packed: int) -> int:
+    """How many bytes a file of so many may unpack to."""
+    return max(_ALWAYS, min(_MOST, _RATIO * packed), _HONEST * packed)
+
+
 def decompress(data: bytes, method: str) -> bytes:
     """The content of a file that is compressed with zlib, gzip, bz2, xz, lzma or lz4.
 
     Raises:
         Refused: it is damaged, cut off, followed by something else, or grows beyond the limit.
     """
-    most = max(_ALWAYS, min(_MOST, _RATIO * len(data)), _HONEST * len(data))
+    most = most_unpacked(len(data))
     view, at, size = memoryview(data), 0, 0
-    pieces: list[bytes] = []
+    # Its buffer grows in place, where a list of pieces would be there twice when they are joined.
+    content, last = io.BytesIO(), 0
     with _damaged(method):
         stream = _OPENERS[method]()
         while not stream.eof:
             fresh = b""
             if stream.needs_input:
                 # What a full piece left inside comes out without further input.
-                if at >= len(data) and (not pieces or len(pieces[-1]) < _PIECE):
+                if at >= len(data) and last < _PIECE:
                     raise Refused(f"its {method} stream is cut off")
                 fresh, at = bytes(view[at : at + _PIECE]), at + _PIECE
-            pieces.append(stream.decompress(fresh, _PIECE))
-            size = _checked(size + len(pieces[-1]), most, len(data))
+            last = content.write(stream.decompress(fresh, _PIECE))
+            size = _checked(size + last, most, len(data))
         unused = len(stream.unused_data or b"") + max(len(data) - at, 0)
     if unused:
         raise Refused(f"it goes on for {unused} bytes after its {method} stream")
-    return b"".join(pieces)
+    return content.getvalue()
 
 
 class _Inflate:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from .values import Array, Made, Refused
+from .values import Array, Bag, Key, Made, Refused
 
 # As deep as Python's own pickler goes.
 _DEEPEST = 1000
@@ -54,10 +54,10 @@ def _objects(value: Any) -> Iterable[Made]:
                 yield each
                 children = (each.state, each.args, each.items)
             elif kind is dict:
-                children = (*each.values(), *(key for key in each if type(key) is tuple))
-            elif kind in (list, tuple, set, frozenset):
+                children = (*each.values(), *(key.value for key in each if type(key) is Key))
+            elif kind in (list, tuple):
                 children = each
-            elif kind is Array and each.items is not None:
+            elif kind is Bag or (kind is Array and each.items is not None):
                 children = each.items
             for child in children:
                 if type(child) in _HOLDING and id(child) not in seen:
@@ -69,7 +69,7 @@ def _objects(value: Any) -> Iterable[Made]:
     raise Refused(f"it nests deeper than {_DEEPEST} levels")
 
 
-_HOLDING = frozenset({Made, dict, list, tuple, set, frozenset, Array})
+_HOLDING = frozenset({Made, dict, list, tuple, Bag, Array})
 
 
 def _reads_inputs(made: Made) -> Made:

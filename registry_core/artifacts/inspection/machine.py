@@ -8,37 +8,19 @@ where arrays stand between them is how joblib writes its files.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from . import arrays, opcodes, partials, states
+from .frozen import Frozen
 from .names import PARTIAL, Trust
-from .values import Array, Global, Made, Raw, Refused
+from .values import Array, Bag, Global, Made, Raw, Refused
+from .work import Budget
 
-# A small file may take this many steps. A larger one may take as many as the densest honest file of its size: a
-# vocabulary, at three steps for ten bytes and more.
-_OPCODES, _BYTES_A_STEP = 4_000_000, 3
 _DEEPEST_KEY, _WIDEST_KEY = 8, 10_000
 _LARGEST_KEY = 1 << 60  # numbers beyond may be chosen so that they all fall into one bucket of a dict
+_MOST_COLLISIONS, _MOST_ODD_KEYS = 100, 2_000
 _LONGEST_LINE = 4096
 _VIEWED = 512
-
-
-@dataclass(slots=True)
-class Budget:
-    """How many more opcodes may be read, nested pickles included; ``most`` is what it began with."""
-
-    opcodes: int = _OPCODES
-    most: int = _OPCODES
-
-    @classmethod
-    def for_file(cls, packed: int, content: int) -> Budget:
-        """What a file may take, by its size and by that of the pickle in it, both in bytes.
-
-        A packed file counts by what it is packed into, so that a few bytes of it cannot take for ever.
-        """
-        most = max(_OPCODES, min(content // _BYTES_A_STEP, 2 * packed))
-        return cls(most, most)
 
 
 class Machine:
@@ -61,6 +43,9 @@ class Machine:
         self.built: list[Made] = []
         self.unfinished: list[Made] = []
         self.partials: list[Made] = []
+        self.frozen = Frozen()
+        self._hashes: dict[int, Any] = {}
+        self._collisions = self._odd_keys = 0
 
     def run(self) -> Any:
         """The value on the stack at STOP; ``at`` then stands behind it.
@@ -69,7 +54,7 @@ class Machine:
             Refused: no honest pickle, or one that must not be loaded.
         """
         data, table = self.data, opcodes.TABLE
-        for step in range(self.budget.opcodes):
+        for step in range(self.budget.left):
             at = self.at
             limit = self.limit
             if at >= limit:
@@ -79,7 +64,7 @@ class Machine:
             opcode = data[at]
             self.at = at + 1
             if opcode == 0x2E:
-                self.budget.opcodes -= step + 1
+                self.budget.spend(step + 1)
                 return self._stop()
             act = table.get(opcode)
             if act is None:
@@ -88,10 +73,7 @@ class Machine:
                 act(self)
             except IndexError:
                 raise Refused(f"it takes more from its stack than there is, at byte {at}") from None
-        raise Refused(
-            f"it has more than {self.budget.most:,} steps, which no model of its size needs",
-            "Turn its longest lists of numbers into numpy arrays, save the model again, and upload that file",
-        )
+        raise self.budget.refusal()
 
     def _stop(self) -> Any:
         if len(self.stack) != 1 or self.marks:
@@ -191,29 +173,45 @@ class Machine:
         return array
 
     def check_keys(self, keys: Sequence[Any]) -> None:
-        """Refuse keys that would take for ever, or too deep a recursion, to look up."""
+        """Refuse keys that would take for ever, or too deep a recursion, to look up.
+
+        Whoever chooses tuples can choose them all alike to a dict, which then compares each of them with all.
+        """
         for key in keys:
             kind = type(key)
             if kind is str:
                 continue
             if kind is tuple:
-                _check_tuple(key)
-            elif kind is int and abs(key) > _LARGEST_KEY:
-                raise Refused("it has numbers beyond 2**60 as keys")
-            elif kind in (list, dict, set):
+                self._check_tuple(key)
+            elif kind is int:
+                if abs(key) > _LARGEST_KEY:
+                    raise Refused("it has numbers beyond 2**60 as keys")
+            elif kind in (list, dict) or (kind is Bag and not key.final):
                 raise Refused("it has a list, dict or set as a key")
+            elif kind is Bag or (kind is Made and key.of not in _SALTED):
+                self._odd_keys += 1
+                if self._odd_keys > _MOST_ODD_KEYS:
+                    raise Refused(f"it has more than {_MOST_ODD_KEYS:,} keys that are objects, which no model needs")
+
+    def _check_tuple(self, key: tuple[Any, ...]) -> None:
+        """Refuse a tuple that is too large to look up: hashing one goes through all of it, each time."""
+        level: list[Any] = [key]
+        for _ in range(_DEEPEST_KEY):
+            width = sum(map(len, level))
+            if width > _WIDEST_KEY:
+                break
+            self.budget.spend(width)
+            inside = [each for part in level for each in part]
+            if not {list, dict}.isdisjoint(map(type, inside)):
+                raise Refused("it has a list, dict or set within a key")
+            level = [each for each in inside if type(each) is tuple]
+            if not level:
+                other = self._hashes.setdefault(hash(key), key)
+                self._collisions += other != key
+                if self._collisions > _MOST_COLLISIONS:
+                    raise Refused("it has tuples as keys that were chosen to collide")
+                return
+        raise Refused("it has tuples nested without end, or endless ones, as keys")
 
 
-def _check_tuple(key: tuple[Any, ...]) -> None:
-    """Refuse a tuple that is too large to look up: hashing one goes through all of it, each time."""
-    level: list[Any] = [key]
-    for _ in range(_DEEPEST_KEY):
-        if sum(map(len, level)) > _WIDEST_KEY:
-            break
-        inside = [each for part in level for each in part]
-        if not {list, dict, set}.isdisjoint(map(type, inside)):
-            raise Refused("it has a list, dict or set within a key")
-        level = [each for each in inside if type(each) is tuple]
-        if not level:
-            return
-    raise Refused("it has tuples nested without end, or endless ones, as keys")
+_SALTED = frozenset({"datetime.date", "datetime.datetime", "datetime.time"})

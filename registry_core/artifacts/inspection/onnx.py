@@ -10,35 +10,58 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from . import work
 from .values import Raw, Refused
 
 _DOMAINS = frozenset({"", "ai.onnx", "ai.onnx.ml"})
 _DEEPEST = 32
-_MOST_FIELDS = 5_000_000
+_STEPS_A_FIELD = 6
 _LARGEST_TENSOR = 1 << 34
+_DIMENSIONS = 64
 # The long lists of an attribute, one field an item: numbers (fields 7 and 8), and the kinds of a forest's nodes (9).
 _KINDS = (b"LEAF", *(b"BRANCH_" + kind for kind in (b"LEQ", b"LT", b"GTE", b"GT", b"EQ", b"NEQ")))
 _LISTED = b"|".join(bytes([len(kind)]).replace(b"\n", rb"\n") + kind for kind in _KINDS)
 _RUN = re.compile(rb"(?:\x3d.{4}|\x40[\x80-\xff]{0,9}[\x00-\x7f]|\x4a(?:" + _LISTED + rb"))++", re.DOTALL)
+# Other texts of an attribute, as of a vocabulary: the field, and from which length on its length takes two bytes.
+_SHORT_TEXT, _SHORT = 0x4A, 0x80
 _EXTERNAL = 1
+# The fields of a tensor's items, with the bytes of one where they are fixed: None is one text for each field.
+_LISTS = {4: 4, 5: 0, 6: None, 7: 0, 10: 8, 11: 0}
+_PAIRS = (14, 15)  # complex numbers
+_FURTHER_BYTES = bytes(range(128, 256))
 # Bytes of an item, by TensorProto.DataType; text (8) has its own field.
-_ITEM = {1: 4, 2: 1, 3: 1, 4: 2, 5: 2, 6: 4, 7: 8, 9: 1, 10: 2, 11: 8, 12: 4, 13: 8, 14: 8, 15: 16, 16: 2}
+_ITEM = {
+    17: 1,
+    18: 1,
+    19: 1,
+    20: 1,
+    1: 4,
+    2: 1,
+    3: 1,
+    4: 2,
+    5: 2,
+    6: 4,
+    7: 8,
+    9: 1,
+    10: 2,
+    11: 8,
+    12: 4,
+    13: 8,
+    14: 8,
+    15: 16,
+    16: 2,
+}
 
 
 @dataclass
 class Found:
-    """What a walk through a model came upon: operators outside the standard, its producer, its inputs.
-
-    ``most`` grows with the file: no honest file has a field for each byte.
-    """
+    """What a walk through a model came upon: operators outside the standard, its producer, its inputs."""
 
     foreign: dict[str, None] = field(default_factory=dict)
     producer: str | None = None
     entries: list[tuple[str, int | None]] = field(default_factory=list)
     constants: set[str] = field(default_factory=set)
     graphs: int = 0
-    fields: int = 0
-    most: int = _MOST_FIELDS
 
     @property
     def columns(self) -> list[tuple[str, int | None]]:
@@ -64,7 +87,7 @@ def read(data: bytes) -> Found:
     Raises:
         Refused: it is none, lies about a length, or keeps its weights in other files.
     """
-    found = Found(most=max(_MOST_FIELDS, len(data)))
+    found = Found()
     versions = []
     for number, value in fields(memoryview(data), found):
         if number == 1 and isinstance(value, int):
@@ -93,12 +116,15 @@ def fields(
     """
     at = 0
     while at < len(data):
-        if passed_over is not None and (run := passed_over.match(data, at)):
-            at = run.end()
-            continue
-        found.fields += 1
-        if found.fields > found.most:
-            raise Refused(f"it has more than {found.most:,} fields")
+        if passed_over is not None:
+            if run := passed_over.match(data, at):
+                at = run.end()
+                continue
+            if data[at] == _SHORT_TEXT and at + 1 < len(data) and data[at + 1] < _SHORT:
+                work.spend(1)
+                at += 2 + data[at + 1]
+                continue
+        work.spend(_STEPS_A_FIELD)
         key, at = _varint(data, at)
         number, kind = key >> 3, key & 7
         if not 1 <= number < 1 << 29:
@@ -121,6 +147,8 @@ def fields(
         else:
             raise Refused(f"it has a field of the unknown kind {kind}")
         yield number, value
+    if at > len(data):
+        raise Refused("it is cut off within a text")
 
 
 def _varint(data: memoryview, at: int) -> tuple[int, int]:
@@ -218,28 +246,47 @@ def _attribute(data: memoryview, found: Found, depth: int) -> None:
 
 
 def _tensor(data: memoryview, found: Found, constant: bool = False) -> None:
-    count, kind, size = 1, 0, None
+    """A tensor: as many items as its dimensions say, in one of the fields that hold them."""
+    count, dimensions, kind, raw, items = 1, 0, 0, None, 0
     for number, value in fields(data, found):
         if number == 1:
             for dimension in [value] if isinstance(value, int) else packed(value):
+                dimensions += 1
                 count *= dimension
-                if count > _LARGEST_TENSOR:
+                if count > _LARGEST_TENSOR or dimensions > _DIMENSIONS:
                     raise Refused("it has a tensor larger than any memory")
         elif number == 2 and isinstance(value, int):
             kind = value
+        elif number in _LISTS:
+            items += _listed(number, value)
         elif number == 9:
-            size = len(message(value))
+            raw = len(message(value))
         elif number == 8 and constant:
             found.constants.add(text(value))
         elif number == 13 or (number == 14 and value == _EXTERNAL):
             raise Refused("it keeps weights in other files, which it could name at will; save it as one file")
-    if size is not None and kind in _ITEM and size != count * _ITEM[kind]:
+    if raw is not None and kind in _ITEM and raw != count * _ITEM[kind]:
         raise Refused(f"it has a tensor of {count} items whose bytes are too many or too few")
+    # The runtime reserves memory for the items that are spoken of, whether they are there or not.
+    if raw is None and items not in (count, 2 * count if kind in _PAIRS else count):
+        raise Refused(f"it has a tensor of {count} items, of which {items} are there")
+
+
+def _listed(number: int, value: int | memoryview) -> int:
+    """How many items a field of a tensor holds: one, or a packed list of numbers of a fixed or of any length."""
+    width = _LISTS[number]
+    if isinstance(value, int) or width is None:
+        return 1
+    if width:
+        return len(value) // width
+    # Of a number of any length, the last byte is the one below 128.
+    return len(bytes(value).translate(None, _FURTHER_BYTES))
 
 
 def packed(data: memoryview) -> Iterator[int]:
     at = 0
     while at < len(data):
+        work.spend(1)
         value, at = _varint(data, at)
         yield value
 

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from . import arrays, calls
 from .names import PARTIAL, canonical
-from .values import Array, Dtype, Global, Made, Refused
+from .values import Array, Bag, Dtype, Global, Made, Refused, as_key
 
 if TYPE_CHECKING:
     from .machine import Machine
 
 _DEEPEST_MARK = 1000  # as deep as Python's own pickler goes
 _LONGEST_NUMBER = 64  # bytes; random generators hold 16
+_STEPS_AN_OBJECT = 5  # what it takes to look at one, beside its opcodes
 _WRAPPER = "joblib.numpy_pickle.NumpyArrayWrapper"
 _APPENDABLE = frozenset({"collections.deque"})
 
@@ -124,6 +125,7 @@ def _append(machine: Machine) -> None:
 
 def _extend(machine: Machine, values: list[Any]) -> None:
     target = machine.stack[-1]
+    machine.frozen.check(target)
     if type(target) is list:
         machine.refer(values)
         target.extend(values)
@@ -147,8 +149,9 @@ def _set_items(machine: Machine, values: list[Any]) -> None:
     machine.check_keys(keys)
     machine.refer(values)
     target = machine.stack[-1]
+    machine.frozen.check(target)
     if type(target) is dict:
-        target.update(zip(keys, values[1::2], strict=True))
+        target.update(zip(map(as_key, keys), values[1::2], strict=True))
     elif type(target) is Made and (target.of in calls.MAPPINGS or machine.trust.foreign(target.of)):
         target.items.extend(values)
     else:
@@ -159,16 +162,18 @@ def _add_items(machine: Machine) -> None:
     values = machine.popped()
     machine.check_keys(values)
     machine.refer(values)
-    if type(machine.stack[-1]) is not set:
+    target = machine.stack[-1]
+    machine.frozen.check(target)
+    if type(target) is not Bag or target.final:
         raise Refused("it adds to something that is no set")
-    machine.stack[-1].update(values)
+    target.items.extend(values)
 
 
 def _frozenset(machine: Machine) -> None:
     values = machine.popped()
     machine.check_keys(values)
     machine.refer(values)
-    machine.stack.append(frozenset(values))
+    machine.stack.append(Bag(values, final=True))
 
 
 def _list(machine: Machine) -> None:
@@ -221,6 +226,7 @@ def _arguments(values: Any) -> tuple[Any, ...]:
 def _reduce(machine: Machine) -> None:
     arguments = _arguments(machine.stack.pop())
     function = machine.stack.pop()
+    machine.frozen.use(arguments)
     if type(function) is Global:
         if function.name == PARTIAL:
             made = Made(PARTIAL, arguments)
@@ -242,6 +248,8 @@ def _new(machine: Machine, keywords: Any = None) -> None:
     kind = machine.stack.pop()
     if type(kind) is not Global:
         raise Refused("it makes an object of something that is no class")
+    machine.budget.spend(_STEPS_AN_OBJECT)
+    machine.frozen.use(arguments)
     if machine.trust.use(kind.name, "instantiate") and (keywords or not calls.may_be_made_with(kind.name, arguments)):
         raise Refused(f"it makes a {kind.name} with arguments, which none has")
     _push_made(machine, Made(kind.name, arguments))
@@ -268,6 +276,12 @@ def _build(machine: Machine) -> None:
         raise Refused(f"it patches {target.name} itself")
     if type(target) not in (Array, Dtype, Made) or target.built:
         raise Refused("it sets the state of what has none, or sets it twice")
+    machine.frozen.check(target)
+    if type(target) is not Made:
+        machine.frozen.use(state)
+    elif not machine.trust.foreign(target.of):
+        # What becomes of a foreign state is not known here, and not vouched for.
+        machine.frozen.use(state, may_grow=not calls.takes_at_once(target.of))
     target.built = True
     if type(target) is Dtype:
         arrays.build_dtype(target, state)
@@ -331,7 +345,7 @@ TABLE: dict[int, Callable[[Machine], None]] = {
         (pickle.BYTEARRAY8, _bytearray),
         (pickle.EMPTY_LIST, lambda m: m.stack.append([])),
         (pickle.EMPTY_DICT, lambda m: m.stack.append({})),
-        (pickle.EMPTY_SET, lambda m: m.stack.append(set())),
+        (pickle.EMPTY_SET, lambda m: m.stack.append(Bag([]))),
         (pickle.EMPTY_TUPLE, _push(())),
         (pickle.TUPLE, lambda m: m.push_tuple(tuple(m.popped()))),
         (pickle.TUPLE1, lambda m: _tuple(m, 1)),

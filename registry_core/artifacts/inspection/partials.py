@@ -12,6 +12,7 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
+from . import work
 from .names import listed
 from .values import Global, Made, Refused
 
@@ -55,6 +56,7 @@ def _is_data(value: Any, is_type: Callable[[Any], bool], depth: int) -> bool:
         return True
     if depth >= _DEEPEST or type(value) not in (list, tuple):
         return False
+    work.spend(len(value))
     return all(_is_data(each, is_type, depth + 1) for each in value)
 
 

@@ -1,24 +1,30 @@
 """Files of skops: a ZIP with a ``schema.json`` that says how to put the objects together, and their arrays beside it.
 
 The schema is turned into the same symbolic objects as a pickle, and judged by the same list; skops' own list, or one
-that the file brings along, plays no part. The nodes are those of protocols 1 and 2 of ``skops.io``.
+that the file brings along, plays no part. An object that is written again has to be written as it was the first time:
+so it does not matter in which order skops comes to the two. The nodes are those of protocols 1 and 2 of ``skops.io``.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from hashlib import blake2b
 from typing import Any
 
-from . import archive, arrays, boosters, calls, partials, states
+from . import archive, arrays, boosters, calls, partials, states, work
 from .names import PARTIAL, Trust, canonical
-from .values import Array, Dtype, Global, Made, Refused, shown
+from .values import Array, Bag, Dtype, Global, Made, Refused, as_key, is_whole, shown
 
 _PROTOCOLS = (1, 2)
 _DEEPEST = 120
-# An object takes sixty bytes of the schema at least: its class, module and loader.
-_NODES_ALWAYS, _BYTES_A_NODE = 2_000_000, 60
-_LARGEST_SCHEMA = 256 << 20
+# What a schema of text may unpack to: Python needs ten times as much for what is in it.
+_SCHEMA_ALWAYS, _SCHEMA_RATIO = 8 << 20, 4
+_STEPS_A_NODE = 20
+# What the keys of a dict and the numbers in an array are made by: types of data, whose call does nothing else.
+_NUMBER = r"numpy\.(u?int(8|16|32|64|p|c)|u?(byte|short|long|longlong)|float(16|32|64)|half|single|double|bool_?|str_)"
+_DATA = re.compile(rf"builtins\.(str|int|float|bool)|{_NUMBER}", re.ASCII)
+_SEEDS = {"entropy", "spawn_key", "pool_size", "n_children_spawned"}
 _UNFINISHED = object()
 _FILE = re.compile(r"[0-9a-f-]{1,40}(\.npy|\.npz|\.bin)?", re.ASCII)
 
@@ -34,26 +40,75 @@ def read(data: bytes, trust: Trust) -> Any:
     strangers = [name for name in files if not _FILE.fullmatch(name)]
     if strangers:
         raise Refused(f"it is a ZIP with a file {strangers[0]!r}, which skops does not write")
-    if not text or len(text) > _LARGEST_SCHEMA:
+    if not text or len(text) > max(_SCHEMA_ALWAYS, _SCHEMA_RATIO * len(data)):
         raise Refused("it is a ZIP without the schema.json of skops, or with one too large")
+    with work.budget_for(len(data), len(text) + sum(map(len, files.values()))):
+        return _read(files, text, trust)
+
+
+def _read(files: Mapping[str, bytes], text: bytes, trust: Trust) -> Any:
     schema = boosters.read_json(text)
     if not isinstance(schema, dict) or schema.get("protocol") not in _PROTOCOLS:
         raise Refused("it was written by an old or unknown skops; save it again with skops 0.10 or newer")
-    reader = _Reader(files, trust, max(_NODES_ALWAYS, len(text) // _BYTES_A_NODE))
-    value = reader.node(schema, 0)
-    return value
+    _Numbers(files).fingerprint(schema)
+    return _Reader(files, trust).node(schema, 0)
+
+
+class _Numbers:
+    """Which object each number stands for: always the same one, but for the numbers and files that it is written with.
+
+    skops writes an object that is there twice in full both times, with new numbers for what is made in between.
+    """
+
+    def __init__(self, files: Mapping[str, bytes]) -> None:
+        self._files, self._digests = files, dict[str, bytes]()
+        self._found: dict[int, bytes] = {}
+
+    def fingerprint(self, value: Any) -> bytes:
+        """What tells a part of the schema from others.
+
+        Raises:
+            Refused: two that differ have one number.
+        """
+        if isinstance(value, list):
+            return _digest(b"[", [self.fingerprint(each) for each in work.walked(value)])
+        if not isinstance(value, dict):
+            # Quoted and escaped: nothing in a text can pass for what stands around it.
+            return repr(value).encode("utf-8", "surrogatepass")
+        number = value.get("__id__")
+        found = _digest(
+            b"{",
+            [
+                ascii(key).encode() + b":" + (self._file(part) if key == "file" else self.fingerprint(part))
+                for key, part in sorted(work.walked(value).items())
+                if key != "__id__" or type(part) is not int
+            ],
+        )
+        if type(number) is int and self._found.setdefault(number, found) != found:
+            raise Refused("its schema has two objects of one number")
+        return found
+
+    def _file(self, name: Any) -> bytes:
+        if type(name) is not str or name not in self._files:
+            return self.fingerprint(name)
+        if name not in self._digests:
+            self._digests[name] = _digest(b"file", [self._files[name]])
+        return self._digests[name]
+
+
+def _digest(kind: bytes, parts: list[bytes]) -> bytes:
+    return kind + blake2b(b",".join(parts), digest_size=16).digest()
 
 
 class _Reader:
-    def __init__(self, files: Mapping[str, bytes], trust: Trust, most: int) -> None:
+    def __init__(self, files: Mapping[str, bytes], trust: Trust) -> None:
         self.files, self.trust = files, trust
         self.known: dict[int, Any] = {}
-        self.left = self.most = most
 
     def node(self, state: Any, depth: int) -> Any:
-        self.left -= 1
-        if depth > _DEEPEST or self.left < 0:
-            raise Refused(f"its schema nests deeper than {_DEEPEST} levels, or has more than {self.most:,} nodes")
+        work.spend(_STEPS_A_NODE)
+        if depth > _DEEPEST:
+            raise Refused(f"its schema nests deeper than {_DEEPEST} levels")
         if not isinstance(state, dict):
             raise Refused("its schema has something else where an object belongs")
         loader, name, module = (state.get(key) for key in ("__loader__", "__class__", "__module__"))
@@ -63,7 +118,6 @@ class _Reader:
         number = state.get("__id__")
         if number is not None and (type(number) is not int or number <= 0):
             raise Refused("its schema numbers its objects in another way than skops does")
-        # An object with a number that was there before is that object again, whatever else stands in it.
         if number in self.known:
             if self.known[number] is _UNFINISHED:
                 raise Refused("its schema has an object inside itself")
@@ -114,16 +168,31 @@ def _json(reader: _Reader, state: Mapping[str, Any], name: str, depth: int) -> A
 
 
 def _dict(reader: _Reader, state: Mapping[str, Any], name: str, depth: int) -> Any:
-    # The types of the keys stand beside them; text is what JSON makes of all.
-    key_types = state.get("key_types")
-    if key_types is not None:
-        reader.node(key_types, depth)
-    values = {key: reader.node(value, depth) for key, value in reader.content(state, dict).items()}
+    content = reader.content(state, dict)
+    kinds = _key_types(reader, state, len(content), depth)
+    values = {
+        as_key(key if kind in _TEXT else (kind, key)): reader.node(value, depth)
+        for kind, (key, value) in zip(kinds, content.items(), strict=True)
+    }
     if name == "builtins.dict":
         return values
     if name not in calls.MAPPINGS and reader.trust.use(name, "instantiate"):
         raise Refused(f"its schema makes a {name} in the way of a dict")
-    return Made(name, items=[each for pair in values.items() for each in pair])
+    return Made(name, items=list(values.values()))
+
+
+_TEXT = ("builtins.str", "numpy.str_")
+
+
+def _key_types(reader: _Reader, state: Mapping[str, Any], count: int, depth: int) -> list[str]:
+    """The types of a dict's keys, which stand beside them: skops calls each with the text that JSON made of its key."""
+    kinds = reader.node(state.get("key_types"), depth)
+    if type(kinds) is not list or len(kinds) != count:
+        raise Refused("its schema has a dict with more or fewer keys than types of keys")
+    for kind in kinds:
+        if type(kind) is not Global or not _DATA.fullmatch(kind.name):
+            raise Refused("its schema has a dict whose keys are made by what is no type of data")
+    return [kind.name for kind in kinds]
 
 
 def _default_dict(reader: _Reader, state: Mapping[str, Any], name: str, depth: int) -> Any:
@@ -229,7 +298,7 @@ def _bytes(reader: _Reader, state: Mapping[str, Any], name: str, depth: int) -> 
 
 
 def _array(reader: _Reader, state: Mapping[str, Any], name: str, depth: int) -> Any:
-    if name not in arrays.ARRAYS and not (name.startswith("numpy.") and reader.trust.use(name, "reference")):
+    if name not in arrays.ARRAYS and not _DATA.fullmatch(name):
         raise Refused(f"its schema makes a {name} out of an array")
     if state.get("type") == "numpy":
         array = archive.read_npy(reader.file(state))
@@ -238,12 +307,15 @@ def _array(reader: _Reader, state: Mapping[str, Any], name: str, depth: int) -> 
             assert dtype is not None
             return calls.scalar(dtype, bytes(array.raw)) if array.count == 1 and dtype.fields is None else array
         return array
+    if name not in arrays.ARRAYS:
+        raise Refused(f"its schema makes a {name} out of objects")
     items = [reader.node(each, depth) for each in reader.content(state, list)]
     shape = arrays.check_shape(reader.node(state.get("shape"), depth))
     # A table is written as rows of rows; what is looked into has its objects side by side.
     for _ in shape[1:]:
         if not all(type(each) is list for each in items):
             raise Refused("its schema has a table of objects whose rows are none")
+        work.spend(sum(map(len, items)))
         items = [each for row in items for each in row]
     flat = Array(Dtype("O", 8, built=True), shape, items=items, built=True)
     if len(items) != flat.count:
@@ -270,7 +342,9 @@ def _generator(reader: _Reader, state: Mapping[str, Any], name: str, depth: int)
     reader.expect(name, "numpy.random.Generator", "numpy.random._generator.Generator")
     inner = reader.content(state, dict)
     bits = reader.node(inner.get("bit_generator"), depth)
-    reader.node(inner.get("seed_seq"), depth)
+    seeds = reader.node(inner.get("seed_seq"), depth)
+    if type(seeds) is not dict or not set(seeds) <= _SEEDS or not is_whole(seeds.get("pool_size", 4), 4, 1 << 10):
+        raise Refused("its schema has a seed of random numbers that numpy does not write")
     if not isinstance(bits, dict) or bits.get("bit_generator") not in calls.GENERATORS:
         raise Refused("its schema has a random generator that numpy has not")
     made = Made("numpy.random", state=bits, built=True)
@@ -300,7 +374,7 @@ _NODES: dict[str, Callable[[_Reader, Mapping[str, Any], str, int], Any]] = {
     "DictNode": _dict,
     "DefaultDictNode": _default_dict,
     "ListNode": _sequence(list, "builtins.list"),
-    "SetNode": _sequence(set, "builtins.set"),
+    "SetNode": _sequence(Bag, "builtins.set"),
     "TupleNode": _sequence(tuple, "builtins.tuple"),
     "FunctionNode": _reference,
     "TypeNode": _type,

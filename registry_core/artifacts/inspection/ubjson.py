@@ -11,10 +11,12 @@ import sys
 from array import array
 from typing import Any
 
+from . import work
 from .values import Refused
 
 TYPED = array
 _DEEPEST = 64
+_STEPS_A_VALUE = 2
 _WHOLE = {b"i": 1, b"U": 1, b"I": 2, b"l": 4, b"L": 8}
 _CODES = {b"i": "b", b"U": "B", b"I": "h", b"l": "i", b"L": "q", b"d": "f", b"D": "d"}
 _CONSTANTS = {b"Z": None, b"T": True, b"F": False}
@@ -62,6 +64,7 @@ class _Reader:
             raise Refused(f"it has text that is not UTF-8 before byte {self.at}") from None
 
     def value(self, marker: bytes, depth: int) -> Any:
+        work.spend(_STEPS_A_VALUE)
         if depth > _DEEPEST:
             raise Refused(f"it nests deeper than {_DEEPEST} levels")
         if marker == b"{":

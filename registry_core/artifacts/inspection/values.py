@@ -1,7 +1,8 @@
 """What stands on the stack while a pickle is read symbolically: nothing in here can be called.
 
-Text, numbers, None, tuples, lists, dicts and sets stand for themselves. Bytes are ``bytes`` or, when there are many, a
-``memoryview`` into the file. Everything a file would import or make is one of the classes below.
+Text, numbers, None, tuples, lists and dicts stand for themselves. Bytes are ``bytes`` or, when there are many, a
+``memoryview`` into the file. What is in a set, and a key that is no text, is never hashed: values can be chosen so that
+all of them collide (text cannot, Python salts it). Everything a file would import or make is one of the classes below.
 """
 
 from __future__ import annotations
@@ -34,6 +35,21 @@ class Global:
     """A name that a file asks for: ``module.name``, with the names that Python 2 used already translated."""
 
     name: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Key:
+    """A key of a dict that is no text."""
+
+    value: Any
+
+
+@dataclass(slots=True, eq=False)
+class Bag:
+    """A set, or a frozenset when it is ``final``; items may be in it twice."""
+
+    items: list[Any]
+    final: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,12 +140,20 @@ class Array:
         """
         import numpy as np
 
+        from . import work
+
         if self.dtype is None or self.items is not None:
             raise Refused(f"it has {what} that is no array of numbers")
+        work.looked_at(len(self.raw))
         flat = (
             np.frombuffer(self.raw, dtype=self.dtype.to_numpy()) if self.count else np.empty(0, self.dtype.to_numpy())
         )
         return flat.reshape(self.shape, order="F" if self.fortran else "C")
+
+
+def as_key(value: Any) -> Any:
+    """What a value is as a key of a dict: text is itself."""
+    return value if type(value) is str else Key(value)
 
 
 def is_raw(value: Any) -> bool:

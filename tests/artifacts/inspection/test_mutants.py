@@ -1,107 +1,18 @@
 """Good files with bytes changed, cut out or put in: inspected without an error, and nothing resolved unreported."""
 
-import io
-import pickle
-from functools import cache
-from typing import Any
+import random
 
-import joblib.numpy_pickle
 import numpy as np
 import pytest
-import skops.io
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sklearn.linear_model import LogisticRegression
 
-from registry_core.artifacts.inspection import inspect, is_joblib, unpacked
-from registry_core.artifacts.inspection.names import canonical
+from registry_core.artifacts.inspection import inspect, unpacked
 from registry_core.artifacts.inspection.values import Refused
 from registry_core.evidence import Inspection
 
-from . import good, natives
-
-Edit = tuple[str, float, bytes]
-KEPT = {"numpy.dtype": np.dtype, "numpy.ndarray": np.ndarray}
-KEPT["joblib.numpy_pickle.NumpyArrayWrapper"] = joblib.numpy_pickle.NumpyArrayWrapper
-
-
-class Stub:
-    """Stands in for whatever a file names: takes every call, state, item and key, and does nothing."""
-
-    def __new__(cls, *arguments: Any, **keywords: Any) -> "Stub":
-        return object.__new__(cls)
-
-    def __init__(self, *arguments: Any, **keywords: Any) -> None: ...
-    def __setstate__(self, state: Any) -> None: ...
-    def __setitem__(self, key: Any, value: Any) -> None: ...
-    def append(self, value: Any) -> None: ...
-    def extend(self, values: Any) -> None: ...
-
-
-@cache
-def sources() -> list[bytes]:
-    """Good files of every kind that is read."""
-    models = good.good_models()
-    picked = (
-        "logistic regression",
-        "forest",
-        "words",
-        "nearest neighbours",
-        "powers by a partial",
-        "columns",
-        "histogram boosting of categories",
-    )
-    found = [
-        data
-        for name in picked
-        for way, data in good.pickled(models[name])
-        if way.endswith((" 0", " 2", " 5", "joblib"))
-    ]
-    found += [data for way, data in good.pickled(models["support vectors"]) if way.startswith("joblib, ")]
-    found += [data for _, data in good.pickled(models["LightGBM classifier"])]
-    found += [data for _, data in good.pickled(models["XGBoost classifier"])]
-    found += [skops.io.dumps(models["decision tree"]), natives.onnx_model(), natives.lightgbm_text()]
-    return [*found, natives.xgboost_json(), natives.xgboost_ubjson(), pickle.dumps(LogisticRegression())]
-
-
-def mutant(data: bytes, edits: list[Edit]) -> bytes:
-    """The file after some edits: each (what, where as a share of its length, bytes)."""
-    for what, where, content in edits:
-        at = int(where * len(data))
-        end = at if what == "insert" else at + len(content)
-        data = data[:at] + (b"" if what == "cut" else content) + data[end:]
-    return data
-
-
-def resolved(data: bytes) -> set[str]:
-    """What unpickling asks for by name, with a stand-in for all of it."""
-    asked: set[str] = set()
-    content = unpacked(data)
-    protocol = content[1] if content[0] == 0x80 else 0
-
-    def find(module: str, name: str) -> Any:
-        asked.add(canonical(module, name, protocol))
-        return KEPT.get(f"{module}.{name}", Stub)
-
-    class Plain(pickle.Unpickler):
-        def find_class(self, module: str, name: str) -> Any:
-            return find(module, name)
-
-    class Joblib(joblib.numpy_pickle.NumpyUnpickler):  # type: ignore[misc]
-        def find_class(self, module: str, name: str) -> Any:
-            return find(module, name)
-
-    reader: Any = (
-        Joblib("", io.BytesIO(content), ensure_native_byte_order=False)
-        if is_joblib(content) or content is not data
-        else Plain(io.BytesIO(content))
-    )
-    try:
-        reader.load()
-    except Exception:
-        # The stand-ins do not behave like the real things; what was asked for until then counts.
-        return asked
-    return asked
+from . import good
+from .mutations import Edit, drawn, mutant, reshaped, resolved, sources, within
 
 
 def check(data: bytes) -> Inspection:
@@ -135,6 +46,29 @@ def hold(count: int) -> None:
 
 def test_mutants_are_inspected_without_an_error_and_report_what_they_resolve() -> None:
     hold(400)
+
+
+def test_files_changed_inside_report_what_they_resolve() -> None:
+    chance = random.Random(0)
+    for _ in range(60):
+        check(within(chance.choice(sources()), chance))
+
+
+def test_models_with_one_part_changed_report_what_they_resolve() -> None:
+    chance = random.Random(0)
+    models = list(good.good_models().values())
+    found = [check(reshaped(chance.choice(models), chance)).verdict for _ in range(60)]
+    assert {"trusted", "refused"} <= set(found)
+
+
+def test_a_seed_always_gives_the_same_mutants() -> None:
+    model = good.good_models()["logistic regression"]
+
+    def made(seed: int) -> list[bytes]:
+        chance = random.Random(seed)
+        return [within(sources()[0], chance), reshaped(model, chance), mutant(sources()[0], drawn(chance))]
+
+    assert made(1) == made(1) != made(2)
 
 
 def test_unchanged_files_resolve_exactly_what_is_reported() -> None:
