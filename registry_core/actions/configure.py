@@ -13,7 +13,7 @@ from ..policies import SEED_WEIGHTS
 from ..records import RankingChange, RankingPreview, Row
 from ..rules import intake, standing
 from ..version import Version
-from . import verdicts
+from . import outgoing, verdicts
 from .rooms import CONFIGURATION, Rooms, check_reason
 from .rows import eligible, ranking_of_row
 
@@ -93,6 +93,7 @@ def _change(
         after = make(before)
         if after.to_dict() == before.to_dict():
             return before
+        outgoing.check(after.channels() - before.channels())
         _apply(rooms, transaction, before, after, actor, reason)
         # Inside the transaction, and before its commit: were the process to die in between, the file would be taken
         # over at the next opening; the other way round, the old file would undo the change.
