@@ -19,7 +19,7 @@ TYPED  := $(sort $(dir $(wildcard $(addsuffix /*.py,registry_core dashboard page
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test lint screenshots bench lock sbom clean
+.PHONY: help run test lint offline screenshots bench lock sbom clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -38,6 +38,10 @@ lint: $(VENV)/installed-test  ## Check formatting (ruff), lint (ruff) and types 
 	@$(BIN)/ruff format --check . || { echo "Run: $(BIN)/ruff format ."; exit 1; }
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy $(TYPED)
+
+offline: $(VENV)/installed-test  ## Run the browser tests where no packet can leave, and count those that try
+	@sh tests/setup/browser.sh
+	@$(BIN)/python -m tests.offline
 
 screenshots: $(VENV)/installed-test  ## Take a picture of every page, light and dark, wide and narrow
 	@sh tests/setup/browser.sh

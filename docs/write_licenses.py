@@ -34,7 +34,7 @@ def licence(component: dict[str, Any]) -> str:
 def complete(component: dict[str, Any]) -> None:
     """Older packages give their licence as a line of text, which the bill leaves out."""
     if not licence(component):
-        text = metadata(component["name"]).get("License") or "unknown"
+        text = str(metadata(component["name"]).json.get("license") or "unknown")
         component["licenses"] = [{"license": {"acknowledgement": "declared", "name": text.strip().splitlines()[0]}}]
 
 
