@@ -66,6 +66,10 @@ def settings(host: str, port: int) -> dict[str, Any]:
         "server.maxUploadSize": uploads.FILE_MEBIBYTES,
         "server.disconnectedSessionTTL": uploads.STREAMLIT_SECONDS,
         "server.enableStaticServing": False,
+        # The quota knows the address of uploads; the others are a second lock behind our own.
+        "server.baseUrlPath": "",
+        "server.enableCORS": True,
+        "server.enableXsrfProtection": True,
         "browser.gatherUsageStats": False,
         "client.toolbarMode": "minimal",
         "client.showErrorDetails": "none",
