@@ -6,7 +6,10 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3; 
 	$$p -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { echo $$p; break; }; done)
 VENV   := .venv
 BIN    := $(VENV)/bin
-PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+PIP    := -m pip install --quiet --disable-pip-version-check
+# Only files whose hash is written down. Nothing is fetched for a build either: what builds was installed that way too.
+LOCKED := $(PIP) --require-hashes --no-build-isolation --requirement
+LOCKS  := demo test setup lock sbom
 PORT   ?= 8501
 FOLDER ?= model_registry_demo
 WORKERS ?= 2
@@ -16,7 +19,7 @@ TYPED  := $(sort $(dir $(wildcard $(addsuffix /*.py,registry_core dashboard page
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test lint screenshots bench clean
+.PHONY: help run test lint offline screenshots bench lock sbom clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -36,6 +39,10 @@ lint: $(VENV)/installed-test  ## Check formatting (ruff), lint (ruff) and types 
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy $(TYPED)
 
+offline: $(VENV)/installed-test  ## Run the browser tests where no packet can leave, and count those that try
+	@sh tests/setup/browser.sh
+	@$(BIN)/python -m tests.offline
+
 screenshots: $(VENV)/installed-test  ## Take a picture of every page, light and dark, wide and narrow
 	@sh tests/setup/browser.sh
 	@$(BIN)/python docs/take_screenshots.py
@@ -44,19 +51,43 @@ bench: $(VENV)/installed-test $(VENV)-mlflow/installed  ## Measure beside MLflow
 	@sh tests/setup/postgres.sh
 	@$(BIN)/python -m benchmarks --mlflow-python $(VENV)-mlflow/bin/python
 
+lock: $(VENV)-lock/installed  ## Write the exact versions and hashes of all that is installed into requirements/
+	@for name in $(LOCKS); do \
+		case $$name in demo|test) what="--extra $$name pyproject.toml";; *) what="--group pyproject.toml:$$name";; esac; \
+		$(VENV)-lock/bin/uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes --no-header \
+			--no-annotate --no-emit-index-url --constraint constraints.txt $$what --output-file requirements/$$name.txt || exit 1; \
+	done
+
+sbom: $(VENV)-demo/installed $(VENV)-sbom/installed  ## Write what `make run` installs into build/sbom.json (CycloneDX)
+	@mkdir -p build
+	@$(VENV)-sbom/bin/cyclonedx-py environment --pyproject pyproject.toml --mc-type application --output-reproducible \
+		--output-file build/sbom.json $(VENV)-demo/bin/python
+	@$(VENV)-demo/bin/python docs/write_licenses.py build/sbom.json docs/licenses.md
+	@echo "Written: build/sbom.json and docs/licenses.md"
+
 clean:  ## Remove environments, caches and builds; registries stay
-	rm -rf $(VENV) $(VENV)-mlflow build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis tests/output
+	rm -rf $(VENV) $(VENV)-mlflow $(VENV)-lock $(VENV)-sbom $(VENV)-demo build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis tests/output
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # A stamp is written when all went well, so an interrupted installation starts over and a finished one is not repeated.
-$(VENV)/made:
+$(VENV)/made: requirements/setup.txt
 	@test -n "$(PYTHON)" || { echo "No Python 3.11 or newer with venv found. Install one (Debian: apt-get install python3 python3-venv) or name it: make PYTHON=/path/to/python3"; exit 1; }
 	@$(PYTHON) -m venv --clear $(VENV)
+	@$(BIN)/python $(LOCKED) requirements/setup.txt
 	@touch $@
 
-$(VENV)/installed-%: $(VENV)/made pyproject.toml constraints.txt
+$(VENV)/installed-%: $(VENV)/made pyproject.toml requirements/%.txt
 	@echo "Installing into $(VENV) (once, a minute or two) ..."
-	@$(PIP) --constraint constraints.txt --editable '.[$*]'
+	@$(BIN)/python $(LOCKED) requirements/$*.txt
+	@$(BIN)/python $(PIP) --no-deps --no-build-isolation --no-index --editable .
+	@touch $@
+
+# For whoever maintains this: each lock in an environment of its own.
+$(VENV)-%/installed: requirements/setup.txt requirements/%.txt
+	@test -n "$(PYTHON)" || { echo "No Python 3.11 or newer with venv found."; exit 1; }
+	@$(PYTHON) -m venv --clear $(VENV)-$*
+	@$(VENV)-$*/bin/python $(LOCKED) requirements/setup.txt
+	@$(VENV)-$*/bin/python $(LOCKED) requirements/$*.txt
 	@touch $@
 
 # MLflow pins libraries of its own, so it gets its own environment, with the core beside it.

@@ -164,11 +164,18 @@ def _visit(server: Server, page: str, opened: ExitStack) -> bool:
     from streamlit.proto.BackMsg_pb2 import BackMsg
     from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
     from websockets.sync.client import connect
-    from websockets.typing import Subprotocol
+    from websockets.typing import Origin, Subprotocol
 
     address = server.address.replace("http", "ws", 1) + "/_stcore/stream"
     socket = opened.enter_context(
-        connect(address, subprotocols=[Subprotocol("streamlit")], max_size=None, open_timeout=20, close_timeout=2)
+        connect(
+            address,
+            origin=Origin(server.address),
+            subprotocols=[Subprotocol("streamlit")],
+            max_size=None,
+            open_timeout=20,
+            close_timeout=2,
+        )
     )
     ask = BackMsg()
     ask.rerun_script.page_name = page

@@ -21,6 +21,19 @@ from registry_core import RegistryError
 ASSETS = Path(__file__).resolve().parent / "assets"
 
 
+def script_of_our_server() -> Path:
+    """This file, where our server runs it; anybody else is told how to start."""
+    if session.served():
+        return Path(__file__)
+    raise SystemExit(session.HOW_TO_START)
+
+
+if not session.served():
+    # `streamlit run` looks for an assignment like this one. Where it finds one it imports the file before it answers
+    # anybody; without it, it would answer first and run this only when a visitor comes.
+    app = st.App(script_of_our_server())
+
+
 def draw() -> None:
     st.set_page_config(page_title="Model Registry", page_icon=str(ASSETS / "icon.svg"), layout="wide")
     shade = "dark" if st.context.theme.type == "dark" else "light"

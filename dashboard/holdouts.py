@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from dashboard import evidence, measured, notices, queries, session, tables, wording
+from dashboard import evidence, measured, notices, queries, session, tables, uploads, wording
 from registry_core import RegistryError, TableReading
 
 FILES = ["csv", "tsv", "txt", "parquet", "arrow", "feather", "jsonl", "ndjson", "json", "gz", "bz2", "xz", "zip", "zst"]
@@ -58,12 +58,13 @@ def _choice(name: str, known: list[str], counts: str, view: session.View) -> Non
 def form(name: str, view: session.View) -> None:
     """Add a benchmark from a table in a file; how it is read is shown before it is kept."""
     notices.section("Add a benchmark")
-    given = st.file_uploader(
+    field = st.file_uploader(
         "Labelled holdout",
         type=FILES,
         key="holdout-file",
         help="CSV or TSV with any delimiter, encoding and decimal sign, Parquet, Arrow, JSON lines; compressed or not",
     )
+    given = uploads.taken(field)
     if given is None:
         st.caption("A table with a row for each example, and a column with the label.")
         return

@@ -3,93 +3,32 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import gc
-import hashlib
 import ipaddress
 import logging
-import re
 import secrets
 import socket
 import sys
 import tomllib
 import webbrowser
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
 import streamlit
-from starlette.datastructures import MutableHeaders
 from starlette.middleware import Middleware
-from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.responses import JSONResponse
+from starlette.routing import Route
 
-from dashboard import session
+from dashboard import session, uploads
+from dashboard.middleware import LOOPBACK_NAMES, SameOrigin, SecurityHeaders, is_address
 from registry_core import InvalidInput, RegistryError
 
 HERE = Path(__file__).resolve().parent
-LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]", "::1")
-MAX_UPLOAD_MEGABYTES = 200
 
 _log = logging.getLogger(__name__)
-
-
-class SecurityHeaders:
-    """Adds the headers to every response, and hides what Streamlit publishes about its own process."""
-
-    HIDDEN = ("/_stcore/metrics", "/_stcore/agent")
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-        self.headers = security_headers()
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
-
-        async def send_with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(self.headers)
-            await send(message)
-
-        if scope["path"].startswith(self.HIDDEN):
-            await PlainTextResponse("Not found", status_code=404)(scope, receive, send_with_headers)
-        else:
-            await self.app(scope, receive, send_with_headers)
-
-
-def security_headers() -> dict[str, str]:
-    """What a browser may do with our pages: talk to this server, run its scripts, and nothing else."""
-    # Streamlit's page holds one inline script; its hash is read from the installed version, so an upgrade cannot
-    # leave a stale one behind.
-    index = (Path(streamlit.__file__).parent / "static" / "index.html").read_text(encoding="utf-8")
-    inline = re.findall(r"<script>(.*?)</script>", index, flags=re.DOTALL)
-    hashes = [base64.b64encode(hashlib.sha256(script.encode()).digest()).decode() for script in inline]
-    policy = {
-        "default-src": "'self'",
-        "script-src": " ".join(["'self'", "'wasm-unsafe-eval'", *(f"'sha256-{each}'" for each in hashes)]),
-        "style-src": "'self' 'unsafe-inline'",
-        "img-src": "'self' data: blob:",
-        "font-src": "'self' data:",
-        "connect-src": "'self'",
-        "worker-src": "'self' blob:",
-        "object-src": "'none'",
-        "base-uri": "'self'",
-        "form-action": "'self'",
-        "frame-ancestors": "'none'",
-    }
-    return {
-        "content-security-policy": "; ".join(f"{name} {value}" for name, value in policy.items()),
-        "x-content-type-options": "nosniff",
-        "x-frame-options": "DENY",
-        "referrer-policy": "same-origin",
-        "permissions-policy": "camera=(), microphone=(), geolocation=(), payment=()",
-        "cross-origin-opener-policy": "same-origin",
-    }
 
 
 async def healthz(request: Request) -> JSONResponse:
@@ -124,8 +63,13 @@ def settings(host: str, port: int) -> dict[str, Any]:
         "server.port": port,
         "server.headless": True,  # we open the browser ourselves, and nobody is asked for a mail address
         "server.fileWatcherType": "none",
-        "server.maxUploadSize": MAX_UPLOAD_MEGABYTES,
+        "server.maxUploadSize": uploads.FILE_MEBIBYTES,
+        "server.disconnectedSessionTTL": uploads.STREAMLIT_SECONDS,
         "server.enableStaticServing": False,
+        # The quota knows the address of uploads; the others are a second lock behind our own.
+        "server.baseUrlPath": "",
+        "server.enableCORS": True,
+        "server.enableXsrfProtection": True,
         "browser.gatherUsageStats": False,
         "client.toolbarMode": "minimal",
         "client.showErrorDetails": "none",
@@ -147,11 +91,14 @@ def _flat(prefix: str, table: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
             yield f"{prefix}.{key}", value
 
 
-def application(allowed_hosts: tuple[str, ...] = LOOPBACK_NAMES, announce: str = "", browse: str = "") -> streamlit.App:
+def application(
+    allowed_hosts: Sequence[str] = LOOPBACK_NAMES, any_address: bool = False, announce: str = "", browse: str = ""
+) -> streamlit.App:
     """Build the ASGI application.
 
     Args:
         allowed_hosts: names under which it may be addressed; others are refused, which stops DNS rebinding.
+        any_address: it may also be addressed by any IP address.
         announce: printed once it listens.
         browse: opened in the browser once it listens.
     """
@@ -167,10 +114,9 @@ def application(allowed_hosts: tuple[str, ...] = LOOPBACK_NAMES, announce: str =
             print(announce, flush=True)
         if browse:
             asyncio.get_running_loop().call_later(0.2, webbrowser.open, browse)
-        yield {}
+        async with uploads.swept():
+            yield {}
         session.close_registry()
-
-    from starlette.routing import Route
 
     return streamlit.App(
         HERE / "app.py",
@@ -178,7 +124,8 @@ def application(allowed_hosts: tuple[str, ...] = LOOPBACK_NAMES, announce: str =
         routes=[Route("/healthz", healthz)],
         middleware=[
             Middleware(SecurityHeaders),
-            Middleware(TrustedHostMiddleware, allowed_hosts=list(allowed_hosts), www_redirect=False),
+            Middleware(SameOrigin, allowed_hosts=allowed_hosts, any_address=any_address),
+            Middleware(uploads.UploadQuota),
         ],
         on_script_error=on_script_error,
     )
@@ -210,6 +157,7 @@ def serve(
     artifacts: str | None = None,
     *,
     allow_remote: bool = False,
+    allowed_hosts: Sequence[str] = (),
 ) -> None:
     """Serve the dashboard of a registry until interrupted.
 
@@ -221,6 +169,7 @@ def serve(
         artifacts: with a database address, where its artifacts are.
         allow_remote: listen on an address that other machines reach. There is no sign-in: whoever reaches it may
             promote and upload.
+        allowed_hosts: further names under which it may be addressed, for instance behind a proxy.
 
     Raises:
         InvalidInput: the host is not this machine, or the port is taken.
@@ -236,7 +185,8 @@ def serve(
     session.serve_from(location, artifacts)
     url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
     app = application(
-        LOOPBACK_NAMES if local else ("*",),
+        (*LOOPBACK_NAMES, *allowed_hosts) if local else (*LOOPBACK_NAMES, host, socket.gethostname(), *allowed_hosts),
+        any_address=not local,
         announce=f"Dashboard of {session.open_registry().location} on {url} (Ctrl+C stops it)",
         browse=url if open_browser else "",
     )
@@ -245,12 +195,8 @@ def serve(
 
 
 def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
+    name = host.strip("[]")
+    return name == "localhost" or (is_address(name) and ipaddress.ip_address(name).is_loopback)
 
 
 def _check_free(host: str, port: int) -> None:

@@ -25,6 +25,7 @@ from registry_core import (
     Experiment,
     ExperimentReport,
     GateReport,
+    InvalidInput,
     ModelMetadata,
     ModelNameSummary,
     Paired,
@@ -66,7 +67,12 @@ EXPERIMENT_EVENTS = (
     "challenger_promoted",
 )
 
-_address: tuple[str, str | None] = (os.environ.get("MODEL_REGISTRY", "model_registry"), None)
+_address: tuple[str, str | None] | None = None
+#: Said where somebody starts a page with Streamlit's own command.
+HOW_TO_START = (
+    "The dashboard does not run under `streamlit run`: without its own server there is no check of hosts and origins, "
+    "no security header and no quota of uploads. Start it with: model-registry dashboard FOLDER"
+)
 
 
 def serve_from(location: str, artifacts: str | None = None) -> None:
@@ -75,14 +81,23 @@ def serve_from(location: str, artifacts: str | None = None) -> None:
     _address = (str(location), artifacts)
 
 
+def served() -> bool:
+    """Whether somebody said which registry the pages show, as our server does."""
+    return _address is not None
+
+
 def open_registry() -> Registry:
-    """The registry the pages show: opened once for all sessions."""
-    return _opened(*_address).registry
+    """The registry the pages show: opened once for all sessions.
+
+    Raises:
+        InvalidInput: no server of ours runs this page.
+    """
+    return _shared().registry
 
 
 def close_registry() -> None:
     """Give back its connections."""
-    _opened(*_address).registry.close()
+    _shared().registry.close()
     _opened.clear()
 
 
@@ -130,6 +145,12 @@ class Shared:
                 self._brief[key] = (now + seconds, answer)
                 self._asking = {each: lock for each, lock in self._asking.items() if each in self._brief}
         return answer
+
+
+def _shared() -> Shared:
+    if _address is None:
+        raise InvalidInput(HOW_TO_START)
+    return _opened(*_address)
 
 
 @st.cache_resource(show_spinner=False)
@@ -373,7 +394,7 @@ class View:
 
 def view() -> View:
     """The registry as it stands at this moment."""
-    shared = _opened(*_address)
+    shared = _shared()
     return View(shared, shared.registry.revision())
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from dashboard import notices, queries, session, tables, wording
+from dashboard import notices, queries, session, tables, uploads, wording
 from registry_core import Inspection, RegistryError
 
 METRICS = ("accuracy", "auc", "f1_score", "precision", "recall", "data_quality_score")
@@ -89,7 +89,7 @@ def files() -> tuple[UploadedFile | None, UploadedFile | None]:
         "It is looked into and hashed; nothing in it is run here",
     )
     scaler_file = right.file_uploader("Scaler file, if the model needs one", key=f"scaler-file-{_round()}")
-    return model_file, scaler_file
+    return uploads.taken(model_file), uploads.taken(scaler_file)
 
 
 def metadata(view: session.View) -> Metadata | None:
@@ -98,9 +98,10 @@ def metadata(view: session.View) -> Metadata | None:
         "Metadata", ["Fill in a form", "Upload JSON"], default="Fill in a form", required=True, key="way"
     )
     if way == "Upload JSON":
-        given = st.file_uploader(
+        field = st.file_uploader(
             "Metadata (JSON)", type="json", key=f"json-{_round()}", help="A sidecar file, or register_model's arguments"
         )
+        given = uploads.taken(field)
         if given is None:
             st.caption("A sidecar file as the registry writes it, or the arguments of `register_model` by name.")
             return {}
@@ -288,5 +289,6 @@ def upload_button(
     except (RegistryError, ValueError, RecursionError) as error:
         notices.show("error", f"Nothing was stored. {wording.escaped(str(error))}")
         return
+    uploads.release(model_file, scaler_file)
     st.session_state["uploaded"] = model_id
     st.rerun()

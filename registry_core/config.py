@@ -224,6 +224,11 @@ class Configuration:
         own = self.model_names.get(model_name, {})
         return Policy(**{**self.everywhere, **own}, own_weights="performance_weight" in own)
 
+    def channels(self) -> frozenset[str]:
+        """Every address that alerts are sent to, of whatever model name."""
+        groups = [self.everywhere, *self.model_names.values()]
+        return frozenset(channel for group in groups for channel in group.get("monitoring", {}).get("notify", ()))
+
     def changed(self, model_name: str | None, changes: Mapping[str, Any]) -> Configuration:
         """A copy with some keys changed, for all model names or one; None takes a key back to its default."""
         before = self.to_dict()

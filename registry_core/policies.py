@@ -76,8 +76,8 @@ class MonitoringPolicy:
         maturity_hours: predictions younger than this are not compared yet: their outcomes are still arriving.
         window_minutes: the length of a window of statistics, by the time of prediction.
         keep_predictions_days: raw predictions older than this leave for ``archive/``; their windows stay.
-        notify: where alerts are sent: ``https://...`` (JSON by POST), any address apprise knows (``slack://...``,
-            ``mailto://...``), or ``env:NAME`` for one that is kept in an environment variable.
+        notify: where alerts are sent: ``https://...`` (JSON by POST), a service by apprise (``slack://...``,
+            ``mailto://...``), or ``env:NAME`` for one that is kept in an environment variable. Public addresses only.
     """
 
     on_degradation: Literal["off", "suggest", "act"] = "act"

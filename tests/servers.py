@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from urllib.error import URLError
@@ -147,11 +147,11 @@ def private_s3() -> Iterator[str]:
 
 
 @contextmanager
-def running_dashboard(folder: Path, *options: str) -> Iterator[str]:
-    """`model-registry dashboard FOLDER` in a process of its own; gives its address."""
+def running_dashboard(folder: Path, *options: str, program: Sequence[str] = ("registry_core",)) -> Iterator[str]:
+    """`model-registry dashboard FOLDER` in a process of its own, by another module where one is named; its address."""
     port = free_port()
     url = f"http://127.0.0.1:{port}"
-    command = [sys.executable, "-m", "registry_core", "dashboard", str(folder), "--port", str(port), "--no-browser"]
+    command = [sys.executable, "-m", *program, "dashboard", str(folder), "--port", str(port), "--no-browser"]
     with tempfile.TemporaryFile() as output:
         process = subprocess.Popen([*command, *options], stdout=output, stderr=subprocess.STDOUT)
         try:

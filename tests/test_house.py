@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-import pytest
-
 import registry_core
 
 ROOT = Path(__file__).resolve().parents[1]

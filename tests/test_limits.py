@@ -22,7 +22,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 from sklearn.tree import DecisionTreeClassifier
 
-from dashboard.server import MAX_UPLOAD_MEGABYTES, settings
+from dashboard import uploads
+from dashboard.server import settings
 from registry_core import (
     CatalogBusy,
     ChampionChanged,
@@ -132,8 +133,9 @@ def _file(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _browser(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert settings("localhost", 1)["server.maxUploadSize"] == MAX_UPLOAD_MEGABYTES == 200
-    assert MAX_UPLOAD_MEGABYTES * 1_000_000 < intake.MOST_FILE
+    assert settings("localhost", 1)["server.maxUploadSize"] == uploads.FILE_MEBIBYTES == 200
+    assert (uploads.SESSION_BYTES, uploads.TOTAL_BYTES) == (500_000_000, 1_500_000_000)
+    assert uploads.FILE_MEBIBYTES * 1024**2 < uploads.SESSION_BYTES < uploads.TOTAL_BYTES < intake.MOST_FILE
 
 
 def _unpacked(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:

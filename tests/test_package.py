@@ -75,5 +75,13 @@ def test_the_source_archive_holds_everything(tmp_path: Path) -> None:
     with tarfile.open(archive) as content:
         names = {name.partition("/")[2] for name in content.getnames()}
     assert shipped() <= names
-    assert {"Makefile", "README.md", "CHANGELOG.md", "LICENSE", "constraints.txt", "pyproject.toml"} <= names
+    assert {
+        "Makefile",
+        "README.md",
+        "CHANGELOG.md",
+        "LICENSE",
+        "constraints.txt",
+        "pyproject.toml",
+        "requirements/demo.txt",
+    } <= names
     assert {".ci/run", "tests/conftest.py", "tests/setup/browser.sh", "tests/setup/postgres.sh"} <= names

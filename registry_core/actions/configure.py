@@ -14,7 +14,7 @@ from ..policies import SEED_WEIGHTS
 from ..records import RankingChange, RankingPreview, Row
 from ..rules import intake, standing
 from ..version import Version
-from . import seals, verdicts
+from . import outgoing, seals, verdicts
 from .rooms import CONFIGURATION, Rooms, check_reason
 from .rows import eligible, ranking_of_row
 
@@ -99,6 +99,7 @@ def _change(
         # Sealed first: whose files are trusted follows from what counts.
         rooms.seals.take_back(transaction, lines[0] - lines[1])
         rooms.seals.seal(transaction, lines[1] - lines[0])
+        outgoing.check(after.channels() - before.channels())
         _apply(rooms, transaction, before, after, actor, reason)
         # Inside the transaction, and before its commit: were the process to die in between, the file would be taken
         # over at the next opening; the other way round, the old file would undo the change.

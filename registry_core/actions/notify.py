@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 
 from .. import forks
 from ..catalog import alerts, notifications
-from ..errors import RegistryError
+from ..errors import InvalidConfiguration, RegistryError
 from ..live import Alert
 from ..records import utc_text
+from . import outgoing
 
 if TYPE_CHECKING:
     from .rooms import Rooms
@@ -72,10 +73,21 @@ def send(channel: str, alert: Alert) -> None:
         address = os.environ.get(channel.removeprefix("env:"), "")
         if not address:
             raise NotSent(f"the environment variable {channel.removeprefix('env:')} is not set where this process runs")
-    if address.lower().startswith(("http://", "https://")):
-        _post(address, alert)
-    else:
-        _by_apprise(address, alert)
+    try:
+        problem = outgoing.wrong(address)
+        if problem:
+            raise NotSent(problem)
+        with outgoing.only_allowed() as refused:
+            try:
+                if address.partition(":")[0].lower() in outgoing.WEB_SCHEMES:
+                    _post(address, alert)
+                else:
+                    _by_apprise(address, alert)
+            except NotSent as error:
+                # Libraries tell of a refused connection in words of their own, or not at all.
+                raise NotSent(refused[-1] if refused else str(error)) from None
+    except InvalidConfiguration as error:
+        raise NotSent(str(error)) from None
 
 
 def _post(address: str, alert: Alert) -> None:
@@ -132,9 +144,12 @@ def _by_apprise(address: str, alert: Alert) -> None:
             "addresses other than http and https need: pip install 'model-registry-dashboard[notify]'"
         ) from None
     try:
-        sender = apprise.Apprise()
-        if not sender.add(address):
+        # One address is one service: apprise would take a list of them, or a file that holds some, for one as well.
+        asset = apprise.AppriseAsset(async_mode=False, http_redirects=False, storage_mode="memory")
+        sender = apprise.Apprise.instantiate(address, asset=asset)
+        if sender is None:
             raise NotSent("apprise knows no such address; see its list of services")
+        sender.redirects = False  # the address may ask for them
         kind = apprise.NotifyType.FAILURE if alert.severity == "critical" else apprise.NotifyType.WARNING
         sent = sender.notify(body=alert.text, title=f"{alert.model_name}: {alert.kind}", notify_type=kind)
     except NotSent:

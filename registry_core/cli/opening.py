@@ -31,10 +31,25 @@ _no_browser = click.option("--no-browser", is_flag=True, help="Do not open a bro
     is_flag=True,
     help="Allow a --host that other machines reach. There is no sign-in: whoever reaches it may promote and upload.",
 )
+@click.option(
+    "--allow-host",
+    "allowed_hosts",
+    multiple=True,
+    metavar="NAME",
+    help="Also answer under this host name, for instance behind a proxy. Repeat it for several.",
+)
 @shared
-def dashboard(session: Session, folder: str | None, host: str, port: int, no_browser: bool, allow_remote: bool) -> None:
+def dashboard(
+    session: Session,
+    folder: str | None,
+    host: str,
+    port: int,
+    no_browser: bool,
+    allow_remote: bool,
+    allowed_hosts: tuple[str, ...],
+) -> None:
     """Serve the dashboard of FOLDER (or --registry) until interrupted; an empty registry is made if there is none."""
-    _serve(folder or session.location, host, port, not no_browser, session.artifacts, allow_remote)
+    _serve(folder or session.location, host, port, not no_browser, session.artifacts, allow_remote, allowed_hosts)
 
 
 @main.command()
@@ -92,7 +107,15 @@ def _flights_coming(folder: Path) -> Iterator[None]:
             other.communicate()
 
 
-def _serve(location: str, host: str, port: int, open_browser: bool, artifacts: str | None, allow_remote: bool) -> None:
+def _serve(
+    location: str,
+    host: str,
+    port: int,
+    open_browser: bool,
+    artifacts: str | None,
+    allow_remote: bool,
+    allowed_hosts: tuple[str, ...] = (),
+) -> None:
     try:
         from dashboard.server import serve
     except ModuleNotFoundError as error:
@@ -100,7 +123,15 @@ def _serve(location: str, host: str, port: int, open_browser: bool, artifacts: s
             f"the dashboard needs {error.name}, which is not there: pip install 'model-registry-dashboard[dashboard]'"
         ) from error
     try:
-        serve(location, host=host, port=port, open_browser=open_browser, artifacts=artifacts, allow_remote=allow_remote)
+        serve(
+            location,
+            host=host,
+            port=port,
+            open_browser=open_browser,
+            artifacts=artifacts,
+            allow_remote=allow_remote,
+            allowed_hosts=allowed_hosts,
+        )
     except KeyboardInterrupt:
         # Ctrl+C is how it is meant to end.
         click.echo("Stopped.", err=True)

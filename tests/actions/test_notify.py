@@ -13,6 +13,7 @@ import pytest
 
 from registry_core import Alert, NotFound, Registry, StateConflict
 from registry_core.actions import alert, notify
+from registry_core.actions.outgoing import PRIVATE_NETWORKS
 from tests.clock import Clock
 from tests.fitted import register
 from tests.processes import until
@@ -25,6 +26,7 @@ class Inbox(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.answers: list[int] = []
         self.got: list[dict[str, Any]] = []
+        self.redirected = 0
 
     @property
     def address(self) -> str:
@@ -42,7 +44,11 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(code)
         if code == 302:
             self.send_header("Location", "/elsewhere")
+            self.server.redirected += 1
         self.end_headers()
+
+    def do_GET(self) -> None:
+        raise AssertionError("a redirect was followed")
 
     def log_message(self, *_: Any) -> None:
         pass
@@ -51,6 +57,7 @@ class _Handler(BaseHTTPRequestHandler):
 @pytest.fixture
 def inbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[Inbox]:
     monkeypatch.setenv("no_proxy", "127.0.0.1")
+    monkeypatch.setenv(PRIVATE_NETWORKS, "127.0.0.1")
     server = Inbox()
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
@@ -139,7 +146,8 @@ def test_it_is_sent_again_until_it_arrives(registry: Registry, clock: Clock, inb
     assert "s3cret" not in message.address
 
 
-def test_it_gives_up_in_the_end_and_says_so(registry: Registry, clock: Clock) -> None:
+def test_it_gives_up_in_the_end_and_says_so(registry: Registry, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(PRIVATE_NETWORKS, "127.0.0.0/8")
     registry.configure("Churn", monitoring={"notify": ["env:NO_SUCH_HOOK", "https://127.0.0.1:1/s3cret"]})
     trouble(registry)
     for _ in notify.PAUSES:
@@ -156,12 +164,12 @@ def test_it_gives_up_in_the_end_and_says_so(registry: Registry, clock: Clock) ->
 
 def test_other_addresses_need_apprise(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "apprise", None)
-    registry.configure("Churn", monitoring={"notify": ["slack://s3cret/token", "file:///etc/passwd"]})
+    registry.configure("Churn", monitoring={"notify": ["slack://s3cret/token", "mailto://anna:s3cret@example.org"]})
     trouble(registry)
     notify.send_due(registry._rooms)
     for message in registry.alerts()[0].notifications:
         assert "model-registry-dashboard[notify]" in message.failure
-        assert message.address in ("slack://...", "file://...")
+        assert message.address in ("slack://...", "mailto://...")
 
 
 def test_the_thread_sends_and_ends(
