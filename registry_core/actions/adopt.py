@@ -11,7 +11,6 @@ from dataclasses import asdict, dataclass
 from hashlib import sha256
 from typing import Any
 
-from ..artifacts import inspection
 from ..catalog import events, models
 from ..catalog.database import Transaction
 from ..config import Configuration
@@ -19,6 +18,7 @@ from ..errors import ArtifactAltered, ArtifactMissing, InvalidInput, RegistryErr
 from ..policies import Policy
 from ..records import Artifact, ModelMetadata, Row, Submission, utc_text
 from ..rules import intake, selection, versioning
+from . import verdicts
 from .deploy import deploy
 from .files import artifact_keys
 from .register import plan_of
@@ -249,7 +249,7 @@ def _look(
             continue
         digest = sha256(data).hexdigest()
         files.append((digest, len(data)))
-        looked = inspection.inspect(data, key, also=policy.trusted_globals)
+        looked = verdicts.look(data, key, policy.trusted_globals)
         found = asdict(looked)
         # Those somebody trusted by now belong to them: that word may be taken back.
         found["unknown"] = (*looked.unknown, *(name for name in looked.names if name in policy.trusted_globals))

@@ -20,6 +20,7 @@ from registry_core.artifacts.sandbox import frames
 from registry_core.artifacts.sandbox.inspecting import Inspector
 from registry_core.artifacts.sandbox.places import Places
 from tests.fitted import forest, logistic
+from tests.processes import until
 from tests.strangers import stranger_file
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the walls are those of Linux")
@@ -81,6 +82,7 @@ def test_a_process_that_ended_is_replaced(inspector: Inspector) -> None:
     assert inspector.inspect(data, "a file").verdict == "trusted"
     (child,) = inspector._idle
     os.kill(child.pid, signal.SIGKILL)
+    until(lambda: not child.running)
     assert inspector.inspect(data, "a file").verdict == "trusted"
 
 

@@ -13,7 +13,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from ...artifacts import bundle, inspection, mlmodel
+from ...artifacts import bundle, mlmodel
 from ...catalog import mlflow as theirs
 from ...catalog.mlflow import MlflowVersion
 from ...errors import InvalidInput
@@ -21,7 +21,7 @@ from ...records import utc_text
 from ...rules import intake
 from ...rules import mlflow as rules
 from ...upkeep import ImportReport, Progress
-from .. import decide
+from .. import decide, verdicts
 from ..register import Moved, register_moved
 from ..rooms import Rooms, check_reason
 from .arrived import Arrived
@@ -136,7 +136,7 @@ class _Moving:
         source, run = version.source, version.run
         metrics, left_out = rules.metrics(version.metrics)
         self.notes += [f"{source}: the metric {name!r:.80} is left out: {why}" for name, why in left_out.items()]
-        looked = inspection.inspect(model.data, model.file)
+        looked = verdicts.look(model.data, model.file)
         trained = version.logged.get("creation_timestamp_ms") or run.get("end_time") or version.created
         told = {
             "name": version.name,
