@@ -25,7 +25,9 @@ from registry_core import (
     InvalidInput,
     NotEligible,
     Registry,
+    SandboxFailure,
 )
+from registry_core.artifacts.sandbox import inspecting, places
 from registry_core.catalog import sums
 from registry_core.cli import main
 from tests.artifacts.inspection.assembly import called, name, plain, text, whole
@@ -142,6 +144,40 @@ def test_uploads(which: str, corpus: list[Bad], folder: Path, marker: Path) -> N
                 marker.unlink()
         assert registry.verify_events() is None
     assert not wrong, "\n".join(wrong)
+
+
+@pytest.fixture
+def hurried(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Whoever looks into a file has no time for it, as with one that freezes whoever reads it."""
+    inspector = inspecting.Inspector(seconds=0.001)
+    monkeypatch.setattr(inspecting, "INSPECTOR", inspector)
+    yield
+    inspector.stop()
+
+
+def test_a_file_that_takes_too_long_is_refused_and_the_next_one_is_not(
+    folder: Path, hurried: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Registry(folder) as registry:
+        before = kept(folder)
+        found = registry.inspect(good_file(), "Odd")
+        assert (found.verdict, "did not answer within 0.001 s" in found.because) == ("refused", True)
+        with pytest.raises(InvalidInput, match=r"the file is refused: a look into it did not answer .*Save the model"):
+            registry.upload(good_file(), metadata=METADATA)
+        assert kept(folder) == before
+        monkeypatch.undo()
+        assert registry.inspect(good_file(), "Odd").verdict == "trusted"
+
+
+def test_who_comes_when_too_many_wait_is_told_so(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(places, "PLACES", places.Places(1, waiting=0))
+    with Registry(folder) as registry:
+        before = kept(folder)
+        with pytest.raises(
+            SandboxFailure, match="is busy: 0 files are being looked into and 0 wait; try again in a minute"
+        ):
+            registry.upload(good_file(), metadata=METADATA)
+        assert kept(folder) == before
 
 
 @pytest.mark.parametrize("which", ["model", "scaler"])
