@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import io
 import os
+import pickle
 import signal
 import socket
 import subprocess
@@ -39,6 +41,28 @@ class RunsWhenLoaded:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return os.system, (f"touch {self.target}",)
+
+
+class EndsWhoeverLoadsIt:
+    """Somebody trusts its name, and its native code ends the process that unpickles it."""
+
+    def __getstate__(self) -> dict[str, int]:
+        return {"address": 0}
+
+    def __setstate__(self, state: dict[str, int]) -> None:
+        ctypes.string_at(state["address"])
+
+    def predict(self, inputs: Any) -> Any:
+        return np.zeros(len(inputs))
+
+
+#: What somebody has to trust for it.
+ENDS = f"{EndsWhoeverLoadsIt.__module__}.{EndsWhoeverLoadsIt.__name__}"
+
+
+def crashing_file() -> io.BytesIO:
+    """A file that ends the process that loads it."""
+    return io.BytesIO(pickle.dumps(EndsWhoeverLoadsIt()))
 
 
 def connect(_: Any) -> None:

@@ -13,7 +13,6 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
-import xgboost
 from sklearn.compose import make_column_transformer
 from sklearn.dummy import DummyClassifier
 from sklearn.feature_extraction.text import TfidfVectorizer
@@ -31,6 +30,7 @@ from registry_core import (
     InvalidInput,
     Registry,
 )
+from tests import hostile
 from tests.fitted import FEATURES, forest, logistic, register
 
 CHANCE = np.random.default_rng(0)
@@ -54,15 +54,6 @@ def upload(registry: Registry, thing: Any, name: str = "Risk", **metadata: Any) 
 
 def gate(registry: Registry, model_id: str, name: str = "answers") -> Gate:
     return next(each for each in registry.check_gates(model_id).gates if each.name == name)
-
-
-def crashing_file() -> io.BytesIO:
-    """A file that the inspection passes and that ends the process that loads it: a vector leaf in a scalar tree."""
-    model = xgboost.XGBClassifier(n_estimators=2, max_depth=2).fit(ROWS, (LABELS == "good").astype(int))
-    document = json.loads(bytes(model.get_booster().save_raw("json")))
-    tree = document["learner"]["gradient_booster"]["model"]["trees"][0]
-    tree["tree_param"]["size_leaf_vector"] = "100000"
-    return io.BytesIO(json.dumps(document).encode())
 
 
 def people() -> Any:
@@ -239,11 +230,12 @@ def test_files_from_outside_show_themselves_in_the_sandbox(registry: Registry) -
         (LogisticRegression(), "it is not fitted"),
         ("hello", "it is str, which has no predict"),
         (MultiOutputClassifier(LogisticRegression()).fit(ROWS, np.c_[LABELS, LABELS]), "2 outputs at once"),
-        (crashing_file(), "was killed by signal 11"),
+        (hostile.crashing_file(), "was killed by signal 11"),
     ],
     ids=["scaler", "bundle", "unfitted", "text", "several outputs", "crash"],
 )
 def test_what_cannot_answer_never_goes_live(sqlite_registry: Registry, thing: Any, why: str) -> None:
+    sqlite_registry.configure(trusted_globals=[hostile.ENDS], reason="our own class")
     model_id = upload(sqlite_registry, thing)
     found = gate(sqlite_registry, model_id)
     assert not found.passed

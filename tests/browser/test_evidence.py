@@ -17,7 +17,6 @@ from sklearn.linear_model import LogisticRegression
 
 from registry_core import Registry
 from tests import hostile
-from tests.actions.test_answers import crashing_file
 from tests.artifacts.inspection.corpus import bad_artifacts
 
 from .conftest import Visitor
@@ -171,8 +170,9 @@ def test_everybody_goes_on_while_a_model_hangs(visitor: Enter, filled: Registry)
 
 
 def test_a_model_that_crashes_when_it_is_loaded_harms_nobody(visitor: Enter, filled: Registry, tmp_path: Path) -> None:
-    file = tmp_path / "crashing.json"
-    file.write_bytes(crashing_file().getvalue())
+    filled.configure(trusted_globals=[hostile.ENDS], reason="our own class")
+    file = tmp_path / "crashing.pkl"
+    file.write_bytes(hostile.crashing_file().getvalue())
     champion = filled.get_active_model_id("Churn")
     anna, carla = visitor(), visitor()
     page = anna.visit("/upload?model=Churn")
