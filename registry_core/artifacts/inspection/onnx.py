@@ -89,7 +89,7 @@ def read(data: bytes) -> Found:
     """
     found = Found()
     versions = []
-    for number, value in fields(memoryview(data), found):
+    for number, value in fields(memoryview(data)):
         if number == 1 and isinstance(value, int):
             versions.append(value)
         elif number == 2:
@@ -107,9 +107,7 @@ def read(data: bytes) -> Found:
     return found
 
 
-def fields(
-    data: memoryview, found: Found, passed_over: re.Pattern[bytes] | None = None
-) -> Iterator[tuple[int, int | memoryview]]:
+def fields(data: memoryview, passed_over: re.Pattern[bytes] | None = None) -> Iterator[tuple[int, int | memoryview]]:
     """``(number, value)`` of each field: an int for varints and fixed numbers, bytes for what has a length.
 
     ``passed_over`` matches whole fields that nobody asks for.
@@ -184,7 +182,7 @@ def _deeper(depth: int) -> int:
 
 
 def _opset(data: memoryview, found: Found) -> None:
-    for number, value in fields(data, found):
+    for number, value in fields(data):
         if number == 1:
             _domain(text(value), "operators", found)
 
@@ -195,7 +193,7 @@ def _domain(domain: str, operator: str, found: Found) -> None:
 
 
 def _function(data: memoryview, found: Found) -> None:
-    for number, value in fields(data, found):
+    for number, value in fields(data):
         if number == 7:
             _node(message(value), found, 1)
         elif number == 9:
@@ -206,22 +204,22 @@ def _function(data: memoryview, found: Found) -> None:
 
 def _graph(data: memoryview, found: Found, depth: int) -> None:
     found.graphs += 1
-    for number, value in fields(data, found):
+    for number, value in fields(data):
         if number == 1:
             _node(message(value), found, _deeper(depth))
         elif number == 5:
             _tensor(message(value), found, depth == 0)
         elif number == 15:
-            for inner, part in fields(message(value), found):
+            for inner, part in fields(message(value)):
                 if inner in (1, 2):
                     _tensor(message(part), found)
         elif number == 11 and depth == 0:
-            found.entries.append(_entry(message(value), found))
+            found.entries.append(_entry(message(value)))
 
 
 def _node(data: memoryview, found: Found, depth: int) -> None:
     operator, domain = "", ""
-    for number, value in fields(data, found):
+    for number, value in fields(data):
         if number == 4:
             operator = text(value)
         elif number == 7:
@@ -234,13 +232,13 @@ def _node(data: memoryview, found: Found, depth: int) -> None:
 
 
 def _attribute(data: memoryview, found: Found, depth: int) -> None:
-    for number, value in fields(data, found, _RUN):
+    for number, value in fields(data, _RUN):
         if number in (5, 10):
             _tensor(message(value), found)
         elif number in (6, 11):
             _graph(message(value), found, _deeper(depth))
         elif number in (22, 23):
-            for inner, part in fields(message(value), found):
+            for inner, part in fields(message(value)):
                 if inner in (1, 2):
                     _tensor(message(part), found)
 
@@ -248,7 +246,7 @@ def _attribute(data: memoryview, found: Found, depth: int) -> None:
 def _tensor(data: memoryview, found: Found, constant: bool = False) -> None:
     """A tensor: as many items as its dimensions say, in one of the fields that hold them."""
     count, dimensions, kind, raw, items = 1, 0, 0, None, 0
-    for number, value in fields(data, found):
+    for number, value in fields(data):
         if number == 1:
             for dimension in [value] if isinstance(value, int) else packed(value):
                 dimensions += 1
@@ -291,19 +289,19 @@ def packed(data: memoryview) -> Iterator[int]:
         yield value
 
 
-def _entry(data: memoryview, found: Found) -> tuple[str, int | None]:
+def _entry(data: memoryview) -> tuple[str, int | None]:
     """An input's name and width: ``ValueInfo.type.tensor_type.shape.dim[1].dim_value``; of one dimension it is 1."""
-    name = "".join(text(value) for number, value in fields(data, found) if number == 1)
+    name = "".join(text(value) for number, value in fields(data) if number == 1)
     for path in (2, 1, 2):
-        inner = [message(value) for number, value in fields(data, found) if number == path]
+        inner = [message(value) for number, value in fields(data) if number == path]
         if len(inner) != 1:
             return name, None
         data = inner[0]
-    dimensions = [message(value) for number, value in fields(data, found) if number == 1]
+    dimensions = [message(value) for number, value in fields(data) if number == 1]
     if len(dimensions) == 1:
         return name, 1
     if len(dimensions) != 2:
         return name, None
-    widths = [value for number, value in fields(dimensions[1], found) if number == 1]
+    widths = [value for number, value in fields(dimensions[1]) if number == 1]
     width = widths[0] if widths else None
     return name, width if isinstance(width, int) and 0 < width < 1 << 31 else None

@@ -58,8 +58,9 @@ def check(made: Made) -> None:
         for key in state:
             if type(key) is not str or key.startswith("__"):
                 raise Refused(f"it gives {name} the attribute {shown(getattr(key, 'value', key))}, which none has")
-            if not all(key in only for only in (keys for place, keys in _ONLY.items() if name.startswith(place))):
-                raise Refused(f"it gives {name} the attribute {shown(key)}, which none has")
+        only = next((keys for place, keys in _ONLY.items() if name.startswith(place)), None)
+        if only is not None and not only.issuperset(state):
+            raise Refused(f"it gives {name} more attributes than it has")
         _check_attributes(name, state)
     if special is not None:
         special(made)

@@ -34,15 +34,14 @@ class _Node:
 
 def labels_of(data: bytes, output: str) -> Labels:
     """The labels that one output of a checked file takes its values from; empty where the graph does not say."""
-    walk = onnx.Found(most=len(data) + 1)
     nodes: dict[str, _Node] = {}
     constants: dict[str, Labels] = {}
-    for graph in _inner(memoryview(data), 7, walk):
-        for part in _inner(graph, 1, walk):
-            outputs, node = _node(part, walk)
+    for graph in _inner(memoryview(data), 7):
+        for part in _inner(graph, 1):
+            outputs, node = _node(part)
             nodes.update(dict.fromkeys(outputs, node))
-        for part in _inner(graph, 5, walk):
-            name, labels = _constant(part, walk)
+        for part in _inner(graph, 5):
+            name, labels = _constant(part)
             constants[name] = labels
     for _ in range(_DEEPEST):
         node = nodes.get(output, _Node())
@@ -56,15 +55,15 @@ def labels_of(data: bytes, output: str) -> Labels:
     return []
 
 
-def _inner(data: memoryview, wanted: int, walk: onnx.Found) -> Iterator[memoryview]:
-    for number, value in onnx.fields(data, walk):
+def _inner(data: memoryview, wanted: int) -> Iterator[memoryview]:
+    for number, value in onnx.fields(data):
         if number == wanted:
             yield onnx.message(value)
 
 
-def _node(data: memoryview, walk: onnx.Found) -> tuple[list[str], _Node]:
+def _node(data: memoryview) -> tuple[list[str], _Node]:
     node, outputs = _Node(), []
-    for number, value in onnx.fields(data, walk):
+    for number, value in onnx.fields(data):
         if number == 1:
             node.inputs.append(onnx.text(value))
         elif number == 2:
@@ -72,13 +71,13 @@ def _node(data: memoryview, walk: onnx.Found) -> tuple[list[str], _Node]:
         elif number == 4:
             node.operator = onnx.text(value)
         elif number == 5:
-            node.labels = node.labels or _attribute(onnx.message(value), walk)
+            node.labels = node.labels or _attribute(onnx.message(value))
     return outputs, node
 
 
-def _attribute(data: memoryview, walk: onnx.Found) -> Labels:
+def _attribute(data: memoryview) -> Labels:
     name, items = "", []
-    for number, value in onnx.fields(data, walk):
+    for number, value in onnx.fields(data):
         if number == 1:
             name = onnx.text(value)
             if name not in _LISTS:
@@ -91,9 +90,9 @@ def _attribute(data: memoryview, walk: onnx.Found) -> Labels:
     return whole or [onnx.text(value) for number, value in items if number == 9]
 
 
-def _constant(data: memoryview, walk: onnx.Found) -> tuple[str, Labels]:
+def _constant(data: memoryview) -> tuple[str, Labels]:
     name, kind, whole, texts, raw = "", 0, [], [], b""
-    for number, value in onnx.fields(data, walk):
+    for number, value in onnx.fields(data):
         if number == 8:
             name = onnx.text(value)
         elif number == 2 and isinstance(value, int):
