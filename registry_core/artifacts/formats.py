@@ -99,7 +99,8 @@ class _Wall:
         if f"{module}.{name}" == names.PARTIAL:
             return partials.listed_partial(self._found)
         value = find_class(module, name)
-        if f"{module}.{name}" not in names.listed() and not isinstance(value, type):
+        # As for the check: the protocol is unknown here, and an old one's names are translated.
+        if names.canonical(module, name, 2) not in names.listed() and not isinstance(value, type):
             # A function does something with whatever it is given; of a class, somebody can read what it does.
             raise ArtifactQuarantined(
                 f"{self._place} was not loaded: {module}.{name} is no class, and only classes can be trusted; save the "
