@@ -121,7 +121,7 @@ def _check_name(module: str, name: str, place: str, also: Collection[str]) -> No
         )
     if stranger is not None:
         raise ArtifactQuarantined(
-            f"{place} was not loaded: it names {stranger}, which is not trusted; have the code behind it reviewed and "
+            f"{place} was not loaded: it names {stranger}, which is not trusted; have the class behind it reviewed and "
             "its name added to the trusted ones, or save the model without it"
         )
 

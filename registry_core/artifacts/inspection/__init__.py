@@ -78,23 +78,21 @@ def _advised(unknown: tuple[str, ...], kind: str) -> str:
         ),
         (
             lambda name: name == PARTIAL,
-            "which is trusted only for listed functions with plain values; give the function itself and its arguments "
-            "as kw_args of FunctionTransformer",
+            "which is trusted only for listed functions with plain values; give a listed function itself and its "
+            "arguments as kw_args of FunctionTransformer, and make a class with fit and transform of one of your own",
         ),
         (
             lambda name: name.startswith("__main__."),
             "which a script or notebook defined, where no other program finds it; move it into a module of its own and "
             "save the model again",
         ),
-        (lambda name: not is_trustable(name), "which nobody may trust; replace it by a function of a module"),
+        (lambda name: not is_trustable(name), "which nobody may trust; make a class with fit and transform of it"),
     ):
         names = [name for name in unknown if fits(name)]
         if names:
             return f"{_listed(names)}, {advice}"
-    return (
-        f"{_listed(unknown)}, which nobody has trusted yet; have the code behind it reviewed and its name added "
-        "to the trusted ones"
-    )
+    advice = "of a class, have the code reviewed and its name added to the trusted ones, and of a function make a class"
+    return f"{_listed(unknown)}, which nobody has trusted yet; {advice} with fit and transform"
 
 
 def _listed(names: Sequence[str]) -> str:

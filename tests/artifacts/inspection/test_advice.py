@@ -26,9 +26,10 @@ from registry_core.artifacts.inspection.values import Refused
 from registry_core.artifacts.inspection.work import Budget
 
 from . import natives
-from .advised import Scaler, scaled
+from .advised import Scaler, Scaling, scaled
 from .assembly import made, whole
 
+SCALING = f"{Scaling.__module__}.Scaling"
 ROWS, TARGET = np.arange(40.0).reshape(20, 2), np.arange(20) % 2
 
 
@@ -47,25 +48,29 @@ def is_trusted_with(model: Any, *names: str) -> bool:
     return found.verdict == "trusted" and type(formats.load(data, "winner", also=names)) is type(model)
 
 
-def test_names_of_ones_own_are_trusted_when_they_are_added() -> None:
-    model = FunctionTransformer(scaled)
-    assert "its name added to the trusted ones" in told(model)
-    assert is_trusted_with(model, f"{scaled.__module__}.scaled")
+def test_a_class_of_ones_own_is_trusted_when_its_name_is_added() -> None:
+    assert "of a class, have the code reviewed and its name added to the trusted ones" in told(Scaling())
+    assert is_trusted_with(Scaling(), SCALING)
 
 
-def test_a_partial_of_ones_own_function_becomes_its_keywords() -> None:
+def test_a_function_of_ones_own_becomes_a_class() -> None:
+    assert "of a function make a class with fit and transform" in told(FunctionTransformer(scaled))
+    assert is_trusted_with(Scaling(by=2.0), SCALING)
+
+
+def test_a_partial_becomes_keywords_or_a_class() -> None:
     because = told(FunctionTransformer(functools.partial(scaled, by=2.0)))
     assert "functools.partial" in because
-    assert "as kw_args of FunctionTransformer" in because
+    assert "as kw_args of FunctionTransformer, and make a class with fit and transform of one of your own" in because
     assert "added to the trusted ones" not in because
-    assert is_trusted_with(FunctionTransformer(scaled, kw_args={"by": 2.0}), f"{scaled.__module__}.scaled")
+    assert is_trusted_with(FunctionTransformer(np.clip, kw_args={"a_min": 0.0, "a_max": 2.0}))
+    assert is_trusted_with(Scaling(by=2.0), SCALING)
 
 
-def test_a_method_becomes_a_function() -> None:
+def test_a_method_becomes_a_class() -> None:
     because = told(FunctionTransformer(Scaler().scaled))
-    assert "builtins.getattr, which nobody may trust; replace it by a function of a module" in because
-    assert is_trusted_with(FunctionTransformer(scaled), f"{scaled.__module__}.scaled")
-    assert is_trusted_with(FunctionTransformer(np.log1p))
+    assert "builtins.getattr, which nobody may trust; make a class with fit and transform of it" in because
+    assert is_trusted_with(Scaling(), SCALING)
 
 
 def test_a_class_of_a_script_is_moved_into_a_module() -> None:
