@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from benchmarks import live
 
 
+@pytest.mark.full
 def test_every_line_is_measured() -> None:
     lines = live.measure(rows=2_000, rounds=2, rate_rows=10_000, days=3)
     table = live.table(lines)

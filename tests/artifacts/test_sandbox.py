@@ -250,27 +250,37 @@ def test_not_a_number_is_passed_on(worker: Worker) -> None:
     assert np.isnan(worker.predict(pickle.dumps(hostile.Model("no number")), None, TEN_ROWS).predicted).all()
 
 
-WITHOUT_LANDLOCK_AND_SECCOMP = """
-import pickle
+# What programs of these tests begin with; they import no library, which takes longer than the rest.
+ASKS = """
+import io, os, pickle, sys
+import numpy
 from registry_core import SandboxIncomplete
 from registry_core.artifacts.sandbox import predict
-from tests.artifacts.test_sandbox import np, npy
-from tests.fitted import forest
+from tests import hostile
+rows = io.BytesIO()
+numpy.save(rows, numpy.zeros((10, 1)))
+
+def ask(act, **options):
+    return predict(pickle.dumps(hostile.Model(act)), None, rows.getvalue(), also=["tests.hostile.Model"], **options)
+"""
+
+WITHOUT_LANDLOCK_AND_SECCOMP = """
 from tests.old_kernel import lacks
 lacks(444, 317)
-arguments = pickle.dumps(forest()), None, npy(np.zeros((2, 30)))
 try:
-    predict(*arguments)
+    ask("no number")
 except SandboxIncomplete as error:
     print(error)
-print(*predict(*arguments, require_all=False).unenforced, sep="; ")
+print(*ask("no number", require_all=False).unenforced, sep="; ")
 """
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(os.uname().machine != "x86_64", reason="the numbers of the calls are those of x86_64")
 def test_missing_walls_are_told_and_refused() -> None:
-    ran = subprocess.run([sys.executable, "-c", WITHOUT_LANDLOCK_AND_SECCOMP], cwd=ROOT, capture_output=True, text=True)
+    ran = subprocess.run(
+        [sys.executable, "-c", ASKS + WITHOUT_LANDLOCK_AND_SECCOMP], cwd=ROOT, capture_output=True, text=True
+    )
     assert ran.returncode == 0, ran.stderr
     missing = (
         "Landlock is not available (Function not implemented): the model could read the files of this machine; "
@@ -283,7 +293,7 @@ def test_missing_walls_are_told_and_refused() -> None:
 
 @pytest.mark.slow
 def test_a_parent_that_is_killed_takes_the_model_with_it(tmp_path: Path) -> None:
-    sleeps = "from tests.artifacts.test_sandbox import misbehave; misbehave('sleep')"
+    sleeps = ASKS + "ask('sleep')"
     environment = {**os.environ, "TMPDIR": str(tmp_path)}
     with subprocess.Popen([sys.executable, "-c", sleeps], cwd=ROOT, env=environment) as parent:
         fork_server = until(lambda: _only_child(parent.pid))
@@ -327,15 +337,13 @@ def test_a_fork_server_that_nobody_asks_ends() -> None:
 
 
 FORKED = """
-import os, pickle, sys
 from registry_core.artifacts.sandbox.process import FORK_SERVER
-from tests.artifacts.test_sandbox import TEN_ROWS, hostile, misbehave
-misbehave("no number")
+ask("no number")
 mine = FORK_SERVER.pid
 child = os.fork()
 if child == 0:
     before = FORK_SERVER.pid
-    misbehave("no number")
+    ask("no number")
     print(before, FORK_SERVER.pid not in (None, mine), flush=True)
     os._exit(0)
 os.waitpid(child, 0)
@@ -345,5 +353,5 @@ print(FORK_SERVER.pid == mine)
 
 @pytest.mark.slow
 def test_a_forked_process_has_a_fork_server_of_its_own() -> None:
-    ran = subprocess.run([sys.executable, "-c", FORKED], cwd=ROOT, capture_output=True, text=True)
+    ran = subprocess.run([sys.executable, "-c", ASKS + FORKED], cwd=ROOT, capture_output=True, text=True)
     assert (ran.stdout.split(), ran.stderr) == (["None", "True", "True"], "")
