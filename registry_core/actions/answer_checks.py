@@ -88,7 +88,9 @@ def check(rooms: Rooms, row: Row, worker: sandbox.Worker, actor: str) -> Answers
     known = record(rooms, row)
     policy = rooms.configuration().policy(row["model_name"])
     files = verified_files(rooms, row, known)
-    worker.start()
+    from ..artifacts import sandbox
+
+    worker.start(sandbox.libraries_of(files[0]))
     earlier = stored.find(rooms.database, row["seq"])
     here = environment(known)
     rows = None

@@ -1,5 +1,6 @@
 """Registries with something in them, quickly, and the pages run without a browser."""
 
+import sys
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
@@ -42,6 +43,12 @@ def register(registry: Registry, accuracy: float | None = 0.8, model: Any = None
         "evaluation_set": "holdout-1",
     }
     return registry.register_model(fitted() if model is None else model, **{**arguments, **fields})
+
+
+@pytest.fixture(autouse=True)
+def _own_main(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page run by Streamlit becomes this process's main module; processes that are spawned later would import it."""
+    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from importlib.machinery import PathFinder
 from typing import Any
 
 from ...errors import ArtifactError, InvalidInput
+from ..inspection import names
 from . import forkserver, frames, walls
 
 _LIBRARIES = ("numpy", "scipy", "pandas", "pyarrow", "sklearn", "joblib", "xgboost", "lightgbm", "skops")
@@ -37,6 +38,8 @@ _attempts: list[str] = []
 
 def main(idle_seconds: float) -> None:
     """Fork a child for every request that comes in at standard input; end after so many seconds without any."""
+    # Read once, for all children.
+    names.listed()
     forkserver.serve(_child, idle_seconds)
 
 

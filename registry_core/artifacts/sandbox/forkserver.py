@@ -23,7 +23,14 @@ from typing import Any
 # them: some start threads, and no child has those.
 _LIBRARIES = (
     *("numpy", "numpy.random", "pandas", "pyarrow.feather", "pyarrow.parquet", "joblib"),
-    *("sklearn.pipeline", "sklearn.compose", "sklearn.preprocessing", "sklearn.linear_model", "sklearn.ensemble"),
+    *(
+        "registry_core.artifacts.sandbox.verbs",
+        "sklearn.pipeline",
+        "sklearn.compose",
+        "sklearn.preprocessing",
+        "sklearn.linear_model",
+        "sklearn.ensemble",
+    ),
 )
 #: Standard input, output and error of the child, and where its number and its end are reported.
 ENDS = 4
@@ -35,7 +42,8 @@ def serve(child: Callable[[dict[str, Any]], None], idle_seconds: float) -> None:
     """Fork a child for each request at the socket of standard input, until that is closed or nobody asks any more.
 
     A request is the length of a JSON document, the document, and with it four descriptors; ``{"kill": pid}`` brings
-    none. Each is answered by one byte. The first child that wants ``libraries`` waits until they are loaded.
+    none. Each is answered by one byte. The first child that wants ``libraries`` waits until they are loaded, and so for
+    each further one that is named; None is a child that needs none.
     """
     control = socket.socket(fileno=os.dup(0))
     with open(os.devnull) as nothing:
@@ -66,8 +74,8 @@ def serve(child: Callable[[dict[str, Any]], None], idle_seconds: float) -> None:
                 if asked["kill"] in reports:
                     _kill(asked["kill"])
             else:
-                if asked["libraries"]:
-                    for library in _LIBRARIES:
+                if asked["libraries"] is not None:
+                    for library in (*_LIBRARIES, *asked["libraries"]):
                         import_module(library)
                 pid = os.fork()
                 if pid == 0:

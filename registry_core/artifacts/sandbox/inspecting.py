@@ -91,7 +91,7 @@ class Inspector:
                     return child
                 child.stop()
         limits = {"memory_bytes": self._memory_bytes, "threads": _THREADS, "processor_seconds": None}
-        child = Child((), limits, libraries=False, idle_seconds=_IDLE_SECONDS)
+        child = Child((), limits, libraries=None, idle_seconds=_IDLE_SECONDS)
         try:
             child.started()
         except BaseException:

@@ -180,8 +180,9 @@ atexit.register(FORK_SERVER.stop)
 class Child:
     """One process behind walls, and the empty folder it stands in.
 
-    ``modules`` are those of users that it may read beside the libraries; without ``libraries`` it has none loaded, and
-    is there at once. It ends by itself after ``idle_seconds`` without a message; None lets it wait.
+    ``modules`` are those of users that it may read beside the libraries. It has the usual libraries loaded, and
+    ``libraries`` with them; None is a child that has none, and is there at once. It ends by itself after
+    ``idle_seconds`` without a message; None lets it wait.
 
     Raises:
         SandboxFailure: it did not start.
@@ -192,7 +193,7 @@ class Child:
         modules: Collection[str],
         limits: dict[str, int | None],
         *,
-        libraries: bool = True,
+        libraries: Collection[str] | None = (),
         idle_seconds: float | None = None,
     ) -> None:
         if os.name != "posix":
@@ -203,7 +204,7 @@ class Child:
         setup = {
             "modules": sorted(modules),
             "limits": limits,
-            "libraries": libraries,
+            "libraries": None if libraries is None else list(libraries),
             "idle_seconds": idle_seconds,
             "folder": self._folder,
             "path": _search_path(),
