@@ -79,7 +79,7 @@ def why_undecided(rooms: Rooms, queries: Queries, model_name: str) -> str | None
         return None
     kinds = {kind: sum(line[0] == kind for line in found) for kind in (seals.GATES, seals.APPROVAL, seals.OVERRIDE)}
     words = ", ".join(
-        f"{count} {kind}{'s' * (count > 1 and kind != seals.GATES)}" for kind, count in kinds.items() if count
+        kind if kind == seals.GATES else f"{count} {kind}{'s' * (count > 1)}" for kind, count in kinds.items() if count
     )
     return (
         f"decisions about {model_name} came from elsewhere ({words}), and nobody accepted them here; "
