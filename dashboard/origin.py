@@ -22,8 +22,8 @@ def section(view: session.View) -> None:
     with st.container(border=True, key="foreign"):
         notices.section(
             "Decided elsewhere",
-            "This registry, its backup or its settings came from elsewhere. Until somebody accepts these decisions "
-            "here, its trusted names trust nothing, and nobody promotes by its gates and approvals.",
+            "These decisions were made on another machine, by another user, or before this release. Until somebody "
+            "accepts them here, the trusted names trust nothing, and nobody promotes by the gates and approvals.",
         )
         st.code("\n".join(lines(found)), language=None)
         if found:

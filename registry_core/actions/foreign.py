@@ -82,8 +82,8 @@ def why_undecided(rooms: Rooms, queries: Queries, model_name: str) -> str | None
         kind if kind == seals.GATES else f"{count} {kind}{'s' * (count > 1)}" for kind, count in kinds.items() if count
     )
     return (
-        f"decisions about {model_name} came from elsewhere ({words}), and nobody accepted them here; "
-        "`model-registry accept` shows them"
+        f"decisions about {model_name} were made elsewhere or before this release ({words}), and nobody accepted "
+        "them here; `model-registry accept` shows them"
     )
 
 
