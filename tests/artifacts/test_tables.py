@@ -125,6 +125,12 @@ def test_other_formats(form: str) -> None:
     assert (reading.delimiter, reading.decimal) == ("", "")
 
 
+def test_a_column_of_numbers_may_hold_none() -> None:
+    frame, _ = read("share,count\n,1\nnan,2\n", {"share": "number", "count": "number"})
+    assert frame["share"].isna().all()
+    assert frame["share"].dtype == "float64"
+
+
 @given(
     st.lists(
         st.tuples(

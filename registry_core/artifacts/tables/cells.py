@@ -178,7 +178,7 @@ def _mapped(stripped: pd.Series[Any], kind: Kind, decimal: str) -> Any:
     body = stripped[~missing]
     if body.str.fullmatch(_WHOLE).all():
         whole = [int(each) for each in body.tolist()]
-        largest = max(map(abs, whole))
+        largest = max(map(abs, whole), default=0)
         if not missing.any() and largest < 2**63:
             return pandas.Series(whole, index=stripped.index, dtype="int64")
         if largest > _EXACT:
