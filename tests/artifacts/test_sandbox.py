@@ -302,6 +302,8 @@ def test_a_parent_that_is_killed_takes_the_model_with_it(tmp_path: Path) -> None
         until(lambda: "Seccomp:\t2" in status.read_text())
         parent.kill()
     until(lambda: not running(child) and not running(fork_server))
+    # Its folder is gone with it, although nobody was left to remove it.
+    assert not list(tmp_path.glob("model-registry-sandbox-*"))
 
 
 def _only_child(process: int | str) -> str:

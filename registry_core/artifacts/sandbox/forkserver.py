@@ -17,6 +17,7 @@ import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from importlib import import_module
+from shutil import rmtree
 from typing import Any
 
 # What nearly every model needs. Further libraries are imported behind the walls, with the first file that asks for
@@ -57,6 +58,7 @@ def serve(child: Callable[[dict[str, Any]], None], idle_seconds: float) -> None:
     events.register(control, selectors.EVENT_READ)
     events.register(woken, selectors.EVENT_READ)
     reports: dict[int, int] = {}
+    folders: dict[int, str] = {}
     while True:
         ready = {each.fileobj for each, _ in events.select(idle_seconds)}
         if not ready and not reports:
@@ -65,9 +67,14 @@ def serve(child: Callable[[dict[str, Any]], None], idle_seconds: float) -> None:
             with suppress(BlockingIOError):
                 os.read(woken, 4096)
         _collect(reports)
+        folders = {pid: folders[pid] for pid in reports}
         if control in ready:
             request = _received(control)
             if request is None:
+                # Whoever asked is gone, perhaps without a chance to clear up.
+                for pid in reports:
+                    _kill(pid)
+                    rmtree(folders[pid], ignore_errors=True)
                 return
             asked, ends = request
             if "kill" in asked:
@@ -82,7 +89,7 @@ def serve(child: Callable[[dict[str, Any]], None], idle_seconds: float) -> None:
                     _become(child, asked, ends)
                 with suppress(OSError):
                     os.setpgid(pid, pid)
-                reports[pid] = ends[3]
+                reports[pid], folders[pid] = ends[3], asked["folder"]
                 os.write(ends[3], REPORT.pack(pid))
                 for end in ends[:3]:
                     os.close(end)
