@@ -14,6 +14,8 @@ PORT   ?= 8501
 FOLDER ?= model_registry_demo
 WORKERS ?= 2
 PYTEST_ARGS ?=
+# As many test processes as there are cores: what each computes takes one thread, or they wait for one another.
+ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 # What the type checker reads, as far as it is there.
 TYPED  := $(sort $(dir $(wildcard $(addsuffix /*.py,registry_core dashboard pages tests benchmarks))))
 
@@ -32,7 +34,7 @@ test: $(VENV)/installed-test  ## Check style and types, then run every test
 	@sh tests/setup/postgres.sh
 	@sh tests/setup/openmp.sh
 	@$(MAKE) --no-print-directory lint
-	@TMPDIR=$$(sh tests/setup/memory.sh) $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(PYTEST_ARGS)
+	@TMPDIR=$$(sh tests/setup/memory.sh) $(ONE_THREAD) $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(PYTEST_ARGS)
 
 lint: $(VENV)/installed-test  ## Check formatting (ruff), lint (ruff) and types (mypy)
 	@$(BIN)/ruff format --check . || { echo "Run: $(BIN)/ruff format ."; exit 1; }

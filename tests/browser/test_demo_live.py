@@ -62,7 +62,7 @@ def test_from_shadow_into_the_storms_and_back(
 ) -> None:
     folder = tmp_path / "demo"
     shutil.copytree(filled_demo[0], folder)
-    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    context = browser.new_context(viewport={"width": 1440, "height": 900}, reduced_motion="reduce")
     anna = Visitor(context, dashboard_server(folder))
     page = anna.visit(f"/challenger?model={NAME}")
 
