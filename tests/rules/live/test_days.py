@@ -1,0 +1,54 @@
+"""How much rows of one day hang together, against numbers by hand and simulated days."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from registry_core import InvalidInput
+from registry_core.rules.live.days import PRIOR, Days, inflation, of_days
+
+
+def test_by_hand() -> None:
+    # Two days of two rows, one all wrong, one all right: they hang together completely.
+    found = of_days([(2, 2.0, 2.0), (2, 0.0, 0.0)])
+    assert (found.days, found.rows, found.mean) == (2, 4, 0.5)
+    assert found.learnt == 1
+    # Two days that are alike to the row: less alike than chance would have it.
+    assert of_days([(2, 1.0, 1.0), (2, 1.0, 1.0)]).learnt == 0
+    # Day means of 0.25 and 0.75, of four rows each.
+    found = of_days([(4, 1.0, 1.0), (4, 3.0, 3.0)])
+    between, within = 4 * (0.25**2 + 0.25**2), (0.75 + 0.75) / 6
+    assert found.learnt == pytest.approx((between - within) / (between + 3 * within))
+
+
+def test_before_there_are_days_it_is_the_prior() -> None:
+    assert Days().icc == Days().add(50, 5, 5).icc == PRIOR
+    assert Days().add(0, 0, 0) == Days()
+    assert inflation(101, 0.01) == 2
+    assert inflation(0, 0.01) == inflation(1, 1) == 1
+    assert Days().inflation(101) == 2
+    assert Days().inflation(101, 0.0) == 1
+
+
+@pytest.mark.parametrize(("sd", "icc"), [(0.0, 0.0), (0.04, 0.04**2 / 0.09)])
+def test_it_is_learnt_from_a_month(sd: float, icc: float) -> None:
+    random = np.random.default_rng(0)
+    rates = np.clip(0.1 + sd * random.standard_normal(30), 0, 1)
+    wrong = random.binomial(500, rates).astype(float)
+    found = of_days([(500, each, each) for each in wrong])
+    assert found.learnt == pytest.approx(icc, abs=0.008)
+    assert found.learnt < found.icc if icc < PRIOR else found.icc < found.learnt
+
+
+@given(st.lists(st.tuples(st.integers(0, 300), st.floats(0, 1)), max_size=20))
+def test_it_is_a_correlation(days: list[tuple[int, float]]) -> None:
+    found = of_days([(rows, rows * rate, rows * rate) for rows, rate in days])
+    assert 0 <= found.learnt <= 1
+    assert 0 <= found.icc <= 1
+    assert found.inflation(1000) >= 1
+
+
+def test_a_correlation_is_from_0_to_1() -> None:
+    with pytest.raises(InvalidInput, match="from 0 to 1"):
+        inflation(5, 1.5)
