@@ -35,6 +35,7 @@ DRIFT = {
     "not enough": "○ too few rows",
 }
 ALERTS = {
+    "challenger_failing": "A challenger fails to answer",
     "degradation": "The champion became worse",
     "rolled_back": "Rolled back by the registry",
     "not_rolled_back": "Could not be rolled back",

@@ -159,7 +159,7 @@ def drift(found: Sequence[Drift]) -> pd.DataFrame:
     table = [
         {
             "Input": wording.visible(each.feature),
-            "State": health_words.DRIFT[each.state],
+            "State": health_words.drift(each),
             "PSI": each.psi,
             "What moved": moved(each),
             "Limits": f"{each.warn:.2f} / {each.critical:.2f}",

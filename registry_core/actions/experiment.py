@@ -320,7 +320,7 @@ def advance(
 
     def step(transaction: Transaction, now: datetime, seen: Experiment, who: str, why: str) -> Experiment:
         _check_advance(seen, gates, override, why)
-        return to_next_stage(transaction, now, seen, who, why, [] if not override else gates)
+        return to_stage(transaction, now, seen, seen.stage + 1, who, why, [] if not override else gates)
 
     return _apply(rooms, experiment_id, found, who, why, step)
 
@@ -345,16 +345,17 @@ def _check_advance(found: Experiment, gates: Sequence[Gate], override: bool, why
         raise GatesFailed(GateReport(first, found.champion_id, tuple(gates)), what, "advance")
 
 
-def to_next_stage(
+def to_stage(
     transaction: Transaction,
     now: datetime,
     found: Experiment,
+    place: int,
     actor: str,
     reason: str,
     overridden: Sequence[Gate] = (),
 ) -> Experiment:
-    """Take the next stage, which is not the promotion, in a transaction."""
-    stage = next_stage(found)
+    """Go on to a later stage, which is not the promotion, in a transaction."""
+    stage = found.stages[place]
     assert isinstance(stage, float)
     if found.mode == "shadow":
         others = [each for each in experiments.current(transaction, found.model_name) if each != found]
@@ -363,7 +364,7 @@ def to_next_stage(
     return ending.change(
         transaction, now, found, "experiment_advanced", actor, reason,
         further={"overridden": failed} if failed else None,
-        mode="split", stage=found.stage + 1, arms=_shared(found, stage),
+        mode="split", stage=place, arms=_shared(found, stage),
     )  # fmt: skip
 
 

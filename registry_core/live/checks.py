@@ -42,6 +42,29 @@ class Coverage:
     sentence: str
 
 
+@dataclass(frozen=True)
+class Failures:
+    """How many calls each arm did not answer: a guardrail.
+
+    A call is asked of a model as a whole, however many rows it has, and answered or not as a whole. In a split a call
+    is counted for every arm that had rows in it; the champion answers for a challenger that fails.
+
+    Attributes:
+        state: ``more`` when a challenger fails more often than the champion, else ``not more`` or ``not enough``.
+        counts: of each arm, the champion's first: calls, and how many of these failed.
+        log_e: of each challenger, ln of the e-value against "not more often", at all looks together; None while there
+            is not enough.
+        sentence: what that means.
+        more: of each challenger, whether it fails more often.
+    """
+
+    state: Literal["not more", "more", "not enough"]
+    counts: tuple[tuple[int, int], ...]
+    log_e: tuple[float | None, ...]
+    sentence: str
+    more: tuple[bool, ...] = ()
+
+
 State = Literal["none", "warning", "critical", "not enough"]
 
 
@@ -62,6 +85,8 @@ class Drift:
         moved: the bin that contributes most: ``above 3.2``, ``red``, ``missing``; with its share before and now.
         before: see there.
         now: see there.
+        whole: whether the live rows are of whole weeks; before, a drift beyond the limit is ``not enough``, since days
+            of the week differ.
     """
 
     feature: str
@@ -76,12 +101,18 @@ class Drift:
     moved: str = ""
     before: float | None = None
     now: float | None = None
+    whole: bool = True
 
     @property
     def sentence(self) -> str:
         """The state with its numbers."""
         if self.psi is None:
             return f"{self.feature}: not enough rows yet, {self.n:,} live and {self.m:,} before, {LEAST} of each needed"
+        if self.state == "not enough":
+            return (
+                f"{self.feature}: PSI {self.psi:.3g} over {self.n:,} rows of less than a whole week, limit "
+                f"{self.warn:.3g}; it is judged by whole weeks, since days of the week differ"
+            )
         degree = {"none": "no drift", "warning": "has drifted", "critical": "has drifted far"}[self.state]
         found = f"{self.feature}: {degree}, PSI {self.psi:.3g} over {self.n:,} rows, limit {self.warn:.3g}"
         if self.state == "none" or self.before is None or self.now is None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ..evidence import Gate
-from .checks import Coverage, SampleRatio
+from .checks import Coverage, Failures, SampleRatio
 from .effect import Effect
 from .records import Experiment
 
@@ -57,6 +57,8 @@ class ChallengerReport:
             stages ``promote`` stands for "better, clearly", and ``wait`` for anything else that is no harm.
         gates: what has to hold before the next stage, each with its numbers.
         verdict: all that in a sentence.
+        to_stage: where ``step`` is ``advance`` of an experiment with stages, the index of the stage it leads to: the
+            next one, or the last one before the promotion where the challenger is clearly better.
     """
 
     challenger_id: str
@@ -71,6 +73,7 @@ class ChallengerReport:
     step: Literal["wait", "advance", "promote", "stop"]
     gates: tuple[Gate, ...]
     verdict: str
+    to_stage: int | None = None
 
 
 @dataclass(frozen=True)
@@ -83,6 +86,7 @@ class ExperimentReport:
         challengers: one report for each arm, in the experiment's order.
         sample_ratio: whether traffic is dealt out as planned; None in shadow.
         coverage: whether labels come back alike from all arms; None in shadow.
+        failures: a guardrail: whether a challenger fails more often than the champion, in the present mode.
         next_stage: the stage that follows: a share, 1.0 for the promotion; None without a further one.
         verdict: the whole in a sentence.
         warnings: what to keep in mind when reading it.
@@ -93,6 +97,7 @@ class ExperimentReport:
     challengers: tuple[ChallengerReport, ...]
     sample_ratio: SampleRatio | None
     coverage: Coverage | None
+    failures: Failures
     next_stage: str | float | None
     verdict: str
     warnings: tuple[str, ...] = ()

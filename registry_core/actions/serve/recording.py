@@ -102,9 +102,10 @@ class Recorder:
     ) -> None:
         """Those of one stream."""
         seq, stream = self._stream(transaction, group[0])
+        calls = Counter(windows.start_of(stream, each.at) for each in group)
         failures = Counter(windows.start_of(stream, each.at) for each in group if each.failures)
-        for start, count in failures.items():
-            tally.add(stream, seq, start, sums.of_predictions(0, failures=count))
+        for start, count in calls.items():
+            tally.add(stream, seq, start, sums.of_predictions(0, failures=failures[start], calls=count))
         kept = [each for each in group if len(each.ids)]
         if not kept:
             return

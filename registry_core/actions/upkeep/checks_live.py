@@ -87,8 +87,8 @@ def differences(look: Look, telemetry: Queries) -> list[tuple[Place, Stored, Sto
         here, fits = rows.get(place, (nothing, True))
         there: Stored = expected.get(place, nothing)
         if isinstance(there, Sums):
-            # Calls that failed have no rows.
-            there = replace(there, failures=here.failures, timeouts=here.timeouts) if isinstance(here, Sums) else None
+            # Calls have no rows.
+            there = replace(there, failures=here.failures, calls=here.calls) if isinstance(here, Sums) else None
         if _touched(known[seq], table, start, gone):
             # Rows that left for a file are not counted anew; the sums are all there is.
             there = here

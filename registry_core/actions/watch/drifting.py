@@ -23,7 +23,7 @@ from ..serve.moments import DAY, microseconds
 from . import traffic
 from .champion import close_if_over
 
-#: How far back is looked: a week evens out its days.
+#: How many whole days are looked at: a week evens out its days.
 DAYS = 7
 #: Between two looks that nobody asked for.
 PAUSE = timedelta(hours=1)
@@ -32,15 +32,21 @@ _ORDER = ("critical", "warning", "none", "not enough")
 
 
 def judged(rooms: Rooms, current: Deployment) -> tuple[Drift, ...]:
-    """Every input of the reference, and the score, over the last days of this deployment; the worst first."""
+    """Every input of the reference, and the score, over the last whole week of this deployment; the worst first.
+
+    Before there is one, over all there is: then what has not moved is known, and what has may only be a day of the week.
+    """
     reference = record(rooms, require(rooms.database, current.model_id)).reference
     if not reference:
         return ()
-    since = microseconds(rooms.now() - timedelta(days=DAYS))
-    since -= since % DAY
-    # Inputs are counted by model and day: of the day it became champion, what it was asked before that counts as well.
     began = microseconds(datetime.fromisoformat(current.started_at))
-    days = stored.input_counts(rooms.telemetry, current.model_id, max(since, began - began % DAY))
+    today = microseconds(rooms.now()) // DAY * DAY
+    since, until = today - DAYS * DAY, today
+    whole = began <= since
+    if not whole:
+        # Inputs are counted by model and day: of the day it became champion, what it was asked before counts as well.
+        since, until = began // DAY * DAY, today + DAY
+    days = stored.input_counts(rooms.telemetry, current.model_id, since, until)
     counts: dict[str, list[int]] = {}
     for text in days.values():
         for name, found in json.loads(text).items():
@@ -50,14 +56,14 @@ def judged(rooms: Rooms, current: Deployment) -> tuple[Drift, ...]:
         known = FeatureReference.from_dict(each)
         live = counts.get(known.feature, [0] * len(known.counts))
         if len(live) == len(known.counts):
-            judgements.append(drift.judge(known, np.array(live, np.int64)))
+            judgements.append(drift.judge(known, np.array(live, np.int64), whole=whole))
     if "score" in reference:
         scores = EMPTY
-        for _, _, sums in traffic.of_deployment(rooms, current, None, since, detail=True):
-            if sums.detail is not None:
+        for start, _, sums in traffic.of_deployment(rooms, current, None, since, detail=True):
+            if start < until and sums.detail is not None:
                 scores = scores + sums.detail.scores
         known = FeatureReference.from_dict(reference["score"])
-        judgements.append(drift.judge(known, drift.counts_of_scores(known, scores)))
+        judgements.append(drift.judge(known, drift.counts_of_scores(known, scores), whole=whole))
     return tuple(sorted(judgements, key=lambda each: (_ORDER.index(each.state), -(each.psi or 0.0))))
 
 
@@ -92,7 +98,7 @@ def look(rooms: Rooms, current: Deployment, *, thorough: bool) -> list[str]:
                 evidence={"features": [each.feature for each in found if each.state in MOVED]},
             )  # fmt: skip
         return [text] if opened else []
-    if held is not None and text is None and any(each.state == "none" for each in found):
+    if held is not None and text is None and drift.over(found):
         text = "inputs and scores look again like those it was trained on"
         with rooms.database.transaction() as transaction:
             close_if_over(rooms, transaction, held, text)

@@ -19,6 +19,7 @@ from ...live import (
     EffectPoint,
     Experiment,
     ExperimentReport,
+    Failures,
     SampleRatio,
 )
 from ...policies import MonitoringPolicy
@@ -28,7 +29,7 @@ from ...rules.live.paired import PairedSums
 from ...rules.live.sums import Sums, total
 from .. import baseline, experiment
 from ..rooms import Rooms
-from ..serve.moments import MINUTE, microseconds, text
+from ..serve.moments import DAY, MINUTE, microseconds, text
 from . import traffic
 
 #: Labels of the champion from before the experiment that make its spread known, or else from its first windows.
@@ -49,6 +50,7 @@ class _Evidence:
     buckets: tuple[traffic.Bucket, ...]
     mature: int
     begins: int
+    failures: Failures
     warnings: tuple[str, ...]
 
     @property
@@ -65,10 +67,10 @@ def report(rooms: Rooms, found: Experiment, *, charts: bool = True) -> Experimen
     shares_known = [each for each in seen.buckets if any(each.shares)]
     sample_ratio: SampleRatio | None = None
     coverage: Coverage | None = None
-    names = ("champion", *(arm.challenger_id for arm in found.arms)) if len(found.arms) > 1 else ()
+    names = _names(found)
     if shares_known:
-        sample_ratio = ratio.check([(each.shares, (each.champion, *each.challengers)) for each in shares_known], names)
-        coverage = ratio.coverage(_arms(seen.compared, len(found.arms)), names)
+        sample_ratio = ratio.check([(each.shares, each.arms) for each in shares_known], names)
+        coverage = ratio.coverage([each.arms for each in seen.compared], names)
     warnings = [*seen.warnings]
     if sample_ratio is not None and sample_ratio.state == "mismatch":
         warnings.append(sample_ratio.sentence)
@@ -78,9 +80,13 @@ def report(rooms: Rooms, found: Experiment, *, charts: bool = True) -> Experimen
             "compared, not their quality: keep a part of the traffic that is answered alike"
         )
     return ExperimentReport(
-        found, utc_text(rooms.now()), challengers, sample_ratio, coverage, experiment.next_stage(found),
-        _verdict(found, challengers), tuple(warnings),
+        found, utc_text(rooms.now()), challengers, sample_ratio, coverage, seen.failures,
+        experiment.next_stage(found), _verdict(found, challengers), tuple(warnings),
     )  # fmt: skip
+
+
+def _names(found: Experiment) -> tuple[str, ...]:
+    return ("champion", *(arm.challenger_id for arm in found.arms)) if len(found.arms) > 1 else ()
 
 
 def stage_gates(rooms: Rooms, found: Experiment) -> tuple[Gate, ...]:
@@ -108,12 +114,34 @@ def _evidence(rooms: Rooms, found: Experiment, policy: MonitoringPolicy) -> _Evi
             f"{len(found.arms)} challengers share the certainty of one verdict: each interval is made at "
             f"{1 - found.alpha / len(found.arms):.1%}"
         )
+    asked = [each.arms for each in buckets] if found.mode == "split" else _asked_in_shadow(rooms, found)
+    failures = ratio.failures(asked, _names(found), alpha=found.alpha)
+    if found.mode == "split" and any(failed for _, failed in failures.counts):
+        warnings.append(_of_failures(found))
     variance, begins = _variance(rooms, found, buckets)
     if begins:
         warnings.append(
             f"windows before {text(begins)[:16]} only told how much {found.metric} varies, and are not compared"
         )
-    return _Evidence(found, found.alpha / len(found.arms), variance, buckets, mature, begins, tuple(warnings))
+    return _Evidence(
+        found, found.alpha / len(found.arms), variance, buckets, mature, begins, failures, tuple(warnings)
+    )  # fmt: skip
+
+
+def _of_failures(found: Experiment) -> str:
+    if baseline.kind(found.metric) == "loss":
+        return f"calls that were not answered have no {found.metric}: they count in the check of failures only"
+    return (
+        "a call that was not answered counts as wrong answers of the model that was asked, with the share of predictions "
+        "whose outcome is known"
+    )
+
+
+def _asked_in_shadow(rooms: Rooms, found: Experiment) -> list[list[Sums]]:
+    """By window, what the champion and each challenger beside it were asked, and how often they failed."""
+    arms = [dict(_beside_shadow(rooms, found))]
+    arms += [dict(traffic.in_shadow(rooms, found, arm.challenger_id)) for arm in found.arms]
+    return [[arm.get(start, Sums()) for arm in arms] for start in sorted(set().union(*arms))]
 
 
 def _variance(rooms: Rooms, found: Experiment, buckets: Sequence[traffic.Bucket]) -> tuple[float | None, int]:
@@ -158,38 +186,40 @@ def _spread(sums: Sums, metric: str) -> float | None:
     return max(squares / rows - (whole / rows) ** 2, 0.0) or None
 
 
-def _arms(buckets: Sequence[traffic.Bucket], count: int) -> list[Sums]:
-    champion = total([each.champion for each in buckets])
-    return [champion, *(total([each.challengers[place] for each in buckets]) for place in range(count))]
-
-
 def _challenger(rooms: Rooms, seen: _Evidence, place: int, arm: Arm, charts: bool) -> ChallengerReport:
     found = seen.experiment
     pairs = traffic.pairs(rooms, found, arm.challenger_id)
     shadowed = traffic.in_shadow(rooms, found, arm.challenger_id)
     paired = [(start, sums) for start, sums in pairs if start < seen.mature]
     begun_split = found.mode == "split"
-    of_shadow = _of_shadow(seen, [sums for _, sums in paired]) if paired or not begun_split else None
+    of_shadow = _of_shadow(seen, paired) if paired or not begun_split else None
+    here = None
     if begun_split:
-        here = [(each.start, each.champion, each.challengers[place]) for each in seen.compared if each.shares[place]]
-        effect = _of_split(seen, here)
-        points = _points(charts, [each[0] for each in here], lambda count: _of_split(seen, here[:count]))
-        whole = _arms(seen.buckets, len(found.arms))
-        champion = _traffic(found, found.champion_id, "champion", whole[0])
-        challenger = _traffic(found, arm.challenger_id, "split", whole[place + 1])
+        compared = [each for each in seen.compared if each.shares[place]]
+        windows = split.pooled(
+            [(each.shares, each.start, each.champion, each.challengers[place]) for each in compared],
+            baseline.kind(found.metric),
+        )
+        effect = _of_split(seen, windows)
+        points = _points(charts, [each[0] for each in windows], lambda count: _of_split(seen, windows[:count]))
+        here = sum(each.challengers[place].labelled for each in compared if each.shares[place] == arm.share)
+        champion, challenger = (total([each.arms[at] for each in seen.buckets]) for at in (0, place + 1))
+        champion = _traffic(found, found.champion_id, "champion", champion)
+        challenger = _traffic(found, arm.challenger_id, "split", challenger)
     else:
         assert of_shadow is not None
         effect = of_shadow
         points = _points(
-            charts, [each[0] for each in paired], lambda count: _of_shadow(seen, [s for _, s in paired[:count]])
+            charts, [each[0] for each in paired], lambda count: _of_shadow(seen, paired[:count])
         )
         sums = total([each for _, each in shadowed])
         challenger = _traffic(found, arm.challenger_id, "shadow", sums)
-        champion = _beside_shadow(rooms, found)
-    step, gates, verdict = _step(seen, effect)
+        beside = total([each for _, each in _beside_shadow(rooms, found)])
+        champion = _traffic(found, found.champion_id, "champion", beside)
+    step, gates, verdict, to = _step(seen, effect, here, of_shadow if begun_split else None, _failing(seen, place))
     return ChallengerReport(
         arm.challenger_id, arm.status, arm.share, arm.because, champion, challenger, effect,
-        of_shadow if begun_split else None, points, step, gates, verdict,
+        of_shadow if begun_split else None, points, step, gates, verdict, to,
     )  # fmt: skip
 
 
@@ -197,15 +227,17 @@ def _of_split(seen: _Evidence, buckets: Sequence[tuple[int, Sums, Sums]]) -> Eff
     metric = baseline.kind(seen.experiment.metric)
     if metric != "accuracy" and seen.variance is None:
         return _unknown_spread(seen, "split")
-    return split.compare(buckets, metric, alpha=seen.alpha, baseline_variance=seen.variance)
+    days = [(start // DAY, champion, challenger) for start, champion, challenger in buckets]
+    return split.compare(days, metric, alpha=seen.alpha, baseline_variance=seen.variance)
 
 
-def _of_shadow(seen: _Evidence, pairs: Sequence[PairedSums]) -> Effect:
+def _of_shadow(seen: _Evidence, pairs: Sequence[tuple[int, PairedSums]]) -> Effect:
     metric = baseline.kind(seen.experiment.metric)
     if metric != "accuracy" and seen.variance is None:
         return _unknown_spread(seen, "shadow")
     worth = 0.01 if seen.variance is None else math.sqrt(seen.variance) / 10
-    return shadow.compare(pairs, metric, alpha=seen.alpha, baseline_variance=seen.variance, worth=worth)
+    days = [(start // DAY, sums) for start, sums in pairs]
+    return shadow.compare(days, metric, alpha=seen.alpha, baseline_variance=seen.variance, worth=worth)
 
 
 def _unknown_spread(seen: _Evidence, kind: Literal["split", "shadow"]) -> Effect:
@@ -234,19 +266,18 @@ def _traffic(found: Experiment, model_id: str, role: Literal["champion", "split"
     return ArmTraffic(model_id, role, sums.predictions, sums.failures, sums.labelled, sums.coverage, value)
 
 
-def _beside_shadow(rooms: Rooms, found: Experiment) -> ArmTraffic:
-    """The champion while challengers score beside it: its windows from the experiment's on."""
+def _beside_shadow(rooms: Rooms, found: Experiment) -> list[tuple[int, Sums]]:
+    """The champion while challengers score beside it: its windows from the experiment's on, by their start."""
     deployment = deployments.at(rooms.database, found.model_name, found.started_at)
     if deployment is None:
-        return _traffic(found, found.champion_id, "champion", Sums())
+        return []
     began = microseconds(datetime.fromisoformat(found.started_at))
     until = microseconds(datetime.fromisoformat(found.ended_at)) if found.ended_at else None
-    windows = [
-        sums
+    return [
+        (start, sums)
         for start, stream, sums in traffic.of_deployment(rooms, deployment, found.metric)
         if start + stream.minutes * MINUTE > began and (until is None or start < until)
     ]
-    return _traffic(found, found.champion_id, "champion", total(windows))
 
 
 def stages_of(found: Experiment, variance: float | None) -> tuple[rollout.Stage, ...]:
@@ -264,16 +295,28 @@ def stages_of(found: Experiment, variance: float | None) -> tuple[rollout.Stage,
     return tuple(stages)
 
 
-def _step(seen: _Evidence, effect: Effect) -> tuple[Step, tuple[Gate, ...], str]:
+def _failing(seen: _Evidence, place: int) -> str:
+    more = seen.failures.more
+    return seen.failures.sentence if place < len(more) and more[place] else ""
+
+
+def _step(
+    seen: _Evidence, effect: Effect, here: int | None, of_shadow: Effect | None, failing: str
+) -> tuple[Step, tuple[Gate, ...], str, int | None]:
     found = seen.experiment
     if not found.stages:
-        if effect.kind == "split" and (effect.e_worse or 0.0) >= rollout.EVIDENCE_TO_ROLL_BACK:
-            return "stop", (), f"It does harm: {effect.sentence}"
-        return ("promote" if effect.verdict == "better" else "wait"), (), effect.sentence
-    judged = rollout.judge(stages_of(found, seen.variance), found.stage, effect)
+        harmless = rollout.harm(effect)
+        if effect.kind == "split" and not harmless.passed:
+            return "stop", (), f"Challenger {effect.numbers}: {harmless.because}", None
+        if failing:
+            return "wait", (), failing, None
+        return ("promote" if effect.verdict == "better" else "wait"), (), effect.sentence, None
+    judged = rollout.judge(
+        stages_of(found, seen.variance), found.stage, effect, here=here, shadow=of_shadow, failing=failing
+    )
     gates = tuple(Gate(check.name, check.passed, check.because) for check in judged.checks)
     step: Step = "stop" if judged.step == "roll back" else judged.step
-    return step, gates, judged.because
+    return step, gates, judged.because, judged.to
 
 
 def _verdict(found: Experiment, challengers: Sequence[ChallengerReport]) -> str:

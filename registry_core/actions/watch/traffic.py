@@ -26,6 +26,11 @@ class Bucket:
     champion: Sums
     challengers: tuple[Sums, ...]
 
+    @property
+    def arms(self) -> tuple[Sums, ...]:
+        """All of them, the champion's first."""
+        return (self.champion, *self.challengers)
+
 
 def of_deployment(
     rooms: Rooms, deployment: Deployment, loss: str | None, since: int | None = None, *, detail: bool = False
@@ -65,8 +70,8 @@ def _as_champion(rooms: Rooms, deployment: Deployment) -> dict[int, Stream]:
     return {seq: stream for seq, stream in listed.items() if stream.role == "champion"}
 
 
-def labelled(rooms: Rooms, experiment: Experiment) -> int:
-    """How many labels the challengers of an experiment have, in any role."""
+def told(rooms: Rooms, experiment: Experiment) -> int:
+    """How many labels and failed calls the challengers of an experiment have, in any role."""
     telemetry = rooms.telemetry
     among = {
         seq: stream
@@ -75,7 +80,7 @@ def labelled(rooms: Rooms, experiment: Experiment) -> int:
         ).items()
         if stream.role != "champion"
     }
-    return sum(int(row[4]) for row in stored.read(telemetry, "windows", list(by_loss(among, experiment.metric))))
+    return sum(int(row[3]) + int(row[4]) for row in stored.read(telemetry, "windows", list(by_loss(among, experiment.metric))))
 
 
 def split(rooms: Rooms, experiment: Experiment) -> list[Bucket]:

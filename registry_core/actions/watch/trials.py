@@ -14,7 +14,7 @@ from ..rooms import AUTO, Rooms
 from . import report, traffic
 from .champion import close_if_over
 
-#: Labels more than at the last look before an experiment is looked at again, and the same as a part of all.
+#: Labels and failures more than at the last look before an experiment is looked at again, and the same as a part of all.
 NEWS, PART_OF_ALL = 20, 50
 
 
@@ -24,11 +24,11 @@ def look(rooms: Rooms, model_name: str, policy: MonitoringPolicy, *, thorough: b
     for found in experiments.current(rooms.database, model_name):
         if found.status != "running":
             continue
-        place, labels = ("experiment", found.experiment_id), traffic.labelled(rooms, found)
+        place, told = ("experiment", found.experiment_id), traffic.told(rooms, found)
         last = rooms.looked.get(place, 0)
-        if not thorough and labels < last + max(NEWS, last // PART_OF_ALL):
+        if not thorough and told < last + max(NEWS, last // PART_OF_ALL):
             continue
-        rooms.looked[place] = labels
+        rooms.looked[place] = told
         try:
             said += _look(rooms, found, policy)
         except Conflict:
@@ -39,7 +39,7 @@ def look(rooms: Rooms, model_name: str, policy: MonitoringPolicy, *, thorough: b
 
 def _look(rooms: Rooms, found: Experiment, policy: MonitoringPolicy) -> list[str]:
     seen = report.report(rooms, found, charts=False)
-    said = _ratio(rooms, seen)
+    said = _ratio(rooms, seen) + _failing(rooms, seen)
     running = [each for each in seen.challengers if each.status == "running"]
     harmful = [each for each in running if each.step == "stop"]
     for each in harmful:
@@ -65,6 +65,23 @@ def _ratio(rooms: Rooms, seen: ExperimentReport) -> list[str]:
             close_if_over(rooms, transaction, held, judged.sentence)
         return [f"experiment {found.experiment_id}: {judged.sentence}"]
     return []
+
+
+def _failing(rooms: Rooms, seen: ExperimentReport) -> list[str]:
+    """Alert once of each challenger that fails more often than the champion; somebody who resolves it has seen it."""
+    found, judged = seen.experiment, seen.failures
+    said: list[str] = []
+    for arm, more in zip(found.arms, judged.more, strict=False):
+        if not more or arm.status != "running":
+            continue
+        key = f"challenger_failing:{found.experiment_id}:{arm.challenger_id}"
+        if alerts.newest(rooms.database, found.model_name, key) is None:
+            text = (
+                f"experiment {found.experiment_id}: {arm.challenger_id} fails to answer. {judged.sentence}. Look at what "
+                "it needs, or stop the experiment"
+            )
+            said += _alert(rooms, found, "challenger_failing", "warning", key, text, arm.challenger_id)
+    return said
 
 
 def _harm(rooms: Rooms, found: Experiment, each: ChallengerReport, policy: MonitoringPolicy) -> list[str]:
@@ -108,7 +125,8 @@ def _forward(rooms: Rooms, seen: ExperimentReport, policy: MonitoringPolicy) -> 
         again = experiment.check_seen(transaction, number, found)
         if again.status != "running":
             return []
-        experiment.to_next_stage(transaction, rooms.now(), again, AUTO, seen.verdict)
+        to = min(each.to_stage for each in seen.challengers if each.status == "running" and each.to_stage is not None)
+        experiment.to_stage(transaction, rooms.now(), again, to, AUTO, seen.verdict)
     return [f"experiment {number}: {seen.verdict}"]
 
 

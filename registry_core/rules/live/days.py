@@ -29,13 +29,13 @@ class Days:
     """
 
     days: int = 0
-    rows: int = 0
+    rows: float = 0
     rows_squared: float = 0.0
     total: float = 0.0
     between: float = 0.0
     squares: float = 0.0
 
-    def add(self, rows: int, total: float, squares: float) -> Days:
+    def add(self, rows: float, total: float, squares: float) -> Days:
         """With one more day: its rows, the sum of what is watched, and the sum of its squares."""
         if not rows:
             return self
@@ -73,6 +73,18 @@ class Days:
         known = max(self.days - 1, 0)
         return (known * self.learnt + WEIGHT * PRIOR) / (known + WEIGHT)
 
+    @property
+    def of_all(self) -> float:
+        """How many times the variance of the sum over all these days is that of independent rows; at least 1.
+
+        Learnt from the very days that are summed up, the correlation is uncertain, and the sum like one of Student
+        rather than normal: the variance of the former is f / (f - 2) times that of the latter, f degrees of freedom.
+        """
+        if not self.rows:
+            return 1.0
+        freedom = max(self.days - 1, 0) + WEIGHT
+        return self.inflation(self.rows_squared / self.rows, min(self.icc * freedom / (freedom - 2), 1.0))
+
     def inflation(self, rows: float, icc: float | None = None) -> float:
         """How many times the variance of so many rows of one day is that of independent ones; at least 1.
 
@@ -93,7 +105,7 @@ def inflation(rows: float, icc: float) -> float:
     return 1 + max(rows - 1, 0.0) * icc
 
 
-def of_days(days: Iterable[tuple[int, float, float]]) -> Days:
+def of_days(days: Iterable[tuple[float, float, float]]) -> Days:
     """From (rows, sum, sum of squares) of each day, in the order of the days."""
     found = Days()
     for rows, total, squares in days:

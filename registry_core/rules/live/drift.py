@@ -27,6 +27,8 @@ Kind = Literal["number", "category", "score"]
 QUANTILES, CATEGORIES = 10, 19
 #: Limits of the index by custom, and the quantile of what chance alone makes of it.
 WARNING, CRITICAL, CHANCE = 0.1, 0.25, 0.9999
+#: What has drifted counts as over below this part of the limit.
+CALM = 0.8
 #: Types of pandas that stand for a missing value and compare with nothing.
 _MISSING = frozenset({"NAType", "NaTType"})
 
@@ -161,7 +163,7 @@ def psi(before: ArrayLike, now: ArrayLike) -> float:
     return float(((q - p) * np.log(q / p)).sum())
 
 
-def judge(reference: FeatureReference, now: ArrayLike, *, chance: float = CHANCE) -> Drift:
+def judge(reference: FeatureReference, now: ArrayLike, *, chance: float = CHANCE, whole: bool = True) -> Drift:
     """Whether live traffic has drifted.
 
     The limit is 0.1, for ``critical`` 0.25, or the quantile of what the index is without any drift: chi-square with
@@ -172,6 +174,8 @@ def judge(reference: FeatureReference, now: ArrayLike, *, chance: float = CHANCE
         reference: of the feature.
         now: (bins,) counts, from ``counts``.
         chance: the quantile; for many features watched daily let it be high.
+        whole: whether the live rows are of whole weeks. Before, nothing is said to have drifted: days of the week
+            differ.
 
     Raises:
         InvalidInput: another number of bins than the reference has.
@@ -185,13 +189,15 @@ def judge(reference: FeatureReference, now: ArrayLike, *, chance: float = CHANCE
         )
     n, m = int(live.sum()), int(old.sum())
     if min(n, m) < LEAST:
-        return Drift(reference.feature, "not enough", None, WARNING, CRITICAL, n, m)
+        return Drift(reference.feature, "not enough", None, WARNING, CRITICAL, n, m, whole=whole)
     effective = n * m / (n + m)
     occurring = int(((live > 0) | (old > 0)).sum())
     by_chance = float(chdtri(max(occurring - 1, 1), 1 - chance)) / effective
     warn, critical = max(WARNING, by_chance), max(CRITICAL, by_chance)
     value = psi(old, live)
     state: State = "critical" if value > critical else "warning" if value > warn else "none"
+    if state != "none" and not whole:
+        state = "not enough"
     ks = ks_p = None
     if reference.kind != "category":
         ks, ks_p = _kolmogorov_smirnov(old[:-1], live[:-1])
@@ -203,7 +209,14 @@ def judge(reference: FeatureReference, now: ArrayLike, *, chance: float = CHANCE
         parts = np.where(both, (smoothed_q - smoothed_p) * np.log(smoothed_q / smoothed_p), 0.0)
     most = int(np.argmax(parts))
     moved = _name_of(reference, most)
-    return Drift(reference.feature, state, value, warn, critical, n, m, ks, ks_p, moved, float(p[most]), float(q[most]))
+    shares = float(p[most]), float(q[most])
+    return Drift(reference.feature, state, value, warn, critical, n, m, ks, ks_p, moved, *shares, whole)
+
+
+def over(drifts: Sequence[Drift]) -> bool:
+    """Whether what had drifted has not any more: clearly below the limit, so that an alert about it does not flap."""
+    judged = [each for each in drifts if each.psi is not None]
+    return any(each.state == "none" for each in judged) and all((each.psi or 0.0) <= CALM * each.warn for each in judged)
 
 
 def worst(drifts: Sequence[Drift]) -> State:

@@ -8,18 +8,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import InvalidInput
-from ...live.checks import Coverage, SampleRatio
+from ...live.checks import Coverage, Failures, SampleRatio
 from . import mixture, split
 from .detail import CLUSTERS
 from .routing import check_shares
-from .sums import Sums, total
+from .sums import Sums
 
 Numbers = NDArray[np.float64]
 
@@ -27,28 +25,10 @@ Numbers = NDArray[np.float64]
 BELIEF = 1000.0
 #: Predictions before anything is said; the level of a false alarm at all looks together.
 LEAST, ALPHA = 1000, 0.001
-#: The variance of a request that fails in 1 of 100 cases, which tunes the test of failures.
+#: The variance of a call that fails in 1 of 100 cases, which tunes the test of failures.
 FAILING = 0.01
-#: Coverage of two models this far apart, clearly, is no chance.
-APART = 0.02
-
-
-@dataclass(frozen=True)
-class Failures:
-    """How many requests each arm failed to answer in time: errors and timeouts.
-
-    Attributes:
-        state: ``more`` when a challenger fails more often than the champion, else ``not more`` or ``not enough``.
-        counts: of each arm, the champion's first: requests, errors, timeouts.
-        log_e: of each challenger, ln of the e-value against "not more often", at all looks together; None while there
-            is not enough.
-        sentence: what that means.
-    """
-
-    state: Literal["not more", "more", "not enough"]
-    counts: tuple[tuple[int, int, int], ...]
-    log_e: tuple[float | None, ...]
-    sentence: str
+#: Coverage of two models this far apart, clearly, is no chance; and predictions of each before anything is said of it.
+APART, LEAST_COVERED = 0.02, 100
 
 
 def log_e(counts: Numbers, shares: Numbers) -> float:
@@ -124,68 +104,86 @@ def check(
     )
 
 
-def coverage(arms: Sequence[Sums], names: Sequence[str] = ()) -> Coverage:
+def coverage(buckets: Sequence[Sequence[Sums]], names: Sequence[str] = ()) -> Coverage:
     """Whether labels come back alike from every arm, over buckets old enough for their labels to be in.
 
+    Arms are compared within each bucket: where shares are raised while labels still arrive, the arm that has most of
+    the young predictions lacks most labels, and nothing is wrong.
+
     Args:
-        arms: sums of each arm, the champion's first.
+        buckets: of each window of time the sums of every arm, the champion's first.
         names: of the arms, for the sentence.
     """
-    labels = _names(names, len(arms))
-    shares = tuple(each.coverage for each in arms)
+    arms = max(map(len, buckets), default=0)
+    table = np.array([[(each.predictions, each.labelled) for each in sums] for sums in buckets], np.float64)
+    n, k = table.reshape(-1, arms, 2).transpose(2, 0, 1) if arms else np.zeros((2, 0, 0))
+    whole, known = n.sum(axis=0), k.sum(axis=0)
+    shares: list[float | None] = [known[0] / whole[0] if whole[0] else None] if arms else []
+    enough, apart = arms > 1 and float(whole.min()) >= LEAST_COVERED, False
+    for arm in range(1, arms):
+        sums = split.increments(n[:, 0], k[:, 0], k[:, 0], n[:, arm], k[:, arm], k[:, arm])
+        s, h = float(sums[0].sum()), float(sums[1].sum())
+        shares.append(None if not h or shares[0] is None else min(max(shares[0] + s / h, 0.0), 1.0))
+        enough = enough and h >= LEAST_COVERED / 2
+        both = n[:, 0] + n[:, arm]
+        share = (k[:, 0] + k[:, arm]) / np.maximum(both, 1.0)
+        deviation = math.sqrt(float((sums[1] * share * (1 - share)).sum()))
+        # Four deviations: looked at often, and units that come more than once.
+        apart = apart or abs(s) > max(APART * h, 4 * deviation)
     shown = ", ".join(
         f"{name} {share:.1%}" if share is not None else f"{name} no predictions"
-        for name, share in zip(labels, shares, strict=True)
+        for name, share in zip(_names(names, arms), shares, strict=True)
     )
-    first = arms[0] if arms else Sums()
-    if len(arms) < 2 or min(each.predictions for each in arms) < 100:
-        return Coverage("not enough", shares, f"Not enough predictions yet to compare the coverage of labels: {shown}")
-    for each in arms[1:]:
-        both = total([first, each])
-        share = both.labelled / both.predictions
-        deviation = math.sqrt(share * (1 - share) * (1 / first.predictions + 1 / each.predictions))
-        difference = abs(each.labelled / each.predictions - first.labelled / first.predictions)
-        # Four deviations: looked at often, and units that come more than once.
-        if difference > max(APART, 4 * deviation):
-            sentence = f"Labels do not come back alike: {shown}; compare the models only when both are complete"
-            return Coverage("apart", shares, sentence)
-    return Coverage("alike", shares, f"Labels come back alike: {shown}")
+    if not enough:
+        sentence = f"Not enough predictions yet to compare the coverage of labels: {shown}"
+        return Coverage("not enough", tuple(shares), sentence)
+    if apart:
+        sentence = f"Labels do not come back alike: {shown}; compare the models only when both are complete"
+        return Coverage("apart", tuple(shares), sentence)
+    return Coverage("alike", tuple(shares), f"Labels come back alike: {shown}")
 
 
-def failures(buckets: Sequence[Sequence[Sums]], names: Sequence[str] = (), *, alpha: float = ALPHA) -> Failures:
+def failures(buckets: Sequence[Sequence[Sums]], names: Sequence[str] = (), *, alpha: float = 0.05) -> Failures:
     """Whether a challenger fails more often than the champion, bucket by bucket, as in a split test.
 
+    What is compared are calls, since a call is answered or not as a whole. Calls of one window hang together.
+
     Args:
-        buckets: of each the sums of every arm, the champion's first.
+        buckets: of each window of time the sums of every arm, the champion's first.
         names: of the arms, for the sentence.
-        alpha: chance of a false alarm at all looks together.
+        alpha: chance of a false alarm at all looks and of all challengers together: each has an equal part.
     """
     if not buckets:
-        return Failures("not enough", (), (), "No predictions yet")
-    table = np.array([[_requests(each) for each in arms] for arms in buckets], np.float64)
-    bad = table[:, :, 1] + table[:, :, 2]
+        return Failures("not enough", (), (), "No calls yet")
+    table = np.array([[(each.requests, each.failures) for each in arms] for arms in buckets], np.float64)
+    n, bad = table.transpose(2, 0, 1)
+    alpha /= max(n.shape[1] - 1, 1)
     rho2 = mixture.rho_squared(2 * alpha, FAILING * split.INFORMATION)
     evidence: list[float | None] = []
-    for arm in range(1, table.shape[1]):
-        sums = split.increments(table[:, 0, 0], bad[:, 0], bad[:, 0], table[:, arm, 0], bad[:, arm], bad[:, arm])
+    for arm in range(1, n.shape[1]):
+        sums = split.increments(n[:, 0], bad[:, 0], bad[:, 0], n[:, arm], bad[:, arm], bad[:, arm])
         both = sums.sum(axis=1)
         found = split.contrast(both, binary=True, prior=FAILING)
         ready = split.enough_rows(both[4], both[5], both[7], both[8], binary=True)
-        evidence.append(float(mixture.log_e_below(-found.s, found.v, rho2)) if ready else None)
-    counts = tuple((int(n), int(errors), int(late)) for n, errors, late in table.sum(axis=0).tolist())
+        if not ready:
+            evidence.append(None)
+            continue
+        each = split.of_days(range(len(buckets)), sums[0], sums[1], float(found.v / found.h))
+        evidence.append(float(mixture.log_e_below(-found.s, found.v * each.of_all, rho2)))
+    counts = tuple((int(calls), int(failed)) for calls, failed in table.sum(axis=0).tolist())
     shown = ", ".join(
-        f"{name} {(errors + late) / n if n else 0:.2%} ({errors:,} errors and {late:,} timeouts of {n:,})"
-        for name, (n, errors, late) in zip(_names(names, len(counts)), counts, strict=True)
+        f"{name} {failed / calls if calls else 0:.2%} ({failed:,} of {calls:,} calls)"
+        for name, (calls, failed) in zip(_names(names, len(counts)), counts, strict=True)
     )
-    if any(each is not None and each >= math.log(1 / alpha) for each in evidence):
-        return Failures("more", counts, tuple(evidence), f"A challenger fails more often than the champion: {shown}")
+    more = tuple(each is not None and each >= math.log(1 / alpha) for each in evidence)
+    if any(more):
+        sentence = f"A challenger fails more often than the champion: {shown}"
+        return Failures("more", counts, tuple(evidence), sentence, more)
     if any(each is None for each in evidence):
-        return Failures("not enough", counts, tuple(evidence), f"Too few requests or failures to compare: {shown}")
-    return Failures("not more", counts, tuple(evidence), f"No challenger fails more often, as far as is seen: {shown}")
-
-
-def _requests(sums: Sums) -> tuple[int, int, int]:
-    return sums.predictions + sums.failures + sums.timeouts, sums.failures, sums.timeouts
+        sentence = f"Too few calls or failures to compare: {shown}"
+        return Failures("not enough", counts, tuple(evidence), sentence, more)
+    sentence = f"No challenger fails more often, as far as is seen: {shown}"
+    return Failures("not more", counts, tuple(evidence), sentence, more)
 
 
 def _names(names: Sequence[str], arms: int) -> list[str]:

@@ -12,8 +12,8 @@ from ...live.effect import NAMES, Effect, signed_amount
 
 Step = Literal["advance", "wait", "roll back", "promote"]
 
-#: An e-value of this against "not worse": by chance in 1 of 20 experiments at most, at any look of all.
-EVIDENCE_TO_ROLL_BACK = 20.0
+#: Labels that a clearly better challenger still has to collect at a stage, so that its failures are seen.
+LEAST_SEEN = 100
 
 
 @dataclass(frozen=True)
@@ -49,11 +49,12 @@ class Check:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What to do now, and why."""
+    """What to do now, and why; ``to`` is the position of the stage that an advance leads to."""
 
     step: Step
     because: str
     checks: tuple[Check, ...]
+    to: int | None = None
 
 
 def default_stages(point: float = 0.01) -> tuple[Stage, ...]:
@@ -72,51 +73,103 @@ def default_stages(point: float = 0.01) -> tuple[Stage, ...]:
 
 
 def judge(
-    stages: Sequence[Stage], position: int, effect: Effect, *, evidence: float = EVIDENCE_TO_ROLL_BACK
+    stages: Sequence[Stage],
+    position: int,
+    effect: Effect,
+    *,
+    here: int | None = None,
+    shadow: Effect | None = None,
+    failing: str = "",
 ) -> Verdict:
     """Whether the challenger goes on.
+
+    A challenger that is clearly better passes early. Clearly is where the interval of the shadow or of the split leaves
+    out zero: each is above it by chance in half of alpha of the experiments at most, at all looks, both together in
+    alpha. It needs no lower bound, ``LEAST_SEEN`` labels at a stage, and goes to the last stage at once.
 
     Args:
         stages: all of them, in order.
         position: at which one the challenger is, from 0.
         effect: of the primary metric, over the whole experiment so far: of a shadow stage the paired one, else that of
-            the split.
-        evidence: the e-value against "not worse" at which it is rolled back; with m challengers at once m times 20.
+            the split. Its alpha is the challenger's part of the experiment's.
+        here: labels of the challenger since the stage began; None takes all.
+        shadow: what the shadow had shown before a split.
+        failing: what is wrong where the challenger fails more often than the champion; empty where it does not.
 
     Raises:
         InvalidInput: there is no such stage, or the effect is of the other kind of test.
     """
     if not 0 <= position < len(stages):
         raise InvalidInput(f"there is no stage {position}; the rollout has {len(stages)}, counted from 0")
-    stage = stages[position]
+    stage, last = stages[position], len(stages) - 1
     if (effect.kind == "shadow") != stage.shadow:
         raise InvalidInput(f"stage {stage.name} is judged by a {'shadow' if stage.shadow else 'split'} test")
-    labels = effect.challenger_labels
-    enough = Check("labels", labels >= stage.least_labels, f"{labels:,} labels, {stage.least_labels:,} asked")
+    better = clearly_better(effect, shadow)
+    labels, least = effect.challenger_labels, stage.least_labels
+    if better is not None:
+        labels, least = labels if here is None else here, min(LEAST_SEEN, least)
+    enough = Check("labels", labels >= least, f"{labels:,} labels, {least:,} asked")
+    answers = [Check("failures", False, failing)] if failing else []
     if effect.at_least is None or effect.log_e_worse is None:
         nothing = "no evidence of harm: there are too few labels for any"
-        checks = (enough, Check("lower bound", False, "not known yet"), Check("not worse", True, nothing))
-        return Verdict("wait", effect.why_not, checks)
+        checks = (enough, Check("lower bound", False, "not known yet"), Check("not worse", True, nothing), *answers)
+        return Verdict("wait", failing or effect.why_not, checks)
     bound = (
         f"at least {signed_amount(effect.metric, effect.at_least)} of {NAMES[effect.metric]} with {_percent(effect)} "
         f"certainty, above {signed_amount(effect.metric, stage.least_bound)} asked"
     )
-    value = math.exp(min(effect.log_e_worse, 700.0))
-    shown = f"{value:,.3g}" if value < 1e6 else "above a million"
-    checks = (
-        enough,
-        Check("lower bound", effect.at_least > stage.least_bound, bound),
-        Check("not worse", value < evidence, f"evidence that it is worse {shown}, {evidence:g} rolls back"),
-    )
-    if not checks[2].passed:
-        return Verdict("roll back", f"Challenger {effect.numbers}: {checks[2].because}", checks)
+    if better is not None:
+        bound = f"clearly better{' in shadow' if better.kind != effect.kind else ''}, {better.numbers}"
+    harmless = harm(effect)
+    passed = better is not None or effect.at_least > stage.least_bound
+    checks = (enough, Check("lower bound", passed, bound), harmless, *answers)
+    if not harmless.passed:
+        return Verdict("roll back", f"Challenger {effect.numbers}: {harmless.because}", checks)
     missing = [check.because for check in checks if not check.passed]
     if missing:
         return Verdict("wait", f"Stays at {stage.name}: {'; '.join(missing)}", checks)
-    if position + 1 == len(stages):
+    if position == last:
         return Verdict("promote", f"Passed the last stage, {stage.name}: {enough.because}, {bound}", checks)
-    following = stages[position + 1].name
-    return Verdict("advance", f"From {stage.name} to {following}: {enough.because}, {bound}", checks)
+    if stage.shadow and better is None and promising(effect):
+        soon = f"as many labels again may show that it is better ({effect.numbers}), and spare it stages"
+        return Verdict("wait", f"Stays in shadow: its gates hold, and {soon}", checks)
+    to = position + 1 if better is None else last
+    return Verdict("advance", f"From {stage.name} to {stages[to].name}: {enough.because}, {bound}", checks, to)
+
+
+def clearly_better(effect: Effect, shadow: Effect | None = None) -> Effect | None:
+    """What shows that a challenger is better, at all looks together; None where nothing does.
+
+    What the shadow had shown does not count where the split so far says the contrary.
+    """
+    if effect.verdict == "better":
+        return effect
+    if shadow is None or shadow.verdict != "better" or effect.value is None or effect.value < 0:
+        return None
+    return shadow
+
+
+def promising(effect: Effect) -> bool:
+    """Whether twice the labels would show that the challenger is better, if the difference is what it seems.
+
+    It is worth to wait for in shadow, where labels cost nobody anything, and where many come: a challenger that goes on
+    an hour too early may collect a hundred labels at 1% for months.
+    """
+    if effect.value is None or effect.low is None:
+        return False
+    return effect.value > 0 and effect.value - effect.low <= math.sqrt(2) * effect.value
+
+
+def harm(effect: Effect) -> Check:
+    """Whether the challenger is not seen to do harm.
+
+    The e-value that is asked is 1 / alpha: by chance, at any look of all, in alpha of the experiments at most. Of
+    several challengers each has its part of alpha, so that any of them is stopped as seldom as a single one.
+    """
+    asked = 1 / effect.alpha
+    value = math.exp(min(effect.log_e_worse or 0.0, 700.0))
+    shown = f"{value:,.3g}" if value < 1e6 else "above a million"
+    return Check("not worse", value < asked, f"evidence that it is worse {shown}, {asked:,.4g} stops it")
 
 
 def _percent(effect: Effect) -> str:

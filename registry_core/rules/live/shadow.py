@@ -2,6 +2,9 @@
 
 Rows that both got right or both got wrong tell nothing about who is better, and what is hard for both cancels out: it
 takes about a sixth of the rows of a split test. Every number may be looked at as often as one likes.
+
+Rows of one day, and rows of one unit, hang together. By how much is learnt from what each day and each cluster of units
+adds, and rows are counted as so many fewer independent ones.
 """
 
 from __future__ import annotations
@@ -15,7 +18,8 @@ from numpy.typing import NDArray
 
 from ...errors import InvalidInput
 from ...live.effect import NAMES, Effect, Metric
-from . import mixture
+from . import days, mixture
+from .days import Days
 from .exact import to_float, to_floats
 from .paired import NO_PAIRS, PairedSums
 from .split import (
@@ -85,14 +89,15 @@ def log_e_above(only_challenger: Any, only_champion: Any, rows: Any, difference:
 def lower_bound(only_challenger: Any, only_champion: Any, rows: Any, alpha: float, inflation: float = 1.0) -> Any:
     """The highest difference that is refuted with an e-value of 1 / alpha, by bisection; arguments as ``log_e_above``.
 
-    ``inflation`` divides ln e, as if there were so many times fewer rows.
+    With ``inflation`` there are so many times fewer rows.
     """
+    c, b, n = (np.asarray(each, np.float64) / inflation for each in (only_challenger, only_champion, rows))
     low = np.full(np.shape(np.asarray(rows, np.float64)), -1.0)
     high = np.full_like(low, 1.0)
-    goal = math.log(1 / alpha) * inflation
+    goal = math.log(1 / alpha)
     for _ in range(math.ceil(math.log2(2 / PRECISION))):
         middle = (low + high) / 2
-        refuted = log_e_above(only_challenger, only_champion, rows, middle) >= goal
+        refuted = log_e_above(c, b, n, middle) >= goal
         low, high = np.where(refuted, middle, low), np.where(refuted, high, middle)
     return low
 
@@ -113,8 +118,16 @@ def inflation_of(by: Numbers, sizes: Numbers, total: Any, squares: Any) -> Any:
     return np.maximum(np.where(scatter > 0, spread / np.where(scatter > 0, scatter, 1.0), 1.0), 1.0)
 
 
+def of_days(pairs: Iterable[tuple[Any, PairedSums]], metric: Metric) -> Days:
+    """What each day adds to the sum of the differences, from (day, sums) of any windows."""
+    by_day: dict[Any, list[PairedSums]] = {}
+    for day, sums in pairs:
+        by_day.setdefault(day, []).append(sums)
+    return days.of_days(_differences(sum(parts, NO_PAIRS), metric) for parts in by_day.values())
+
+
 def compare(
-    pairs: Iterable[PairedSums],
+    pairs: Iterable[tuple[Any, PairedSums]],
     metric: Metric = "accuracy",
     *,
     alpha: float = 0.05,
@@ -126,7 +139,8 @@ def compare(
     """The difference between challenger and champion on the same rows.
 
     Args:
-        pairs: sums of any buckets; only rows that both answered and whose truth is known are in them.
+        pairs: (day of prediction, sums) of any windows; only rows that both answered and whose truth is known are in
+            them. A day's rows hang together, and which day it is does not matter.
         metric: one primary metric decides; for m of them or m challengers give alpha / m.
         alpha: of the two-sided interval and of the e-values' tuning.
         bound_alpha: of the one-sided bound; None takes alpha: behind the shadow there are stages to come.
@@ -141,24 +155,21 @@ def compare(
     if not 0 < worth < math.inf:
         raise InvalidInput(f"a difference of {worth:g} cannot be planned for; give a number above 0")
     bound_alpha = check_level(alpha if bound_alpha is None else bound_alpha)
-    found = sum(pairs, NO_PAIRS)
-    rows = found.scored if metric == "brier" else found.rows
+    pairs = list(pairs)
+    found = sum((sums for _, sums in pairs), NO_PAIRS)
+    rows, total, squares = _differences(found, metric)
     least = LEAST_ROWS if metric == "accuracy" else LEAST_ROWS_OF_MEANS
     if rows < least:
         why_not = f"Not enough labels yet: {rows:,} of {least} that both models answered"
         return Effect(metric, "shadow", rows, rows, False, why_not, alpha=alpha)
-    total, squares = float(found.n01 - found.n10), float(found.n10 + found.n01)
-    if metric != "accuracy":
-        total = -to_float(found.brier if metric == "brier" else found.loss)
-        squares = to_float(found.brier_squares if metric == "brier" else found.loss_squares)
-    inflation = 1.0
+    inflation = of_days(pairs, metric).of_all
     if clustered:
         by, sizes = _clusters(found, metric, rows)
         if by is not None:
             why_not = few_units("challenger", sizes)
             if why_not:
                 return Effect(metric, "shadow", rows, rows, False, why_not, alpha=alpha)
-            inflation = float(inflation_of(by, sizes, total, squares))
+            inflation = max(inflation, float(inflation_of(by, sizes, total, squares)))
     if metric == "accuracy":
         return _of_counts(found, alpha, bound_alpha, inflation, worth)
     scatter = max(squares - total * total / rows, 0.0)
@@ -169,6 +180,7 @@ def _of_counts(found: PairedSums, alpha: float, bound_alpha: float, inflation: f
     c, b, n = found.n01, found.n10, found.rows
     variance = max((b + c) / n, 1 / n)
     goal = math.log(len(STAKES) / (alpha / 2)) * inflation
+    weight_c, weight_b = c / inflation, b / inflation
     return Effect(
         "accuracy",
         "shadow",
@@ -179,8 +191,8 @@ def _of_counts(found: PairedSums, alpha: float, bound_alpha: float, inflation: f
         low=float(lower_bound(c, b, n, alpha / 2, inflation)),
         high=-float(lower_bound(b, c, n, alpha / 2, inflation)),
         at_least=float(lower_bound(c, b, n, bound_alpha, inflation)),
-        log_e=float(log_e(c, b)) / inflation,
-        log_e_worse=float(log_e_worse(c, b)) / inflation,
+        log_e=float(log_e(weight_c, weight_b)),
+        log_e_worse=float(log_e_worse(weight_c, weight_b)),
         alpha=alpha,
         bound_alpha=bound_alpha,
         # The best stake wins worth^2 / (2 variance) a row.
@@ -225,6 +237,15 @@ def _of_losses(
         worth=worth,
         inflation=inflation,
     )
+
+
+def _differences(sums: PairedSums, metric: Metric) -> tuple[int, float, float]:
+    """Rows, and what the challenger gains on them: its sum and the sum of its squares."""
+    if metric == "accuracy":
+        return sums.rows, float(sums.n01 - sums.n10), float(sums.n10 + sums.n01)
+    if metric == "brier":
+        return sums.scored, -to_float(sums.brier), to_float(sums.brier_squares)
+    return sums.rows, -to_float(sums.loss), to_float(sums.loss_squares)
 
 
 def _clusters(found: PairedSums, metric: Metric, rows: int) -> tuple[Numbers | None, Numbers]:

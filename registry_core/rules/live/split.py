@@ -4,6 +4,10 @@ The difference is taken within each bucket of prediction time and then averaged:
 compared, so neither a share that is raised step by step nor labels that come late can fake or hide a difference.
 Every number may be looked at as often as one likes, see ``mixture``.
 
+Rows of one unit hang together, and on some days one model does better than on others. Both are learnt from what each
+cluster of units and each day adds, and the larger one widens everything. A request that was not answered is a wrong
+answer of whoever was asked.
+
 What no sum can mend: labels that depend on the answer that was served (a loan that was refused never defaults). Then
 keep a slice of units that are served at random, and compare on these.
 """
@@ -11,7 +15,7 @@ keep a slice of units that are served at random, and compare on these.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,9 +25,11 @@ from numpy.typing import NDArray
 from ...errors import InvalidInput
 from ...live.effect import NAMES, Effect, Metric
 from . import mixture
+from .days import Days
+from .days import of_days as sums_of_days
 from .detail import CLUSTERS
 from .exact import to_float, to_floats
-from .sums import Sums
+from .sums import Sums, total
 
 Numbers = NDArray[np.float64]
 
@@ -51,6 +57,32 @@ class Contrast:
     s: Numbers
     h: Numbers
     v: Numbers
+
+
+def pooled(windows: Iterable[tuple[Hashable, int, Sums, Sums]], metric: Metric) -> list[tuple[int, Sums, Sums]]:
+    """Neighbouring windows as one until both arms have labels, so that little traffic is compared as well.
+
+    Only how many labels there are decides where one ends, never what they say. What one arm alone has at the end waits
+    for the other arm.
+
+    Args:
+        windows: (shares, start, champion's sums, challenger's sums), in order of time. Those under other shares are
+            never pooled with each other.
+        metric: in which rows are counted.
+
+    Returns:
+        (start of the first, champion's sums, challenger's sums).
+    """
+    waiting: dict[Hashable, tuple[int, list[Sums], list[Sums]]] = {}
+    found = []
+    for shares, start, champion, challenger in windows:
+        first, ones, others = waiting.pop(shares, (start, [], []))
+        ones, others = [*ones, champion], [*others, challenger]
+        if all(any(of_metric(each, metric)[0] for each in arm) for arm in (ones, others)):
+            found.append((first, total(ones), total(others)))
+        else:
+            waiting[shares] = first, ones, others
+    return found
 
 
 def increments(n0: Numbers, x0: Numbers, q0: Numbers, n1: Numbers, x1: Numbers, q1: Numbers) -> Numbers:
@@ -149,7 +181,7 @@ def few_units(who: str, rows: Numbers) -> str:
 
 
 def compare(
-    buckets: Sequence[tuple[Any, Sums, Sums]],
+    buckets: Sequence[tuple[Hashable, Sums, Sums]],
     metric: Metric = "accuracy",
     *,
     alpha: float = 0.05,
@@ -161,8 +193,9 @@ def compare(
     """The difference between challenger and champion, over buckets of prediction time.
 
     Args:
-        buckets: (bucket, champion's sums, challenger's sums); the bucket itself is not looked at, its place is not
-            either. Buckets whose labels are not yet in belong left out of both, see ``ratio.coverage``.
+        buckets: (day of prediction, champion's sums, challenger's sums), each one window of time. Those of one day
+            hang together; which day it is does not matter, nor their order. Buckets whose labels are not yet in belong
+            left out of both, see ``ratio.coverage``.
         metric: one primary metric decides; for m of them or m challengers give alpha / m.
         alpha: of the two-sided interval and of the e-values' tuning.
         bound_alpha: of the one-sided bound; None takes alpha / 5. A bound decides who is promoted, which is harder to
@@ -181,18 +214,22 @@ def compare(
         raise InvalidInput(f"a difference of {worth:g} cannot be planned for; give a number above 0")
     prior, binary = prior_variance(metric, alpha, baseline_variance), metric == "accuracy"
     bound_alpha = check_level(alpha / 5 if bound_alpha is None else bound_alpha)
-    rows = [(of_metric(champion, metric), of_metric(challenger, metric)) for _, champion, challenger in buckets]
-    table = np.array([[*one, *two] for one, two in rows if one[0] and two[0]], np.float64).reshape(-1, 6)
-    n0, x0, q0, n1, x1, q1 = table.T
-    many0, many1 = int(n0.sum()), int(n1.sum())
+    kept = [each for each in buckets if of_metric(each[1], metric)[0] and of_metric(each[2], metric)[0]]
+    pairs = [(one, two) for _, one, two in kept]
+    many0, many1 = (sum(of_metric(pair[arm], metric)[0] for pair in pairs) for arm in (0, 1))
+    known = share_known(pairs)
+    table = np.array(
+        [[*as_intended(one, metric, known), *as_intended(two, metric, known)] for one, two in pairs], np.float64
+    )
+    n0, x0, q0, n1, x1, q1 = table.reshape(-1, 6).T
     why_not = _missing(metric, many0, float(x0.sum()), many1, float(x1.sum()))
     if why_not:
         return Effect(metric, "split", many0, many1, False, why_not, alpha=alpha)
-    found = contrast(increments(n0, x0, q0, n1, x1, q1).sum(axis=1), binary=binary, prior=prior)
-    s, h, v = float(found.s), float(found.h), float(found.v)
-    independent = v
-    kept = [(one, two) for (_, one, two), (a, b) in zip(buckets, rows, strict=True) if a[0] and b[0]]
-    tables = _tables(kept, metric) if clustered else None
+    parts = increments(n0, x0, q0, n1, x1, q1)
+    found = contrast(parts.sum(axis=1), binary=binary, prior=prior)
+    s, h, independent = float(found.s), float(found.h), float(found.v)
+    v = independent * of_days([day for day, _, _ in kept], parts[0], parts[1], independent / h).of_all
+    tables = _tables(pairs, metric) if clustered else None
     if tables is not None:
         for who, table in (("challenger", tables[2]), ("champion", tables[0])):
             why_not = few_units(who, table.sum(axis=0))
@@ -223,6 +260,25 @@ def compare(
         more_labels=math.ceil(max(whole / h - 1, 0.0) * (many0 + many1)),
         worth=wanted,
         inflation=v / independent if independent else 1.0,
+    )
+
+
+def of_days(days: Sequence[Hashable], s: Numbers, h: Numbers, variance: float) -> Days:
+    """What each day adds to the sums of a contrast, as ``Days`` of h rows with a known variance.
+
+    Args:
+        days: (buckets,) of each bucket.
+        s: (buckets,) ``Contrast.s`` of each.
+        h: (buckets,) ``Contrast.h`` of each.
+        variance: of s for an h of 1, were rows independent.
+    """
+    by_day: dict[Hashable, tuple[float, float]] = {}
+    for day, one, two in zip(days, s.tolist(), h.tolist(), strict=True):
+        before = by_day.get(day, (0.0, 0.0))
+        by_day[day] = before[0] + one, before[1] + two
+    # Squares such that the variance within days is the known one.
+    return sums_of_days(
+        (rows, whole, whole * whole / rows + variance * (rows - 1)) for whole, rows in by_day.values() if rows
     )
 
 
@@ -269,6 +325,27 @@ def of_metric(sums: Sums, metric: Metric) -> tuple[int, float, float]:
     if metric == "brier":
         return sums.scored, to_float(sums.brier), to_float(sums.brier_squares)
     return sums.labelled, to_float(sums.loss), to_float(sums.loss_squares)
+
+
+def as_intended(sums: Sums, metric: Metric, known: float) -> tuple[float, float, float]:
+    """``of_metric``, where a request that was not answered is a wrong answer: the worst there is, of accuracy and Brier
+    score. A loss has no worst one, so that of losses only answers count.
+
+    Args:
+        sums: of one arm.
+        metric: which.
+        known: the share of predictions whose truth is known, with which failures are weighed.
+    """
+    rows, bad, squares = of_metric(sums, metric)
+    lost = 0.0 if metric == "loss" else sums.lost * known
+    return rows + lost, bad + lost, squares + lost
+
+
+def share_known(pairs: Iterable[tuple[Sums, Sums]]) -> float:
+    """The share of predictions of both arms whose truth is known; 0 without any."""
+    whole = [each for pair in pairs for each in pair]
+    predictions = sum(each.predictions for each in whole)
+    return min(sum(each.labelled for each in whole) / predictions, 1.0) if predictions else 0.0
 
 
 def _tables(pairs: Sequence[tuple[Sums, Sums]], metric: Metric) -> tuple[Numbers, Numbers, Numbers, Numbers] | None:

@@ -34,7 +34,8 @@ _COUNTS = struct.Struct("<B10q")
 class Sums:
     """What is known of one stream of predictions.
 
-    ``predictions`` were answered; ``failures`` raised and ``timeouts`` came too late, neither is a prediction.
+    ``predictions`` are rows that were answered. ``calls`` asked for them, ``failures`` of these were not answered and
+    gave no prediction; windows from before calls were counted have 0 of them.
     ``labelled`` of them have their truth; ``wrong``, and for two classes ``tp`` ... ``fn``, count among these.
     ``loss``, ``loss_squares``, ``brier`` and ``brier_squares`` are exact sums in units of 2^-1074, see ``exact``;
     ``scored`` is how many labelled ones had a probability, and so a Brier score. ``detail`` is None when only the core
@@ -43,7 +44,7 @@ class Sums:
 
     predictions: int = 0
     failures: int = 0
-    timeouts: int = 0
+    calls: int = 0
     labelled: int = 0
     wrong: int = 0
     tp: int = 0
@@ -80,6 +81,17 @@ class Sums:
         """The share of predictions whose truth is known; None without predictions."""
         return self.labelled / self.predictions if self.predictions else None
 
+    @property
+    def requests(self) -> int:
+        """Calls; where they were not counted yet, as if every call had asked for one row."""
+        return self.calls or self.predictions + self.failures
+
+    @property
+    def lost(self) -> float:
+        """How many predictions did not come since calls failed: as many of each as a usual call gave."""
+        answered = self.requests - self.failures
+        return self.failures * (self.predictions / answered if answered > 0 else 1.0)
+
     def to_bytes(self) -> tuple[bytes, bytes]:
         """The core, about 120 bytes, and the detail; a chart over many buckets reads the core only.
 
@@ -88,7 +100,7 @@ class Sums:
         """
         if self.detail is None:
             raise InvalidInput("these sums were read without their detail; read both parts before you write them")
-        counts = (self.predictions, self.failures, self.timeouts, self.labelled, self.wrong)
+        counts = (self.predictions, self.failures, self.calls, self.labelled, self.wrong)
         head = _COUNTS.pack(VERSION, *counts, self.tp, self.fp, self.tn, self.fn, self.scored)
         totals = (self.loss, self.loss_squares, self.brier, self.brier_squares)
         return head + b"".join(map(pack, totals)), self.detail.to_bytes()
@@ -102,7 +114,7 @@ class Sums:
         """
         check_version(core)
         counts: tuple[int, ...] = _COUNTS.unpack_from(core)
-        _, predictions, failures, timeouts, labelled, wrong, tp, fp, tn, fn, scored = counts
+        _, predictions, failures, calls, labelled, wrong, tp, fp, tn, fn, scored = counts
         loss, at = unpack(core, _COUNTS.size)
         loss_squares, at = unpack(core, at)
         brier, at = unpack(core, at)
@@ -111,7 +123,7 @@ class Sums:
         return Sums(
             predictions,
             failures,
-            timeouts,
+            calls,
             labelled,
             wrong,
             tp,
@@ -136,7 +148,7 @@ def of_predictions(
     scores: ArrayLike | None = None,
     *,
     failures: int = 0,
-    timeouts: int = 0,
+    calls: int = 0,
     clusters: ArrayLike | None = None,
 ) -> Sums:
     """Of predictions as they are answered, before their truth is known.
@@ -144,23 +156,23 @@ def of_predictions(
     Args:
         predictions: how many were answered.
         scores: (predictions,) probabilities of the positive class; NaN where there is none.
-        failures: how many requests the model raised an error for.
-        timeouts: how many it answered too late.
+        failures: how many calls the model did not answer.
+        calls: how many calls there were, those included.
         clusters: (predictions,) codes from 0 to 63, see ``routing.clusters``; they tell whether traffic is dealt out as
             planned although a unit may come often.
 
     Raises:
         InvalidInput: a score that is no probability, a negative count, or clusters outside of 0 to 63.
     """
-    if min(predictions, failures, timeouts) < 0:
+    if min(predictions, failures, calls) < 0:
         raise InvalidInput(
-            f"{predictions} predictions, {failures} failures, {timeouts} timeouts: give counts from 0 on"
+            f"{predictions} predictions, {failures} failures, {calls} calls: give counts from 0 on"
         )
     groups = None if clusters is None else cluster_codes(clusters, predictions)
     detail = Detail(
         () if groups is None else _counts(groups), scores=EMPTY if scores is None else histogram_of(scores)
     ).canonical()
-    return Sums(int(predictions), int(failures), int(timeouts), detail=detail)
+    return Sums(int(predictions), int(failures), int(calls), detail=detail)
 
 
 def of_outcomes(
