@@ -205,7 +205,7 @@ def _traffic(
 
 
 def _checks(report: ExperimentReport, versions: experiments.Versions) -> None:
-    for each in (report.sample_ratio, report.coverage):
+    for each in (report.sample_ratio, report.coverage, report.failures):
         if each is not None:
             shape, _, words = experiments.check(each, versions).partition(" ")
             st.markdown(f"{SHADES[shape]} {wording.escaped(words)}")
@@ -214,7 +214,7 @@ def _checks(report: ExperimentReport, versions: experiments.Versions) -> None:
 def _ramp(report: ExperimentReport, versions: experiments.Versions, view: session.View) -> None:
     found = report.experiment
     if not found.stages:
-        notices.section("Checks" if report.sample_ratio or report.coverage else "What comes next")
+        notices.section("Checks")
         _checks(report, versions)
         if found.ended_at is None:
             comes = "“Share” begins a split" if found.mode == "shadow" else "“Promote” ends it with a winner"
@@ -316,7 +316,7 @@ def _facts(each: ChallengerReport, *, ended: bool) -> None:
             effect.log_e, 1 / effect.alpha, "both were equally good"
         )
         told["Evidence that it is worse"] = experiments.evidence(
-            effect.log_e_worse, experiments.HARM, "it were as good as the champion"
+            effect.log_e_worse, 1 / effect.alpha, "it were as good as the champion"
         )
     if each.shadow_effect is not None:
         told["What the shadow had shown"] = _shadow(each.shadow_effect)

@@ -17,14 +17,13 @@ from registry_core import (
     Event,
     Experiment,
     ExperimentReport,
+    Failures,
     ModelMetadata,
     SampleRatio,
 )
 
 #: The usual way from shadow to production, as the core knows it by ``"default"``.
 USUAL_STAGES = "shadow, 1, 5, 25, 50, 100"
-#: An e-value of this against "not worse" takes a challenger out of a rollout.
-HARM = 20.0
 METRICS = {
     "accuracy": "accuracy",
     "brier_score": "Brier score",
@@ -33,7 +32,15 @@ METRICS = {
 }
 ENDED = {"promoted": "★ promoted", "stopped": "■ stopped", "refused": "▲ refused"}
 #: The state of a check with its shape.
-CHECKS = {"as planned": "✓", "alike": "✓", "mismatch": "✕", "apart": "✕", "not enough": "○"}
+CHECKS = {
+    "as planned": "✓",
+    "alike": "✓",
+    "not more": "✓",
+    "mismatch": "✕",
+    "apart": "✕",
+    "more": "✕",
+    "not enough": "○",
+}
 
 #: The name shown for each model id.
 Versions = Mapping[str, str]
@@ -189,7 +196,7 @@ def still_needed(each: ChallengerReport) -> str:
     return f"About {more:,} of both models together would show {points(effect.metric, effect.worth, sign=False)}"
 
 
-def check(found: SampleRatio | Coverage, versions: Versions) -> str:
+def check(found: SampleRatio | Coverage | Failures, versions: Versions) -> str:
     """A check with its shape, and what it found."""
     return f"{CHECKS[found.state]} {named(found.sentence, versions)}"
 
@@ -208,7 +215,9 @@ def believed(report: ExperimentReport) -> list[tuple[str, str]]:
         words = {"alike": "labels come back alike", "apart": "labels come back unevenly"}
         told.append((CHECKS[report.coverage.state], words.get(report.coverage.state, "too few labels to compare")))
     failed = sum(each.challenger.failures for each in running)
-    told.append(("✕", wording.count(failed, "failure")) if failed else ("✓", "no failures"))
+    more = report.failures.state == "more"
+    calls = f"fails more often: {wording.count(failed, 'call')}" if more else f"{wording.count(failed, 'call')} failed"
+    told.append(("✕" if more else "○", calls) if failed else ("✓", "no failures"))
     if report.sample_ratio is None:
         told.append(("✓", "the same rows for both"))
     return told

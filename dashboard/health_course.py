@@ -216,11 +216,16 @@ def _metrics(report: HealthReport, since: datetime | None, view: session.View) -
 def _drift(report: HealthReport) -> None:
     if all(each.state == "not enough" for each in report.drift) and report.drift:
         fewest = min(report.drift, key=lambda each: min(each.n, each.m))
-        notices.section("Too few rows to tell whether inputs drifted")
+        early = fewest.psi is not None
+        notices.section(
+            "No whole week yet to tell whether inputs drifted"
+            if early
+            else "Too few rows to tell whether inputs drifted"
+        )
         st.markdown(wording.escaped(wording.sentence(fewest.sentence)))
         return
     rows = max((each.n for each in report.drift), default=0)
-    over = f" over {rows:,} rows of the last 7 days" if rows else ""
+    over = f" over {rows:,} rows{_week(report)}" if rows else ""
     limits = {(each.warn, each.critical) for each in report.drift}
     said = "".join(f" Drifted from PSI {warn:.2f} on, far from {far:.2f}." for warn, far in limits if len(limits) == 1)
     notices.section(_drift_title(report), f"What it is asked{over}, against what it was trained on.{said}")
@@ -241,6 +246,10 @@ def _drift(report: HealthReport) -> None:
             st.plotly_chart(
                 health_charts.moved(shown), config=charts.CONFIG, key="drift-chart", alt="Shares in training and now"
             )
+
+
+def _week(report: HealthReport) -> str:
+    return " of the last 7 whole days" if report.drift[0].whole else ""
 
 
 def _drift_title(report: HealthReport) -> str:

@@ -13,6 +13,7 @@ from registry_core import (
     Alert,
     Deployment,
     DetectorState,
+    Drift,
     HealthReport,
     LivePerformance,
     MonitoringPolicy,
@@ -34,6 +35,8 @@ DRIFT = {
     "critical": "✕ drifted far",
     "not enough": "○ too few rows",
 }
+#: Beyond the limit before there is a whole week.
+NO_WEEK = "○ no whole week yet"
 ALERTS = {
     "challenger_failing": "A challenger fails to answer",
     "degradation": "The champion became worse",
@@ -94,6 +97,11 @@ def mark(state: str) -> str:
     """A state as coloured Markdown, by shape and word."""
     colour, shape, word = STATES[state]
     return f":{colour}[{shape} {word}]"
+
+
+def drift(found: Drift) -> str:
+    """The state of drift with its shape."""
+    return NO_WEEK if found.state == "not enough" and found.psi is not None else DRIFT[found.state]
 
 
 def readable(text: str, versions: Mapping[str, str]) -> str:

@@ -5,7 +5,7 @@ Shares are fractions of the traffic (0.05 is 5%); metrics are in their own units
 
 from __future__ import annotations
 
-from .checks import Coverage, Drift, Estimate, SampleRatio
+from .checks import Coverage, Drift, Estimate, Failures, SampleRatio
 from .comparison import ArmTraffic, ChallengerReport, EffectPoint, ExperimentReport
 from .effect import Effect
 from .health import DetectorState, FrozenBaseline, HealthReport, Limit, PastRollback
@@ -36,6 +36,7 @@ __all__ = [
     "Estimate",
     "Experiment",
     "ExperimentReport",
+    "Failures",
     "FrozenBaseline",
     "HealthReport",
     "Limit",

@@ -34,7 +34,7 @@ _ORDER = ("critical", "warning", "none", "not enough")
 def judged(rooms: Rooms, current: Deployment) -> tuple[Drift, ...]:
     """Every input of the reference, and the score, over the last whole week of this deployment; the worst first.
 
-    Before there is one, over all there is: then what has not moved is known, and what has may only be a day of the week.
+    Before there is one, over all there is: what has not moved is known then, what has may be a day of the week.
     """
     reference = record(rooms, require(rooms.database, current.model_id)).reference
     if not reference:

@@ -132,8 +132,8 @@ def _of_failures(found: Experiment) -> str:
     if baseline.kind(found.metric) == "loss":
         return f"calls that were not answered have no {found.metric}: they count in the check of failures only"
     return (
-        "a call that was not answered counts as wrong answers of the model that was asked, with the share of predictions "
-        "whose outcome is known"
+        "a call that was not answered counts as wrong answers of the model that was asked, weighed with the share of "
+        "predictions whose outcome is known"
     )
 
 
@@ -189,7 +189,6 @@ def _spread(sums: Sums, metric: str) -> float | None:
 def _challenger(rooms: Rooms, seen: _Evidence, place: int, arm: Arm, charts: bool) -> ChallengerReport:
     found = seen.experiment
     pairs = traffic.pairs(rooms, found, arm.challenger_id)
-    shadowed = traffic.in_shadow(rooms, found, arm.challenger_id)
     paired = [(start, sums) for start, sums in pairs if start < seen.mature]
     begun_split = found.mode == "split"
     of_shadow = _of_shadow(seen, paired) if paired or not begun_split else None
@@ -203,19 +202,17 @@ def _challenger(rooms: Rooms, seen: _Evidence, place: int, arm: Arm, charts: boo
         effect = _of_split(seen, windows)
         points = _points(charts, [each[0] for each in windows], lambda count: _of_split(seen, windows[:count]))
         here = sum(each.challengers[place].labelled for each in compared if each.shares[place] == arm.share)
-        champion, challenger = (total([each.arms[at] for each in seen.buckets]) for at in (0, place + 1))
-        champion = _traffic(found, found.champion_id, "champion", champion)
-        challenger = _traffic(found, arm.challenger_id, "split", challenger)
+        of_champion, of_challenger = (total([each.arms[at] for each in seen.buckets]) for at in (0, place + 1))
     else:
         assert of_shadow is not None
         effect = of_shadow
-        points = _points(
-            charts, [each[0] for each in paired], lambda count: _of_shadow(seen, paired[:count])
+        points = _points(charts, [each[0] for each in paired], lambda count: _of_shadow(seen, paired[:count]))
+        of_champion, of_challenger = (
+            total([sums for _, sums in each])
+            for each in (_beside_shadow(rooms, found), traffic.in_shadow(rooms, found, arm.challenger_id))
         )
-        sums = total([each for _, each in shadowed])
-        challenger = _traffic(found, arm.challenger_id, "shadow", sums)
-        beside = total([each for _, each in _beside_shadow(rooms, found)])
-        champion = _traffic(found, found.champion_id, "champion", beside)
+    champion = _traffic(found, found.champion_id, "champion", of_champion)
+    challenger = _traffic(found, arm.challenger_id, "split" if begun_split else "shadow", of_challenger)
     step, gates, verdict, to = _step(seen, effect, here, of_shadow if begun_split else None, _failing(seen, place))
     return ChallengerReport(
         arm.challenger_id, arm.status, arm.share, arm.because, champion, challenger, effect,

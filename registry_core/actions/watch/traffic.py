@@ -80,7 +80,9 @@ def told(rooms: Rooms, experiment: Experiment) -> int:
         ).items()
         if stream.role != "champion"
     }
-    return sum(int(row[3]) + int(row[4]) for row in stored.read(telemetry, "windows", list(by_loss(among, experiment.metric))))
+    return sum(
+        int(row[3]) + int(row[4]) for row in stored.read(telemetry, "windows", list(by_loss(among, experiment.metric)))
+    )
 
 
 def split(rooms: Rooms, experiment: Experiment) -> list[Bucket]:

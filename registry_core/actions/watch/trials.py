@@ -14,7 +14,7 @@ from ..rooms import AUTO, Rooms
 from . import report, traffic
 from .champion import close_if_over
 
-#: Labels and failures more than at the last look before an experiment is looked at again, and the same as a part of all.
+#: Labels and failures more than at the last look before there is another, and the same as a part of all.
 NEWS, PART_OF_ALL = 20, 50
 
 
@@ -77,8 +77,8 @@ def _failing(rooms: Rooms, seen: ExperimentReport) -> list[str]:
         key = f"challenger_failing:{found.experiment_id}:{arm.challenger_id}"
         if alerts.newest(rooms.database, found.model_name, key) is None:
             text = (
-                f"experiment {found.experiment_id}: {arm.challenger_id} fails to answer. {judged.sentence}. Look at what "
-                "it needs, or stop the experiment"
+                f"experiment {found.experiment_id}: {arm.challenger_id} fails to answer. {judged.sentence}. Look at "
+                "what it needs, or stop the experiment"
             )
             said += _alert(rooms, found, "challenger_failing", "warning", key, text, arm.challenger_id)
     return said

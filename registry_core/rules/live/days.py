@@ -85,6 +85,11 @@ class Days:
         freedom = max(self.days - 1, 0) + WEIGHT
         return self.inflation(self.rows_squared / self.rows, min(self.icc * freedom / (freedom - 2), 1.0))
 
+    @property
+    def in_the_end(self) -> float:
+        """What ``of_all`` comes to over many more days like these, for planning: without the prior."""
+        return self.inflation(self.rows_squared / self.rows, self.learnt) if self.rows else 1.0
+
     def inflation(self, rows: float, icc: float | None = None) -> float:
         """How many times the variance of so many rows of one day is that of independent ones; at least 1.
 

@@ -216,7 +216,9 @@ def judge(reference: FeatureReference, now: ArrayLike, *, chance: float = CHANCE
 def over(drifts: Sequence[Drift]) -> bool:
     """Whether what had drifted has not any more: clearly below the limit, so that an alert about it does not flap."""
     judged = [each for each in drifts if each.psi is not None]
-    return any(each.state == "none" for each in judged) and all((each.psi or 0.0) <= CALM * each.warn for each in judged)
+    return any(each.state == "none" for each in judged) and all(
+        (each.psi or 0.0) <= CALM * each.warn for each in judged
+    )
 
 
 def worst(drifts: Sequence[Drift]) -> State:

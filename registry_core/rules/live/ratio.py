@@ -114,11 +114,13 @@ def coverage(buckets: Sequence[Sequence[Sums]], names: Sequence[str] = ()) -> Co
         buckets: of each window of time the sums of every arm, the champion's first.
         names: of the arms, for the sentence.
     """
-    arms = max(map(len, buckets), default=0)
+    if not buckets:
+        return Coverage("not enough", (), "Not enough predictions yet to compare the coverage of labels")
+    arms = len(buckets[0])
     table = np.array([[(each.predictions, each.labelled) for each in sums] for sums in buckets], np.float64)
-    n, k = table.reshape(-1, arms, 2).transpose(2, 0, 1) if arms else np.zeros((2, 0, 0))
+    n, k = table.transpose(2, 0, 1)
     whole, known = n.sum(axis=0), k.sum(axis=0)
-    shares: list[float | None] = [known[0] / whole[0] if whole[0] else None] if arms else []
+    shares: list[float | None] = [float(known[0] / whole[0]) if whole[0] else None]
     enough, apart = arms > 1 and float(whole.min()) >= LEAST_COVERED, False
     for arm in range(1, arms):
         sums = split.increments(n[:, 0], k[:, 0], k[:, 0], n[:, arm], k[:, arm], k[:, arm])

@@ -162,24 +162,28 @@ def compare(
     if rows < least:
         why_not = f"Not enough labels yet: {rows:,} of {least} that both models answered"
         return Effect(metric, "shadow", rows, rows, False, why_not, alpha=alpha)
-    inflation = of_days(pairs, metric).of_all
+    by_day = of_days(pairs, metric)
+    inflation, planned = by_day.of_all, by_day.in_the_end
     if clustered:
         by, sizes = _clusters(found, metric, rows)
         if by is not None:
             why_not = few_units("challenger", sizes)
             if why_not:
                 return Effect(metric, "shadow", rows, rows, False, why_not, alpha=alpha)
-            inflation = max(inflation, float(inflation_of(by, sizes, total, squares)))
+            of_units = float(inflation_of(by, sizes, total, squares))
+            inflation, planned = max(inflation, of_units), max(planned, of_units)
     if metric == "accuracy":
-        return _of_counts(found, alpha, bound_alpha, inflation, worth)
+        return _of_counts(found, alpha, bound_alpha, inflation, planned, worth)
     scatter = max(squares - total * total / rows, 0.0)
-    return _of_losses(metric, rows, total, scatter, prior, alpha, bound_alpha, inflation, worth)
+    return _of_losses(metric, rows, total, scatter, prior, alpha, bound_alpha, inflation, planned, worth)
 
 
-def _of_counts(found: PairedSums, alpha: float, bound_alpha: float, inflation: float, worth: float) -> Effect:
+def _of_counts(
+    found: PairedSums, alpha: float, bound_alpha: float, inflation: float, planned: float, worth: float
+) -> Effect:
     c, b, n = found.n01, found.n10, found.rows
     variance = max((b + c) / n, 1 / n)
-    goal = math.log(len(STAKES) / (alpha / 2)) * inflation
+    goal = math.log(len(STAKES) / (alpha / 2)) * planned
     weight_c, weight_b = c / inflation, b / inflation
     return Effect(
         "accuracy",
@@ -211,6 +215,7 @@ def _of_losses(
     alpha: float,
     bound_alpha: float,
     inflation: float,
+    planned: float,
     worth: float,
 ) -> Effect:
     # One row with the variance known beforehand: few rows know too little of their own spread.
@@ -218,7 +223,7 @@ def _of_losses(
     two_sided = mixture.rho_squared(alpha, prior * INFORMATION)
     one_sided = mixture.rho_squared(2 * alpha, prior * INFORMATION)
     half, value = float(mixture.half_width(v, two_sided, alpha)) / rows, gain / rows
-    whole = mixture.information_needed(worth, v / rows, two_sided, alpha)
+    whole = mixture.information_needed(worth, v * planned / inflation / rows, two_sided, alpha)
     return Effect(
         metric,
         "shadow",

@@ -228,21 +228,23 @@ def compare(
     parts = increments(n0, x0, q0, n1, x1, q1)
     found = contrast(parts.sum(axis=1), binary=binary, prior=prior)
     s, h, independent = float(found.s), float(found.h), float(found.v)
-    v = independent * of_days([day for day, _, _ in kept], parts[0], parts[1], independent / h).of_all
+    by_day = of_days([day for day, _, _ in kept], parts[0], parts[1], independent / h)
+    v, planned = independent * by_day.of_all, independent * by_day.in_the_end
     tables = _tables(pairs, metric) if clustered else None
     if tables is not None:
         for who, table in (("challenger", tables[2]), ("champion", tables[0])):
             why_not = few_units(who, table.sum(axis=0))
             if why_not:
                 return Effect(metric, "split", many0, many1, False, why_not, alpha=alpha)
-        v = max(v, float(cluster_variance(cluster_contributions(*tables).sum(axis=-2))))
+        of_units = float(cluster_variance(cluster_contributions(*tables).sum(axis=-2)))
+        v, planned = max(v, of_units), max(planned, of_units)
     # What is counted is bad: fewer mistakes are a gain.
     value, s = -s / h, -s
     two_sided = mixture.rho_squared(alpha, prior * INFORMATION)
     one_sided = mixture.rho_squared(2 * alpha, prior * INFORMATION)
     half = float(mixture.half_width(v, two_sided, alpha)) / h
     wanted = worth if worth is not None else 0.02 if binary else math.sqrt(prior) / 10
-    whole = mixture.information_needed(wanted, v / h, two_sided, alpha)
+    whole = mixture.information_needed(wanted, planned / h, two_sided, alpha)
     return Effect(
         metric,
         "split",

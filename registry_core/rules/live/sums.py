@@ -165,9 +165,7 @@ def of_predictions(
         InvalidInput: a score that is no probability, a negative count, or clusters outside of 0 to 63.
     """
     if min(predictions, failures, calls) < 0:
-        raise InvalidInput(
-            f"{predictions} predictions, {failures} failures, {calls} calls: give counts from 0 on"
-        )
+        raise InvalidInput(f"{predictions} predictions, {failures} failures, {calls} calls: give counts from 0 on")
     groups = None if clusters is None else cluster_codes(clusters, predictions)
     detail = Detail(
         () if groups is None else _counts(groups), scores=EMPTY if scores is None else histogram_of(scores)

@@ -115,38 +115,76 @@ def labelled(predictions: int, labels: int) -> Sums:
 
 
 def test_coverage_of_labels() -> None:
-    alike = ratio.coverage([labelled(1_000, 900), labelled(200, 178)])
+    alike = ratio.coverage([[labelled(1_000, 900), labelled(200, 178)]])
     assert alike.state == "alike"
     assert alike.sentence == "Labels come back alike: champion 90.0%, challenger 89.0%"
-    apart = ratio.coverage([labelled(1_000, 900), labelled(1_000, 700), labelled(1_000, 900)])
+    apart = ratio.coverage([[labelled(1_000, 900), labelled(1_000, 700), labelled(1_000, 900)]])
     assert apart.state == "apart"
-    assert apart.shares == (0.9, 0.7, 0.9)
+    assert apart.shares == pytest.approx((0.9, 0.7, 0.9))
     assert apart.sentence.startswith("Labels do not come back alike: champion 90.0%, challenger 1 70.0%")
-    few = ratio.coverage([labelled(1_000, 900), Sums()])
+    few = ratio.coverage([[labelled(1_000, 900), Sums()]])
     assert few.state == "not enough"
     assert few.sentence.endswith("champion 90.0%, challenger no predictions")
+    assert ratio.coverage([]).state == "not enough"
 
 
-def answered(requests: int, errors: int, timeouts: int = 0) -> Sums:
-    return of_predictions(requests - errors - timeouts, failures=errors, timeouts=timeouts)
+def test_coverage_is_compared_within_windows() -> None:
+    # A ramp while labels arrive: the challenger has most of the young predictions, and alike in every window.
+    ramp = [[labelled(9_900, 9_405), labelled(100, 95)], [labelled(5_000, 1_000), labelled(5_000, 1_000)]]
+    found = ratio.coverage(ramp)
+    assert found.state == "alike"
+    assert found.shares[0] == pytest.approx(found.shares[1])
+    # And none is hidden by it: labels of the challenger are missing in both, while the sums seem alike.
+    hidden = [[labelled(5_000, 4_750), labelled(5_000, 4_000)], [labelled(9_900, 7_920), labelled(100, 60)]]
+    assert ratio.coverage(hidden).state == "apart"
+
+
+def answered(calls: int, failures: int, rows: int = 1) -> Sums:
+    return of_predictions(rows * (calls - failures), failures=failures, calls=calls)
 
 
 def test_failures() -> None:
-    fine = ratio.failures([[answered(5_000, 50), answered(500, 4, 1)], [answered(5_000, 50), answered(500, 6)]])
+    fine = ratio.failures([[answered(5_000, 50), answered(500, 5)], [answered(5_000, 50), answered(500, 6)]])
     assert fine.state == "not more"
-    assert fine.counts == ((10_000, 100, 0), (1_000, 10, 1))
+    assert fine.counts == ((10_000, 100), (1_000, 11))
     assert fine.sentence == (
-        "No challenger fails more often, as far as is seen: champion 1.00% (100 errors and 0 timeouts of 10,000), "
-        "challenger 1.10% (10 errors and 1 timeouts of 1,000)"
+        "No challenger fails more often, as far as is seen: champion 1.00% (100 of 10,000 calls), "
+        "challenger 1.10% (11 of 1,000 calls)"
     )
-    more = ratio.failures([[answered(10_000, 100), answered(500, 40, 10), answered(500, 5)]])
-    assert more.state == "more"
+    more = ratio.failures([[answered(1_000, 10), answered(50, 5), answered(50, 1)]] * 10)
+    assert (more.state, more.more) == ("more", (True, False))
     assert more.sentence.startswith("A challenger fails more often than the champion: champion 1.00%")
     assert more.log_e[0] is not None
-    assert more.log_e[0] > math.log(1_000)
+    assert more.log_e[0] > math.log(40)
     # A bad hour is bad for both: compared is within it.
     hour = ratio.failures([[answered(9_000, 0), answered(100, 0)], [answered(1_000, 500), answered(1_000, 500)]])
     assert hour.state == "not more"
     few = ratio.failures([[answered(1_000, 1), answered(100, 1)]])
     assert (few.state, few.log_e) == ("not enough", (None,))
     assert ratio.failures([]).state == "not enough"
+
+
+def test_calls_are_compared_and_not_rows() -> None:
+    # Calls of a hundred rows, five of which are the challenger's: both fail in one of ten calls.
+    both = [[answered(100, 10, 95), answered(100, 10, 5)] for _ in range(10)]
+    assert ratio.failures(both).state == "not more"
+    # Windows from before calls were counted: a row each.
+    old = of_predictions(950, failures=50)
+    assert (old.requests, old.lost) == (1_000, 50)
+    assert (answered(100, 10, 95).lost, answered(10, 10).lost, Sums().lost) == (950, 10, 0)
+
+
+def test_a_shadow_that_fails_every_call_shows_within_two_hundred() -> None:
+    found = ratio.failures([[answered(200, 0), answered(200, 200)]])
+    assert (found.state, found.more) == ("more", (True,))
+
+
+@pytest.mark.parametrize(("rate", "share"), [(0.05, 0.5), (0.05, 0.05), (0.0, 0.5)])
+def test_one_of_twenty_calls_shows_within_two_thousand(rate: float, share: float) -> None:
+    random, alarms = np.random.default_rng(3), 0
+    for _ in range(50):
+        # A day by the hour, until it was asked two thousand times.
+        mine = random.poisson(2_000 / 24, 24)
+        hours = [[answered(round(n / share) - n, 0), answered(n, int(random.binomial(n, rate)))] for n in mine.tolist()]
+        alarms += ratio.failures(hours).state == "more"
+    assert alarms == (50 if rate else 0)

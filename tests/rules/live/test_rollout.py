@@ -9,7 +9,7 @@ import pytest
 
 from registry_core.errors import InvalidInput
 from registry_core.live.effect import Effect
-from registry_core.rules.live.rollout import default_stages, judge
+from registry_core.rules.live.rollout import clearly_better, default_stages, harm, judge
 
 STAGES = default_stages()
 FINE = Effect(
@@ -63,9 +63,11 @@ def test_it_rolls_back() -> None:
     assert found.step == "roll back"
     assert found.because == (
         "Challenger -6.0 points of accuracy (-11.0 to -1.0), 400 against 9,000 labels: "
-        "evidence that it is worse 31, 20 rolls back"
+        "evidence that it is worse 31, 20 stops it"
     )
-    assert judge(STAGES, 2, bad, evidence=100).step == "wait"
+    # Of several challengers each has its part of alpha, and is asked for more.
+    assert judge(STAGES, 2, replace(bad, alpha=0.05 / 8)).step == "wait"
+    assert harm(replace(bad, alpha=0.05 / 8)).because == "evidence that it is worse 31, 160 stops it"
     # Enough evidence that it is worse outweighs gates that hold.
     assert judge(STAGES, 2, replace(FINE, log_e_worse=900.0)).step == "roll back"
 
@@ -87,3 +89,56 @@ def test_the_shadow_goes_first() -> None:
         judge(STAGES, 1, shadow)
     with pytest.raises(InvalidInput, match="no stage 5"):
         judge(STAGES, 5, FINE)
+
+
+BETTER = replace(FINE, value=0.1, low=0.02, high=0.18, at_least=-0.001, challenger_labels=130)
+
+
+def test_a_clearly_better_challenger_passes_early() -> None:
+    shadow = replace(BETTER, kind="shadow", bound_alpha=0.05)
+    found = judge(STAGES, 0, shadow)
+    assert (found.step, found.to) == ("advance", 4)
+    assert found.because == (
+        "From shadow to 50%: 130 labels, 100 asked, clearly better, +10.0 points of accuracy (+2.0 to +18.0), "
+        "130 labels of the same rows"
+    )
+    # Shown by the split, at any of its stages; the usual way takes one stage.
+    assert judge(STAGES, 1, BETTER).to == 4
+    assert judge(STAGES, 1, replace(FINE, at_least=-0.04)).to == 2
+    # What the shadow had shown is enough at the last stage, with a few labels of that stage.
+    unclear = replace(BETTER, low=-0.06, at_least=-0.05)
+    assert judge(STAGES, 4, unclear, here=99, shadow=shadow).step == "wait"
+    passed = judge(STAGES, 4, unclear, here=100, shadow=shadow)
+    assert passed.step == "promote"
+    assert "clearly better in shadow, +10.0 points" in passed.because
+    assert judge(STAGES, 4, unclear, here=100).step == "wait"
+
+
+def test_what_the_shadow_had_shown_does_not_count_against_the_split() -> None:
+    shadow = replace(BETTER, kind="shadow")
+    against = replace(BETTER, value=-0.01, low=-0.2, high=0.18)
+    assert clearly_better(against, shadow) is None
+    assert clearly_better(replace(against, value=0.01), shadow) is shadow
+    assert clearly_better(replace(against, value=None), shadow) is None
+    assert clearly_better(BETTER, None) is BETTER
+    harmful = replace(against, value=0.01, log_e_worse=math.log(25))
+    assert judge(STAGES, 4, harmful, here=500, shadow=shadow).step == "roll back"
+
+
+def test_a_promising_challenger_stays_in_shadow() -> None:
+    shadow = replace(FINE, kind="shadow", value=0.05, low=-0.01, at_least=-0.001)
+    found = judge(STAGES, 0, shadow)
+    assert found.step == "wait"
+    assert found.because.startswith("Stays in shadow: its gates hold, and as many labels again may show that it is")
+    assert all(check.passed for check in found.checks)
+    # Not for ever: the interval narrows around what there is.
+    assert judge(STAGES, 0, replace(shadow, low=-0.03)).step == "advance"
+    assert judge(STAGES, 0, replace(shadow, value=-0.001, low=-0.009)).step == "advance"
+
+
+def test_one_that_fails_goes_no_further() -> None:
+    found = judge(STAGES, 2, FINE, failing="A challenger fails more often")
+    assert (found.step, found.because) == ("wait", "Stays at 5%: A challenger fails more often")
+    assert [check.name for check in found.checks if not check.passed] == ["failures"]
+    none = Effect("accuracy", "shadow", 0, 0, False, "Not enough labels yet")
+    assert judge(STAGES, 0, none, failing="It fails").because == "It fails"

@@ -7,11 +7,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from registry_core.errors import InvalidInput
 from registry_core.live.effect import Effect
 from registry_core.rules.live import mixture, split
-from registry_core.rules.live.sums import Sums, of_outcomes
+from registry_core.rules.live.sums import Sums, of_outcomes, of_predictions
 
 
 def counted(rows: int, wrong: int) -> Sums:
@@ -52,7 +54,9 @@ def test_one_bucket_by_hand() -> None:
     found = split.compare([("monday", counted(400, 60), counted(400, 100))])
     h, share = 200.0, (160 + 1) / (800 + 2)
     own = 400 / 399 * (0.15 * 0.85 + 0.25 * 0.75)
-    v = max(share * (1 - share) * h, h * h * own / 400)
+    # On one day: its rows are taken to hang together by 0.01, with 4 degrees of freedom.
+    inflation = 1 + (h - 1) * 0.01 * 4 / 2
+    v = max(share * (1 - share) * h, h * h * own / 400) * inflation
     s, rho2 = h * -0.1, (-2 * math.log(0.05) + math.log(1 - 2 * math.log(0.05))) / (0.1275 * 1250)
     half = math.sqrt((v + 1 / rho2) * math.log((1 + rho2 * v) / 0.05**2)) / h
     assert (found.champion_labels, found.challenger_labels, found.enough) == (400, 400, True)
@@ -66,7 +70,8 @@ def test_one_bucket_by_hand() -> None:
     rho2 = (-2 * math.log(0.02) + math.log(1 - 2 * math.log(0.02))) / (0.1275 * 1250)
     bound = math.sqrt(2 * (v + 1 / rho2) * math.log(1 + math.sqrt(1 + rho2 * v) / 0.02)) / h
     assert found.at_least == pytest.approx(-0.1 - bound)
-    assert (found.bound_alpha, found.inflation) == (0.01, 1.0)
+    assert found.bound_alpha == 0.01
+    assert found.inflation == pytest.approx(inflation)
 
 
 def test_an_interval_leaves_out_zero_when_p_is_below_alpha() -> None:
@@ -88,7 +93,14 @@ def test_a_ramp_does_not_fake_an_effect() -> None:
     assert found.verdict == "no clear difference"
     assert found.p == 1.0
     # And none is hidden: 5 points worse on each day, while all rows together seem to say better.
-    buckets = [("quiet", counted(900, 90), counted(9_000, 1_350)), ("hard", counted(9_000, 2_700), counted(1_000, 350))]
+    buckets = [
+        window
+        for day in range(20)
+        for window in (
+            (f"quiet {day}", counted(90, 9), counted(900, 135)),
+            (f"hard {day}", counted(900, 270), counted(100, 35)),
+        )
+    ]
     assert 1_700 / 10_000 < 2_790 / 9_900
     hidden = split.compare(buckets)
     assert hidden.value == pytest.approx(-0.05)
@@ -122,13 +134,13 @@ def test_too_little_is_an_answer_of_its_own(
 
 
 def test_sentences() -> None:
-    better = split.compare([(0, counted(3_090, 618), counted(3_120, 468))])
-    assert better.sentence == "Challenger is better by 5.0 points of accuracy (2.1 to 7.9), 3,120 against 3,090 labels"
-    worse = split.compare([(0, counted(3_120, 468), counted(3_090, 618))])
-    assert worse.sentence == "Challenger is worse by 5.0 points of accuracy (2.1 to 7.9), 3,090 against 3,120 labels"
+    better = split.compare([(day, counted(100, 20), counted(120, 18)) for day in range(30)])
+    assert better.sentence == "Challenger is better by 5.0 points of accuracy (2.0 to 8.0), 3,600 against 3,000 labels"
+    worse = split.compare([(day, counted(120, 18), counted(100, 20)) for day in range(30)])
+    assert worse.sentence == "Challenger is worse by 5.0 points of accuracy (2.0 to 8.0), 3,000 against 3,600 labels"
     open_ = split.compare([(0, counted(500, 75), counted(500, 70))])
     assert open_.sentence == (
-        "No clear difference yet: challenger +1.0 points of accuracy (-6.5 to +8.5), 500 against 500 labels; "
+        "No clear difference yet: challenger +1.0 points of accuracy (-16.9 to +18.9), 500 against 500 labels; "
         "about 11,000 more labels would show 2 points of accuracy"
     )
 
@@ -167,15 +179,15 @@ def test_units_that_come_often_widen_the_interval() -> None:
     rate, cluster = chance.beta(0.35, 1.98, units), chance.integers(0, 64, units)
     wrong = chance.random((units, often)) < rate[:, None]
 
-    def arm(chosen: Any) -> Sums:
-        return of_outcomes(np.zeros(wrong[chosen].size), wrong[chosen].ravel(), clusters=cluster[chosen].repeat(often))
+    def arm(chosen: Any, day: int) -> Sums:
+        return of_outcomes(np.zeros(chosen.sum()), wrong[chosen, day], clusters=cluster[chosen])
 
     first = np.arange(units) < units // 2
-    buckets = [(0, arm(first), arm(~first))]
+    buckets = [(day, arm(first, day), arm(~first, day)) for day in range(often)]
     found, naive = split.compare(buckets), split.compare(buckets, clustered=False)
     # Rows of a unit with an intraclass correlation of .3, 25 times each: 1 + 24 * .3 = 8.2.
     assert 5 < found.inflation < 13
-    assert naive.inflation == 1
+    assert naive.inflation < 1.3
     assert (found.high or 0) - (found.low or 0) > 1.7 * ((naive.high or 0) - (naive.low or 0))
 
 
@@ -226,7 +238,11 @@ def test_buckets_are_the_looks_of_the_benchmark() -> None:
     columns = [each.astype(float) for each in (n0, k0, k0, n1, k1, k1)]
     looks = split.contrast(np.cumsum(split.increments(*columns), axis=1), binary=True, prior=split.USUAL_VARIANCE)
     rho2 = mixture.rho_squared(0.05, split.USUAL_VARIANCE * split.INFORMATION)
-    assert found.log_e == pytest.approx(mixture.log_e(looks.s, looks.v, rho2)[-1])
+    parts = split.increments(*columns)
+    days = split.of_days(range(30), parts[0], parts[1], float(looks.v[-1] / looks.h[-1]))
+    assert days.learnt == 0
+    assert found.inflation == pytest.approx(days.of_all)
+    assert found.log_e == pytest.approx(mixture.log_e(looks.s, looks.v * days.of_all, rho2)[-1])
     assert found.value == pytest.approx(-(looks.s / np.maximum(looks.h, 1))[-1])
 
 
@@ -239,3 +255,74 @@ def test_a_stricter_level_is_wider() -> None:
 
 def test_effects_without_numbers_say_so() -> None:
     assert Effect("accuracy", "split", 1, 2, False, "Not enough").numbers == ""
+
+
+def test_days_on_which_one_model_does_better_widen_the_interval() -> None:
+    # Alike in the sum; on every other day the challenger is 20 points better, on the others 10 points worse.
+    alike = [(day, counted(200, 40), counted(200, 30)) for day in range(20)]
+    unlike = [(day, counted(200, 40), counted(200, 0 if day % 2 else 60)) for day in range(20)]
+    steady, moody = split.compare(alike), split.compare(unlike)
+    assert steady.value == pytest.approx(0.05)
+    assert moody.value == pytest.approx(0.05)
+    assert steady.inflation < 2
+    assert moody.inflation > 10
+    assert (steady.verdict, moody.verdict) == ("better", "no clear difference")
+    # A day is one however many windows it has, in any order.
+    halves = [(day, counted(100, 20), counted(100, 15)) for _ in range(2) for day in range(20)]
+    assert split.compare(halves).inflation == pytest.approx(steady.inflation, rel=0.01)
+
+
+@given(st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 2), st.integers(0, 2)), max_size=30))
+def test_windows_are_pooled_by_counts_until_both_arms_have_labels(found: list[tuple[str, int, int]]) -> None:
+    windows = [(shares, at, counted(n0, 0), counted(n1, n1)) for at, (shares, n0, n1) in enumerate(found)]
+    pooled = split.pooled(windows, "accuracy")
+    assert all(one.labelled and two.labelled for _, one, two in pooled)
+    for shares in "ab":
+        mine = [each for each in windows if each[0] == shares]
+        starts = {start for _, start, _, _ in mine}
+        kept = [each for each in pooled if each[0] in starts]
+        # Nothing is lost but what one arm alone has at the end, and where all have labels nothing is pooled.
+        lost = [
+            sum(each[arm].labelled for each in mine) - sum(each[arm - 1].labelled for each in kept) for arm in (2, 3)
+        ]
+        assert min(lost) == 0 <= max(lost)
+        if all(one.labelled and two.labelled for _, _, one, two in mine):
+            assert [start for start, _, _ in kept] == [start for _, start, _, _ in mine]
+    other = [(shares, at, one, counted(two.labelled, 0)) for shares, at, one, two in windows]
+    assert [start for start, _, _ in split.pooled(other, "accuracy")] == [start for start, _, _ in pooled]
+
+
+def test_a_row_an_hour_is_enough_to_stop_what_is_twenty_points_worse() -> None:
+    random, needed = np.random.default_rng(5), []
+    for _ in range(11):
+        windows: list[tuple[Any, int, Sums, Sums]] = []
+        for hour in range(1_200):
+            second, wrong = random.random() < 0.5, random.random()
+            arms = (counted(0, 0), counted(1, int(wrong < 0.35))) if second else (counted(1, int(wrong < 0.15)), Sums())
+            windows.append(("0.5", hour, *arms))
+            if hour % 72 == 71:
+                days = [(start // 24, one, two) for start, one, two in split.pooled(windows, "accuracy")]
+                found = split.compare(days)
+                if (found.e_worse or 0) >= 20:
+                    break
+        needed.append(found.challenger_labels)
+    assert np.median(needed) <= 400
+    assert not split.compare([(start // 24, one, two) for _, start, one, two in windows]).enough
+
+
+def test_a_call_that_was_not_answered_is_a_wrong_answer() -> None:
+    def arm(rows: int, wrong: int, failures: int) -> Sums:
+        answered = of_predictions(rows, calls=rows + failures, failures=failures)
+        return answered + counted(rows // 2, wrong)
+
+    def over_days(failures: int, metric: Any = "accuracy") -> Effect:
+        return split.compare([(day, arm(400, 20, 0), arm(380, 19, failures)) for day in range(20)], metric)
+
+    fine, failing = over_days(0), over_days(20)
+    assert fine.value == pytest.approx(0.0)
+    # Half of the labels come back, so that 20 of 400 count as 10 of 200: 5 points, of which a tenth is wrong anyway.
+    assert failing.value == pytest.approx(0.1 - (19 + 10) / 200)
+    assert failing.challenger_labels == fine.challenger_labels == 3_800
+    assert (failing.e_worse or 0) > 20
+    assert split.as_intended(arm(380, 19, 20), "loss", 0.5)[0] == 190
+    assert split.share_known([]) == 0

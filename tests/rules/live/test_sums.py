@@ -70,7 +70,7 @@ def test_merging_in_any_order_and_grouping_is_equal(seed: int, count: int, task:
     every = rows(chance, count, task)
     owner = chance.integers(0, 5, count)
     parts = [of_outcomes(**part(every, owner == one)) for one in range(5)]
-    parts += [of_predictions(3, [0.2, 0.9, np.nan], failures=1, timeouts=2, clusters=[0, 3, 63])]
+    parts += [of_predictions(3, [0.2, 0.9, np.nan], failures=1, calls=4, clusters=[0, 3, 63])]
     whole = of_outcomes(**every) + parts[-1]
     order.shuffle(parts)
     while len(parts) > 1:
