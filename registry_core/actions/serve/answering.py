@@ -152,7 +152,7 @@ class Answering:
         other = self._predecessor(call.plan)
         stream = champion.stream if champion and not outside else call.plan.outside
         if other is None:
-            self._failing(call, None, error, stream)
+            self._failing(call, None, error, stream, call.count(rows))
             self._keep(call)
             raise error
         try:
@@ -161,12 +161,12 @@ class Answering:
         except Exception:
             raise error from None
         call.keep(other, rows, values)
-        self._failing(call, other, error, stream)
+        self._failing(call, other, error, stream, call.count(rows))
         return values, other.model_id
 
-    def _failing(self, call: _Call, other: Served | None, error: Exception, stream: Stream) -> None:
+    def _failing(self, call: _Call, other: Served | None, error: Exception, stream: Stream, rows: int) -> None:
         champion = call.plan.champion
-        call.answered.append(Answered.failure(stream, call.at, champion.classes if champion else ()))
+        call.answered.append(Answered.failure(stream, call.at, champion.classes if champion else (), rows))
         who, times = call.plan.outside.model_id, self._in_a_row[1]
         times = times + 1 if self._in_a_row[0] == who else 1
         self._in_a_row = (who, times)
@@ -218,13 +218,17 @@ class _Call:
         verb: Callable[[Any], NDArray[Any]] = getattr(model, self.verb)
         return verb(self.features if rows is None else calling.rows_of(self.features, rows))
 
+    def count(self, rows: Rows) -> int:
+        """How many rows these are; all of the call where None."""
+        return len(self.ids) if rows is None else len(rows)
+
     def ask_challenger(self, model: Served, rows: Rows) -> NDArray[Any] | None:
         """What it answers; None where it fails, which costs nobody an answer."""
         try:
             values = self.ask(model, rows)
         # A model may raise anything.
         except Exception:
-            self.answered.append(Answered.failure(model.stream, self.at, model.classes))
+            self.answered.append(Answered.failure(model.stream, self.at, model.classes, self.count(rows)))
             return None
         self.keep(model, rows, values)
         return values

@@ -35,7 +35,7 @@ DRIFT_ROWS = 2_000
 # Not frozen: that would take longer to make than all else of it, once for every call.
 @dataclass(eq=False, slots=True)
 class Answered:
-    """What one model answered in one call; of a call that failed there are no rows. Nobody changes it.
+    """What one model answered in one call; of one that failed there are no rows, but ``lost``. Nobody changes it.
 
     ``answers`` are places in ``classes`` where ``coded``, else labels or values. ``inputs`` are all rows where shadows
     follow, else every so-many-th row for drift.
@@ -52,7 +52,7 @@ class Answered:
     inputs: Any = None
     shadows: tuple[Served, ...] = ()
     verb: str = ""
-    failures: int = 0
+    lost: int = 0
 
     @staticmethod
     def of(
@@ -79,9 +79,9 @@ class Answered:
         )
 
     @staticmethod
-    def failure(stream: Stream, at: int, classes: tuple[Any, ...]) -> Answered:
-        """Of a call without an answer."""
-        return Answered(stream, at, _NO_IDS, None, _NO_ANSWERS, None, classes, False, failures=1)
+    def failure(stream: Stream, at: int, classes: tuple[Any, ...], rows: int) -> Answered:
+        """Of a call without an answer to so many rows."""
+        return Answered(stream, at, _NO_IDS, None, _NO_ANSWERS, None, classes, False, lost=rows)
 
 
 _NO_IDS, _NO_ANSWERS = np.empty(0, np.int64), np.empty(0)

@@ -103,9 +103,15 @@ class Recorder:
         """Those of one stream."""
         seq, stream = self._stream(transaction, group[0])
         calls = Counter(windows.start_of(stream, each.at) for each in group)
-        failures = Counter(windows.start_of(stream, each.at) for each in group if each.failures)
+        failures, lost = Counter[int](), Counter[int]()
+        for each in group:
+            if each.lost:
+                start = windows.start_of(stream, each.at)
+                failures[start] += 1
+                lost[start] += each.lost
         for start, count in calls.items():
-            tally.add(stream, seq, start, sums.of_predictions(0, failures=failures[start], calls=count))
+            asked = sums.of_predictions(0, failures=failures[start], calls=count, lost=lost[start])
+            tally.add(stream, seq, start, asked)
         kept = [each for each in group if len(each.ids)]
         if not kept:
             return
@@ -238,7 +244,7 @@ def _shadowed(each: Answered) -> Iterator[Answered]:
             values = getattr(model, each.verb)(each.inputs)
         # A model may raise anything.
         except Exception:
-            yield Answered.failure(model.stream, each.at, model.classes)
+            yield Answered.failure(model.stream, each.at, model.classes, len(each.ids))
         else:
             answers, scores = taken(values, each.verb)
             yield Answered(

@@ -88,7 +88,11 @@ def differences(look: Look, telemetry: Queries) -> list[tuple[Place, Stored, Sto
         there: Stored = expected.get(place, nothing)
         if isinstance(there, Sums):
             # Calls have no rows.
-            there = replace(there, failures=here.failures, calls=here.calls) if isinstance(here, Sums) else None
+            there = (
+                replace(there, failures=here.failures, calls=here.calls, lost=here.lost)
+                if isinstance(here, Sums)
+                else None
+            )
         if _touched(known[seq], table, start, gone):
             # Rows that left for a file are not counted anew; the sums are all there is.
             there = here

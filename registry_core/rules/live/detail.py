@@ -106,15 +106,15 @@ def total_detail(details: Sequence[Detail]) -> Detail:
     )
 
 
-def check_version(stored: bytes) -> None:
+def check_version(stored: bytes, newest: int = VERSION) -> None:
     """Whether this program can read what is stored.
 
     Raises:
         InvalidInput: empty, or written by another version.
     """
-    if not stored or stored[0] != VERSION:
+    if not stored or not VERSION <= stored[0] <= newest:
         found = f"version {stored[0]}" if stored else "empty"
-        raise InvalidInput(f"stored sums are {found}, this program reads version {VERSION}; update it")
+        raise InvalidInput(f"stored sums are {found}, this program reads version {newest}; update it")
 
 
 def pack_all(values: tuple[int, ...]) -> bytes:

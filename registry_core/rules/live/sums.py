@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from ...errors import InvalidInput
 from ...evidence import Task
 from . import histogram
-from .detail import CLUSTERS, NO_DETAIL, VERSION, Detail, check_version, total_detail
+from .detail import CLUSTERS, NO_DETAIL, Detail, check_version, total_detail
 from .exact import exact_sum, exact_sums, from_whole, pack, to_float, unpack
 from .histogram import EMPTY, Histogram, histogram_of
 
@@ -27,15 +27,17 @@ Loss = Literal["absolute_error", "squared_error"]
 #: Losses beyond this would overflow when squared.
 LARGEST = 1e70
 
-_COUNTS = struct.Struct("<B10q")
+#: The heads of stored sums by their version: the second one counts calls, and the rows they asked for in vain.
+_COUNTS = {1: struct.Struct("<B10q"), 2: struct.Struct("<B11q")}
+_NEWEST = max(_COUNTS)
 
 
 @dataclass(frozen=True, slots=True)
 class Sums:
     """What is known of one stream of predictions.
 
-    ``predictions`` are rows that were answered. ``calls`` asked for them, ``failures`` of these were not answered and
-    gave no prediction; windows from before calls were counted have 0 of them.
+    ``predictions`` are rows that were answered. ``calls`` asked for them; ``failures`` of these were not answered, so
+    that ``lost`` rows have no prediction. Windows from before these were counted have 0 calls and 0 lost rows.
     ``labelled`` of them have their truth; ``wrong``, and for two classes ``tp`` ... ``fn``, count among these.
     ``loss``, ``loss_squares``, ``brier`` and ``brier_squares`` are exact sums in units of 2^-1074, see ``exact``;
     ``scored`` is how many labelled ones had a probability, and so a Brier score. ``detail`` is None when only the core
@@ -56,6 +58,7 @@ class Sums:
     loss_squares: int = 0
     brier: int = 0
     brier_squares: int = 0
+    lost: int = 0
     detail: Detail | None = NO_DETAIL
 
     def __add__(self, other: Sums) -> Sums:
@@ -86,12 +89,6 @@ class Sums:
         """Calls; where they were not counted yet, as if every call had asked for one row."""
         return self.calls or self.predictions + self.failures
 
-    @property
-    def lost(self) -> float:
-        """How many predictions did not come since calls failed: as many of each as a usual call gave."""
-        answered = self.requests - self.failures
-        return self.failures * (self.predictions / answered if answered > 0 else 1.0)
-
     def to_bytes(self) -> tuple[bytes, bytes]:
         """The core, about 120 bytes, and the detail; a chart over many buckets reads the core only.
 
@@ -101,7 +98,8 @@ class Sums:
         if self.detail is None:
             raise InvalidInput("these sums were read without their detail; read both parts before you write them")
         counts = (self.predictions, self.failures, self.calls, self.labelled, self.wrong)
-        head = _COUNTS.pack(VERSION, *counts, self.tp, self.fp, self.tn, self.fn, self.scored)
+        shares = (self.tp, self.fp, self.tn, self.fn, self.scored)
+        head = _COUNTS[_NEWEST].pack(_NEWEST, *counts, *shares, self.lost)
         totals = (self.loss, self.loss_squares, self.brier, self.brier_squares)
         return head + b"".join(map(pack, totals)), self.detail.to_bytes()
 
@@ -112,10 +110,10 @@ class Sums:
         Raises:
             InvalidInput: written by a newer version.
         """
-        check_version(core)
-        counts: tuple[int, ...] = _COUNTS.unpack_from(core)
-        _, predictions, failures, calls, labelled, wrong, tp, fp, tn, fn, scored = counts
-        loss, at = unpack(core, _COUNTS.size)
+        check_version(core, _NEWEST)
+        head = _COUNTS[core[0]]
+        _, predictions, failures, calls, labelled, wrong, tp, fp, tn, fn, scored, *later = head.unpack_from(core)
+        loss, at = unpack(core, head.size)
         loss_squares, at = unpack(core, at)
         brier, at = unpack(core, at)
         brier_squares, at = unpack(core, at)
@@ -135,6 +133,7 @@ class Sums:
             loss_squares,
             brier,
             brier_squares,
+            later[0] if later else 0,
             known,
         )
 
@@ -149,6 +148,7 @@ def of_predictions(
     *,
     failures: int = 0,
     calls: int = 0,
+    lost: int = 0,
     clusters: ArrayLike | None = None,
 ) -> Sums:
     """Of predictions as they are answered, before their truth is known.
@@ -158,19 +158,22 @@ def of_predictions(
         scores: (predictions,) probabilities of the positive class; NaN where there is none.
         failures: how many calls the model did not answer.
         calls: how many calls there were, those included.
+        lost: how many rows the failed ones asked for.
         clusters: (predictions,) codes from 0 to 63, see ``routing.clusters``; they tell whether traffic is dealt out as
             planned although a unit may come often.
 
     Raises:
         InvalidInput: a score that is no probability, a negative count, or clusters outside of 0 to 63.
     """
-    if min(predictions, failures, calls) < 0:
-        raise InvalidInput(f"{predictions} predictions, {failures} failures, {calls} calls: give counts from 0 on")
+    if min(predictions, failures, calls, lost) < 0:
+        raise InvalidInput(
+            f"{predictions} predictions, {failures} failures, {calls} calls, {lost} lost rows: give counts from 0 on"
+        )
     groups = None if clusters is None else cluster_codes(clusters, predictions)
     detail = Detail(
         () if groups is None else _counts(groups), scores=EMPTY if scores is None else histogram_of(scores)
     ).canonical()
-    return Sums(int(predictions), int(failures), int(calls), detail=detail)
+    return Sums(int(predictions), int(failures), int(calls), lost=int(lost), detail=detail)
 
 
 def of_outcomes(

@@ -375,6 +375,17 @@ def test_drift_warns_and_never_rolls_back(registry: Registry, clock: Clock, two:
         predictor.predict_proba(inputs + np.array([3.0, 0.0]))
     clock.tick(hours=2)
     health = registry.check_health("Churn")
+    (first,) = (each for each in health.drift if each.feature == "first")
+    assert (health.alerts, first.state) == ((), "not enough"), "before there is a whole week"
+    assert "it is judged by whole weeks" in first.sentence
+    # A day begun is none of a whole week.
+    clock.tick(days=8)
+    predictor.predict_proba(inputs)
+    clock.tick(days=-1)
+    for _ in range(5):
+        predictor.predict_proba(inputs + np.array([3.0, 0.0]))
+    clock.tick(days=1)
+    health = registry.check_health("Churn")
     assert health.drift[0].state == "critical"
     assert {each.feature: each.state for each in health.drift}["second"] == "none"
     (alert,) = health.alerts
@@ -382,6 +393,7 @@ def test_drift_warns_and_never_rolls_back(registry: Registry, clock: Clock, two:
     assert "first" in alert.evidence["features"]
     for _ in range(5):
         predictor.predict_proba(inputs + np.array([3.0, 0.0]))
+    clock.tick(days=1)
     later = registry.check_health("Churn")
     assert later.alerts[0].text == alert.text
     assert later.drift[0].sentence in later.sentence
@@ -390,6 +402,8 @@ def test_drift_warns_and_never_rolls_back(registry: Registry, clock: Clock, two:
     clock.tick(days=8)
     for _ in range(4):
         predictor.predict_proba(inputs)
+    assert registry.check_health("Churn").acted == (), "nothing is known of these days yet"
+    clock.tick(days=1)
     (said,) = registry.check_health("Churn").acted
     assert "look again like" in said
     assert registry.alerts("Churn") == []

@@ -10,7 +10,7 @@ from registry_core.catalog.telemetry import windows as stored
 from registry_core.rules.live.sums import Sums, of_predictions
 from tests.actions.watch.live_traffic import Mistakes, register
 from tests.clock import Clock
-from tests.traffic import regression
+from tests.traffic import Mute, Picky, fitted, regression, trust
 
 QUICK = {"window_minutes": 1}
 
@@ -93,7 +93,7 @@ def test_the_whole_way_to_production(registry: Registry, clock: Clock, two: list
     said: list[str] = []
     for _ in range(40):
         said += traffic(500, {champion: 0.2, challenger: 0.1}).acted
-        clock.tick(60)
+        clock.tick(days=1)
         if registry.get_active_model_id("Churn") == challenger:
             break
     ended = registry.experiment(started.experiment_id)
@@ -101,7 +101,9 @@ def test_the_whole_way_to_production(registry: Registry, clock: Clock, two: list
     kinds = [each.kind for each in reversed(registry.events("Churn")) if each.event_id > started.experiment_id]
     assert kinds == ["experiment_advanced", "experiment_advanced", "promoted", "experiment_promoted"]
     assert "From shadow to 5%" in said[0]
+    assert "From 5% to 50%" in said[1]
     assert "was promoted: Passed the last stage, 50%" in said[-1]
+    assert "clearly better" in said[-1]
     report = registry.experiment_report(started.experiment_id)
     assert report.challengers[0].shadow_effect is not None
     assert report.challengers[0].shadow_effect.kind == "shadow"
@@ -116,16 +118,20 @@ def test_where_steps_are_only_suggested(registry: Registry, clock: Clock, two: l
     registry.configure("Churn", monitoring={**QUICK, "on_rollout": "suggest"})
     number = registry.start_experiment("Churn", two[1], stages=["shadow", 0.5]).experiment_id
     traffic = Mistakes(registry)
-    (said,) = traffic(1000, default=0.2).acted
-    assert "waits for somebody to advance it" in said
+    said: tuple[str, ...] = ()
+    for _ in range(8):
+        said += traffic(300, default=0.2).acted
+        clock.tick(days=1)
+    assert len(said) == 1
+    assert "waits for somebody to advance it" in said[0]
     (alert,) = registry.alerts("Churn")
     assert (alert.kind, alert.evidence["experiment"]) == ("stage_reached", number)
     advanced = registry.advance_experiment(number, actor="anna", reason="go on")
     assert (advanced.mode, advanced.stage, advanced.arms[0].share) == ("split", 1, 0.5)
     assert registry.alerts("Churn") == []
     for _ in range(7):
-        traffic(1000, {two[0]: 0.2, two[1]: 0.1})
-        clock.tick(60)
+        traffic(300, {two[0]: 0.2, two[1]: 0.1})
+        clock.tick(days=1)
     (alert,) = registry.alerts("Churn")
     assert "waits for somebody to promote the winner" in alert.text
     with pytest.raises(StateConflict, match="no further stage"):
@@ -161,7 +167,10 @@ def test_a_harmful_challenger_is_stopped(registry: Registry, clock: Clock, two: 
         clock.tick(60)
     found = registry.experiment(number)
     (alert,) = registry.alerts("Churn")
-    assert f"{two[1]} does harm" in said[0]
+    assert f"{two[1]} does harm: Challenger -" in said[0]
+    assert "evidence that it is worse" in said[0]
+    assert ", 20 stops it" in said[0]
+    assert "no clear difference" not in said[0].lower()
     assert alert.text == said[0]
     if policy == "suggest":
         assert (found.status, alert.kind, alert.severity) == ("running", "challenger_harm", "critical")
@@ -197,6 +206,78 @@ def test_one_of_several_challengers_is_stopped_and_the_other_goes_on(
     assert report.sample_ratio is not None
     assert report.sample_ratio.state == "as planned"
     assert len(report.sample_ratio.counts) == 3
+
+
+def test_a_challenger_in_shadow_that_fails_is_told_of(registry: Registry, clock: Clock, two: list[str]) -> None:
+    trust(registry)
+    mute = register(registry, 0.7, fitted(Mute))
+    number = registry.start_experiment("Churn", [two[1], mute]).experiment_id
+    traffic = Mistakes(registry)
+    calls, said = 0, list[str]()
+    while not said:
+        calls += 1
+        said += traffic(1).acted
+    assert calls <= 200
+    (alert,) = registry.alerts("Churn")
+    assert (alert.kind, alert.severity, alert.model_id) == ("challenger_failing", "warning", mute)
+    assert f"{mute} fails to answer. A challenger fails more often than the champion: champion 0.00%" in said[0]
+    report = registry.experiment_report(number)
+    assert report.failures.state == "more"
+    assert report.failures.more == (False, True)
+    assert report.failures.counts == ((calls, 0), (calls, 0), (calls, calls))
+    assert report.challengers[1].verdict == report.failures.sentence
+    # Somebody who resolves it has seen it.
+    registry.resolve_alert(alert.alert_id, reason="its feature store is down")
+    for _ in range(3):
+        traffic(30)
+    assert registry.alerts("Churn") == []
+
+
+def test_failures_count_against_an_arm(registry: Registry, clock: Clock, two: list[str]) -> None:
+    trust(registry)
+    picky = register(registry, 0.7, fitted(Picky))
+    number = registry.start_experiment("Churn", picky, stages=[0.5, 0.6, 1.0]).experiment_id
+    traffic = Mistakes(registry)
+    predictor = registry.predictor("Churn", log="sync")
+    said: list[str] = []
+    for hour in range(24):
+        said += traffic(100, {picky: 0.0}, default=0.1).acted
+        # Above 100 it raises, and the champion answers.
+        answers = [predictor.predict_proba([[101.0, 0.0]], units=[f"high {hour} {call}"]) for call in range(10)]
+        ids = [int(each.prediction_ids[0]) for each in answers]
+        said += registry.record_outcomes(prediction_ids=ids, labels=[1] * 10).acted
+        clock.tick(hours=1)
+    report = registry.experiment_report(number)
+    (arm,) = report.challengers
+    (_, champion_failed), (_, failed) = report.failures.counts
+    assert (champion_failed, report.failures.state) == (0, "more")
+    assert 80 <= failed <= 160
+    assert arm.challenger.failures == failed
+    assert [gate.name for gate in arm.gates if not gate.passed][-1] == "failures"
+    assert any("counts as wrong answers of the model that was asked" in each for each in report.warnings)
+    assert [alert.kind for alert in registry.alerts("Churn")] == ["challenger_failing"]
+    assert len([each for each in said if "fails to answer" in each]) == 1
+    assert registry.experiment(number).stage == 0
+
+
+def test_a_row_an_hour_is_compared(registry: Registry, clock: Clock, two: list[str]) -> None:
+    registry.configure("Churn", monitoring={"window_minutes": 60})
+    number = registry.start_experiment("Churn", two[1], "split", 0.5).experiment_id
+    traffic = Mistakes(registry)
+    for _ in range(260):
+        traffic(1, {two[1]: 0.6})
+        clock.tick(hours=1)
+    (arm,) = registry.experiment_report(number).challengers
+    assert arm.effect.challenger_labels >= 100
+    assert arm.status == "refused", (arm.effect, arm.verdict)
+
+
+def test_several_challengers_are_asked_for_more_evidence(registry: Registry, two: list[str]) -> None:
+    others = [two[1], *(register(registry, 0.7 - place / 100) for place in range(7))]
+    number = registry.start_experiment("Churn", others, stages=["shadow", 0.5]).experiment_id
+    Mistakes(registry)(200)
+    report = registry.experiment_report(number)
+    assert [each.gates[2].because for each in report.challengers] == ["evidence that it is worse 1, 160 stops it"] * 8
 
 
 def test_a_split_that_is_not_as_planned_is_noticed(registry: Registry, clock: Clock, two: list[str]) -> None:

@@ -140,7 +140,7 @@ def test_sentences() -> None:
     assert worse.sentence == "Challenger is worse by 5.0 points of accuracy (2.0 to 8.0), 3,000 against 3,600 labels"
     open_ = split.compare([(0, counted(500, 75), counted(500, 70))])
     assert open_.sentence == (
-        "No clear difference yet: challenger +1.0 points of accuracy (-16.9 to +18.9), 500 against 500 labels; "
+        "No clear difference yet: challenger +1.0 points of accuracy (-15.6 to +17.6), 500 against 500 labels; "
         "about 11,000 more labels would show 2 points of accuracy"
     )
 
@@ -312,7 +312,7 @@ def test_a_row_an_hour_is_enough_to_stop_what_is_twenty_points_worse() -> None:
 
 def test_a_call_that_was_not_answered_is_a_wrong_answer() -> None:
     def arm(rows: int, wrong: int, failures: int) -> Sums:
-        answered = of_predictions(rows, calls=rows + failures, failures=failures)
+        answered = of_predictions(rows, calls=rows + failures, failures=failures, lost=failures)
         return answered + counted(rows // 2, wrong)
 
     def over_days(failures: int, metric: Any = "accuracy") -> Effect:

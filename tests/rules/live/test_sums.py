@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from fractions import Fraction
 from typing import Any
 
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from registry_core.errors import InvalidInput
 from registry_core.rules.live import exact
 from registry_core.rules.live.detail import Detail
+from registry_core.rules.live.exact import pack
 from registry_core.rules.live.paired import NO_PAIRS, PairedSums, of_pairs
 from registry_core.rules.live.sums import ZERO, Sums, of_outcomes, of_predictions, total
 
@@ -70,7 +72,7 @@ def test_merging_in_any_order_and_grouping_is_equal(seed: int, count: int, task:
     every = rows(chance, count, task)
     owner = chance.integers(0, 5, count)
     parts = [of_outcomes(**part(every, owner == one)) for one in range(5)]
-    parts += [of_predictions(3, [0.2, 0.9, np.nan], failures=1, calls=4, clusters=[0, 3, 63])]
+    parts += [of_predictions(3, [0.2, 0.9, np.nan], failures=1, calls=4, lost=2, clusters=[0, 3, 63])]
     whole = of_outcomes(**every) + parts[-1]
     order.shuffle(parts)
     while len(parts) > 1:
@@ -182,3 +184,15 @@ def test_its_bytes_are_few_enough_for_charts() -> None:
     core, detail = of_outcomes(**every).to_bytes()
     assert len(core) < 160
     assert len(detail) < 4_000
+
+
+def test_sums_from_before_calls_were_counted_are_read() -> None:
+    head = struct.pack("<B10q", 1, 900, 3, 0, 800, 40, 0, 0, 0, 0, 0)
+    core = head + b"".join(map(pack, (40 << 1074, 40 << 1074, 0, 0)))
+    found = Sums.from_bytes(core)
+    assert (found.predictions, found.failures, found.labelled, found.wrong) == (900, 3, 800, 40)
+    assert (found.calls, found.lost, found.requests) == (0, 0, 903)
+    both = found + of_predictions(10, failures=1, calls=11, lost=5)
+    assert (both.calls, both.lost) == (11, 5)
+    with pytest.raises(InvalidInput, match="version 3, this program reads version 2"):
+        Sums.from_bytes(b"\x03" + core[1:])
