@@ -262,6 +262,8 @@ def _drift_title(report: HealthReport) -> str:
         return wording.escaped(said + ("; so did the score" if len(moved) > len(inputs) else ""))
     if moved:
         return "Inputs look as in training; the score drifted"
+    if any(each.state == "not enough" and each.psi is not None for each in report.drift):
+        return "No whole week yet to tell whether inputs drifted"
     return "Inputs look as in training" if report.drift else "Drift of inputs is not watched"
 
 

@@ -65,6 +65,8 @@ class Failures:
     more: tuple[bool, ...] = ()
 
 
+NO_CALLS = Failures("not enough", (), (), "No calls yet")
+
 State = Literal["none", "warning", "critical", "not enough"]
 
 

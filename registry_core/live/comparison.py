@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ..evidence import Gate
-from .checks import Coverage, Failures, SampleRatio
+from .checks import NO_CALLS, Coverage, Failures, SampleRatio
 from .effect import Effect
 from .records import Experiment
 
@@ -86,10 +86,10 @@ class ExperimentReport:
         challengers: one report for each arm, in the experiment's order.
         sample_ratio: whether traffic is dealt out as planned; None in shadow.
         coverage: whether labels come back alike from all arms; None in shadow.
-        failures: a guardrail: whether a challenger fails more often than the champion, in the present mode.
         next_stage: the stage that follows: a share, 1.0 for the promotion; None without a further one.
         verdict: the whole in a sentence.
         warnings: what to keep in mind when reading it.
+        failures: a guardrail: whether a challenger fails more often than the champion, in the present mode.
     """
 
     experiment: Experiment
@@ -97,7 +97,7 @@ class ExperimentReport:
     challengers: tuple[ChallengerReport, ...]
     sample_ratio: SampleRatio | None
     coverage: Coverage | None
-    failures: Failures
     next_stage: str | float | None
     verdict: str
     warnings: tuple[str, ...] = ()
+    failures: Failures = NO_CALLS

@@ -10,7 +10,17 @@ import numpy as np
 import pytest
 
 from dashboard import experiment_charts, experiment_frames, experiments
-from registry_core import Arm, ArmTraffic, ChallengerReport, Effect, EffectPoint, Event, Experiment, ExperimentReport
+from registry_core import (
+    Arm,
+    ArmTraffic,
+    ChallengerReport,
+    Effect,
+    EffectPoint,
+    Event,
+    Experiment,
+    ExperimentReport,
+    Failures,
+)
 
 VERSIONS = {"A": "1.0.0", "B": "1.0.1", "C": "1.0.2"}
 
@@ -167,7 +177,9 @@ def test_all_challengers_in_one_figure() -> None:
     table = experiment_frames.arms(report, VERSIONS)
     assert table["Part"].tolist() == ["★ champion", "◐ answers 5%", "□ withdrawn"]
     assert table["Value"].tolist() == pytest.approx([85, 90, 90])
-    assert experiments.believed(report)[1] == ("✕", "4 failures")
+    assert experiments.believed(report)[1] == ("○", "4 calls failed")
+    more = replace(report, failures=Failures("more", ((9, 0), (9, 4)), (4.0,), "", (True,)))
+    assert experiments.believed(more)[1] == ("✕", "fails more often: 4 calls")
 
 
 def test_what_happened() -> None:

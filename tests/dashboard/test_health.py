@@ -137,8 +137,12 @@ def test_a_healthy_champion(own: Registry, clock: Clock, open_page: Open) -> Non
 
 
 def test_drift_is_told_by_input(own: Registry, clock: Clock, open_page: Open) -> None:
-    begin(own, clock)
+    begin(own, clock, days=9)
+    clock.tick(days=7)
     serve(own, 900, shift=0.6)
+    # A day is compared when it is over.
+    clock.tick(days=1)
+    own.check_health("Churn")
     app = open_page("health", model="Churn")
     assert not app.exception
     assert "1 of 2 inputs drifted: age" in texts(app)
@@ -369,9 +373,10 @@ def test_metrics_stand_beside_their_baseline() -> None:
 
 def test_drift_names_its_state_and_what_moved() -> None:
     far = Drift("age", "critical", 0.6, 0.1, 0.25, 900, 800, None, None, "above 3", 0.1, 0.4)
-    frame = live_frames.drift([far, Drift("visits", "not enough", None, 0.1, 0.25, 9, 800)])
-    assert frame["State"].tolist() == ["✕ drifted far", "○ too few rows"]
-    assert frame["What moved"].tolist() == ["above 3: 10.0% → 40.0%", ""]
+    early = Drift("plan", "not enough", 0.4, 0.1, 0.25, 900, 800, whole=False)
+    frame = live_frames.drift([far, Drift("visits", "not enough", None, 0.1, 0.25, 9, 800), early])
+    assert frame["State"].tolist() == ["✕ drifted far", "○ too few rows", "○ no whole week yet"]
+    assert frame["What moved"].tolist() == ["above 3: 10.0% → 40.0%", "", ""]
     figure = health_charts.moved([far])
     assert figure.data[-1].x == (0.4,)
 

@@ -80,8 +80,8 @@ def report(rooms: Rooms, found: Experiment, *, charts: bool = True) -> Experimen
             "compared, not their quality: keep a part of the traffic that is answered alike"
         )
     return ExperimentReport(
-        found, utc_text(rooms.now()), challengers, sample_ratio, coverage, seen.failures,
-        experiment.next_stage(found), _verdict(found, challengers), tuple(warnings),
+        found, utc_text(rooms.now()), challengers, sample_ratio, coverage, experiment.next_stage(found),
+        _verdict(found, challengers), tuple(warnings), seen.failures,
     )  # fmt: skip
 
 

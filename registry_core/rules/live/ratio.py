@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import InvalidInput
-from ...live.checks import Coverage, Failures, SampleRatio
+from ...live.checks import NO_CALLS, Coverage, Failures, SampleRatio
 from . import mixture, split
 from .detail import CLUSTERS
 from .routing import check_shares
@@ -156,7 +156,7 @@ def failures(buckets: Sequence[Sequence[Sums]], names: Sequence[str] = (), *, al
         alpha: chance of a false alarm at all looks and of all challengers together: each has an equal part.
     """
     if not buckets:
-        return Failures("not enough", (), (), "No calls yet")
+        return NO_CALLS
     table = np.array([[(each.requests, each.failures) for each in arms] for arms in buckets], np.float64)
     n, bad = table.transpose(2, 0, 1)
     alpha /= max(n.shape[1] - 1, 1)

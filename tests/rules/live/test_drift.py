@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from registry_core.errors import InvalidInput
+from registry_core.live import Drift
 from registry_core.rules.live import drift
 from registry_core.rules.live.drift import FeatureReference, counts, judge, psi, reference
 from registry_core.rules.live.histogram import EMPTY, histogram_of
@@ -135,3 +136,31 @@ def test_what_cannot_be_compared() -> None:
         judge(reference("x", [1.0]), [1, 2])
     with pytest.raises(InvalidInput, match="no scores"):
         drift.reference_of_scores(EMPTY)
+
+
+def test_before_there_is_a_whole_week_nothing_is_said_to_have_drifted() -> None:
+    days = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
+    found = reference("weekday", days * 200)
+    three = counts(found, days[:3] * 300)
+    assert judge(found, three).state == "critical"
+    early = judge(found, three, whole=False)
+    assert (early.state, early.whole) == ("not enough", False)
+    assert early.sentence.startswith("weekday: PSI ")
+    assert early.sentence.endswith(
+        "of less than a whole week, limit 0.1; it is judged by whole weeks, since days of the week differ"
+    )
+    # What looks as in training does so on any day.
+    assert judge(found, counts(found, days * 100), whole=False).state == "none"
+
+
+def test_a_drift_is_over_clearly_below_its_limit() -> None:
+    def drifted(psi: float | None, limit: float = 0.1) -> Drift:
+        state: Any = "not enough" if psi is None else "warning" if psi > limit else "none"
+        return Drift("x", state, psi, limit, 0.25, 900, 900)
+
+    assert drift.over([drifted(0.07), drifted(0.02), drifted(None)])
+    assert not drift.over([drifted(0.09), drifted(0.02)])
+    assert not drift.over([drifted(0.11), drifted(0.02)])
+    assert drift.over([drifted(0.15, 0.2)])
+    assert not drift.over([drifted(None)])
+    assert not drift.over([])

@@ -283,7 +283,8 @@ def test_windows_are_pooled_by_counts_until_both_arms_have_labels(found: list[tu
         kept = [each for each in pooled if each[0] in starts]
         # Nothing is lost but what one arm alone has at the end, and where all have labels nothing is pooled.
         lost = [
-            sum(each[arm].labelled for each in mine) - sum(each[arm - 1].labelled for each in kept) for arm in (2, 3)
+            sum(one.labelled for _, _, one, _ in mine) - sum(one.labelled for _, one, _ in kept),
+            sum(two.labelled for _, _, _, two in mine) - sum(two.labelled for _, _, two in kept),
         ]
         assert min(lost) == 0 <= max(lost)
         if all(one.labelled and two.labelled for _, _, one, two in mine):
