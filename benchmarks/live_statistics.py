@@ -320,7 +320,7 @@ def rolled(chance: Chance, runs: int, drop: float, per: int = 250, looks: int = 
     stages = rollout.default_stages()
     two, one = (mixture.rho_squared(alpha, split.USUAL_VARIANCE * split.INFORMATION) for alpha in (ALPHA, 2 * ALPHA))
     stage, ended, sums = np.ones(runs, np.intp), np.zeros(runs), np.zeros((10, runs))
-    served = np.zeros(runs)
+    served, here = np.zeros(runs), np.zeros(runs)
     shares = np.array([each.share for each in stages])
     for _ in range(looks):
         running = ended == 0
@@ -331,6 +331,7 @@ def rolled(chance: Chance, runs: int, drop: float, per: int = 250, looks: int = 
         x0, x1 = chance.binomial(n0, 0.15).astype(float), chance.binomial(n1, 0.15 + drop).astype(float)
         sums += split.increments(n0.astype(float), x0, x0, n1.astype(float), x1, x1)
         served += n1
+        here += n1
         found = split.contrast(sums, binary=True, prior=split.USUAL_VARIANCE)
         ready = split.enough_rows(sums[4], sums[5], sums[7], sums[8], binary=True) & running
         for run in np.flatnonzero(ready).tolist():
@@ -348,9 +349,10 @@ def rolled(chance: Chance, runs: int, drop: float, per: int = 250, looks: int = 
                 at_least=bound,
                 log_e_worse=float(mixture.log_e_below(-s, v, one)),
             )
-            step = rollout.judge(stages, int(stage[run]), effect).step
-            stage[run] += step == "advance"
-            ended[run] = {"promote": 1.0, "roll back": -1.0}.get(step, 0.0)
+            verdict = rollout.judge(stages, int(stage[run]), effect, here=int(here[run]))
+            if verdict.to is not None:
+                stage[run], here[run] = verdict.to, 0
+            ended[run] = {"promote": 1.0, "roll back": -1.0}.get(verdict.step, 0.0)
     return ended, served
 
 

@@ -53,7 +53,7 @@ class Failures:
         state: ``more`` when a challenger fails more often than the champion, else ``not more`` or ``not enough``.
         counts: of each arm, the champion's first: calls, and how many of these failed.
         log_e: of each challenger, ln of the e-value against "not more often", at all looks together; None while there
-            is not enough.
+            are too few failures for one.
         sentence: what that means.
         more: of each challenger, whether it fails more often.
     """

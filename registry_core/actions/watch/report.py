@@ -42,12 +42,13 @@ Step = Literal["wait", "advance", "promote", "stop"]
 
 @dataclass(frozen=True)
 class _Evidence:
-    """What all challengers of one experiment are judged by."""
+    """What all challengers of one experiment are judged by; ``asked`` has all arms by window, the champion's first."""
 
     experiment: Experiment
     alpha: float
     variance: float | None
     buckets: tuple[traffic.Bucket, ...]
+    asked: tuple[Sequence[Sums], ...]
     mature: int
     begins: int
     failures: Failures
@@ -114,7 +115,7 @@ def _evidence(rooms: Rooms, found: Experiment, policy: MonitoringPolicy) -> _Evi
             f"{len(found.arms)} challengers share the certainty of one verdict: each interval is made at "
             f"{1 - found.alpha / len(found.arms):.1%}"
         )
-    asked = [each.arms for each in buckets] if found.mode == "split" else _asked_in_shadow(rooms, found)
+    asked = tuple([each.arms for each in buckets] if found.mode == "split" else _asked_in_shadow(rooms, found))
     failures = ratio.failures(asked, _names(found), alpha=found.alpha)
     if found.mode == "split" and any(failed for _, failed in failures.counts):
         warnings.append(_of_failures(found))
@@ -124,7 +125,7 @@ def _evidence(rooms: Rooms, found: Experiment, policy: MonitoringPolicy) -> _Evi
             f"windows before {text(begins)[:16]} only told how much {found.metric} varies, and are not compared"
         )
     return _Evidence(
-        found, found.alpha / len(found.arms), variance, buckets, mature, begins, failures, tuple(warnings)
+        found, found.alpha / len(found.arms), variance, buckets, asked, mature, begins, failures, tuple(warnings)
     )  # fmt: skip
 
 
@@ -201,16 +202,14 @@ def _challenger(rooms: Rooms, seen: _Evidence, place: int, arm: Arm, charts: boo
         )
         effect = _of_split(seen, windows)
         points = _points(charts, [each[0] for each in windows], lambda count: _of_split(seen, windows[:count]))
-        here = sum(each.challengers[place].labelled for each in compared if each.shares[place] == arm.share)
-        of_champion, of_challenger = (total([each.arms[at] for each in seen.buckets]) for at in (0, place + 1))
+        # Windows know shares as they are written down.
+        share = float(f"{arm.share:g}")
+        here = sum(each.challengers[place].labelled for each in compared if each.shares[place] == share)
     else:
         assert of_shadow is not None
         effect = of_shadow
         points = _points(charts, [each[0] for each in paired], lambda count: _of_shadow(seen, paired[:count]))
-        of_champion, of_challenger = (
-            total([sums for _, sums in each])
-            for each in (_beside_shadow(rooms, found), traffic.in_shadow(rooms, found, arm.challenger_id))
-        )
+    of_champion, of_challenger = (total([arms[at] for arms in seen.asked]) for at in (0, place + 1))
     champion = _traffic(found, found.champion_id, "champion", of_champion)
     challenger = _traffic(found, arm.challenger_id, "split" if begun_split else "shadow", of_challenger)
     step, gates, verdict, to = _step(seen, effect, here, of_shadow if begun_split else None, _failing(seen, place))

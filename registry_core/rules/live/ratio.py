@@ -181,8 +181,8 @@ def failures(buckets: Sequence[Sequence[Sums]], names: Sequence[str] = (), *, al
     if any(more):
         sentence = f"A challenger fails more often than the champion: {shown}"
         return Failures("more", counts, tuple(evidence), sentence, more)
-    if any(each is None for each in evidence):
-        sentence = f"Too few calls or failures to compare: {shown}"
+    if float(n.sum(axis=0).min()) < split.LEAST_ROWS:
+        sentence = f"Too few calls to compare: {shown}"
         return Failures("not enough", counts, tuple(evidence), sentence, more)
     sentence = f"No challenger fails more often, as far as is seen: {shown}"
     return Failures("not more", counts, tuple(evidence), sentence, more)

@@ -114,6 +114,26 @@ def test_the_whole_way_to_production(registry: Registry, clock: Clock, two: list
     assert registry.alerts("Churn") == []
 
 
+def test_a_clearly_better_challenger_is_spared_stages(registry: Registry, clock: Clock, two: list[str]) -> None:
+    champion, challenger = two
+    number = registry.start_experiment("Churn", challenger, stages=[1 / 3, 0.4, 0.45, 0.5, 1.0]).experiment_id
+    traffic = Mistakes(registry)
+    said: list[str] = []
+    for _ in range(12):
+        said += traffic(150, {champion: 0.3, challenger: 0.05}).acted
+        clock.tick(days=1)
+        if registry.get_active_model_id("Churn") == challenger:
+            break
+    assert len(said) == 2
+    assert "From 33.3333% to 50%: " in said[0]
+    assert "clearly better, +2" in said[0]
+    assert "was promoted: Passed the last stage, 50%: " in said[1]
+    (arm,) = registry.experiment_report(number).challengers
+    assert arm.effect.challenger_labels < 1_000
+    moves = [each.after["stage"] for each in registry.events("Churn") if each.kind == "experiment_advanced"]
+    assert moves == [3]
+
+
 def test_where_steps_are_only_suggested(registry: Registry, clock: Clock, two: list[str]) -> None:
     registry.configure("Churn", monitoring={**QUICK, "on_rollout": "suggest"})
     number = registry.start_experiment("Churn", two[1], stages=["shadow", 0.5]).experiment_id

@@ -159,7 +159,9 @@ def test_failures() -> None:
     # A bad hour is bad for both: compared is within it.
     hour = ratio.failures([[answered(9_000, 0), answered(100, 0)], [answered(1_000, 500), answered(1_000, 500)]])
     assert hour.state == "not more"
-    few = ratio.failures([[answered(1_000, 1), answered(100, 1)]])
+    hardly = ratio.failures([[answered(1_000, 1), answered(100, 1)]])
+    assert (hardly.state, hardly.log_e) == ("not more", (None,))
+    few = ratio.failures([[answered(1_000, 0), answered(99, 99)]])
     assert (few.state, few.log_e) == ("not enough", (None,))
     assert ratio.failures([]).state == "not enough"
 
