@@ -234,10 +234,9 @@ def test_a_challenger_in_shadow_that_fails_is_told_of(registry: Registry, clock:
     number = registry.start_experiment("Churn", [two[1], mute]).experiment_id
     traffic = Mistakes(registry)
     calls, said = 0, list[str]()
-    while not said:
+    while not said and calls < 200:
         calls += 1
         said += traffic(1).acted
-    assert calls <= 200
     (alert,) = registry.alerts("Churn")
     assert (alert.kind, alert.severity, alert.model_id) == ("challenger_failing", "warning", mute)
     assert f"{mute} fails to answer. A challenger fails more often than the champion: champion 0.00%" in said[0]
