@@ -110,6 +110,7 @@ PUBLIC_NAMES = {
     "Event",
     "Experiment",
     "ExperimentReport",
+    "Failures",
     "Feature",
     "Finding",
     "ForeignDecisions",

@@ -235,8 +235,9 @@ def test_a_challenger_in_shadow_that_fails_is_told_of(registry: Registry, clock:
     traffic = Mistakes(registry)
     calls, said = 0, list[str]()
     while not said and calls < 200:
-        calls += 1
-        said += traffic(1).acted
+        calls += 20
+        answers = [traffic.serve(1, {}) for _ in range(20)]
+        said += registry.record_outcomes({int(told.prediction_ids[0]): labels[0] for told, labels in answers}).acted
     (alert,) = registry.alerts("Churn")
     assert (alert.kind, alert.severity, alert.model_id) == ("challenger_failing", "warning", mute)
     assert f"{mute} fails to answer. A challenger fails more often than the champion: champion 0.00%" in said[0]
@@ -283,9 +284,12 @@ def test_a_row_an_hour_is_compared(registry: Registry, clock: Clock, two: list[s
     registry.configure("Churn", monitoring={"window_minutes": 60})
     number = registry.start_experiment("Churn", two[1], "split", 0.5).experiment_id
     traffic = Mistakes(registry)
-    for _ in range(260):
-        traffic(1, {two[1]: 0.6})
-        clock.tick(hours=1)
+    for _ in range(11):
+        answers = []
+        for _ in range(24):
+            answers.append(traffic.serve(1, {two[1]: 0.6}))
+            clock.tick(hours=1)
+        registry.record_outcomes({int(answer.prediction_ids[0]): labels[0] for answer, labels in answers})
     (arm,) = registry.experiment_report(number).challengers
     assert arm.effect.challenger_labels >= 100
     assert arm.status == "refused", (arm.effect, arm.verdict)
