@@ -31,6 +31,21 @@ def test_before_there_are_days_it_is_the_prior() -> None:
     assert Days().inflation(101, 0.0) == 1
 
 
+def test_the_sum_over_days_by_hand() -> None:
+    # Ten days of 101 rows, alike to the row: the prior of 4 days against 9 that show nothing, 13 degrees of freedom.
+    alike = of_days([(101, 10.0, 10.0)] * 10)
+    assert alike.of_all == pytest.approx(1 + 100 * (4 * 0.01 / 13) * 13 / 11)
+    assert alike.in_the_end == 1
+    # A large day weighs by its rows: the mean of sizes by row is (1 + 101^2) / 102.
+    uneven = of_days([(1, 0.0, 0.0), (101, 10.0, 10.0)])
+    assert uneven.of_all == pytest.approx(1 + ((1 + 101**2) / 102 - 1) * uneven.icc * 5 / 3)
+    assert Days().of_all == Days().in_the_end == 1
+    # Days that have nothing in common with each other: a day is one observation, and no more than that.
+    unlike = of_days([(100, 100.0 * (day % 2), 100.0 * (day % 2)) for day in range(40)])
+    assert unlike.in_the_end == pytest.approx(100)
+    assert 90 < unlike.of_all <= 100
+
+
 @pytest.mark.parametrize(("sd", "icc"), [(0.0, 0.0), (0.04, 0.04**2 / 0.09)])
 def test_it_is_learnt_from_a_month(sd: float, icc: float) -> None:
     random = np.random.default_rng(0)
