@@ -36,7 +36,9 @@ DRIFT = {
 }
 ALERTS = {
     "degradation": "The champion became worse",
+    "every_version_worse": "Every version became worse",
     "rolled_back": "Rolled back by the registry",
+    "rollback_suggested": "A rollback is suggested",
     "not_rolled_back": "Could not be rolled back",
     "champion_failing": "The champion does not answer",
     "answers": "The champion answers otherwise than when it was registered",

@@ -8,7 +8,7 @@ from __future__ import annotations
 from .checks import Coverage, Drift, Estimate, SampleRatio
 from .comparison import ArmTraffic, ChallengerReport, EffectPoint, ExperimentReport
 from .effect import Effect
-from .health import DetectorState, FrozenBaseline, HealthReport, Limit, PastRollback
+from .health import Comparison, DetectorState, FrozenBaseline, HealthReport, Limit, PastRollback
 from .records import (
     Alert,
     Answer,
@@ -28,6 +28,7 @@ __all__ = [
     "Arm",
     "ArmTraffic",
     "ChallengerReport",
+    "Comparison",
     "Coverage",
     "DetectorState",
     "Drift",
