@@ -75,6 +75,7 @@ from .live import (
     PastRollback,
     RecordedOutcomes,
     SampleRatio,
+    StandbyComparison,
     Window,
 )
 from .policies import GatePolicy, MonitoringPolicy, Policy, RetentionPolicy
@@ -210,6 +211,7 @@ __all__ = [
     "Signature",
     "SpaceReport",
     "SpaceUse",
+    "StandbyComparison",
     "StateConflict",
     "StorageError",
     "TableColumn",

@@ -8,7 +8,7 @@ from __future__ import annotations
 from .checks import Coverage, Drift, Estimate, SampleRatio
 from .comparison import ArmTraffic, ChallengerReport, EffectPoint, ExperimentReport
 from .effect import Effect
-from .health import Comparison, DetectorState, FrozenBaseline, HealthReport, Limit, PastRollback
+from .health import DetectorState, FrozenBaseline, HealthReport, Limit, PastRollback, StandbyComparison
 from .records import (
     Alert,
     Answer,
@@ -28,7 +28,6 @@ __all__ = [
     "Arm",
     "ArmTraffic",
     "ChallengerReport",
-    "Comparison",
     "Coverage",
     "DetectorState",
     "Drift",
@@ -47,5 +46,6 @@ __all__ = [
     "RecordedOutcomes",
     "Role",
     "SampleRatio",
+    "StandbyComparison",
     "Window",
 ]

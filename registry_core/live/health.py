@@ -72,7 +72,7 @@ class DetectorState:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class StandbyComparison:
     """The champion and the earlier one that scores the same rows beside it.
 
     Attributes:
@@ -185,7 +185,7 @@ class HealthReport:
     last_rollback: PastRollback | None = None
     on_degradation: Literal["off", "suggest", "act"] = "act"
     predecessor: str | None = None
-    comparison: Comparison | None = None
+    comparison: StandbyComparison | None = None
     maturity: str = ""
     waiting: int = 0
     late_labels: str = ""

@@ -112,7 +112,9 @@ def _back(
 ) -> list[str]:
     until = cooldown_until(rooms.database, current.model_name, policy, rooms.now())
     if until is not None:
-        hindered = f"It is not rolled back, since there was an automatic rollback shortly before; there may be one from {until}"
+        hindered = (
+            f"It is not rolled back: there was an automatic rollback shortly before. There may be one from {until}"
+        )
         return _told(rooms, current, _hindered(current, found), hindered)
     return _roll_back(rooms, current, policy, found, targets)
 

@@ -10,7 +10,6 @@ from ...catalog import alerts, baselines, deployments, events, models
 from ...errors import ModelNotFound
 from ...live import (
     Alert,
-    Comparison,
     DetectorState,
     Drift,
     Estimate,
@@ -19,6 +18,7 @@ from ...live import (
     Limit,
     LivePerformance,
     PastRollback,
+    StandbyComparison,
 )
 from ...live.health import SHOWN_AS
 from ...policies import MonitoringPolicy
@@ -157,13 +157,13 @@ def _detector(watch: Watch) -> DetectorState | None:
     )  # fmt: skip
 
 
-def _comparison(seen: observe.Observed) -> Comparison | None:
+def _comparison(seen: observe.Observed) -> StandbyComparison | None:
     watch = seen.watch
     if seen.standby is None:
         return None
     known: Days | None = watch.comparison.trouble if watch.comparison is not None else None
     shown = known if known is not None and known.rows else watch.compared
-    return Comparison(
+    return StandbyComparison(
         seen.standby, shown.rows, shown.mean if shown.rows else None, math.exp(min(watch.log_e_better, 700.0)),
         1 / watching.ALPHA, watch.standby, watch.standing != "well", watch.comparison_sentence,
     )  # fmt: skip
