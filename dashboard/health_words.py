@@ -18,6 +18,7 @@ from registry_core import (
     LivePerformance,
     MonitoringPolicy,
     Notification,
+    StandbyComparison,
 )
 
 State = Literal["healthy", "warning", "critical", "unknown"]
@@ -40,7 +41,9 @@ NO_WEEK = "○ no whole week yet"
 ALERTS = {
     "challenger_failing": "A challenger fails to answer",
     "degradation": "The champion became worse",
+    "every_version_worse": "Every version became worse",
     "rolled_back": "Rolled back by the registry",
+    "rollback_suggested": "A rollback is suggested",
     "not_rolled_back": "Could not be rolled back",
     "champion_failing": "The champion does not answer",
     "answers": "The champion answers otherwise than when it was registered",
@@ -135,8 +138,9 @@ def notification(each: Notification, now: datetime) -> str:
 
 def when_worse(report: HealthReport, policy: MonitoringPolicy, now: datetime, where: tzinfo) -> str:
     """What is done when the champion becomes worse, and what hinders it at present."""
+    sure = "as soon as it alarms" if policy.act_without_comparison else "once that one is better on the same rows"
     does = {
-        "act": "The registry opens an alert and puts the last healthy champion back by itself.",
+        "act": f"The registry opens an alert, and puts the last healthy champion back {sure}.",
         "suggest": "The registry opens an alert; rolling back is left to a person.",
         "off": "Nothing: the watch is off.",
     }[report.on_degradation]
@@ -160,22 +164,52 @@ def detector(state: DetectorState) -> str:
     value = f"{state.log10_value:.1f}".replace("-", wording.MINUS)
     if state.log10_value >= state.log10_alarm:
         said = "the alarm is raised"
+    elif state.alarm:
+        said = "the alarm lasts until the labels speak against it"
     elif state.log10_value >= NEAR:
         said = "the last labels look worse than may be; if that goes on, the alarm is near"
     elif state.log10_value >= QUIET:
         said = "somewhat worse than usual; by chance alone it comes here now and then"
     else:
         said = "nothing points to a decline"
+    sees = f" As it is held now, it {state.notices}." if state.notices else ""
     return (
         f"Evidence {value} of {alarm}: {said}. At {alarm} it raises its alarm; while nothing is wrong that happens at "
-        f"most once in {10**state.log10_alarm:,.0f} labels, however often it is looked at."
+        f"most once in {10**state.log10_alarm:,.0f} labels, however often it is looked at.{sees}"
     )
+
+
+def beside(found: StandbyComparison, metric: Watched, versions: Mapping[str, str]) -> tuple[str, str]:
+    """What the version before would have done on the same rows, and what that is."""
+    who = versions.get(found.standby, found.standby)
+    rows = "every row" if found.every_row else "a sample of the rows"
+    help_text = (
+        f"{who} scores {rows} beside the champion and answers nobody. Only the same rows say whether a model became "
+        f"worse, or the world harder. It is put back when the evidence that it is better reaches {found.asked:,.0f}"
+    )
+    if found.gained is None:
+        return f"{who}: no row with its label yet", help_text
+    gained = found.gained * 100 if metric.key == "accuracy" else found.gained
+    shown = (
+        f"{gained:+.1f} points"
+        if metric.key == "accuracy"
+        else f"{wording.number(abs(gained))} " + ("less" if gained > 0 else "more")
+    )
+    return f"{who}: {shown.replace('-', wording.MINUS)} on {found.rows:,} rows", help_text
 
 
 def coverage(report: HealthReport) -> str:
     """How many predictions have their truth."""
     share = f" ({report.coverage:.1%})" if report.coverage is not None else ""
     return f"{report.labelled:,} of {report.predictions:,}{share}"
+
+
+def counting(report: HealthReport) -> str:
+    """From when on labels count, and how many do not yet."""
+    waits = (
+        f". {wording.count(report.waiting, 'label')} of younger predictions do not count yet" if report.waiting else ""
+    )
+    return f"{wording.sentence(report.maturity)}{waits}" if report.maturity else ""
 
 
 def interval(report: HealthReport) -> str:

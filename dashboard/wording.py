@@ -48,6 +48,8 @@ EVENT_WORDS = {
     "promotion_undone": "Promotion undone",
     "rolled_back": "Rolled back",
     "rollback_undone": "Rollback undone",
+    "comparison_began": "Every row compared",
+    "comparison_ended": "Rows sampled again",
     "rejected": "Rejected",
     "archived": "Archived",
     "restored": "Restored",

@@ -76,6 +76,7 @@ from .live import (
     PastRollback,
     RecordedOutcomes,
     SampleRatio,
+    StandbyComparison,
     Window,
 )
 from .policies import GatePolicy, MonitoringPolicy, Policy, RetentionPolicy
@@ -212,6 +213,7 @@ __all__ = [
     "Signature",
     "SpaceReport",
     "SpaceUse",
+    "StandbyComparison",
     "StateConflict",
     "StorageError",
     "TableColumn",

@@ -109,6 +109,8 @@ _MONITORING_CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "minimum_labels": _count,
     "baseline_labels": _count,
     "cooldown_hours": _number(0, 100_000),
+    "act_without_comparison": _boolean,
+    "standby_sample": _number(0, 1),
     "overdispersion_icc": _number(0, 1),
     "thresholds": _bounds,
     "threshold_labels": _count,

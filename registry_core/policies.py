@@ -67,13 +67,19 @@ class MonitoringPolicy:
         minimum_labels: labelled predictions of the champion before anything is done.
         baseline_labels: labelled predictions that make the baseline of a champion the registry never measured.
         cooldown_hours: after an automatic rollback, how long there is no other one.
-        overdispersion_icc: correlation of outcomes that arrive together; 0 takes them as independent.
+        act_without_comparison: put the last champion back as soon as the present one is worse than its baseline,
+            without knowing that the last one is better now. When the world became harder for every model, that puts
+            a worse one into production.
+        standby_sample: the share of rows that the last champion scores beside the present one while all is well, from 0
+            to 1. It scores all of them while there is trouble.
+        overdispersion_icc: correlation of outcomes of one day, 0 to 1; None learns it from past days.
         thresholds: metric -> the least it may be over the last ``threshold_labels`` labels (the most, where less is
             better). Simple and well known, but with a narrow margin they cry wolf: they alert, they never roll back.
         threshold_labels: how many labels a threshold looks at.
         failures_in_a_row: calls in a row a champion may fail to answer before it counts as failing.
         drift: compare inputs and scores with the training reference.
-        maturity_hours: predictions younger than this are not compared yet: their outcomes are still arriving.
+        maturity_hours: predictions younger than this do not count yet, unless all of their window have their outcome:
+            what comes early is no sample of all. None learns it from how late outcomes came before.
         window_minutes: the length of a window of statistics, by the time of prediction.
         keep_predictions_days: raw predictions older than this leave for ``archive/``; their windows stay.
         notify: where alerts are sent: ``https://...`` (JSON by POST), a service by apprise (``slack://...``,
@@ -87,12 +93,14 @@ class MonitoringPolicy:
     minimum_labels: int = 200
     baseline_labels: int = 1000
     cooldown_hours: float = 24.0
-    overdispersion_icc: float = 0.0
+    act_without_comparison: bool = False
+    standby_sample: float = 0.05
+    overdispersion_icc: float | None = None
     thresholds: Mapping[str, float] = field(default_factory=dict)
     threshold_labels: int = 500
     failures_in_a_row: int = 5
     drift: bool = True
-    maturity_hours: float = 0.0
+    maturity_hours: float | None = None
     window_minutes: int = 60
     keep_predictions_days: int = 90
     notify: tuple[str, ...] = ()

@@ -27,8 +27,7 @@ def test_whatever_the_moment_nothing_is_half_done_or_counted_twice(tmp_path: Pat
     assert (done.returncode, done.stderr) == (0, "")
     found = json.loads(done.stdout)
     assert found["kills"] == 8
-    assert found["told"] > 0
+    # How much is done in the time between two kills is the machine's affair.
     assert found["outcomes"] >= found["told"]
-    # How many there are in the time between two kills is the machine's affair.
-    assert found["promotions"] >= 1
+    assert found["answered"] + found["promotions"] > 0
     assert not list(tmp_path.iterdir())

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Literal
 
-from ..catalog import baselines, deployments, evidence, experiments
+from ..catalog import baselines, evidence
 from ..catalog.database import Queries
-from ..catalog.telemetry import streams, windows
 from ..live import FrozenBaseline
 from ..policies import MonitoringPolicy, Policy
 from ..records import Deployment, ModelMetadata
@@ -23,18 +22,13 @@ LEAST_LABELS = 200
 
 
 def freeze(rooms: Rooms, transaction: Any, deployment: Deployment) -> None:
-    """Note, in the promotion's transaction, what the new champion has shown so far; nothing where that is nothing.
+    """Note, in the promotion's transaction, what the registry measured of the new champion; nothing where it did not.
 
-    What the registry measured on the counting benchmark comes first, then what an earlier deployment of the model was
-    held against, then its labels as a challenger.
+    It is held against that only until it has labels of its own, see ``rules.live.watching``.
     """
     metadata = record(rooms, require(transaction, deployment.model_id))
     policy = rooms.configuration(transaction).policy(deployment.model_name)
-    found = (
-        _measured(transaction, metadata, policy)
-        or _earlier(transaction, deployment, watched(metadata.task, policy.monitoring_policy))
-        or _as_challenger(rooms, transaction, metadata, policy.monitoring_policy)
-    )
+    found = _measured(transaction, metadata, policy)
     if found is not None:
         baselines.insert(transaction, deployment.deployment_id, deployment.model_name, found)
 
@@ -81,46 +75,6 @@ def _measured(queries: Queries, metadata: ModelMetadata, policy: Policy) -> Froz
         return None
     mean = metrics["mae"].value
     return FrozenBaseline("absolute_error", rows, mean, max(metrics["rmse"].value ** 2 - mean**2, 0.0), source)
-
-
-def _earlier(queries: Queries, deployment: Deployment, metric: str) -> FrozenBaseline | None:
-    for each in deployments.listed(queries, deployment.model_name):
-        if each.model_id == deployment.model_id and each.deployment_id != deployment.deployment_id:
-            found = baselines.find(queries, each.deployment_id)
-            if found is not None and found.metric == metric:
-                return found
-    return None
-
-
-def _as_challenger(
-    rooms: Rooms, queries: Queries, metadata: ModelMetadata, policy: MonitoringPolicy
-) -> FrozenBaseline | None:
-    took_part = {
-        each.experiment_id
-        for each in experiments.listed(queries, metadata.model_name)
-        if any(arm.challenger_id == metadata.model_id for arm in each.arms)
-    }
-    if not took_part:
-        return None
-    from ..rules.live import baseline
-    from ..rules.live.sums import Sums, total
-
-    telemetry, metric = rooms.telemetry, watched(metadata.task, policy)
-    there = {
-        seq: stream
-        for seq, stream in streams.listed(telemetry, metadata.model_name, metadata.model_id).items()
-        if stream.experiment_id in took_part and stream.loss in ("", policy.loss)
-    }
-    # What it answered itself; what it would have answered only where that is all there is.
-    for role in ("split", "shadow"):
-        chosen = [seq for seq, stream in there.items() if stream.role == role]
-        sums = total([Sums.from_bytes(bytes(row[6])) for row in windows.read(telemetry, "windows", chosen)])
-        if sums.labelled >= LEAST_LABELS:
-            found = baseline.of_sums(sums, kind(metric))
-            how = "answered as a challenger" if role == "split" else "scored in shadow"
-            source = f"the {found.rows:,} labelled predictions it {how}"
-            return FrozenBaseline(metric, found.rows, found.mean, found.variance, source)
-    return None
 
 
 def document(frozen: FrozenBaseline) -> dict[str, Any]:

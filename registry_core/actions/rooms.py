@@ -62,7 +62,7 @@ class Rooms:
     opening: Any = field(default_factory=threading.RLock, repr=False)
     _sender: Sender | None = field(default=None, repr=False)
     #: What was looked at last, and when: some looks are too dear for every outcome.
-    looked: dict[tuple[str, int], Any] = field(default_factory=dict, repr=False)
+    looked: dict[tuple[str, Any], Any] = field(default_factory=dict, repr=False)
 
     @property
     def telemetry(self) -> Database:

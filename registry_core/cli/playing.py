@@ -25,7 +25,10 @@ from .output import visible
     help="Flights from New York, March to December 2013, or 45 years of weather.",
 )
 @click.option("--shuffled", is_flag=True, help="The same rows dealt out by chance: nothing changes, nothing happens.")
-def replay(folder: str, series: str, shuffled: bool) -> None:
+@click.option(
+    "--broken-feed", is_flag=True, help="Flights only: an input that every model needs is missing from November on."
+)
+def replay(folder: str, series: str, shuffled: bool, broken_feed: bool) -> None:
     """Play a real series into a new registry in FOLDER, week by week, and say what the registry does by itself.
 
     The truth about each prediction comes a week late. Models are registered when the series reaches their day; all
@@ -37,8 +40,12 @@ def replay(folder: str, series: str, shuffled: bool) -> None:
     target = Path(folder)
     if target.exists() and any(target.iterdir()):
         raise InvalidInput(f"{folder} is not empty; name a new folder for the replay")
-    play = {"flights": series_of.flights, "weather": series_of.weather}[series]
-    play(target, _echo, shuffled=shuffled)
+    if series == "flights":
+        series_of.flights(target, _echo, shuffled=shuffled, broken_feed=broken_feed)
+    elif broken_feed:
+        raise InvalidInput("--broken-feed is about flights; leave it out, or leave out --series weather")
+    else:
+        series_of.weather(target, _echo, shuffled=shuffled)
     click.echo(f"Look at it: model-registry dashboard {visible(folder)}")
 
 
@@ -63,7 +70,8 @@ def traffic(
 ) -> None:
     """Send real flights to the champion of LateArrival in the demo registry FOLDER, until they end or Control-C.
 
-    Watch Champion / challenger and Health in the dashboard meanwhile. In December (--from-day 334) storms come.
+    Watch Champion / challenger and Health in the dashboard meanwhile. In November (--from-day 306) frost comes,
+    which a model of this summer has never seen.
     """
     from ..demo.traffic import FIRST, play
 

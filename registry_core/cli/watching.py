@@ -137,6 +137,12 @@ def health_lines(report: HealthReport) -> list[str]:
     if report.detector is not None:
         shown = "-" if report.detector.log10_value is None else f"{report.detector.log10_value:.1f}"
         rows.append(("detector", f"{shown}, alarm at {report.detector.log10_alarm:.1f}: {report.detector.sentence}"))
+        if report.detector.notices:
+            rows.append(("it", report.detector.notices))
+    if report.comparison is not None:
+        rows.append(("version before", f"{report.comparison.standby}: {report.comparison.sentence}"))
+    if report.maturity:
+        rows.append(("labels count", report.maturity))
     rows += [("threshold", each.sentence) for each in report.limits]
     if report.estimate is not None:
         rows.append(("estimate", report.estimate.sentence))

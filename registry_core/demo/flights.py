@@ -88,6 +88,12 @@ class Flights:
         order = np.random.default_rng(0).permutation(len(self.late))
         return Flights(self.inputs[order], self.late[order], self.day, self.plane[order])
 
+    def without(self, name: str, day: int) -> Flights:
+        """The same flights with one input missing from a day on, as when its feed breaks."""
+        inputs = self.inputs.copy()
+        inputs[np.searchsorted(self.day, day) :, INPUTS.index(name)] = np.nan
+        return Flights(inputs, self.late, self.day, self.plane)
+
     def days(self, first: int, last: int) -> Rows:
         """The flights of some days, the last not included."""
         chosen = slice(*np.searchsorted(self.day, (first, last)))

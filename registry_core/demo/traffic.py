@@ -15,7 +15,7 @@ from .flights import FIRST_DAY, Flights
 from .service import Service
 
 #: Where the demo's own history ends, in days of 2013.
-FIRST = 117
+FIRST = 245
 #: Rows of one call arrive together: so many seconds of traffic.
 _BEAT = 0.5
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from .checks import Coverage, Drift, Estimate, Failures, SampleRatio
 from .comparison import ArmTraffic, ChallengerReport, EffectPoint, ExperimentReport
 from .effect import Effect
-from .health import DetectorState, FrozenBaseline, HealthReport, Limit, PastRollback
+from .health import DetectorState, FrozenBaseline, HealthReport, Limit, PastRollback, StandbyComparison
 from .records import (
     Alert,
     Answer,
@@ -47,5 +47,6 @@ __all__ = [
     "RecordedOutcomes",
     "Role",
     "SampleRatio",
+    "StandbyComparison",
     "Window",
 ]

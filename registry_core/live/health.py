@@ -53,9 +53,11 @@ class DetectorState:
         log10_alarm: where it raises an alarm: one false alarm in 10 to this many labels, at most.
         bound: the share of wrong answers, or the mean loss, up to which nothing is wrong.
         because: where that bound comes from, in words.
-        labels: seen since it was started, or since its last alarm.
+        labels: seen since it was started, or since its last alarm was over.
         alarms: how often it has raised one in this deployment.
-        sentence: what it says now; of its last alarm where there was one.
+        sentence: what it says now.
+        alarm: whether the champion is worse than it may be; labels that speak against it end an alarm.
+        notices: what it would notice, and how soon, in words.
     """
 
     log10_value: float | None
@@ -64,6 +66,34 @@ class DetectorState:
     because: str
     labels: int
     alarms: int
+    sentence: str
+    alarm: bool = False
+    notices: str = ""
+
+
+@dataclass(frozen=True)
+class StandbyComparison:
+    """The champion and the earlier one that scores the same rows beside it.
+
+    Attributes:
+        standby: the earlier champion.
+        rows: labelled ones that both answered: since trouble began, before that of a sample of all.
+        gained: what the standby would gain, a row: a share of right answers, or a loss that is smaller; None without
+            rows.
+        e_better: the e-value against "it is no better", since trouble began; 1 while there is none.
+        asked: the e-value from which on it is put back.
+        verdict: ``better``, ``no better`` or ``not known``.
+        every_row: whether it scores every row at present, and not a sample.
+        sentence: all that in words.
+    """
+
+    standby: str
+    rows: int
+    gained: float | None
+    e_better: float
+    asked: float
+    verdict: Literal["better", "no better", "not known"]
+    every_row: bool
     sentence: str
 
 
@@ -117,8 +147,12 @@ class HealthReport:
         alerts: those that are not over.
         last_rollback: None when there never was one.
         on_degradation: what the policy says is done: ``off``, ``suggest`` or ``act``.
-        predecessor: the latest earlier champion that is still eligible and takes the same inputs, which an automatic
-            rollback would put back unless it does not load; None when there is none.
+        predecessor: the latest earlier champion that is healthy, still eligible and takes the same inputs, which an
+            automatic rollback would put back; None when there is none.
+        comparison: with that one, on the same rows; None without one.
+        maturity: from when on labels count, in words.
+        waiting: labels that do not count yet, since others of their time are still to come.
+        late_labels: how labels that come early differ from those that come late; empty where they do not.
         cooldown_until: until when there is no automatic rollback; None when nothing hinders one.
         acted: what was done by this very look, in sentences.
         answers: what came of asking the champion its example rows with the libraries installed here; None where nobody
@@ -151,6 +185,10 @@ class HealthReport:
     last_rollback: PastRollback | None = None
     on_degradation: Literal["off", "suggest", "act"] = "act"
     predecessor: str | None = None
+    comparison: StandbyComparison | None = None
+    maturity: str = ""
+    waiting: int = 0
+    late_labels: str = ""
     cooldown_until: str | None = None
     acted: tuple[str, ...] = ()
     performance: LivePerformance | None = None

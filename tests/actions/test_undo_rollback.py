@@ -57,12 +57,12 @@ def test_the_model_serves_again_with_the_status_it_had(registry: Registry, two: 
 
 
 def test_an_automatic_rollback_is_taken_back_alike(registry: Registry, clock: Clock) -> None:
-    registry.configure("Churn", monitoring={"baseline_labels": 500, "minimum_labels": 200})
+    registry.configure("Churn", monitoring={"baseline_labels": 500, "minimum_labels": 200, "overdispersion_icc": 0.0})
     first, second = champions(registry, clock, 2)
-    traffic = Mistakes(registry)
-    traffic(600)
-    while registry.get_active_model_id("Churn") == second:
-        traffic(200, default=0.6)
+    traffic = Mistakes(registry, clock)
+    for rate in [0.1] * 6 + [0.6] * 6:
+        traffic(100, default=rate)
+    assert registry.get_active_model_id("Churn") == first
     assert registry.alerts("Churn")[0].kind == "rolled_back"
     registry.undo_rollback("Churn", actor="anna", reason="the feed was broken", expected_champion=first)
     assert registry.get_active_model_id("Churn") == second

@@ -1,4 +1,4 @@
-"""The demo with live traffic in a real browser: from shadow to production, into the storms of December, and back."""
+"""The demo with live traffic in a real browser: from shadow to production, into the frost of November, and back."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def labels(page: Page) -> int:
     return int((cell.text_content() or "0").replace(",", ""))
 
 
-def test_from_shadow_into_the_storms_and_back(
+def test_from_shadow_into_the_frost_and_back(
     browser: Browser, dashboard_server: Callable[..., str], filled_demo: tuple[Path, list[str]], tmp_path: Path
 ) -> None:
     folder = tmp_path / "demo"
@@ -72,7 +72,7 @@ def test_from_shadow_into_the_storms_and_back(
         steady = str(registry.get_active_model_id(NAME))
         challenger = registry.experiments(NAME)[0].arms[0].challenger_id
     page = anna.visit(f"/model?id={challenger}")
-    decide(page, "Start experiment", "It knows six weeks more")
+    decide(page, "Start experiment", "It knows this summer")
     expect(page.get_by_text("scores the same rows beside it, answers nothing")).to_be_visible()
     page.evaluate("window.sameDocument = true")
 
@@ -94,17 +94,18 @@ def test_from_shadow_into_the_storms_and_back(
         share(page, "50", "Nobody complained")
         expect(page.locator(".st-key-table-arms")).to_contain_text("answers 50%")
         assert before > 500
-    decide(page, "Promote", "As good as the champion, and it knows more of the year")
+    decide(page, "Promote", "As good as the champion, and smoother")
     expect(page.get_by_text("was promoted").first).to_be_visible()
     assert page.evaluate("window.sameDocument")
 
-    # in December it fails, and nobody has to be awake
+    # in November it has never seen such cold: the model before, which has, is put back, and nobody has to be awake
     anna.go("Health")
-    with flights(folder, "--rate", "2000", "--delay", "0.5", "--from-day", "334", "--days", "20") as storms:
-        # How long twenty days of flights take is the machine's affair; what happens in them is not.
+    with flights(folder, "--rate", "150", "--delay", "0.5", "--from-day", "306", "--days", "20") as november:
+        # How long these flights take is the machine's affair; what happens in them is not.
         expect(page.get_by_text("Rolled back by the registry").first).to_be_visible(timeout=600_000)
-        said = storms.communicate()[0]
-    assert "Worse than at its promotion" in said
+        said = november.communicate()[0]
+    assert "Worse than its baseline" in said
+    assert f"{steady} beside it: +" in said
     with Registry(folder) as registry:
         assert registry.get_active_model_id(NAME) == steady
         assert registry.get_metadata(challenger).status == "disqualified"

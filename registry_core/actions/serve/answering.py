@@ -20,7 +20,7 @@ from . import calling, plan
 from .calling import Served
 from .log import Answered, Log, Mode, warn_not_kept
 from .moments import microseconds
-from .plan import Plan
+from .plan import Plan, Standby
 from .predictor import Units
 
 Verb = Literal["predict_proba", "predict"]
@@ -237,19 +237,33 @@ class _Call:
         self, model: Served, rows: Rows, values: NDArray[Any], stream: Any = None, *, shadows: bool = False
     ) -> None:
         units = self.units if rows is None or self.units is None else [self.units[row] for row in rows.tolist()]
+        ids = self.ids if rows is None else self.ids[rows]
+        features = self.features if rows is None else calling.rows_of(self.features, rows)
         self.answered.append(
             Answered.of(
                 model,
                 stream or model.stream,
                 self.at,
-                self.ids if rows is None else self.ids[rows],
+                ids,
                 units,
                 values,
-                self.features if rows is None else calling.rows_of(self.features, rows),
+                features,
                 self.plan.shadows if shadows else (),
                 self.verb,
             )
         )
+        if shadows and self.plan.standby is not None:
+            self._keep_standby(self.plan.standby, ids, units, features)
+
+    def _keep_standby(self, standby: Standby, ids: NDArray[np.int64], units: list[str] | None, features: Any) -> None:
+        """Keep the rows that the standby scores later, off the answering path."""
+        places = standby.sampled(ids)
+        if places is not None:
+            if not len(places):
+                return
+            ids, features = ids[places], calling.rows_of(features, places)
+            units = None if units is None else [units[place] for place in places.tolist()]
+        self.answered.append(Answered.to_score(standby.model, self.at, ids, units, features, self.verb))
 
 
 def unit_texts(units: Units, count: int) -> list[str]:

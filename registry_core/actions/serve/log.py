@@ -53,6 +53,7 @@ class Answered:
     shadows: tuple[Served, ...] = ()
     verb: str = ""
     lost: int = 0
+    only_shadows: bool = False
 
     @staticmethod
     def of(
@@ -76,6 +77,27 @@ class Answered:
         answers, scores = taken(values, verb)
         return Answered(
             stream, at, ids, units, answers, scores, model.classes, scores is not None, inputs, shadows, verb
+        )
+
+    @staticmethod
+    def to_score(
+        model: Served, at: int, ids: NDArray[np.int64], units: list[str] | None, features: Any, verb: str
+    ) -> Answered:
+        """Of rows that only a shadow is to score: they were answered, and are kept as answered, by somebody else."""
+        inputs = features.copy() if hasattr(features, "copy") else list(features)
+        return Answered(
+            model.stream,
+            at,
+            ids,
+            units,
+            _NO_ANSWERS,
+            None,
+            model.classes,
+            False,
+            inputs,
+            (model,),
+            verb,
+            only_shadows=True,
         )
 
     @staticmethod

@@ -82,14 +82,8 @@ def _record(rooms: Rooms, find: Callable[[Transaction], list[int]], truths: list
         at = microseconds(now)
         predictions.insert_outcomes(transaction, [(each, truth, at) for each, truth in sorted(told.new.items())])
         tally = Tally()
-        counted = count(tally, known, rows, told.new, shadows)
+        count(tally, known, rows, told.new, shadows)
         tally.store(transaction)
-        for seq, labelled in counted.items():
-            stream = known[seq]
-            if stream.role == "champion" and stream.deployment_id:
-                watching.observe(
-                    rooms, transaction, stream.model_name, stream.deployment_id, labelled, stream.task, stream.loss
-                )
     acted: list[str] = []
     for model_name in sorted({known[rows[each][1]].model_name for each in told.new}):
         acted.extend(watching.look(rooms, model_name))
@@ -230,21 +224,15 @@ def count(
     rows: dict[int, tuple[Any, ...]],
     new: Mapping[int, float],
     shadows: Iterable[predictions.ShadowAnswer],
-) -> dict[int, sums.Sums]:
-    """Add new outcomes to the windows of their predictions' time: those of who answered, of shadows, and of pairs.
-
-    Gives the sums of each stream that answered, all windows together.
-    """
-    counted: dict[int, sums.Sums] = {}
+) -> None:
+    """Add new outcomes to the windows of their predictions' time: those of who answered, of shadows, and of pairs."""
     by_stream: dict[int, list[tuple[Any, ...]]] = defaultdict(list)
     for each, truth in sorted(new.items()):
         row = rows[each]
         by_stream[row[1]].append((row[2], row[3], row[4], row[5], truth))
     for seq, found in sorted(by_stream.items()):
         for start, columns in _windows(known[seq], found):
-            added = columns.counted()
-            tally.add(known[seq], seq, start, added)
-            counted[seq] = counted[seq] + added if seq in counted else added
+            tally.add(known[seq], seq, start, columns.counted())
     by_shadow: dict[int, list[tuple[Any, ...]]] = defaultdict(list)
     for each, seq, answer, score in shadows:
         if each in new:
@@ -254,7 +242,6 @@ def count(
         for start, columns in _windows(known[seq], found):
             tally.add(known[seq], seq, start, columns.counted())
             tally.add_pairs(seq, start, columns.compared())
-    return counted
 
 
 def _windows(stream: Stream, found: list[tuple[Any, ...]]) -> Iterable[tuple[int, _Columns]]:

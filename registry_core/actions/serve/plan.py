@@ -14,7 +14,7 @@ from ...catalog.telemetry.streams import NO_POSITIVE, Stream
 from ...errors import NoModelAvailable
 from ...live import Experiment
 from ...policies import MonitoringPolicy
-from ...records import ModelMetadata
+from ...records import Deployment, ModelMetadata
 from ...rules.live import routing
 from ...rules.matching import Matcher
 from ...signature import Signature
@@ -23,6 +23,7 @@ from ..decide import predecessors
 from ..load import Loader
 from ..rooms import Rooms
 from ..rows import record, require
+from . import watching
 from .calling import Served, classes_of, served, task_of
 
 
@@ -41,6 +42,27 @@ class Split:
 
 
 @dataclass(frozen=True, eq=False)
+class Standby:
+    """The earlier champion, which scores a ``share`` of the champion's rows beside it."""
+
+    model: Served
+    share: float
+
+    def sampled(self, ids: NDArray[np.int64]) -> NDArray[np.intp] | None:
+        """Which rows it scores, by their places; None for all of them."""
+        if self.share >= 1:
+            return None
+        if len(ids) == 1:
+            return _FIRST if scattered(_STANDBY, ids)[0] < self.share else _NONE
+        return np.flatnonzero(scattered(_STANDBY, ids) < self.share)
+
+
+#: Who is sampled is nobody's choice, and has nothing to do with who is dealt to which arm.
+_STANDBY = "standby"
+_FIRST, _NONE = np.zeros(1, np.intp), np.empty(0, np.intp)
+
+
+@dataclass(frozen=True, eq=False)
 class Plan:
     """What holds until something changes in the catalog.
 
@@ -56,6 +78,7 @@ class Plan:
     split: Split | None
     shadows: tuple[Served, ...]
     policy: MonitoringPolicy
+    standby: Standby | None = None
 
 
 def make(rooms: Rooms, loader: Loader, model_name: str) -> Plan:
@@ -92,12 +115,24 @@ def make(rooms: Rooms, loader: Loader, model_name: str) -> Plan:
                 stream = outside._replace(
                     model_id=arm.challenger_id, role="shadow", experiment_id=experiment.experiment_id
                 )
-                found = _loaded(rooms, loader, arm.challenger_id, stream, champion)
-                if found is not None:
-                    shadows.append(found)
+                shadows.append(_loaded(rooms, loader, arm.challenger_id, stream, champion))
         else:
             split, champion = _split(rooms, loader, experiment, champion)
-    return Plan(champion, None, _in_front(champion.matcher.signature), outside, split, tuple(shadows), policy)
+    beside = _standby(rooms, loader, current, policy, outside, champion)
+    return Plan(champion, None, _in_front(champion.matcher.signature), outside, split, tuple(shadows), policy, beside)
+
+
+def _standby(
+    rooms: Rooms, loader: Loader, current: Deployment, policy: MonitoringPolicy, outside: Stream, champion: Served
+) -> Standby | None:
+    if policy.on_degradation == "off":
+        return None
+    chosen = watching.chosen(rooms, current)
+    share = 1.0 if chosen and watching.every_row(rooms.database, current) else policy.standby_sample
+    if chosen is None or not share:
+        return None
+    stream = outside._replace(model_id=chosen, role="shadow")
+    return Standby(_loaded(rooms, loader, chosen, stream, champion), share)
 
 
 def _in_front(signature: Signature) -> Matcher:
@@ -125,7 +160,7 @@ def _split(rooms: Rooms, loader: Loader, experiment: Experiment, champion: Serve
     return Split(experiment.salt, shares, tuple(arms)), replace(champion, stream=of_champion)
 
 
-def _loaded(rooms: Rooms, loader: Loader, model_id: str, stream: Stream, champion: Served) -> Served | None:
+def _loaded(rooms: Rooms, loader: Loader, model_id: str, stream: Stream, champion: Served) -> Served:
     """A challenger, or what stands for one that cannot be loaded: it fails whenever it is asked."""
     try:
         loaded = loader.load(model_id)

@@ -82,14 +82,15 @@ class Recorder:
     def write(self, answered: Sequence[Answered]) -> None:
         """Keep answers, and what shadows say to the same rows."""
         shadowed = [found for each in answered for found in _shadowed(each)]
+        kept = [each for each in answered if not each.only_shadows]
         try:
             with self.rooms.telemetry.transaction() as transaction:
                 tally = windows.Tally()
-                for group in _grouped(answered):
+                for group in _grouped(kept):
                     self._write_group(transaction, group, tally)
                 for group in _grouped(shadowed):
                     self._write_group(transaction, group, tally, shadow=True)
-                self._inputs.add(transaction, answered)
+                self._inputs.add(transaction, kept)
                 tally.store(transaction)
         except BaseException:
             # What was numbered in a transaction that did not commit has no number.

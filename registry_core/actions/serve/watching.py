@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from ..alert import open_alert
 from ..watch.look import look
-from ..watch.observe import observe
+from ..watch.standby import chosen, every_row
 
-__all__ = ["look", "observe", "open_alert"]
+__all__ = ["chosen", "every_row", "look", "open_alert"]

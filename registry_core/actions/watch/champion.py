@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,13 +13,16 @@ from ...errors import RegistryError, StorageError
 from ...live import Alert
 from ...policies import MonitoringPolicy
 from ...records import Deployment, utc_text
+from ...rules.sentences import minute
 from .. import answer_checks, decide, signatures
 from ..alert import open_alert, resolve_in
 from ..deploy import deploy
 from ..rooms import AUTO, Rooms
 from ..rows import record, require
+from ..serve import moments
 from ..serve.moments import microseconds
-from . import observe, traffic
+from . import standby, traffic
+from .observe import Observed
 
 #: Predictions answered since the last failure after which a champion that failed is taken to answer again.
 ANSWERS_AGAIN = 20
@@ -35,26 +38,85 @@ class Trouble:
     evidence: Mapping[str, Any] = field(default_factory=dict)
 
 
-def look(rooms: Rooms, current: Deployment, policy: MonitoringPolicy) -> list[str]:
-    """See to a champion that fails; what was done, in sentences."""
+def look(rooms: Rooms, current: Deployment, policy: MonitoringPolicy, seen: Observed) -> list[str]:
+    """See to a champion that fails to answer or became worse; what was done, in sentences."""
     said = _answers_again(rooms, current)
-    found = trouble(rooms, current, policy)
-    return said if found is None else said + _act(rooms, current, policy, found)
+    standby.look(rooms, current, seen.standby, seen.watch)
+    failing = alerts.unresolved(rooms.database, current.model_name, f"champion_failing:{current.model_id}")
+    if failing is not None:
+        found = Trouble(failing.kind, failing.key, failing.text, failing.evidence)
+        targets = decide.predecessors(rooms.database, current.model_name)
+        return said if policy.on_degradation == "suggest" else said + _back(rooms, current, policy, found, targets)
+    worse = _worse(rooms, current, policy, seen)
+    if worse is not None:
+        return said + _judged(rooms, current, policy, seen, worse)
+    return said + ([] if seen.watch.detector.alarm else _well_again(rooms, current, seen))
 
 
-def _act(rooms: Rooms, current: Deployment, policy: MonitoringPolicy, found: Trouble) -> list[str]:
+def _worse(rooms: Rooms, current: Deployment, policy: MonitoringPolicy, seen: Observed) -> Trouble | None:
+    """That a champion is worse than its baseline, in words; None while it is not, or somebody said that it may stay."""
+    detector = seen.watch.detector
+    if not detector.alarm or seen.labels < policy.minimum_labels:
+        return None
+    key = f"degradation:{current.deployment_id}"
+    last = alerts.newest(rooms.database, current.model_name, key)
+    if last is not None and last.resolved_at is not None and last.evidence.get("alarm") == detector.alarms:
+        return None
+    since = minute(moments.text(detector.recent_since))
+    because = f"{current.model_id}: {detector.sentence} (predictions since {since} UTC)"
+    evidence = {"alarm": detector.alarms, "labels": seen.labels, "since": since, "heard": detector.sentence}
+    return Trouble("degradation", key, because, evidence)
+
+
+def _judged(rooms: Rooms, current: Deployment, policy: MonitoringPolicy, seen: Observed, found: Trouble) -> list[str]:
+    """Put the last champion back where the evidence says that it is better; tell somebody in every other case."""
+    other = seen.standby
+    if other is None:
+        nobody = (
+            "It stays champion, since no healthy earlier champion takes the same inputs: retrain, or promote another"
+        )
+        return _told(rooms, current, found, nobody)
+    known, compared = seen.watch.standby, f"{other} beside it: {seen.watch.comparison_sentence}"
+    evidence = {**found.evidence, "standby": other, "comparison": seen.watch.comparison_sentence}
+    if known != "better" and not policy.act_without_comparison:
+        waits = f"It stays champion unless {other}, which scores every row beside it now, is better on the same rows"
+        said = _told(rooms, current, replace(found, evidence=evidence), waits)
+        if known == "no better":
+            because = f"{current.model_id} became worse, and {other} is no better. {compared}"
+            worse = Trouble("every_version_worse", f"every_version_worse:{current.deployment_id}", because, evidence)
+            remedy = "Every version got worse: retrain on recent data. Running experiments go on"
+            said += _told(rooms, current, worse, remedy)
+        return said
+    found = replace(found, because=f"{found.because}. {compared}", evidence=evidence)
     if policy.on_degradation == "suggest":
-        if found.kind == "champion_failing":
-            return []
-        way = f"roll {current.model_name} back, or resolve the alert if it may stay"
-        return _told(rooms, current, found, f"{found.because}; {way}")
+        key = f"rollback_suggested:{current.deployment_id}"
+        way = f"Roll {current.model_name} back to {other}, or resolve the alert if it may stay"
+        return _told(rooms, current, replace(found, kind="rollback_suggested", key=key), way)
+    return _back(rooms, current, policy, found, [other])
+
+
+def _well_again(rooms: Rooms, current: Deployment, seen: Observed) -> list[str]:
+    """Close what is open about its becoming worse: the labels since speak against it."""
+    text, said = f"the labels since then speak against it. {seen.watch.detector.sentence}", []
+    for kind in ("degradation", "every_version_worse", "rollback_suggested", "not_rolled_back"):
+        held = alerts.unresolved(rooms.database, current.model_name, f"{kind}:{current.deployment_id}")
+        if held is not None:
+            with rooms.database.transaction() as transaction:
+                close_if_over(rooms, transaction, held, text)
+            said.append(f"{current.model_id}: {text}")
+    return said
+
+
+def _back(
+    rooms: Rooms, current: Deployment, policy: MonitoringPolicy, found: Trouble, targets: Sequence[str]
+) -> list[str]:
     until = cooldown_until(rooms.database, current.model_name, policy, rooms.now())
     if until is not None:
         hindered = (
-            f"not rolled back, since there was an automatic rollback shortly before; there may be one from {until}"
+            f"It is not rolled back: there was an automatic rollback shortly before. There may be one from {until}"
         )
-        return _told(rooms, current, found, f"{found.because}; {hindered}")
-    return _roll_back(rooms, current, policy, found)
+        return _told(rooms, current, _hindered(current, found), hindered)
+    return _roll_back(rooms, current, policy, found, targets)
 
 
 def _answers_again(rooms: Rooms, current: Deployment) -> list[str]:
@@ -78,22 +140,6 @@ def _answers_again(rooms: Rooms, current: Deployment) -> list[str]:
     return [f"{current.model_id}: {text}"]
 
 
-def trouble(rooms: Rooms, current: Deployment, policy: MonitoringPolicy) -> Trouble | None:
-    """What is wrong with a champion and was not settled by anybody yet."""
-    failing = alerts.unresolved(rooms.database, current.model_name, f"champion_failing:{current.model_id}")
-    if failing is not None:
-        return Trouble(failing.kind, failing.key, failing.text, failing.evidence)
-    seen = observe.read(rooms.telemetry, current.deployment_id)
-    if seen is None or not seen.alarms or seen.labels < policy.minimum_labels:
-        return None
-    key = f"degradation:{current.deployment_id}"
-    last = alerts.newest(rooms.database, current.model_name, key)
-    if last is not None and last.resolved_at is not None and last.resolved_at >= seen.heard_at:
-        return None
-    evidence = {"alarm": seen.alarms, "labels": seen.labels, "at": seen.heard_at, "heard": seen.heard}
-    return Trouble("degradation", key, f"{current.model_id}: {seen.heard}", evidence)
-
-
 def cooldown_until(queries: Queries, model_name: str, policy: MonitoringPolicy, now: datetime) -> str | None:
     """Until when there is no other automatic rollback; None when nothing hinders one."""
     last = events.listed(queries, model_name, kinds=["rolled_back"], actor=AUTO, limit=1)
@@ -103,12 +149,14 @@ def cooldown_until(queries: Queries, model_name: str, policy: MonitoringPolicy, 
     return utc_text(until) if until > now else None
 
 
-def _told(rooms: Rooms, current: Deployment, found: Trouble, text: str, **further: Any) -> list[str]:
-    """Open the alert, unless it is open or the champion is another one by now."""
-    kind, key = found.kind, found.key
-    if kind == "champion_failing":
-        # Opened by whoever noticed; what could not be done about it is news.
-        kind, key = "not_rolled_back", _not_rolled_back(current)
+def _hindered(current: Deployment, found: Trouble) -> Trouble:
+    """The same trouble, as what could not be done about it: that it is there was said by whoever noticed."""
+    return replace(found, kind="not_rolled_back", key=_not_rolled_back(current))
+
+
+def _told(rooms: Rooms, current: Deployment, found: Trouble, remedy: str, **further: Any) -> list[str]:
+    """Open the alert, with what is to be done, unless it is open or the champion is another one by now."""
+    kind, key, text = found.kind, found.key, f"{found.because}. {remedy}"
     if alerts.unresolved(rooms.database, current.model_name, key) is not None:
         return []
     with rooms.database.transaction() as transaction:
@@ -116,7 +164,7 @@ def _told(rooms: Rooms, current: Deployment, found: Trouble, text: str, **furthe
             return []
         opened = open_alert(
             rooms, transaction, rooms.now(), model_name=current.model_name, model_id=current.model_id, kind=kind,
-            severity="critical", key=key, text=text, evidence={**found.evidence, **further},
+            severity="critical", key=key, text=text, evidence={**found.evidence, "remedy": remedy, **further},
         )  # fmt: skip
     return [text] if opened else []
 
@@ -130,17 +178,15 @@ def _still(queries: Queries, current: Deployment) -> bool:
     return now is not None and now.deployment_id == current.deployment_id
 
 
-def _roll_back(rooms: Rooms, current: Deployment, policy: MonitoringPolicy, found: Trouble) -> list[str]:
-    key = _not_rolled_back(current) if found.kind == "champion_failing" else found.key
-    held = alerts.unresolved(rooms.database, current.model_name, key)
-    target, skipped = _target(rooms, current, held)
+def _roll_back(
+    rooms: Rooms, current: Deployment, policy: MonitoringPolicy, found: Trouble, targets: Sequence[str]
+) -> list[str]:
+    held = alerts.unresolved(rooms.database, current.model_name, _not_rolled_back(current))
+    target, skipped = _target(rooms, current, targets, held)
     left_out = f"; passed over: {'; '.join(skipped.values())}" if skipped else ""
     if target is None:
-        text = (
-            f"{found.because}; it stays champion, since no healthy earlier champion is left{left_out}. Promote another "
-            "model"
-        )
-        return _told(rooms, current, found, text, passed_over=sorted(skipped))
+        nobody = f"It stays champion, since no healthy earlier champion is left{left_out}. Promote another model"
+        return _told(rooms, current, _hindered(current, found), nobody, passed_over=sorted(skipped))
     text = f"{found.because}; {current.model_id} was rolled back to {target}{left_out}"
     with rooms.database.transaction() as transaction:
         # Somebody else may have acted, or the target may have been rejected, while its file was read.
@@ -158,24 +204,15 @@ def _roll_back(rooms: Rooms, current: Deployment, policy: MonitoringPolicy, foun
     return [text]
 
 
-def predecessor(rooms: Rooms, current: Deployment) -> str | None:
-    """The earlier champion that would be put back; whether it loads is only seen then."""
-    champion = record(rooms, require(rooms.database, current.model_id))
-    answer_checks.complete(rooms, current.model_id)
-    for model_id in decide.predecessors(rooms.database, current.model_name):
-        answer_checks.complete(rooms, model_id)
-        if signatures.same_inputs(rooms.database, record(rooms, require(rooms.database, model_id)), champion).same:
-            return model_id
-    return None
-
-
-def _target(rooms: Rooms, current: Deployment, held: Alert | None) -> tuple[str | None, dict[str, str]]:
-    """The latest earlier champion that takes the same inputs and loads; and why later ones were passed over."""
+def _target(
+    rooms: Rooms, current: Deployment, targets: Sequence[str], held: Alert | None
+) -> tuple[str | None, dict[str, str]]:
+    """The first of the targets that takes the same inputs and answers; and why others were passed over."""
     champion = record(rooms, require(rooms.database, current.model_id))
     known = set(held.evidence.get("passed_over", ())) if held else set()
     skipped: dict[str, str] = {}
     answer_checks.complete(rooms, current.model_id)
-    for model_id in decide.predecessors(rooms.database, current.model_name):
+    for model_id in targets:
         answer_checks.complete(rooms, model_id)
         row = require(rooms.database, model_id)
         same, because, _ = signatures.same_inputs(rooms.database, record(rooms, row), champion)

@@ -18,27 +18,27 @@ from ...live import (
     Limit,
     LivePerformance,
     PastRollback,
+    StandbyComparison,
 )
 from ...live.health import SHOWN_AS
 from ...policies import MonitoringPolicy
 from ...records import Deployment, utc_text
 from ...rules import environments
 from ...rules.intervals import wilson
-from ...rules.live import estimated
-from ...rules.live.degradation import THRESHOLD
+from ...rules.live import estimated, watching
+from ...rules.live.days import Days
 from ...rules.live.figures import of_mean
 from ...rules.live.split import of_metric
 from ...rules.live.sums import Sums
+from ...rules.live.watching import Watch
 from ...rules.sentences import minute
 from .. import baseline, proofs
 from ..rooms import Rooms
 from ..rows import record, require
 from ..serve.moments import microseconds
-from . import answering, champion, drifting, limits, observe, performance, traffic
+from . import answering, champion, drifting, limits, maturity, observe, performance, traffic
 from .look import look
 
-#: After an alarm the detector starts from nothing: little evidence then is no sign that all is well.
-ANEW = "Evidence is counted anew since then, which is no all-clear"
 State = Literal["healthy", "warning", "critical", "unknown"]
 
 
@@ -69,25 +69,24 @@ def health(rooms: Rooms, model_name: str, acted: tuple[str, ...] = ()) -> Health
     metadata = record(rooms, require(rooms.database, current.model_id))
     metric = baseline.watched(metadata.task, asked)
     value, low, high = _measured(metric, whole)
-    seen = observe.read(rooms.telemetry, current.deployment_id)
-    # Until labels of the loss come that is watched now, what is kept is of another one.
-    seen = seen if seen is not None and seen.metric == metric else None
-    frozen = seen.baseline if seen is not None and seen.baseline is not None else None
-    frozen = frozen or baselines.find(rooms.database, current.deployment_id)
-    frozen = frozen if frozen is not None and frozen.metric == metric else None
-    detector = _detector(seen, frozen, asked)
+    seen = observe.observe(rooms, current, asked, keep=False)
+    frozen = observe.frozen(seen.watch, baselines.find(rooms.database, current.deployment_id), metric)
+    detector = _detector(seen.watch)
     judged = limits.judged(rooms, current, policy)
-    counted = None if frozen else ((seen.rows if seen else 0), asked.baseline_labels)
+    counted = None if frozen else (seen.watch.days.rows, asked.baseline_labels)
     drift = drifting.judged(rooms, current) if asked.drift else ()
     said = {each.alert_id: _now(each, current, seen, drift) for each in still_open}
     done = performance.pooled(
         (model_name, current.model_id, current.started_at, utc_text(now)), whole, metadata.task or "", asked.loss
     )
+    late = maturity.learnt(rooms, model_name, asked)
     answers = answering.asked(rooms, current, thorough=False)
     versions = environments.in_words(metadata.libraries, proofs.environment(metadata))
     state, sentence = _state(current, metric, done, asked, frozen, detector, judged, still_open, said)
     if answers is not None and answers.status in answering.WRONG:
         state, sentence = "critical", answering.words(current, answers)
+    elif late.warning and state != "critical":
+        sentence = f"{sentence}. Take care: {late.warning}"
     elif versions and state != "critical":
         sentence = f"{sentence}. Library versions differ: {versions}"
     return HealthReport(
@@ -115,7 +114,11 @@ def health(rooms: Rooms, model_name: str, acted: tuple[str, ...] = ()) -> Health
         alerts=still_open,
         last_rollback=past,
         on_degradation=asked.on_degradation,
-        predecessor=champion.predecessor(rooms, current),
+        predecessor=seen.standby,
+        comparison=_comparison(seen),
+        maturity=late.sentence,
+        late_labels=late.warning,
+        waiting=seen.waiting,
         cooldown_until=champion.cooldown_until(rooms.database, model_name, asked, now),
         acted=acted,
         performance=done,
@@ -142,34 +145,36 @@ def _measured(metric: str, sums: Sums) -> tuple[float | None, float | None, floa
     return bad / rows, *of_mean(rows, bad, squares)
 
 
-def _detector(
-    seen: observe.Observed | None, frozen: FrozenBaseline | None, asked: MonitoringPolicy
-) -> DetectorState | None:
-    if frozen is None:
-        return None
-    bound = observe.bound_of(frozen, asked)
+def _detector(watch: Watch) -> DetectorState | None:
+    bound, held = watch.bound, watch.detector
     if bound is None:
         return None
-    log10_alarm = math.log10(THRESHOLD)
-    if seen is None or seen.detector is None:
-        sentence = "No labels yet: nothing to watch" if seen is None or not seen.heard else f"{_alarm(seen)}. {ANEW}"
-        return DetectorState(None, log10_alarm, bound.value, bound.because, 0, seen.alarms if seen else 0, sentence)
-    held = seen.detector
     value = None if not held.labels else held.log_value / math.log(10)
-    sentence = held.sentence if not seen.alarms else f"{_alarm(seen)}. {ANEW}: {held.sentence}"
-    return DetectorState(value, log10_alarm, held.bound, bound.because, held.labels, seen.alarms, sentence)
+    log10_alarm = math.log10(held.threshold)
+    sees = watch.notices
+    return DetectorState(
+        value, log10_alarm, bound.value, bound.because, held.labels, held.alarms, held.sentence, held.alarm, sees
+    )  # fmt: skip
 
 
-def _alarm(seen: observe.Observed) -> str:
-    return f"Alarm {seen.alarms} at {minute(seen.heard_at)}: {seen.heard}"
+def _comparison(seen: observe.Observed) -> StandbyComparison | None:
+    watch = seen.watch
+    if seen.standby is None:
+        return None
+    known: Days | None = watch.comparison.trouble if watch.comparison is not None else None
+    shown = known if known is not None and known.rows else watch.compared
+    return StandbyComparison(
+        seen.standby, shown.rows, shown.mean if shown.rows else None, math.exp(min(watch.log_e_better, 700.0)),
+        1 / watching.ALPHA, watch.standby, watch.standing != "well", watch.comparison_sentence,
+    )  # fmt: skip
 
 
-def _now(alert: Alert, current: Deployment, seen: observe.Observed | None, drift: tuple[Drift, ...]) -> str:
+def _now(alert: Alert, current: Deployment, seen: observe.Observed, drift: tuple[Drift, ...]) -> str:
     """What an open alert is about as it stands by now, where that is known; its text is of when it was opened."""
-    if alert.key == f"degradation:{current.deployment_id}" and seen is not None and seen.alarms:
-        quoted = alert.evidence.get("heard")
-        what_to_do = alert.text.partition(quoted)[2] if quoted else ""
-        return f"{seen.heard} (alarm {seen.alarms} at {minute(seen.heard_at)}){what_to_do}"
+    remedy = alert.evidence.get("remedy")
+    if remedy and alert.key.endswith(f":{current.deployment_id}") and seen.watch.detector.alarm:
+        beside = f"{seen.standby} beside it: {seen.watch.comparison_sentence}. " if seen.standby else ""
+        return f"{seen.watch.detector.sentence}. {beside}{remedy}"
     if alert.key == f"drift:{current.deployment_id}":
         return drifting.moved(current, drift) or f"when the alert was opened, {minute(alert.opened_at)}: {alert.text}"
     return alert.text.removeprefix(f"{current.model_id}: ")

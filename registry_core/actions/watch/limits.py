@@ -16,7 +16,7 @@ from ...rules.sentences import apart, minute
 from ..alert import open_alert
 from ..rooms import Rooms
 from ..serve import moments
-from . import observe, traffic
+from . import traffic
 from .champion import close_if_over
 
 
@@ -73,8 +73,7 @@ def look(rooms: Rooms, current: Deployment, policy: Policy, *, thorough: bool) -
         return []
     if not thorough:
         # Whole windows are read for this; a few labels more or less change nothing.
-        seen = observe.read(rooms.telemetry, current.deployment_id)
-        labels, place = seen.labels if seen else 0, ("limits", current.deployment_id)
+        labels, place = traffic.labels_of(rooms, current), ("limits", current.deployment_id)
         if labels < rooms.looked.get(place, 0) + max(asked.threshold_labels // 20, 1):
             return []
         rooms.looked[place] = labels

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ...catalog import deployments
 from .. import notify
 from ..rooms import Rooms
-from . import answering, champion, drifting, limits, trials
+from . import answering, champion, drifting, limits, observe, trials
 
 
 def look(rooms: Rooms, model_name: str, *, thorough: bool = False) -> tuple[str, ...]:
@@ -23,7 +23,8 @@ def look(rooms: Rooms, model_name: str, *, thorough: bool = False) -> tuple[str,
     if current is None:
         return ()
     if asked.on_degradation != "off":
-        said += champion.look(rooms, current, asked)
+        seen = observe.observe(rooms, current, asked, keep=True)
+        said += champion.look(rooms, current, asked, seen)
         current = deployments.current(rooms.database, model_name) if said else current
         assert current is not None
         said += limits.look(rooms, current, policy, thorough=thorough)

@@ -1,152 +1,268 @@
-"""What the watch keeps of a deployment: its detector, advanced in the transaction that counts the outcomes."""
+"""What the watch knows of a champion: a function of what was counted, worked out anew from the first day that changed.
+
+The state of each day is kept, so that a look costs the days since the last change. What is kept may be thrown away at
+any time: it says nothing that the windows do not.
+"""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
 
 from ...catalog import baselines
-from ...catalog.database import Queries, Transaction
-from ...catalog.telemetry import detectors
+from ...catalog.telemetry import detectors, streams
+from ...catalog.telemetry import windows as stored
+from ...catalog.telemetry.streams import Stream
 from ...live import FrozenBaseline
 from ...policies import MonitoringPolicy
-from ...records import utc_text
-from ...rules.sentences import minute
+from ...records import Deployment
+from ...rules.live import watching
+from ...rules.live.exact import to_float
+from ...rules.live.split import of_metric
+from ...rules.live.sums import Sums, total
+from ...rules.live.watching import Day, Pairs, Rules, Watch, Window
 from .. import baseline
 from ..rooms import Rooms
+from ..rows import record, require
+from ..serve import windows
+from ..serve.moments import DAY, microseconds
+from . import maturity, standby, traffic
 
-if TYPE_CHECKING:
-    from ...rules.live.degradation import Detector
-    from ...rules.live.sums import Sums
-
-FROM_PRODUCTION = "its first {rows:,} labelled predictions in production"
+#: The way the state is worked out; another one is begun anew.
+FORMAT = 2
+#: The states of so many last days are kept, and of every so-many-th before.
+LAST_DAYS, EVERY = 3, 16
 
 
 @dataclass(frozen=True)
 class Observed:
-    """The state of one deployment's watch; plain JSON in telemetry.
+    """The watch over one deployment as it stands.
 
-    ``baseline`` is None until there are labels enough; ``rows``, ``total`` and ``squares`` count those that will make
-    it. ``alarms`` counts the detector's alarms: each starts it anew, so that what was not acted on is heard again.
-    ``heard`` is its last alarm in words, ``heard_at`` when. ``recent_since`` is when the first label was recorded
-    that an alarm would quote now.
+    Attributes:
+        watch: its state.
+        metric: what is watched: accuracy, or a regression's loss.
+        labels: that count.
+        waiting: that do not count yet, since others of their time are still to come.
+        standby: the version that is compared with, or None.
+        begun_anew: another release had worked out the state that was kept.
     """
 
+    watch: Watch
     metric: str
-    labels: int = 0
-    baseline: FrozenBaseline | None = None
-    detector: Detector | None = None
-    rows: int = 0
-    total: float = 0.0
-    squares: float = 0.0
-    alarms: int = 0
-    heard: str = ""
-    heard_at: str = ""
-    recent_since: str = ""
-
-    def to_dict(self) -> dict[str, Any]:
-        """JSON-able; ``read`` gives it back."""
-        return {
-            "metric": self.metric,
-            "labels": self.labels,
-            "baseline": None if self.baseline is None else asdict(self.baseline),
-            "detector": None if self.detector is None else self.detector.to_dict(),
-            "rows": self.rows,
-            "total": self.total,
-            "squares": self.squares,
-            "alarms": self.alarms,
-            "heard": self.heard,
-            "heard_at": self.heard_at,
-            "recent_since": self.recent_since,
-        }
+    labels: int
+    waiting: int
+    standby: str | None
+    begun_anew: bool = False
 
 
-def read(telemetry: Queries, deployment_id: int) -> Observed | None:
-    """What was observed of a deployment, or None before its first label."""
-    stored = detectors.state(telemetry, deployment_id)
-    if stored is None:
-        return None
-    from ...rules.live.degradation import Detector
-
-    kept = stored["baseline"] and FrozenBaseline(**stored["baseline"])
-    return Observed(
-        **{**stored, "baseline": kept, "detector": stored["detector"] and Detector.from_dict(stored["detector"])}
-    )
-
-
-def observe(
-    rooms: Rooms,
-    transaction: Transaction,
-    model_name: str,
-    deployment_id: int,
-    sums: Sums,
-    task: str,
-    loss: str,
-) -> None:
-    """Take in labels of a champion that arrived just now; called in the telemetry transaction that counts them.
+def observe(rooms: Rooms, current: Deployment, policy: MonitoringPolicy, *, keep: bool) -> Observed:
+    """What the watch knows of a champion by now.
 
     Args:
-        sums: of the newly labelled predictions that the champion of this deployment answered, whatever their time.
-        task: of its stream.
-        loss: by which the stream counts a regression; sums of another one than is watched now are not observed: a
-            squared error says nothing about a mean absolute one.
+        rooms: of the registry.
+        current: the champion's deployment.
+        policy: how it is watched.
+        keep: keep the states of the days, so that the next look is quick; a page does not write.
     """
-    if not sums.labelled:
-        return
-    policy = rooms.configuration().policy(model_name).monitoring_policy
-    metric = baseline.watched(task, policy)
-    if task == "regression" and loss != metric:
-        return
-    before = read(transaction, deployment_id)
-    if before is None or before.metric != metric:
-        before = Observed(metric, baseline=baselines.find(rooms.database, deployment_id))
-        if before.baseline is not None and before.baseline.metric != metric:
-            before = Observed(metric)
-    after = _after(before, sums, policy, utc_text(rooms.now()))
-    detectors.store(transaction, deployment_id, model_name, after.to_dict())
+    listed = streams.listed(rooms.telemetry, current.model_name, deployment_id=current.deployment_id)
+    own = {seq: each for seq, each in listed.items() if each.role == "champion" and each.model_id == current.model_id}
+    metric = baseline.watched(_task(rooms, current, own), policy)
+    beside = standby.chosen(rooms, current)
+    known = baselines.find(rooms.database, current.deployment_id)
+    known = known if known is not None and known.metric == metric else None
+    earlier = _earlier(rooms, current, metric, policy)
+    rules = Rules(baseline.kind(metric), policy.tolerance, policy.baseline_labels, policy.overdispersion_icc)
+    first = watching.begin(rules, baseline.rule(known) if known else None, earlier)
+    champions = traffic.by_loss(own, metric)
+    shadows = traffic.by_loss(
+        {
+            seq: each
+            for seq, each in listed.items()
+            if each.role == "shadow" and not each.experiment_id and each.model_id == beside
+        },
+        metric,
+    )
+    counted = _Counted(rooms, current.model_name, policy, list(champions), list(shadows))
+    key = [FORMAT, metric, *_key(rules), known and [known.rows, known.mean, known.variance], beside, _sizes(earlier)]
+    held = detectors.state(rooms.telemetry, current.deployment_id)
+    fresh = held is None or held.get("key") != key
+    kept = _Kept.of(None if fresh else held)
+    from_day, watch, begins = kept.restored(counted.days, first)
+    labels = sum(each[1] for each in counted.days)
+    found = Observed(
+        watch, metric, labels, counted.waiting, beside, held is not None and held.get("key", [0])[0] != FORMAT
+    )
+    if from_day is None:
+        return found
+    days = _days(rooms, champions, shadows, metric, counted, from_day)
+    states = kept.states[:begins]
+    for day in days:
+        states.append((day.start, watch.to_dict()))
+        watch = watch.after(day)
+    if keep:
+        document = {"key": key, "days": counted.days, "states": _thinned(states), "last": watch.to_dict()}
+        with rooms.telemetry.transaction() as transaction:
+            detectors.store(transaction, current.deployment_id, current.model_name, document)
+    return Observed(watch, metric, labels, counted.waiting, beside, found.begun_anew)
 
 
-def _after(before: Observed, sums: Sums, policy: MonitoringPolicy, now: str) -> Observed:
-    from ...rules.live.split import of_metric
-
-    seen = replace(before, labels=before.labels + sums.labelled)
-    if seen.baseline is None:
-        # These labels make the baseline and are not watched as well: nothing is held against itself.
-        n, total, squares = of_metric(sums, baseline.kind(seen.metric))
-        seen = replace(seen, rows=seen.rows + n, total=seen.total + total, squares=seen.squares + squares)
-        if seen.rows < policy.baseline_labels:
-            return seen
-        mean = seen.total / seen.rows
-        variance = max(seen.squares / seen.rows - mean**2, 0.0)
-        source = FROM_PRODUCTION.format(rows=seen.rows)
-        return replace(seen, baseline=FrozenBaseline(seen.metric, seen.rows, mean, variance, source))
-    detector = _detector(seen, seen.baseline, policy)
-    if detector is None:
-        return seen
-    begins = seen.recent_since if detector.climb > 0 and seen.recent_since else now
-    detector = detector.watch(sums)
-    if not detector.alarm:
-        return replace(seen, detector=detector, recent_since=begins)
-    heard = f"{detector.sentence} (recorded {minute(begins)} to {minute(now)} UTC)"
-    return replace(seen, detector=detector.reset(), alarms=seen.alarms + 1, heard=heard, heard_at=now, recent_since="")
+def _task(rooms: Rooms, current: Deployment, own: dict[int, Stream]) -> str | None:
+    """What the champion does: its answers say so, before there are any its registration."""
+    for each in own.values():
+        return each.task
+    return record(rooms, require(rooms.database, current.model_id)).task
 
 
-def _detector(seen: Observed, frozen: FrozenBaseline, policy: MonitoringPolicy) -> Detector | None:
-    """The detector as the policy wants it now: another tolerance starts another one."""
-    from ...rules.live import degradation
-
-    bound = bound_of(frozen, policy)
-    if bound is None:
+def frozen(watch: Watch, known: FrozenBaseline | None, metric: str) -> FrozenBaseline | None:
+    """What the champion is held against, in words."""
+    found = watch.baseline
+    if found is None:
         return None
-    wanted = degradation.start(bound, icc=policy.overdispersion_icc)
-    held = seen.detector
-    same = held is not None and (held.bound, held.icc) == (wanted.bound, wanted.icc)
-    return held if same else wanted
+    if not found.days:
+        return known
+    source = f"its own {found.rows:,} labels of {found.days:,} day{'' if found.days == 1 else 's'}"
+    return FrozenBaseline(metric, found.rows, found.mean, found.variance, source)
 
 
-def bound_of(frozen: FrozenBaseline, policy: MonitoringPolicy) -> Any:
-    """Up to where nothing is wrong; None where a regression never lost anything, of which nothing can be a part."""
-    if frozen.metric != "accuracy" and frozen.mean <= 0:
-        return None
-    tolerance = policy.tolerance if frozen.metric == "accuracy" else policy.tolerance * frozen.mean
-    return baseline.rule(frozen).bound(tolerance)
+class _Counted:
+    """Labels that count, by day: (day, the champion's, pairs); ``waiting`` do not count yet."""
+
+    def __init__(
+        self, rooms: Rooms, model_name: str, policy: MonitoringPolicy, champions: list[int], shadows: list[int]
+    ) -> None:
+        self.mature = maturity.before(rooms, model_name, policy)
+        self.waiting = 0
+        self._left_out: set[int] = set()
+        telemetry = rooms.telemetry
+        by_day: dict[int, list[int]] = defaultdict(lambda: [0, 0])
+        first_young = None if self.mature is None else self.mature - self.mature % DAY
+        places = {**dict.fromkeys(champions, 0), **dict.fromkeys(shadows, 1)}
+        for seq, start, _, labelled in stored.counts(telemetry, "days", list(places)):
+            if first_young is None or start < first_young:
+                by_day[start][places[seq]] += labelled
+        if first_young is not None:
+            self._young(by_day, stored.counts(telemetry, "windows", list(places), first_young), places)
+        self.days = [[day, *found] for day, found in sorted(by_day.items()) if any(found)]
+
+    def _young(
+        self, by_day: dict[int, list[int]], rows: list[tuple[int, int, int, int]], places: dict[int, int]
+    ) -> None:
+        """Of windows that are young, those count whose predictions all have their outcome."""
+        assert self.mature is not None
+        whole: dict[int, list[int]] = defaultdict(lambda: [0, 0])
+        for seq, start, predictions, labelled in rows:
+            if not places[seq]:
+                whole[start][0] += predictions
+                whole[start][1] += labelled
+        for start, (predictions, labelled) in whole.items():
+            if start >= self.mature and labelled < predictions:
+                self._left_out.add(start)
+                self.waiting += labelled
+        for seq, start, _, labelled in rows:
+            if start not in self._left_out:
+                by_day[start - start % DAY][places[seq]] += labelled
+
+    def counts(self, start: int) -> bool:
+        """Whether the window that begins then counts."""
+        return start not in self._left_out
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """Days as they were when the state was worked out, and the states before some of them."""
+
+    days: list[list[int]]
+    states: list[tuple[int, dict[str, Any]]]
+    last: dict[str, Any] | None
+
+    @staticmethod
+    def of(held: dict[str, Any] | None) -> _Kept:
+        if held is None:
+            return _Kept([], [], None)
+        return _Kept(held["days"], [(day, state) for day, state in held["states"]], held["last"])
+
+    def restored(self, days: list[list[int]], first: Watch) -> tuple[int | None, Watch, int]:
+        """From which day on it has to be worked out, the state before it, and how many states stay.
+
+        No day: nothing has changed, and the state is the last one.
+        """
+        if days == self.days:
+            return None, first if self.last is None else first.restore(self.last), len(self.states)
+        same = next(
+            (place for place, (one, two) in enumerate(zip(days, self.days, strict=False)) if one != two),
+            min(len(days), len(self.days)),
+        )
+        # Days that were there no longer are where a stream is left out; then what came before them does not hold.
+        changed = min(each[same][0] for each in (days, self.days) if same < len(each))
+        usable = [place for place, (day, _) in enumerate(self.states) if day <= changed]
+        if not usable:
+            return days[0][0] if days else 0, first, 0
+        day, state = self.states[usable[-1]]
+        return day, first.restore(state), usable[-1]
+
+
+def _thinned(states: list[tuple[int, dict[str, Any]]]) -> list[tuple[int, dict[str, Any]]]:
+    old, new = states[:-LAST_DAYS], states[-LAST_DAYS:]
+    return [each for each in old if (each[0] // DAY) % EVERY == 0] + new
+
+
+def _days(
+    rooms: Rooms,
+    champions: dict[int, Stream],
+    shadows: dict[int, Stream],
+    metric: str,
+    counted: _Counted,
+    since: int,
+) -> list[Day]:
+    kind = baseline.kind(metric)
+    labels: dict[int, list[Sums]] = defaultdict(list)
+    for _, _, start, sums in windows.read(rooms.telemetry, champions, since):
+        if sums.labelled and counted.counts(start):
+            labels[start].append(sums)
+    pairs: dict[int, list[Pairs]] = defaultdict(list)
+    for _, _, start, found in windows.read_pairs(rooms.telemetry, shadows, since):
+        if not counted.counts(start):
+            continue
+        if kind == "accuracy":
+            gained, squares = float(found.n01 - found.n10), float(found.n01 + found.n10)
+            pairs[start].append(Pairs(start, found.rows, gained, squares, found.n01, found.n10))
+        else:
+            pairs[start].append(Pairs(start, found.rows, -to_float(found.loss), to_float(found.loss_squares)))
+    by_day: dict[int, tuple[list[Window], list[Pairs]]] = defaultdict(lambda: ([], []))
+    for start in sorted(labels):
+        by_day[start - start % DAY][0].append(Window(start, *of_metric(total(labels[start]), kind)))
+    for start in sorted(pairs):
+        by_day[start - start % DAY][1].extend(pairs[start])
+    return [Day(day, tuple(ours), tuple(theirs)) for day, (ours, theirs) in sorted(by_day.items())]
+
+
+def _earlier(
+    rooms: Rooms, current: Deployment, metric: str, policy: MonitoringPolicy
+) -> list[tuple[int, float, float]]:
+    """What the version answered in the weeks before it was promoted, by day: itself, or else beside the champion."""
+    began = datetime.fromisoformat(current.started_at)
+    until = microseconds(began)
+    since = microseconds(began - timedelta(days=watching.BASELINE_DAYS))
+    listed = traffic.by_loss(streams.listed(rooms.telemetry, current.model_name, current.model_id), metric)
+    before = {seq: each for seq, each in listed.items() if each.deployment_id != current.deployment_id}
+    bad = standby.alarmed(rooms, current.model_name)
+    found: dict[int, list[Sums]] = defaultdict(list)
+    for roles in (("champion", "split"), ("shadow",)):
+        among = {seq: each for seq, each in before.items() if each.role in roles and each.deployment_id not in bad}
+        for _, _, day, sums in windows.read(rooms.telemetry, among, since - since % DAY, until, table="days"):
+            if sums.labelled:
+                found[day].append(sums)
+        if sum(each.labelled for parts in found.values() for each in parts) >= policy.baseline_labels:
+            break
+    return [of_metric(total(found[day]), baseline.kind(metric)) for day in sorted(found)]
+
+
+def _key(rules: Rules) -> list[Any]:
+    return [rules.tolerance, rules.baseline_labels, rules.icc, rules.detectors]
+
+
+def _sizes(earlier: Sequence[tuple[int, float, float]]) -> list[float]:
+    return [sum(each[0] for each in earlier), sum(each[1] for each in earlier)]

@@ -103,7 +103,7 @@ def stage_gates(rooms: Rooms, found: Experiment) -> tuple[Gate, ...]:
 def _evidence(rooms: Rooms, found: Experiment, policy: MonitoringPolicy) -> _Evidence:
     buckets = tuple(traffic.split(rooms, found))
     warnings = []
-    mature = traffic.mature_before(rooms, policy.maturity_hours, policy.window_minutes)
+    mature = traffic.mature_before(rooms, policy.maturity_hours or 0.0, policy.window_minutes)
     young = sum(each.start >= mature for each in buckets)
     if policy.maturity_hours and young:
         warnings.append(

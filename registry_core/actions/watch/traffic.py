@@ -48,6 +48,12 @@ def of_deployment(
     return [found[start] for start in sorted(found)]
 
 
+def labels_of(rooms: Rooms, deployment: Deployment) -> int:
+    """How many outcomes a champion has in one deployment."""
+    counted = stored.counts(rooms.telemetry, "days", list(_as_champion(rooms, deployment)))
+    return sum(labelled for _, _, _, labelled in counted)
+
+
 def whole(rooms: Rooms, deployment: Deployment, loss: str) -> Sums:
     """All a champion did in one deployment, with its details; of a regression what was counted by ``loss``.
 

@@ -79,6 +79,21 @@ def by_unit(
     return [None if found is None else int(found) for (found,) in rows]
 
 
+def delays(queries: Queries, model_name: str, since: int, until: int, limit: int) -> list[tuple[Any, ...]]:
+    """Of some predictions of one stretch of time whose truth is known: made at, told at, truth, answer, stream.
+
+    The first ``limit`` of it: ids follow the clock, so nothing else is looked at.
+    """
+    first, last = (max((each - BLOCK_AGE) // 1000 - 1, 0) << BLOCK_BITS for each in (since, until))
+    return queries.tuples(
+        "SELECT p.at, o.at, o.truth, p.answer, p.stream FROM predictions p "
+        "JOIN streams s ON s.seq = p.stream JOIN outcomes o ON o.prediction_id = p.prediction_id "
+        "WHERE p.prediction_id >= :first AND p.prediction_id < :last AND p.at >= :since AND p.at < :until "
+        "AND s.model_name = :name ORDER BY p.prediction_id LIMIT :limit",
+        {"name": model_name, "since": since, "until": until, "first": first, "last": last, "limit": limit},
+    )
+
+
 # One row for the model that answered, and one for each shadow that would have.
 _HISTORY = """
     SELECT p.prediction_id, p.at, p.unit, p.stream, p.answer, p.score, o.truth, o.at

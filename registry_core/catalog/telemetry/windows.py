@@ -80,6 +80,18 @@ def read(
     )
 
 
+def counts(
+    queries: Queries, table: Table, streams: Sequence[int], since: int | None = None
+) -> list[tuple[int, int, int, int]]:
+    """(stream, start, predictions, labelled) of the windows of some streams, without their sums."""
+    after = "" if since is None else " AND start >= :since"
+    return queries.tuples(
+        f"SELECT stream, start, predictions, labelled FROM {table} WHERE stream IN ({_among(streams)}){after} "
+        "ORDER BY start, stream",
+        {"since": since},
+    )
+
+
 def input_counts(queries: Queries, model_id: str, since: int | None = None, until: int | None = None) -> dict[int, str]:
     """What the inputs of a model looked like, by the day they came in on."""
     conditions = ["model_id = :model_id"]

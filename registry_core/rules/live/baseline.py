@@ -15,6 +15,8 @@ from .sums import Sums
 
 #: Fewer rows than these know the model too little: the bound is then so wide that it has to be said.
 MANY_ROWS = 20_000
+#: Days that make a whole cycle.
+WEEK = 7
 #: One-sided chance that the model is within its bound. With the tolerance, at most 2 of 1,000 models that had not
 #: changed raised a false alarm within 200,000 labels, even when their baselines had 500 rows; at 99.9% a drop of 5
 #: points would take twice as long to show.
@@ -34,21 +36,29 @@ class Bound:
 
 @dataclass(frozen=True)
 class Baseline:
-    """A model's labels at its promotion, frozen: from its benchmark, or from live traffic as a challenger.
+    """What a model did while all was well: in production, as a challenger, or on its benchmark.
 
-    ``mean`` is the share of wrong answers, or the mean loss; ``variance`` that of a row.
+    Attributes:
+        metric: which.
+        rows: labelled ones.
+        mean: the share of wrong answers, or the mean loss.
+        variance: of a row.
+        inflation: how many times the variance of their sum is that of independent rows, see ``days``.
+        days: over how many days they came; 0 where they did not come day by day, as on a benchmark.
     """
 
     metric: Metric
     rows: int
     mean: float
     variance: float
+    inflation: float = 1.0
+    days: int = 0
 
     def bound(self, tolerance: float | None = None) -> Bound:
         """The upper bound of what it has shown, plus a tolerance.
 
         Of wrong answers it is that of Clopper and Pearson (1934), of losses that of the normal distribution, at 97.5%.
-        It is wider the fewer rows there are.
+        It is wider the fewer rows there are, and the more they hang together.
 
         Args:
             tolerance: in the unit of the mean; None takes one point, of losses a twentieth of the mean.
@@ -58,10 +68,14 @@ class Baseline:
         """
         if tolerance is None:
             tolerance = TOLERANCE if self.metric == "accuracy" else TOLERANCE_OF_LOSSES * self.mean
-        if tolerance < 0 or self.rows < 1:
-            raise InvalidInput(f"tolerance {tolerance:g}, {self.rows} baseline rows: give 0 or more, and labelled rows")
+        if tolerance < 0 or self.rows < 1 or self.inflation < 1:
+            raise InvalidInput(
+                f"tolerance {tolerance:g}, {self.rows} baseline rows, inflation {self.inflation:g}: give 0 or more, "
+                "labelled rows, and 1 or more"
+            )
+        rows = self.rows / self.inflation
         if self.metric == "accuracy":
-            upper = clopper_pearson_upper(self.rows, round(self.mean * self.rows), CONFIDENCE)
+            upper = clopper_pearson_upper(rows, self.mean * rows, CONFIDENCE)
             value = min(upper + tolerance, 1 - 1e-6)
             shown = (
                 f"{self.mean:.1%} wrong",
@@ -74,29 +88,18 @@ class Baseline:
                 raise InvalidInput(
                     f"the baseline's {NAMES[self.metric]} is {self.mean:g}; give one with losses above 0"
                 )
-            upper = self.mean + Z * math.sqrt(self.variance / self.rows)
+            upper = self.mean + Z * math.sqrt(self.variance / rows)
             value = upper + tolerance
             shown = f"mean {NAMES[self.metric]} {self.mean:.4g}", f"{upper:.4g}", f"{tolerance:.4g}", f"{value:.4g}"
         found, most, extra, allowed = shown
-        because = f"{found} on {self.rows:,} rows at its promotion, at most {most} by chance, {extra} more: {allowed}"
-        if self.rows < MANY_ROWS:
-            because += (
-                f"; fewer than {MANY_ROWS:,} rows know it too little, so smaller losses than that show late or never"
-            )
+        over = f" of {self.days:,} day{'' if self.days == 1 else 's'}" if self.days else ""
+        like = f", which vary by day like {rows:,.0f}," if self.inflation > 1.05 else ","
+        because = f"{found} on {self.rows:,} labels{over}{like} at most {most} by chance, {extra} more: {allowed}"
+        if self.days and self.days < WEEK:
+            because += "; it holds no whole week yet, so that a day of the week may pass for a change"
+        elif rows < MANY_ROWS:
+            because += "; with so few, smaller losses than that show late or never"
         return Bound(self.metric, value, because)
-
-
-def of_sums(sums: Sums, metric: Metric = "accuracy") -> Baseline:
-    """The baseline from the sums of labelled rows.
-
-    Raises:
-        InvalidInput: no labelled rows.
-    """
-    rows, total, squares = of_metric(sums, metric)
-    if not rows:
-        raise InvalidInput(f"there are no labelled rows with {NAMES[metric]}; a baseline needs some, better 20,000")
-    mean = total / rows
-    return Baseline(metric, rows, mean, max(squares / rows - mean**2, 0.0))
 
 
 def of_wrong(rows: int, wrong: int) -> Baseline:
@@ -111,8 +114,8 @@ def of_wrong(rows: int, wrong: int) -> Baseline:
     return Baseline("accuracy", rows, share, share * (1 - share))
 
 
-def clopper_pearson_upper(rows: int, wrong: int, confidence: float) -> float:
-    """The exact one-sided upper bound of a share (Clopper and Pearson 1934)."""
+def clopper_pearson_upper(rows: float, wrong: float, confidence: float) -> float:
+    """The exact one-sided upper bound of a share (Clopper and Pearson 1934), continued to counts that are no whole."""
     from scipy.special import betaincinv
 
     return 1.0 if wrong >= rows else float(betaincinv(wrong + 1, rows - wrong, confidence))
