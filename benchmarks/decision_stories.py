@@ -27,9 +27,7 @@ EARLIER = 10
 USUAL, GRADUAL_LABELS = 0.10, 10_000
 
 
-def broken(
-    champion: float, predecessor: float, *, traffic: Traffic, days: int = 100, stop: bool = True
-) -> Story:
+def broken(champion: float, predecessor: float, *, traffic: Traffic, days: int = 100, stop: bool = True) -> Story:
     """After thirty good days both versions err so much more.
 
     Args:
@@ -105,8 +103,9 @@ def winner(traffic: Traffic) -> Story:
         with world(chance, traffic, 2) as made:
             truth = chance.integers(0, 2, 2_000)
             held = [np.where(chance.random(len(truth)) < 0.06, 1 - truth, truth) for _ in range(2)]
-            columns = {"version_0": held[0], "version_1": held[1], "segment": 0, "strange": 0.0, "truth": truth}
-            made.registry.add_benchmark("easier-times", NAME, pd.DataFrame(columns).astype(float), "truth")
+            inputs = pd.DataFrame({"version_0": held[0], "version_1": held[1], "segment": 0, "strange": 0})
+            rows = inputs.astype(float).assign(truth=truth)
+            made.registry.add_benchmark("easier-times", NAME, rows, "truth")
             made.serve(rates=rates, days=EARLIER)
             challenger = made.version()
             made.registry.start_experiment(NAME, challenger, stages=["shadow", 0.25, 0.5, 1.0], reason="retrained")
@@ -124,32 +123,41 @@ def winner(traffic: Traffic) -> Story:
     return story
 
 
-def early_positives(_: Chance, truth: NDArray[np.int64]) -> NDArray[np.int64]:
+def early_positives(chance: Chance, truth: NDArray[np.int64]) -> NDArray[np.int64]:
     """As with fraud: what is wrong is told within days, that nothing was wrong after two to three weeks."""
-    days = np.where(truth == 1, 1 + _.exponential(2.0, len(truth)), _.uniform(14.0, 21.0, len(truth)))
+    size = len(truth)
+    days = np.where(truth == 1, 1 + chance.exponential(2.0, size), chance.uniform(14.0, 21.0, size))
     return days.astype(np.int64)
 
 
 EARLY = Traffic(300, positives=0.2, delay=early_positives)
-#: Wrong answers where the truth is 0, and where it is 1: positives are harder, as they are. Together 13.2%.
-_OF_CLASSES = (0.09, 0.30)
+#: Wrong answers where the truth is 0, and where it is 1: positives are harder, or easier. Together 13.2%.
+HARDER, EASIER = (0.09, 0.30), (0.155, 0.04)
 
 
-def early_collapse(chance: Chance) -> Happened:
-    """Positives are told early; after ninety days the champion errs by 20 points more in both classes."""
-    collapsed = (_OF_CLASSES, tuple(each + 0.20 for each in _OF_CLASSES))
-    with world(chance, EARLY, 2) as made:
-        made.serve()
-        second = made.serve()
-        while made.day < 90:
-            made.live((_OF_CLASSES, _OF_CLASSES))
-            if made.champion != second:
-                return {"rolled": made.told_since(0)}
-        for _ in range(60):
-            made.live(collapsed)
-            if made.champion != second or _alarmed(made):
-                return {"rolled": None, "found": made.told_since(90)}
-        return {"rolled": None, "found": None}
+def early_collapse(usual: tuple[float, float]) -> Story:
+    """Positives are told early; after ninety days the champion errs by 20 points more in both classes.
+
+    Args:
+        usual: the share of wrong answers where the truth is 0, and where it is 1.
+    """
+
+    def story(chance: Chance) -> Happened:
+        collapsed = (usual, (usual[0] + 0.20, usual[1] + 0.20))
+        with world(chance, EARLY, 2) as made:
+            made.serve()
+            second = made.serve()
+            while made.day < 90:
+                made.live((usual, usual))
+                if made.champion != second:
+                    return {"rolled": made.told_since(0)}
+            for _ in range(60):
+                made.live(collapsed)
+                if made.champion != second or _alarmed(made):
+                    return {"rolled": None, "healthy": 0.0, "found": made.told_since(90)}
+            return {"rolled": None, "healthy": 0.0, "found": None}
+
+    return story
 
 
 def early_challenger(of_classes: tuple[float, float]) -> Story:
@@ -157,10 +165,10 @@ def early_challenger(of_classes: tuple[float, float]) -> Story:
 
     def story(chance: Chance) -> Happened:
         with world(chance, EARLY, 2) as made:
-            made.serve(rates=(_OF_CLASSES, of_classes), days=WELL)
+            made.serve(rates=(HARDER, of_classes), days=WELL)
             challenger = made.version()
             made.registry.start_experiment(NAME, challenger, stages="default", reason="retrained")
-            return _until_ended(made, (_OF_CLASSES, of_classes), challenger, 90)
+            return _until_ended(made, (HARDER, of_classes), challenger, 90)
 
     return story
 

@@ -84,9 +84,7 @@ def _published() -> Iterator[Row]:
 def _delay(points: float, traffic: Traffic, icc: float, median: float | None, *, gradual: bool = False) -> Row:
     how = f"evenly over {stories.GRADUAL_LABELS:,} labels" if gradual else "at once"
     horizon = 20_000 * (2 if gradual else 1)
-    found = Measure(
-        "found", f"found within {horizon:,} labels", least=None if median is None else 0.99, median=median
-    )
+    found = Measure("found", f"found within {horizon:,} labels", least=None if median is None else 0.99, median=median)
     key = f"{'gradual' if gradual else 'sudden'}-{points * 100:.0f}-{traffic.rows}-{icc:g}"
     return Row(
         key,
@@ -94,6 +92,7 @@ def _delay(points: float, traffic: Traffic, icc: float, median: float | None, *,
         str(stories.hanging(traffic, icc)),
         stories.sudden(points, traffic, icc=icc, gradual=gradual),
         (found, Measure("early", "alarm before that", most=0.01)),
+        runs=None if median is not None else 60,
     )
 
 
@@ -139,13 +138,14 @@ def _rows() -> Iterator[Row]:
         stories.well(traffic, 60, stories.cycles),
         (rolled,),
     )
-    yield Row(
-        "early-collapse",
-        "positives early: healthy for 90 days, then +20 points",
-        _EARLY,
-        stories.early_collapse,
-        (rolled, Measure("found", "found within 60 days", least=0.99)),
-    )
+    for name, usual in (("harder", stories.HARDER), ("easier", stories.EASIER)):
+        yield Row(
+            f"early-{name}",
+            f"positives early and {name}: healthy for 90 days, then +20 points",
+            _EARLY,
+            stories.early_collapse(usual),
+            (rolled, Measure("found", "found within 60 days", least=0.99, after="healthy")),
+        )
     stopped = Measure("stopped", "stopped", most=0.05)
     for name, of_classes in (("equal", (0.0525, 0.45)), ("better", (0.03, 0.45))):
         yield Row(
@@ -207,7 +207,7 @@ def _rows() -> Iterator[Row]:
         "failing-arm",
         "arm that fails 5% of its requests",
         "a call a minute, no labels",
-        stories.failing(share=0.5, often=0.05, most=4_000, every=100),
+        stories.failing(share=0.5, often=0.05, most=2_500, every=100),
         (Measure("alert", "alert", median=2_000, unit="requests of its own"),),
     )
     yield Row(
@@ -318,9 +318,7 @@ def measured(row: Row, runs: int, seeds: Sequence[int], pool: ProcessPoolExecuto
         found = list((pool.map if pool else map)(play, tasks))
     except RegistryError as error:
         return Found(row, (), time.perf_counter() - begun, f"refused: {error}".replace("|", "/"))
-    return Found(
-        row, list(zip((seed for _, seed, _ in tasks), found, strict=True)), time.perf_counter() - begun
-    )
+    return Found(row, list(zip((seed for _, seed, _ in tasks), found, strict=True)), time.perf_counter() - begun)
 
 
 def table(rows: Iterable[Row], runs: int, seeds: Sequence[int], processes: int = 1) -> Iterator[tuple[str, bool]]:

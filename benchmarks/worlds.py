@@ -221,9 +221,7 @@ class World:
         size = mean * (1 - mean) / self.traffic.day_sd**2 - 1
         return np.asarray(beta.ppf(days[:, None], mean * size, (1 - mean) * size), np.float64)
 
-    def _drawn(
-        self, rows: int, rates: Numbers, segment: Numbers, strange: bool
-    ) -> tuple[Numbers, NDArray[np.int64]]:
+    def _drawn(self, rows: int, rates: Numbers, segment: Numbers, strange: bool) -> tuple[Numbers, NDArray[np.int64]]:
         chance, alike = self._chance, self.traffic.correlation
         truth = (chance.random(rows) < self.traffic.positives).astype(np.int64)
         inside = chance.random(rows) < SEGMENT
@@ -264,5 +262,3 @@ def world(chance: np.random.Generator, traffic: Traffic, versions: int, **monito
             yield made
         finally:
             made.close()
-
-
