@@ -187,7 +187,10 @@ def _rows() -> Iterator[Row]:
         "challenger 10 points better, by default stages, 250 days",
         str(USUAL),
         stories.better(USUAL, 250),
-        (Measure("promoted", "promoted", median=1_000, unit="labels of its own"), stopped),
+        (
+            Measure("promoted", "promoted", median=1_000, unit="labels of its own"),
+            Measure("stopped", "stopped", unit="labels of its own"),
+        ),
     )
     yield Row(
         "seldom",
@@ -275,7 +278,7 @@ class Found:
             and (measure.median is None or median <= measure.median)
         )
         shown = "not in half of the runs" if median == float("inf") else f"{median:,.0f} {measure.unit}"
-        shown = "" if measure.most is not None or not median else shown
+        shown = shown if measure.most is None and median else ""
         return f"{head} | {runs} | {rate} | {shown} | {_target(measure)} | {_met(measure, good)} |", good
 
 
@@ -345,9 +348,8 @@ def table(rows: Iterable[Row], runs: int, seeds: Sequence[int], processes: int =
 
 
 WORLDS = (
-    "Versions find the same rows hard: normal scores of difficulty correlate by "
-    f"{Traffic().correlation:g}. Outcomes are told the next day, but for those of positives early; what happens between "
-    "two tellings counts with the later one."
+    f"Versions find the same rows hard: normal scores of difficulty correlate by {Traffic().correlation:g}. Outcomes "
+    "are told the next day, in one call, where nothing else is said; what happens in between counts with the later one."
 )
 
 

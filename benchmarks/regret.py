@@ -197,8 +197,8 @@ def _by_day(series: Series, models: Sequence[Any], since: Sequence[int], end: in
 
 
 HEAD = (
-    "| series | rows | versions | registry | never touching | best fixed version | newest at once | oracle | against best "
-    "fixed | against never | part of the oracle's gain | target | |\n" + "|---" * 13 + "|"
+    "| series | rows | versions | registry | never touching | best fixed version | newest at once | oracle "
+    "| against best fixed | against never | part of the oracle's gain | target | |\n" + "|---" * 13 + "|"
 )
 
 

@@ -96,7 +96,7 @@ def bikes(wheels: Path) -> Series:
 
 
 def smog(wheels: Path) -> Series:
-    """Whether the air of Beijing is bad in an hour, from the weather, 2010 to 2014: days alike, years not very different.
+    """Whether the air of Beijing is bad in an hour, from the weather, 2010 to 2014: one year is like another.
 
     Raises:
         Unavailable: as ``bikes``.

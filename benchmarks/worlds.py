@@ -176,7 +176,7 @@ class World:
         """
         inputs, truth = self._drawn(rows, rates, rates if segment is None else segment, strange)
         if self._predictor is None:
-            self._predictor = self.registry.predictor(NAME, log="sync")
+            self._predictor = self.registry.predictor(NAME)
         answer = self._predictor.predict(inputs)
         scored = [arm.challenger_id for arm in self._shadows()]
         due = self.day + self.traffic.delay(self._chance, truth)
@@ -190,6 +190,8 @@ class World:
         parts = [part for due in sorted(self._waiting) if due <= self.day for part in self._taken(due)]
         if not parts:
             return ()
+        if self._predictor is not None:
+            self._predictor.flush()
         for day, ids, _, by in parts:
             self.told[day] += len(ids)
             self.own.update(by)
@@ -197,8 +199,10 @@ class World:
         return self.registry.record_outcomes(prediction_ids=ids, labels=truth).acted
 
     def untold(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Take all that waits to be told, in the order of the predictions: ids and labels. Whoever takes it tells it."""
+        """Take all that waits to be told, in the order of the predictions: ids and labels, for the caller to tell."""
         self._clock.set(self.day, TOLD_HOUR)
+        if self._predictor is not None:
+            self._predictor.flush()
         parts = [part for due in sorted(self._waiting) for part in self._taken(due)]
         return np.concatenate([part[1] for part in parts]), np.concatenate([part[2] for part in parts])
 
