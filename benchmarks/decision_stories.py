@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -24,17 +25,17 @@ Story = Callable[[Chance], Happened]
 WELL = 30
 #: How long the predecessor served before.
 EARLIER = 10
-USUAL, GRADUAL_LABELS = 0.10, 10_000
+#: The usual share of wrong answers; labels over which one that rises gradually does so; labels it is looked for.
+USUAL, GRADUAL_LABELS, LOOKED_FOR = 0.10, 10_000, 20_000
 
 
-def broken(champion: float, predecessor: float, *, traffic: Traffic, days: int = 100, stop: bool = True) -> Story:
+def broken(champion: float, predecessor: float, *, traffic: Traffic, days: int = 100) -> Story:
     """After thirty good days both versions err so much more.
 
     Args:
         champion: by how much the champion's share of wrong answers rises from 10%.
         predecessor: likewise; its share was the same.
         days: as long it is looked on.
-        stop: end with the rollback or the alert that asks to retrain.
     """
 
     def story(chance: Chance) -> Happened:
@@ -275,7 +276,7 @@ def sudden(points: float, traffic: Traffic, *, icc: float = 0.0, gradual: bool =
             made.serve(rates=(USUAL,), days=WELL)
             if _alarmed(made):
                 return {"early": made.told_since(0), "found": None}
-            while made.told_since(WELL) < (2 if gradual else 1) * 20_000:
+            while made.told_since(WELL) < (2 if gradual else 1) * LOOKED_FOR:
                 part = min((made.day - WELL) * traffic.rows / GRADUAL_LABELS, 1.0) if gradual else 1.0
                 made.live((USUAL + points * part,))
                 if _alarmed(made):
@@ -287,8 +288,6 @@ def sudden(points: float, traffic: Traffic, *, icc: float = 0.0, gradual: bool =
 
 def hanging(traffic: Traffic, icc: float) -> Traffic:
     """The traffic with days that vary as the intraclass correlation says, at the usual share of wrong answers."""
-    from dataclasses import replace
-
     return replace(traffic, day_sd=math.sqrt(icc * USUAL * (1 - USUAL)))
 
 
@@ -298,7 +297,7 @@ def segment(traffic: Traffic) -> Story:
     def story(chance: Chance) -> Happened:
         with world(chance, traffic, 1, slices=["segment"]) as made:
             made.serve(rates=(USUAL,), days=WELL)
-            while made.told_since(WELL) < 20_000:
+            while made.told_since(WELL) < LOOKED_FOR:
                 made.live((USUAL,), segment=(0.60,))
                 if _alerts(made, "segment"):
                     return {"found": made.told_since(WELL)}
@@ -348,8 +347,6 @@ def _state(
     rises: int,
     calls: Callable[[Sequence[int], Chance], list[NDArray[np.int64]]],
 ) -> tuple[Any, ...]:
-    from dataclasses import replace
-
     never = replace(traffic, delay=lambda _, truth: np.full(len(truth), days))
     with world(np.random.default_rng(seed), never, 1, on_degradation="suggest") as made:
         made.serve()

@@ -83,7 +83,7 @@ def _published() -> Iterator[Row]:
 
 def _delay(points: float, traffic: Traffic, icc: float, median: float | None, *, gradual: bool = False) -> Row:
     how = f"evenly over {stories.GRADUAL_LABELS:,} labels" if gradual else "at once"
-    horizon = 20_000 * (2 if gradual else 1)
+    horizon = stories.LOOKED_FOR * (2 if gradual else 1)
     found = Measure("found", f"found within {horizon:,} labels", least=None if median is None else 0.99, median=median)
     key = f"{'gradual' if gradual else 'sudden'}-{points * 100:.0f}-{traffic.rows}-{icc:g}"
     return Row(

@@ -1,7 +1,7 @@
 """What the registry's own choices cost on real series: ``python -m benchmarks.regret``.
 
-A pipeline trains a version again and again and starts an experiment with each, unless one is running; outcomes come
-late; whatever else happens is the registry's doing, with its default settings. Beside it stand who never touched
+A pipeline trains a version again and again, and starts an experiment with the newest whenever none is running; outcomes
+come late; whatever else happens is the registry's doing, with its default settings. Beside it stand who never touched
 anything, the best version to have stayed with once it was there, whoever took each new version at once, and an oracle
 that knows every version's error on every day and lets the best one answer.
 """
@@ -131,6 +131,7 @@ def play(series: Series, days: int | None = None) -> Played:
         first = _registered(registry, series, models[0], series.first)
         registry.promote(first, reason="The first of its kind")
         since, lost = [series.first], 0.0
+        untried: str | None = None
         predictor = registry.predictor(NAME, log="sync")
         waiting: deque[tuple[int, NDArray[np.int64], NDArray[Any]]] = deque()
         for day in range(series.first, end, series.step):
@@ -139,12 +140,13 @@ def play(series: Series, days: int | None = None) -> Played:
             if known:
                 ids, truth = (np.concatenate([each[place] for each in known]) for place in (1, 2))
                 registry.record_outcomes(prediction_ids=ids, labels=truth)
-            running = any(each.ended_at is None for each in registry.experiments(NAME))
-            if day >= since[-1] + series.every and not running:
+            if day >= since[-1] + series.every:
                 models.append(_trained(series, day - series.late))
-                challenger = _registered(registry, series, models[-1], day)
-                registry.start_experiment(NAME, challenger, stages=STAGES, reason="Trained on all there is")
+                untried = _registered(registry, series, models[-1], day)
                 since.append(day)
+            if untried is not None and all(each.ended_at is not None for each in registry.experiments(NAME)):
+                registry.start_experiment(NAME, untried, stages=STAGES, reason="Trained on all there is")
+                untried = None
             calendar.set(day, 23)
             rows = series.days(day, min(day + series.step, end))
             if rows.start < rows.stop:
@@ -168,8 +170,8 @@ def _trained(series: Series, end: int) -> Any:
 
 
 def _registered(registry: Registry, series: Series, model: Any, day: int) -> str:
-    """Registered with the metrics of its last days of training, as pipelines report what they like."""
-    rows = series.days(day - 60, day)
+    """Registered with what it shows on its own last rows of training: nothing that decides here."""
+    rows = series.days(day - series.late - 60, day - series.late)
     errors = _errors(series, model.predict(series.inputs[rows]), series.target[rows])
     return registry.register_model(
         model,

@@ -218,10 +218,16 @@ class World:
         return [arm for each in running if each.mode == "shadow" for arm in each.running]
 
     def _of_day(self, rates: Rates, days: Numbers) -> Numbers:
-        """Rates of one day, (versions, 2): their mean over days is as told."""
+        """Rates of one day, (versions, 2): their mean over days is as told.
+
+        Raises:
+            ValueError: a rate so near to 0 or 1 cannot vary that much.
+        """
         mean = _by_truth(rates)
         if not self.traffic.day_sd:
             return mean
+        if (mean * (1 - mean) <= self.traffic.day_sd**2).any():
+            raise ValueError(f"rates of {mean.tolist()} cannot vary by {self.traffic.day_sd:g} from day to day")
         size = mean * (1 - mean) / self.traffic.day_sd**2 - 1
         return np.asarray(beta.ppf(days[:, None], mean * size, (1 - mean) * size), np.float64)
 
