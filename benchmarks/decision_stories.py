@@ -73,8 +73,8 @@ def well(traffic: Traffic, days: int, rates: Callable[[Chance], Callable[[int, f
             while made.day < days:
                 made.live(lambda hour: (rate(made.day, hour),) * 2)
                 if made.champion != second:
-                    return {"rolled": made.told_since(0)}
-            return {"rolled": None}
+                    return {"rolled": made.told_since(0), "alerted": 0.0}
+            return {"rolled": None, "alerted": 0.0 if _alarmed(made) else None}
 
     return story
 

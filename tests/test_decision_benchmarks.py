@@ -80,7 +80,7 @@ def short(monkeypatch: pytest.MonkeyPatch, *rows: Row) -> None:
 
 STORIES = {
     "broken": (stories.broken(0.10, 0.20, traffic=FEW, days=2), {"early", "rolled", "retrain"}),
-    "well": (stories.well(FEW, 3, stories.cycles), {"rolled"}),
+    "well": (stories.well(FEW, 3, stories.cycles), {"rolled", "alerted"}),
     "equal": (stories.equal(FEW, 2, 2, mode="split", share=0.5), {"stopped"}),
     "better": (stories.better(FEW, 2), {"promoted", "stopped"}),
     "failing": (stories.failing(share=0.5, often=1.0, most=8, every=8), {"alert"}),
