@@ -131,12 +131,13 @@ def _rows() -> Iterator[Row]:
     calm = (rolled, Measure("alerted", "critical alert"))
     traffic = Traffic(200, day_sd=0.04)
     yield Row("days", "constant mean, 30,000 labels", str(traffic), stories.well(traffic, 150), calm)
-    traffic = Traffic(300, 6)
+    # So many a day that the first labels are of one part of it.
+    traffic = Traffic(1_000, 6)
     yield Row(
         "cycles",
-        "daily and weekly cycles of 8 to 20%, begun anywhere, 18,000 labels",
+        "daily and weekly cycles of 8 to 20%, begun anywhere, 30,000 labels",
         str(traffic),
-        stories.well(traffic, 60, stories.cycles),
+        stories.well(traffic, 30, stories.cycles),
         calm,
     )
     for name, usual in (("harder", stories.HARDER), ("easier", stories.EASIER)):
