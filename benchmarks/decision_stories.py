@@ -280,8 +280,8 @@ def sudden(points: float, traffic: Traffic, *, icc: float = 0.0, gradual: bool =
                 part = min((made.day - WELL) * traffic.rows / GRADUAL_LABELS, 1.0) if gradual else 1.0
                 made.live((USUAL + points * part,))
                 if _alarmed(made):
-                    return {"early": None, "found": made.told_since(WELL)}
-            return {"early": None, "found": None}
+                    return {"early": None, "well": 0.0, "found": made.told_since(WELL)}
+            return {"early": None, "well": 0.0, "found": None}
 
     return story
 

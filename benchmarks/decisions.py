@@ -84,15 +84,16 @@ def _published() -> Iterator[Row]:
 def _delay(points: float, traffic: Traffic, icc: float, median: float | None, *, gradual: bool = False) -> Row:
     how = f"evenly over {stories.GRADUAL_LABELS:,} labels" if gradual else "at once"
     horizon = stories.LOOKED_FOR * (2 if gradual else 1)
-    found = Measure("found", f"found within {horizon:,} labels", least=None if median is None else 0.99, median=median)
+    asked = median is not None
+    found = Measure("found", f"found within {horizon:,} labels", None, 0.99 if asked else None, median, after="well")
     key = f"{'gradual' if gradual else 'sudden'}-{points * 100:.0f}-{traffic.rows}-{icc:g}"
     return Row(
         key,
         f"+{points * 100:.0f} points {how}, default baseline of 30 days, day ICC {icc:g}",
         str(stories.hanging(traffic, icc)),
         stories.sudden(points, traffic, icc=icc, gradual=gradual),
-        (found, Measure("early", "alarm before that", most=0.01)),
-        runs=None if median is not None else 60,
+        (found, Measure("early", "alarm before that", most=0.01 if asked else None, unit="labels in")),
+        runs=None if asked else 60,
     )
 
 

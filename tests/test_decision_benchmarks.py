@@ -84,7 +84,7 @@ STORIES = {
     "equal": (stories.equal(FEW, 2, 2, mode="split", share=0.5), {"stopped"}),
     "better": (stories.better(FEW, 2), {"promoted", "stopped"}),
     "failing": (stories.failing(share=0.5, often=1.0, most=8, every=8), {"alert"}),
-    "sudden": (stories.sudden(0.05, FEW, icc=0.01, gradual=True), {"early", "found"}),
+    "sudden": (stories.sudden(0.05, FEW, icc=0.01, gradual=True), {"early", "well", "found"}),
     "batches": (stories.batches(Traffic(6), 4, 2), {*stories.CALLS} - {"a day"}),
 }
 
