@@ -73,7 +73,7 @@ def health(rooms: Rooms, model_name: str, acted: tuple[str, ...] = ()) -> Health
     frozen = observe.frozen(seen.watch, baselines.find(rooms.database, current.deployment_id), metric)
     detector = _detector(seen.watch)
     judged = limits.judged(rooms, current, policy)
-    counted = None if frozen else (seen.watch.days.rows, asked.baseline_labels)
+    counted = None if frozen else (round(seen.watch.days.rows), asked.baseline_labels)
     drift = drifting.judged(rooms, current) if asked.drift else ()
     said = {each.alert_id: _now(each, current, seen, drift) for each in still_open}
     done = performance.pooled(
@@ -164,7 +164,7 @@ def _comparison(seen: observe.Observed) -> StandbyComparison | None:
     known: Days | None = watch.comparison.trouble if watch.comparison is not None else None
     shown = known if known is not None and known.rows else watch.compared
     return StandbyComparison(
-        seen.standby, shown.rows, shown.mean if shown.rows else None, math.exp(min(watch.log_e_better, 700.0)),
+        seen.standby, round(shown.rows), shown.mean if shown.rows else None, math.exp(min(watch.log_e_better, 700.0)),
         1 / watching.ALPHA, watch.standby, watch.standing != "well", watch.comparison_sentence,
     )  # fmt: skip
 
