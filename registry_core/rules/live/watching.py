@@ -28,8 +28,9 @@ RAISED, LOWERED = math.log(1e4), math.log(1e2)
 BASELINE_DAYS = 28
 #: The chance that a standby that is no better is taken for better, at all looks of one trouble together.
 ALPHA = 0.001
-#: So many rows of both since trouble began are enough to say that the standby is no better, as far as is seen.
-ENOUGH_PAIRS = 1_000
+#: From so many rows of both since trouble began on, a standby that would win back less than half of what was lost, two
+#: deviations up, is said to be no better.
+ENOUGH_PAIRS = 300
 
 #: Rises of the error rate of which is said how soon they would be noticed, and the most labels worth a word.
 RISES, MOST_LABELS = (0.05, 0.10), 1_000_000
@@ -85,19 +86,28 @@ class Comparison:
     better: int = 0
     worse: int = 0
 
+    def spread(self, before: Days, icc: float | None) -> float:
+        """How many times the variance of the sum of differences is that of independent rows; see ``log_e``."""
+        return inflation(self.trouble.rows_squared / self.trouble.rows, before.icc if icc is None else icc)
+
+    def at_most(self, before: Days, icc: float | None) -> float:
+        """What the standby would gain at most, a row: its mean and two deviations, for one look. See ``log_e``."""
+        rows, mean = self.trouble.rows, self.trouble.mean
+        variance = max(self.trouble.squares / rows - mean**2, 0.0)
+        return mean + 2 * math.sqrt(variance * self.spread(before, icc) / rows)
+
     def log_e(self, metric: Metric, before: Days, icc: float | None) -> float:
         """ln of the e-value against "the standby is no better", at all looks together (``shadow``, ``mixture``).
 
         Args:
             metric: accuracy, or a loss.
-            before: differences of earlier days and of these: how much they hang together within a day.
+            before: differences of the days before: how much they hang together within a day.
             icc: the correlation within a day, when it is not to be learnt.
         """
         rows = self.trouble.rows
         if not rows:
             return 0.0
-        size = self.trouble.rows_squared / rows
-        spread = inflation(size, before.icc if icc is None else icc)
+        spread = self.spread(before, icc)
         if metric == "accuracy":
             return float(shadow.log_e_above(self.better, self.worse, rows, 0.0)) / spread
         scatter = self.trouble.squares - self.trouble.total**2 / rows
@@ -169,8 +179,9 @@ class Watch:
                 today = Window(day.start, rows_so_far + each.rows, total + each.total, squares + each.squares)
         if days.days < BASELINE_DAYS:
             days = days.add(*today[1:])
-        compared = self.compared.add(*_sum(day.pairs))
         since = [each for each in day.pairs if comparison is not None and each.start > comparison.since]
+        # How much days differ is learnt while all is well: a break, and how it grows, is no noise.
+        compared = self.compared.add(*_sum(each for each in day.pairs if each not in since))
         if comparison is not None and since:
             comparison = Comparison(
                 comparison.since,
@@ -226,10 +237,13 @@ class Watch:
     @property
     def standby(self) -> Literal["better", "no better", "not known"]:
         """What is known of the standby since trouble began."""
+        found, baseline = self.comparison, self.baseline
         if self.log_e_better >= math.log(1 / ALPHA):
             return "better"
-        pairs = 0 if self.comparison is None else self.comparison.trouble.rows
-        return "no better" if pairs >= ENOUGH_PAIRS else "not known"
+        if found is None or baseline is None or not self.detector.recent or found.trouble.rows < ENOUGH_PAIRS:
+            return "not known"
+        lost = self.detector.recent_bad / self.detector.recent - baseline.mean
+        return "no better" if found.at_most(self.compared, self.rules.icc) < lost / 2 else "not known"
 
     @property
     def comparison_sentence(self) -> str:
