@@ -158,6 +158,7 @@ PUBLIC_NAMES = {
     "RetentionPolicy",
     "Review",
     "SampleRatio",
+    "StandbyComparison",
     "SandboxFailure",
     "SandboxIncomplete",
     "Score",

@@ -157,7 +157,7 @@ def test_a_rollback_is_told_and_its_alert_acknowledged(own: Registry, clock: Clo
     assert ":red[✕ Critical]" in said
     assert "was rolled back to 1.0.0" in said
     assert ":orange[✕ Rolled back]** to **1.0.0** instead of 1.0.1" in said
-    assert "by the registry itself: Worse than at its promotion" in said
+    assert "by the registry itself: Worse than its baseline" in said
     assert "Churn_LogisticRegression" not in said
     (alert,) = own.alerts("Churn")
 
@@ -479,7 +479,7 @@ def test_the_cooldown_is_told() -> None:
     said = health_words.when_worse(_report(cooldown_until=until), MonitoringPolicy(), NOON, UTC)
     assert "Not during the next 3 h 0 min" in said
     said = health_words.when_worse(_report(predecessor="Churn_Ridge"), MonitoringPolicy(), NOON, UTC)
-    assert "puts the last healthy champion back by itself" in said
+    assert "puts the last healthy champion back once that one is better on the same rows" in said
 
 
 def test_a_card_is_healthy_only_with_labels_enough() -> None:

@@ -183,7 +183,7 @@ def test_there_is_a_pause_between_two_rollbacks(registry: Registry, clock: Clock
     assert registry.get_active_model_id("Churn") == second
     for _ in range(6):
         traffic(100)
-    said = until_it_says(registry, traffic, "not rolled back, since there was an automatic rollback shortly before")
+    said = until_it_says(registry, traffic, "It is not rolled back: there was an automatic rollback shortly before")
     assert second in said
     assert registry.get_active_model_id("Churn") == second
     clock.tick(hours=50)

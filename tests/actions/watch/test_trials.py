@@ -110,7 +110,7 @@ def test_the_whole_way_to_production(registry: Registry, clock: Clock, two: list
     assert report.verdict.startswith("Ended: ")
     health = registry.check_health("Churn")
     assert health.baseline is not None
-    assert "answered as a challenger" in health.baseline.source
+    assert health.baseline.source.startswith("its own ")
     assert registry.alerts("Churn") == []
 
 
