@@ -30,7 +30,7 @@ from ...rules.live.sums import Sums, total
 from .. import baseline, experiment
 from ..rooms import Rooms
 from ..serve.moments import DAY, MINUTE, microseconds, text
-from . import traffic
+from . import maturity, traffic
 
 #: Labels of the champion from before the experiment that make its spread known, or else from its first windows.
 TUNING_LABELS = 200
@@ -49,7 +49,7 @@ class _Evidence:
     variance: float | None
     buckets: tuple[traffic.Bucket, ...]
     asked: tuple[Sequence[Sums], ...]
-    mature: int
+    mature: int | None
     begins: int
     failures: Failures
     warnings: tuple[str, ...]
@@ -57,7 +57,13 @@ class _Evidence:
     @property
     def compared(self) -> list[traffic.Bucket]:
         """The windows of a split whose outcomes are in, without those that told of the spread."""
-        return [each for each in self.buckets if self.begins <= each.start < self.mature]
+        return [each for each in self.buckets if self.begins <= each.start and self.counts(each.start, *each.arms)]
+
+    def counts(self, start: int, *arms: Sums) -> bool:
+        """Whether the outcomes of a window are no selection: it is old enough, or all of them are in."""
+        if self.mature is None or start < self.mature:
+            return True
+        return sum(each.labelled for each in arms) >= sum(each.predictions for each in arms)
 
 
 def report(rooms: Rooms, found: Experiment, *, charts: bool = True) -> ExperimentReport:
@@ -103,13 +109,7 @@ def stage_gates(rooms: Rooms, found: Experiment) -> tuple[Gate, ...]:
 def _evidence(rooms: Rooms, found: Experiment, policy: MonitoringPolicy) -> _Evidence:
     buckets = tuple(traffic.split(rooms, found))
     warnings = []
-    mature = traffic.mature_before(rooms, policy.maturity_hours or 0.0, policy.window_minutes)
-    young = sum(each.start >= mature for each in buckets)
-    if policy.maturity_hours and young:
-        warnings.append(
-            f"predictions of the last {policy.maturity_hours:g} hours ({young} windows) are not compared yet: their "
-            "outcomes are still arriving"
-        )
+    mature = maturity.before(rooms, found.model_name, policy)
     if len(found.arms) > 1:
         warnings.append(
             f"{len(found.arms)} challengers share the certainty of one verdict: each interval is made at "
@@ -124,9 +124,17 @@ def _evidence(rooms: Rooms, found: Experiment, policy: MonitoringPolicy) -> _Evi
         warnings.append(
             f"windows before {text(begins)[:16]} only told how much {found.metric} varies, and are not compared"
         )
-    return _Evidence(
-        found, found.alpha / len(found.arms), variance, buckets, asked, mature, begins, failures, tuple(warnings)
-    )  # fmt: skip
+    seen = _Evidence(found, found.alpha / len(found.arms), variance, buckets, asked, mature, begins, failures, ())
+    young = sum(not seen.counts(each.start, *each.arms) for each in buckets)
+    if young:
+        known = maturity.learnt(rooms, found.model_name, policy).sentence
+        which = (
+            "1 window is not compared yet, since its"
+            if young == 1
+            else f"{young} windows are not compared yet, since their"
+        )
+        warnings.append(f"{which} outcomes are still arriving: {known}")
+    return replace(seen, warnings=tuple(warnings))
 
 
 def _of_failures(found: Experiment) -> str:
@@ -190,7 +198,9 @@ def _spread(sums: Sums, metric: str) -> float | None:
 def _challenger(rooms: Rooms, seen: _Evidence, place: int, arm: Arm, charts: bool) -> ChallengerReport:
     found = seen.experiment
     pairs = traffic.pairs(rooms, found, arm.challenger_id)
-    paired = [(start, sums) for start, sums in pairs if start < seen.mature]
+    shadowed = traffic.in_shadow(rooms, found, arm.challenger_id)
+    scored = dict(shadowed)
+    paired = [(start, sums) for start, sums in pairs if seen.counts(start, scored.get(start, Sums()))]
     begun_split = found.mode == "split"
     of_shadow = _of_shadow(seen, paired) if paired or not begun_split else None
     here = None

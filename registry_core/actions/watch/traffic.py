@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
 
 from ...catalog.telemetry import streams
 from ...catalog.telemetry import windows as stored
@@ -14,7 +13,6 @@ from ...rules.live.paired import PairedSums
 from ...rules.live.sums import Sums, total
 from ..rooms import Rooms
 from ..serve import windows
-from ..serve.moments import MINUTE, microseconds
 
 
 @dataclass(frozen=True)
@@ -139,14 +137,3 @@ def _shadow(rooms: Rooms, experiment: Experiment, challenger_id: str) -> dict[in
         rooms.telemetry, experiment.model_name, challenger_id, experiment_id=experiment.experiment_id
     )
     return by_loss({seq: stream for seq, stream in listed.items() if stream.role == "shadow"}, experiment.metric)
-
-
-def mature_before(rooms: Rooms, hours: float, minutes: int) -> int:
-    """Windows that begin before this have ended so long ago that their outcomes are taken to be in.
-
-    Without such a time the present window counts as well.
-    """
-    now = rooms.now()
-    if not hours:
-        return microseconds(now) + 1
-    return microseconds(now - timedelta(hours=hours)) - minutes * MINUTE + 1

@@ -71,14 +71,24 @@ def test_a_report_on_a_shadow(registry: Registry, clock: Clock, two: list[str]) 
 def test_only_old_enough_predictions_are_compared(registry: Registry, clock: Clock, two: list[str]) -> None:
     registry.configure("Churn", monitoring={**QUICK, "maturity_hours": 2})
     number = registry.start_experiment("Churn", two[1], "split", 0.5).experiment_id
-    Mistakes(registry)(1000)
+    answer, labels = Mistakes(registry).serve(1000, {})
+    registry.record_outcomes(prediction_ids=answer.prediction_ids[:900], labels=labels[:900])
     report = registry.experiment_report(number)
     assert not report.challengers[0].effect.enough
-    assert "outcomes are still arriving" in report.warnings[0]
+    assert report.warnings[0] == (
+        "1 window is not compared yet, since its outcomes are still arriving: 2 hours, as the settings say"
+    )
     clock.tick(hours=3)
     report = registry.experiment_report(number)
     assert report.challengers[0].effect.enough
     assert report.warnings == ()
+
+
+def test_where_all_outcomes_are_in_nobody_waits(registry: Registry, clock: Clock, two: list[str]) -> None:
+    registry.configure("Churn", monitoring={**QUICK, "maturity_hours": 2})
+    number = registry.start_experiment("Churn", two[1], "split", 0.5).experiment_id
+    Mistakes(registry)(1000)
+    assert registry.experiment_report(number).challengers[0].effect.enough
 
 
 def test_the_whole_way_to_production(registry: Registry, clock: Clock, two: list[str]) -> None:
