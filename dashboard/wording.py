@@ -48,6 +48,7 @@ EVENT_WORDS = {
     "promotion_undone": "Promotion undone",
     "rolled_back": "Rolled back",
     "rollback_undone": "Rollback undone",
+    "watch_begun_anew": "Watch begun anew",
     "comparison_began": "Every row compared",
     "comparison_ended": "Rows sampled again",
     "rejected": "Rejected",

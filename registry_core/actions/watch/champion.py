@@ -41,6 +41,8 @@ class Trouble:
 def look(rooms: Rooms, current: Deployment, policy: MonitoringPolicy, seen: Observed) -> list[str]:
     """See to a champion that fails to answer or became worse; what was done, in sentences."""
     said = _answers_again(rooms, current)
+    if seen.begun_anew:
+        _note_begun_anew(rooms, current)
     standby.look(rooms, current, seen.standby, seen.watch)
     failing = alerts.unresolved(rooms.database, current.model_name, f"champion_failing:{current.model_id}")
     if failing is not None:
@@ -51,6 +53,17 @@ def look(rooms: Rooms, current: Deployment, policy: MonitoringPolicy, seen: Obse
     if worse is not None:
         return said + _judged(rooms, current, policy, seen, worse)
     return said + ([] if seen.watch.detector.alarm else _well_again(rooms, current, seen))
+
+
+def _note_begun_anew(rooms: Rooms, current: Deployment) -> None:
+    reason = (
+        "An earlier release worked out the state of the watch in another way; it was worked out anew from all labels"
+    )
+    with rooms.database.transaction() as transaction:
+        events.append(
+            transaction, now=rooms.now(), kind="watch_begun_anew", actor=AUTO, reason=reason,
+            model_name=current.model_name, model_id=current.model_id, after={"deployment": current.deployment_id},
+        )  # fmt: skip
 
 
 def _worse(rooms: Rooms, current: Deployment, policy: MonitoringPolicy, seen: Observed) -> Trouble | None:

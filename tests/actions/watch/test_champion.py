@@ -288,6 +288,21 @@ def test_a_baseline_comes_from_the_labels_on_which_it_won(registry: Registry, cl
     assert health.predecessor == two[1]
 
 
+def test_what_another_release_had_worked_out_is_begun_anew(registry: Registry, clock: Clock, two: list[str]) -> None:
+    traffic = Mistakes(registry, clock)
+    for _ in range(6):
+        traffic(100)
+    before = registry.check_health("Churn").detector
+    deployment = registry.deployments("Churn")[0].deployment_id
+    with registry._rooms.telemetry.transaction() as transaction:
+        detectors.store(transaction, deployment, "Churn", {"metric": "accuracy", "labels": 5, "detector": None})
+    assert registry.check_health("Churn").detector == before
+    (event,) = registry.events(kinds=["watch_begun_anew"])
+    assert (event.actor, event.after) == ("auto", {"deployment": deployment})
+    registry.check_health("Churn")
+    assert len(registry.events(kinds=["watch_begun_anew"])) == 1
+
+
 def told_in_parts(told: list[tuple[int, int]], way: str) -> list[list[tuple[int, int]]]:
     """The same outcomes in other calls."""
     if way == "shuffled":
