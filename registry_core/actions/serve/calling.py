@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -92,6 +92,29 @@ class Served:
 
     def _taken(self, features: Any) -> Any:
         return asking.scaled(self.model, self.scaler, self.matcher(features).rows)
+
+
+class Later:
+    """A model in a role that is loaded when it is asked first: off the answering path, and not where nobody asks it."""
+
+    def __init__(self, stream: Stream, classes: tuple[Any, ...], load: Callable[[], Served]) -> None:
+        self.stream, self.classes, self._load = stream, classes, load
+        self._served: Served | None = None
+
+    def _asked(self) -> Served:
+        # No lock, which a fork might find held: to load it twice does no harm.
+        found = self._served
+        if found is None:
+            found = self._served = self._load()
+        return found
+
+    def predict_proba(self, features: Any) -> NDArray[Any]:
+        """As ``Served.predict_proba``, loading included."""
+        return self._asked().predict_proba(features)
+
+    def predict(self, features: Any) -> NDArray[Any]:
+        """As ``Served.predict``, loading included."""
+        return self._asked().predict(features)
 
 
 def _probabilities(values: NDArray[Any]) -> bool:

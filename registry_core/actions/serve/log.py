@@ -22,7 +22,7 @@ from ...catalog.telemetry import streams
 from ...catalog.telemetry.streams import Stream
 from ...errors import StorageError
 from ..rooms import Rooms
-from .calling import Served, rows_of
+from .calling import Later, Served, rows_of
 
 Mode = Literal["batch", "sync", "off"]
 
@@ -50,7 +50,7 @@ class Answered:
     classes: tuple[Any, ...]
     coded: bool
     inputs: Any = None
-    shadows: tuple[Served, ...] = ()
+    shadows: tuple[Served | Later, ...] = ()
     verb: str = ""
     lost: int = 0
     only_shadows: bool = False
@@ -81,7 +81,7 @@ class Answered:
 
     @staticmethod
     def to_score(
-        model: Served, at: int, ids: NDArray[np.int64], units: list[str] | None, features: Any, verb: str
+        model: Later, at: int, ids: NDArray[np.int64], units: list[str] | None, features: Any, verb: str
     ) -> Answered:
         """Of rows that only a shadow is to score: they were answered, and are kept as answered, by somebody else."""
         inputs = features.copy() if hasattr(features, "copy") else list(features)

@@ -24,7 +24,7 @@ from ..load import Loader
 from ..rooms import Rooms
 from ..rows import record, require
 from . import watching
-from .calling import Served, classes_of, served, task_of
+from .calling import Later, Served, classes_of, served, task_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +45,7 @@ class Split:
 class Standby:
     """The earlier champion, which scores a ``share`` of the champion's rows beside it."""
 
-    model: Served
+    model: Later
     share: float
 
     def sampled(self, ids: NDArray[np.int64]) -> NDArray[np.intp] | None:
@@ -132,7 +132,8 @@ def _standby(
     if chosen is None or not share:
         return None
     stream = outside._replace(model_id=chosen, role="shadow")
-    return Standby(_loaded(rooms, loader, chosen, stream, champion), share)
+    later = Later(stream, champion.classes, lambda: _loaded(rooms, loader, chosen, stream, champion))
+    return Standby(later, share)
 
 
 def _in_front(signature: Signature) -> Matcher:
