@@ -70,7 +70,7 @@ def traffic(
 ) -> None:
     """Send real flights to the champion of LateArrival in the demo registry FOLDER, until they end or Control-C.
 
-    Watch Champion / challenger and Health in the dashboard meanwhile. In November (--from-day 306) frost comes,
+    Watch Champion / challenger and Health in the dashboard meanwhile. In December (--from-day 343) frost comes,
     which a model of this summer has never seen.
     """
     from ..demo.traffic import FIRST, play

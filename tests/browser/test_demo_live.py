@@ -1,4 +1,4 @@
-"""The demo with live traffic in a real browser: from shadow to production, into the frost of November, and back."""
+"""The demo with live traffic in a real browser: from shadow to production, into the frost of December, and back."""
 
 from __future__ import annotations
 
@@ -98,12 +98,12 @@ def test_from_shadow_into_the_frost_and_back(
     expect(page.get_by_text("was promoted").first).to_be_visible()
     assert page.evaluate("window.sameDocument")
 
-    # in November it has never seen such cold: the model before, which has, is put back, and nobody has to be awake
+    # in December it has never seen such cold: the model before, which has, is put back, and nobody has to be awake
     anna.go("Health")
-    with flights(folder, "--rate", "150", "--delay", "0.5", "--from-day", "306", "--days", "20") as november:
+    with flights(folder, "--rate", "150", "--delay", "0.5", "--from-day", "343", "--days", "16") as december:
         # How long these flights take is the machine's affair; what happens in them is not.
         expect(page.get_by_text("Rolled back by the registry").first).to_be_visible(timeout=600_000)
-        said = november.communicate()[0]
+        said = december.communicate()[0]
     assert "Worse than its baseline" in said
     assert f"{steady} beside it: +" in said
     with Registry(folder) as registry:
