@@ -1,6 +1,8 @@
 """A champion becomes worse while somebody looks at its health page, in a real browser."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,6 +10,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from registry_core import Predictor, Registry
+from tests.clock import Clock
 
 from .conftest import Visitor
 
@@ -25,20 +28,27 @@ def serve(registry: Registry, predictor: Predictor, rows: int, wrong: float = 0.
     registry.record_outcomes(prediction_ids=answer.prediction_ids, labels=truth)
 
 
-def test_a_decline_and_its_rollback_appear_by_themselves(visitor: Enter, filled: Registry) -> None:
-    filled.configure(monitoring={"baseline_labels": 300, "minimum_labels": 100}, actor="anna", reason="a short test")
+def test_a_decline_and_its_rollback_appear_by_themselves(
+    visitor: Enter, filled: Registry, registry_folder: Path
+) -> None:
+    # All versions are the same model, so that there is nothing to be compared.
+    watch = {"baseline_labels": 300, "minimum_labels": 100, "overdispersion_icc": 0.0, "act_without_comparison": True}
+    filled.configure(monitoring=watch, actor="anna", reason="a short test")
     before = filled.get_active_model_id("Churn")
+    past = Clock(datetime.now(UTC) - timedelta(days=2))
+    with Registry(registry_folder, clock=past) as earlier:
+        serve(earlier, earlier.predictor("Churn", log="sync"), 300)
+        past.tick(days=1)
+        serve(earlier, earlier.predictor("Churn", log="sync"), 310, wrong=0.02)
     predictor = filled.predictor("Churn", log="sync")
-    serve(filled, predictor, 300)
-    serve(filled, predictor, 310, wrong=0.02)
 
     anna = visitor()
     page = anna.visit("/health?model=Churn")
     anna.act_as("carla")
     expect(page.locator(".st-key-health-state")).to_contain_text("Healthy")
     expect(page.get_by_text("Accuracy of 1.1.0 is 0.9")).to_be_visible()
-    page.get_by_role("radio", name="7 d").click()
-    page.wait_for_url("**range=7+d**")
+    page.get_by_role("radio", name="24 h").click()
+    page.wait_for_url("**range=24+h**")
     page.evaluate("window.stayed = true")
 
     # it gets worse, and nobody touches the page
@@ -63,7 +73,7 @@ def test_a_decline_and_its_rollback_appear_by_themselves(visitor: Enter, filled:
     expect(page.get_by_text("The alert is acknowledged")).to_be_visible()
     expect(page.locator(".st-key-health-state")).not_to_contain_text("Critical")
     assert page.evaluate("window.stayed")
-    assert "range=7" in page.url
+    assert "range=24" in page.url
     assert filled.alerts("Churn") == []
     assert filled.alerts("Churn", resolved=True)[0].acknowledged_by == "carla"
 
