@@ -1,8 +1,7 @@
-"""What a champion is held against in production: frozen at its promotion, or made of its first labels there."""
+"""What a champion is held against until it has labels of its own: what the registry measured of it."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..catalog import baselines, evidence
@@ -16,9 +15,6 @@ from .rows import record, require
 
 if TYPE_CHECKING:
     from ..rules.live.baseline import Baseline
-
-#: Fewer labels than these say nothing of a model.
-LEAST_LABELS = 200
 
 
 def freeze(rooms: Rooms, transaction: Any, deployment: Deployment) -> None:
@@ -75,8 +71,3 @@ def _measured(queries: Queries, metadata: ModelMetadata, policy: Policy) -> Froz
         return None
     mean = metrics["mae"].value
     return FrozenBaseline("absolute_error", rows, mean, max(metrics["rmse"].value ** 2 - mean**2, 0.0), source)
-
-
-def document(frozen: FrozenBaseline) -> dict[str, Any]:
-    """As JSON knows it."""
-    return asdict(frozen)

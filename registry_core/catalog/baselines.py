@@ -1,4 +1,4 @@
-"""Baselines in the catalog: what each deployment is held against, frozen at its start."""
+"""Baselines in the catalog: what was measured of the model of each deployment when that began."""
 
 from __future__ import annotations
 
