@@ -41,6 +41,7 @@ NO_WEEK = "○ no whole week yet"
 ALERTS = {
     "challenger_failing": "A challenger fails to answer",
     "degradation": "The champion became worse",
+    "slice_degradation": "A slice became worse",
     "every_version_worse": "Every version became worse",
     "rolled_back": "Rolled back by the registry",
     "rollback_suggested": "A rollback is suggested",
@@ -154,6 +155,21 @@ def when_worse(report: HealthReport, policy: MonitoringPolicy, now: datetime, wh
             f"{policy.cooldown_hours:g} h before another (until {wording.exact(report.cooldown_until, where)})."
         )
     return does
+
+
+def slices(report: HealthReport) -> list[str]:
+    """What there is to say of slices: of each that became worse, or cannot be watched, and how many others there are."""
+    lines = [
+        f"{'✕' if each.alarm else '○'} {each.name}: {wording.sentence(each.sentence)}"
+        for each in report.slices
+        if each.alarm or each.state == "absent"
+    ]
+    well, new = (sum(each.state == state for each in report.slices) for state in ("well", "no baseline"))
+    if well:
+        lines.append(f"✓ No sign that {wording.count(well, 'slice')} became worse")
+    if new:
+        lines.append(f"○ {wording.count(new, 'slice')} without a baseline yet")
+    return lines
 
 
 def detector(state: DetectorState) -> str:
