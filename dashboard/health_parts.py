@@ -131,10 +131,10 @@ def _waiting(report: HealthReport) -> None:
 
 
 def _slices(report: HealthReport) -> None:
-    lines = health_words.slices(report)
-    if lines:
-        st.markdown("**Slices**")
-        st.markdown("\n".join(f"- {wording.escaped(line)}" for line in lines))
+    said = report.slice_sentences
+    if said:
+        lines = "".join(f"\n- {wording.escaped(each)}" for each in said)
+        st.caption(f"**Slices**\n{lines}")
 
 
 def _policy(name: str, report: HealthReport, view: session.View) -> None:

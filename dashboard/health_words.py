@@ -157,24 +157,9 @@ def when_worse(report: HealthReport, policy: MonitoringPolicy, now: datetime, wh
     return does
 
 
-def slices(report: HealthReport) -> list[str]:
-    """What there is to say of slices: of each that became worse, or cannot be watched, and how many others there are."""
-    lines = [
-        f"{'✕' if each.alarm else '○'} {each.name}: {wording.sentence(each.sentence)}"
-        for each in report.slices
-        if each.alarm or each.state == "absent"
-    ]
-    well, new = (sum(each.state == state for each in report.slices) for state in ("well", "no baseline"))
-    if well:
-        lines.append(f"✓ No sign that {wording.count(well, 'slice')} became worse")
-    if new:
-        lines.append(f"○ {wording.count(new, 'slice')} without a baseline yet")
-    return lines
-
-
 def detector(state: DetectorState) -> str:
     """What the detector's value means."""
-    alarm = f"{state.log10_alarm:g}"
+    alarm = f"{round(state.log10_alarm, 1):g}"
     if state.log10_value is None:
         return "It has seen no label of this deployment yet."
     value = f"{state.log10_value:.1f}".replace("-", wording.MINUS)

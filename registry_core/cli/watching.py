@@ -146,7 +146,7 @@ def health_lines(report: HealthReport) -> list[str]:
     rows += [("threshold", each.sentence) for each in report.limits]
     if report.estimate is not None:
         rows.append(("estimate", report.estimate.sentence))
-    rows += [("slice", line) for line in _slices(report)]
+    rows += [("slice", line) for line in report.slice_sentences]
     rows += [("drift", each.sentence) for each in report.drift[:5]]
     if report.last_rollback is not None:
         last = report.last_rollback
@@ -157,13 +157,6 @@ def health_lines(report: HealthReport) -> list[str]:
     if report.alerts:
         lines += ["", *alerts_table(report.alerts)]
     return lines
-
-
-def _slices(report: HealthReport) -> list[str]:
-    lines = [f"{each.name}: {each.sentence}" for each in report.slices if each.alarm or each.state == "absent"]
-    well, new = (sum(each.state == state for each in report.slices) for state in ("well", "no baseline"))
-    lines += [f"{well:,} without a sign of becoming worse"] if well else []
-    return lines + ([f"{new:,} without a baseline yet"] if new else [])
 
 
 def _baseline(report: HealthReport) -> str:

@@ -226,6 +226,15 @@ class HealthReport:
     library_versions: str = ""
 
     @property
+    def slice_sentences(self) -> tuple[str, ...]:
+        """Each slice that became worse or cannot be watched, in words, and how many others there are."""
+        said = [f"{each.name}: {each.sentence}" for each in self.slices if each.state in ("worse", "absent")]
+        for state, words in (("well", "no sign that it became worse"), ("no baseline", "no baseline yet")):
+            count = sum(each.state == state for each in self.slices)
+            said += [f"{count:,} slice{'' if count == 1 else 's'}: {words}"] if count else []
+        return tuple(said)
+
+    @property
     def shown_metric(self) -> str:
         """What ``metric`` is called among live metrics: ``accuracy``, ``mae`` or ``rmse``."""
         return SHOWN_AS.get(self.metric, self.metric)

@@ -20,6 +20,7 @@ from .champion import close_if_over
 from .observe import Observed, Slice, slices_of
 
 KIND = "slice_degradation"
+_UNWATCHED = "it is no longer watched"
 
 
 def shown(name: str) -> str:
@@ -38,7 +39,7 @@ def key_of(current: Deployment, name: str) -> str:
 
 def look(rooms: Rooms, current: Deployment, seen: Observed) -> list[str]:
     """Open and close the alerts of slices; what was done, in sentences."""
-    said = []
+    said: list[str] = []
     worse = {key_of(current, name): (name, each) for name, each in seen.slices.items() if each.watch.detector.alarm}
     for key, (name, each) in worse.items():
         detector = each.watch.detector
@@ -67,9 +68,6 @@ def look(rooms: Rooms, current: Deployment, seen: Observed) -> list[str]:
             close_if_over(rooms, transaction, held, because)
         said.append(f"{shown(name)}: {because}")
     return said
-
-
-_UNWATCHED = "it is no longer watched"
 
 
 def states(
