@@ -273,7 +273,7 @@ def detector(state: DetectorState) -> go.Figure:
             y=[0],
             mode="markers",
             marker={"color": BAD if raised else CHAMPION, "size": 15, "symbol": "x" if raised else "circle"},
-            hovertemplate=f"evidence {state.log10_value:.2f} of {alarm:g}<extra></extra>",
+            hovertemplate=f"evidence {state.log10_value:.2f} of {round(alarm, 1):g}<extra></extra>",
         )
     figure.add_shape(type="line", x0=alarm, x1=alarm, y0=-0.6, y1=0.6, line={"color": BAD, "width": 2.5})
     figure.add_annotation(x=alarm, y=0.62, text="alarm", showarrow=False, yanchor="bottom", font={"color": BAD})

@@ -69,6 +69,7 @@ def _now(name: str, drawn_as: tuple[str, int | None], view: session.View) -> Non
         _waiting(report)
         if report.model_id is not None:
             _facts(report, view, known)
+            _slices(report)
             _policy(name, report, view)
     open_alerts(report, view, known)
 
@@ -127,6 +128,13 @@ def _waiting(report: HealthReport) -> None:
             text=f"Baseline: {held:,} of {needed:,} labels. Until it is there, a decline cannot be told from how the "
             "model always was.",
         )
+
+
+def _slices(report: HealthReport) -> None:
+    said = report.slice_sentences
+    if said:
+        lines = "".join(f"\n- {wording.escaped(each)}" for each in said)
+        st.caption(f"**Slices**\n{lines}")
 
 
 def _policy(name: str, report: HealthReport, view: session.View) -> None:

@@ -41,6 +41,7 @@ NO_WEEK = "○ no whole week yet"
 ALERTS = {
     "challenger_failing": "A challenger fails to answer",
     "degradation": "The champion became worse",
+    "slice_degradation": "A slice became worse",
     "every_version_worse": "Every version became worse",
     "rolled_back": "Rolled back by the registry",
     "rollback_suggested": "A rollback is suggested",
@@ -158,7 +159,7 @@ def when_worse(report: HealthReport, policy: MonitoringPolicy, now: datetime, wh
 
 def detector(state: DetectorState) -> str:
     """What the detector's value means."""
-    alarm = f"{state.log10_alarm:g}"
+    alarm = f"{round(state.log10_alarm, 1):g}"
     if state.log10_value is None:
         return "It has seen no label of this deployment yet."
     value = f"{state.log10_value:.1f}".replace("-", wording.MINUS)

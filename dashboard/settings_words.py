@@ -163,6 +163,7 @@ MONITORING = (
     ),
     Setting("monitoring.thresholds", "Alert below (above, where less is better)", "bounds", empty="none"),
     Setting("monitoring.threshold_labels", "Thresholds look at the last", "whole", "labels", 10_000_000, 50),
+    Setting("monitoring.slices", "Slice columns", "names", empty="none"),
     Setting("monitoring.failures_in_a_row", "Failed calls in a row", "whole", "calls", 10_000_000),
     Setting("monitoring.drift", "Compare inputs with the training's", "switch"),
     Setting(

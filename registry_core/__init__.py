@@ -76,6 +76,7 @@ from .live import (
     PastRollback,
     RecordedOutcomes,
     SampleRatio,
+    SliceState,
     StandbyComparison,
     Window,
 )
@@ -211,6 +212,7 @@ __all__ = [
     "Score",
     "ScoreTerm",
     "Signature",
+    "SliceState",
     "SpaceReport",
     "SpaceUse",
     "StandbyComparison",

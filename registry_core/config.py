@@ -10,6 +10,9 @@ from typing import Any
 from .errors import InvalidConfiguration
 from .policies import Policy
 
+#: Every value of a slice column is one more detector, and the more there are, the later each raises its alarm.
+MOST_SLICE_COLUMNS = 10
+
 
 def _number(low: float, high: float) -> Callable[[str, Any], float]:
     def check(key: str, value: Any) -> float:
@@ -63,6 +66,17 @@ def _names(example: str) -> Callable[[str, Any], tuple[str, ...]]:
     return check
 
 
+def _columns(key: str, value: Any) -> tuple[str, ...]:
+    found = _names("region")(key, value)
+    if len(found) > MOST_SLICE_COLUMNS or len({*found}) < len(found):
+        raise _wrong(key, value, f"{MOST_SLICE_COLUMNS} different columns at most")
+    for name in found:
+        _name(key, name)
+        if "=" in name:
+            raise _wrong(key, value, "columns whose names hold no =")
+    return found
+
+
 def _bounds(key: str, value: Any) -> dict[str, float]:
     if not isinstance(value, Mapping) or not all(isinstance(metric, str) and metric for metric in value):
         raise _wrong(key, value, 'metric names with bounds, such as {"accuracy": 0.9}')
@@ -114,6 +128,7 @@ _MONITORING_CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "overdispersion_icc": _number(0, 1),
     "thresholds": _bounds,
     "threshold_labels": _count,
+    "slices": _columns,
     "failures_in_a_row": _count,
     "drift": _boolean,
     "maturity_hours": _number(0, 100_000),

@@ -76,6 +76,8 @@ class MonitoringPolicy:
         thresholds: metric -> the least it may be over the last ``threshold_labels`` labels (the most, where less is
             better). Simple and well known, but with a narrow margin they cry wolf: they alert, they never roll back.
         threshold_labels: how many labels a threshold looks at.
+        slices: columns of the predictions each value of which is watched by itself, such as ``("region",)``: a slice
+            that became worse opens an alert and never rolls back.
         failures_in_a_row: calls in a row a champion may fail to answer before it counts as failing.
         drift: compare inputs and scores with the training reference.
         maturity_hours: predictions younger than this do not count yet, unless all of their window have their outcome:
@@ -98,6 +100,7 @@ class MonitoringPolicy:
     overdispersion_icc: float | None = None
     thresholds: Mapping[str, float] = field(default_factory=dict)
     threshold_labels: int = 500
+    slices: tuple[str, ...] = ()
     failures_in_a_row: int = 5
     drift: bool = True
     maturity_hours: float | None = None

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from registry_core import Registry
+from registry_core import HealthReport, Registry, SliceState
+from registry_core.cli.watching import health_lines
 from tests.actions.watch.live_traffic import Mistakes, register
 from tests.clock import Clock
 from tests.commands import ROOT, answer, refused, run
@@ -146,3 +147,21 @@ def test_watching_until_interrupted(registry_folder: Path, two: list[str], tmp_p
         process.send_signal(signal.SIGINT)
         assert process.wait(30) == 0
     assert out.read_text().endswith("Stopped.\n")
+
+
+def test_health_lists_slices_that_became_worse_and_counts_the_others() -> None:
+    report = HealthReport(
+        "Churn", "2026-03-01T00:00:00+00:00", "warning", "so and so", "model-a", since="2026-02-01T00:00:00+00:00",
+        slices=(
+            SliceState("region = north", 120, 0.4, "Worse than its baseline", "worse"),
+            SliceState("region = south", 900, 0.9, "No alarm", "well"),
+            SliceState("region = east", 900, 0.9, "No alarm", "well"),
+            SliceState("region = west", 9, 0.9, "9 labels", "no baseline"),
+        ),
+    )  # fmt: skip
+    lines = [line.split("slice", 1)[1].strip() for line in health_lines(report) if line.strip().startswith("slice")]
+    assert lines == [
+        "region = north: Worse than its baseline",
+        "2 slices: no sign that it became worse",
+        "1 slice: no baseline yet",
+    ]

@@ -158,6 +158,7 @@ PUBLIC_NAMES = {
     "RetentionPolicy",
     "Review",
     "SampleRatio",
+    "SliceState",
     "StandbyComparison",
     "SandboxFailure",
     "SandboxIncomplete",

@@ -27,6 +27,7 @@ from dashboard.server import settings
 from registry_core import (
     CatalogBusy,
     ChampionChanged,
+    InvalidConfiguration,
     InvalidInput,
     InvalidMetric,
     InvalidName,
@@ -36,7 +37,7 @@ from registry_core import (
     StorageError,
 )
 from registry_core.actions import benchmarks
-from registry_core.actions.serve import recording
+from registry_core.actions.serve import recording, slicing
 from registry_core.artifacts import asking, examples, tables
 from registry_core.rules import intake
 from tests.clock import Clock
@@ -209,6 +210,15 @@ def _levels(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
         assert len(registry.signature(model_id).features[0].levels) == (count if count == 1000 else 0)
 
 
+def _slices(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    columns = [f"column {number}" for number in range(11)]
+    registry.configure("Churn", monitoring={"slices": columns[:10]})
+    with pytest.raises(InvalidConfiguration, match="10 different columns at most"):
+        registry.configure("Churn", monitoring={"slices": columns})
+    assert (slicing.MOST_VALUES, slicing.MOST_CHARACTERS) == (50, 200)
+    assert (slicing.text("v" * 200), slicing.text("v" * 201)) == ("v" * 200, slicing.OTHER)
+
+
 def _search(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
     assert registry.list_models(where={"search": "s" * 1000}) == []
     with pytest.raises(InvalidInput, match="1001 characters; at most 1000"):
@@ -227,6 +237,7 @@ VERBS: dict[str, Callable[[Registry, pytest.MonkeyPatch], None]] = {
     "example rows": _examples,
     "levels of a category in a signature": _levels,
     "labels": _labels,
+    "slices": _slices,
     "text of a search": _search,
 }
 

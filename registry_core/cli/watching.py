@@ -146,6 +146,7 @@ def health_lines(report: HealthReport) -> list[str]:
     rows += [("threshold", each.sentence) for each in report.limits]
     if report.estimate is not None:
         rows.append(("estimate", report.estimate.sentence))
+    rows += [("slice", line) for line in report.slice_sentences]
     rows += [("drift", each.sentence) for each in report.drift[:5]]
     if report.last_rollback is not None:
         last = report.last_rollback

@@ -8,7 +8,7 @@ from __future__ import annotations
 from .checks import Coverage, Drift, Estimate, Failures, SampleRatio
 from .comparison import ArmTraffic, ChallengerReport, EffectPoint, ExperimentReport
 from .effect import Effect
-from .health import DetectorState, FrozenBaseline, HealthReport, Limit, PastRollback, StandbyComparison
+from .health import DetectorState, FrozenBaseline, HealthReport, Limit, PastRollback, SliceState, StandbyComparison
 from .records import (
     Alert,
     Answer,
@@ -47,6 +47,7 @@ __all__ = [
     "RecordedOutcomes",
     "Role",
     "SampleRatio",
+    "SliceState",
     "StandbyComparison",
     "Window",
 ]

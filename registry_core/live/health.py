@@ -97,6 +97,34 @@ class StandbyComparison:
     sentence: str
 
 
+SliceStanding = Literal["well", "worse", "no baseline", "absent"]
+
+
+@dataclass(frozen=True)
+class SliceState:
+    """The champion's rows of one value of a declared column, against what they were before.
+
+    Attributes:
+        name: such as ``region = north``; the column alone where no row has it.
+        labels: of them.
+        value: accuracy, MAE or RMSE over these; None without any.
+        sentence: how it stands, in words.
+        state: ``worse`` while there is an alarm; ``no baseline`` before there are labels enough to be held against;
+            ``absent`` where no row has the column; else ``well``.
+    """
+
+    name: str
+    labels: int
+    value: float | None
+    sentence: str
+    state: SliceStanding
+
+    @property
+    def alarm(self) -> bool:
+        """Whether it became worse than it may be."""
+        return self.state == "worse"
+
+
 @dataclass(frozen=True)
 class Limit:
     """A simple threshold on a metric over the last labels: it alerts and never rolls back."""
@@ -142,6 +170,7 @@ class HealthReport:
         baseline_labels: how many of the labels that make a baseline are there, of how many; None where there is one.
         detector: None without a baseline.
         limits: one for each threshold of the policy.
+        slices: of each value of the columns in ``slices`` of the policy, the worst first; empty where none is declared.
         drift: of each input of the training reference and of the score, the worst first; empty without a reference.
         estimate: accuracy without labels, always an estimate; None where scores cannot tell.
         alerts: those that are not over.
@@ -179,6 +208,7 @@ class HealthReport:
     baseline_labels: tuple[int, int] | None = None
     detector: DetectorState | None = None
     limits: tuple[Limit, ...] = ()
+    slices: tuple[SliceState, ...] = ()
     drift: tuple[Drift, ...] = ()
     estimate: Estimate | None = None
     alerts: tuple[Alert, ...] = ()
@@ -194,6 +224,15 @@ class HealthReport:
     performance: LivePerformance | None = None
     answers: AnswersCheck | None = None
     library_versions: str = ""
+
+    @property
+    def slice_sentences(self) -> tuple[str, ...]:
+        """Each slice that became worse or cannot be watched, in words, and how many others there are."""
+        said = [f"{each.name}: {each.sentence}" for each in self.slices if each.state in ("worse", "absent")]
+        for state, words in (("well", "no sign that it became worse"), ("no baseline", "no baseline yet")):
+            count = sum(each.state == state for each in self.slices)
+            said += [f"{count:,} slice{'' if count == 1 else 's'}: {words}"] if count else []
+        return tuple(said)
 
     @property
     def shown_metric(self) -> str:

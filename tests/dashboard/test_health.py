@@ -119,6 +119,30 @@ def test_before_there_is_a_baseline_it_counts_its_labels(own: Registry, clock: C
     assert "its baseline is being made" in texts(app)
 
 
+def test_slices_that_became_worse_are_listed_and_the_others_counted(
+    own: Registry, clock: Clock, open_page: Open
+) -> None:
+    begin(own, clock, 12, slices=["visits", "country"], baseline_labels=120, overdispersion_icc=0.0, drift=False)
+    predictor = own.predictor("Churn", log="sync")
+    places = np.arange(400)
+    for rate in [0.1] * 4 + [0.6] * 4:
+        inputs = reference(400)
+        inputs[:, 1] = places % 10 == 0
+        said = predictor.predict(inputs)
+        # Of the others one of ten, of these as many as told, evenly spread.
+        wrong = np.where(places % 10 == 0, places // 10 % 10 < 10 * rate, places % 10 == 1)
+        own.record_outcomes(prediction_ids=said.prediction_ids, labels=np.where(wrong, 1 - said.values, said.values))
+        clock.tick(days=1)
+    app = open_page("health", model="Churn")
+    assert not app.exception
+    page = texts(app)
+    assert "**A slice became worse**" in page
+    assert "- visits = 1: Worse than its baseline: 60.0% of the last " in page
+    assert "of 6.5" in page  # three detectors share one guarantee
+    assert "no row answered so far has the column 'country'" in page
+    assert "- 1 slice: no sign that it became worse" in page
+
+
 def test_a_healthy_champion(own: Registry, clock: Clock, open_page: Open) -> None:
     begin(own, clock)
     serve(own, 500, wrong=0.02, seed=1)

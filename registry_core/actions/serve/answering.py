@@ -16,7 +16,7 @@ from ...live import Answer
 from ...rules.live import routing
 from ..load import Loader
 from ..rooms import Rooms
-from . import calling, plan
+from . import calling, plan, slicing
 from .calling import Served
 from .log import Answered, Log, Mode, warn_not_kept
 from .moments import microseconds
@@ -62,7 +62,8 @@ class Answering:
     def answer(self, verb: Verb, features: Any, units: Units | None) -> Answer:
         """See ``Predictor``."""
         now = self.plan()
-        features, ignored = now.matcher(features)
+        raw = features
+        features, ignored = now.matcher(raw)
         count = calling.count(features)
         names = None if units is None else unit_texts(units, count)
         if verb == "predict_proba" and now.champion is not None:
@@ -72,6 +73,8 @@ class Answering:
         at = microseconds(self._rooms.now())
         ids, mode = self._ids(count, at)
         call = _Call(verb, features, names, ids, at, now, mode)
+        if now.slices:
+            call.slices = slicing.columns(now.slices, raw, features, now.matcher.signature.feature_names)
         if now.split is None:
             values, by = self._by_champion(call, None)
             model_ids = np.empty(count, object)
@@ -213,6 +216,7 @@ class _Call:
         self.mode = mode
         self.answered: list[Answered] = []
         self.alarm: Any = None
+        self.slices: dict[str, list[Any]] = {}
 
     def ask(self, model: Served, rows: Rows) -> NDArray[Any]:
         verb: Callable[[Any], NDArray[Any]] = getattr(model, self.verb)
@@ -252,8 +256,17 @@ class _Call:
                 self.verb,
             )
         )
+        if shadows and self.slices:
+            self.answered[-1].slices = self._sliced(rows)
         if shadows and self.plan.standby is not None:
             self._keep_standby(self.plan.standby, ids, units, features)
+
+    def _sliced(self, rows: Rows) -> dict[str, list[Any]]:
+        """The values of slice columns of some rows."""
+        if rows is None:
+            return self.slices
+        places = rows.tolist()
+        return {column: [values[place] for place in places] for column, values in self.slices.items()}
 
     def _keep_standby(self, standby: Standby, ids: NDArray[np.int64], units: list[str] | None, features: Any) -> None:
         """Keep the rows that the standby scores later, off the answering path."""

@@ -10,7 +10,7 @@ import atexit
 import sys
 import threading
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -38,7 +38,7 @@ class Answered:
     """What one model answered in one call; of one that failed there are no rows, but ``lost``. Nobody changes it.
 
     ``answers`` are places in ``classes`` where ``coded``, else labels or values. ``inputs`` are all rows where shadows
-    follow, else every so-many-th row for drift.
+    follow, else every so-many-th row for drift. ``slices`` are the values of columns whose values are watched apart.
     """
 
     stream: Stream
@@ -54,6 +54,7 @@ class Answered:
     verb: str = ""
     lost: int = 0
     only_shadows: bool = False
+    slices: Mapping[str, list[Any]] | None = None
 
     @staticmethod
     def of(

@@ -225,7 +225,7 @@ def count(
     new: Mapping[int, float],
     shadows: Iterable[predictions.ShadowAnswer],
 ) -> None:
-    """Add new outcomes to the windows of their predictions' time: those of who answered, of shadows, and of pairs."""
+    """Add new outcomes to the windows of their predictions' time: of who answered, of shadows, slices and pairs."""
     by_stream: dict[int, list[tuple[Any, ...]]] = defaultdict(list)
     for each, truth in sorted(new.items()):
         row = rows[each]
@@ -241,7 +241,8 @@ def count(
     for seq, found in sorted(by_shadow.items()):
         for start, columns in _windows(known[seq], found):
             tally.add(known[seq], seq, start, columns.counted())
-            tally.add_pairs(seq, start, columns.compared())
+            if known[seq].role == "shadow":
+                tally.add_pairs(seq, start, columns.compared())
 
 
 def _windows(stream: Stream, found: list[tuple[Any, ...]]) -> Iterable[tuple[int, _Columns]]:

@@ -68,7 +68,8 @@ class Plan:
 
     ``failed`` is why the champion cannot be loaded; its place is taken by its predecessor then. ``matcher`` holds what
     arrives against the champion's signature, whether it loads or not. ``outside`` is the
-    champion's stream for rows that are no part of the experiment.
+    champion's stream for rows that are no part of the experiment. ``slices`` are columns whose values are
+    watched apart.
     """
 
     champion: Served | None
@@ -79,6 +80,7 @@ class Plan:
     shadows: tuple[Served, ...]
     policy: MonitoringPolicy
     standby: Standby | None = None
+    slices: tuple[str, ...] = ()
 
 
 def make(rooms: Rooms, loader: Loader, model_name: str) -> Plan:
@@ -119,7 +121,9 @@ def make(rooms: Rooms, loader: Loader, model_name: str) -> Plan:
         else:
             split, champion = _split(rooms, loader, experiment, champion)
     beside = _standby(rooms, loader, current, policy, outside, champion)
-    return Plan(champion, None, _in_front(champion.matcher.signature), outside, split, tuple(shadows), policy, beside)
+    slices = () if policy.on_degradation == "off" else policy.slices
+    in_front = _in_front(champion.matcher.signature)
+    return Plan(champion, None, in_front, outside, split, tuple(shadows), policy, beside, slices)
 
 
 def _standby(

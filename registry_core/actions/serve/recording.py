@@ -20,6 +20,7 @@ from ..rooms import Rooms
 from . import windows
 from .drifting import Inputs
 from .log import Answered, taken
+from .slicing import Slices
 
 #: A model name may have so many different labels: a truth that is new every time is an id, and no label.
 MOST_LABELS = 10_000
@@ -77,10 +78,10 @@ class Recorder:
     _streams: dict[tuple[Stream, tuple[Any, ...]], tuple[int, Stream]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._inputs = Inputs(self.rooms)
+        self._inputs, self._slices = Inputs(self.rooms), Slices()
 
     def write(self, answered: Sequence[Answered]) -> None:
-        """Keep answers, and what shadows say to the same rows."""
+        """Keep answers, what shadows say to the same rows, and which of them belong to slices."""
         shadowed = [found for each in answered for found in _shadowed(each)]
         kept = [each for each in answered if not each.only_shadows]
         try:
@@ -90,12 +91,16 @@ class Recorder:
                     self._write_group(transaction, group, tally)
                 for group in _grouped(shadowed):
                     self._write_group(transaction, group, tally, shadow=True)
+                sliced = [part for each in kept if each.slices for part in self._slices.of(transaction, each)]
+                for group in _grouped(sliced):
+                    self._write_group(transaction, group, tally, shadow=True)
                 self._inputs.add(transaction, kept)
                 tally.store(transaction)
         except BaseException:
             # What was numbered in a transaction that did not commit has no number.
             self._labels.clear()
             self._streams.clear()
+            self._slices.forget()
             raise
 
     def _write_group(

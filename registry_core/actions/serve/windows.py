@@ -132,7 +132,9 @@ def history(
     if at_most is not None and at_most < 1:
         raise InvalidInput(f"at_most is {at_most!r:.80}; give a whole number from 1 on, or None for no limit")
     queries = rooms.telemetry
-    among = streams.listed(queries, model_name, model_id)
+    listed = streams.listed(queries, model_name, model_id)
+    # Rows of a slice are the champion's own, once more.
+    among = {seq: stream for seq, stream in listed.items() if stream.role != "slice"}
     start = None if since is None else given(since)
     if start is not None:
         longest = max((stream.minutes for stream in among.values()), default=0) * MINUTE

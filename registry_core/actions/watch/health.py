@@ -36,7 +36,7 @@ from .. import baseline, proofs
 from ..rooms import Rooms
 from ..rows import record, require
 from ..serve.moments import microseconds
-from . import answering, champion, drifting, limits, maturity, observe, performance, traffic
+from . import answering, champion, drifting, limits, maturity, observe, performance, slices, traffic
 from .look import look
 
 State = Literal["healthy", "warning", "critical", "unknown"]
@@ -75,6 +75,7 @@ def health(rooms: Rooms, model_name: str, acted: tuple[str, ...] = ()) -> Health
     judged = limits.judged(rooms, current, policy)
     counted = None if frozen else (round(seen.watch.days.rows), asked.baseline_labels)
     drift = drifting.judged(rooms, current) if asked.drift else ()
+    parts = slices.states(rooms, current, asked, seen, whole.predictions)
     said = {each.alert_id: _now(each, current, seen, drift) for each in still_open}
     done = performance.pooled(
         (model_name, current.model_id, current.started_at, utc_text(now)), whole, metadata.task or "", asked.loss
@@ -109,6 +110,7 @@ def health(rooms: Rooms, model_name: str, acted: tuple[str, ...] = ()) -> Health
         baseline_labels=counted,
         detector=detector,
         limits=judged,
+        slices=parts,
         drift=drift,
         estimate=_estimate(rooms, current, whole),
         alerts=still_open,
@@ -175,6 +177,8 @@ def _now(alert: Alert, current: Deployment, seen: observe.Observed, drift: tuple
     if remedy and alert.key.endswith(f":{current.deployment_id}") and seen.watch.detector.alarm:
         beside = f"{seen.standby} beside it: {seen.watch.comparison_sentence}. " if seen.standby else ""
         return f"{seen.watch.detector.sentence}. {beside}{remedy}"
+    if alert.kind == slices.KIND and (part := seen.slices.get(str(alert.evidence["slice"]))) is not None:
+        return f"{slices.shown(str(alert.evidence['slice']))}: {part.watch.detector.sentence}"
     if alert.key == f"drift:{current.deployment_id}":
         return drifting.moved(current, drift) or f"when the alert was opened, {minute(alert.opened_at)}: {alert.text}"
     return alert.text.removeprefix(f"{current.model_id}: ")

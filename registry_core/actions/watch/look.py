@@ -5,7 +5,7 @@ from __future__ import annotations
 from ...catalog import deployments
 from .. import notify
 from ..rooms import Rooms
-from . import answering, champion, drifting, limits, observe, trials
+from . import answering, champion, drifting, limits, observe, slices, trials
 
 
 def look(rooms: Rooms, model_name: str, *, thorough: bool = False) -> tuple[str, ...]:
@@ -25,8 +25,11 @@ def look(rooms: Rooms, model_name: str, *, thorough: bool = False) -> tuple[str,
     if asked.on_degradation != "off":
         seen = observe.observe(rooms, current, asked, keep=True)
         said += champion.look(rooms, current, asked, seen)
+        before = current
         current = deployments.current(rooms.database, model_name) if said else current
         assert current is not None
+        if current.deployment_id == before.deployment_id:
+            said += slices.look(rooms, current, seen)
         said += limits.look(rooms, current, policy, thorough=thorough)
     said += answering.look(rooms, current, thorough=thorough)
     if asked.drift:

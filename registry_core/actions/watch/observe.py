@@ -7,10 +7,10 @@ any time: it says nothing that the windows do not.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from ...catalog import baselines
 from ...catalog.telemetry import detectors, streams
@@ -35,6 +35,15 @@ from . import maturity, standby, traffic
 FORMAT = 2
 #: The states of so many last days are kept, and of every so-many-th before.
 LAST_DAYS, EVERY = 3, 16
+#: (stream, start, predictions, labelled)
+_Count = tuple[int, int, int, int]
+
+
+class Slice(NamedTuple):
+    """The watch over the champion's rows of one slice, and how many labels of it count."""
+
+    watch: Watch
+    labels: int
 
 
 @dataclass(frozen=True)
@@ -48,6 +57,7 @@ class Observed:
         waiting: that do not count yet, since others of their time are still to come.
         standby: the version that is compared with, or None.
         begun_anew: another release had worked out the state that was kept.
+        slices: of each declared slice, by its name.
     """
 
     watch: Watch
@@ -56,6 +66,7 @@ class Observed:
     waiting: int
     standby: str | None
     begun_anew: bool = False
+    slices: Mapping[str, Slice] = field(default_factory=dict)
 
 
 def observe(rooms: Rooms, current: Deployment, policy: MonitoringPolicy, *, keep: bool) -> Observed:
@@ -74,39 +85,96 @@ def observe(rooms: Rooms, current: Deployment, policy: MonitoringPolicy, *, keep
     known = baselines.find(rooms.database, current.deployment_id)
     known = known if known is not None and known.metric == metric else None
     earlier = _earlier(rooms, current, metric, policy)
-    rules = Rules(baseline.kind(metric), policy.tolerance, policy.baseline_labels, policy.overdispersion_icc)
+    shadows = {
+        seq: each
+        for seq, each in listed.items()
+        if each.role == "shadow" and not each.experiment_id and each.model_id == beside
+    }
+    parts = slices_of(listed, current, policy)
+    rules = Rules(
+        baseline.kind(metric), policy.tolerance, policy.baseline_labels, policy.overdispersion_icc, 1 + len(parts)
+    )
     first = watching.begin(rules, baseline.rule(known) if known else None, earlier)
-    champions = traffic.by_loss(own, metric)
-    shadows = traffic.by_loss(
-        {
-            seq: each
-            for seq, each in listed.items()
-            if each.role == "shadow" and not each.experiment_id and each.model_id == beside
-        },
-        metric,
-    )
-    counted = _Counted(rooms, current.model_name, policy, list(champions), list(shadows))
     key = [FORMAT, metric, *_key(rules), known and [known.rows, known.mean, known.variance], beside, _sizes(earlier)]
-    held = detectors.state(rooms.telemetry, current.deployment_id)
-    fresh = held is None or held.get("key") != key
-    kept = _Kept.of(None if fresh else held)
-    from_day, watch, begins = kept.restored(counted.days, first)
-    labels = sum(each[1] for each in counted.days)
-    found = Observed(
-        watch, metric, labels, counted.waiting, beside, held is not None and held.get("key", [0])[0] != FORMAT
+    among = _Among(traffic.by_loss(own, metric), traffic.by_loss(shadows, metric))
+    by_slice = {name: _Among(traffic.by_loss(found, metric), {}) for name, found in parts.items()}
+    counts = _Counts(
+        rooms, current.model_name, policy, [seq for each in (among, *by_slice.values()) for seq in each.numbers()]
     )
-    if from_day is None:
-        return found
-    days = _days(rooms, champions, shadows, metric, counted, from_day)
-    states = kept.states[:begins]
-    for day in days:
-        states.append((day.start, watch.to_dict()))
-        watch = watch.after(day)
-    if keep:
-        document = {"key": key, "days": counted.days, "states": _thinned(states), "last": watch.to_dict()}
+    held = detectors.state(rooms.telemetry, current.deployment_id) or {}
+    whole = _work_out(rooms, among, metric, counts, first, key, held)
+    begins, slice_key = watching.begin(rules), [FORMAT, metric, *_key(rules)]
+    known_slices = held.get("slices", {})
+    sliced = {
+        name: _work_out(rooms, each, metric, counts, begins, slice_key, known_slices.get(name, {}))
+        for name, each in by_slice.items()
+    }
+    if (
+        keep
+        and whole.document
+        and (any(each.changed for each in (whole, *sliced.values())) or known_slices.keys() != sliced.keys())
+    ):
+        document = {**whole.document, "slices": {name: each.document for name, each in sliced.items()}}
         with rooms.telemetry.transaction() as transaction:
             detectors.store(transaction, current.deployment_id, current.model_name, document)
-    return Observed(watch, metric, labels, counted.waiting, beside, found.begun_anew)
+    return Observed(
+        whole.watch, metric, whole.labels, whole.waiting, beside, bool(held) and held.get("key", [0])[0] != FORMAT,
+        {name: Slice(each.watch, each.labels) for name, each in sliced.items()},
+    )  # fmt: skip
+
+
+def slices_of(listed: dict[int, Stream], current: Deployment, policy: MonitoringPolicy) -> dict[str, dict[int, Stream]]:
+    """The streams of each slice of a champion's rows that is to be watched, by its name, ``region=north``."""
+    found: dict[str, dict[int, Stream]] = defaultdict(dict)
+    for seq, each in listed.items():
+        declared = each.shares.partition("=")[0] in policy.slices
+        if each.role == "slice" and each.model_id == current.model_id and declared:
+            found[each.shares][seq] = each
+    return dict(sorted(found.items()))
+
+
+class _Among(NamedTuple):
+    """The streams of one detector: the champion's rows, or some of them, and those of who answers beside it."""
+
+    own: dict[int, Stream]
+    beside: dict[int, Stream]
+
+    def numbers(self) -> list[int]:
+        return [*self.own, *self.beside]
+
+
+@dataclass(frozen=True)
+class _Worked:
+    """A state that was worked out, and the document from which the next look goes on."""
+
+    watch: Watch
+    labels: int
+    waiting: int
+    document: dict[str, Any]
+    changed: bool
+
+
+def _work_out(
+    rooms: Rooms,
+    among: _Among,
+    metric: str,
+    counts: _Counts,
+    first: Watch,
+    key: list[Any],
+    held: dict[str, Any],
+) -> _Worked:
+    counted = _Counted(counts, among)
+    kept = _Kept.of(held if held.get("key") == key else None)
+    from_day, watch, begins = kept.restored(counted.days, first)
+    labels = sum(each[1] for each in counted.days)
+    if from_day is None:
+        return _Worked(watch, labels, counted.waiting, held, False)
+    states = kept.states[:begins]
+    for day in _days(rooms, among, metric, counted, from_day):
+        states.append((day.start, watch.to_dict()))
+        watch = watch.after(day)
+    document = {"key": key, "days": counted.days, "states": _thinned(states), "last": watch.to_dict()}
+    return _Worked(watch, labels, counted.waiting, document, True)
 
 
 def _task(rooms: Rooms, current: Deployment, own: dict[int, Stream]) -> str | None:
@@ -127,29 +195,50 @@ def frozen(watch: Watch, known: FrozenBaseline | None, metric: str) -> FrozenBas
     return FrozenBaseline(metric, found.rows, found.mean, found.variance, source)
 
 
+class _Counts:
+    """How many predictions and labels streams have: by day, and by window where these are young. Read at once."""
+
+    def __init__(self, rooms: Rooms, model_name: str, policy: MonitoringPolicy, among: list[int]) -> None:
+        self.mature = maturity.before(rooms, model_name, policy)
+        self.first_young = None if self.mature is None else self.mature - self.mature % DAY
+        self._days, self._young = self._by_stream(stored.counts(rooms.telemetry, "days", among)), {}
+        if self.first_young is not None:
+            self._young = self._by_stream(stored.counts(rooms.telemetry, "windows", among, self.first_young))
+
+    @staticmethod
+    def _by_stream(rows: list[_Count]) -> dict[int, list[_Count]]:
+        found: dict[int, list[_Count]] = defaultdict(list)
+        for row in rows:
+            found[row[0]].append(row)
+        return found
+
+    def days(self, seq: int) -> list[_Count]:
+        """(stream, start, predictions, labelled) of each day of a stream."""
+        return self._days.get(seq, [])
+
+    def young(self, seq: int) -> list[_Count]:
+        """The same of its young windows."""
+        return self._young.get(seq, [])
+
+
 class _Counted:
     """Labels that count, by day: (day, the champion's, pairs); ``waiting`` do not count yet."""
 
-    def __init__(
-        self, rooms: Rooms, model_name: str, policy: MonitoringPolicy, champions: list[int], shadows: list[int]
-    ) -> None:
-        self.mature = maturity.before(rooms, model_name, policy)
+    def __init__(self, counts: _Counts, among: _Among) -> None:
+        self.mature = counts.mature
         self.waiting = 0
         self._left_out: set[int] = set()
-        telemetry = rooms.telemetry
         by_day: dict[int, list[int]] = defaultdict(lambda: [0, 0])
-        first_young = None if self.mature is None else self.mature - self.mature % DAY
-        places = {**dict.fromkeys(champions, 0), **dict.fromkeys(shadows, 1)}
-        for seq, start, _, labelled in stored.counts(telemetry, "days", list(places)):
-            if first_young is None or start < first_young:
-                by_day[start][places[seq]] += labelled
-        if first_young is not None:
-            self._young(by_day, stored.counts(telemetry, "windows", list(places), first_young), places)
+        places = {**dict.fromkeys(among.own, 0), **dict.fromkeys(among.beside, 1)}
+        for seq, place in places.items():
+            for _, start, _, labelled in counts.days(seq):
+                if counts.first_young is None or start < counts.first_young:
+                    by_day[start][place] += labelled
+        if counts.first_young is not None:
+            self._young(by_day, [row for seq in places for row in counts.young(seq)], places)
         self.days = [[day, *found] for day, found in sorted(by_day.items()) if any(found)]
 
-    def _young(
-        self, by_day: dict[int, list[int]], rows: list[tuple[int, int, int, int]], places: dict[int, int]
-    ) -> None:
+    def _young(self, by_day: dict[int, list[int]], rows: list[_Count], places: dict[int, int]) -> None:
         """Of windows that are young, those count whose predictions all have their outcome."""
         assert self.mature is not None
         whole: dict[int, list[int]] = defaultdict(lambda: [0, 0])
@@ -209,21 +298,14 @@ def _thinned(states: list[tuple[int, dict[str, Any]]]) -> list[tuple[int, dict[s
     return [each for each in old if (each[0] // DAY) % EVERY == 0] + new
 
 
-def _days(
-    rooms: Rooms,
-    champions: dict[int, Stream],
-    shadows: dict[int, Stream],
-    metric: str,
-    counted: _Counted,
-    since: int,
-) -> list[Day]:
+def _days(rooms: Rooms, among: _Among, metric: str, counted: _Counted, since: int) -> list[Day]:
     kind = baseline.kind(metric)
     labels: dict[int, list[Sums]] = defaultdict(list)
-    for _, _, start, sums in windows.read(rooms.telemetry, champions, since):
+    for _, _, start, sums in windows.read(rooms.telemetry, among.own, since):
         if sums.labelled and counted.counts(start):
             labels[start].append(sums)
     pairs: dict[int, list[Pairs]] = defaultdict(list)
-    for _, _, start, found in windows.read_pairs(rooms.telemetry, shadows, since):
+    for _, _, start, found in windows.read_pairs(rooms.telemetry, among.beside, since):
         if not counted.counts(start):
             continue
         if kind == "accuracy":

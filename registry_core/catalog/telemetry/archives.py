@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from ..database import Queries, Transaction
+from .predictions import NO_SLICE
 from .streams import BLOCK_BITS
 
 #: The clock may have stood still while ids went on; rows of such a time leave a little later.
@@ -58,7 +59,7 @@ def old_rows(queries: Queries, model_name: str, before: int, first: int, last: i
         f"(SELECT * FROM predictions WHERE {old}) p LEFT JOIN outcomes o ON o.prediction_id = p.prediction_id "
         "UNION ALL SELECT p.prediction_id, p.at, p.unit, h.stream, h.answer, h.score, o.truth, o.at FROM "
         f"(SELECT * FROM predictions WHERE {old}) p JOIN shadow_answers h ON h.prediction_id = p.prediction_id "
-        "LEFT JOIN outcomes o ON o.prediction_id = p.prediction_id ORDER BY 1, 4",
+        f"LEFT JOIN outcomes o ON o.prediction_id = p.prediction_id WHERE {NO_SLICE} ORDER BY 1, 4",
         {"name": model_name, "before": before, "first": first, "last": last},
     )
 
@@ -79,7 +80,7 @@ def as_filed(
         return False
     shadows, outcomes = (
         queries.tuples(f"SELECT count(*) FROM {table} WHERE prediction_id IN ({old})", parameters)[0][0]
-        for table in ("shadow_answers", "outcomes")
+        for table in (f"(SELECT * FROM shadow_answers h WHERE {NO_SLICE}) shadows", "outcomes")
     )
     return bool(shadows == len(rows) - len(filed) and outcomes == sum(filed.values()))
 

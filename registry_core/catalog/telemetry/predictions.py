@@ -14,6 +14,9 @@ Prediction = tuple[int, int, int, str | None, float, float | None]
 #: (prediction_id, stream, answer, score)
 ShadowAnswer = tuple[int, int, float, float | None]
 
+#: Rows of a slice stand among those of shadows, and are the champion's own once more.
+NO_SLICE = "h.stream NOT IN (SELECT seq FROM streams WHERE role = 'slice')"
+
 COLUMNS = ("prediction_id", "stream", "at", "unit", "answer", "score")
 
 
@@ -95,15 +98,15 @@ def delays(queries: Queries, model_name: str, since: int, until: int, limit: int
 
 
 # One row for the model that answered, and one for each shadow that would have.
-_HISTORY = """
+_HISTORY = f"""
     SELECT p.prediction_id, p.at, p.unit, p.stream, p.answer, p.score, o.truth, o.at
     FROM predictions p JOIN streams s ON s.seq = p.stream LEFT JOIN outcomes o ON o.prediction_id = p.prediction_id
-    WHERE s.model_name = :name AND {range}
+    WHERE s.model_name = :name AND {{range}}
     UNION ALL
     SELECT p.prediction_id, p.at, p.unit, h.stream, h.answer, h.score, o.truth, o.at
     FROM shadow_answers h JOIN predictions p ON p.prediction_id = h.prediction_id JOIN streams s ON s.seq = p.stream
     LEFT JOIN outcomes o ON o.prediction_id = p.prediction_id
-    WHERE s.model_name = :name AND {range}
+    WHERE s.model_name = :name AND {{range}} AND {NO_SLICE}
     ORDER BY 1, 4
 """
 

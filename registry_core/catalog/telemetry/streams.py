@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from ...live import Role
 from ..database import Queries, Transaction, insertion
@@ -22,11 +22,13 @@ class Stream(NamedTuple):
     ``experiment_id`` and ``deployment_id`` are 0 where there is none. ``shares`` are the experiment's shares, such as
     ``0.05``: rows answered under different shares are never compared with each other. ``positive`` is the number of the
     positive label, -1 without one; ``loss`` that of a regression; ``minutes`` the length of a window.
+
+    A ``slice`` of the champion's rows is a stream as well; its ``shares`` are column and value, ``region=north``.
     """
 
     model_name: str
     model_id: str
-    role: Role
+    role: Role | Literal["slice"]
     experiment_id: int
     deployment_id: int
     shares: str

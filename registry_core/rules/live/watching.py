@@ -127,7 +127,8 @@ class Rules:
     Attributes:
         metric: accuracy, or a loss.
         tolerance: by how much the upper bound may be exceeded: a share of answers, of losses a share of their mean.
-        baseline_labels: labels of whole days that make a baseline.
+        baseline_labels: labels of whole days that make a baseline; where nothing else is known, so do four weeks of
+            however many.
         icc: the correlation of outcomes of one day; None learns it.
         detectors: how many are watched together, which share one guarantee.
     """
@@ -194,7 +195,9 @@ class Watch:
     @property
     def _lives(self) -> bool:
         """Whether there are labels enough of production to be held against: whole weeks where something was known."""
-        enough = self.days.rows >= self.rules.baseline_labels
+        # No more days are added after those of a baseline: what comes seldom is held against what there is by then.
+        whole = self.known is None and self.days.days >= BASELINE_DAYS
+        enough = self.days.rows >= self.rules.baseline_labels or whole
         return enough and (self.known is None or self.days.days >= WEEK)
 
     @property

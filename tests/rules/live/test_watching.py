@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -151,3 +152,27 @@ def test_an_alarm_needs_as_many_labels_as_is_said() -> None:
     gain = 0.2 * math.log(2) + 0.8 * math.log(0.8 / 0.9)
     assert watching.labels_needed(0.2, 0.1, 1e6) == pytest.approx(math.log(1e6 * gain) / gain)
     assert watching.labels_needed(0.1, 0.1, 1e6) == math.inf
+
+
+def test_what_comes_seldom_is_held_against_four_weeks() -> None:
+    def seldom(number: int, first: int, wrong: int) -> Iterator[Day]:
+        for day in range(first, first + number):
+            yield Day(day * DAY, (Window(day * DAY, 10, wrong, wrong),))
+
+    new = play(begin(RULES), seldom(27, 0, 1))
+    assert (new.baseline, new.bound) == (None, None)
+    well = play(new, seldom(1, 27, 1))
+    assert well.baseline is not None
+    assert (well.baseline.rows, well.baseline.days) == (280, 28)
+    assert well.bound is not None
+    assert well.bound.value > 0.145  # so few allow the more
+    assert play(well, seldom(20, 28, 6)).standing == "worse"
+    assert play(well, seldom(200, 28, 1)).standing == "well"
+    # Where something else is known, that counts.
+    known = Baseline("accuracy", 2_000, 0.1, 0.09)
+    assert play(begin(RULES, known), seldom(28, 0, 1)).baseline == known
+
+
+def test_the_guarantee_is_shared_by_all_detectors() -> None:
+    alone, of_five = begin(RULES), begin(replace(RULES, detectors=5))
+    assert of_five.detector.threshold == 5 * alone.detector.threshold == 5e6
