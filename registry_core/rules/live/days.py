@@ -69,9 +69,17 @@ class Days:
 
     @property
     def icc(self) -> float:
-        """The intraclass correlation to reckon with: as learnt, shrunk towards ``PRIOR`` as by ``WEIGHT`` more days."""
+        """The intraclass correlation to reckon with: as learnt, shrunk towards ``PRIOR`` as by ``WEIGHT`` more days.
+
+        Few rows a day show one that is there by chance, with a standard deviation of about sqrt(2 / (days - 1)) / rows of
+        a day where there is none: what is learnt counts for less by how that compares with ``PRIOR``.
+        """
         known = max(self.days - 1, 0)
-        return (known * self.learnt + WEIGHT * PRIOR) / (known + WEIGHT)
+        if not known:
+            return PRIOR
+        chance = 2 / known * (self.days / self.rows) ** 2
+        share = known / (known + WEIGHT) * PRIOR**2 / (PRIOR**2 + chance)
+        return share * self.learnt + (1 - share) * PRIOR
 
     @property
     def of_all(self) -> float:

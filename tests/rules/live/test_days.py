@@ -32,9 +32,15 @@ def test_before_there_are_days_it_is_the_prior() -> None:
 
 
 def test_the_sum_over_days_by_hand() -> None:
-    # Ten days of 101 rows, alike to the row: the prior of 4 days against 9 that show nothing, 13 degrees of freedom.
+    # Ten days of 101 rows, alike to the row: the prior of 4 days against 9 that show nothing, but for chance.
     alike = of_days([(101, 10.0, 10.0)] * 10)
-    assert alike.of_all == pytest.approx(1 + 100 * (4 * 0.01 / 13) * 13 / 11)
+    share = 9 / 13 * 0.01**2 / (0.01**2 + 2 / 9 / 101**2)
+    assert alike.icc == pytest.approx((1 - share) * 0.01)
+    assert alike.of_all == pytest.approx(1 + 100 * (1 - share) * 0.01 * 13 / 11)
+    # Of two rows a day nothing is known, however many days there are.
+    assert of_days([(2, float(day % 2 * 2), float(day % 2 * 2)) for day in range(12)]).icc == pytest.approx(
+        0.01, abs=0.002
+    )
     assert alike.in_the_end == 1
     # A large day weighs by its rows: the mean of sizes by row is (1 + 101^2) / 102.
     uneven = of_days([(1, 0.0, 0.0), (101, 10.0, 10.0)])

@@ -36,7 +36,8 @@ def test_evidence_by_hand() -> None:
     # Sixty days of one row of every ten: nothing of a day hangs together, but its rows are taken to by 0.01.
     days = [(day, pairs(2, 4, 60)) for day in range(20)]
     found = shadow.compare(days)
-    inflation = 1 + 59 * (4 * 0.01 / 23) * 23 / 21
+    share = 19 / 23 * 0.01**2 / (0.01**2 + 2 / 19 / 60**2)
+    inflation = 1 + 59 * (1 - share) * 0.01 * 23 / 21
     assert found.inflation == pytest.approx(inflation)
     assert found.log_e == pytest.approx(float(shadow.log_e(40 / inflation, 80 / inflation)))
     assert found.log_e_worse == pytest.approx(float(shadow.log_e_worse(40 / inflation, 80 / inflation)))
