@@ -71,8 +71,8 @@ class Days:
     def icc(self) -> float:
         """The intraclass correlation to reckon with: as learnt, shrunk towards ``PRIOR`` as by ``WEIGHT`` more days.
 
-        Few rows a day show one that is there by chance, with a standard deviation of about sqrt(2 / (days - 1)) / rows of
-        a day where there is none: what is learnt counts for less by how that compares with ``PRIOR``.
+        Few rows a day show one by chance where there is none, with a deviation of about sqrt(2 / (days - 1)) over the
+        rows of a day: what is learnt counts for less by how that compares with ``PRIOR``.
         """
         known = max(self.days - 1, 0)
         if not known:

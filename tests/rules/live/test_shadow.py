@@ -34,16 +34,16 @@ def test_evidence_by_hand() -> None:
     half = sum(math.comb(71, k) for k in range(22, 72)) / 2**71
     assert float(shadow.log_e_worse(12, 40)) == pytest.approx(evidence + math.log(2 * half))
     # Sixty days of one row of every ten: nothing of a day hangs together, but its rows are taken to by 0.01.
-    days = [(day, pairs(2, 4, 60)) for day in range(20)]
+    days = [(day, pairs(2, 5, 60)) for day in range(20)]
     found = shadow.compare(days)
     share = 19 / 23 * 0.01**2 / (0.01**2 + 2 / 19 / 60**2)
     inflation = 1 + 59 * (1 - share) * 0.01 * 23 / 21
     assert found.inflation == pytest.approx(inflation)
-    assert found.log_e == pytest.approx(float(shadow.log_e(40 / inflation, 80 / inflation)))
-    assert found.log_e_worse == pytest.approx(float(shadow.log_e_worse(40 / inflation, 80 / inflation)))
-    assert found.value == pytest.approx(-40 / 1_200)
+    assert found.log_e == pytest.approx(float(shadow.log_e(40 / inflation, 100 / inflation)))
+    assert found.log_e_worse == pytest.approx(float(shadow.log_e_worse(40 / inflation, 100 / inflation)))
+    assert found.value == pytest.approx(-60 / 1_200)
     assert found.verdict == "worse"
-    assert found.sentence.startswith("Challenger is worse by 3.3 points of accuracy (")
+    assert found.sentence.startswith("Challenger is worse by 5.0 points of accuracy (")
     assert found.sentence.endswith("1,200 labels of the same rows")
 
 
