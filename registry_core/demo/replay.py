@@ -30,8 +30,8 @@ STAGES = (0.05, 0.25, 0.5, 1.0)
 AUGUST, NOVEMBER = 210, 304
 ARRIVALS = {
     112: (0, "HistGradientBoosting", 0.05, "Trained on all of the year so far"),
-    196: (189, "HistGradientBoosting", 0.05, "Trained on one week"),
-    AUGUST: (150, "Splines", 0.5, "Smooth curves, trained on this summer"),
+    AUGUST: (150, "Splines", 1.0, "Smooth curves, trained on this summer"),
+    217: (214, "HistGradientBoosting", 0.05, "Trained on three days"),
 }
 
 
@@ -60,8 +60,8 @@ def flights(
 ) -> None:
     """March to December 2013: will a flight that has just left New York arrive late? About 900 a day.
 
-    In April a challenger comes that knows all of the year so far, in July one that knows one week, in August one made
-    of curves that has seen nothing but summer. November brings frost.
+    In April a challenger comes that knows all of the year so far, in August one made of curves that has seen nothing
+    but summer, and one that knows three days. November brings frost.
 
     Args:
         folder: a folder for a new registry.

@@ -117,8 +117,9 @@ def observe(rooms: Rooms, current: Deployment, policy: MonitoringPolicy, *, keep
         document = {**whole.document, "slices": {name: each.document for name, each in sliced.items()}}
         with rooms.telemetry.transaction() as transaction:
             detectors.store(transaction, current.deployment_id, current.model_name, document)
+    another = bool(held) and held.get("key", [0])[0] != FORMAT
     return Observed(
-        whole.watch, metric, whole.labels, whole.waiting, beside, bool(held) and held.get("key", [0])[0] != FORMAT,
+        whole.watch, metric, whole.labels, whole.waiting, beside, another and whole.changed,
         {name: Slice(each.watch, each.labels) for name, each in sliced.items()},
     )  # fmt: skip
 
