@@ -17,6 +17,8 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from registry_core import Registry
+from registry_core.artifacts.sandbox.inspecting import INSPECTOR
+from registry_core.artifacts.sandbox.process import FORK_SERVER
 from tests import hostile
 from tests.processes import children
 
@@ -67,8 +69,12 @@ def mark(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     folders, mark = tmp_path / "folders", tmp_path / "mark"
     folders.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(folders))
+    # These stay between files, whichever test needed them first.
+    FORK_SERVER.start()
+    INSPECTOR.stop()
     processes, descriptors = children(), len(os.listdir("/proc/self/fd"))
     yield mark
+    INSPECTOR.stop()
     assert children() <= processes
     assert len(os.listdir("/proc/self/fd")) == descriptors
     assert not list(folders.iterdir())
