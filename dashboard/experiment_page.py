@@ -205,10 +205,9 @@ def _traffic(
 
 
 def _checks(report: ExperimentReport, versions: experiments.Versions) -> None:
-    for each in (report.sample_ratio, report.coverage, report.failures):
-        if each is not None:
-            shape, _, words = experiments.check(each, versions).partition(" ")
-            st.markdown(f"{SHADES[shape]} {wording.escaped(words)}")
+    for each in report.checks:
+        shape, _, words = experiments.check(each, versions).partition(" ")
+        st.markdown(f"{SHADES[shape]} {wording.escaped(words)}")
 
 
 def _ramp(report: ExperimentReport, versions: experiments.Versions, view: session.View) -> None:

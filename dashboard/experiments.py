@@ -17,7 +17,7 @@ from registry_core import (
     Event,
     Experiment,
     ExperimentReport,
-    Failures,
+    Guardrail,
     ModelMetadata,
     SampleRatio,
 )
@@ -196,7 +196,7 @@ def still_needed(each: ChallengerReport) -> str:
     return f"About {more:,} of both models together would show {points(effect.metric, effect.worth, sign=False)}"
 
 
-def check(found: SampleRatio | Coverage | Failures, versions: Versions) -> str:
+def check(found: SampleRatio | Coverage | Guardrail, versions: Versions) -> str:
     """A check with its shape, and what it found."""
     return f"{CHECKS[found.state]} {named(found.sentence, versions)}"
 
@@ -218,6 +218,8 @@ def believed(report: ExperimentReport) -> list[tuple[str, str]]:
     more = report.failures.state == "more"
     calls = f"fails more often: {wording.count(failed, 'call')}" if more else f"{wording.count(failed, 'call')} failed"
     told.append(("✕" if more else "○", calls) if failed else ("✓", "no failures"))
+    if report.slow_calls is not None and report.slow_calls.state == "more":
+        told.append(("✕", "slow more often"))
     if report.sample_ratio is None:
         told.append(("✓", "the same rows for both"))
     return told

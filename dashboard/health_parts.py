@@ -100,7 +100,7 @@ def _facts(report: HealthReport, view: session.View, known: dict[str, str]) -> N
         "Calls not answered": (f"{report.failures:,}", ""),
     }
     if report.comparison is not None:
-        facts["Version before"] = health_words.beside(report.comparison, metric, known)
+        facts["Version before"] = health_words.beside(report.comparison, known)
     found = report.estimate
     if found is not None and found.accuracy is not None and found.low is not None and found.high is not None:
         value = f"≈ {found.accuracy:.3f} ({found.low:.3f} to {found.high:.3f})"

@@ -40,6 +40,7 @@ DRIFT = {
 NO_WEEK = "○ no whole week yet"
 ALERTS = {
     "challenger_failing": "A challenger fails to answer",
+    "challenger_slow": "A challenger answers late",
     "degradation": "The champion became worse",
     "slice_degradation": "A slice became worse",
     "every_version_worse": "Every version became worse",
@@ -180,23 +181,17 @@ def detector(state: DetectorState) -> str:
     )
 
 
-def beside(found: StandbyComparison, metric: Watched, versions: Mapping[str, str]) -> tuple[str, str]:
+def beside(found: StandbyComparison, versions: Mapping[str, str]) -> tuple[str, str]:
     """What the version before would have done on the same rows, and what that is."""
     who = versions.get(found.standby, found.standby)
     rows = "every row" if found.every_row else "a sample of the rows"
     help_text = (
         f"{who} scores {rows} beside the champion and answers nobody. Only the same rows say whether a model became "
-        f"worse, or the world harder. It is put back when the evidence that it is better reaches {found.asked:,.0f}"
+        f"worse, or the world harder. An alarm rolls back to it once its e-value reaches {found.asked:,.0f}"
     )
     if found.gained is None:
         return f"{who}: no row with its label yet", help_text
-    gained = found.gained * 100 if metric.key == "accuracy" else found.gained
-    shown = (
-        f"{gained:+.1f} points"
-        if metric.key == "accuracy"
-        else f"{wording.number(abs(gained))} " + ("less" if gained > 0 else "more")
-    )
-    return f"{who}: {shown.replace('-', wording.MINUS)} on {found.rows:,} rows", help_text
+    return f"{who}: {found.difference} on {found.rows:,} rows", help_text
 
 
 def coverage(report: HealthReport) -> str:

@@ -165,6 +165,15 @@ MONITORING = (
     Setting("monitoring.threshold_labels", "Thresholds look at the last", "whole", "labels", 10_000_000, 50),
     Setting("monitoring.slices", "Slice columns", "names", empty="none"),
     Setting("monitoring.failures_in_a_row", "Failed calls in a row", "whole", "calls", 10_000_000),
+    Setting(
+        "monitoring.slow_call_ms",
+        "Slow calls take more than",
+        "number",
+        "milliseconds",
+        3_600_000,
+        optional=True,
+        empty="not looked at",
+    ),
     Setting("monitoring.drift", "Compare inputs with the training's", "switch"),
     Setting(
         "monitoring.maturity_hours",

@@ -130,6 +130,7 @@ _MONITORING_CHECKS: dict[str, Callable[[str, Any], Any]] = {
     "threshold_labels": _count,
     "slices": _columns,
     "failures_in_a_row": _count,
+    "slow_call_ms": _number(0, 3_600_000),
     "drift": _boolean,
     "maturity_hours": _number(0, 100_000),
     "window_minutes": _count,

@@ -79,6 +79,8 @@ class MonitoringPolicy:
         slices: columns of the predictions each value of which is watched by itself, such as ``("region",)``: a slice
             that became worse opens an alert and never rolls back.
         failures_in_a_row: calls in a row a champion may fail to answer before it counts as failing.
+        slow_call_ms: a call a model answers in more milliseconds is slow: in a split, a challenger that is slow more
+            often than the champion opens an alert and goes no further. None: nobody looks.
         drift: compare inputs and scores with the training reference.
         maturity_hours: predictions younger than this do not count yet, unless all of their window have their outcome:
             what comes early is no sample of all. None learns it from how late outcomes came before.
@@ -102,6 +104,7 @@ class MonitoringPolicy:
     threshold_labels: int = 500
     slices: tuple[str, ...] = ()
     failures_in_a_row: int = 5
+    slow_call_ms: float | None = None
     drift: bool = True
     maturity_hours: float | None = None
     window_minutes: int = 60

@@ -110,7 +110,7 @@ PUBLIC_NAMES = {
     "Event",
     "Experiment",
     "ExperimentReport",
-    "Failures",
+    "Guardrail",
     "Feature",
     "Finding",
     "ForeignDecisions",

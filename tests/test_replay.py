@@ -69,7 +69,8 @@ def frost_took_it_down(folder: Path) -> None:
     assert rolled.at.startswith("2013-11")
     assert "Worse than its baseline" in rolled.reason
     back = rolled.after["champion"]
-    assert f"{back} beside it: +" in rolled.reason
+    assert f"{back} was " in rolled.reason
+    assert " pp more accurate than the champion" in rolled.reason
     with Registry(folder) as registry:
         failed = registry.get_metadata(str(rolled.before["champion"]))
         alerts = registry.alerts("LateArrival", resolved=True)

@@ -39,6 +39,16 @@ class Mute(Picky):
         return best
 
 
+class Late(Picky):
+    """Takes its time to answer: ``clock`` counts it, in seconds."""
+
+    clock = 0.0
+
+    def predict(self, features: Any) -> NDArray[Any]:
+        Late.clock += 0.06
+        return np.asarray(super().predict(features))
+
+
 @cache
 def rows(count: int = 400, seed: int = 0) -> tuple[NDArray[Any], NDArray[Any]]:
     """Inputs (count, 2), and truth that mostly follows the first of them."""
@@ -68,7 +78,7 @@ def register(registry: Registry, accuracy: float = 0.9, model: Any = None, **cha
 def trust(registry: Registry) -> None:
     """Let the models of this file be loaded."""
     registry.configure(
-        trusted_globals=[f"tests.traffic.{each.__name__}" for each in (Picky, Mute, Astray)], reason="reviewed"
+        trusted_globals=[f"tests.traffic.{each.__name__}" for each in (Picky, Mute, Late, Astray)], reason="reviewed"
     )
 
 

@@ -236,9 +236,8 @@ def report_lines(report: ExperimentReport) -> list[str]:
     lines = [*experiment_lines(report.experiment), "", visible(report.verdict)]
     for each in report.challengers:
         lines += ["", *_challenger_lines(each)]
-    for check in (report.sample_ratio, report.coverage, report.failures):
-        if check is not None:
-            lines += ["", visible(check.sentence)]
+    for check in report.checks:
+        lines += ["", visible(check.sentence)]
     if report.warnings:
         lines += ["", "Keep in mind:", *(f"  {visible(each)}" for each in report.warnings)]
     return lines

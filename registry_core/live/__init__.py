@@ -5,7 +5,7 @@ Shares are fractions of the traffic (0.05 is 5%); metrics are in their own units
 
 from __future__ import annotations
 
-from .checks import Coverage, Drift, Estimate, Failures, SampleRatio
+from .checks import Coverage, Drift, Estimate, Guardrail, SampleRatio
 from .comparison import ArmTraffic, ChallengerReport, EffectPoint, ExperimentReport
 from .effect import Effect
 from .health import DetectorState, FrozenBaseline, HealthReport, Limit, PastRollback, SliceState, StandbyComparison
@@ -36,8 +36,8 @@ __all__ = [
     "Estimate",
     "Experiment",
     "ExperimentReport",
-    "Failures",
     "FrozenBaseline",
+    "Guardrail",
     "HealthReport",
     "Limit",
     "LivePerformance",

@@ -43,21 +43,23 @@ class Coverage:
 
 
 @dataclass(frozen=True)
-class Failures:
-    """How many calls each arm did not answer: a guardrail.
+class Guardrail:
+    """How many calls went wrong with each arm: they were not answered (``failures``), or late (``slow calls``).
 
     A call is asked of a model as a whole, however many rows it has, and answered or not as a whole. In a split a call
     is counted for every arm that had rows in it; the champion answers for a challenger that fails.
 
     Attributes:
-        state: ``more`` when a challenger fails more often than the champion, else ``not more`` or ``not enough``.
-        counts: of each arm, the champion's first: calls, and how many of these failed.
+        name: ``failures`` or ``slow calls``.
+        state: ``more`` when a challenger has more of them than the champion, else ``not more`` or ``not enough``.
+        counts: of each arm, the champion's first: calls, and how many of these went wrong.
         log_e: of each challenger, ln of the e-value against "not more often", at all looks together; None while there
-            are too few failures for one.
+            are too few of them for one.
         sentence: what that means.
-        more: of each challenger, whether it fails more often.
+        more: of each challenger, whether it has more of them.
     """
 
+    name: Literal["failures", "slow calls"]
     state: Literal["not more", "more", "not enough"]
     counts: tuple[tuple[int, int], ...]
     log_e: tuple[float | None, ...]
@@ -65,7 +67,7 @@ class Failures:
     more: tuple[bool, ...] = ()
 
 
-NO_CALLS = Failures("not enough", (), (), "No calls yet")
+NO_CALLS = Guardrail("failures", "not enough", (), (), "No calls yet")
 
 State = Literal["none", "warning", "critical", "not enough"]
 

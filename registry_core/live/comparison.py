@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ..evidence import Gate
-from .checks import NO_CALLS, Coverage, Failures, SampleRatio
+from .checks import NO_CALLS, Coverage, Guardrail, SampleRatio
 from .effect import Effect
 from .records import Experiment
 
@@ -90,6 +90,7 @@ class ExperimentReport:
         verdict: the whole in a sentence.
         warnings: what to keep in mind when reading it.
         failures: a guardrail: whether a challenger fails more often than the champion, in the present mode.
+        slow_calls: likewise whether it is slow more often, in a split where ``monitoring.slow_call_ms`` is set.
     """
 
     experiment: Experiment
@@ -100,4 +101,16 @@ class ExperimentReport:
     next_stage: str | float | None
     verdict: str
     warnings: tuple[str, ...] = ()
-    failures: Failures = NO_CALLS
+    failures: Guardrail = NO_CALLS
+    slow_calls: Guardrail | None = None
+
+    @property
+    def checks(self) -> tuple[SampleRatio | Coverage | Guardrail, ...]:
+        """Whatever the comparison rests on, as far as it is looked at."""
+        known = (self.sample_ratio, self.coverage, self.failures, self.slow_calls)
+        return tuple(each for each in known if each is not None)
+
+    @property
+    def guardrails(self) -> tuple[Guardrail, ...]:
+        """What a challenger may not have more of than the champion."""
+        return (self.failures,) if self.slow_calls is None else (self.failures, self.slow_calls)

@@ -123,6 +123,13 @@ def signed_amount(metric: Metric, value: float) -> str:
     return f"{value * 100 + 0.0:+.1f} points" if metric == "accuracy" else f"{value + 0.0:+.3g}"
 
 
+def gain(metric: Metric, value: float) -> str:
+    """``2.0 pp more accurate``, ``0.01 worse in Brier score``; ``value`` is what was gained, in the metric's unit."""
+    if metric == "accuracy":
+        return f"{abs(value) * 100:.1f} pp {'less' if value < 0 else 'more'} accurate"
+    return f"{abs(value):.3g} {'worse' if value < 0 else 'better'} in {NAMES[metric]}"
+
+
 def _shown(metric: Metric, numbers: tuple[float, float, float], sign: str) -> str:
     if metric == "accuracy":
         points = [each * 100 for each in numbers]

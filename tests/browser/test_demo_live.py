@@ -105,7 +105,8 @@ def test_from_shadow_into_the_frost_and_back(
         expect(page.get_by_text("Rolled back by the registry").first).to_be_visible(timeout=600_000)
         said = december.communicate()[0]
     assert "Worse than its baseline" in said
-    assert f"{steady} beside it: +" in said
+    assert f"{steady} was " in said
+    assert " pp more accurate than the champion" in said
     with Registry(folder) as registry:
         assert registry.get_active_model_id(NAME) == steady
         assert registry.get_metadata(challenger).status == "disqualified"

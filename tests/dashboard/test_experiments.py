@@ -19,7 +19,7 @@ from registry_core import (
     Event,
     Experiment,
     ExperimentReport,
-    Failures,
+    Guardrail,
 )
 
 VERSIONS = {"A": "1.0.0", "B": "1.0.1", "C": "1.0.2"}
@@ -178,7 +178,7 @@ def test_all_challengers_in_one_figure() -> None:
     assert table["Part"].tolist() == ["★ champion", "◐ answers 5%", "□ withdrawn"]
     assert table["Value"].tolist() == pytest.approx([85, 90, 90])
     assert experiments.believed(report)[1] == ("○", "4 calls failed")
-    more = replace(report, failures=Failures("more", ((9, 0), (9, 4)), (4.0,), "", (True,)))
+    more = replace(report, failures=Guardrail("failures", "more", ((9, 0), (9, 4)), (4.0,), "", (True,)))
     assert experiments.believed(more)[1] == ("✕", "fails more often: 4 calls")
 
 

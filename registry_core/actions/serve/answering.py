@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterable
+from time import perf_counter
 from typing import Any, Literal
 
 import numpy as np
@@ -217,10 +218,19 @@ class _Call:
         self.answered: list[Answered] = []
         self.alarm: Any = None
         self.slices: dict[str, list[Any]] = {}
+        #: Whether the last model that answered was slow.
+        self._slow = False
 
     def ask(self, model: Served, rows: Rows) -> NDArray[Any]:
         verb: Callable[[Any], NDArray[Any]] = getattr(model, self.verb)
-        return verb(self.features if rows is None else calling.rows_of(self.features, rows))
+        features = self.features if rows is None else calling.rows_of(self.features, rows)
+        allowed = self.plan.policy.slow_call_ms
+        if allowed is None:
+            return verb(features)
+        began = perf_counter()
+        values = verb(features)
+        self._slow = (perf_counter() - began) * 1000 > allowed
+        return values
 
     def count(self, rows: Rows) -> int:
         """How many rows these are; all of the call where None."""
@@ -256,6 +266,7 @@ class _Call:
                 self.verb,
             )
         )
+        self.answered[-1].slow = self._slow
         if shadows and self.slices:
             self.answered[-1].slices = self._sliced(rows)
         if shadows and self.plan.standby is not None:

@@ -53,6 +53,7 @@ class Answered:
     shadows: tuple[Served | Later, ...] = ()
     verb: str = ""
     lost: int = 0
+    slow: bool = False
     only_shadows: bool = False
     slices: Mapping[str, list[Any]] | None = None
 

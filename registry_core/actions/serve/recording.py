@@ -109,14 +109,15 @@ class Recorder:
         """Those of one stream."""
         seq, stream = self._stream(transaction, group[0])
         calls = Counter(windows.start_of(stream, each.at) for each in group)
-        failures, lost = Counter[int](), Counter[int]()
+        failures, lost, slow = Counter[int](), Counter[int](), Counter[int]()
         for each in group:
-            if each.lost:
+            if each.lost or each.slow:
                 start = windows.start_of(stream, each.at)
-                failures[start] += 1
+                slow[start] += each.slow
+                failures[start] += bool(each.lost)
                 lost[start] += each.lost
         for start, count in calls.items():
-            asked = sums.of_predictions(0, failures=failures[start], calls=count, lost=lost[start])
+            asked = sums.of_predictions(0, failures=failures[start], calls=count, lost=lost[start], slow=slow[start])
             tally.add(stream, seq, start, asked)
         kept = [each for each in group if len(each.ids)]
         if not kept:

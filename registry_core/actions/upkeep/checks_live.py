@@ -89,7 +89,7 @@ def differences(look: Look, telemetry: Queries) -> list[tuple[Place, Stored, Sto
         if isinstance(there, Sums):
             # Calls have no rows.
             there = (
-                replace(there, failures=here.failures, calls=here.calls, lost=here.lost)
+                replace(there, failures=here.failures, calls=here.calls, lost=here.lost, slow=here.slow)
                 if isinstance(here, Sums)
                 else None
             )

@@ -89,8 +89,8 @@ def _judged(rooms: Rooms, current: Deployment, policy: MonitoringPolicy, seen: O
             "It stays champion, since no healthy earlier champion takes the same inputs: retrain, or promote another"
         )
         return _told(rooms, current, found, nobody)
-    known, compared = seen.watch.standby, f"{other} beside it: {seen.watch.comparison_sentence}"
-    evidence = {**found.evidence, "standby": other, "comparison": seen.watch.comparison_sentence}
+    known, compared = seen.watch.standby, seen.watch.compared_with(other)
+    evidence = {**found.evidence, "standby": other, "comparison": compared}
     if known != "better" and not policy.act_without_comparison:
         waits = f"It stays champion unless {other}, which scores every row beside it now, is better on the same rows"
         said = _told(rooms, current, replace(found, evidence=evidence), waits)

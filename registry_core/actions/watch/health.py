@@ -20,6 +20,7 @@ from ...live import (
     PastRollback,
     StandbyComparison,
 )
+from ...live.effect import gain
 from ...live.health import SHOWN_AS
 from ...policies import MonitoringPolicy
 from ...records import Deployment, utc_text
@@ -166,8 +167,10 @@ def _comparison(seen: observe.Observed) -> StandbyComparison | None:
     known: Days | None = watch.comparison.trouble if watch.comparison is not None else None
     shown = known if known is not None and known.rows else watch.compared
     return StandbyComparison(
-        seen.standby, round(shown.rows), shown.mean if shown.rows else None, math.exp(min(watch.log_e_better, 700.0)),
-        1 / watching.ALPHA, watch.standby, watch.standing != "well", watch.comparison_sentence,
+        seen.standby, round(shown.rows), shown.mean if shown.rows else None,
+        gain(watch.rules.metric, shown.mean) if shown.rows else "", math.exp(min(watch.log_e_better, 700.0)),
+        1 / watching.ALPHA, watch.standby, watch.standing != "well",
+        watch.compared_with(seen.standby),
     )  # fmt: skip
 
 
@@ -175,7 +178,7 @@ def _now(alert: Alert, current: Deployment, seen: observe.Observed, drift: tuple
     """What an open alert is about as it stands by now, where that is known; its text is of when it was opened."""
     remedy = alert.evidence.get("remedy")
     if remedy and alert.key.endswith(f":{current.deployment_id}") and seen.watch.detector.alarm:
-        beside = f"{seen.standby} beside it: {seen.watch.comparison_sentence}. " if seen.standby else ""
+        beside = f"{seen.watch.compared_with(seen.standby)}. " if seen.standby else ""
         return f"{seen.watch.detector.sentence}. {beside}{remedy}"
     if alert.kind == slices.KIND and (part := seen.slices.get(str(alert.evidence["slice"]))) is not None:
         return f"{slices.shown(str(alert.evidence['slice']))}: {part.watch.detector.sentence}"

@@ -19,7 +19,7 @@ from ...live import (
     EffectPoint,
     Experiment,
     ExperimentReport,
-    Failures,
+    Guardrail,
     SampleRatio,
 )
 from ...policies import MonitoringPolicy
@@ -51,7 +51,7 @@ class _Evidence:
     asked: tuple[Sequence[Sums], ...]
     mature: int | None
     begins: int
-    failures: Failures
+    guardrails: tuple[Guardrail, ...]
     warnings: tuple[str, ...]
 
     @property
@@ -88,7 +88,7 @@ def report(rooms: Rooms, found: Experiment, *, charts: bool = True) -> Experimen
         )
     return ExperimentReport(
         found, utc_text(rooms.now()), challengers, sample_ratio, coverage, experiment.next_stage(found),
-        _verdict(found, challengers), tuple(warnings), seen.failures,
+        _verdict(found, challengers), tuple(warnings), *seen.guardrails,
     )  # fmt: skip
 
 
@@ -116,15 +116,15 @@ def _evidence(rooms: Rooms, found: Experiment, policy: MonitoringPolicy) -> _Evi
             f"{1 - found.alpha / len(found.arms):.1%}"
         )
     asked = tuple([each.arms for each in buckets] if found.mode == "split" else _asked_in_shadow(rooms, found))
-    failures = ratio.failures(asked, _names(found), alpha=found.alpha)
-    if found.mode == "split" and any(failed for _, failed in failures.counts):
+    guardrails = _guardrails(found, asked, policy)
+    if found.mode == "split" and any(failed for _, failed in guardrails[0].counts):
         warnings.append(_of_failures(found))
     variance, begins = _variance(rooms, found, buckets)
     if begins:
         warnings.append(
             f"windows before {text(begins)[:16]} only told how much {found.metric} varies, and are not compared"
         )
-    seen = _Evidence(found, found.alpha / len(found.arms), variance, buckets, asked, mature, begins, failures, ())
+    seen = _Evidence(found, found.alpha / len(found.arms), variance, buckets, asked, mature, begins, guardrails, ())
     young = sum(not seen.counts(each.start, *each.arms) for each in buckets)
     if young:
         known = maturity.learnt(rooms, found.model_name, policy).sentence
@@ -135,6 +135,16 @@ def _evidence(rooms: Rooms, found: Experiment, policy: MonitoringPolicy) -> _Evi
         )
         warnings.append(f"{which} outcomes are still arriving: {known}")
     return replace(seen, warnings=tuple(warnings))
+
+
+def _guardrails(found: Experiment, asked: Sequence[Sequence[Sums]], policy: MonitoringPolicy) -> tuple[Guardrail, ...]:
+    """Failures, and in a split slow calls where they are looked for: all of them share one certainty."""
+    names, allowed = _names(found), policy.slow_call_ms
+    # A shadow answers nobody, beside what else its process does then.
+    if allowed is None or found.mode != "split":
+        return (ratio.failures(asked, names, alpha=found.alpha),)
+    alpha = found.alpha / 2
+    return ratio.failures(asked, names, alpha=alpha), ratio.slow_calls(asked, names, allowed=allowed, alpha=alpha)
 
 
 def _of_failures(found: Experiment) -> str:
@@ -302,8 +312,8 @@ def stages_of(found: Experiment, variance: float | None) -> tuple[rollout.Stage,
 
 
 def _failing(seen: _Evidence, place: int) -> str:
-    more = seen.failures.more
-    return seen.failures.sentence if place < len(more) and more[place] else ""
+    """What the guardrails say against a challenger; empty where they say nothing."""
+    return "; ".join(each.sentence for each in seen.guardrails if place < len(each.more) and each.more[place])
 
 
 def _step(

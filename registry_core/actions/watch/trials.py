@@ -16,6 +16,11 @@ from .champion import close_if_over
 
 #: Labels and failures more than at the last look before there is another, and the same as a part of all.
 NEWS, PART_OF_ALL = 20, 50
+#: Of each guardrail the kind of its alert, and what it says of a challenger.
+_GUARDRAILS = {
+    "failures": ("challenger_failing", "fails to answer"),
+    "slow calls": ("challenger_slow", "answers late"),
+}
 
 
 def look(rooms: Rooms, model_name: str, policy: MonitoringPolicy, *, thorough: bool) -> list[str]:
@@ -68,19 +73,21 @@ def _ratio(rooms: Rooms, seen: ExperimentReport) -> list[str]:
 
 
 def _failing(rooms: Rooms, seen: ExperimentReport) -> list[str]:
-    """Alert once of each challenger that fails more often than the champion; somebody who resolves it has seen it."""
-    found, judged = seen.experiment, seen.failures
+    """Alert once of each challenger that fails or is slow more often; somebody who resolves it has seen it."""
+    found = seen.experiment
     said: list[str] = []
-    for arm, more in zip(found.arms, judged.more, strict=False):
-        if not more or arm.status != "running":
-            continue
-        key = f"challenger_failing:{found.experiment_id}:{arm.challenger_id}"
-        if alerts.newest(rooms.database, found.model_name, key) is None:
-            text = (
-                f"experiment {found.experiment_id}: {arm.challenger_id} fails to answer. {judged.sentence}. Look at "
-                "what it needs, or stop the experiment"
-            )
-            said += _alert(rooms, found, "challenger_failing", "warning", key, text, arm.challenger_id)
+    for judged in seen.guardrails:
+        kind, trouble = _GUARDRAILS[judged.name]
+        for arm, more in zip(found.arms, judged.more, strict=False):
+            if not more or arm.status != "running":
+                continue
+            key = f"{kind}:{found.experiment_id}:{arm.challenger_id}"
+            if alerts.newest(rooms.database, found.model_name, key) is None:
+                text = (
+                    f"experiment {found.experiment_id}: {arm.challenger_id} {trouble}. {judged.sentence}. Look at what "
+                    "it needs, or stop the experiment"
+                )
+                said += _alert(rooms, found, kind, "warning", key, text, arm.challenger_id)
     return said
 
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ...errors import InvalidInput
-from ...live.checks import NO_CALLS, Coverage, Failures, SampleRatio
+from ...live.checks import Coverage, Guardrail, SampleRatio
 from . import mixture, split
 from .detail import CLUSTERS
 from .routing import check_shares
@@ -25,7 +26,7 @@ Numbers = NDArray[np.float64]
 BELIEF = 1000.0
 #: Predictions before anything is said; the level of a false alarm at all looks together.
 LEAST, ALPHA = 1000, 0.001
-#: The variance of a call that fails in 1 of 100 cases, which tunes the test of failures.
+#: The variance of a call that goes wrong in 1 of 100 cases, which tunes the test of guardrails.
 FAILING = 0.01
 #: Coverage of two models this far apart, clearly, is no chance; and predictions of each before anything is said of it.
 APART, LEAST_COVERED = 0.02, 100
@@ -145,25 +146,51 @@ def coverage(buckets: Sequence[Sequence[Sums]], names: Sequence[str] = ()) -> Co
     return Coverage("alike", tuple(shares), f"Labels come back alike: {shown}")
 
 
-def failures(buckets: Sequence[Sequence[Sums]], names: Sequence[str] = (), *, alpha: float = 0.05) -> Failures:
-    """Whether a challenger fails more often than the champion, bucket by bucket, as in a split test.
+def failures(buckets: Sequence[Sequence[Sums]], names: Sequence[str] = (), *, alpha: float = 0.05) -> Guardrail:
+    """Whether a challenger fails more often than the champion; arguments as ``guardrail``'s."""
+    return guardrail("failures", buckets, [[each.failures for each in arms] for arms in buckets], names, alpha=alpha)
+
+
+def slow_calls(
+    buckets: Sequence[Sequence[Sums]], names: Sequence[str] = (), *, allowed: float, alpha: float = 0.05
+) -> Guardrail:
+    """Whether a challenger takes more than the ``allowed`` milliseconds more often than the champion."""
+    return guardrail(
+        "slow calls", buckets, [[each.slow for each in arms] for arms in buckets], names, alpha=alpha,
+        what=f"takes more than {allowed:g} ms",
+    )  # fmt: skip
+
+
+def guardrail(
+    name: Literal["failures", "slow calls"],
+    buckets: Sequence[Sequence[Sums]],
+    bad: Sequence[Sequence[int]],
+    names: Sequence[str] = (),
+    *,
+    alpha: float = 0.05,
+    what: str = "fails",
+) -> Guardrail:
+    """Whether more calls go wrong with a challenger than with the champion, bucket by bucket, as in a split test.
 
     What is compared are calls, since a call is answered or not as a whole. Calls of one window hang together.
 
     Args:
+        name: of the guardrail.
         buckets: of each window of time the sums of every arm, the champion's first.
+        bad: how many of their calls went wrong, like ``buckets``.
         names: of the arms, for the sentence.
         alpha: chance of a false alarm at all looks and of all challengers together: each has an equal part.
+        what: what goes wrong, for the sentence.
     """
     if not buckets:
-        return NO_CALLS
-    table = np.array([[(each.requests, each.failures) for each in arms] for arms in buckets], np.float64)
-    n, bad = table.transpose(2, 0, 1)
+        return Guardrail(name, "not enough", (), (), "No calls yet")
+    n = np.array([[each.requests for each in arms] for arms in buckets], np.float64)
+    wrong = np.array(bad, np.float64)
     alpha /= max(n.shape[1] - 1, 1)
     rho2 = mixture.rho_squared(2 * alpha, FAILING * split.INFORMATION)
     evidence: list[float | None] = []
     for arm in range(1, n.shape[1]):
-        sums = split.increments(n[:, 0], bad[:, 0], bad[:, 0], n[:, arm], bad[:, arm], bad[:, arm])
+        sums = split.increments(n[:, 0], wrong[:, 0], wrong[:, 0], n[:, arm], wrong[:, arm], wrong[:, arm])
         both = sums.sum(axis=1)
         found = split.contrast(both, binary=True, prior=FAILING)
         ready = split.enough_rows(both[4], both[5], both[7], both[8], binary=True)
@@ -172,20 +199,20 @@ def failures(buckets: Sequence[Sequence[Sums]], names: Sequence[str] = (), *, al
             continue
         each = split.of_days(range(len(buckets)), sums[0], sums[1], float(found.v / found.h))
         evidence.append(float(mixture.log_e_below(-found.s, found.v * each.of_all, rho2)))
-    counts = tuple((int(calls), int(failed)) for calls, failed in table.sum(axis=0).tolist())
+    counts = tuple((int(calls), int(failed)) for calls, failed in zip(n.sum(axis=0), wrong.sum(axis=0), strict=True))
     shown = ", ".join(
         f"{name} {failed / calls if calls else 0:.2%} ({failed:,} of {calls:,} calls)"
         for name, (calls, failed) in zip(_names(names, len(counts)), counts, strict=True)
     )
     more = tuple(each is not None and each >= math.log(1 / alpha) for each in evidence)
     if any(more):
-        sentence = f"A challenger fails more often than the champion: {shown}"
-        return Failures("more", counts, tuple(evidence), sentence, more)
+        sentence = f"A challenger {what} more often than the champion: {shown}"
+        return Guardrail(name, "more", counts, tuple(evidence), sentence, more)
     if float(n.sum(axis=0).min()) < split.LEAST_ROWS:
         sentence = f"Too few calls to compare: {shown}"
-        return Failures("not enough", counts, tuple(evidence), sentence, more)
-    sentence = f"No challenger fails more often, as far as is seen: {shown}"
-    return Failures("not more", counts, tuple(evidence), sentence, more)
+        return Guardrail(name, "not enough", counts, tuple(evidence), sentence, more)
+    sentence = f"No challenger {what} more often, as far as is seen: {shown}"
+    return Guardrail(name, "not more", counts, tuple(evidence), sentence, more)
 
 
 def _names(names: Sequence[str], arms: int) -> list[str]:

@@ -109,7 +109,7 @@ def judge(
     if better is not None:
         labels, least = labels if here is None else here, min(LEAST_SEEN, least)
     enough = Check("labels", labels >= least, f"{labels:,} labels, {least:,} asked")
-    answers = [Check("failures", False, failing)] if failing else []
+    answers = [Check("guardrails", False, failing)] if failing else []
     if effect.at_least is None or effect.log_e_worse is None:
         nothing = "no evidence of harm: there are too few labels for any"
         checks = (enough, Check("lower bound", False, "not known yet"), Check("not worse", True, nothing), *answers)

@@ -27,8 +27,9 @@ Loss = Literal["absolute_error", "squared_error"]
 #: Losses beyond this would overflow when squared.
 LARGEST = 1e70
 
-#: The heads of stored sums by their version: the second one counts calls, and the rows they asked for in vain.
-_COUNTS = {1: struct.Struct("<B10q"), 2: struct.Struct("<B11q")}
+#: The heads of stored sums by their version: the second one counts calls, and the rows they asked for in vain, the
+#: third one slow calls.
+_COUNTS = {1: struct.Struct("<B10q"), 2: struct.Struct("<B11q"), 3: struct.Struct("<B12q")}
 _NEWEST = max(_COUNTS)
 
 
@@ -37,8 +38,9 @@ class Sums:
     """What is known of one stream of predictions.
 
     ``predictions`` are rows that were answered. ``calls`` asked for them; ``failures`` of these were not answered, so
-    that ``lost`` rows have no prediction. Windows from before these were counted have 0 calls and 0 lost rows.
-    ``labelled`` of them have their truth; ``wrong``, and for two classes ``tp`` ... ``fn``, count among these.
+    that ``lost`` rows have no prediction; ``slow`` ones were answered later than allowed. Windows from before these
+    were counted have 0 of each. ``labelled`` of them have their truth; ``wrong``, and for two classes ``tp`` ...
+    ``fn``, count among these.
     ``loss``, ``loss_squares``, ``brier`` and ``brier_squares`` are exact sums in units of 2^-1074, see ``exact``;
     ``scored`` is how many labelled ones had a probability, and so a Brier score. ``detail`` is None when only the core
     was read; a sum with it has none either.
@@ -59,6 +61,7 @@ class Sums:
     brier: int = 0
     brier_squares: int = 0
     lost: int = 0
+    slow: int = 0
     detail: Detail | None = NO_DETAIL
 
     def __add__(self, other: Sums) -> Sums:
@@ -99,7 +102,7 @@ class Sums:
             raise InvalidInput("these sums were read without their detail; read both parts before you write them")
         counts = (self.predictions, self.failures, self.calls, self.labelled, self.wrong)
         shares = (self.tp, self.fp, self.tn, self.fn, self.scored)
-        head = _COUNTS[_NEWEST].pack(_NEWEST, *counts, *shares, self.lost)
+        head = _COUNTS[_NEWEST].pack(_NEWEST, *counts, *shares, self.lost, self.slow)
         totals = (self.loss, self.loss_squares, self.brier, self.brier_squares)
         return head + b"".join(map(pack, totals)), self.detail.to_bytes()
 
@@ -113,6 +116,7 @@ class Sums:
         check_version(core, _NEWEST)
         head = _COUNTS[core[0]]
         _, predictions, failures, calls, labelled, wrong, tp, fp, tn, fn, scored, *later = head.unpack_from(core)
+        lost, slow = (*later, 0, 0)[:2]
         loss, at = unpack(core, head.size)
         loss_squares, at = unpack(core, at)
         brier, at = unpack(core, at)
@@ -133,7 +137,8 @@ class Sums:
             loss_squares,
             brier,
             brier_squares,
-            later[0] if later else 0,
+            lost,
+            slow,
             known,
         )
 
@@ -149,6 +154,7 @@ def of_predictions(
     failures: int = 0,
     calls: int = 0,
     lost: int = 0,
+    slow: int = 0,
     clusters: ArrayLike | None = None,
 ) -> Sums:
     """Of predictions as they are answered, before their truth is known.
@@ -159,21 +165,23 @@ def of_predictions(
         failures: how many calls the model did not answer.
         calls: how many calls there were, those included.
         lost: how many rows the failed ones asked for.
+        slow: how many of those answered were slow.
         clusters: (predictions,) codes from 0 to 63, see ``routing.clusters``; they tell whether traffic is dealt out as
             planned although a unit may come often.
 
     Raises:
         InvalidInput: a score that is no probability, a negative count, or clusters outside of 0 to 63.
     """
-    if min(predictions, failures, calls, lost) < 0:
+    if min(predictions, failures, calls, lost, slow) < 0:
         raise InvalidInput(
-            f"{predictions} predictions, {failures} failures, {calls} calls, {lost} lost rows: give counts from 0 on"
+            f"{predictions} predictions, {failures} failures, {calls} calls, {lost} lost rows, {slow} slow calls: give "
+            "counts from 0 on"
         )
     groups = None if clusters is None else cluster_codes(clusters, predictions)
     detail = Detail(
         () if groups is None else _counts(groups), scores=EMPTY if scores is None else histogram_of(scores)
     ).canonical()
-    return Sums(int(predictions), int(failures), int(calls), lost=int(lost), detail=detail)
+    return Sums(int(predictions), int(failures), int(calls), lost=int(lost), slow=int(slow), detail=detail)
 
 
 def of_outcomes(

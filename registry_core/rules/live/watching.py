@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NamedTuple
 
-from ...live.effect import Metric, signed_amount
+from ...live.effect import Metric, gain
 from . import mixture, shadow
 from .baseline import WEEK, Baseline, Bound
 from .days import Days, inflation, of_days
@@ -248,18 +248,17 @@ class Watch:
         lost = self.detector.recent_bad / self.detector.recent - baseline.mean
         return "no better" if found.at_most(self.compared, self.rules.icc) < lost / 2 else "not known"
 
-    @property
-    def comparison_sentence(self) -> str:
-        """What champion and standby did on the same rows since trouble began."""
+    def compared_with(self, standby: str) -> str:
+        """What the champion and that standby did on the same rows since trouble began, in words."""
         if self.comparison is None or not self.comparison.trouble.rows:
-            return "no row since trouble began has a label that both answered"
-        trouble, metric = self.comparison.trouble, self.rules.metric
-        amount = signed_amount(metric, trouble.mean)
+            return f"No row since trouble began has predictions of both the champion and {standby} and a label"
+        trouble = self.comparison.trouble
         value = math.exp(min(self.log_e_better, 700.0))
         shown = f"{value:,.3g}" if value < 1e6 else "above a million"
         return (
-            f"{amount} on {trouble.rows:,} rows that both answered since trouble began (evidence that it is better "
-            f"{shown}, {1 / ALPHA:,.0f} asked)"
+            f"On {trouble.rows:,} labelled rows since trouble began, {standby} was "
+            f"{gain(self.rules.metric, trouble.mean)} than the champion (e-value {shown}; a rollback needs "
+            f"{1 / ALPHA:,.0f})"
         )
 
     @property

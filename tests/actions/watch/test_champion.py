@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -74,8 +75,8 @@ def test_a_champion_that_becomes_worse_is_rolled_back(registry: Registry, clock:
     said = until_it_acts(registry, traffic)
     assert f"{second} was rolled back to {first}" in said
     assert "is allowed (predictions since 2025-08-01 " in said
-    assert f"{first} beside it: +" in said
-    assert "rows that both answered since trouble began" in said
+    assert "labelled rows since trouble began" in said
+    assert re.search(rf"{first} was \d+\.\d pp more accurate than the champion \(e-value ", said)
     assert registry.get_active_model_id("Churn") == first
     assert registry.get_metadata(second).status == "disqualified"
     ended = registry.experiment(number)
@@ -443,7 +444,7 @@ def test_health_tells_how_it_stands_by_now(registry: Registry, clock: Clock, two
     assert (health.detector.alarm, health.detector.alarms) == (True, 1)
     assert health.detector.sentence in health.sentence
     assert health.sentence != first.sentence, "figures of now, not of when the alert was opened"
-    assert f"{two[0]} beside it: +" in health.sentence
+    assert f"{two[0]} was " in health.sentence
     assert health.sentence.count(two[1]) == 1
 
 

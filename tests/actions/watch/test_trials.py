@@ -5,12 +5,13 @@ from __future__ import annotations
 import pytest
 
 from registry_core import GatesFailed, InvalidInput, Registry, StateConflict
+from registry_core.actions.serve import answering
 from registry_core.catalog.telemetry import streams
 from registry_core.catalog.telemetry import windows as stored
 from registry_core.rules.live.sums import Sums, of_predictions
 from tests.actions.watch.live_traffic import Mistakes, register
 from tests.clock import Clock
-from tests.traffic import Mute, Picky, fitted, regression, trust
+from tests.traffic import Late, Mute, Picky, fitted, regression, trust
 
 QUICK = {"window_minutes": 1}
 
@@ -263,6 +264,32 @@ def test_a_challenger_in_shadow_that_fails_is_told_of(registry: Registry, clock:
     assert registry.alerts("Churn") == []
 
 
+def test_a_challenger_that_answers_late_goes_no_further(
+    registry: Registry, clock: Clock, two: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry.configure("Churn", monitoring={**QUICK, "slow_call_ms": 50}, reason="what its users wait for")
+    trust(registry)
+    number = registry.start_experiment(
+        "Churn", register(registry, 0.7, fitted(Late)), stages=[0.5, 0.6, 1.0]
+    ).experiment_id
+    monkeypatch.setattr(answering, "perf_counter", lambda: Late.clock)
+    traffic, said = Mistakes(registry), list[str]()
+    for _ in range(24):
+        for _ in range(10):
+            said += traffic(1, {}, default=0.1).acted
+        clock.tick(hours=1)
+    report = registry.experiment_report(number)
+    assert report.slow_calls is not None
+    assert (report.failures.state, report.slow_calls.state) == ("not more", "more")
+    (champion, challenger), (calls, late_calls) = report.slow_calls.counts[0], report.slow_calls.counts[1]
+    assert (champion > 50, challenger, calls) == (True, 0, late_calls)
+    assert "A challenger takes more than 50 ms more often than the champion" in report.slow_calls.sentence
+    assert [alert.kind for alert in registry.alerts("Churn")] == ["challenger_slow"]
+    assert len([each for each in said if "answers late" in each]) == 1
+    assert registry.experiment(number).stage == 0
+    assert registry.verify().clean
+
+
 def test_failures_count_against_an_arm(registry: Registry, clock: Clock, two: list[str]) -> None:
     trust(registry)
     picky = register(registry, 0.7, fitted(Picky))
@@ -283,7 +310,7 @@ def test_failures_count_against_an_arm(registry: Registry, clock: Clock, two: li
     assert (champion_failed, report.failures.state) == (0, "more")
     assert 80 <= failed <= 160
     assert arm.challenger.failures == failed
-    assert [gate.name for gate in arm.gates if not gate.passed][-1] == "failures"
+    assert [gate.name for gate in arm.gates if not gate.passed][-1] == "guardrails"
     assert any("counts as wrong answers of the model that was asked" in each for each in report.warnings)
     assert [alert.kind for alert in registry.alerts("Churn")] == ["challenger_failing"]
     assert len([each for each in said if "fails to answer" in each]) == 1

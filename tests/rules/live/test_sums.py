@@ -194,5 +194,12 @@ def test_sums_from_before_calls_were_counted_are_read() -> None:
     assert (found.calls, found.lost, found.requests) == (0, 0, 903)
     both = found + of_predictions(10, failures=1, calls=11, lost=5)
     assert (both.calls, both.lost) == (11, 5)
-    with pytest.raises(InvalidInput, match="version 3, this program reads version 2"):
-        Sums.from_bytes(b"\x03" + core[1:])
+    with pytest.raises(InvalidInput, match="version 4, this program reads version 3"):
+        Sums.from_bytes(b"\x04" + core[1:])
+
+
+def test_sums_from_before_slow_calls_were_counted_are_read() -> None:
+    core = struct.pack("<B11q", 2, 900, 3, 500, 0, 40, 0, 0, 0, 0, 0, 7) + b"".join(map(pack, (0, 0, 0, 0)))
+    found = Sums.from_bytes(core)
+    assert (found.predictions, found.calls, found.lost, found.slow) == (900, 500, 7, 0)
+    assert Sums.from_bytes(*of_predictions(2, calls=2, slow=1).to_bytes()).slow == 1

@@ -62,7 +62,7 @@ def test_a_champion_that_breaks_alone_is_worse_and_its_standby_better(random: np
     worse = play(well, days(random, 8, 0.20, 0.10, first=30))
     assert (worse.standing, worse.standby) == ("worse", "better")
     assert worse.detector.alarms == 1
-    assert "+" in worse.comparison_sentence
+    assert " pp more accurate than the champion (e-value " in worse.compared_with("1.0.0")
     # its baseline does not follow it
     assert worse.days == well.days
 
