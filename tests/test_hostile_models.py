@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import os
 import pickle
@@ -72,11 +73,13 @@ def mark(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     # These stay between files, whichever test needed them first.
     FORK_SERVER.start()
     INSPECTOR.stop()
+    # What earlier tests left to the collector goes now, and not in the middle.
+    gc.collect()
     processes, descriptors = children(), len(os.listdir("/proc/self/fd"))
     yield mark
     INSPECTOR.stop()
     assert children() <= processes
-    assert len(os.listdir("/proc/self/fd")) == descriptors
+    assert len(os.listdir("/proc/self/fd")) <= descriptors
     assert not list(folders.iterdir())
     assert not mark.exists()
 

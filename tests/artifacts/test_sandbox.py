@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import os
 import pickle
@@ -61,10 +62,12 @@ def nothing_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[No
     folders = tmp_path / "folders"
     folders.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(folders))
+    # What earlier tests left to the collector goes now, and not in the middle.
+    gc.collect()
     processes, descriptors = children(), len(os.listdir("/proc/self/fd"))
     yield
     assert children() <= processes
-    assert len(os.listdir("/proc/self/fd")) == descriptors
+    assert len(os.listdir("/proc/self/fd")) <= descriptors
     assert not list(folders.iterdir())
 
 
