@@ -16,10 +16,17 @@ from .database import Damage
 from .schema import REGISTRY, Schema, check_release
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection, Engine, TextClause
+    from sqlalchemy import Connection, CursorResult, Engine, TextClause
 
 _LOCK_NOT_AVAILABLE = "55P03"
 _MIGRATION_LOCK = 7_213_090_117
+_LOCK_SECONDS = 60
+
+
+def _wait_a_minute(connection: Any, _: Any) -> None:
+    """How long a writer waits for those before it, and a statement for a lock."""
+    connection.execute(f"SET lock_timeout = '{_LOCK_SECONDS}s'")
+    connection.commit()
 
 
 @lru_cache(maxsize=512)
@@ -29,13 +36,16 @@ def _text(sql: str) -> TextClause:
     return text(sql)
 
 
+def _rows(result: CursorResult[Any]) -> list[Row]:
+    return [dict(row) for row in result.mappings()] if result.returns_rows else []
+
+
 class _Queries:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def query(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[Row]:
-        result = self._connection.execute(_text(sql), dict(parameters or {}))
-        return [dict(row) for row in result.mappings()] if result.returns_rows else []
+        return _rows(self._connection.execute(_text(sql), dict(parameters or {})))
 
     def tuples(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
         return [tuple(row) for row in self._connection.execute(_text(sql), dict(parameters or {}))]
@@ -72,6 +82,7 @@ class PostgresDatabase:
         self.name = url.render_as_string(hide_password=True).replace("postgresql+psycopg", "postgresql")
         self._url = url
         self._engine: Engine | None = None
+        self._reads: Any = None
         self._inherited: list[Engine] = []
         self._lock = threading.Lock()
         forks.survive(self)
@@ -82,22 +93,45 @@ class PostgresDatabase:
             raise
 
     def query(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[Row]:
-        # A statement outside a transaction may be a read only, so nothing is lost when the block ends uncommitted.
-        with self._explained(), self._own_engine().connect() as connection:
-            return _Queries(connection).query(sql, parameters)
+        with self._explained(), self._begun(sql, parameters, reading=True) as (_, result):
+            return _rows(result)
 
     def tuples(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
-        with self._explained(), self._own_engine().connect() as connection:
-            return _Queries(connection).tuples(sql, parameters)
+        with self._explained(), self._begun(sql, parameters, reading=True) as (_, result):
+            return [tuple(row) for row in result]
 
     @contextmanager
     def transaction(self) -> Iterator[_Queries]:
-        with self._explained(), self._own_engine().begin() as connection:
-            queries = _Queries(connection)
-            queries.query("SET LOCAL lock_timeout = '60s'")
-            # Writers queue up here, readers go on; PostgreSQL lets it go at the end of the transaction.
-            queries.query(f"LOCK TABLE {self._schema.lock} IN EXCLUSIVE MODE")
-            yield queries
+        # Writers queue up here, readers go on; PostgreSQL lets it go at the end of the transaction.
+        lock = f"LOCK TABLE {self._schema.lock} IN EXCLUSIVE MODE"
+        with self._explained(), self._begun(lock) as (connection, _):
+            yield _Queries(connection)
+            connection.commit()
+
+    @contextmanager
+    def _begun(
+        self, sql: str, parameters: Mapping[str, Any] | None = None, *, reading: bool = False
+    ) -> Iterator[tuple[Connection, CursorResult[Any]]]:
+        """A connection with the result of its first statement, which shows whether the server is still there.
+
+        One that is not, since it was started again or the network let it go, is replaced: nothing was done yet. A read
+        alone is a transaction of its own, which takes one way to the server instead of three.
+        """
+        from sqlalchemy.exc import OperationalError
+
+        for again in (True, False):
+            engine = self._own_engine()
+            connection = (self._reads if reading else engine).connect()
+            try:
+                result = connection.execute(_text(sql), dict(parameters or {}))
+            except BaseException as error:
+                connection.close()
+                if again and isinstance(error, OperationalError) and error.connection_invalidated:
+                    continue
+                raise
+            with connection:
+                yield connection, result
+            return
 
     @contextmanager
     def snapshot(self) -> Iterator[_Queries]:
@@ -142,9 +176,11 @@ class PostgresDatabase:
     def _own_engine(self) -> Engine:
         with self._lock:
             if self._engine is None:
-                from sqlalchemy import create_engine
+                from sqlalchemy import create_engine, event
 
-                self._engine = create_engine(self._url, pool_size=8, pool_pre_ping=True)
+                self._engine = create_engine(self._url, pool_size=8)
+                event.listen(self._engine, "connect", _wait_a_minute)
+                self._reads = self._engine.execution_options(isolation_level="AUTOCOMMIT")
             return self._engine
 
     def _migrate(self) -> None:
@@ -176,7 +212,7 @@ class PostgresDatabase:
         except OperationalError as error:
             if getattr(error.orig, "sqlstate", None) == _LOCK_NOT_AVAILABLE:
                 raise CatalogBusy(
-                    errno.EBUSY, f"{self.name} was locked by another process for 60 s; try again"
+                    errno.EBUSY, f"{self.name} was locked by another process for {_LOCK_SECONDS} s; try again"
                 ) from error
             raise StorageError(
                 errno.EIO, f"{self.name} is out of reach ({error.orig}): check the address and the server"

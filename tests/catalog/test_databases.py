@@ -6,6 +6,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 from registry_core import Registry, StorageError
@@ -130,3 +131,28 @@ def test_a_newer_schema_is_refused_in_words(catalog_url: dict[str, Any], newer: 
     words = f"newer release of Model Registry .it knows {newer}.* install that release"
     with pytest.raises(StorageError, match=words), Registry(**catalog_url) as again:
         again._rooms.telemetry.query("SELECT 1")
+
+
+@pytest.mark.postgres
+def test_connections_that_the_server_ended_are_replaced(fresh_postgres: str) -> None:
+    database = PostgresDatabase(fresh_postgres)
+    try:
+        for ask in (lambda: database.query("SELECT 1 AS one"), lambda: database.tuples("SELECT 1"), database.changes):
+            ask()
+            with psycopg.connect(fresh_postgres, autocommit=True) as other:
+                other.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() "
+                    "AND datname = current_database() AND query LIKE 'SELECT%'"
+                )
+            ask()
+        with psycopg.connect(fresh_postgres, autocommit=True) as other:
+            other.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
+        with database.transaction() as transaction:
+            assert transaction.query("SELECT 2 AS two") == [{"two": 2}]
+        # What was begun is never tried again: part of it may have happened.
+        with pytest.raises(StorageError, match="out of reach"), database.transaction() as transaction:
+            with psycopg.connect(fresh_postgres, autocommit=True) as other:
+                other.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
+            transaction.query("SELECT 3 AS three")
+    finally:
+        database.close()

@@ -64,10 +64,9 @@ def learnt(rooms: Rooms, model_name: str, policy: MonitoringPolicy) -> Maturity:
 def _learn(rooms: Rooms, model_name: str, now: int) -> Maturity:
     telemetry = rooms.telemetry
     among = streams.listed(telemetry, model_name)
-    length, rows = PAST_DAYS * DAY // STRETCHES, []
-    for stretch in range(STRETCHES):
-        since = now - PAST_DAYS * DAY + stretch * length
-        rows += predictions.delays(telemetry, model_name, since, since + length, EACH)
+    length = PAST_DAYS * DAY // STRETCHES
+    edges = [now - (STRETCHES - stretch) * length for stretch in range(STRETCHES + 1)]
+    rows = predictions.delays(telemetry, model_name, edges, EACH)
     if not rows:
         return Maturity(0, "no outcome has come yet")
     made, told, truth, answer = (np.array(each, np.float64) for each in list(zip(*rows, strict=True))[:4])

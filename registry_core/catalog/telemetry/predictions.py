@@ -82,19 +82,27 @@ def by_unit(
     return [None if found is None else int(found) for (found,) in rows]
 
 
-def delays(queries: Queries, model_name: str, since: int, until: int, limit: int) -> list[tuple[Any, ...]]:
-    """Of some predictions of one stretch of time whose truth is known: made at, told at, truth, answer, stream.
+def delays(queries: Queries, model_name: str, edges: Sequence[int], limit: int) -> list[tuple[Any, ...]]:
+    """Of some predictions whose truth is known: made at, told at, truth, answer, stream.
 
-    The first ``limit`` of it: ids follow the clock, so nothing else is looked at.
+    The first ``limit`` of each stretch between two ``edges``: ids follow the clock, so nothing else is looked at.
     """
-    first, last = (max((each - BLOCK_AGE) // 1000 - 1, 0) << BLOCK_BITS for each in (since, until))
+    ids = [max((each - BLOCK_AGE) // 1000 - 1, 0) << BLOCK_BITS for each in edges]
+    values = {f"edge_{place}": edge for place, edge in enumerate(edges)} | {
+        f"id_{i}": each for i, each in enumerate(ids)
+    }
     return queries.tuples(
-        "SELECT p.at, o.at, o.truth, p.answer, p.stream FROM predictions p "
-        "JOIN streams s ON s.seq = p.stream JOIN outcomes o ON o.prediction_id = p.prediction_id "
-        "WHERE p.prediction_id >= :first AND p.prediction_id < :last AND p.at >= :since AND p.at < :until "
-        "AND s.model_name = :name ORDER BY p.prediction_id LIMIT :limit",
-        {"name": model_name, "since": since, "until": until, "first": first, "last": last, "limit": limit},
+        " UNION ALL ".join(_DELAYS.format(here=place, there=place + 1) for place in range(len(edges) - 1)),
+        {"name": model_name, "limit": limit, **values},
     )
+
+
+_DELAYS = (
+    "SELECT * FROM (SELECT p.at, o.at AS told, o.truth, p.answer, p.stream FROM predictions p "
+    "JOIN streams s ON s.seq = p.stream JOIN outcomes o ON o.prediction_id = p.prediction_id "
+    "WHERE p.prediction_id >= :id_{here} AND p.prediction_id < :id_{there} AND p.at >= :edge_{here} "
+    "AND p.at < :edge_{there} AND s.model_name = :name ORDER BY p.prediction_id LIMIT :limit) AS stretch_{here}"
+)
 
 
 # One row for the model that answered, and one for each shadow that would have.
