@@ -1,5 +1,6 @@
 # Needs make and Python 3.11 or newer; everything else it fetches itself, once.
 #   make run PORT=8502 FOLDER=elsewhere     make test PYTEST_ARGS='-k promote'
+#   make test PYTEST_ARGS=--full             all matrices and corpora, of which else a fixed sample runs
 
 # The oldest supported version first: constraints.txt was resolved and is tested with it.
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3.14 python3; do \
@@ -34,7 +35,7 @@ test: $(VENV)/installed-test  ## Check style and types, then run every test
 	@sh tests/setup/postgres.sh
 	@sh tests/setup/openmp.sh
 	@$(MAKE) --no-print-directory lint
-	@TMPDIR=$$(sh tests/setup/memory.sh) $(ONE_THREAD) $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(PYTEST_ARGS)
+	@TMPDIR=$$(sh tests/setup/memory.sh) $(ONE_THREAD) PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(PYTEST_ARGS)
 
 lint: $(VENV)/installed-test  ## Check formatting (ruff), lint (ruff) and types (mypy)
 	@$(BIN)/ruff format --check . || { echo "Run: $(BIN)/ruff format ."; exit 1; }
