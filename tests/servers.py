@@ -17,6 +17,8 @@ from urllib.error import URLError
 
 import psycopg
 
+from tests.prepared import Program
+
 #: How long to wait for what has to come at last; how long it takes is the machine's affair.
 PATIENCE = 180
 
@@ -29,7 +31,9 @@ def free_port() -> int:
         return port
 
 
-def stop(process: subprocess.Popen[bytes], first: signal.Signals, then: signal.Signals = signal.SIGKILL) -> None:
+def stop(
+    process: subprocess.Popen[bytes] | Program, first: signal.Signals, then: signal.Signals = signal.SIGKILL
+) -> None:
     """Ask politely, then insist."""
     if process.poll() is None:
         process.send_signal(first)
@@ -151,19 +155,18 @@ def running_dashboard(folder: Path, *options: str, program: Sequence[str] = ("re
     """`model-registry dashboard FOLDER` in a process of its own, by another module where one is named; its address."""
     port = free_port()
     url = f"http://127.0.0.1:{port}"
-    command = [sys.executable, "-m", *program, "dashboard", str(folder), "--port", str(port), "--no-browser"]
-    with tempfile.TemporaryFile() as output:
-        process = subprocess.Popen([*command, *options], stdout=output, stderr=subprocess.STDOUT)
+    words = ["-m", *program, "dashboard", str(folder), "--port", str(port), "--no-browser", *options]
+    with tempfile.NamedTemporaryFile() as output:
+        process = Program(words, Path(output.name))
         try:
             if not _answers(f"{url}/healthz", process):
-                output.seek(0)
-                raise RuntimeError(f"The dashboard did not start:\n{output.read().decode(errors='replace')}")
+                raise RuntimeError(f"The dashboard did not start:\n{Path(output.name).read_text(errors='replace')}")
             yield url
         finally:
             stop(process, signal.SIGTERM)
 
 
-def _answers(url: str, process: subprocess.Popen[bytes]) -> bool:
+def _answers(url: str, process: subprocess.Popen[bytes] | Program) -> bool:
     """Whether the address answers before the process ends or patience does."""
     deadline = time.monotonic() + PATIENCE
     while process.poll() is None and time.monotonic() < deadline:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -16,7 +14,9 @@ import pytest
 
 from registry_core import InvalidInput, Registry
 from registry_core.demo import empty, fill, holds_demo
+from tests import prepared
 from tests.conftest import DEMO_NOW as NOW
+from tests.processes import until
 
 NAMES = ["DiabetesProgression", "DigitParity", "LateArrival", "OffuttRain", "TumourScreen"]
 
@@ -209,14 +209,12 @@ def test_a_killed_fill_is_not_taken_for_a_filled_one_and_the_next_comes_out_as_e
 ) -> None:
     folder = tmp_path / "demo"
     code = f"import registry_core.demo as d; d.fill({str(folder)!r}, lambda line: print(line, flush=True))"
-    root = Path(__file__).resolve().parents[1]
-    process = subprocess.Popen([sys.executable, "-c", code], cwd=root, stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    for _ in range(3):
-        assert process.stdout.readline()
+    output = tmp_path.parent / "output.txt"
+    process = prepared.Program(["-c", code], output)
+    until(lambda: output.exists() and output.read_text().count("\n") >= 3)
     process.send_signal(signal.SIGKILL)
-    process.wait()
-    process.stdout.close()
+    assert process.wait() == -signal.SIGKILL
+    output.unlink()
     assert not holds_demo(folder)
     (left,) = tmp_path.iterdir()
     assert left.name.startswith(".demo.filling-")

@@ -4,28 +4,29 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import sys
-from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 from sklearn.datasets import load_breast_cancer
 
 from registry_core import Registry
+from tests import prepared
 from tests.fitted import register
 from tests.processes import running, until
 
 OPENER = """
-import sys
+import os, sys, time
 from registry_core import Registry
-sys.stdin.readline()
+while not os.path.exists(sys.argv[3]):
+    time.sleep(0.001)
 Registry(sys.argv[1], actor=f"opener {sys.argv[2]}").close()
 """
-# Eight pipelines, forked from a program that has imported what they need: importing is not what is tried here.
+# Eight pipelines, forked from a program.
 PIPELINES = """
 import os, sys, traceback
 from registry_core import Registry
+from tests import prepared
 from tests.fitted import register
 from datetime import datetime, timezone
 # One second for all of them, so that every id has to be told apart by its count.
@@ -51,31 +52,9 @@ sys.exit(any(os.waitpid(child, 0)[1] for child in children))
 """
 
 
-def start(folder: Path, code: str, count: int) -> None:
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-c", code, str(folder), str(n)],
-            stdin=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for n in range(count)
-    ]
-    errors = [process.communicate("go\n")[1] for process in _released(processes)]
-    assert errors == [""] * count
-
-
-def _released(processes: list[subprocess.Popen[str]]) -> Iterable[subprocess.Popen[str]]:
-    for process in processes:
-        assert process.stdin is not None
-        process.stdin.write("go\n")
-        process.stdin.flush()
-    return processes
-
-
 def test_eight_processes_register_twenty_models_each(registry_folder: Path) -> None:
-    done = subprocess.run([sys.executable, "-c", PIPELINES, str(registry_folder)], stderr=subprocess.PIPE, text=True)
-    assert (done.returncode, done.stderr) == (0, "")
+    done = prepared.run(["-c", PIPELINES, str(registry_folder)])
+    assert (done.returncode, done.stdout) == (0, "")
     with Registry(registry_folder) as registry:
         models = registry.list_models()
         assert len(models) == len({each.model_id for each in models}) == len({each.version for each in models}) == 160
@@ -90,8 +69,12 @@ def test_eight_processes_register_twenty_models_each(registry_folder: Path) -> N
     assert found == {f"{kind}_{each.model_id}.pkl" for each in models for kind in ("model", "scaler")}
 
 
-def test_a_fresh_folder_opened_by_eight_processes_at_once(registry_folder: Path) -> None:
-    start(registry_folder, OPENER, 8)
+def test_a_fresh_folder_opened_by_eight_processes_at_once(registry_folder: Path, tmp_path: Path) -> None:
+    go, output = tmp_path / "go", tmp_path / "output"
+    opening = [prepared.Program(["-c", OPENER, str(registry_folder), str(n), str(go)], output) for n in range(8)]
+    go.touch()
+    assert [each.wait() for each in opening] == [0] * 8
+    assert not output.read_text()
     with Registry(registry_folder) as registry:
         assert [event.kind for event in registry.events()] == ["created"]
 
@@ -110,7 +93,7 @@ def test_after_a_fork_nothing_stale_is_answered_from_memory(registry_folder: Pat
         "os.write(go[1], b'x')\n"
         "assert os.waitstatus_to_exitcode(os.wait()[1]) == 0\n"
     )
-    subprocess.run([sys.executable, "-W", "ignore", "-c", code, str(registry_folder)], check=True)
+    prepared.run(["-c", code, str(registry_folder)], check=True)
 
 
 def test_a_registry_used_on_both_sides_of_a_fork(registry_folder: Path) -> None:
@@ -122,7 +105,7 @@ def test_a_registry_used_on_both_sides_of_a_fork(registry_folder: Path) -> None:
         "child and os.waitpid(child, 0)\n"
         "assert not child or registry.count_models() == 3\n"
     )
-    subprocess.run([sys.executable, "-W", "ignore", "-c", code, str(registry_folder)], check=True)
+    prepared.run(["-c", code, str(registry_folder)], check=True)
     with Registry(registry_folder) as registry:
         assert registry.load_active_model()[2].accuracy == pytest.approx(0.96)
         register(registry, 0.1)
@@ -158,13 +141,10 @@ def test_measuring_goes_on_where_it_was_killed(registry_folder: Path, tmp_path: 
         registry.add_benchmark("all", "Churn", load_breast_cancer(as_frame=True).frame, "target")
         ids = {register(registry, n / 100) for n in range(12)}
     # The folders of its sandboxes are left behind here, and not where everybody's are.
-    killed = subprocess.run(
-        [sys.executable, "-c", MEASURE, str(registry_folder), moment],
-        env={**os.environ, "TMPDIR": str(tmp_path)},
-        capture_output=True,
-        text=True,
+    killed = prepared.run(
+        ["-c", MEASURE, str(registry_folder), moment], environment={**os.environ, "TMPDIR": str(tmp_path)}
     )
-    assert (killed.returncode, killed.stderr) == (-signal.SIGKILL, "")
+    assert killed.returncode == -signal.SIGKILL, killed.stdout
     workers = killed.stdout.split()
     assert workers
     until(lambda: not any(map(running, workers)))

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import pickle
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +13,7 @@ from s3fs import S3FileSystem
 from sklearn.datasets import load_breast_cancer
 
 from registry_core import ArtifactAltered, NoModelAvailable, Registry
+from tests import prepared
 from tests.clock import Clock
 from tests.fitted import logistic, register
 
@@ -46,10 +45,8 @@ def test_a_whole_life(fresh_postgres: str, bucket: str, clock: Clock, tmp_path: 
         # Another process knows the endpoint in fsspec's way.
         environment = {**os.environ, "FSSPEC_S3_ENDPOINT_URL": os.environ["AWS_ENDPOINT_URL"]}
         del environment["AWS_ENDPOINT_URL"]
-        done = subprocess.run(
-            [sys.executable, "-c", LOAD, fresh_postgres, place], env=environment, capture_output=True, text=True
-        )
-        assert (done.returncode, done.stderr) == (0, "")
+        done = prepared.run(["-c", LOAD, fresh_postgres, place], environment=environment)
+        assert done.returncode == 0, done.stdout
         model, scaler = logistic()
         expected = str(model.predict(scaler.transform([[1.0] * 30]))[0])
         assert done.stdout.split() == [second, expected, expected]
@@ -125,10 +122,8 @@ def test_a_registry_in_a_bucket_goes_along_to_a_forked_process(fresh_postgres: s
         "assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0\n"
         "assert registry.count_models() == 3\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", code, fresh_postgres, bucket], capture_output=True, text=True
-    )
-    assert (done.returncode, done.stderr) == (0, "")
+    done = prepared.run(["-c", code, fresh_postgres, bucket])
+    assert (done.returncode, done.stdout) == (0, "")
     with Registry(fresh_postgres, artifacts=bucket) as registry:
         assert pickle.loads(pickle.dumps(registry)).load_active_model("Churn")[2].accuracy == pytest.approx(0.96)
         assert not registry.verify().findings

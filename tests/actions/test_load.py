@@ -1,13 +1,12 @@
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from registry_core import ArtifactQuarantined, ArtifactUnloadable, GatesFailed, InvalidInput, NoModelAvailable, Registry
+from tests import prepared
 from tests.fitted import register
 from tests.strangers import MAJORITY, forget_library, of_absent_library, stranger_file
 
@@ -35,7 +34,7 @@ def test_a_promotion_by_another_process_is_seen_by_the_very_next_call(registry_f
         first, second = register(service, 0.9), register(service, 0.8)
         assert service.load_active_model("Churn")[2].model_id == first
         code = "import sys; from registry_core import Registry; Registry(sys.argv[1]).promote(sys.argv[2])"
-        subprocess.run([sys.executable, "-c", code, str(registry_folder), second], check=True)
+        prepared.run(["-c", code, str(registry_folder), second], check=True)
         assert service.load_active_model("Churn")[2].model_id == second
 
 

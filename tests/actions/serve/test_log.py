@@ -12,6 +12,7 @@ import pytest
 
 from registry_core import Registry, StorageError
 from registry_core.actions.serve import log
+from tests import prepared
 from tests.processes import until
 from tests.traffic import register, rows
 
@@ -158,7 +159,7 @@ def test_both_sides_of_a_fork_keep_their_own(registry_folder: Path) -> None:
         "    os._exit(0)\n"
         "assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0\n"
     )
-    run(SERVE + code, registry_folder)
+    prepared.run(["-c", SERVE + code, str(registry_folder)], check=True)
     with Registry(registry_folder) as registry:
         assert kept(registry) == registry.performance_history()[0].predictions == 100 * len(INPUTS) + 2 * 10 * 7
 
@@ -166,12 +167,10 @@ def test_both_sides_of_a_fork_keep_their_own(registry_folder: Path) -> None:
 def test_two_processes_open_telemetry_at_once(registry_folder: Path) -> None:
     with Registry(registry_folder) as registry:
         register(registry)
-    processes = [
-        subprocess.Popen([sys.executable, "-W", "ignore", "-c", SERVE, str(registry_folder)], stderr=subprocess.PIPE)
-        for _ in range(2)
-    ]
-    errors = [process.communicate()[1] for process in processes]
-    assert errors == [b""] * 2
+    words, output = ["-c", f"{SERVE}registry.close()\n", str(registry_folder)], registry_folder.parent / "output"
+    processes = [prepared.Program(words, output) for _ in range(2)]
+    assert [each.wait() for each in processes] == [0, 0]
+    assert not output.read_text()
     with Registry(registry_folder) as registry:
         assert kept(registry) == registry.performance_history()[0].predictions == 2 * 100 * len(INPUTS)
 

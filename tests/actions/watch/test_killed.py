@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -12,6 +10,7 @@ from typing import Any
 import pytest
 
 from registry_core import Registry
+from tests import prepared
 from tests.actions.watch.live_traffic import Mistakes, champions
 from tests.clock import Clock
 
@@ -63,14 +62,9 @@ def test_the_next_look_rolls_back_once(
     registry: Registry, catalog_url: dict[str, Any], clock: Clock, two: list[str], where: str
 ) -> None:
     opened = json.dumps({name: str(value) for name, value in catalog_url.items()})
-    code = None
     for _ in range(1 if where == "within" else 5):
-        done = subprocess.run(
-            [sys.executable, "-c", DIES, where, opened, clock().isoformat()],
-            cwd=ROOT, check=False, capture_output=True, text=True,
-        )  # fmt: skip
-        code = done.returncode
-        assert code == 9, done.stderr
+        done = prepared.run(["-c", DIES, where, opened, clock().isoformat()])
+        assert done.returncode == 9, done.stdout
         clock.tick(3600)
         # Every row is compared from when trouble begins, and this look is the first to see that.
         said = registry.check_health("Churn").acted
