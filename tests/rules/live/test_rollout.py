@@ -139,6 +139,6 @@ def test_a_promising_challenger_stays_in_shadow() -> None:
 def test_one_that_fails_goes_no_further() -> None:
     found = judge(STAGES, 2, FINE, failing="A challenger fails more often")
     assert (found.step, found.because) == ("wait", "Stays at 5%: A challenger fails more often")
-    assert [check.name for check in found.checks if not check.passed] == ["failures"]
+    assert [check.name for check in found.checks if not check.passed] == ["guardrails"]
     none = Effect("accuracy", "shadow", 0, 0, False, "Not enough labels yet")
     assert judge(STAGES, 0, none, failing="It fails").because == "It fails"
