@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import work
 from .values import Array, Bag, Dtype, Made, Refused
+from .work import Budget
 
 _HOLDING = frozenset({list, dict, tuple, Array, Bag, Dtype, Made})
 
@@ -19,7 +19,8 @@ _HOLDING = frozenset({list, dict, tuple, Array, Bag, Dtype, Made})
 class Frozen:
     """The objects of one pickle that have been used, each by its identity."""
 
-    def __init__(self) -> None:
+    def __init__(self, budget: Budget) -> None:
+        self._budget = budget
         # The objects are kept with their numbers, or another one might get the number of one that is gone.
         self._used: dict[int, Any] = {}
 
@@ -34,11 +35,11 @@ class Frozen:
 
     def use(self, value: Any, *, may_grow: bool = False) -> None:
         """Freeze a value and all that it holds; ``may_grow`` whether objects in it may still get their state."""
-        pending = [value]
+        pending, used = [value], self._used
         while pending:
             each = pending.pop()
             kind = type(each)
-            if kind not in _HOLDING or id(each) in self._used:
+            if kind not in _HOLDING or id(each) in used:
                 continue
             inside: tuple[Any, ...] | list[Any] = ()
             if kind is Made:
@@ -53,6 +54,8 @@ class Frozen:
                 inside = each.items
             elif kind is not Dtype:
                 inside = each
-            self._used[id(each)] = each
-            if not _HOLDING.isdisjoint(map(type, work.walked(inside))):
-                pending.extend(inside)
+            used[id(each)] = each
+            if inside:
+                self._budget.spend(len(inside))
+                if not _HOLDING.isdisjoint(map(type, inside)):
+                    pending.extend(inside)

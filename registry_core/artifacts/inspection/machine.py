@@ -43,7 +43,7 @@ class Machine:
         self.built: list[Made] = []
         self.unfinished: list[Made] = []
         self.partials: list[Made] = []
-        self.frozen = Frozen()
+        self.frozen = Frozen(budget)
         self._hashes: dict[int, Any] = {}
         self._collisions = self._odd_keys = 0
 
@@ -100,6 +100,14 @@ class Machine:
             raise Refused(f"it speaks of {count} bytes at byte {at}, where there are {max(self.limit - at, 0)}")
         self.at = stop
         return self.data[at:stop]
+
+    def byte(self) -> int:
+        """The next byte."""
+        at = self.at
+        if at >= self.limit:
+            raise Refused(f"it speaks of 1 byte at byte {at}, where there are 0")
+        self.at = at + 1
+        return self.data[at]
 
     def number(self, size: int) -> int:
         """The next little-endian whole number without a sign, of ``size`` bytes."""

@@ -14,7 +14,6 @@ from typing import Any
 _MARK = b"sandbox\n"
 _PREFIX = struct.Struct(">8sQQ")
 _HEADER_BYTES, _HEADER_CONTAINERS = 4 << 20, 1000
-_PIECE = 1 << 20
 
 Message = tuple[dict[str, Any], list[bytes]]
 
@@ -80,18 +79,35 @@ def document(block: bytes, most: int, containers: int) -> Any:
 
 
 def receive(source: int) -> Message | None:
-    """Wait for a message at a descriptor; None when the other side has closed it.
+    """Wait for a message of the parent at a descriptor; None when the other side has closed it.
 
     Raises:
         ValueError: something else came.
     """
-    received = bytearray()
-    while (message := unpack(received, 1 << 62)) is None:
-        piece = os.read(source, _PIECE)
-        if not piece:
-            return None
-        received += piece
-    return message
+    prefix = _exactly(source, _PREFIX.size)
+    if prefix is None:
+        return None
+    mark, header_size, size = _PREFIX.unpack(prefix)
+    if mark != _MARK:
+        raise ValueError("no message")
+    rest = _exactly(source, header_size + size)
+    if rest is None:
+        return None
+    header = json.loads(rest[:header_size])
+    return header, list(_cut(rest, header_size, header["blocks"]))
+
+
+def _exactly(source: int, count: int) -> bytearray | None:
+    """So many bytes, in place as they come; None when the other side closes before."""
+    received = bytearray(count)
+    with memoryview(received) as rest:
+        at = 0
+        while at < count:
+            read = os.readv(source, [rest[at:]])
+            if not read:
+                return None
+            at += read
+    return received
 
 
 def send(target: int, pieces: list[bytes]) -> None:

@@ -7,7 +7,6 @@ import json
 import os
 import threading
 from collections.abc import Collection
-from dataclasses import asdict
 from typing import Any, get_args
 
 from ... import forks
@@ -29,7 +28,7 @@ def inspected(blocks: list[bytes], header: dict[str, Any]) -> list[bytes]:
     from .. import inspection
 
     found = inspection.inspect(blocks[0], header["name"], also=header["also"])
-    return frames.pack({}, json.dumps(asdict(found)).encode())
+    return frames.pack({}, json.dumps(vars(found)).encode())
 
 
 class Inspector:

@@ -24,11 +24,15 @@ from ... import forks
 from ...errors import SandboxFailure
 from . import forkserver, frames, walls
 
+if sys.platform == "linux":
+    import fcntl
+
 _START_SECONDS = 120
 _REPORT_BYTES = 1 << 16
 _OUTPUT_BYTES = 1 << 20
 _TAIL_BYTES = 4096
 _PIECE = 1 << 18
+_PIPE = 1 << 20
 _EXIT_SECONDS = 10
 
 _PROGRAM = (
@@ -210,6 +214,10 @@ class Child:
             "path": _search_path(),
         }
         pipes = [os.pipe() for _ in range(forkserver.ENDS)]
+        if sys.platform == "linux":
+            # A file goes over in few pieces; where that is not allowed, in more.
+            with suppress(OSError):
+                fcntl.fcntl(pipes[0][1], fcntl.F_SETPIPE_SZ, _PIPE)
         # The child reads from the first and writes to the others.
         theirs = [pipes[0][0], *(writes for _, writes in pipes[1:])]
         self._stdin, self._stdout, self._stderr, self._reports = pipes[0][1], *(reads for reads, _ in pipes[1:])
