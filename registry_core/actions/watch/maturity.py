@@ -20,7 +20,7 @@ from ..rooms import Rooms
 from ..serve.moments import DAY, MINUTE, microseconds
 
 #: Delays are learnt from this much of the past, in so many stretches, from so many predictions of each.
-PAST_DAYS, STRETCHES, EACH = 60, 20, 500
+PAST_DAYS, STRETCHES, EACH = 60, 20, 200
 #: What was learnt holds for so long, of the registry's own time.
 HOLDS = 60 * MINUTE
 
@@ -69,8 +69,8 @@ def _learn(rooms: Rooms, model_name: str, now: int) -> Maturity:
     rows = predictions.delays(telemetry, model_name, edges, EACH)
     if not rows:
         return Maturity(0, "no outcome has come yet")
-    made, told, truth, answer = (np.array(each, np.float64) for each in list(zip(*rows, strict=True))[:4])
-    classes = among[rows[0][4]].task != "regression"
+    made, told, truth, answer, stream = np.array(rows, np.float64).T
+    classes = among[int(stream[0])].task != "regression"
     groups = truth if classes else np.zeros(len(truth))
     waited, could = np.maximum(told - made, 0.0), np.maximum(now - made, 0.0)
     found = delays.learn(waited, could, groups, _often(answer) if classes else None)
