@@ -23,7 +23,8 @@ def section(view: session.View) -> None:
         notices.section(
             "Decided elsewhere",
             "These decisions were made on another machine, by another user, or before this release. Until somebody "
-            "accepts them here, the trusted names trust nothing, and nobody promotes by the gates and approvals.",
+            "accepts them here, the trusted names trust nothing, nothing is sent to the addresses, and nobody promotes "
+            "by the gates and approvals.",
         )
         st.code("\n".join(lines(found)), language=None)
         if found:
@@ -36,6 +37,8 @@ def lines(found: ForeignDecisions) -> list[str]:
     for name, names in found.trusted_names.items():
         said += [f"trusted for {name or 'all model names'}: {each}" for each in names if each not in found.never]
     said += [each.sentence for each in found.classes]
+    for name, addresses in found.addresses.items():
+        said += [f"alerts of {name or 'all model names'} are sent to {each}" for each in addresses]
     said += [f"gates of {name or 'all model names'}: {json.dumps(gates)}" for name, gates in found.gates.items()]
     said += [f"{model_id} approved by {', '.join(actors)}" for model_id, actors in found.approvals.items()]
     said += [f"{model_id}: {note}" for model_id, note in found.overrides.items()]

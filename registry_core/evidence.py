@@ -240,6 +240,7 @@ class ForeignDecisions:
         trusted_names: model name (empty: all) -> names. They trust nothing here.
         never: those of the names that cannot be accepted -> why.
         classes: those that can be, and what they are.
+        addresses: model name (empty: all) -> where alerts are to be sent. Nothing is sent there.
         gates: model name (empty: all) -> the gates that were set.
         approvals: model id -> who approved it.
         overrides: model id -> the note of its promotion over failed gates.
@@ -248,6 +249,7 @@ class ForeignDecisions:
     """
 
     trusted_names: Mapping[str, tuple[str, ...]]
+    addresses: Mapping[str, tuple[str, ...]]
     never: Mapping[str, str]
     classes: tuple[KnownClass, ...]
     gates: Mapping[str, Mapping[str, Any]]

@@ -21,7 +21,9 @@ from registry_core import (
     StateConflict,
     StorageError,
 )
+from registry_core.actions import notify
 from tests.actions.test_adopt import put
+from tests.actions.test_notify import trouble
 from tests.elsewhere import Reaching, another_user, foreign_registry, own_module, rewritten
 from tests.fitted import forest
 from tests.strangers import MAJORITY, Majority
@@ -374,3 +376,26 @@ def test_two_installations_share_a_registry_and_each_decides_for_itself(registry
     registry.configure("Cancer", gates=None, reason="taken back")
     assert registry.foreign_decisions().lines == frozenset()
     assert registry.verify_events() is None
+
+
+def test_nothing_is_sent_to_an_address_from_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CHAT_HOOK", "https://chat.example.org/hook")
+    monkeypatch.setattr(notify, "wake", lambda _: None)
+    folder = tmp_path / "registry"
+    with another_user(tmp_path / "theirs"), Registry(folder) as registry:
+        registry.configure("Churn", monitoring={"notify": ["env:CHAT_HOOK"]}, reason="theirs")
+    with Registry(folder, actor="anna") as registry:
+        opened = trouble(registry)
+        assert opened is not None
+        assert opened.notifications == ()
+        found = registry.foreign_decisions()
+        assert found.addresses == {"Churn": ("env:CHAT_HOOK",)}
+        # Whoever sets something else has not said anything of the address.
+        registry.configure("Churn", monitoring={"notify": ["env:CHAT_HOOK"], "drift": False}, reason="mine")
+        assert registry.foreign_decisions().addresses == found.addresses
+        registry.accept_foreign(registry.foreign_decisions(), reason="the team's own chat")
+        opened = trouble(registry, "another")
+        assert opened is not None
+        assert [(each.attempts, each.sent_at) for each in registry.alerts("Churn")[0].notifications] == [(0, None)]
+        (event,) = registry.events(kinds=["foreign_accepted"])
+        assert event.after["addresses"] == {"Churn": ["env:CHAT_HOOK"]}

@@ -95,7 +95,7 @@ def _change(
         if after.to_dict() == before.to_dict():
             return before
         _check_new_names(before, after)
-        lines = [seals.names_of(each) | seals.gates_of(each) for each in (before, after)]
+        lines = [seals.names_of(each) | seals.addresses_of(each) | seals.gates_of(each) for each in (before, after)]
         # Sealed first: whose files are trusted follows from what counts.
         rooms.seals.take_back(transaction, lines[0] - lines[1])
         rooms.seals.seal(transaction, lines[1] - lines[0])

@@ -27,6 +27,7 @@ def pending_in(rooms: Rooms, queries: Queries) -> ForeignDecisions:
     """The same as some queries see it."""
     settings = rooms.settings(queries)
     names = rooms.seals.unsealed(queries, seals.names_of(settings))
+    addresses = rooms.seals.unsealed(queries, seals.addresses_of(settings))
     others = _others(rooms, queries, settings, None)
     never: dict[str, str] = {}
     known = []
@@ -35,9 +36,9 @@ def pending_in(rooms: Rooms, queries: Queries) -> ForeignDecisions:
             known.append(classes.find(name))
         except InvalidConfiguration as error:
             never[name] = str(error)
-    lines = {line for line in names if line[2] not in never} | others
+    lines = {line for line in names if line[2] not in never} | addresses | others
     by_kind: dict[str, list[Line]] = {}
-    for line in sorted(names | others):
+    for line in sorted(names | addresses | others):
         by_kind.setdefault(line[0], []).append(line)
     trusted, approved = _grouped(by_kind.get(seals.NAME, []), 1, 2), _grouped(by_kind.get(seals.APPROVAL, []), 2, 4)
     champions = {}
@@ -47,6 +48,7 @@ def pending_in(rooms: Rooms, queries: Queries) -> ForeignDecisions:
             champions[model_name] = current.model_id
     return ForeignDecisions(
         trusted_names=trusted,
+        addresses=_grouped(by_kind.get(seals.ADDRESS, []), 1, 2),
         never=never,
         classes=tuple(known),
         gates={line[1]: json.loads(line[2]) for line in by_kind.get(seals.GATES, ())},
@@ -140,6 +142,7 @@ def accept(rooms: Rooms, decisions: ForeignDecisions, actor: str | None, reason:
                     for name, each in now.trusted_names.items()
                     if (kept_names := [one for one in each if one not in now.never])
                 },
+                "addresses": now.addresses,
                 "gates": now.gates,
                 "approvals": now.approvals,
                 "overrides": now.overrides,

@@ -1,8 +1,9 @@
 """Which decisions about trust were made here, and not somewhere a folder, a backup or a database came from.
 
-A decision is a line: a trusted name, the gates of a model name, an approval, an override. Whoever makes one seals its
-line with the registry's secret key, which lies outside the registry. What bears no seal of a key that this user has is
-data: a trusted name of that kind trusts nothing, and the others need somebody to accept them.
+A decision is a line: a trusted name, where alerts are sent, the gates of a model name, an approval, an override.
+Whoever makes one seals its line with the registry's secret key, which lies outside the registry. What bears no seal of
+a key that this user has is data: a trusted name of that kind trusts nothing, nothing is sent to an address of that
+kind, and the others need somebody to accept them.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from ..records import Row
 
 #: What was decided, of which model name ("": of all), and what exactly.
 Line = tuple[str, ...]
-NAME, GATES, APPROVAL, OVERRIDE = "trusted name", "gates", "approval", "override"
+NAME, ADDRESS, GATES, APPROVAL, OVERRIDE = "trusted name", "address of alerts", "gates", "approval", "override"
 
 
 @dataclass(frozen=True)
@@ -56,8 +57,8 @@ class Seals:
             kept.remove(transaction, [_seal(key, line) for line in lines])
 
     def counting(self, queries: Queries, settings: Configuration) -> Configuration:
-        """The settings as they count here: without trusted names that nobody here decided."""
-        return without(settings, self.unsealed(queries, names_of(settings)))
+        """The settings as they count here: without trusted names and addresses of alerts that nobody here decided."""
+        return without(settings, self.unsealed(queries, names_of(settings) | addresses_of(settings)))
 
 
 def identity(queries: Queries) -> str | None:
@@ -90,6 +91,15 @@ def unsealed_by(key: bytes, sealed: Collection[str], lines: Collection[Line]) ->
 def names_of(settings: Configuration) -> set[Line]:
     """A line for each trusted name."""
     return {(NAME, model_name, name) for model_name, own in _parts(settings) for name in own.get("trusted_globals", ())}
+
+
+def addresses_of(settings: Configuration) -> set[Line]:
+    """A line for each address that alerts are sent to."""
+    return {(ADDRESS, model_name, each) for model_name, own in _parts(settings) for each in _addresses(own)}
+
+
+def _addresses(own: Any) -> tuple[str, ...]:
+    return tuple(own.get("monitoring", {}).get("notify", ()))
 
 
 def gates_of(settings: Configuration, model_name: str | None = None) -> set[Line]:
@@ -130,15 +140,20 @@ def digest_of(row: Row) -> str:
 
 
 def without(settings: Configuration, lines: Collection[Line]) -> Configuration:
-    """Settings without some trusted names."""
+    """Settings without some trusted names and addresses."""
     if not lines:
         return settings
 
     def kept_of(model_name: str, own: Any) -> dict[str, Any]:
-        names = own.get("trusted_globals")
-        if names is None:
-            return dict(own)
-        return {**own, "trusted_globals": tuple(each for each in names if (NAME, model_name, each) not in lines)}
+        left = dict(own)
+        if "trusted_globals" in own:
+            left["trusted_globals"] = tuple(
+                each for each in own["trusted_globals"] if (NAME, model_name, each) not in lines
+            )
+        if _addresses(own):
+            sent = tuple(each for each in _addresses(own) if (ADDRESS, model_name, each) not in lines)
+            left["monitoring"] = {**own["monitoring"], "notify": sent}
+        return left
 
     return Configuration(
         kept_of("", settings.everywhere), {name: kept_of(name, own) for name, own in settings.model_names.items()}

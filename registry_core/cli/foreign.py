@@ -22,8 +22,8 @@ from .output import visible
 def accept(session: Session, reason: str, actor: str | None, yes: bool) -> None:
     """Show the decisions about trust that came with a registry from elsewhere; with --reason, accept them.
 
-    Until then its trusted names trust nothing, and nobody promotes over its gates and approvals. Where nobody can be
-    asked, it needs --yes.
+    Until then its trusted names trust nothing, no alert is sent to its addresses, and nobody promotes over its gates
+    and approvals. Where nobody can be asked, it needs --yes.
     """
     with session.open() as registry:
         found = registry.foreign_decisions()
@@ -52,6 +52,10 @@ def _lines(found: ForeignDecisions) -> list[str]:
         where = visible(name) or "every model name"
         lines += [f"  {where} may load {visible(each)}" for each in names if each not in found.never]
     lines += [f"    {visible(each.sentence)}" for each in found.classes]
+    for name, addresses in found.addresses.items():
+        lines += [
+            f"  alerts of {visible(name) or 'every model name'} are sent to {visible(each)}" for each in addresses
+        ]
     for name, gates in found.gates.items():
         lines.append(f"  gates of {visible(name) or 'every model name'}: {visible(json.dumps(gates))}")
     for model_id, actors in found.approvals.items():
