@@ -84,7 +84,7 @@ def update(transaction: Transaction, alert: Alert) -> None:
     """Store what of an alert may change."""
     transaction.query(
         "UPDATE alerts SET status = :status, acknowledged_at = :acknowledged_at, acknowledged_by = :acknowledged_by, "
-        "resolved_at = :resolved_at, resolution = :resolution WHERE seq = :seq",
+        "resolved_at = :resolved_at, resolution = :resolution, evidence = :evidence WHERE seq = :seq",
         {
             "seq": alert.alert_id,
             "status": alert.status,
@@ -92,5 +92,6 @@ def update(transaction: Transaction, alert: Alert) -> None:
             "acknowledged_by": alert.acknowledged_by,
             "resolved_at": alert.resolved_at,
             "resolution": alert.resolution,
+            "evidence": json.dumps(alert.evidence),
         },
     )

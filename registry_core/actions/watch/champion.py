@@ -73,7 +73,7 @@ def _worse(rooms: Rooms, current: Deployment, policy: MonitoringPolicy, seen: Ob
         return None
     key = f"degradation:{current.deployment_id}"
     last = alerts.newest(rooms.database, current.model_name, key)
-    if last is not None and last.resolved_at is not None and last.evidence.get("alarm") == detector.alarms:
+    if last is not None and somebody_resolved(last, detector.alarms):
         return None
     since = minute(moments.text(detector.recent_since))
     because = f"{current.model_id}: {detector.sentence} (predictions since {since} UTC)"
@@ -249,4 +249,13 @@ def close_if_over(rooms: Rooms, transaction: Transaction, alert: Alert, resoluti
     """Close an alert in a transaction, unless somebody did."""
     again = alerts.find(transaction, alert.alert_id)
     if again is not None and again.resolved_at is None:
-        resolve_in(transaction, rooms.now(), again, AUTO, resolution)
+        over = replace(again, evidence={**again.evidence, "over": True})
+        resolve_in(transaction, rooms.now(), over, AUTO, resolution)
+
+
+def somebody_resolved(last: Alert, alarm: int) -> bool:
+    """Whether somebody said of an alarm, by its number, that the champion may stay.
+
+    One that was over by itself says nothing: with further labels of the same time it may turn out not to be.
+    """
+    return last.resolved_at is not None and last.evidence.get("alarm") == alarm and not last.evidence.get("over")

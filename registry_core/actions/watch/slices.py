@@ -16,7 +16,7 @@ from ..alert import open_alert
 from ..rooms import Rooms
 from ..serve import windows
 from . import traffic
-from .champion import close_if_over
+from .champion import close_if_over, somebody_resolved
 from .observe import Observed, Slice, slices_of
 
 KIND = "slice_degradation"
@@ -45,7 +45,7 @@ def look(rooms: Rooms, current: Deployment, seen: Observed) -> list[str]:
         detector = each.watch.detector
         last = alerts.newest(rooms.database, current.model_name, key)
         # Somebody said that this alarm is none, or has not said yet.
-        if last is not None and (last.resolved_at is None or last.evidence.get("alarm") == detector.alarms):
+        if last is not None and (last.resolved_at is None or somebody_resolved(last, detector.alarms)):
             continue
         text = f"{shown(name)}: {detector.sentence}"
         with rooms.database.transaction() as transaction:

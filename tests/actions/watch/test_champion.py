@@ -124,6 +124,25 @@ def test_where_every_version_gets_worse_nobody_is_put_back(registry: Registry, c
     assert registry.events(limit=9, kinds=["comparison_ended"])[0].after["standby"] == two[0]
 
 
+def test_an_alarm_that_was_over_too_early_is_acted_on(registry: Registry, clock: Clock, two: list[str]) -> None:
+    first, second = two
+    traffic = Mistakes(registry, clock)
+    for _ in range(10):
+        traffic(100)
+    traffic.beside = 0.5
+    until_it_says(registry, traffic, "Worse than its baseline")
+    # A lull within an hour ends the alarm; with the other labels of that hour it was none.
+    hour = Mistakes(registry, beside=0.5)
+    clock.tick(3600)
+    assert any("speak against it" in said for _ in range(4) for said in hour(100, default=0.0).acted)
+    assert "degradation" not in kinds(registry)
+    for _ in range(4):
+        hour(200, default=0.5)
+    assert "degradation" in kinds(registry)
+    traffic.beside = 0.0
+    assert f"{second} was rolled back to {first}" in until_it_acts(registry, traffic)
+
+
 def test_a_predecessor_that_is_worse_still_is_no_way_back(registry: Registry, clock: Clock, two: list[str]) -> None:
     traffic = Mistakes(registry, clock, beside=0.6)
     for _ in range(10):
