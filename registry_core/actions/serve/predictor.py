@@ -52,7 +52,7 @@ class Predictor:
         Args:
             features: (rows, inputs): a DataFrame, an array or a list of rows.
             units: (rows,) who or what each row is about, as text or whole numbers: in an experiment a unit keeps its
-                model. Without them each row is dealt by itself.
+                model. Without them each row is assigned by itself.
 
         Returns:
             an answer with ``values`` of shape (rows, classes).

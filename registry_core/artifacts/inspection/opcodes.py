@@ -280,7 +280,7 @@ def _build(machine: Machine) -> None:
     if type(target) is not Made:
         machine.frozen.use(state)
     elif not machine.trust.foreign(target.of):
-        # What becomes of a foreign state is not known here, and not vouched for.
+        # What becomes of a foreign state is not known here, and not endorsed.
         machine.frozen.use(state, may_grow=not calls.takes_at_once(target.of))
     target.built = True
     if type(target) is Dtype:
