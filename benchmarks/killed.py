@@ -25,7 +25,7 @@ from typing import Any, Literal
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
-from registry_core import Arm, Experiment, Registry
+from registry_core import Arm, EventKind, Experiment, Registry
 from registry_core.actions import windows
 from registry_core.actions.serve.log import CAPACITY
 from registry_core.catalog import events, experiments
@@ -72,7 +72,7 @@ def prepare(folder: Path) -> None:
         ]
         with registry._context.database.transaction() as transaction:
             seq, at = events.append(
-                transaction, now=registry._context.now(), kind="experiment_started", actor="anna", reason="",
+                transaction, now=registry._context.now(), kind=EventKind.EXPERIMENT_STARTED, actor="anna", reason="",
                 model_name=NAME,
             )  # fmt: skip
             shadow = Experiment(

@@ -23,7 +23,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 from benchmarks.timing import interleaved
-from registry_core import Arm, Experiment, Registry
+from registry_core import Arm, EventKind, Experiment, Registry
 from registry_core.actions import timestamps, windows
 from registry_core.actions.serve.recording import Labels
 from registry_core.actions.timestamps import microseconds
@@ -73,7 +73,12 @@ def split(made: Registry, ids: list[str], share: float) -> None:
     """Give the second model a share."""
     with made._context.database.transaction() as transaction:
         seq, at = events.append(
-            transaction, now=made._context.now(), kind="experiment_started", actor="bench", reason="", model_name=NAME
+            transaction,
+            now=made._context.now(),
+            kind=EventKind.EXPERIMENT_STARTED,
+            actor="bench",
+            reason="",
+            model_name=NAME,
         )
         arms = (Arm(ids[1], share),)
         new = Experiment(

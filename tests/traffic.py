@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import LinearRegression, LogisticRegression
 
-from registry_core import Arm, Experiment, Registry
+from registry_core import Arm, EventKind, Experiment, Registry
 from registry_core.catalog import events, experiments
 
 NAMES = ["first", "second"]
@@ -99,7 +99,12 @@ def experiment(
     context = registry._context
     with context.database.transaction() as transaction:
         seq, at = events.append(
-            transaction, now=context.now(), kind="experiment_started", actor="anna", reason="", model_name="Churn"
+            transaction,
+            now=context.now(),
+            kind=EventKind.EXPERIMENT_STARTED,
+            actor="anna",
+            reason="",
+            model_name="Churn",
         )
         arms = tuple(Arm(each, share if mode == "split" else 0.0) for each in challengers)
         champion = registry.get_active_model_id("Churn")

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol, TypeVar, cast
 
 from .. import forks, rights
 from ..artifacts import regular
@@ -23,7 +23,6 @@ from ..config import Configuration
 from ..errors import InvalidInput, StorageError
 from ..rules import people
 from ..rules.intake import check_text
-from .notify import Sender
 from .seals import Seals
 
 #: For ``expected_champion``: the caller does not say what it saw. No model id can be spelt so.
@@ -40,6 +39,16 @@ class Itself(str):
 
 #: Who acts when nobody does.
 AUTO: Final = Itself(people.RESERVED[0])
+
+
+class Closable(Protocol):
+    """What has to be closed when it is no longer needed."""
+
+    def close(self) -> None:
+        """Stop, and give back what it holds."""
+
+
+_Part = TypeVar("_Part", bound=Closable)
 
 
 @dataclass(eq=False)
@@ -60,7 +69,7 @@ class Context:
     _telemetry: Database | None = field(default=None, repr=False)
     #: Held while something is opened that most who open a registry never need.
     opening: Any = field(default_factory=threading.RLock, repr=False)
-    _sender: Sender | None = field(default=None, repr=False)
+    _parts: dict[Any, Closable] = field(default_factory=dict, repr=False)
     #: What was looked at last, and when: some looks are too dear for every outcome.
     looked: dict[tuple[str, Any], Any] = field(default_factory=dict, repr=False)
 
@@ -73,17 +82,18 @@ class Context:
                     self._telemetry = self.open_telemetry()
         return self._telemetry
 
-    def sender(self) -> Sender:
-        """What sends notifications; made when the first one waits."""
+    def part(self, make: Callable[[Context], _Part]) -> _Part:
+        """What ``make`` gives of this context: made when it is first asked for, and closed with the registry."""
         with self.opening:
-            if self._sender is None:
-                self._sender = Sender(self)
-            return self._sender
+            made = self._parts.get(make)
+            if made is None:
+                made = self._parts[make] = make(self)
+            return cast(_Part, made)
 
     def close(self) -> None:
-        """Stop sending, and give back all connections."""
-        if self._sender is not None:
-            self._sender.close()
+        """Close every part that was made, and give back all connections."""
+        for part in self._parts.values():
+            part.close()
         if self._telemetry is not None:
             self._telemetry.close()
         self.database.close()

@@ -7,7 +7,6 @@ import logging
 import os
 import threading
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
 from .. import forks
 from ..catalog import alerts, notifications
@@ -15,9 +14,7 @@ from ..errors import InvalidConfiguration, RegistryError
 from ..live import Alert
 from ..records import utc_text
 from . import outgoing
-
-if TYPE_CHECKING:
-    from .context import Context
+from .context import Context
 
 #: Seconds after the first, second ... attempt that failed; there are as many attempts.
 PAUSES = (10, 30, 120, 600, 1800, 7200, 21_600, 43_200)
@@ -212,4 +209,4 @@ class Sender:
 def wake(context: Context) -> None:
     """Send what was just committed, behind the caller's back; nothing happens where nothing waits."""
     if notifications.next_due(context.database, len(PAUSES)) is not None:
-        context.sender().wake()
+        context.part(Sender).wake()

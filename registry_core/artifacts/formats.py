@@ -18,7 +18,7 @@ from typing import Any
 from ..errors import ArtifactAltered, ArtifactQuarantined, ArtifactUnloadable, InvalidInput
 from . import inspection
 from .inspection import names, partials
-from .inspection.values import Refused
+from .inspection.refused import Refused
 
 
 def dumps(model: Any) -> bytes:

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
-from ..actions.serve.predictor import Predictor, Units
+from ..actions.serve.predictor import Predictor
 from ..live import RecordedOutcomes, Window
+from ..live.records import Units
 from .verbs import Verbs
 
 if TYPE_CHECKING:

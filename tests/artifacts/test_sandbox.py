@@ -264,7 +264,8 @@ rows = io.BytesIO()
 numpy.save(rows, numpy.zeros((10, 1)))
 
 def ask(act, **options):
-    return predict(pickle.dumps(hostile.Model(act)), None, rows.getvalue(), extra_trusted=["tests.hostile.Model"], **options)
+    trusted = ["tests.hostile.Model"]
+    return predict(pickle.dumps(hostile.Model(act)), None, rows.getvalue(), extra_trusted=trusted, **options)
 """
 
 WITHOUT_LANDLOCK_AND_SECCOMP = """

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from ...catalog.telemetry.streams import Stream
 from ...errors import InvalidInput, StorageError
 from ...live import Answer
+from ...live.records import Units
 from ...rules.live import routing
 from ..context import Context
 from ..load import Loader
@@ -22,7 +23,6 @@ from . import calling, plan, slicing
 from .calling import Served
 from .log import Answered, Log, Mode, warn_not_kept
 from .plan import Plan, Standby
-from .predictor import Units
 
 Verb = Literal["predict_proba", "predict"]
 Rows = NDArray[np.intp] | None

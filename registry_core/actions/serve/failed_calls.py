@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ...catalog import alerts, deployments
+from ..alert import open_alert
 from ..context import Context
-from . import watching
+from ..watch import act_on_findings
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Failing:
             current = deployments.current(transaction, self.model_name)
             if current is None or current.model_id != self.model_id:
                 return
-            watching.open_alert(
+            open_alert(
                 context,
                 transaction,
                 context.now(),
@@ -43,4 +44,4 @@ class Failing:
                 model_id=self.model_id,
                 evidence={"calls": self.calls, "error": self.error[:500], "stand_in": self.fallback},
             )
-        watching.look(context, self.model_name)
+        act_on_findings.look(context, self.model_name)

@@ -16,6 +16,7 @@ from ...catalog.telemetry import predictions, streams
 from ...catalog.telemetry.streams import NO_POSITIVE, Stream
 from ...errors import InvalidInput
 from ...live import RecordedOutcomes
+from ...live.records import Units
 from ...rules import sentences
 from ...rules.intake import plain
 from ...rules.live import paired, routing, sums
@@ -23,10 +24,9 @@ from .. import signatures, windows
 from ..context import Context
 from ..model_records import record
 from ..timestamps import given, microseconds
+from ..watch import act_on_findings
 from ..windows import Tally
-from . import watching
 from .answering import unit_texts
-from .predictor import Units
 from .recording import Labels
 
 Added = TypeVar("Added", sums.Sums, paired.PairedSums)
@@ -86,7 +86,7 @@ def _record(context: Context, find: Callable[[Transaction], list[int]], truths: 
         tally.store(transaction)
     acted: list[str] = []
     for model_name in sorted({known[rows[each][1]].model_name for each in told.new}):
-        acted.extend(watching.look(context, model_name))
+        acted.extend(act_on_findings.look(context, model_name))
     return RecordedOutcomes(
         len(told.new), told.repeated, tuple(sorted(told.contradictory)), tuple(told.unknown), tuple(acted)
     )

@@ -23,7 +23,7 @@ from ..context import Context
 from ..load import Loader
 from ..model_records import record, require
 from ..promotion import predecessors
-from . import watching
+from ..watch import standby
 from .calling import Later, Served, classes_of, served, task_of
 
 
@@ -131,8 +131,8 @@ def _standby(
 ) -> Standby | None:
     if policy.on_degradation == "off":
         return None
-    chosen = watching.chosen(context, current)
-    share = 1.0 if chosen and watching.every_row(context.database, current) else policy.standby_sample
+    chosen = standby.chosen(context, current)
+    share = 1.0 if chosen and standby.every_row(context.database, current) else policy.standby_sample
     if chosen is None or not share:
         return None
     stream = outside._replace(model_id=chosen, role="shadow")

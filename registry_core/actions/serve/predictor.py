@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Self
 
 from ...live import Answer
+from ...live.records import Units
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from .answering import Answering
-
-Units: TypeAlias = "Sequence[Any] | NDArray[Any]"
 
 
 def _predictor(reopen: Callable[..., Any], arguments: tuple[Any, ...], model_name: str, log: str) -> Any:

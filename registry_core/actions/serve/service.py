@@ -9,13 +9,14 @@ from ... import forks
 from ...catalog import models
 from ...errors import InvalidInput, ModelNotFound
 from ...live import RecordedOutcomes
+from ...live.records import Units
 from ..context import Context
 from ..load import Loader
 from ..read import only_name
 from . import outcomes
 from .answering import Answering
 from .log import Log, Mode
-from .predictor import Predictor, Units
+from .predictor import Predictor
 from .recording import Recorder
 
 

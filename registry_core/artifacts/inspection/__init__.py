@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from ...evidence import Inspection
 from . import containers, work
 from .names import PARTIAL, Trust, check_trustable, is_trustable
-from .values import Made, Refused
+from .refused import Refused
+from .values import Made
 
 if TYPE_CHECKING:
     from .facts import Facts

@@ -11,7 +11,8 @@ from __future__ import annotations
 from typing import Any
 
 from . import work
-from .values import Array, Bag, Dtype, Made, Refused
+from .refused import Refused
+from .values import Array, Bag, Dtype, Made
 
 _HOLDING = frozenset({list, dict, tuple, Array, Bag, Dtype, Made})
 

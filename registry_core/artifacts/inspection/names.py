@@ -24,7 +24,7 @@ from importlib import resources
 from typing import Literal
 
 from ...errors import InvalidConfiguration
-from .values import Refused
+from .refused import Refused
 
 Role = Literal["instantiate", "call", "reference"]
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from registry_core import ArtifactMissing, CleanupPlan, Evaluation, Registry, StateConflict, StorageError
+from registry_core import ArtifactMissing, CleanupPlan, Evaluation, EventKind, Registry, StateConflict, StorageError
 from registry_core.actions.maintenance import cleanup, sweep
 from registry_core.actions.maintenance.trash import Removal
 from registry_core.catalog import events, evidence
@@ -188,7 +188,7 @@ def test_unclaimed_files_are_swept_once_they_are_old(registry: Registry, registr
     answers = f"evaluations/{'a' * 64}.npz"
     archived = f"archive/predictions/Churn/20250101_1_2_{'b' * 16}.parquet"
     with registry._context.database.transaction() as transaction:
-        seq, at = events.append(transaction, now=clock.now, kind="evaluated", actor="t", reason="")
+        seq, at = events.append(transaction, now=clock.now, kind=EventKind.EVALUATED, actor="t", reason="")
         evidence.insert_evaluation(
             transaction, Evaluation(seq, kept, "holdout", "f", at, "t", "measured", ""), answers, "a" * 64
         )

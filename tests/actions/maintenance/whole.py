@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from registry_core import Registry
+from registry_core import EventKind, Registry
 from registry_core.artifacts import packing
 from registry_core.catalog import dump, events, evidence
 from registry_core.catalog.schema import REGISTRY
@@ -44,7 +44,7 @@ def _evaluation(registry: Registry, model_id: str) -> None:
     context.store.write(key, answers)
     with context.database.transaction() as transaction:
         seq, at = events.append(
-            transaction, now=context.now(), kind="evaluated", actor="anna", reason="", model_name="Churn"
+            transaction, now=context.now(), kind=EventKind.EVALUATED, actor="anna", reason="", model_name="Churn"
         )
         done = Evaluation(
             seq, model_id, "holdout", "f", at, "anna", "measured", "", 20, {"auc": Measured(0.5)}, {}, None, ()

@@ -10,7 +10,7 @@ import pytest
 from scipy.stats import kstest
 from sklearn.preprocessing import StandardScaler
 
-from registry_core import InvalidInput, ModelNotFound, NoModelAvailable, Predictor, Registry
+from registry_core import EventKind, InvalidInput, ModelNotFound, NoModelAvailable, Predictor, Registry
 from registry_core.actions.serve import plan
 from registry_core.catalog import alerts, experiments
 from tests import fitted as with_scaler
@@ -233,7 +233,9 @@ def test_a_promotion_elsewhere_is_seen_by_the_next_call(catalog_url: dict[str, A
             transaction.query("INSERT INTO settings (name, value) VALUES ('x', 'y')")
             from registry_core.catalog import events
 
-            events.append(transaction, now=reviewer._context.now(), kind="paused", actor="anna", reason="")
+            events.append(
+                transaction, now=reviewer._context.now(), kind=EventKind.EXPERIMENT_PAUSED, actor="anna", reason=""
+            )
         assert predictor.predict_proba(INPUTS[:1]).model_ids[0] == first
 
 

@@ -22,7 +22,7 @@ from registry_core.artifacts import formats
 from registry_core.artifacts.inspection import check_trustable, inspect
 from registry_core.artifacts.inspection.machine import Machine
 from registry_core.artifacts.inspection.names import Trust
-from registry_core.artifacts.inspection.values import Refused
+from registry_core.artifacts.inspection.refused import Refused
 from registry_core.artifacts.inspection.work import Budget
 
 from . import natives
