@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from registry_core.evidence import Difference, Measured, Task
 from registry_core.rules.answers import Answers
-from registry_core.rules.measuring import measure_classification, measure_regression
+from registry_core.rules.evaluation_metrics import measure_classification, measure_regression
 from registry_core.rules.pairing import paired_differences
 
 SIZES = (300, 1_000, 2_000)

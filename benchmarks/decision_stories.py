@@ -356,7 +356,7 @@ def _state(
         for places in calls([traffic.rows] * days, np.random.default_rng(seed)):
             made.registry.record_outcomes(prediction_ids=ids[places], labels=truth[places])
         health = made.registry.check_health(NAME, act=False)
-        return health.detector, health.baseline, detectors.of_name(made.registry._rooms.telemetry, NAME)
+        return health.detector, health.baseline, detectors.of_name(made.registry._context.telemetry, NAME)
 
 
 def _alarmed(made: World) -> bool:

@@ -14,7 +14,7 @@ from typing import Any
 from benchmarks import estimators
 from benchmarks.bench import Bench, register
 from registry_core import Registry
-from registry_core.catalog import sums
+from registry_core.catalog import row_checksums
 
 #: The versions are registered one after the other over so many days, the last of them a little before now.
 DAYS = 360
@@ -33,7 +33,7 @@ def bulk(bench: Bench, versions: int) -> Path:
             register(registry, 0)
         if versions > 1:
             with closing(sqlite3.connect(folder / "registry.db")) as connection:
-                sums.connect(connection)
+                row_checksums.connect(connection)
                 _copy(connection, versions, begin)
         bench.bulk_filled[versions] = folder
     return bench.bulk_filled[versions]

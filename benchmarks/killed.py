@@ -25,8 +25,8 @@ from typing import Any, Literal
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
-from registry_core import Arm, Experiment, Registry
-from registry_core.actions.serve import windows
+from registry_core import Arm, EventKind, Experiment, Registry
+from registry_core.actions import windows
 from registry_core.actions.serve.log import CAPACITY
 from registry_core.catalog import events, experiments
 from registry_core.catalog.telemetry import streams
@@ -70,9 +70,9 @@ def prepare(folder: Path) -> None:
             )
             for place, weight in enumerate((1.0, 0.5, 0.1))
         ]
-        with registry._rooms.database.transaction() as transaction:
+        with registry._context.database.transaction() as transaction:
             seq, at = events.append(
-                transaction, now=registry._rooms.now(), kind="experiment_started", actor="anna", reason="",
+                transaction, now=registry._context.now(), kind=EventKind.EXPERIMENT_STARTED, actor="anna", reason="",
                 model_name=NAME,
             )  # fmt: skip
             shadow = Experiment(
@@ -160,7 +160,7 @@ def check(folder: Path, said: bytes, moment: float, found: Found) -> None:
     """Open what was left behind, and note whatever is wrong with it."""
     lines = [json.loads(line) for line in said.splitlines() if line.endswith(b"}")]
     with Registry(folder) as registry:
-        telemetry = registry._rooms.telemetry
+        telemetry = registry._context.telemetry
         wrong = list(_wrong_in_catalog(registry))
         wrong += _wrong_in_windows(registry)
         kept = {each for (each,) in telemetry.tuples("SELECT prediction_id FROM predictions")}
@@ -214,7 +214,7 @@ def _wrong_in_catalog(registry: Registry) -> Iterator[str]:
 
 
 def _wrong_in_windows(registry: Registry) -> Iterator[str]:
-    telemetry = registry._rooms.telemetry
+    telemetry = registry._context.telemetry
     if telemetry.tuples("PRAGMA integrity_check") != [("ok",)]:
         yield "telemetry.db is damaged"
     among = streams.listed(telemetry)

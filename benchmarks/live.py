@@ -23,10 +23,10 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 from benchmarks.timing import interleaved
-from registry_core import Arm, Experiment, Registry
-from registry_core.actions.serve import moments, windows
-from registry_core.actions.serve.moments import microseconds
+from registry_core import Arm, EventKind, Experiment, Registry
+from registry_core.actions import timestamps, windows
 from registry_core.actions.serve.recording import Labels
+from registry_core.actions.timestamps import microseconds
 from registry_core.catalog import events, experiments
 from registry_core.catalog.telemetry import predictions, streams
 from registry_core.catalog.telemetry import windows as stored
@@ -71,9 +71,14 @@ def registry(*, share: float = 0.0, **options: Any) -> Iterator[Registry]:
 
 def split(made: Registry, ids: list[str], share: float) -> None:
     """Give the second model a share."""
-    with made._rooms.database.transaction() as transaction:
+    with made._context.database.transaction() as transaction:
         seq, at = events.append(
-            transaction, now=made._rooms.now(), kind="experiment_started", actor="bench", reason="", model_name=NAME
+            transaction,
+            now=made._context.now(),
+            kind=EventKind.EXPERIMENT_STARTED,
+            actor="bench",
+            reason="",
+            model_name=NAME,
         )
         arms = (Arm(ids[1], share),)
         new = Experiment(
@@ -168,11 +173,11 @@ def _seconds(call: Callable[[], object]) -> float:
 def fill(made: Registry, rows: int, days: int) -> None:
     """Predictions of so many days with their truth: windows from the rows through the functions that serve, the rows
     themselves in bulk."""
-    telemetry = made._rooms.telemetry
+    telemetry = made._context.telemetry
     chance = np.random.default_rng(4)
     hours = days * 24
     count = rows // hours
-    hour = 60 * moments.MINUTE
+    hour = 60 * timestamps.MINUTE
     start = microseconds(NOW) - hours * hour
     model_id = made.get_active_model_id(NAME) or ""
     deployment = made.deployments(NAME)[0].deployment_id
@@ -181,7 +186,7 @@ def fill(made: Registry, rows: int, days: int) -> None:
         stream = Stream(NAME, model_id, "champion", 0, deployment, "", "classification", 1, "", 60)
         seq = streams.number(transaction, stream)
         for day in range(days):
-            stored.store_input_counts(transaction, model_id, start + day * moments.DAY, _COUNTS)
+            stored.store_input_counts(transaction, model_id, start + day * timestamps.DAY, _COUNTS)
     for number in range(hours):
         at = start + number * hour
         truth = (chance.random(count) < 0.3).astype(float)

@@ -19,7 +19,7 @@ from registry_core.live.effect import Effect
 from registry_core.rules.live import baseline, degradation, mixture, rollout, scores, shadow, split
 from registry_core.rules.live.detail import CLUSTERS
 from registry_core.rules.live.histogram import histogram_of
-from registry_core.rules.ranking import area_under_roc
+from registry_core.rules.roc_auc import area_under_roc
 
 Numbers = NDArray[np.float64]
 Chance = np.random.Generator

@@ -126,17 +126,17 @@ def _finish(registry: Registry, ids: dict[str, list[str]], names: list[str], clo
             if each.model_id != champion and each.status == "registered"
         )
         registry.start_experiment(name, challenger, reason="in shadow")
-    rooms = registry._rooms
-    with rooms.database.transaction() as transaction:
+    context = registry._context
+    with context.database.transaction() as transaction:
         alert.open_alert(
-            rooms, transaction, clock(), model_name=first, kind="drift", severity="warning", key="drift:x0",
+            context, transaction, clock(), model_name=first, kind="drift", severity="warning", key="drift:x0",
             text="x0 drifts",
         )  # fmt: skip
 
 
 def tables(registry: Registry) -> Rows:
     """Every row of every table."""
-    with registry._rooms.database.snapshot() as snapshot:
+    with registry._context.database.snapshot() as snapshot:
         return {table.name: [row for step in dump.rows(snapshot, table) for row in step] for table in dump.tables()}
 
 

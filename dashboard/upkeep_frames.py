@@ -10,7 +10,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from dashboard import charts, wording
-from registry_core import CleanupItem, CleanupPlan, Finding, SpaceReport, Trashed, UnclaimedFile
+from registry_core import CleanupItem, CleanupPlan, Finding, OrphanedFile, SpaceReport, Trashed
 
 PAGE = 50
 #: Model names drawn one by one; the others are put together.
@@ -90,7 +90,7 @@ def _line(item: CleanupItem) -> Line:
     )
 
 
-def _file(each: UnclaimedFile) -> Line:
+def _file(each: OrphanedFile) -> Line:
     return Line(each.key, "–", "–", SWEPT, f"Nothing claims {each.key}", each.bytes, each.modified_at, None, "file")
 
 

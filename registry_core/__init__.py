@@ -9,7 +9,7 @@ model, scaler, metadata = registry.load_best_model("Churn")
 
 from __future__ import annotations
 
-from .config import Configuration
+from .config import Configuration, settings_schema
 from .errors import (
     AnswersDiffer,
     ArtifactAltered,
@@ -37,6 +37,7 @@ from .errors import (
     StorageError,
     VersionTaken,
 )
+from .events import EventKind
 from .evidence import (
     Benchmark,
     Confusion,
@@ -70,7 +71,6 @@ from .live import (
     FrozenBaseline,
     Guardrail,
     HealthReport,
-    Limit,
     LivePerformance,
     Notification,
     PastRollback,
@@ -78,7 +78,24 @@ from .live import (
     SampleRatio,
     SliceState,
     StandbyComparison,
+    ThresholdCheck,
     Window,
+)
+from .maintenance import (
+    BackupReport,
+    CleanupItem,
+    CleanupPlan,
+    CleanupResult,
+    CompressResult,
+    Finding,
+    ImportReport,
+    IndexExport,
+    OrphanedFile,
+    RebuildReport,
+    SpaceReport,
+    SpaceUse,
+    Trashed,
+    VerifyReport,
 )
 from .policies import GatePolicy, MonitoringPolicy, Policy, RetentionPolicy
 from .records import (
@@ -91,6 +108,7 @@ from .records import (
     ModelMetadata,
     ModelNameSummary,
     ModelQuery,
+    Permission,
     RankingChange,
     RankingPreview,
     RegistrationPlan,
@@ -98,24 +116,9 @@ from .records import (
     ScoreTerm,
 )
 from .registry import Predictor, Registry
+from .settings import Setting
 from .signature import AnswersCheck, Feature, Proof, Signature
 from .tables import TableColumn, TableReading
-from .upkeep import (
-    BackupReport,
-    CleanupItem,
-    CleanupPlan,
-    CleanupResult,
-    CompressResult,
-    Finding,
-    ImportReport,
-    IndexExport,
-    RebuildReport,
-    SpaceReport,
-    SpaceUse,
-    Trashed,
-    UnclaimedFile,
-    VerifyReport,
-)
 from .version import RELEASE as __version__
 from .visitors import visitor
 
@@ -157,6 +160,7 @@ __all__ = [
     "Estimate",
     "Evaluation",
     "Event",
+    "EventKind",
     "Experiment",
     "ExperimentReport",
     "Feature",
@@ -179,7 +183,6 @@ __all__ = [
     "InvalidName",
     "InvalidVersion",
     "KnownClass",
-    "Limit",
     "LivePerformance",
     "Measured",
     "MetricComparison",
@@ -192,8 +195,10 @@ __all__ = [
     "NotEligible",
     "NotFound",
     "Notification",
+    "OrphanedFile",
     "Paired",
     "PastRollback",
+    "Permission",
     "Policy",
     "Predictor",
     "Proof",
@@ -211,6 +216,7 @@ __all__ = [
     "SandboxIncomplete",
     "Score",
     "ScoreTerm",
+    "Setting",
     "Signature",
     "SliceState",
     "SpaceReport",
@@ -220,11 +226,12 @@ __all__ = [
     "StorageError",
     "TableColumn",
     "TableReading",
+    "ThresholdCheck",
     "Trashed",
-    "UnclaimedFile",
     "VerifyReport",
     "VersionTaken",
     "Window",
     "__version__",
+    "settings_schema",
     "visitor",
 ]

@@ -8,13 +8,17 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .errors import InvalidConfiguration
-from .policies import Policy
+from .policies import GatePolicy, MonitoringPolicy, Policy, RetentionPolicy
+from .settings import Setting, settings_of
 
 #: Every value of a slice column is one more detector, and the more there are, the later each raises its alarm.
 MOST_SLICE_COLUMNS = 10
 
+#: Checks the value of a key and gives it as it is kept; raises InvalidConfiguration.
+Check = Callable[[str, Any], Any]
 
-def _number(low: float, high: float) -> Callable[[str, Any], float]:
+
+def _number(low: float, high: float) -> Check:
     def check(key: str, value: Any) -> float:
         # Compared before it is asked whether it is finite: a whole number may be too large for that.
         if isinstance(value, bool) or not isinstance(value, int | float):
@@ -32,16 +36,13 @@ def _boolean(key: str, value: Any) -> bool:
     return value
 
 
-def _count(key: str, value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 10_000_000:
-        raise _wrong(key, value, "a whole number from 1 to 10000000")
-    return value
+def _whole(low: int, high: int) -> Check:
+    def check(key: str, value: Any) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+            raise _wrong(key, value, f"a whole number from {low} to {high}")
+        return value
 
-
-def _from_zero(key: str, value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= 10_000_000:
-        raise _wrong(key, value, "a whole number from 0 to 10000000")
-    return value
+    return check
 
 
 def _weights(key: str, value: Any) -> dict[str, float]:
@@ -57,7 +58,7 @@ def _weights(key: str, value: Any) -> dict[str, float]:
     return weights
 
 
-def _names(example: str) -> Callable[[str, Any], tuple[str, ...]]:
+def _names(example: str) -> Check:
     def check(key: str, value: Any) -> tuple[str, ...]:
         if not isinstance(value, list | tuple) or not all(isinstance(each, str) and each for each in value):
             raise _wrong(key, value, f'a list of names, such as ["{example}"]')
@@ -67,7 +68,7 @@ def _names(example: str) -> Callable[[str, Any], tuple[str, ...]]:
 
 
 def _columns(key: str, value: Any) -> tuple[str, ...]:
-    found = _names("region")(key, value)
+    found: tuple[str, ...] = _names("region")(key, value)
     if len(found) > MOST_SLICE_COLUMNS or len({*found}) < len(found):
         raise _wrong(key, value, f"{MOST_SLICE_COLUMNS} different columns at most")
     for name in found:
@@ -89,7 +90,7 @@ def _name(key: str, value: Any) -> str:
     return value
 
 
-def _one_of(*allowed: str) -> Callable[[str, Any], str]:
+def _one_of(*allowed: str) -> Check:
     def check(key: str, value: Any) -> str:
         if value not in allowed:
             raise _wrong(key, value, " or ".join(f'"{each}"' for each in allowed))
@@ -98,60 +99,7 @@ def _one_of(*allowed: str) -> Callable[[str, Any], str]:
     return check
 
 
-_GATE_CHECKS: dict[str, Callable[[str, Any], Any]] = {
-    "minimum_metrics": _bounds,
-    "primary_metric": _name,
-    "not_worse_than_champion": _number(0, 1_000_000),
-    "slice_floors": _bounds,
-    "slice_rows": _count,
-    "same_inputs": _boolean,
-    "row_microseconds": _number(0, 1e12),
-    "minimum_data_quality": _number(0, 1),
-    "required_metadata": _names("description"),
-    "approval": _boolean,
-    "benchmark_required": _boolean,
-    "unchecked_answers": _boolean,
-    "library_versions": _one_of("warn", "block"),
-}
-
-
-_MONITORING_CHECKS: dict[str, Callable[[str, Any], Any]] = {
-    "on_degradation": _one_of("off", "suggest", "act"),
-    "on_rollout": _one_of("suggest", "act"),
-    "loss": _one_of("absolute_error", "squared_error"),
-    "tolerance": _number(0, 1),
-    "minimum_labels": _count,
-    "baseline_labels": _count,
-    "cooldown_hours": _number(0, 100_000),
-    "act_without_comparison": _boolean,
-    "standby_sample": _number(0, 1),
-    "overdispersion_icc": _number(0, 1),
-    "thresholds": _bounds,
-    "threshold_labels": _count,
-    "slices": _columns,
-    "failures_in_a_row": _count,
-    "slow_call_ms": _number(0, 3_600_000),
-    "drift": _boolean,
-    "maturity_hours": _number(0, 100_000),
-    "window_minutes": _count,
-    "keep_predictions_days": _count,
-    "notify": _names("https://hooks.example.org/models"),
-}
-
-
-_RETENTION_CHECKS: dict[str, Callable[[str, Any], Any]] = {
-    "max_age_days": _number(0, 100_000),
-    "keep_best": _from_zero,
-    "keep_newest": _from_zero,
-    "keep_champions": _boolean,
-    "trash_days": _number(0, 100_000),
-    "automatic": _boolean,
-    "compress_after_days": _number(0, 100_000),
-    "sweep_after_days": _number(0, 100_000),
-}
-
-
-def _group(checks: Mapping[str, Callable[[str, Any], Any]], example: str) -> Callable[[str, Any], dict[str, Any]]:
+def _group(checks: Mapping[str, Check], example: str) -> Check:
     def check(key: str, value: Any) -> dict[str, Any]:
         if not isinstance(value, Mapping):
             raise _wrong(key, value, example)
@@ -165,32 +113,67 @@ def _group(checks: Mapping[str, Callable[[str, Any], Any]], example: str) -> Cal
     return check
 
 
-def _benchmark(key: str, value: Any) -> str | None:
-    return None if value is None else _name(key, value)
-
-
 def _wrong(key: str, value: Any, allowed: str) -> InvalidConfiguration:
     return InvalidConfiguration(f"configuration key {key!r} is {value!r:.200}; allowed is {allowed}")
 
 
-_CHECKS: dict[str, Callable[[str, Any], Any]] = {
-    "auto_select_best": _boolean,
-    "max_models_to_keep": _count,
-    "performance_weight": _weights,
-    "regression_weight": _weights,
-    "ensemble_bonus": _number(0, 1),
-    "selection_margin": _number(0, 1_000_000),
-    "lower_is_better": _names("wape"),
-    "rank_by": _one_of("reported", "measured"),
-    "benchmark": _benchmark,
-    "auto_evaluate": _boolean,
-    "gates": _group(_GATE_CHECKS, 'gates with what they ask, such as {"minimum_metrics": {"accuracy": 0.9}}'),
-    "monitoring": _group(_MONITORING_CHECKS, 'what is watched and done, such as {"on_degradation": "suggest"}'),
-    "retention": _group(_RETENTION_CHECKS, 'what is kept, such as {"keep_best": 10, "max_age_days": 365}'),
-    "keep_example_rows": _boolean,
-    "trusted_globals": _names("my_package.models.Calibrated"),
-}
+#: The keys that hold settings of their own.
+_GROUPS: dict[str, type] = {"gates": GatePolicy, "monitoring": MonitoringPolicy, "retention": RetentionPolicy}
+
+
+def _check_of(setting: Setting) -> Check:
+    """What a value of a setting has to pass, from what the policy says of the setting."""
+    match setting.kind:
+        case "switch":
+            return _boolean
+        case "number":
+            return _number(setting.low, setting.high)
+        case "whole":
+            return _whole(int(setting.low), int(setting.high))
+        case "choice":
+            return _one_of(*setting.choices)
+        case "name":
+            return _name
+        case "names":
+            return _names(setting.example)
+        case "columns":
+            return _columns
+        case "bounds":
+            return _bounds
+        case "weights":
+            return _weights
+        case "group":
+            return _group(_checks_of(_GROUPS[setting.path], setting.path), setting.example)
+
+
+def _checks_of(policy: type, group: str = "") -> dict[str, Check]:
+    return {each.name or each.path: _check_of(each) for each in settings_of(policy, group)}
+
+
+def _or_none(check: Check) -> Check:
+    return lambda key, value: None if value is None else check(key, value)
+
+
+_CHECKS = _checks_of(Policy)
+_CHECKS["benchmark"] = _or_none(_CHECKS["benchmark"])
 KEYS = tuple(_CHECKS)
+
+
+def settings_schema() -> tuple[Setting, ...]:
+    """Every setting by its path, with its label, meaning, unit, bounds and default.
+
+    Those of a group follow its key: ``gates``, ``gates.minimum_metrics``, ``gates.primary_metric``, ...
+
+    Example:
+        >>> {each.path: each for each in settings_schema()}["retention.trash_days"].unit
+        'days'
+    """
+    found: list[Setting] = []
+    for each in settings_of(Policy):
+        found.append(each)
+        if each.kind == "group":
+            found += settings_of(_GROUPS[each.path], each.path)
+    return tuple(found)
 
 
 @dataclass(frozen=True)

@@ -3,183 +3,389 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
+from .settings import documented, setting
+
 SEED_WEIGHTS = {"accuracy": 0.4, "auc": 0.3, "f1_score": 0.2, "data_quality": 0.1}
+_MOST = 10_000_000
 
 
+@documented
 @dataclass(frozen=True)
 class GatePolicy:
-    """What is asked before a promotion. The defaults ask only for what every registry has: a trusted file, same inputs.
+    """What a version must pass before it is promoted. The defaults require a trusted file and the same features.
 
-    Attributes:
-        minimum_metrics: metric -> the least it may be; the most, for a metric of which less is better. What the
-            registry measured counts; a metric it did not measure counts as reported.
-        primary_metric: the metric to compare with the champion in; None takes the first that was compared.
-        not_worse_than_champion: by how much the primary metric may be worse, in its units, at the bad end of the 95%
-            interval of the paired difference. 0 asks for proof that it is no worse at all. None does not ask.
-        slice_floors: metric -> the least (the most) it may be in every slice with at least ``slice_rows`` rows.
-        slice_rows: slices with fewer rows are not judged: their metrics are mostly chance.
-        same_inputs: ask for the champion's features, by name, order and kind, its task and its classes. On, since
-            whoever sends rows to the champion sends them to its successor; what is not recorded cannot be compared,
-            and fails.
-        row_microseconds: the most a prediction may take, a row.
-        minimum_data_quality: the least reported ``data_quality_score``.
-        required_metadata: fields of the model that must not be empty; other names are looked up in ``training_info``.
-        approval: ask that somebody other than the registrar approves, and nobody's last word is a rejection.
-        benchmark_required: ask that the model was measured by the registry.
-        unchecked_answers: let models go live of which no example rows are kept, so that it cannot be checked whether
-            they answer as they did where they were registered.
-        library_versions: ``warn`` shows which library versions differ from those a model was registered with;
-            ``block`` keeps it out of production where their major or minor numbers do.
-        lower_is_better: metrics, beyond the well-known ones, of which less is better.
+    ``lower_is_better`` names the metrics, beyond the well-known ones, of which a lower value is better.
     """
 
-    minimum_metrics: Mapping[str, float] = field(default_factory=dict)
-    primary_metric: str | None = None
-    not_worse_than_champion: float | None = None
-    slice_floors: Mapping[str, float] = field(default_factory=dict)
-    slice_rows: int = 30
-    same_inputs: bool = True
-    row_microseconds: float | None = None
-    minimum_data_quality: float | None = None
-    required_metadata: tuple[str, ...] = ()
-    approval: bool = False
-    benchmark_required: bool = False
-    unchecked_answers: bool = False
-    library_versions: Literal["warn", "block"] = "warn"
+    minimum_metrics: Mapping[str, float] = setting(
+        {},
+        "Minimum metrics",
+        "Metric -> its lowest allowed value, or the highest for a metric where lower is better. The value measured by "
+        "the registry counts; a metric it did not measure counts as reported.",
+        "bounds", empty="none",
+    )  # fmt: skip
+    primary_metric: str | None = setting(
+        None,
+        "Primary metric",
+        "The metric in which a version is compared with the champion. Left empty, it is the first metric that was "
+        "compared.",
+        "name", optional=True, empty="the first compared",
+    )  # fmt: skip
+    not_worse_than_champion: float | None = setting(
+        None,
+        "Non-inferiority margin",
+        "By how much the primary metric may be worse than the champion's, in units of the metric, at the bad end of "
+        "the 95% interval of the paired difference. 0 requires proof that it is no worse. Left empty, it is not "
+        "checked.",
+        "number", unit="of the metric", step=0.005, optional=True, empty="not checked",
+    )  # fmt: skip
+    slice_floors: Mapping[str, float] = setting(
+        {},
+        "Minimum metrics per slice",
+        "Metric -> its lowest allowed value (highest, where lower is better) in every slice with at least "
+        "``slice_rows`` rows.",
+        "bounds", empty="none",
+    )  # fmt: skip
+    slice_rows: int = setting(
+        30,
+        "Minimum slice size",
+        "Slices with fewer rows are not judged: their metrics are mostly chance.",
+        "whole", unit="rows", low=1, high=_MOST,
+    )  # fmt: skip
+    same_inputs: bool = setting(
+        True,
+        "Same features as champion",
+        "Require the champion's features by name, order and kind, its task and its classes: whoever sends rows to the "
+        "champion sends them to its successor. Features that are not recorded cannot be compared, and fail.",
+        "switch",
+    )  # fmt: skip
+    row_microseconds: float | None = setting(
+        None,
+        "Maximum latency",
+        "The longest a prediction may take, per row.",
+        "number", unit="µs per row", high=1e12, step=10.0, optional=True, empty="not checked",
+    )  # fmt: skip
+    minimum_data_quality: float | None = setting(
+        None,
+        "Minimum data quality",
+        "The lowest reported ``data_quality_score``.",
+        "number", unit="0 to 1", high=1, step=0.01, optional=True, empty="not checked",
+    )  # fmt: skip
+    required_metadata: tuple[str, ...] = setting(
+        (),
+        "Required metadata",
+        "Fields of the version that must not be empty; other names are looked up in ``training_info``.",
+        "names", empty="none", example="description",
+    )  # fmt: skip
+    approval: bool = setting(
+        False,
+        "Independent approval",
+        "Require an approval by somebody other than the registrar, and no reviewer whose last word is a rejection.",
+        "switch",
+    )  # fmt: skip
+    benchmark_required: bool = setting(
+        False,
+        "Benchmark required",
+        "Require that the registry evaluated the version on its benchmark.",
+        "switch",
+    )  # fmt: skip
+    unchecked_answers: bool = setting(
+        False,
+        "Allow unverified predictions",
+        "Allow versions without example rows, whose predictions cannot be compared with those at registration.",
+        "switch",
+    )  # fmt: skip
+    library_versions: Literal["warn", "block"] = setting(
+        "warn",
+        "Different library versions",
+        "``warn`` shows which library versions differ from those a version was registered with; ``block`` also "
+        "refuses the promotion when their major or minor numbers differ.",
+        "choice", choices={"warn": "warn", "block": "block"},
+    )  # fmt: skip
     lower_is_better: tuple[str, ...] = ()
 
 
+@documented
 @dataclass(frozen=True)
 class MonitoringPolicy:
-    """How live traffic is watched, and what may be done about it without anyone awake.
+    """How live traffic is watched, and what the registry does about it automatically."""
 
-    Attributes:
-        on_degradation: what to do when a champion fails in production: ``off`` does not look, ``suggest`` opens an
-            alert, ``act`` also puts the last healthy champion back.
-        on_rollout: ``suggest`` says when a stage's gates hold, ``act`` also takes the step, the promotion at the end
-            included, and stops a challenger that does harm.
-        loss: what one prediction of a regression costs.
-        tolerance: by how much the error rate may exceed the baseline's before it counts as worse (0.01 is one point;
-            for a loss, a share of the baseline's).
-        minimum_labels: labelled predictions of the champion before anything is done.
-        baseline_labels: labelled predictions that make the baseline of a champion the registry never measured.
-        cooldown_hours: after an automatic rollback, how long there is no other one.
-        act_without_comparison: put the last champion back as soon as the present one is worse than its baseline,
-            without knowing that the last one is better now. When the world became harder for every model, that puts
-            a worse one into production.
-        standby_sample: the share of rows that the last champion scores beside the present one while all is well, from 0
-            to 1. It scores all of them while there is trouble.
-        overdispersion_icc: correlation of outcomes of one day, 0 to 1; None learns it from past days.
-        thresholds: metric -> the least it may be over the last ``threshold_labels`` labels (the most, where less is
-            better). Simple and well known, but with a narrow margin they cry wolf: they alert, they never roll back.
-        threshold_labels: how many labels a threshold looks at.
-        slices: columns of the predictions each value of which is watched by itself, such as ``("region",)``: a slice
-            that became worse opens an alert and never rolls back.
-        failures_in_a_row: calls in a row a champion may fail to answer before it counts as failing.
-        slow_call_ms: a call a model answers in more milliseconds is slow: in a split, a challenger that is slow more
-            often than the champion opens an alert and goes no further. None: nobody looks.
-        drift: compare inputs and scores with the training reference.
-        maturity_hours: predictions younger than this do not count yet, unless all of their window have their outcome:
-            what comes early is no sample of all. None learns it from how late outcomes came before.
-        window_minutes: the length of a window of statistics, by the time of prediction.
-        keep_predictions_days: raw predictions older than this leave for ``archive/``; their windows stay.
-        notify: where alerts are sent: ``https://...`` (JSON by POST), a service by apprise (``slack://...``,
-            ``mailto://...``), or ``env:NAME`` for one that is kept in an environment variable. Public addresses only.
-    """
+    on_degradation: Literal["off", "suggest", "act"] = setting(
+        "act",
+        "On degradation",
+        "What to do when the champion fails in production: ``off`` does not watch it, ``suggest`` opens an alert, "
+        "``act`` also rolls back to the last healthy champion.",
+        "choice", choices={"off": "off", "suggest": "alert", "act": "alert and roll back"},
+    )  # fmt: skip
+    on_rollout: Literal["suggest", "act"] = setting(
+        "act",
+        "On rollout",
+        "``suggest`` opens an alert when the gates of a stage pass; ``act`` also takes the stage, the promotion at the "
+        "end included, and stops a challenger that does harm.",
+        "choice", choices={"suggest": "alert", "act": "advance"},
+    )  # fmt: skip
+    loss: Literal["absolute_error", "squared_error"] = setting(
+        "absolute_error",
+        "Regression loss",
+        "What one prediction of a regression costs.",
+        "choice", choices={"absolute_error": "absolute error", "squared_error": "squared error"},
+    )  # fmt: skip
+    tolerance: float = setting(
+        0.01,
+        "Degradation tolerance",
+        "By how much the error rate may exceed the baseline's before it counts as worse: 0.01 is one percentage point; "
+        "for a loss it is a fraction of the baseline's.",
+        "number", unit="0 to 1", high=1, step=0.005,
+    )  # fmt: skip
+    minimum_labels: int = setting(
+        200,
+        "Minimum labels",
+        "Labelled predictions of the champion before anything is done.",
+        "whole", unit="labels", low=1, high=_MOST, step=50,
+    )  # fmt: skip
+    baseline_labels: int = setting(
+        1000,
+        "Baseline size",
+        "Labelled predictions that make the baseline of a champion the registry never evaluated.",
+        "whole", unit="labels", low=1, high=_MOST, step=50,
+    )  # fmt: skip
+    cooldown_hours: float = setting(
+        24.0,
+        "Rollback cooldown",
+        "After an automatic rollback there is no other one for so long.",
+        "number", unit="hours", high=100_000,
+    )  # fmt: skip
+    act_without_comparison: bool = setting(
+        False,
+        "Roll back without comparison",
+        "Roll back as soon as the champion is worse than its baseline, without knowing that the previous one is better "
+        "now. When the data became harder for every version, that promotes a worse one.",
+        "switch",
+    )  # fmt: skip
+    standby_sample: float = setting(
+        0.05,
+        "Standby sample",
+        "The fraction of rows that the previous champion scores beside the present one while all is well. It scores "
+        "all of them while there is trouble.",
+        "number", unit="0 to 1", high=1, step=0.01,
+    )  # fmt: skip
+    overdispersion_icc: float | None = setting(
+        None,
+        "Day correlation",
+        "Intraclass correlation of the labels of one day. Left empty, it is learnt from past days.",
+        "number", unit="0 to 1", high=1, step=0.01, optional=True, empty="learnt",
+    )  # fmt: skip
+    thresholds: Mapping[str, float] = setting(
+        {},
+        "Alert thresholds",
+        "Metric -> its lowest allowed value over the last ``threshold_labels`` labels (highest, where lower is "
+        "better). A narrow margin raises false alerts: thresholds alert, they never roll back.",
+        "bounds", empty="none",
+    )  # fmt: skip
+    threshold_labels: int = setting(
+        500,
+        "Threshold window",
+        "How many of the last labels a threshold looks at.",
+        "whole", unit="labels", low=1, high=_MOST, step=50,
+    )  # fmt: skip
+    slices: tuple[str, ...] = setting(
+        (),
+        "Slice columns",
+        "Columns of the predictions each value of which is watched by itself, such as ``region``. A slice that became "
+        "worse opens an alert and never rolls back.",
+        "columns", empty="none", example="region",
+    )  # fmt: skip
+    failures_in_a_row: int = setting(
+        5,
+        "Failed requests in a row",
+        "Requests in a row that the champion may fail to answer before it counts as failing.",
+        "whole", unit="requests", low=1, high=_MOST,
+    )  # fmt: skip
+    slow_call_ms: float | None = setting(
+        None,
+        "Slow request",
+        "A request answered in more milliseconds is slow. In a split, a challenger that is slow more often than the "
+        "champion opens an alert and does not advance. Left empty, it is not watched.",
+        "number", unit="milliseconds", high=3_600_000, optional=True, empty="not watched",
+    )  # fmt: skip
+    drift: bool = setting(True, "Drift", "Compare features and scores with the training reference.", "switch")
+    maturity_hours: float | None = setting(
+        None,
+        "Label maturity",
+        "Predictions younger than this do not count yet, unless every prediction of their window has its label: early "
+        "labels are a biased sample. Left empty, it is learnt from how late labels came before.",
+        "number", unit="hours", high=100_000, optional=True, empty="learnt",
+    )  # fmt: skip
+    window_minutes: int = setting(
+        60,
+        "Window length",
+        "The length of a window of statistics, by the time of prediction.",
+        "whole", unit="minutes", low=1, high=_MOST, step=5,
+    )  # fmt: skip
+    keep_predictions_days: int = setting(
+        90,
+        "Raw predictions kept",
+        "Raw predictions older than this move to ``archive/``; their windows of statistics stay.",
+        "whole", unit="days", low=1, high=_MOST,
+    )  # fmt: skip
+    notify: tuple[str, ...] = setting(
+        (),
+        "Notification channels",
+        "Where alerts are sent: ``https://...`` (JSON by POST), a service of apprise (``slack://...``, "
+        "``mailto://...``), or ``env:NAME`` for an address kept in an environment variable. Public addresses only.",
+        "names", empty="none", example="https://hooks.example.org/models",
+    )  # fmt: skip
 
-    on_degradation: Literal["off", "suggest", "act"] = "act"
-    on_rollout: Literal["suggest", "act"] = "act"
-    loss: Literal["absolute_error", "squared_error"] = "absolute_error"
-    tolerance: float = 0.01
-    minimum_labels: int = 200
-    baseline_labels: int = 1000
-    cooldown_hours: float = 24.0
-    act_without_comparison: bool = False
-    standby_sample: float = 0.05
-    overdispersion_icc: float | None = None
-    thresholds: Mapping[str, float] = field(default_factory=dict)
-    threshold_labels: int = 500
-    slices: tuple[str, ...] = ()
-    failures_in_a_row: int = 5
-    slow_call_ms: float | None = None
-    drift: bool = True
-    maturity_hours: float | None = None
-    window_minutes: int = 60
-    keep_predictions_days: int = 90
-    notify: tuple[str, ...] = ()
 
-
+@documented
 @dataclass(frozen=True)
 class RetentionPolicy:
-    """Which versions are kept. Champions, who a rollback would return to, challengers and pinned ones always are.
+    """Which versions are kept. Champions, rollback targets, challengers and pinned versions always are.
 
-    Attributes:
-        max_models_to_keep: how many versions of a model name are kept, those that always are included; beyond that the
-            oldest go first.
-        max_age_days: versions registered longer ago go, however few there are; None: age alone is no reason.
-        keep_best: so many of the highest scores are kept, whatever their number or age.
-        keep_newest: so many of the newest are kept, even where those that always are leave no place for them: they are
-            too new to be judged.
-        keep_champions: who ever was champion is kept.
-        trash_days: how long a version stays in the trash before its files go for good.
-        automatic: clean up after every registration of the model name.
-        compress_after_days: compress the files of versions registered longer ago, when it is cleaned up automatically
-            or ``compress`` is asked without a time; None: not.
-        sweep_after_days: files that nothing in the catalog claims are swept when they are that old.
+    ``max_models_to_keep`` versions of a model name are kept, those that are always kept included; the oldest go first.
     """
 
     max_models_to_keep: int = 50
-    max_age_days: float | None = None
-    keep_best: int = 5
-    keep_newest: int = 3
-    keep_champions: bool = True
-    trash_days: float = 30.0
-    automatic: bool = False
-    compress_after_days: float | None = None
-    sweep_after_days: float = 1.0
+    max_age_days: float | None = setting(
+        None,
+        "Maximum age",
+        "Versions registered longer ago go, however few there are. Left empty, age alone is no reason.",
+        "number", unit="days", high=100_000, optional=True, empty="never",
+    )  # fmt: skip
+    keep_best: int = setting(
+        5,
+        "Best scores kept",
+        "So many of the highest scores are kept, whatever their number or age.",
+        "whole", unit="versions", high=_MOST,
+    )  # fmt: skip
+    keep_newest: int = setting(
+        3,
+        "Newest kept",
+        "So many of the newest are kept, even beyond the maximum number: they are too new to be judged.",
+        "whole", unit="versions", high=_MOST,
+    )  # fmt: skip
+    keep_champions: bool = setting(
+        True, "Keep former champions", "Every version that ever was champion is kept.", "switch"
+    )
+    trash_days: float = setting(
+        30.0,
+        "Time in trash",
+        "How long a version stays in the trash before its files are purged.",
+        "number", unit="days", high=100_000,
+    )  # fmt: skip
+    automatic: bool = setting(
+        False, "Automatic cleanup", "Clean up after every registration of the model name.", "switch"
+    )
+    compress_after_days: float | None = setting(
+        None,
+        "Compress after",
+        "Compress the files of versions registered longer ago, during an automatic cleanup or when ``compress`` is "
+        "called without a time. Left empty, they are not compressed.",
+        "number", unit="days", high=100_000, optional=True, empty="never",
+    )  # fmt: skip
+    sweep_after_days: float = setting(
+        1.0,
+        "Remove orphaned files after",
+        "Files that nothing in the catalog claims are removed when they are that old.",
+        "number", unit="days", high=100_000,
+    )  # fmt: skip
 
 
+@documented
 @dataclass(frozen=True)
 class Policy:
     """How the models of one model name are scored and chosen.
 
-    Attributes:
-        auto_select_best: promote a newly registered model that beats the champion.
-        max_models_to_keep: how many versions retention keeps, per model name; see ``RetentionPolicy``.
-        performance_weight: metric name -> weight in the composite score.
-        regression_weight: the same, for regression models of a name without weights of its own.
-        ensemble_bonus: share of the score's size that an ensemble gains; the seed's is 0.05.
-        selection_margin: by how much a score must beat the champion's.
-        lower_is_better: metrics, beyond the well-known ones, of which less is better.
-        rank_by: rank by the metrics that were ``reported``, or by those the registry ``measured`` on its benchmark.
-        benchmark: the benchmark that counts for ranking and gates; None takes the newest of the model name.
-        auto_evaluate: measure a newly registered model on that benchmark before it may become champion.
-        gates: what is asked before a promotion, by the names of ``GatePolicy``.
-        monitoring: how live traffic is watched, by the names of ``MonitoringPolicy``.
-        retention: which versions are kept, by the other names of ``RetentionPolicy``.
-        keep_example_rows: keep up to 32 example rows with each version, and what it answered to them.
-        trusted_globals: exact names (``package.module.name``) that files may hold besides those the registry knows.
-        own_weights: whether the weights were set for this very model name.
+    ``own_weights`` says whether the weights were set for this very model name.
     """
 
-    auto_select_best: bool = True
-    max_models_to_keep: int = 50
-    performance_weight: Mapping[str, float] = field(default_factory=lambda: dict(SEED_WEIGHTS))
-    regression_weight: Mapping[str, float] = field(default_factory=lambda: {"r2": 1.0})
-    ensemble_bonus: float = 0.05
-    selection_margin: float = 0.0
-    lower_is_better: tuple[str, ...] = ()
-    rank_by: Literal["reported", "measured"] = "reported"
-    benchmark: str | None = None
-    auto_evaluate: bool = True
-    gates: Mapping[str, Any] = field(default_factory=dict)
-    monitoring: Mapping[str, Any] = field(default_factory=dict)
-    retention: Mapping[str, Any] = field(default_factory=dict)
-    keep_example_rows: bool = True
-    trusted_globals: tuple[str, ...] = ()
+    auto_select_best: bool = setting(
+        True, "Auto-promotion", "Promote a newly registered version that beats the champion.", "switch"
+    )
+    max_models_to_keep: int = setting(
+        50,
+        "Maximum versions kept",
+        "How many versions of a model name retention keeps.",
+        "whole", unit="versions", low=1, high=_MOST,
+    )  # fmt: skip
+    performance_weight: Mapping[str, float] = setting(
+        SEED_WEIGHTS, "Score weights", "Metric -> its weight in the composite score.", "weights"
+    )
+    regression_weight: Mapping[str, float] = setting(
+        {"r2": 1.0},
+        "Regression score weights",
+        "The same, for regression models of a model name without weights of its own.",
+        "weights",
+    )
+    ensemble_bonus: float = setting(
+        0.05,
+        "Ensemble bonus",
+        "The fraction of the score's size that an ensemble gains; the usual one is 0.05.",
+        "number", unit="0 to 1", high=1, step=0.01,
+    )  # fmt: skip
+    selection_margin: float = setting(
+        0.0,
+        "Selection margin",
+        "By how much a score must beat the champion's before the version is promoted automatically.",
+        "number", unit="score", step=0.005,
+    )  # fmt: skip
+    lower_is_better: tuple[str, ...] = setting(
+        (),
+        "Minimized metrics",
+        "Metrics, beyond the well-known ones, of which a lower value is better.",
+        "names", empty="only the well-known ones", example="wape",
+    )  # fmt: skip
+    rank_by: Literal["reported", "measured"] = setting(
+        "reported",
+        "Rank by",
+        "Rank by the metrics that were ``reported``, or by those the registry ``measured`` on its benchmark.",
+        "choice", choices={"reported": "self-reported metrics", "measured": "evaluated metrics"},
+    )  # fmt: skip
+    benchmark: str | None = setting(
+        None,
+        "Active benchmark",
+        "The benchmark that counts for ranking and gates. Left empty, it is the newest of the model name.",
+        "name", optional=True, empty="the newest",
+    )  # fmt: skip
+    auto_evaluate: bool = setting(
+        True,
+        "Automatic evaluation",
+        "Evaluate a newly registered version on the active benchmark before it may become champion.",
+        "switch",
+    )
+    gates: Mapping[str, Any] = setting(
+        {},
+        "Promotion gates",
+        "What a version must pass before it is promoted, by the names of ``GatePolicy``.",
+        "group", example='gates with what they ask, such as {"minimum_metrics": {"accuracy": 0.9}}',
+    )  # fmt: skip
+    monitoring: Mapping[str, Any] = setting(
+        {},
+        "Monitoring",
+        "How live traffic is watched, by the names of ``MonitoringPolicy``.",
+        "group", example='what is watched and done, such as {"on_degradation": "suggest"}',
+    )  # fmt: skip
+    retention: Mapping[str, Any] = setting(
+        {},
+        "Retention",
+        "Which versions are kept, by the other names of ``RetentionPolicy``.",
+        "group", example='what is kept, such as {"keep_best": 10, "max_age_days": 365}',
+    )  # fmt: skip
+    keep_example_rows: bool = setting(
+        True,
+        "Keep example rows",
+        "Keep up to 32 example rows with each version, and its predictions for them.",
+        "switch",
+    )
+    trusted_globals: tuple[str, ...] = setting(
+        (),
+        "Allowed imports",
+        "Exact names (``package.module.name``) that files may hold besides those the registry knows.",
+        "names", empty="none", example="my_package.models.Calibrated",
+    )  # fmt: skip
     own_weights: bool = False
 
     @property

@@ -1,4 +1,4 @@
-"""The records that cross the rooms: a model version, a deployment, an event, a query, a plan.
+"""The records that cross the packages: a model version, a deployment, an event, a query, a plan.
 
 Times are UTC text in ISO 8601 with microseconds (``2026-03-01T12:00:00.000000+00:00``): of one width, so that text
 order is time order in every catalog.
@@ -153,6 +153,22 @@ _MADE_DEFAULTS: dict[str, Any] = {
     each.name: each.default_factory for each in fields(ModelMetadata) if each.default_factory is not MISSING
 }
 _NEEDED = tuple(name for name in _FIELDS if name not in _PLAIN_DEFAULTS and name not in _MADE_DEFAULTS)
+
+
+@dataclass(frozen=True)
+class Permission:
+    """Whether a verb may be called now.
+
+    Attributes:
+        allowed: whether the call would go through, as things stand.
+        reason: what stands in the way and what to do about it: the text of the error the call would raise; empty when
+            it is allowed.
+        overridable: whether ``override=True`` with a reason passes over what stands in the way.
+    """
+
+    allowed: bool
+    reason: str = ""
+    overridable: bool = False
 
 
 @dataclass(frozen=True)

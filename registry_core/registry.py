@@ -11,19 +11,19 @@ from types import TracebackType
 from typing import Any, Self
 
 from . import forks
-from .actions import configure, rooms
+from .actions import configure, context
 from .actions.load import Loader
-from .actions.upkeep import recover, restore
+from .actions.maintenance import recover, restore
 from .errors import InvalidInput
-from .facade.deciding import Deciding
-from .facade.live import Live
-from .facade.measuring import Measuring
-from .facade.origin import Origin
-from .facade.reading import Reading
-from .facade.registering import Registering
-from .facade.serving import Predictor, Serving
-from .facade.upkeep import Upkeep
-from .upkeep import Progress, RebuildReport
+from .facade.evaluation import EvaluationVerbs
+from .facade.maintenance import MaintenanceVerbs
+from .facade.monitoring import MonitoringVerbs
+from .facade.origin import OriginVerbs
+from .facade.promotion import PromotionVerbs
+from .facade.queries import QueryVerbs
+from .facade.registration import RegistrationVerbs
+from .facade.serving import Predictor, ServingVerbs
+from .maintenance import Progress, RebuildReport
 
 __all__ = ["Predictor", "Registry"]
 
@@ -32,7 +32,16 @@ _REOPENED: dict[Any, Registry] = {}
 _MOST_REOPENED = 8
 
 
-class Registry(Registering, Reading, Measuring, Deciding, Serving, Live, Upkeep, Origin):
+class Registry(
+    RegistrationVerbs,
+    QueryVerbs,
+    EvaluationVerbs,
+    PromotionVerbs,
+    ServingVerbs,
+    MonitoringVerbs,
+    MaintenanceVerbs,
+    OriginVerbs,
+):
     """A registry of trained models in a folder, or of a team in a database with artifacts in a bucket.
 
     A folder with ``models/`` and ``metadata/`` and no catalog is adopted: nothing in it is changed, every model is
@@ -63,17 +72,17 @@ class Registry(Registering, Reading, Measuring, Deciding, Serving, Live, Upkeep,
         actor: str | None = None,
         take_over_settings: bool = True,
     ) -> None:
-        self._rooms = rooms.open_rooms(location, artifacts, clock, actor)
+        self._context = context.open_context(location, artifacts, clock, actor)
         try:
-            self._recovered = recover.recover(self._rooms)
+            self._recovered = recover.recover(self._context)
             if take_over_settings:
-                configure.settle(self._rooms)
+                configure.settle(self._context)
         except BaseException:
             self.close()
             raise
-        self._loader = Loader(self._rooms)
+        self._loader = Loader(self._context)
         forks.survive(self._loader)
-        self._rooms.reopened = partial(_reduced, type(self), self._rooms.address, clock, self._rooms.actor)
+        self._context.reopened = partial(_reduced, type(self), self._context.address, clock, self._context.actor)
 
     @classmethod
     def recover(
@@ -122,7 +131,7 @@ class Registry(Registering, Reading, Measuring, Deciding, Serving, Live, Upkeep,
         return cls(location, artifacts=artifacts, clock=clock, actor=actor)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return self._rooms.reopened()
+        return self._context.reopened()
 
     def __enter__(self) -> Self:
         return self
@@ -144,17 +153,17 @@ class Registry(Registering, Reading, Measuring, Deciding, Serving, Live, Upkeep,
         try:
             self._close_serving()
         finally:
-            self._rooms.close()
+            self._context.close()
 
     @property
     def location(self) -> str:
         """The folder or database address, without any password."""
-        return self._rooms.location
+        return self._context.location
 
     @property
     def actor(self) -> str:
         """Who acts when a call does not say."""
-        return self._rooms.actor
+        return self._context.actor
 
 
 def _reduced(

@@ -87,7 +87,7 @@ def rewritten(folder: Path, model_id: str, data: bytes, names: list[str]) -> Non
     path.write_bytes(data)
     digest = sha256(data).hexdigest()
     with Registry(folder) as registry:
-        database = registry._rooms.database
+        database = registry._context.database
         with database.mending(), database.transaction() as transaction:
             for row in transaction.query("SELECT model_seq, metadata FROM model_documents"):
                 document = json.loads(row["metadata"])
@@ -103,4 +103,4 @@ def rewritten(folder: Path, model_id: str, data: bytes, names: list[str]) -> Non
             transaction.query(
                 "UPDATE settings SET value = :text WHERE name = 'configuration'", {"text": json.dumps(changed)}
             )
-        registry._rooms.store.write("registry_config.json", json.dumps(changed).encode())
+        registry._context.store.write("registry_config.json", json.dumps(changed).encode())

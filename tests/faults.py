@@ -309,8 +309,8 @@ class Disk:
         self.alive()
         disk, path = self, Path(text)
 
-        def factory(*given: Any, **also: Any) -> _Connection:
-            connection = _Connection(*given, **also)
+        def factory(*given: Any, **extra_trusted: Any) -> _Connection:
+            connection = _Connection(*given, **extra_trusted)
             connection.disk, connection.path = disk, path
             return connection
 

@@ -28,7 +28,7 @@ from registry_core import (
     SandboxFailure,
 )
 from registry_core.artifacts.sandbox import inspecting, places
-from registry_core.catalog import sums
+from registry_core.catalog import row_checksums
 from registry_core.cli import main
 from tests.artifacts.inspection.assembly import called, name, plain, text, whole
 from tests.artifacts.inspection.corpus import Bad, bad_artifacts
@@ -94,7 +94,7 @@ def kept(folder: Path) -> tuple[dict[str, int], dict[str, int]]:
         if path.is_file() and not path.name.startswith("registry.db")
     }
     with closing(sqlite3.connect(folder / "registry.db")) as catalog:
-        sums.connect(catalog)
+        row_checksums.connect(catalog)
         tables = [row[0] for row in catalog.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
         rows = {table: catalog.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in tables}
     return files, rows
@@ -228,7 +228,7 @@ class Thief:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._catalog = sqlite3.connect(folder / "registry.db")
-        sums.connect(self._catalog)
+        row_checksums.connect(self._catalog)
 
     def close(self) -> None:
         self._catalog.close()

@@ -363,14 +363,14 @@ def test_two_installations_share_a_registry_and_each_decides_for_itself(registry
     registry.review(model_id, "approved", "fine", actor="bea")
     registry.load_model(model_id)
     with another_user(tmp_path / "second"):
-        registry._rooms.forget_configuration()
+        registry._context.forget_configuration()
         found = registry.foreign_decisions()
         assert (found.trusted_names, found.approvals) == ({"Cancer": (MAJORITY,)}, {model_id: ("bea",)})
         with pytest.raises(NotEligible, match="1 approval"):
             registry.promote(model_id, reason="now", override=True)
         registry.accept_foreign(found, reason="I asked bea")
         assert not registry.foreign_decisions()
-    registry._rooms.forget_configuration()
+    registry._context.forget_configuration()
     assert not registry.foreign_decisions()
     registry.configure("Cancer", trusted_globals=None, reason="taken back")
     registry.configure("Cancer", gates=None, reason="taken back")

@@ -56,7 +56,7 @@ def test_children_of_a_threaded_service_work_and_nothing_is_lost(catalog_url: di
         assert sum(each.predictions for each in registry.performance_history("Churn")) == answered
         ids = registry.prediction_history("Churn").prediction_id
         assert len(ids) == answered == ids.nunique()
-        outcomes = registry._rooms.telemetry.query("SELECT count(*) AS n FROM outcomes")[0]["n"]
+        outcomes = registry._context.telemetry.query("SELECT count(*) AS n FROM outcomes")[0]["n"]
         assert outcomes == CHILDREN * ROWS
 
 
@@ -155,7 +155,7 @@ def test_a_fork_waits_for_what_other_threads_do(catalog_url: dict[str, Any]) -> 
     code = (
         "inside = threading.Event()\n"
         "def hold():\n"
-        "    with registry._rooms.database.transaction():\n"
+        "    with registry._context.database.transaction():\n"
         "        inside.set(); threading.Event().wait(0.3)\n"
         "thread = threading.Thread(target=hold); thread.start(); inside.wait()\n"
         "assert child(lambda: register(registry, 0.5)) == 0\n"
@@ -169,7 +169,7 @@ def test_who_cannot_be_waited_for_is_named(registry_folder: Path) -> None:
         "from registry_core import forks; forks.WAIT_SECONDS = 0.1\n"
         "done, inside = threading.Event(), threading.Event()\n"
         "def hold():\n"
-        "    with registry._rooms.database.snapshot(): inside.set(); done.wait()\n"
+        "    with registry._context.database.snapshot(): inside.set(); done.wait()\n"
         "thread = threading.Thread(target=hold); thread.start(); inside.wait()\n"
         "assert child(lambda: registry.count_models()) == 1\n"
         "assert child(lambda: Registry(sys.argv[1])) == 1\n"

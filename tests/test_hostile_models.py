@@ -18,8 +18,8 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from registry_core import Registry
+from registry_core.artifacts.sandbox.forkserver_handle import FORK_SERVER
 from registry_core.artifacts.sandbox.inspecting import INSPECTOR
-from registry_core.artifacts.sandbox.process import FORK_SERVER
 from tests import hostile
 from tests.processes import children
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from registry_core import Registry
-from registry_core.artifacts.sandbox import process
+from registry_core.artifacts.sandbox import forkserver_handle
 from tests.fitted import forest
 
 
@@ -88,4 +88,4 @@ def test_a_folder_that_everybody_writes_is_said_to_be_one(mode: int, tmp_path: P
 def test_the_sandbox_takes_over_no_folder_of_libraries(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "libpython3.11.so").write_bytes(b"")
     monkeypatch.setenv("LD_LIBRARY_PATH", f"{tmp_path}::/usr/lib")
-    assert str(tmp_path) not in process._environment().get("LD_LIBRARY_PATH", "")
+    assert str(tmp_path) not in forkserver_handle._environment().get("LD_LIBRARY_PATH", "")

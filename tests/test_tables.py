@@ -88,7 +88,7 @@ def test_the_signature_of_the_champion_says_how_columns_are_read(sqlite_registry
     assert [each.kind for each in reading.columns] == ["text", "number", "number", "text", "category"]
     assert (reading.kinds_from, reading.classes) == (model_id, {"0": 1, "1": 1})
     added = sqlite_registry.add_benchmark("signed", "Churn", io.BytesIO(text.encode()), "target")
-    kept = benchmarks.read(sqlite_registry._rooms, added)
+    kept = benchmarks.read(sqlite_registry._context, added)
     assert kept["zip"].tolist() == ["1067", "8033"]
     assert kept["target"].tolist() == ["0", "1"]
     with pytest.raises(InvalidInput, match=r"row 3, column 'age': 'abc' is not a number"):

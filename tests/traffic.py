@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import LinearRegression, LogisticRegression
 
-from registry_core import Arm, Experiment, Registry
+from registry_core import Arm, EventKind, Experiment, Registry
 from registry_core.catalog import events, experiments
 
 NAMES = ["first", "second"]
@@ -96,10 +96,15 @@ def experiment(
     salt: str = "salt",
 ) -> int:
     """Let challengers take part, as the catalog knows it."""
-    rooms = registry._rooms
-    with rooms.database.transaction() as transaction:
+    context = registry._context
+    with context.database.transaction() as transaction:
         seq, at = events.append(
-            transaction, now=rooms.now(), kind="experiment_started", actor="anna", reason="", model_name="Churn"
+            transaction,
+            now=context.now(),
+            kind=EventKind.EXPERIMENT_STARTED,
+            actor="anna",
+            reason="",
+            model_name="Churn",
         )
         arms = tuple(Arm(each, share if mode == "split" else 0.0) for each in challengers)
         champion = registry.get_active_model_id("Churn")

@@ -15,17 +15,18 @@ from ..catalog import events, models
 from ..catalog.database import Transaction
 from ..config import Configuration
 from ..errors import ArtifactAltered, ArtifactMissing, InvalidInput, RegistryError
+from ..events import EventKind
 from ..policies import Policy
 from ..records import Artifact, ModelMetadata, Row, Submission, utc_text
 from ..rules import intake, selection, versioning
-from . import verdicts
+from . import artifact_trust
+from .context import Context
 from .deploy import deploy
 from .files import artifact_keys
+from .maintenance.export import EXPORTED_AT
+from .maintenance.indexing import told
+from .model_records import eligible
 from .register import plan_of
-from .rooms import Rooms
-from .rows import eligible
-from .upkeep.export import EXPORTED_AT
-from .upkeep.indexing import told
 
 SIDECAR = re.compile(r"model_([A-Za-z0-9][A-Za-z0-9._-]{0,229})\.json", re.ASCII)
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,229}", re.ASCII)
@@ -56,7 +57,7 @@ class Found:
 
 
 def look(
-    rooms: Rooms,
+    context: Context,
     configuration: Configuration,
     entries: Mapping[str, Mapping[str, Any]],
     left_out: dict[str, str],
@@ -72,13 +73,13 @@ def look(
         known: ids that are not looked at.
     """
     written: dict[str, bytes | None] = {}
-    for name in rooms.store.names("metadata"):
+    for name in context.store.names("metadata"):
         if (match := SIDECAR.fullmatch(name)) and match[1] not in known:
             try:
-                written[match[1]] = rooms.store.read(f"metadata/{name}")
+                written[match[1]] = context.store.read(f"metadata/{name}")
             except RegistryError as error:
                 left_out[name] = str(error)[:300]
-    named = _by_file(rooms, entries)
+    named = _by_file(context, entries)
     for model_id in named.keys() - written.keys() - {*known}:
         if f"model_{model_id}.json" not in left_out:
             written[model_id] = None
@@ -92,15 +93,15 @@ def look(
             document = _described(state) if sidecar is None else json.loads(sidecar)
             if not isinstance(document, dict):
                 raise ValueError(f"it holds {type(document).__name__}, not an object")
-            found.append(_found(rooms, configuration, model_id, document, sidecar, state))
+            found.append(_found(context, configuration, model_id, document, sidecar, state))
         except (ValueError, TypeError, RecursionError, RegistryError) as error:
             left_out[name] = str(error)[:300]
     return sorted(found, key=_age)
 
 
-def _by_file(rooms: Rooms, entries: Mapping[str, Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+def _by_file(context: Context, entries: Mapping[str, Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
     """The index's entries by what their files are called: in the folder that is what a model goes by."""
-    there = set(rooms.store.names("models"))
+    there = set(context.store.names("models"))
     found = {}
     for key, entry in entries.items():
         path = str(entry.get("model_file_path") or "").replace("\\", "/")
@@ -121,7 +122,7 @@ def _age(found: Found) -> tuple[str, str]:
 
 
 def _found(
-    rooms: Rooms,
+    context: Context,
     configuration: Configuration,
     model_id: str,
     document: dict[str, Any],
@@ -129,11 +130,11 @@ def _found(
     state: Mapping[str, Any],
 ) -> Found:
     given = intake.submission({key: value for key, value in document.items() if key in intake.ACCEPTED})
-    files, verdict, inspected = _look(rooms, model_id, document, configuration.policy(given.model_name))
+    files, verdict, inspected = _look(context, model_id, document, configuration.policy(given.model_name))
     return Found(model_id, document, given, sidecar, tuple(files), verdict, inspected, state)
 
 
-def index(rooms: Rooms, transaction: Transaction, found: Collection[Found], left_out: dict[str, str]) -> list[str]:
+def index(context: Context, transaction: Transaction, found: Collection[Found], left_out: dict[str, str]) -> list[str]:
     """Add what was found to the catalog; the ids of what was added.
 
     A file that is refused, missing or not the one its metadata names is indexed as quarantined, for good: it is seen,
@@ -142,16 +143,16 @@ def index(rooms: Rooms, transaction: Transaction, found: Collection[Found], left
     added = []
     for each in found:
         try:
-            _index(rooms, transaction, each)
+            _index(context, transaction, each)
             added.append(each.model_id)
         except (RegistryError, TypeError) as error:
             left_out[f"model_{each.model_id}.json"] = str(error)[:300]
     if left_out:
-        _tell(rooms, transaction, None, None, {"left_out": told(left_out)})
+        _tell(context, transaction, None, None, {"left_out": told(left_out)})
     return added
 
 
-def take_states(rooms: Rooms, transaction: Transaction, found: Collection[Found]) -> None:
+def take_states(context: Context, transaction: Transaction, found: Collection[Found]) -> None:
     """Put those into production that were active in the folder, and keep out who was turned down there."""
     active: dict[str, str] = {}
     for each in found:
@@ -171,11 +172,11 @@ def take_states(rooms: Rooms, transaction: Transaction, found: Collection[Found]
             active[row["model_name"]] = each.model_id
     for model_name, model_id in active.items():
         because = "it was active in the folder"
-        deploy(rooms, transaction, rooms.now(), "promoted", model_name, model_id, rooms.actor, because)
+        deploy(context, transaction, context.now(), EventKind.PROMOTED, model_name, model_id, context.actor, because)
 
 
-def _index(rooms: Rooms, transaction: Transaction, found: Found) -> None:
-    plan, metadata = plan_of(rooms, transaction, found.given, "pipeline", rooms.now(), found.verdict)
+def _index(context: Context, transaction: Transaction, found: Found) -> None:
+    plan, metadata = plan_of(context, transaction, found.given, "pipeline", context.now(), found.verdict)
     model, scaler = found.files[0], found.files[1] if len(found.files) > 1 else None
     metadata = metadata.having(
         model_id=found.model_id,
@@ -185,21 +186,21 @@ def _index(rooms: Rooms, transaction: Transaction, found: Found) -> None:
         model_bytes=model[1],
         scaler_sha256=scaler[0] if scaler else None,
         scaler_bytes=scaler[1] if scaler else 0,
-        registered_by=rooms.actor,
+        registered_by=context.actor,
         inspection=dict(found.inspected),
         extra={key: value for key, value in found.document.items() if key not in intake.ACCEPTED},
     )
     metadata, document = _as_registered(found, metadata)
     digest = None if found.sidecar is None else sha256(found.sidecar).hexdigest()
     seq = _tell(
-        rooms, transaction, metadata.model_name, found.model_id,
+        context, transaction, metadata.model_name, found.model_id,
         {
             "version": plan.version, "artifact": found.verdict, "sha256": metadata.model_sha256,
             "sidecar_sha256": digest,
         },
     )  # fmt: skip
-    vouched = metadata.origin == "pipeline"
-    chosen = selection.is_eligible(metadata.status, found.verdict, vouched, metadata.ranked_on or "")
+    endorsed = metadata.origin == "pipeline"
+    chosen = selection.is_eligible(metadata.status, found.verdict, endorsed, metadata.ranked_on or "")
     models.insert(transaction, seq, metadata, document, *versioning.stem_of(found.model_id), chosen)
 
 
@@ -231,17 +232,17 @@ def _is_time(text: Any) -> bool:
 
 
 def _look(
-    rooms: Rooms, model_id: str, document: dict[str, Any], policy: Policy
+    context: Context, model_id: str, document: dict[str, Any], policy: Policy
 ) -> tuple[list[tuple[str, int]], Artifact, dict[str, Any]]:
     """Digest and size of each file, the model's first; the verdict, and what was found."""
     files: list[tuple[str, int]] = []
     inspected: dict[str, Any] = {}
-    scaler = rooms.store.exists(f"models/scaler_{model_id}.pkl")
+    scaler = context.store.exists(f"models/scaler_{model_id}.pkl")
     keys = artifact_keys({"model_id": model_id}, "", "" if scaler else None)
     for (key, _), part in zip(keys, ("model", "scaler"), strict=False):
         said = document.get(f"{part}_sha256")
         try:
-            data = _content(rooms, key, said, document.get(f"{part}_bytes"))
+            data = _content(context, key, said, document.get(f"{part}_bytes"))
         except ArtifactMissing as error:
             # What it was is worth knowing: it may be found again.
             files.append((said if isinstance(said, str) and _DIGEST.fullmatch(said) else "", 0))
@@ -249,7 +250,7 @@ def _look(
             continue
         digest = sha256(data).hexdigest()
         files.append((digest, len(data)))
-        looked = verdicts.look(data, key, policy.trusted_globals)
+        looked = artifact_trust.look(data, key, policy.trusted_globals)
         found = asdict(looked)
         # Those somebody trusted by now belong to them: that word may be taken back.
         found["unknown"] = (*looked.unknown, *(name for name in looked.names if name in policy.trusted_globals))
@@ -262,12 +263,12 @@ def _look(
     return files, "trusted" if inspected["verdict"] == "trusted" else "quarantined", inspected
 
 
-def _content(rooms: Rooms, key: str, digest: Any, size: Any) -> bytes:
+def _content(context: Context, key: str, digest: Any, size: Any) -> bytes:
     """A file as it was registered, where its metadata says what that was; else as it lies there."""
     if isinstance(digest, str) and isinstance(size, int) and not isinstance(size, bool) and size >= 0:
         with suppress(ArtifactAltered):
-            return rooms.store.content(key, digest, size)
-    return rooms.store.read(key)
+            return context.store.content(key, digest, size)
+    return context.store.read(key)
 
 
 def _worse(one: str, other: str) -> bool:
@@ -276,13 +277,13 @@ def _worse(one: str, other: str) -> bool:
 
 
 def _tell(
-    rooms: Rooms, transaction: Transaction, model_name: str | None, model_id: str | None, after: dict[str, Any]
+    context: Context, transaction: Transaction, model_name: str | None, model_id: str | None, after: dict[str, Any]
 ) -> int:
     seq, _ = events.append(
         transaction,
-        now=rooms.now(),
-        kind="adopted",
-        actor=rooms.actor,
+        now=context.now(),
+        kind=EventKind.ADOPTED,
+        actor=context.actor,
         reason=_REASON,
         model_name=model_name,
         model_id=model_id,

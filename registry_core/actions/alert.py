@@ -10,15 +10,16 @@ from typing import Any, Literal
 from ..catalog import alerts, events, notifications
 from ..catalog.database import Queries, Transaction
 from ..errors import NotFound, StateConflict
+from ..events import EventKind
 from ..live import Alert
-from .rooms import AUTO, Rooms, check_reason
+from .context import AUTO, Context, check_reason
 
 #: What was dealt with when the alert was opened: it only has to be seen, and is over then.
 DEALT_WITH = frozenset({"rolled_back", "challenger_stopped"})
 
 
 def open_alert(
-    rooms: Rooms,
+    context: Context,
     transaction: Transaction,
     now: datetime,
     *,
@@ -39,12 +40,12 @@ def open_alert(
     # It may quote whatever a model raised.
     text = text.replace("\0", "").encode(errors="replace").decode()
     seq, at = events.append(
-        transaction, now=now, kind="alert_opened", actor=AUTO, reason=text, model_name=model_name,
+        transaction, now=now, kind=EventKind.ALERT_OPENED, actor=AUTO, reason=text, model_name=model_name,
         model_id=model_id, after={"kind": kind, "severity": severity, "key": key},
     )  # fmt: skip
     opened = Alert(seq, model_name, model_id, kind, severity, key, text, "open", at, dict(evidence or {}))
     alerts.insert(transaction, opened)
-    channels = rooms.configuration(transaction).policy(model_name).monitoring_policy.notify
+    channels = context.configuration(transaction).policy(model_name).monitoring_policy.notify
     notifications.insert(transaction, seq, tuple(dict.fromkeys(channels)), at)
     return opened
 
@@ -52,8 +53,8 @@ def open_alert(
 def resolve_in(transaction: Transaction, now: datetime, alert: Alert, actor: str, resolution: str) -> Alert:
     """Close an alert in a transaction."""
     _, at = events.append(
-        transaction, now=now, kind="alert_resolved", actor=actor, reason=resolution, model_name=alert.model_name,
-        model_id=alert.model_id, before={"alert": alert.alert_id, "status": alert.status},
+        transaction, now=now, kind=EventKind.ALERT_RESOLVED, actor=actor, reason=resolution,
+        model_name=alert.model_name, model_id=alert.model_id, before={"alert": alert.alert_id, "status": alert.status},
         after={"alert": alert.alert_id, "status": "resolved"},
     )  # fmt: skip
     resolved = replace(alert, status="resolved", resolved_at=at, resolution=resolution)
@@ -98,33 +99,33 @@ def find(queries: Queries, alert_id: int) -> Alert:
     return found
 
 
-def acknowledge(rooms: Rooms, alert_id: int, actor: str | None, note: str) -> Alert:
+def acknowledge(context: Context, alert_id: int, actor: str | None, note: str) -> Alert:
     """See ``Registry.acknowledge``."""
-    who, words = rooms.who(actor), check_reason(note)
-    with rooms.database.transaction() as transaction:
+    who, words = context.who(actor), check_reason(note)
+    with context.database.transaction() as transaction:
         alert = find(transaction, alert_id)
         if alert.status != "open":
             by = f" by {alert.acknowledged_by}" if alert.acknowledged_by else ""
             raise StateConflict(f"alert {alert_id} is {alert.status} already{by}; alerts() shows those that are open")
-        now = rooms.now()
+        now = context.now()
         _, at = events.append(
-            transaction, now=now, kind="alert_acknowledged", actor=who, reason=words, model_name=alert.model_name,
-            model_id=alert.model_id, before={"alert": alert_id, "status": "open"},
+            transaction, now=now, kind=EventKind.ALERT_ACKNOWLEDGED, actor=who, reason=words,
+            model_name=alert.model_name, model_id=alert.model_id, before={"alert": alert_id, "status": "open"},
             after={"alert": alert_id, "status": "acknowledged"},
         )  # fmt: skip
         seen = replace(alert, status="acknowledged", acknowledged_at=at, acknowledged_by=who)
         alerts.update(transaction, seen)
         if alert.kind in DEALT_WITH:
             seen = resolve_in(transaction, now, seen, who, f"seen by {who}" + (f": {words}" if words else ""))
-    return find(rooms.database, seen.alert_id)
+    return find(context.database, seen.alert_id)
 
 
-def resolve(rooms: Rooms, alert_id: int, actor: str | None, reason: str) -> Alert:
+def resolve(context: Context, alert_id: int, actor: str | None, reason: str) -> Alert:
     """See ``Registry.resolve_alert``."""
-    who, why = rooms.who(actor), check_reason(reason)
-    with rooms.database.transaction() as transaction:
+    who, why = context.who(actor), check_reason(reason)
+    with context.database.transaction() as transaction:
         alert = find(transaction, alert_id)
         if alert.status == "resolved":
             raise StateConflict(f"alert {alert_id} is resolved already: {alert.resolution}")
-        resolve_in(transaction, rooms.now(), alert, who, f"resolved by {who}" + (f": {why}" if why else ""))
-    return find(rooms.database, alert_id)
+        resolve_in(transaction, context.now(), alert, who, f"resolved by {who}" + (f": {why}" if why else ""))
+    return find(context.database, alert_id)

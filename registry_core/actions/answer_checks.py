@@ -11,20 +11,21 @@ from ..catalog import deployments, events, models
 from ..catalog import proofs as stored
 from ..catalog.database import Queries
 from ..errors import AnswersDiffer, ArtifactError, ArtifactUnloadable, SandboxFailure, SandboxIncomplete
+from ..events import EventKind
 from ..records import ModelMetadata, ModelQuery, Row
 from ..rules import environments
 from ..signature import AnswersCheck, Proof
-from . import verdicts
+from . import artifact_trust
+from .context import Context
 from .files import artifact_keys
+from .model_records import record, require
 from .proofs import environment, in_sandbox, named_after, of_benchmark
-from .rooms import Rooms
-from .rows import record, require
 
 if TYPE_CHECKING:
     from typing import Any
 
     from ..artifacts import sandbox
-    from ..upkeep import Progress
+    from ..maintenance import Progress
 
 
 def files_of(known: ModelMetadata) -> str:
@@ -37,65 +38,65 @@ def known_check(queries: Queries, row: Row, known: ModelMetadata) -> AnswersChec
     return stored.find_check(queries, row["seq"], files_of(known), environment(known))
 
 
-def complete_champion(rooms: Rooms, model_name: str) -> None:
+def complete_champion(context: Context, model_name: str) -> None:
     """Find out what the champion takes and gives, where it was registered before that was recorded."""
-    current = deployments.current(rooms.database, model_name)
+    current = deployments.current(context.database, model_name)
     if current is not None:
-        complete(rooms, current.model_id)
+        complete(context, current.model_id)
 
 
-def complete(rooms: Rooms, model_id: str) -> None:
+def complete(context: Context, model_id: str) -> None:
     """Find out what a version takes and gives, where it was registered before that was recorded."""
-    row = models.find(rooms.database, model_id)
+    row = models.find(context.database, model_id)
     if row is None or row["status"] == "purged":
         return
-    known = record(rooms, row)
-    if not known.signature and stored.signature(rooms.database, model_id) is None:
+    known = record(context, row)
+    if not known.signature and stored.signature(context.database, model_id) is None:
         # Without its bytes it stays unknown, and is compared with nothing.
         with suppress(ArtifactError):
-            ensure(rooms, row)
+            ensure(context, row)
 
 
-def ensure(rooms: Rooms, row: Row, actor: str | None = None, *, again: bool = False) -> AnswersCheck:
+def ensure(context: Context, row: Row, actor: str | None = None, *, again: bool = False) -> AnswersCheck:
     """What came of checking a version here; where nobody did, it is done now, in the sandbox, and remembered.
 
     Raises:
         ArtifactError: its bytes are missing, altered, purged or not trusted.
     """
-    known = record(rooms, row)
+    known = record(context, row)
     if not again:
-        found = known_check(rooms.database, row, known)
+        found = known_check(context.database, row, known)
         if found is not None:
             return found
     from ..artifacts import sandbox
     from ..artifacts.sandbox.places import PLACES
 
-    also = rooms.configuration().policy(row["model_name"]).trusted_globals
+    extra_trusted = context.configuration().policy(row["model_name"]).trusted_globals
     try:
-        with PLACES.taken(), sandbox.Worker(also=also, require_all=False) as worker:
-            return check(rooms, row, worker, rooms.who(actor))
+        with PLACES.taken(), sandbox.Worker(extra_trusted=extra_trusted, require_all=False) as worker:
+            return check(context, row, worker, context.who(actor))
     except (SandboxFailure, SandboxIncomplete) as error:
         return AnswersCheck("unchecked", f"it could not be asked: {error}", environment(known), "sandbox")
 
 
-def check(rooms: Rooms, row: Row, worker: sandbox.Worker, actor: str) -> AnswersCheck:
+def check(context: Context, row: Row, worker: sandbox.Worker, actor: str) -> AnswersCheck:
     """Ask a version in a process of its own, and keep what came of it.
 
     Raises:
         ArtifactError: its bytes are missing, altered, purged or not trusted.
         SandboxFailure, SandboxIncomplete: the sandbox does not start here, which says nothing of the model.
     """
-    known = record(rooms, row)
-    policy = rooms.configuration().policy(row["model_name"])
-    files = verified_files(rooms, row, known)
+    known = record(context, row)
+    policy = context.configuration().policy(row["model_name"])
+    files = verified_files(context, row, known)
     from ..artifacts import sandbox
 
     worker.start(sandbox.libraries_of(files[0]))
-    earlier = stored.find(rooms.database, row["seq"])
+    earlier = stored.find(context.database, row["seq"])
     here = environment(known)
     rows = None
     if earlier is None:
-        rows = of_benchmark(rooms, known.model_name, known.feature_names)
+        rows = of_benchmark(context, known.model_name, known.feature_names)
     proof, found = in_sandbox(
         worker,
         files,
@@ -109,36 +110,36 @@ def check(rooms: Rooms, row: Row, worker: sandbox.Worker, actor: str) -> Answers
         keep=policy.keep_example_rows,
     )
     proof = named_after(proof, rows, True)
-    return _keep(rooms, row, known, proof if earlier is None else None, found, actor)
+    return _keep(context, row, known, proof if earlier is None else None, found, actor)
 
 
-def verified_files(rooms: Rooms, row: Row, known: ModelMetadata) -> list[bytes]:
+def verified_files(context: Context, row: Row, known: ModelMetadata) -> list[bytes]:
     """The bytes of a version, as they were registered and as the inspection passed them.
 
     Raises:
         ArtifactError: they are missing, altered, purged or not trusted.
     """
-    also = rooms.configuration().policy(row["model_name"]).trusted_globals
+    extra_trusted = context.configuration().policy(row["model_name"]).trusted_globals
     files = []
     for key, digest in artifact_keys(row, known.model_sha256, known.scaler_sha256):
-        data = rooms.store.content(key, digest)
-        verdicts.check(data, digest, rooms.store.address(key), also)
+        data = context.store.content(key, digest)
+        artifact_trust.check(data, digest, context.store.address(key), extra_trusted)
         files.append(data)
     return files
 
 
 def _keep(
-    rooms: Rooms, row: Row, known: ModelMetadata, proof: Proof | None, found: AnswersCheck, actor: str
+    context: Context, row: Row, known: ModelMetadata, proof: Proof | None, found: AnswersCheck, actor: str
 ) -> AnswersCheck:
-    with rooms.database.transaction() as transaction:
+    with context.database.transaction() as transaction:
         present = models.find(transaction, row["model_id"])
         if present is None or present["status"] == "purged":
             return found
         after = {"status": found.status, "because": found.because[:500], "rows": found.rows}
         _, at = events.append(
             transaction,
-            now=rooms.now(),
-            kind="answers_checked",
+            now=context.now(),
+            kind=EventKind.ANSWERS_CHECKED,
             actor=actor,
             reason="",
             model_name=row["model_name"],
@@ -152,15 +153,15 @@ def _keep(
     return found
 
 
-def require_answers(rooms: Rooms, row: Row) -> AnswersCheck:
+def require_answers(context: Context, row: Row) -> AnswersCheck:
     """Whether a version may answer anybody: its bytes are whole, and they answer here as they did when registered.
 
     Raises:
         ArtifactError: the bytes are missing, altered or not trusted, do not load here, or answer otherwise.
     """
-    known = record(rooms, row)
-    verified_files(rooms, row, known)
-    found = ensure(rooms, row)
+    known = record(context, row)
+    verified_files(context, row, known)
+    found = ensure(context, row)
     if found.status == "fails":
         raise ArtifactUnloadable(f"{row['model_id']} does not answer here: {found.because}; register it anew here")
     if found.status == "differs":
@@ -168,55 +169,57 @@ def require_answers(rooms: Rooms, row: Row) -> AnswersCheck:
     return found
 
 
-def verify(rooms: Rooms, model_id: str, actor: str | None) -> AnswersCheck:
+def verify(context: Context, model_id: str, actor: str | None) -> AnswersCheck:
     """See ``Registry.verify_answers``."""
-    rooms.who(actor)
-    return ensure(rooms, require(rooms.database, model_id), actor, again=True)
+    context.who(actor)
+    return ensure(context, require(context.database, model_id), actor, again=True)
 
 
 def verify_all(
-    rooms: Rooms, model_name: str | None, *, missing: bool, progress: Progress | None, actor: str | None
+    context: Context, model_name: str | None, *, missing: bool, progress: Progress | None, actor: str | None
 ) -> dict[str, AnswersCheck]:
     """See ``Registry.verify_all_answers``."""
     from ..artifacts import sandbox
 
-    who = rooms.who(actor)
+    who = context.who(actor)
     query = ModelQuery(model_name=model_name, order_by="registered_at", descending=False, where={"artifact": "trusted"})
-    rows = [row for row in models.page(rooms.database, query) if row["status"] != "purged"]
+    rows = [row for row in models.page(context.database, query) if row["status"] != "purged"]
     if missing:
-        rows = [row for row in rows if known_check(rooms.database, row, record(rooms, row)) is None]
+        rows = [row for row in rows if known_check(context.database, row, record(context, row)) is None]
     found: dict[str, AnswersCheck] = {}
     workers: dict[tuple[str, ...], sandbox.Worker] = {}
     with ExitStack() as stack:
         for done, row in enumerate(rows, start=1):
-            also = rooms.configuration().policy(row["model_name"]).trusted_globals
-            if also not in workers:
-                workers[also] = stack.enter_context(sandbox.Worker(also=also, require_all=False))
+            extra_trusted = context.configuration().policy(row["model_name"]).trusted_globals
+            if extra_trusted not in workers:
+                workers[extra_trusted] = stack.enter_context(
+                    sandbox.Worker(extra_trusted=extra_trusted, require_all=False)
+                )
             try:
-                found[row["model_id"]] = check(rooms, row, workers[also], who)
+                found[row["model_id"]] = check(context, row, workers[extra_trusted], who)
             except ArtifactError as error:
                 # One broken file is no reason to leave the others unasked.
-                here = environment(record(rooms, row))
+                here = environment(record(context, row))
                 found[row["model_id"]] = AnswersCheck("fails", str(error), here, "sandbox")
             if progress is not None:
                 progress("asking models", done, len(rows))
     return found
 
 
-def of_version(rooms: Rooms, model_id: str) -> Proof | None:
+def of_version(context: Context, model_id: str) -> Proof | None:
     """See ``Registry.proof``."""
-    return stored.find(rooms.database, require(rooms.database, model_id)["seq"])
+    return stored.find(context.database, require(context.database, model_id)["seq"])
 
 
-def check_loaded(rooms: Rooms, known: ModelMetadata, model: Any, scaler: Any) -> None:
+def check_loaded(context: Context, known: ModelMetadata, model: Any, scaler: Any) -> None:
     """Ask a model that was loaded in this process its example rows, where there are any.
 
     Raises:
         AnswersDiffer: it does not answer as it did where it was registered.
         ArtifactUnloadable: it does not answer at all.
     """
-    row = models.find(rooms.database, known.model_id)
-    proof = None if row is None else stored.find(rooms.database, row["seq"])
+    row = models.find(context.database, known.model_id)
+    proof = None if row is None else stored.find(context.database, row["seq"])
     if proof is None or proof.rows is None or proof.answers is None:
         return
     from ..artifacts import asking, examples

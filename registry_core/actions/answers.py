@@ -15,9 +15,9 @@ from ..artifacts.sandbox import Answer
 from ..catalog import evidence
 from ..errors import InvalidInput
 from ..evidence import Evaluation, Measured, Task
-from ..rules import measuring, sentences
+from ..rules import evaluation_metrics, sentences
 from ..rules.answers import Answers, class_codes
-from .rooms import Rooms
+from .context import Context
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,8 +39,8 @@ class Kept:
         """The metrics of all rows, or of some by their numbers."""
         truth, answers = (self.truth, self.answers) if rows is None else (self.truth[rows], self.answers.of_rows(rows))
         if self.task == "regression":
-            return measuring.measure_regression(truth, answers.predicted)
-        return measuring.measure_classification(truth, answers.predicted, answers.probabilities, self.classes)
+            return evaluation_metrics.measure_regression(truth, answers.predicted)
+        return evaluation_metrics.measure_classification(truth, answers.predicted, answers.probabilities, self.classes)
 
     def of_classes(self, classes: Sequence[Any]) -> Kept:
         """The same answers as codes of a longer list of classes; those the model never knew have probability 0."""
@@ -126,13 +126,13 @@ def _plain(label: Any) -> Any:
     return label.item() if isinstance(label, np.generic) else label
 
 
-def read(rooms: Rooms, evaluation: Evaluation) -> Kept | None:
+def read(context: Context, evaluation: Evaluation) -> Kept | None:
     """The answers of an evaluation, their bytes checked; None where the model gave none."""
-    found = evidence.answers_of(rooms.database, evaluation.evaluation_id)
+    found = evidence.answers_of(context.database, evaluation.evaluation_id)
     if found is None:
         return None
     key, digest = found
-    return Kept.from_bytes(rooms.store.content(key, digest))
+    return Kept.from_bytes(context.store.content(key, digest))
 
 
 def together(first: Kept, second: Kept) -> tuple[Kept, Kept]:

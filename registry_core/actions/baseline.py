@@ -10,20 +10,20 @@ from ..live import FrozenBaseline
 from ..policies import MonitoringPolicy, Policy
 from ..records import Deployment, ModelMetadata
 from . import benchmarks
-from .rooms import Rooms
-from .rows import record, require
+from .context import Context
+from .model_records import record, require
 
 if TYPE_CHECKING:
     from ..rules.live.baseline import Baseline
 
 
-def freeze(rooms: Rooms, transaction: Any, deployment: Deployment) -> None:
+def freeze(context: Context, transaction: Any, deployment: Deployment) -> None:
     """Note, in the promotion's transaction, what the registry measured of the new champion; nothing where it did not.
 
     It is held against that only until it has labels of its own, see ``rules.live.watching``.
     """
-    metadata = record(rooms, require(transaction, deployment.model_id))
-    policy = rooms.configuration(transaction).policy(deployment.model_name)
+    metadata = record(context, require(transaction, deployment.model_id))
+    policy = context.configuration(transaction).policy(deployment.model_name)
     found = _measured(transaction, metadata, policy)
     if found is not None:
         baselines.insert(transaction, deployment.deployment_id, deployment.model_name, found)

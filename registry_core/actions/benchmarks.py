@@ -12,6 +12,7 @@ from ..artifacts import tables
 from ..catalog import deployments, events, evidence, models
 from ..catalog.database import Queries
 from ..errors import InvalidInput, StateConflict
+from ..events import EventKind
 from ..evidence import Benchmark, Task
 from ..policies import Policy
 from ..rules import intake
@@ -19,8 +20,8 @@ from ..rules.metrics import checked
 from ..signature import UNKNOWN, Kind
 from ..tables import TableReading
 from . import signatures
-from .rooms import Rooms, check_reason
-from .rows import record
+from .context import Context, check_reason
+from .model_records import record
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,7 +30,7 @@ _FEW_CLASSES, MOST_CLASSES = 100, 1000
 
 
 def add(
-    rooms: Rooms,
+    context: Context,
     name: str,
     model_name: str,
     data: Any,
@@ -43,7 +44,7 @@ def add(
     reason: str,
 ) -> Benchmark:
     """See ``Registry.add_benchmark``."""
-    who, why = rooms.who(actor), check_reason(reason)
+    who, why = context.who(actor), check_reason(reason)
     intake.check_name(name, "the benchmark's name")
     intake.check_name(model_name, "model_name")
     if task not in (None, "classification", "regression"):
@@ -51,10 +52,10 @@ def add(
     if not isinstance(thresholds, Mapping):
         raise InvalidInput(f'thresholds is {thresholds!r:.80}; write metrics with bounds, such as {{"accuracy": 0.9}}')
     target, slices = str(target), _listed(slices, "slices")
-    frame, _ = _table(rooms, data, model_name, target)
+    frame, _ = _table(context, data, model_name, target)
     inputs = _columns(frame, target, None if features is None else _listed(features, "features"), slices)
     wanted = dict(checked(metric, value) for metric, value in thresholds.items())
-    kind = task or _usual_task(rooms, model_name) or _task(frame[target])
+    kind = task or _usual_task(context, model_name) or _task(frame[target])
     _check_target(frame[target], kind, target)
     kept = frame[list(dict.fromkeys([*inputs, *slices, target]))]
     buffer = io.BytesIO()
@@ -66,12 +67,12 @@ def add(
             f"the data cannot be kept as a table ({error}); give each column one kind of value: numbers, texts or times"
         ) from error
     content = buffer.getvalue()
-    with rooms.database.transaction() as transaction:
+    with context.database.transaction() as transaction:
         for each in evidence.benchmarks(transaction, model_name):
             if each.name == name and each.fingerprint == fingerprint:
-                if not rooms.store.exists(_key(fingerprint)):
+                if not context.store.exists(_key(fingerprint)):
                     # Its file was lost: the same rows are the way to mend that.
-                    rooms.store.write(_key(fingerprint), content)
+                    context.store.write(_key(fingerprint), content)
                     return each
                 raise StateConflict(f"{model_name} has the benchmark {name} already, with this very content")
             if each.name == name:
@@ -80,12 +81,12 @@ def add(
                     f"would change its meaning. Give the new one another name, such as {name}-2"
                 )
         # Written under the lock: it is small beside a model, and no row may point at missing bytes.
-        rooms.store.write(_key(fingerprint), content)
-        now = rooms.now()
+        context.store.write(_key(fingerprint), content)
+        now = context.now()
         seq, at = events.append(
             transaction,
             now=now,
-            kind="benchmark_added",
+            kind=EventKind.BENCHMARK_ADDED,
             actor=who,
             reason=why,
             model_name=model_name,
@@ -140,12 +141,12 @@ def _fitting(queries: Queries, model_name: str, known: Sequence[Benchmark]) -> B
     return next((each for each in known if not matching.why_unfit(champion, each)), None)
 
 
-def read(rooms: Rooms, benchmark: Benchmark) -> pd.DataFrame:
+def read(context: Context, benchmark: Benchmark) -> pd.DataFrame:
     """A benchmark's rows, its bytes checked against the catalog."""
     import pandas
 
     key = _key(benchmark.fingerprint)
-    content = rooms.store.content(key, evidence.file_digest(rooms.database, benchmark.fingerprint))
+    content = context.store.content(key, evidence.file_digest(context.database, benchmark.fingerprint))
     return pandas.read_parquet(io.BytesIO(content))
 
 
@@ -153,23 +154,25 @@ def _key(fingerprint: str) -> str:
     return f"benchmarks/{fingerprint}.parquet"
 
 
-def preview(rooms: Rooms, data: Any, model_name: str | None, target: str | None) -> TableReading:
+def preview(context: Context, data: Any, model_name: str | None, target: str | None) -> TableReading:
     """See ``Registry.preview_table``."""
-    return _table(rooms, data, model_name, target)[1]
+    return _table(context, data, model_name, target)[1]
 
 
-def _table(rooms: Rooms, data: Any, model_name: str | None, target: str | None) -> tuple[pd.DataFrame, TableReading]:
-    kinds, said_by = ({}, "") if model_name is None else _kinds(rooms, model_name, target)
+def _table(
+    context: Context, data: Any, model_name: str | None, target: str | None
+) -> tuple[pd.DataFrame, TableReading]:
+    kinds, said_by = ({}, "") if model_name is None else _kinds(context, model_name, target)
     return tables.read(data, kinds, target, said_by)
 
 
-def _kinds(rooms: Rooms, model_name: str, target: str | None) -> tuple[dict[str, Kind], str]:
+def _kinds(context: Context, model_name: str, target: str | None) -> tuple[dict[str, Kind], str]:
     """How columns are to be read, as the champion's signature says, else the newest model's; and whose it is."""
     intake.check_name(model_name, "model_name")
-    current = deployments.current(rooms.database, model_name)
-    row = models.find(rooms.database, current.model_id) if current else models.highest(rooms.database, model_name)
-    known = None if row is None else record(rooms, row)
-    signature = UNKNOWN if known is None else signatures.signature(rooms.database, known)
+    current = deployments.current(context.database, model_name)
+    row = models.find(context.database, current.model_id) if current else models.highest(context.database, model_name)
+    known = None if row is None else record(context, row)
+    signature = UNKNOWN if known is None else signatures.signature(context.database, known)
     if known is None or (signature.names == "none" and not signature.classes and signature.task is None):
         return {}, ""
     kinds: dict[str, Kind] = {}
@@ -207,10 +210,10 @@ def _listed(names: Any, what: str) -> list[str]:
     return list(dict.fromkeys(str(name) for name in names))
 
 
-def _usual_task(rooms: Rooms, model_name: str) -> Task | None:
+def _usual_task(context: Context, model_name: str) -> Task | None:
     """The task of the models of that name, where there are any."""
-    row = models.highest(rooms.database, model_name)
-    return None if row is None else record(rooms, row).task
+    row = models.highest(context.database, model_name)
+    return None if row is None else record(context, row).task
 
 
 def _task(target: pd.Series[Any]) -> Task:

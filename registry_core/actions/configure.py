@@ -10,26 +10,27 @@ from ..catalog import deployments, events, models
 from ..catalog.database import Queries, Transaction
 from ..config import Configuration
 from ..errors import Conflict, InvalidConfiguration, NotFound
+from ..events import EventKind
 from ..policies import SEED_WEIGHTS
 from ..records import RankingChange, RankingPreview, Row
-from ..rules import intake, standing
+from ..rules import intake, ranks
 from ..version import Version
-from . import outgoing, seals, verdicts
-from .rooms import CONFIGURATION, Rooms, check_reason
-from .rows import eligible, ranking_of_row
+from . import artifact_trust, outgoing, seals
+from .context import CONFIGURATION, Context, check_reason
+from .model_records import eligible, ranking_of_row
 
 _FILE = "registry_config.json"
 #: The kinds of events that hold the settings as they were before and after.
-KINDS = ("created", "configured")
+KINDS = (EventKind.CREATED, EventKind.CONFIGURED)
 
 
-def configuration(rooms: Rooms) -> Configuration:
+def configuration(context: Context) -> Configuration:
     """See ``Registry.configuration``."""
-    return rooms.settings(rooms.database)
+    return context.settings(context.database)
 
 
 def configure(
-    rooms: Rooms,
+    context: Context,
     model_name: str | None,
     changes: Mapping[str, Any],
     actor: str | None,
@@ -37,18 +38,18 @@ def configure(
     expected: Configuration | None = None,
 ) -> Configuration:
     """See ``Registry.configure``."""
-    who, why = rooms.who(actor), check_reason(reason)
+    who, why = context.who(actor), check_reason(reason)
     if model_name is not None:
         intake.check_name(model_name, "model_name")
-    return _change(rooms, lambda before: before.changed(model_name, changes), who, why, expected)
+    return _change(context, lambda before: before.changed(model_name, changes), who, why, expected)
 
 
 def revert(
-    rooms: Rooms, event_id: int, actor: str | None, reason: str, expected: Configuration | None
+    context: Context, event_id: int, actor: str | None, reason: str, expected: Configuration | None
 ) -> Configuration:
     """See ``Registry.revert_configuration``."""
-    who, why = rooms.who(actor), check_reason(reason)
-    found = next((each for each in events.listed(rooms.database, kinds=KINDS) if each.event_id == event_id), None)
+    who, why = context.who(actor), check_reason(reason)
+    found = next((each for each in events.listed(context.database, kinds=KINDS) if each.event_id == event_id), None)
     if found is None:
         raise NotFound(
             f"event {event_id!r:.80} holds no settings; events(kinds={list(KINDS)}) are those that changed them"
@@ -58,7 +59,7 @@ def revert(
     def then(now: Configuration) -> Configuration:
         return Configuration.from_dict(_in_order(found.after, now.to_dict()))
 
-    return _change(rooms, then, who, because, expected)
+    return _change(context, then, who, because, expected)
 
 
 def _in_order(settings: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:
@@ -81,14 +82,14 @@ def _in_order(settings: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, 
 
 
 def _change(
-    rooms: Rooms,
+    context: Context,
     make: Callable[[Configuration], Configuration],
     actor: str,
     reason: str,
     expected: Configuration | None,
 ) -> Configuration:
-    with rooms.database.transaction() as transaction:
-        before = rooms.stored_configuration(transaction) or Configuration()
+    with context.database.transaction() as transaction:
+        before = context.stored_configuration(transaction) or Configuration()
         if expected is not None and expected.to_dict() != before.to_dict():
             raise Conflict(_somebody_was_faster(transaction))
         after = make(before)
@@ -97,13 +98,13 @@ def _change(
         _check_new_names(before, after)
         lines = [seals.names_of(each) | seals.addresses_of(each) | seals.gates_of(each) for each in (before, after)]
         # Sealed first: whose files are trusted follows from what counts.
-        rooms.seals.take_back(transaction, lines[0] - lines[1])
-        rooms.seals.seal(transaction, lines[1] - lines[0])
+        context.seals.take_back(transaction, lines[0] - lines[1])
+        context.seals.seal(transaction, lines[1] - lines[0])
         outgoing.check(after.channels() - before.channels())
-        _apply(rooms, transaction, before, after, actor, reason)
+        _apply(context, transaction, before, after, actor, reason)
         # Inside the transaction, and before its commit: were the process to die in between, the file would be taken
         # over at the next opening; the other way round, the old file would undo the change.
-        rooms.store.write(_FILE, after.to_json().encode())
+        context.store.write(_FILE, after.to_json().encode())
     return after
 
 
@@ -126,13 +127,13 @@ def _somebody_was_faster(queries: Queries) -> str:
     )
 
 
-def preview(rooms: Rooms, model_name: str | None, changes: Mapping[str, Any]) -> dict[str, RankingPreview]:
+def preview(context: Context, model_name: str | None, changes: Mapping[str, Any]) -> dict[str, RankingPreview]:
     """See ``Registry.preview_configuration``."""
     if model_name is not None:
         intake.check_name(model_name, "model_name")
-    with rooms.database.snapshot() as snapshot:
-        after = (rooms.stored_configuration(snapshot) or Configuration()).changed(model_name, changes)
-        verdicts.check_names(after)
+    with context.database.snapshot() as snapshot:
+        after = (context.stored_configuration(snapshot) or Configuration()).changed(model_name, changes)
+        artifact_trust.check_names(after)
         found: dict[str, list[Row]] = {}
         for row in models.scoring_rows(snapshot, model_name):
             found.setdefault(row["model_name"], []).append(row)
@@ -150,9 +151,9 @@ def _ranking_preview(after: Configuration, name: str, rows: list[Row], champion:
     for row in rows:
         score, on = ranking_of_row(policy, row)
         notes[row["model_id"]] = score.note
-        then.append(standing.Entrant(row["model_id"], score.value, on, bool(eligible(row, ranked_on=on))))
-    now = [standing.Entrant(row["model_id"], row["score"], row["ranked_on"], bool(eligible(row))) for row in rows]
-    before, places = standing.places(now, champion), standing.places(then, champion)
+        then.append(ranks.Entrant(row["model_id"], score.value, on, bool(eligible(row, ranked_on=on))))
+    now = [ranks.Entrant(row["model_id"], row["score"], row["ranked_on"], bool(eligible(row))) for row in rows]
+    before, places = ranks.places(now, champion), ranks.places(then, champion)
     changes = [
         RankingChange(
             model_id=new.model_id,
@@ -170,54 +171,59 @@ def _ranking_preview(after: Configuration, name: str, rows: list[Row], champion:
     return RankingPreview(name, champion, next(iter(before), None), next(iter(places), None), tuple(changes))
 
 
-def settle(rooms: Rooms) -> bool:
+def settle(context: Context) -> bool:
     """Take over an edited registry_config.json when a registry is opened, and write the file where there is none.
 
     The file is what people edit, the catalog is what counts. Gives whether the registry is new.
     """
-    wanted, stored = from_file(rooms), rooms.stored_configuration(rooms.database)
+    wanted, stored = from_file(context), context.stored_configuration(context.database)
     new = stored is None
     if stored is None or (wanted is not None and wanted.to_dict() != stored.to_dict()):
-        with rooms.database.transaction() as transaction:
+        with context.database.transaction() as transaction:
             # Both again under the lock: somebody may be changing the settings right now, the file first.
-            wanted, stored = from_file(rooms), rooms.stored_configuration(transaction)
+            wanted, stored = from_file(context), context.stored_configuration(transaction)
             chosen = wanted or stored or Configuration()
             if stored is None or chosen.to_dict() != stored.to_dict():
                 reason = "" if stored is None else f"{_FILE} was edited"
-                _apply(rooms, transaction, stored, chosen, rooms.actor, reason)
+                _apply(context, transaction, stored, chosen, context.actor, reason)
             stored = chosen
     if wanted is None:
-        rooms.store.write(_FILE, stored.to_json().encode())
+        context.store.write(_FILE, stored.to_json().encode())
     return new
 
 
-def begin(rooms: Rooms, transaction: Transaction, chosen: Configuration) -> None:
+def begin(context: Context, transaction: Transaction, chosen: Configuration) -> None:
     """Store the settings a new registry begins with, and say so in its first event."""
-    _apply(rooms, transaction, None, chosen, rooms.actor, "")
+    _apply(context, transaction, None, chosen, context.actor, "")
 
 
-def from_file(rooms: Rooms) -> Configuration | None:
+def from_file(context: Context) -> Configuration | None:
     """What registry_config.json says; None where there is none.
 
     Raises:
         InvalidConfiguration: it holds a key or value that is not allowed.
     """
-    if not rooms.store.exists(_FILE):
+    if not context.store.exists(_FILE):
         return None
     try:
-        return Configuration.from_json(rooms.store.read(_FILE).decode())
+        return Configuration.from_json(context.store.read(_FILE).decode())
     except UnicodeDecodeError as error:
         raise InvalidConfiguration(f"{_FILE} is not text in UTF-8 ({error}); correct it or delete it") from error
 
 
 def _apply(
-    rooms: Rooms, transaction: Transaction, before: Configuration | None, after: Configuration, actor: str, reason: str
+    context: Context,
+    transaction: Transaction,
+    before: Configuration | None,
+    after: Configuration,
+    actor: str,
+    reason: str,
 ) -> None:
     """Store settings, judge and score every version by them, and say so in an event."""
-    verdicts.check_names(after)
+    artifact_trust.check_names(after)
     events.set_setting(transaction, CONFIGURATION, after.to_json())
-    if before is not None and verdicts.trusted_names(before) != verdicts.trusted_names(after):
-        verdicts.settle(rooms, transaction, after)
+    if before is not None and artifact_trust.trusted_names(before) != artifact_trust.trusted_names(after):
+        artifact_trust.settle(context, transaction, after)
     scores = []
     for row in models.scoring_rows(transaction):
         score, on = ranking_of_row(after.policy(row["model_name"]), row)
@@ -227,8 +233,8 @@ def _apply(
     models.set_scores(transaction, scores)
     events.append(
         transaction,
-        now=rooms.now(),
-        kind="created" if before is None else "configured",
+        now=context.now(),
+        kind=EventKind.CREATED if before is None else EventKind.CONFIGURED,
         actor=actor,
         reason=reason,
         before={} if before is None else before.to_dict(),

@@ -7,20 +7,21 @@ from datetime import datetime
 
 from ..catalog import deployments, events
 from ..catalog.database import Transaction
+from ..events import EventKind
 from ..evidence import Gate
 from ..records import Deployment
-from . import alert, baseline, ending
-from .rooms import Rooms
+from . import alert, baseline, experiment_lifecycle
+from .context import Context
 
 #: The kinds of events that put a model into production.
-DEPLOYED = ("promoted", "rolled_back", "promotion_undone", "rollback_undone")
+DEPLOYED = (EventKind.PROMOTED, EventKind.ROLLED_BACK, EventKind.PROMOTION_UNDONE, EventKind.ROLLBACK_UNDONE)
 
 
 def deploy(
-    rooms: Rooms,
+    context: Context,
     transaction: Transaction,
     now: datetime,
-    kind: str,
+    kind: EventKind,
     model_name: str,
     model_id: str,
     actor: str,
@@ -54,7 +55,7 @@ def deploy(
     deployment = Deployment(seq, model_name, model_id, at, None, actor, reason)
     deployments.replace(transaction, deployment)
     verb = kind.replace("_", " ")
-    ending.champion_changes(transaction, now, model_name, model_id, actor, reason)
+    experiment_lifecycle.champion_changes(transaction, now, model_name, model_id, actor, reason)
     alert.champion_changes(transaction, now, model_name, model_id, actor, verb)
-    baseline.freeze(rooms, transaction, deployment)
+    baseline.freeze(context, transaction, deployment)
     return deployment

@@ -15,15 +15,16 @@ from ..artifacts import sandbox
 from ..artifacts.sandbox.places import PLACES
 from ..catalog import events, evidence, models
 from ..errors import ArtifactAltered, ArtifactMissing, InvalidInput, ModelNotFound, SandboxFailure
+from ..events import EventKind
 from ..evidence import Benchmark, Evaluation
 from ..records import Row
 from ..rules.matching import Matcher
 from ..signature import Signature
 from . import benchmarks, signatures
 from .answers import Kept, pack
+from .context import Context, check_reason
 from .files import artifact_keys
-from .rooms import Rooms, check_reason
-from .rows import eligible, ranking, record, require
+from .model_records import eligible, ranking, record, require
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,7 +42,7 @@ class _Measured:
 
 
 def evaluate(
-    rooms: Rooms,
+    context: Context,
     model_id: str,
     benchmark: str | None,
     *,
@@ -52,15 +53,15 @@ def evaluate(
     reason: str,
 ) -> Evaluation:
     """See ``Registry.evaluate``."""
-    who, why = rooms.who(actor), check_reason(reason)
+    who, why = context.who(actor), check_reason(reason)
     limits = sandbox.Limits()
     if seconds is not None:
         limits = replace(limits, seconds=_bound("seconds", seconds, 86_400))
     if memory_bytes is not None:
         limits = replace(limits, memory_bytes=int(_bound("memory_bytes", memory_bytes, 1 << 50)))
-    row = require(rooms.database, model_id)
-    chosen = _benchmark(rooms, row["model_name"], benchmark)
-    return measured(rooms, row, chosen, who, why, limits, allow_incomplete=allow_incomplete)
+    row = require(context.database, model_id)
+    chosen = _benchmark(context, row["model_name"], benchmark)
+    return measured(context, row, chosen, who, why, limits, allow_incomplete=allow_incomplete)
 
 
 def _bound(what: str, value: float, most: int) -> float:
@@ -70,7 +71,7 @@ def _bound(what: str, value: float, most: int) -> float:
 
 
 def measured(
-    rooms: Rooms,
+    context: Context,
     row: Row,
     benchmark: Benchmark,
     actor: str,
@@ -80,14 +81,14 @@ def measured(
     allow_incomplete: bool = False,
 ) -> Evaluation:
     """Measure one model in a process of its own, and keep what came of it."""
-    frame = benchmarks.read(rooms, benchmark)
-    with PLACES.taken(), _worker(rooms, row, limits, allow_incomplete) as worker:
-        found = _measure(rooms, row, benchmark, frame, worker)
-    return _keep(rooms, row, found, actor, reason)
+    frame = benchmarks.read(context, benchmark)
+    with PLACES.taken(), _worker(context, row, limits, allow_incomplete) as worker:
+        found = _measure(context, row, benchmark, frame, worker)
+    return _keep(context, row, found, actor, reason)
 
 
 def evaluate_all(
-    rooms: Rooms,
+    context: Context,
     model_name: str,
     benchmark: str | None,
     *,
@@ -98,29 +99,29 @@ def evaluate_all(
     reason: str,
 ) -> list[Evaluation]:
     """See ``Registry.evaluate_all``. Each result is kept as soon as it is there: a second call does only the rest."""
-    who, why = rooms.who(actor), check_reason(reason)
+    who, why = context.who(actor), check_reason(reason)
     if isinstance(jobs, bool) or not isinstance(jobs, int) or not 1 <= jobs <= 64:
         raise InvalidInput(f"jobs is {jobs!r:.80}; a whole number from 1 to 64 is needed")
-    chosen = _benchmark(rooms, model_name, benchmark)
-    frame = benchmarks.read(rooms, chosen)
-    waiting = evidence.to_measure(rooms.database, model_name, None if again else chosen.fingerprint)
+    chosen = _benchmark(context, model_name, benchmark)
+    frame = benchmarks.read(context, chosen)
+    waiting = evidence.to_measure(context.database, model_name, None if again else chosen.fingerprint)
     if not waiting:
         return []
     from joblib import Parallel, delayed
 
-    also = rooms.configuration().policy(model_name).trusted_globals
-    crew = _Crew(lambda: sandbox.Worker(also=also, require_all=False))
+    extra_trusted = context.configuration().policy(model_name).trusted_globals
+    crew = _Crew(lambda: sandbox.Worker(extra_trusted=extra_trusted, require_all=False))
 
     def one(model_id: str) -> Evaluation:
         with crew.worker() as worker:
-            row = require(rooms.database, model_id)
+            row = require(context.database, model_id)
             try:
-                found = _measure(rooms, row, chosen, frame, worker)
+                found = _measure(context, row, chosen, frame, worker)
             except (ArtifactAltered, ArtifactMissing) as error:
                 # One broken file is no reason to leave the others unmeasured.
                 found = _Measured(replace(_blank(row, chosen), because=str(error)), None)
             crew.check()
-            return _keep(rooms, row, found, who, why)
+            return _keep(context, row, found, who, why)
 
     done: list[Evaluation] = []
     parallel = Parallel(n_jobs=min(jobs, len(waiting)), prefer="threads", return_as="generator_unordered")
@@ -181,41 +182,45 @@ class _Crew:
                 worker.close()
 
 
-def _benchmark(rooms: Rooms, model_name: str, name: str | None) -> Benchmark:
-    wanted = name or rooms.configuration().policy(model_name).benchmark
-    found = benchmarks.chosen(rooms.database, model_name, wanted)
+def _benchmark(context: Context, model_name: str, name: str | None) -> Benchmark:
+    wanted = name or context.configuration().policy(model_name).benchmark
+    found = benchmarks.chosen(context.database, model_name, wanted)
     if found is None:
         raise InvalidInput(f"{model_name} has no benchmark yet; add one with add_benchmark(), from rows with the truth")
     return found
 
 
 @contextmanager
-def _worker(rooms: Rooms, row: Row, limits: sandbox.Limits | None, allow_incomplete: bool) -> Iterator[sandbox.Worker]:
+def _worker(
+    context: Context, row: Row, limits: sandbox.Limits | None, allow_incomplete: bool
+) -> Iterator[sandbox.Worker]:
     """A fresh process for one model. A file nobody trusts runs only where every limit of the sandbox holds."""
-    trusted = rooms.configuration().policy(row["model_name"]).trusted_globals
-    unknown = record(rooms, row).inspection.get("unknown", ()) if row["artifact"] == "quarantined" else ()
+    trusted = context.configuration().policy(row["model_name"]).trusted_globals
+    unknown = record(context, row).inspection.get("unknown", ()) if row["artifact"] == "quarantined" else ()
     complete = row["artifact"] == "quarantined" and not allow_incomplete
-    worker = sandbox.Worker(also=(*trusted, *unknown), limits=limits, require_all=complete)
+    worker = sandbox.Worker(extra_trusted=(*trusted, *unknown), limits=limits, require_all=complete)
     try:
         yield worker
     finally:
         worker.close()
 
 
-def _measure(rooms: Rooms, row: Row, benchmark: Benchmark, frame: pd.DataFrame, worker: sandbox.Worker) -> _Measured:
+def _measure(
+    context: Context, row: Row, benchmark: Benchmark, frame: pd.DataFrame, worker: sandbox.Worker
+) -> _Measured:
     """Let the model answer and measure what it said; whatever the model does wrong is the result.
 
     Raises:
         SandboxIncomplete, SandboxFailure: the sandbox does not start here, which says nothing of the model.
         ArtifactMissing, ArtifactAltered: its bytes are not those that were registered.
     """
-    model, blank = record(rooms, row), _blank(row, benchmark)
+    model, blank = record(context, row), _blank(row, benchmark)
     worker.start()
     files = []
     for key, digest in artifact_keys(row, model.model_sha256, model.scaler_sha256):
-        files.append(rooms.store.content(key, digest))
+        files.append(context.store.content(key, digest))
     try:
-        features, form = _inputs(signatures.signature(rooms.database, model), benchmark, frame)
+        features, form = _inputs(signatures.signature(context.database, model), benchmark, frame)
         answer = worker.predict(
             files[0], files[1] if len(files) > 1 else None, _feather(features), classes=model.classes, form=form
         )
@@ -270,11 +275,11 @@ def _feather(features: pd.DataFrame) -> bytes:
 
 def _worth(blank: Evaluation, benchmark: Benchmark, frame: pd.DataFrame, answer: sandbox.Answer) -> _Measured:
     """Metrics, slices and the answers themselves."""
-    from ..rules import measuring
+    from ..rules import evaluation_metrics
 
     kept = pack(benchmark.task, frame[benchmark.target], answer)
     columns = {name: frame[name].astype(str).to_numpy() for name in benchmark.slices}
-    slices = measuring.slice_metrics(columns, kept.measure) if columns else {}
+    slices = evaluation_metrics.slice_metrics(columns, kept.measure) if columns else {}
     because = f"measured on {len(frame):,} rows"
     found = replace(
         blank, status="measured", because=because, rows=len(frame), metrics=kept.measure(), slices=slices,
@@ -283,25 +288,25 @@ def _worth(blank: Evaluation, benchmark: Benchmark, frame: pd.DataFrame, answer:
     return _Measured(found, kept)
 
 
-def _keep(rooms: Rooms, row: Row, found: _Measured, actor: str, reason: str) -> Evaluation:
+def _keep(context: Context, row: Row, found: _Measured, actor: str, reason: str) -> Evaluation:
     """The answers as a file, then the row, its event, and the score where measured metrics count."""
     key = digest = None
     if found.kept is not None:
         data = found.kept.to_bytes()
-        staged = rooms.store.stage(lambda sink: sink.write(data))
+        staged = context.store.stage(lambda sink: sink.write(data))
         key, digest = f"evaluations/{staged.sha256}.npz", staged.sha256
-    with rooms.database.transaction() as transaction:
+    with context.database.transaction() as transaction:
         present = models.find(transaction, row["model_id"])
         if present is None:
             raise ModelNotFound(f"{row['model_id']} was deleted while it was measured; nothing was kept")
         if key is not None:
             # Under the lock, so that nobody sweeps an older file of the same content while this one takes its name.
-            rooms.store.publish({key: staged})
+            context.store.publish({key: staged})
         values = {name: each.value for name, each in found.evaluation.metrics.items()}
         seq, at = events.append(
             transaction,
-            now=rooms.now(),
-            kind="evaluated",
+            now=context.now(),
+            kind=EventKind.EVALUATED,
             actor=actor,
             reason=reason,
             model_name=row["model_name"],
@@ -316,10 +321,10 @@ def _keep(rooms: Rooms, row: Row, found: _Measured, actor: str, reason: str) -> 
         )
         evaluation = replace(found.evaluation, evaluation_id=seq, at=at, actor=actor)
         evidence.insert_evaluation(transaction, evaluation, key, digest)
-        policy = rooms.configuration(transaction).policy(row["model_name"])
+        policy = context.configuration(transaction).policy(row["model_name"])
         counts = benchmarks.counting(transaction, row["model_name"], policy)
         if evaluation.status == "measured" and counts is not None and counts.fingerprint == evaluation.fingerprint:
-            known = record(rooms, present).having(measured=values, measured_on=counts.name)
+            known = record(context, present).having(measured=values, measured_on=counts.name)
             score, on = ranking(policy, known)
             models.update(
                 transaction,
@@ -335,10 +340,10 @@ def _keep(rooms: Rooms, row: Row, found: _Measured, actor: str, reason: str) -> 
     return evaluation
 
 
-def listed(rooms: Rooms, model_id: str, benchmark: str | None) -> list[Evaluation]:
+def listed(context: Context, model_id: str, benchmark: str | None) -> list[Evaluation]:
     """See ``Registry.evaluations``."""
-    row = require(rooms.database, model_id)
+    row = require(context.database, model_id)
     fingerprint = None
     if benchmark is not None:
-        fingerprint = _benchmark(rooms, row["model_name"], benchmark).fingerprint
-    return evidence.evaluations(rooms.database, model_id, fingerprint)
+        fingerprint = _benchmark(context, row["model_name"], benchmark).fingerprint
+    return evidence.evaluations(context.database, model_id, fingerprint)

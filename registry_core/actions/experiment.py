@@ -10,13 +10,14 @@ from hashlib import blake2b
 from ..catalog import deployments, events, experiments, models
 from ..catalog.database import Queries, Transaction
 from ..errors import GatesFailed, InvalidInput, ModelNotFound, NoModelAvailable, NotFound, StateConflict
+from ..events import EventKind
 from ..evidence import Gate, GateReport
 from ..live import Arm, Experiment
 from ..records import Deployment, Row
 from ..rules import experiments as planning
-from . import answer_checks, decide, ending, foreign, signatures
-from .rooms import NOT_CHECKED, Rooms, check_reason
-from .rows import record, require
+from . import answer_checks, experiment_lifecycle, foreign, promotion, signatures
+from .context import NOT_CHECKED, Context, check_reason
+from .model_records import record, require
 
 #: How sure a verdict is, all challengers of an experiment together.
 ALPHA = 0.05
@@ -24,7 +25,7 @@ _METRICS = {"classification": ("accuracy", "brier_score"), "regression": ("absol
 
 
 def start(
-    rooms: Rooms,
+    context: Context,
     model_name: str,
     challenger_id: str | Sequence[str],
     *,
@@ -37,24 +38,24 @@ def start(
     reason: str,
 ) -> Experiment:
     """See ``Registry.start_experiment``."""
-    who, why = rooms.who(actor), check_reason(reason)
+    who, why = context.who(actor), check_reason(reason)
     challengers = planning.challengers_of(challenger_id)
     plan = planning.plan(challengers, mode, share, stages)
-    champion_now = deployments.current(rooms.database, model_name)
+    champion_now = deployments.current(context.database, model_name)
     for model_id in (*challengers, *([champion_now.model_id] if champion_now else [])):
-        answer_checks.complete(rooms, model_id)
-    rows, _ = _check_start(rooms, rooms.database, model_name, challengers, plan, metric, expected_champion)
+        answer_checks.complete(context, model_id)
+    rows, _ = check_start(context, context.database, model_name, challengers, plan, metric, expected_champion)
     for row in rows:
         # A challenger that does not load would fail with every prediction it is asked for.
-        answer_checks.require_answers(rooms, row)
-    with rooms.database.transaction() as transaction:
-        _, (champion, judged) = _check_start(
-            rooms, transaction, model_name, challengers, plan, metric, expected_champion
+        answer_checks.require_answers(context, row)
+    with context.database.transaction() as transaction:
+        _, (champion, judged) = check_start(
+            context, transaction, model_name, challengers, plan, metric, expected_champion
         )
         seq, at = events.append(
             transaction,
-            now=rooms.now(),
-            kind="experiment_started",
+            now=context.now(),
+            kind=EventKind.EXPERIMENT_STARTED,
             actor=who,
             reason=why,
             model_name=model_name,
@@ -92,8 +93,19 @@ def _salt(model_name: str, seq: int) -> str:
     return blake2b(f"experiment {seq} of {model_name}".encode(), digest_size=16).hexdigest()
 
 
-def _check_start(
-    rooms: Rooms,
+def check_champion(context: Context, queries: Queries, model_name: str, expected: str | None) -> Deployment:
+    """The champion that an experiment would challenge; raises where there is none, or it is not ``expected``."""
+    foreign.require_decided(context, queries, model_name)
+    current = promotion.check_expected(queries, model_name, expected)
+    if current is None:
+        if model_name not in models.names(queries):
+            raise ModelNotFound(f"no model carries the name {model_name!r:.160}; model_names() lists all")
+        raise NoModelAvailable(f"{model_name} has no champion to challenge; promote a model first")
+    return current
+
+
+def check_start(
+    context: Context,
     queries: Queries,
     model_name: str,
     challengers: tuple[str, ...],
@@ -102,13 +114,8 @@ def _check_start(
     expected: str | None,
 ) -> tuple[list[Row], tuple[str, str]]:
     """The challengers' rows, the champion's id and the metric that decides; raises what stands in the way."""
-    foreign.require_decided(rooms, queries, model_name)
-    current = decide.check_expected(queries, model_name, expected)
-    if current is None:
-        if model_name not in models.names(queries):
-            raise ModelNotFound(f"no model carries the name {model_name!r:.160}; model_names() lists all")
-        raise NoModelAvailable(f"{model_name} has no champion to challenge; promote a model first")
-    champion = record(rooms, require(queries, current.model_id))
+    current = check_champion(context, queries, model_name, expected)
+    champion = record(context, require(queries, current.model_id))
     running = experiments.current(queries, model_name)
     rows = []
     for challenger in challengers:
@@ -117,14 +124,14 @@ def _check_start(
             raise InvalidInput(f"{challenger} belongs to {row['model_name']}, not to {model_name}; name one of its own")
         if challenger == champion.model_id:
             raise StateConflict(f"{challenger} is the champion of {model_name}; a challenger is another model")
-        decide.check_eligible(row, "take part")
+        promotion.check_eligible(row, "take part")
         taken = next((each for each in running if any(arm.challenger_id == challenger for arm in each.running)), None)
         if taken is not None:
             raise StateConflict(
                 f"{challenger} takes part in experiment {taken.experiment_id} already, since {taken.started_at}; "
                 "stop that one first"
             )
-        same, because, _ = signatures.same_inputs(queries, record(rooms, row), champion)
+        same, because, _ = signatures.same_inputs(queries, record(context, row), champion)
         if not same:
             raise InvalidInput(
                 f"{challenger} cannot answer what is sent to {champion.model_id}: {because}; train it on the same "
@@ -133,7 +140,7 @@ def _check_start(
         rows.append(row)
     if plan.mode == "split":
         _check_nobody_answers(running, model_name)
-    return rows, (champion.model_id, _metric(rooms, queries, model_name, champion.task, metric))
+    return rows, (champion.model_id, _metric(context, queries, model_name, champion.task, metric))
 
 
 def _check_nobody_answers(running: Sequence[Experiment], model_name: str) -> None:
@@ -145,8 +152,8 @@ def _check_nobody_answers(running: Sequence[Experiment], model_name: str) -> Non
             )
 
 
-def _metric(rooms: Rooms, queries: Queries, model_name: str, task: str | None, asked: str | None) -> str:
-    loss = rooms.configuration(queries).policy(model_name).monitoring_policy.loss
+def _metric(context: Context, queries: Queries, model_name: str, task: str | None, asked: str | None) -> str:
+    loss = context.configuration(queries).policy(model_name).monitoring_policy.loss
     allowed = (loss,) if task == "regression" else _METRICS["classification"]
     if task is None:
         allowed = (*allowed, loss)
@@ -185,7 +192,7 @@ def check_seen(queries: Queries, experiment_id: int, expected: Experiment | None
             f"experiment {experiment_id} of {found.model_name} ended at {found.ended_at}: {found.verdict}; "
             "start another one"
         )
-    if expected is not None and ending.state(expected) != ending.state(found):
+    if expected is not None and experiment_lifecycle.state(expected) != experiment_lifecycle.state(found):
         last = next(
             (
                 each
@@ -209,21 +216,21 @@ def where(experiment: Experiment) -> str:
 
 
 def _apply(
-    rooms: Rooms,
+    context: Context,
     experiment_id: int,
     expected: Experiment | None,
     actor: str | None,
     reason: str,
     step: Callable[[Transaction, datetime, Experiment, str, str], Experiment],
 ) -> Experiment:
-    who, why = rooms.who(actor), check_reason(reason)
-    with rooms.database.transaction() as transaction:
+    who, why = context.who(actor), check_reason(reason)
+    with context.database.transaction() as transaction:
         found = check_seen(transaction, experiment_id, expected)
-        return step(transaction, rooms.now(), found, who, why)
+        return step(transaction, context.now(), found, who, why)
 
 
 def set_share(
-    rooms: Rooms,
+    context: Context,
     experiment_id: int,
     share: planning.Shares,
     *,
@@ -234,22 +241,31 @@ def set_share(
     """See ``Registry.set_share``."""
 
     def step(transaction: Transaction, now: datetime, found: Experiment, who: str, why: str) -> Experiment:
-        if found.stages:
-            raise StateConflict(
-                f"experiment {experiment_id} follows stages; advance it, or stop it and start one without stages"
-            )
-        if found.mode == "shadow":
-            others = [each for each in experiments.current(transaction, found.model_name) if each != found]
-            _check_nobody_answers(others, found.model_name)
-        return ending.change(
-            transaction, now, found, "experiment_share_set", who, why, mode="split", arms=_shared(found, share)
+        check_share(transaction, found)
+        return experiment_lifecycle.change(
+            transaction, now, found, EventKind.EXPERIMENT_SHARE_SET, who, why, mode="split", arms=_shared(found, share)
         )
 
-    return _apply(rooms, experiment_id, expected, actor, reason, step)
+    return _apply(context, experiment_id, expected, actor, reason, step)
+
+
+def check_share(queries: Queries, found: Experiment) -> None:
+    """Whether the share of an experiment may be set; raises what stands in the way."""
+    if found.stages:
+        raise StateConflict(
+            f"experiment {found.experiment_id} follows stages; advance it, or stop it and start one without stages"
+        )
+    _check_split(queries, found)
+
+
+def _check_split(queries: Queries, found: Experiment) -> None:
+    if found.mode == "shadow":
+        others = [each for each in experiments.current(queries, found.model_name) if each != found]
+        _check_nobody_answers(others, found.model_name)
 
 
 def _shared(experiment: Experiment, share: planning.Shares) -> tuple[Arm, ...]:
-    shares = planning.dealt(
+    shares = planning.assigned_shares(
         share,
         [arm.challenger_id for arm in experiment.arms],
         [arm.challenger_id for arm in experiment.running],
@@ -258,40 +274,56 @@ def _shared(experiment: Experiment, share: planning.Shares) -> tuple[Arm, ...]:
 
 
 def pause(
-    rooms: Rooms, experiment_id: int, *, actor: str | None, reason: str, expected: Experiment | None
+    context: Context, experiment_id: int, *, actor: str | None, reason: str, expected: Experiment | None
 ) -> Experiment:
     """See ``Registry.pause_experiment``."""
 
     def step(transaction: Transaction, now: datetime, found: Experiment, who: str, why: str) -> Experiment:
-        if found.status == "paused":
-            raise StateConflict(f"experiment {experiment_id} is paused already; resume or stop it")
-        return ending.change(transaction, now, found, "experiment_paused", who, why, status="paused")
+        check_pause(found)
+        return experiment_lifecycle.change(
+            transaction, now, found, EventKind.EXPERIMENT_PAUSED, who, why, status="paused"
+        )
 
-    return _apply(rooms, experiment_id, expected, actor, reason, step)
+    return _apply(context, experiment_id, expected, actor, reason, step)
+
+
+def check_pause(found: Experiment) -> None:
+    """Whether an experiment may be paused; raises what stands in the way."""
+    if found.status == "paused":
+        raise StateConflict(f"experiment {found.experiment_id} is paused already; resume or stop it")
 
 
 def resume(
-    rooms: Rooms, experiment_id: int, *, actor: str | None, reason: str, expected: Experiment | None
+    context: Context, experiment_id: int, *, actor: str | None, reason: str, expected: Experiment | None
 ) -> Experiment:
     """See ``Registry.resume_experiment``."""
 
     def step(transaction: Transaction, now: datetime, found: Experiment, who: str, why: str) -> Experiment:
-        if found.status != "paused":
-            raise StateConflict(f"experiment {experiment_id} runs already; pause it first")
-        return ending.change(transaction, now, found, "experiment_resumed", who, why, status="running")
+        check_resume(found)
+        return experiment_lifecycle.change(
+            transaction, now, found, EventKind.EXPERIMENT_RESUMED, who, why, status="running"
+        )
 
-    return _apply(rooms, experiment_id, expected, actor, reason, step)
+    return _apply(context, experiment_id, expected, actor, reason, step)
+
+
+def check_resume(found: Experiment) -> None:
+    """Whether an experiment may go on; raises what stands in the way."""
+    if found.status != "paused":
+        raise StateConflict(f"experiment {found.experiment_id} runs already; pause it first")
 
 
 def stop(
-    rooms: Rooms, experiment_id: int, *, actor: str | None, reason: str, expected: Experiment | None
+    context: Context, experiment_id: int, *, actor: str | None, reason: str, expected: Experiment | None
 ) -> Experiment:
     """See ``Registry.stop_experiment``."""
 
     def step(transaction: Transaction, now: datetime, found: Experiment, who: str, why: str) -> Experiment:
-        return ending.stop(transaction, now, found, who, why, f"stopped by {who}" + (f": {why}" if why else ""))
+        return experiment_lifecycle.stop(
+            transaction, now, found, who, why, f"stopped by {who}" + (f": {why}" if why else "")
+        )
 
-    return _apply(rooms, experiment_id, expected, actor, reason, step)
+    return _apply(context, experiment_id, expected, actor, reason, step)
 
 
 def next_stage(experiment: Experiment) -> str | float | None:
@@ -301,7 +333,7 @@ def next_stage(experiment: Experiment) -> str | float | None:
 
 
 def advance(
-    rooms: Rooms,
+    context: Context,
     experiment_id: int,
     gates: Sequence[Gate],
     *,
@@ -311,21 +343,30 @@ def advance(
     override: bool,
 ) -> Experiment:
     """Take the next stage. ``gates`` are what the present one asks, judged just before; see ``report.stage_gates``."""
-    who, why = rooms.who(actor), check_reason(reason)
-    found = check_seen(rooms.database, experiment_id, expected)
+    who, why = context.who(actor), check_reason(reason)
+    found = check_seen(context.database, experiment_id, expected)
     _check_advance(found, gates, override, why)
     if next_stage(found) == 1.0:
-        promote(rooms, experiment_id, None, actor=who, reason=why, expected=expected, override=override)
-        return find(rooms.database, experiment_id)
+        promote(context, experiment_id, None, actor=who, reason=why, expected=expected, override=override)
+        return find(context.database, experiment_id)
 
     def step(transaction: Transaction, now: datetime, seen: Experiment, who: str, why: str) -> Experiment:
         _check_advance(seen, gates, override, why)
         return to_stage(transaction, now, seen, seen.stage + 1, who, why, [] if not override else gates)
 
-    return _apply(rooms, experiment_id, found, who, why, step)
+    return _apply(context, experiment_id, found, who, why, step)
 
 
 def _check_advance(found: Experiment, gates: Sequence[Gate], override: bool, why: str) -> None:
+    check_next_stage(found)
+    if override and not why:
+        raise InvalidInput("an override needs a reason: it stays in the experiment's events")
+    if not override:
+        check_gates(found, gates)
+
+
+def check_next_stage(found: Experiment) -> None:
+    """Whether an experiment has a next stage to take now; raises what stands in the way."""
     if found.status == "paused":
         raise StateConflict(f"experiment {found.experiment_id} is paused; resume it before you advance it")
     if next_stage(found) is None:
@@ -337,9 +378,11 @@ def _check_advance(found: Experiment, gates: Sequence[Gate], override: bool, why
                 else "set its share, promote a challenger, or stop it"
             )
         )
-    if override and not why:
-        raise InvalidInput("an override needs a reason: it stays in the experiment's events")
-    if not override and any(not gate.passed for gate in gates):
+
+
+def check_gates(found: Experiment, gates: Sequence[Gate]) -> None:
+    """Whether the gates of an experiment's present stage hold; raises which do not."""
+    if any(not gate.passed for gate in gates):
         first = next((arm.challenger_id for arm in found.running), found.champion_id)
         what = f"experiment {found.experiment_id} may not advance yet"
         raise GatesFailed(GateReport(first, found.champion_id, tuple(gates)), what, "advance")
@@ -357,19 +400,17 @@ def to_stage(
     """Go on to a later stage, which is not the promotion, in a transaction."""
     stage = found.stages[place]
     assert isinstance(stage, float)
-    if found.mode == "shadow":
-        others = [each for each in experiments.current(transaction, found.model_name) if each != found]
-        _check_nobody_answers(others, found.model_name)
+    _check_split(transaction, found)
     failed = {gate.name: gate.because for gate in overridden if not gate.passed}
-    return ending.change(
-        transaction, now, found, "experiment_advanced", actor, reason,
+    return experiment_lifecycle.change(
+        transaction, now, found, EventKind.EXPERIMENT_ADVANCED, actor, reason,
         further={"overridden": failed} if failed else None,
         mode="split", stage=place, arms=_shared(found, stage),
     )  # fmt: skip
 
 
 def promote(
-    rooms: Rooms,
+    context: Context,
     experiment_id: int,
     challenger_id: str | None,
     *,
@@ -380,11 +421,8 @@ def promote(
     override: bool = False,
 ) -> Deployment:
     """See ``Registry.promote_challenger``."""
-    found = check_seen(rooms.database, experiment_id, expected)
-    running = [arm.challenger_id for arm in found.running]
-    if challenger_id is None and len(running) != 1:
-        raise InvalidInput(f"experiment {experiment_id} has several challengers; name the winner: {', '.join(running)}")
-    winner = challenger_id or running[0]
+    found = check_seen(context.database, experiment_id, expected)
+    winner = challenger_id or only_challenger(found)
 
     def check(queries: Queries) -> None:
         seen = check_seen(queries, experiment_id, expected)
@@ -393,4 +431,14 @@ def promote(
             raise StateConflict(f"{winner!r:.160} takes no part in experiment {experiment_id}; it has {there}")
 
     seen = found.champion_id if expected_champion == NOT_CHECKED else expected_champion
-    return decide.promote(rooms, winner, actor, reason, seen, override, check=check)
+    return promotion.promote(context, winner, actor, reason, seen, override, check=check)
+
+
+def only_challenger(found: Experiment) -> str:
+    """The challenger of an experiment that has one; raises where somebody has to name the winner."""
+    running = [arm.challenger_id for arm in found.running]
+    if len(running) != 1:
+        raise InvalidInput(
+            f"experiment {found.experiment_id} has several challengers; name the winner: {', '.join(running)}"
+        )
+    return running[0]

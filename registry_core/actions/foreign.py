@@ -11,24 +11,25 @@ from ..catalog import seals as kept
 from ..catalog.database import Queries
 from ..config import Configuration
 from ..errors import Conflict, InvalidConfiguration, InvalidInput, NotEligible, StateConflict
+from ..events import EventKind
 from ..evidence import ForeignDecisions
-from . import seals, verdicts
-from .rooms import Rooms, check_reason
+from . import artifact_trust, seals
+from .context import Context, check_reason
 from .seals import Line
 
 
-def pending(rooms: Rooms) -> ForeignDecisions:
+def pending(context: Context) -> ForeignDecisions:
     """See ``Registry.foreign_decisions``."""
-    with rooms.database.snapshot() as queries:
-        return pending_in(rooms, queries)
+    with context.database.snapshot() as queries:
+        return pending_in(context, queries)
 
 
-def pending_in(rooms: Rooms, queries: Queries) -> ForeignDecisions:
+def pending_in(context: Context, queries: Queries) -> ForeignDecisions:
     """The same as some queries see it."""
-    settings = rooms.settings(queries)
-    names = rooms.seals.unsealed(queries, seals.names_of(settings))
-    addresses = rooms.seals.unsealed(queries, seals.addresses_of(settings))
-    others = _others(rooms, queries, settings, None)
+    settings = context.settings(queries)
+    names = context.seals.unsealed(queries, seals.names_of(settings))
+    addresses = context.seals.unsealed(queries, seals.addresses_of(settings))
+    others = _others(context, queries, settings, None)
     never: dict[str, str] = {}
     known = []
     for name in sorted({line[2] for line in names}):
@@ -66,17 +67,17 @@ def _grouped(lines: list[Line], key: int, value: int) -> dict[str, tuple[str, ..
     return found
 
 
-def _others(rooms: Rooms, queries: Queries, settings: Configuration, model_name: str | None) -> set[Line]:
+def _others(context: Context, queries: Queries, settings: Configuration, model_name: str | None) -> set[Line]:
     """What is pending beside trusted names, which count for nothing and so stand in nobody's way."""
     lines = seals.gates_of(settings, model_name)
     lines |= seals.approvals_of(kept.approvals(queries, model_name)).keys()
     lines |= seals.overrides_of(kept.overrides(queries, model_name)).keys()
-    return rooms.seals.unsealed(queries, lines)
+    return context.seals.unsealed(queries, lines)
 
 
-def why_undecided(rooms: Rooms, queries: Queries, model_name: str) -> str | None:
+def why_undecided(context: Context, queries: Queries, model_name: str) -> str | None:
     """Why nobody can put a version of a name into production yet; None where all that counts was decided here."""
-    found = _others(rooms, queries, rooms.settings(queries), model_name)
+    found = _others(context, queries, context.settings(queries), model_name)
     if not found:
         return None
     kinds = {kind: sum(line[0] == kind for line in found) for kind in (seals.GATES, seals.APPROVAL, seals.OVERRIDE)}
@@ -89,51 +90,51 @@ def why_undecided(rooms: Rooms, queries: Queries, model_name: str) -> str | None
     )
 
 
-def require_decided(rooms: Rooms, queries: Queries, model_name: str) -> None:
+def require_decided(context: Context, queries: Queries, model_name: str) -> None:
     """Refuse to go on from decisions that nobody here made or accepted.
 
     Raises:
         NotEligible: there are such.
     """
-    because = why_undecided(rooms, queries, model_name)
+    because = why_undecided(context, queries, model_name)
     if because is not None:
         raise NotEligible(because)
 
 
-def export_key(rooms: Rooms, path: str | os.PathLike[str]) -> None:
+def export_key(context: Context, path: str | os.PathLike[str]) -> None:
     """See ``Registry.export_key``."""
-    keys.export(_identity(rooms), rooms.location, bundle.local(path, "path"))
+    keys.export(_identity(context), context.location, bundle.local(path, "path"))
 
 
-def import_key(rooms: Rooms, path: str | os.PathLike[str]) -> None:
+def import_key(context: Context, path: str | os.PathLike[str]) -> None:
     """See ``Registry.import_key``."""
-    keys.bring(_identity(rooms), rooms.location, bundle.local(path, "path"))
-    rooms.forget_configuration()
+    keys.bring(_identity(context), context.location, bundle.local(path, "path"))
+    context.forget_configuration()
 
 
-def _identity(rooms: Rooms) -> str:
-    found = seals.identity(rooms.database)
+def _identity(context: Context) -> str:
+    found = seals.identity(context.database)
     assert found is not None, "a registry that was opened has its first event"
     return found
 
 
-def accept(rooms: Rooms, decisions: ForeignDecisions, actor: str | None, reason: str) -> ForeignDecisions:
+def accept(context: Context, decisions: ForeignDecisions, actor: str | None, reason: str) -> ForeignDecisions:
     """See ``Registry.accept_foreign``."""
-    who, why = rooms.who(actor), check_reason(reason)
+    who, why = context.who(actor), check_reason(reason)
     if not isinstance(decisions, ForeignDecisions):
         raise InvalidInput(f"decisions is {decisions!r:.80}; give what foreign_decisions() showed")
     if not why:
         raise InvalidInput("accepting decisions from elsewhere needs a reason: say who looked at them")
-    with rooms.database.transaction() as transaction:
-        now = pending_in(rooms, transaction)
+    with context.database.transaction() as transaction:
+        now = pending_in(context, transaction)
         if now.lines != decisions.lines:
             raise Conflict("the decisions from elsewhere are not those you saw; look at them, then decide again")
         if not now.lines:
             raise StateConflict("there is nothing to accept: no decision about trust came from elsewhere")
         events.append(
             transaction,
-            now=rooms.now(),
-            kind="foreign_accepted",
+            now=context.now(),
+            kind=EventKind.FOREIGN_ACCEPTED,
             actor=who,
             reason=why,
             after={
@@ -149,6 +150,6 @@ def accept(rooms: Rooms, decisions: ForeignDecisions, actor: str | None, reason:
                 "champions": now.champions,
             },
         )
-        rooms.seals.seal(transaction, now.lines)
-        verdicts.settle(rooms, transaction, rooms.settings(transaction))
+        context.seals.seal(transaction, now.lines)
+        artifact_trust.settle(context, transaction, context.settings(transaction))
     return now

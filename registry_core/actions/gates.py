@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ..catalog import deployments, events, evidence, models
 from ..catalog.database import Queries
 from ..errors import ArtifactError, InvalidInput
+from ..events import EventKind
 from ..evidence import (
     Benchmark,
     Confusion,
@@ -27,36 +28,40 @@ from ..rules import gates, people, sentences
 from ..rules.intake import check_text
 from ..signature import UNKNOWN, AnswersCheck
 from . import answer_checks, benchmarks, proofs, seals, signatures
-from .rooms import Rooms
-from .rows import eligible, record, require
+from .context import Context
+from .model_records import eligible, record, require
 
 if TYPE_CHECKING:
     from .answers import Kept
 
 _MOST_TEXT = 5000
-_VERDICTS = ("approved", "rejected", "comment")
+_REVIEWED = {
+    "approved": EventKind.REVIEW_APPROVED,
+    "rejected": EventKind.REVIEW_REJECTED,
+    "comment": EventKind.REVIEW_COMMENT,
+}
 
 
-def check(rooms: Rooms, model_id: str) -> GateReport:
+def check(context: Context, model_id: str) -> GateReport:
     """See ``Registry.check_gates``."""
-    row = require(rooms.database, model_id)
-    ask(rooms, row)
-    return report(rooms, rooms.database, row)
+    row = require(context.database, model_id)
+    ask(context, row)
+    return report(context, context.database, row)
 
 
-def ask(rooms: Rooms, row: Row) -> None:
+def ask(context: Context, row: Row) -> None:
     """See to it that what the gates ask of a model's answers, and of the champion's features, is known."""
     if row["artifact"] == "trusted" and row["status"] != "purged":
         # Bytes that are missing or altered are what the artifact gate and the promotion itself speak of.
         with suppress(ArtifactError):
-            answer_checks.ensure(rooms, row)
-    answer_checks.complete_champion(rooms, row["model_name"])
+            answer_checks.ensure(context, row)
+    answer_checks.complete_champion(context, row["model_name"])
 
 
-def report(rooms: Rooms, queries: Queries, row: Row) -> GateReport:
+def report(context: Context, queries: Queries, row: Row) -> GateReport:
     """Every gate of a registered model against the champion of its name."""
-    model = record(rooms, row)
-    return of_candidate(rooms, queries, model, answers_of(queries, row, model))
+    model = record(context, row)
+    return of_candidate(context, queries, model, answers_of(queries, row, model))
 
 
 def answers_of(queries: Queries, row: Row, model: ModelMetadata) -> AnswersCheck:
@@ -69,14 +74,14 @@ def answers_of(queries: Queries, row: Row, model: ModelMetadata) -> AnswersCheck
 
 
 def of_candidate(
-    rooms: Rooms, queries: Queries, model: ModelMetadata, answers: AnswersCheck | None = None
+    context: Context, queries: Queries, model: ModelMetadata, answers: AnswersCheck | None = None
 ) -> GateReport:
     """Every gate of a model, which may not be in the catalog yet: then nothing was measured of it."""
-    policy = rooms.configuration(queries).policy(model.model_name)
+    policy = context.configuration(queries).policy(model.model_name)
     current = deployments.current(queries, model.model_name)
     champion = None
     if current is not None and current.model_id != model.model_id:
-        champion = record(rooms, require(queries, current.model_id))
+        champion = record(context, require(queries, current.model_id))
     benchmark = benchmarks.counting(queries, model.model_name, policy)
     measured = _latest(queries, model.model_id, benchmark)
     differences = None
@@ -85,7 +90,7 @@ def of_candidate(
         if theirs is not None and theirs.status == measured.status == "measured":
             # Answers that are gone or altered compare with nothing; the gate then says what to do.
             with suppress(ArtifactError):
-                differences = _differences(rooms, theirs, measured)
+                differences = _differences(context, theirs, measured)
     reviews = evidence.reviews(queries, model.model_id) if policy.gate_policy.approval else []
     found = gates.Candidate(
         model, champion, _inspection(model), benchmark, measured, differences, reviews, answers,
@@ -119,8 +124,8 @@ def _latest(queries: Queries, model_id: str, benchmark: Benchmark | None) -> Eva
     return found[0] if found else None
 
 
-def _differences(rooms: Rooms, first: Evaluation, second: Evaluation) -> Mapping[str, Difference]:
-    return _pair(rooms, first, second).differences()
+def _differences(context: Context, first: Evaluation, second: Evaluation) -> Mapping[str, Difference]:
+    return _pair(context, first, second).differences()
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,43 +155,43 @@ _MOST_KNOWN = 256
 _known: dict[tuple[str, str], Mapping[str, Difference]] = {}
 
 
-def _pair(rooms: Rooms, first: Evaluation, second: Evaluation) -> _Pair:
+def _pair(context: Context, first: Evaluation, second: Evaluation) -> _Pair:
     from .answers import together
 
-    one, two = together(_answers(rooms, first), _answers(rooms, second))
-    kept = [evidence.answers_of(rooms.database, each.evaluation_id) for each in (first, second)]
+    one, two = together(_answers(context, first), _answers(context, second))
+    kept = [evidence.answers_of(context.database, each.evaluation_id) for each in (first, second)]
     assert kept[0] is not None
     assert kept[1] is not None
     return _Pair((kept[0][1], kept[1][1]), one, two)
 
 
-def _answers(rooms: Rooms, evaluation: Evaluation) -> Kept:
+def _answers(context: Context, evaluation: Evaluation) -> Kept:
     from . import answers
 
-    kept = answers.read(rooms, evaluation)
+    kept = answers.read(context, evaluation)
     if kept is None:
         raise InvalidInput(f"{evaluation.model_id} gave no answers on {evaluation.benchmark}: {evaluation.because}")
     return kept
 
 
-def compare_measured(rooms: Rooms, first_id: str, second_id: str, benchmark: str | None) -> Paired:
+def compare_measured(context: Context, first_id: str, second_id: str, benchmark: str | None) -> Paired:
     """See ``Registry.compare_measured``."""
     from ..rules.pairing import disagreements, slice_differences
 
-    chosen, (first, second) = _measured_both(rooms, (first_id, second_id), benchmark)
-    pair = _pair(rooms, first, second)
+    chosen, (first, second) = _measured_both(context, (first_id, second_id), benchmark)
+    pair = _pair(context, first, second)
     one, two, differences = pair.one, pair.two, pair.differences()
     slices: dict[str, dict[str, Difference]] = {}
     if chosen.slices:
-        frame = benchmarks.read(rooms, chosen)
+        frame = benchmarks.read(context, chosen)
         columns = {name: frame[name].astype(str).to_numpy() for name in chosen.slices}
         slices = slice_differences(one.task, one.truth, one.answers, two.answers, columns, one.classes)
-    policy = rooms.configuration().policy(chosen.model_name)
+    policy = context.configuration().policy(chosen.model_name)
     primary = policy.gate_policy.primary_metric or ""
     if primary not in differences:
         primary = next(iter(differences), "")
     worse = [name for name, each in slices.items() if primary in each and each[primary].verdict == "worse"]
-    named = record(rooms, require(rooms.database, first_id))
+    named = record(context, require(context.database, first_id))
     sentence = sentences.verdict_sentence(named.version, differences, worse, primary)
     if not named.is_active:
         sentence = sentence.replace("the champion ", "")
@@ -195,19 +200,19 @@ def compare_measured(rooms: Rooms, first_id: str, second_id: str, benchmark: str
 
 
 def _measured_both(
-    rooms: Rooms, model_ids: tuple[str, ...], benchmark: str | None
+    context: Context, model_ids: tuple[str, ...], benchmark: str | None
 ) -> tuple[Benchmark, tuple[Evaluation, ...]]:
-    rows = [require(rooms.database, each) for each in model_ids]
+    rows = [require(context.database, each) for each in model_ids]
     names = {row["model_name"] for row in rows}
     if len(names) > 1:
         raise InvalidInput(f"{' and '.join(sorted(names))} do different jobs; compare models of one name")
-    policy = rooms.configuration().policy(rows[0]["model_name"])
-    chosen = benchmarks.chosen(rooms.database, rows[0]["model_name"], benchmark or policy.benchmark)
+    policy = context.configuration().policy(rows[0]["model_name"])
+    chosen = benchmarks.chosen(context.database, rows[0]["model_name"], benchmark or policy.benchmark)
     if chosen is None:
         raise InvalidInput(f"{rows[0]['model_name']} has no benchmark to compare on; add one with add_benchmark()")
     found = []
     for model_id in model_ids:
-        each = _latest(rooms.database, model_id, chosen)
+        each = _latest(context.database, model_id, chosen)
         if each is None or each.status == "failed":
             why = f": {each.because}" if each else ""
             raise InvalidInput(f"{model_id} is not measured on {chosen.name}{why}; evaluate it there first")
@@ -215,12 +220,12 @@ def _measured_both(
     return chosen, tuple(found)
 
 
-def curves(rooms: Rooms, model_id: str, benchmark: str | None) -> tuple[tuple[Curve, ...], Confusion | None]:
+def curves(context: Context, model_id: str, benchmark: str | None) -> tuple[tuple[Curve, ...], Confusion | None]:
     """See ``Registry.curves``."""
     from ..rules.curves import classification_curves, confusion_matrix
 
-    _, (evaluation,) = _measured_both(rooms, (model_id,), benchmark)
-    kept = _answers(rooms, evaluation)
+    _, (evaluation,) = _measured_both(context, (model_id,), benchmark)
+    kept = _answers(context, evaluation)
     if kept.task == "regression":
         return (), None
     found: tuple[Curve, ...] = ()
@@ -229,15 +234,15 @@ def curves(rooms: Rooms, model_id: str, benchmark: str | None) -> tuple[tuple[Cu
     return found, confusion_matrix(kept.truth, kept.answers.predicted, kept.classes)
 
 
-def review(rooms: Rooms, model_id: str, verdict: str, text: str, actor: str | None) -> Review:
+def review(context: Context, model_id: str, verdict: str, text: str, actor: str | None) -> Review:
     """See ``Registry.review``."""
-    who = rooms.who(actor)
+    who = context.who(actor)
     words = check_text(text, "text", _MOST_TEXT).strip()
-    if verdict not in _VERDICTS:
-        raise InvalidInput(f"verdict is {verdict!r:.80}; allowed are {', '.join(_VERDICTS)}")
+    if verdict not in _REVIEWED:
+        raise InvalidInput(f"verdict is {verdict!r:.80}; allowed are {', '.join(_REVIEWED)}")
     if not words:
         raise InvalidInput("a review needs words: say what you looked at, and why you decided so")
-    with rooms.database.transaction() as transaction:
+    with context.database.transaction() as transaction:
         row = require(transaction, model_id)
         if verdict == "approved" and people.same(who, row["registered_by"]):
             registrar = row["registered_by"]
@@ -247,8 +252,8 @@ def review(rooms: Rooms, model_id: str, verdict: str, text: str, actor: str | No
             )
         seq, at = events.append(
             transaction,
-            now=rooms.now(),
-            kind=f"review_{verdict}",
+            now=context.now(),
+            kind=_REVIEWED[verdict],
             actor=who,
             reason=words,
             model_name=row["model_name"],
@@ -259,14 +264,14 @@ def review(rooms: Rooms, model_id: str, verdict: str, text: str, actor: str | No
         found = Review(seq, model_id, at, who, said, words)
         evidence.insert_review(transaction, found)
         if verdict == "approved":
-            digest = record(rooms, row).model_sha256
-            rooms.seals.seal(transaction, [seals.approval_of(row["model_name"], model_id, digest, who, at)])
+            digest = record(context, row).model_sha256
+            context.seals.seal(transaction, [seals.approval_of(row["model_name"], model_id, digest, who, at)])
         if verdict == "approved" and not row["vouched"]:
             models.update(transaction, model_id, vouched=1, eligible=eligible(row, vouched=1))
     return found
 
 
-def reviews(rooms: Rooms, model_id: str) -> list[Review]:
+def reviews(context: Context, model_id: str) -> list[Review]:
     """See ``Registry.reviews``."""
-    require(rooms.database, model_id)
-    return evidence.reviews(rooms.database, model_id)
+    require(context.database, model_id)
+    return evidence.reviews(context.database, model_id)

@@ -10,13 +10,14 @@ from typing import Any, TypeVar, cast
 from ..artifacts import formats
 from ..catalog import deployments, events
 from ..errors import ArtifactQuarantined, ArtifactUnloadable, NoModelAvailable
+from ..events import EventKind
 from ..records import ModelMetadata
 from ..rules import environments
-from . import answer_checks, proofs, verdicts
+from . import answer_checks, artifact_trust, proofs
+from .context import Context
 from .files import artifact_keys, check_not_purged
+from .model_records import require
 from .read import best_model_id, metadata, only_name
-from .rooms import Rooms
-from .rows import require
 
 T = TypeVar("T")
 Loaded = tuple[Any, Any, ModelMetadata]
@@ -26,8 +27,8 @@ _KEPT_MODELS = 32
 class Loader:
     """Answers loads. Each answer is remembered with the catalog's change number it was read under."""
 
-    def __init__(self, rooms: Rooms) -> None:
-        self._rooms = rooms
+    def __init__(self, context: Context) -> None:
+        self._context = context
         self._answers: dict[tuple[str, str | None], tuple[int, Any]] = {}
         self._objects: OrderedDict[tuple[str, str], tuple[Any, Any]] = OrderedDict()
         self._lock = threading.Lock()
@@ -50,7 +51,7 @@ class Loader:
 
     def _answer(self, question: tuple[str, str | None], find: Callable[[], T]) -> T:
         # The number is read before the answer: one that is newer than its number is merely asked for once more.
-        changes = self._rooms.database.changes()
+        changes = self._context.database.changes()
         held = self._answers.get(question)
         if held is not None and held[0] == changes:
             return cast(T, held[1])
@@ -61,12 +62,12 @@ class Loader:
         return answer
 
     def _champion_id(self, model_name: str | None) -> str | None:
-        name = only_name(self._rooms.database, model_name)
-        current = None if name is None else deployments.current(self._rooms.database, name)
+        name = only_name(self._context.database, model_name)
+        current = None if name is None else deployments.current(self._context.database, name)
         return None if current is None else current.model_id
 
     def _load_best(self, model_name: str | None) -> Loaded:
-        model_id = best_model_id(self._rooms, model_name)
+        model_id = best_model_id(self._context, model_name)
         if model_id is None:
             raise NoModelAvailable(
                 f"No models available in registry{f' for {model_name}' if model_name else ''}: none is eligible and "
@@ -84,7 +85,7 @@ class Loader:
         return self._load(model_id)
 
     def _load(self, model_id: str) -> Loaded:
-        known = metadata(self._rooms, model_id)
+        known = metadata(self._context, model_id)
         # Asked before the memory is: it may still lie there.
         check_not_purged(model_id, known.status, known.status_reason)
         if known.artifact == "quarantined":
@@ -110,29 +111,29 @@ class Loader:
         return (*held, known.having())
 
     def _read(self, known: ModelMetadata) -> tuple[Any, Any]:
-        row = require(self._rooms.database, known.model_id)
+        row = require(self._context.database, known.model_id)
         if known.origin == "upload" or events.listed(
-            self._rooms.database, model_id=known.model_id, kinds=("adopted",), limit=1
+            self._context.database, model_id=known.model_id, kinds=(EventKind.ADOPTED,), limit=1
         ):
             # What came from outside is loaded in the sandbox first, so that what it does there harms nobody.
-            answer_checks.require_answers(self._rooms, row)
+            answer_checks.require_answers(self._context, row)
         loaded: list[Any] = []
-        also = self._rooms.configuration().policy(known.model_name).trusted_globals
+        extra_trusted = self._context.configuration().policy(known.model_name).trusted_globals
         for key, digest in artifact_keys(row, known.model_sha256, known.scaler_sha256):
-            data = self._rooms.store.content(key, digest)
-            place = self._rooms.store.address(key)
+            data = self._context.store.content(key, digest)
+            place = self._context.store.address(key)
             try:
-                verdicts.check(data, digest, place, also)
+                artifact_trust.check(data, digest, place, extra_trusted)
             except ArtifactQuarantined as error:
-                written = self._rooms.settings(self._rooms.database).policy(known.model_name).trusted_globals
-                if {*written} <= {*also}:
+                written = self._context.settings(self._context.database).policy(known.model_name).trusted_globals
+                if {*written} <= {*extra_trusted}:
                     raise
                 raise ArtifactQuarantined(
                     f"{error}; trusted names came with this registry from elsewhere, and count once somebody accepts "
                     "them: `model-registry accept` shows them"
                 ) from error
             try:
-                loaded.append(formats.load(data, place, also=also))
+                loaded.append(formats.load(data, place, extra_trusted=extra_trusted))
             except ArtifactUnloadable as error:
                 words = environments.in_words(known.libraries, proofs.environment(known))
                 raise ArtifactUnloadable(f"{error}; {words}" if words else str(error)) from error
@@ -140,7 +141,7 @@ class Loader:
         from ..artifacts import asking
 
         model, scaler = asking.labelled(loaded[0], known.classes), loaded[1] if len(loaded) > 1 else None
-        answer_checks.check_loaded(self._rooms, known, model, scaler)
+        answer_checks.check_loaded(self._context, known, model, scaler)
         return model, scaler
 
 

@@ -7,7 +7,6 @@ import logging
 import os
 import threading
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
 from .. import forks
 from ..catalog import alerts, notifications
@@ -15,9 +14,7 @@ from ..errors import InvalidConfiguration, RegistryError
 from ..live import Alert
 from ..records import utc_text
 from . import outgoing
-
-if TYPE_CHECKING:
-    from .rooms import Rooms
+from .context import Context
 
 #: Seconds after the first, second ... attempt that failed; there are as many attempts.
 PAUSES = (10, 30, 120, 600, 1800, 7200, 21_600, 43_200)
@@ -31,7 +28,7 @@ class NotSent(Exception):
     """An attempt failed; the text says why, without any address."""
 
 
-def send_due(rooms: Rooms) -> float | None:
+def send_due(context: Context) -> float | None:
     """Send all that is due; the seconds until more is, or None when nothing waits.
 
     An attempt is counted before it is made, so several processes never send one message at once. A process that dies
@@ -39,18 +36,18 @@ def send_due(rooms: Rooms) -> float | None:
     """
     while True:
         # Asked without the lock first: whoever watches asks every minute.
-        waits = notifications.next_due(rooms.database, len(PAUSES))
-        now = rooms.now()
+        waits = notifications.next_due(context.database, len(PAUSES))
+        now = context.now()
         if waits is None:
             return None
         if waits > utc_text(now):
             return (datetime.fromisoformat(waits) - now).total_seconds()
         later = [utc_text(now + timedelta(seconds=pause)) for pause in PAUSES]
-        with rooms.database.transaction() as transaction:
+        with context.database.transaction() as transaction:
             due = notifications.claim(transaction, utc_text(now), later)
         if due is None:
             continue
-        alert = alerts.find(rooms.database, due.alert_id)
+        alert = alerts.find(context.database, due.alert_id)
         assert alert is not None
         failure = ""
         try:
@@ -58,8 +55,8 @@ def send_due(rooms: Rooms) -> float | None:
         except NotSent as error:
             given_up = f"; given up after {due.attempts} attempts" if due.attempts == len(PAUSES) else ""
             failure = f"{error}{given_up}"
-        with rooms.database.transaction() as transaction:
-            notifications.settle(transaction, due, None if failure else utc_text(rooms.now()), failure)
+        with context.database.transaction() as transaction:
+            notifications.settle(transaction, due, None if failure else utc_text(context.now()), failure)
 
 
 def send(channel: str, alert: Alert) -> None:
@@ -164,8 +161,8 @@ def _by_apprise(address: str, alert: Alert) -> None:
 class Sender:
     """A thread that sends what is due, there while something waits."""
 
-    def __init__(self, rooms: Rooms) -> None:
-        self._rooms = rooms
+    def __init__(self, context: Context) -> None:
+        self._context = context
         self._lock = threading.Lock()
         self._news = threading.Event()
         self._closed = False
@@ -198,7 +195,7 @@ class Sender:
         while True:
             self._news.clear()
             try:
-                wait = None if self._closed else send_due(self._rooms)
+                wait = None if self._closed else send_due(self._context)
             except RegistryError as error:
                 _log.warning("notifications wait in the outbox: %s", error)
                 wait = None
@@ -209,7 +206,7 @@ class Sender:
             self._news.wait(None if wait is None else min(max(wait, 0.05), _LONGEST_WAIT))
 
 
-def wake(rooms: Rooms) -> None:
+def wake(context: Context) -> None:
     """Send what was just committed, behind the caller's back; nothing happens where nothing waits."""
-    if notifications.next_due(rooms.database, len(PAUSES)) is not None:
-        rooms.sender().wake()
+    if notifications.next_due(context.database, len(PAUSES)) is not None:
+        context.part(Sender).wake()

@@ -14,7 +14,7 @@ from ..errors import ArtifactError, InvalidInput, SandboxFailure, SandboxIncompl
 from ..records import ModelMetadata, Submission
 from ..rules import environments
 from ..signature import AnswersCheck, ExampleAnswers, Proof, RowsFrom
-from .rooms import Rooms
+from .context import Context
 
 if TYPE_CHECKING:
     from ..artifacts import sandbox
@@ -97,7 +97,7 @@ def read_back(
     asked: Asked,
     original: tuple[Any, Any],
     files: Sequence[tuple[bytes, str]],
-    also: Collection[str],
+    extra_trusted: Collection[str],
     here: Mapping[str, str],
 ) -> AnswersCheck:
     """Load the bytes that are stored, and hold their answers against those of the object they were made of.
@@ -109,7 +109,7 @@ def read_back(
     from ..rules import agreement
 
     try:
-        loaded = [formats.load(data, "the saved file", also=also) for data, _ in files]
+        loaded = [formats.load(data, "the saved file", extra_trusted=extra_trusted) for data, _ in files]
     except ArtifactError as error:
         raise InvalidInput(
             f"the model was saved but cannot be loaded again: {error.__cause__ or error}; define its classes in a "
@@ -147,7 +147,7 @@ def read_back(
 
 
 def of_files(
-    rooms: Rooms,
+    context: Context,
     given: Submission,
     files: Sequence[tuple[bytes, str]],
     rows: Mapping[str, Any] | None,
@@ -158,13 +158,13 @@ def of_files(
     """
     from ..artifacts import sandbox
 
-    policy = rooms.configuration().policy(given.model_name)
+    policy = context.configuration().policy(given.model_name)
     here = environment_of(given.libraries)
     or_made = rows is None
     if rows is None:
-        rows = of_benchmark(rooms, given.model_name, given.feature_names)
+        rows = of_benchmark(context, given.model_name, given.feature_names)
     try:
-        with sandbox.Worker(also=policy.trusted_globals, require_all=False) as worker:
+        with sandbox.Worker(extra_trusted=policy.trusted_globals, require_all=False) as worker:
             worker.start()
             proof, found = in_sandbox(
                 worker, [data for data, _ in files], None, rows=rows, or_made=or_made, names=given.feature_names,
@@ -275,20 +275,20 @@ def parse_rows(rows: Any) -> dict[str, Any]:
     return json.loads(json.dumps(fitted[1]))  # type: ignore[no-any-return]
 
 
-def of_benchmark(rooms: Rooms, model_name: str, feature_names: Sequence[str]) -> dict[str, Any] | None:
+def of_benchmark(context: Context, model_name: str, feature_names: Sequence[str]) -> dict[str, Any] | None:
     """Rows of the benchmark that counts for a model name, where it has all that the version takes."""
     from ..artifacts import examples
     from . import benchmarks
 
-    policy = rooms.configuration().policy(model_name)
-    chosen = benchmarks.counting(rooms.database, model_name, policy)
+    policy = context.configuration().policy(model_name)
+    chosen = benchmarks.counting(context.database, model_name, policy)
     if chosen is None:
         return None
     names = list(feature_names or chosen.features)
     if not {*names} <= {*chosen.features}:
         return None
     try:
-        fitted = examples.fitting(examples.sample(benchmarks.read(rooms, chosen)[names].reset_index(drop=True)))
+        fitted = examples.fitting(examples.sample(benchmarks.read(context, chosen)[names].reset_index(drop=True)))
     # A benchmark that cannot be read is a finding of verify; rows can be made without it.
     except (ArtifactError, InvalidInput, ImportError):
         return None

@@ -24,10 +24,10 @@ from ..records import (
     utc_text,
 )  # fmt: skip
 from ..rules import comparison, intake, metrics
-from .decide import predecessor
+from .context import Context
 from .files import artifact_keys
-from .rooms import Rooms
-from .rows import ranking, record, require, standing, summary
+from .model_records import leaders, ranking, record, require, summary
+from .promotion import predecessor
 
 
 def only_name(queries: Queries, model_name: str | None) -> str | None:
@@ -48,35 +48,35 @@ def only_name(queries: Queries, model_name: str | None) -> str | None:
     return names[0] if names else None
 
 
-def best_model_id(rooms: Rooms, model_name: str | None) -> str | None:
+def best_model_id(context: Context, model_name: str | None) -> str | None:
     """See ``Registry.get_best_model_id``."""
-    name = only_name(rooms.database, model_name)
-    return None if name is None else standing(rooms.database, name).best
+    name = only_name(context.database, model_name)
+    return None if name is None else leaders(context.database, name).best
 
 
-def metadata(rooms: Rooms, model_id: str) -> ModelMetadata:
+def metadata(context: Context, model_id: str) -> ModelMetadata:
     """See ``Registry.get_metadata``."""
-    row = require(rooms.database, model_id)
-    return record(rooms, row, standing(rooms.database, row["model_name"]).best)
+    row = require(context.database, model_id)
+    return record(context, row, leaders(context.database, row["model_name"]).best)
 
 
-def comparison_rows(rooms: Rooms, query: ModelQuery) -> list[Row]:
+def comparison_rows(context: Context, query: ModelQuery) -> list[Row]:
     """See ``Registry.get_model_comparison``."""
     _check_bounds(query.limit, query.offset)
-    rows = versions.summaries(rooms.database, query)
-    leading = {name: standing(rooms.database, name) for name in {versions.name_of(row) for row in rows}}
+    rows = versions.summaries(context.database, query)
+    leading = {name: leaders(context.database, name) for name in {versions.name_of(row) for row in rows}}
     # All documents in one: reading ten thousand small ones one by one takes three times as long.
     documents = json.loads(f"[{','.join(map(versions.metrics_of, rows))}]")
     measured = [{} if text == "{}" else json.loads(text) for text in map(versions.measured_of, rows)]
     return [summary(row, own, ours, leading) for row, own, ours in zip(rows, documents, measured, strict=True)]
 
 
-def models(rooms: Rooms, query: ModelQuery) -> list[ModelMetadata]:
+def models(context: Context, query: ModelQuery) -> list[ModelMetadata]:
     """See ``Registry.list_models``."""
     _check_bounds(query.limit, query.offset)
-    rows = versions.page(rooms.database, query)
-    best = {name: standing(rooms.database, name).best for name in {row["model_name"] for row in rows}}
-    return [record(rooms, row, best[row["model_name"]]) for row in rows]
+    rows = versions.page(context.database, query)
+    best = {name: leaders(context.database, name).best for name in {row["model_name"] for row in rows}}
+    return [record(context, row, best[row["model_name"]]) for row in rows]
 
 
 def _check_bounds(limit: int | None, offset: int) -> None:
@@ -85,41 +85,41 @@ def _check_bounds(limit: int | None, offset: int) -> None:
             raise InvalidInput(f"{what} is {number!r:.80}; a whole number from 0 is needed")
 
 
-def count(rooms: Rooms, query: ModelQuery) -> int:
+def count(context: Context, query: ModelQuery) -> int:
     """See ``Registry.count_models``."""
-    return versions.count(rooms.database, query)
+    return versions.count(context.database, query)
 
 
-def names(rooms: Rooms) -> list[str]:
+def names(context: Context) -> list[str]:
     """See ``Registry.model_names``."""
-    return versions.names(rooms.database)
+    return versions.names(context.database)
 
 
-def metric_names(rooms: Rooms, model_name: str | None) -> list[str]:
+def metric_names(context: Context, model_name: str | None) -> list[str]:
     """See ``Registry.metric_names``."""
-    found = versions.metric_names(rooms.database, model_name)
+    found = versions.metric_names(context.database, model_name)
     return [name for name in METRIC_FIELDS if name in found] + [name for name in found if name not in METRIC_FIELDS]
 
 
-def lower_is_better(rooms: Rooms, metric: str, model_name: str | None) -> bool:
+def lower_is_better(context: Context, metric: str, model_name: str | None) -> bool:
     """See ``Registry.lower_is_better``."""
-    policy = rooms.configuration().policy(model_name or "")
+    policy = context.configuration().policy(model_name or "")
     return metrics.lower_is_better(metrics.canonical(metric), policy.lower_is_better)
 
 
-def distinct(rooms: Rooms, column: str, model_name: str | None) -> list[str]:
+def distinct(context: Context, column: str, model_name: str | None) -> list[str]:
     """See ``Registry.model_types`` and ``Registry.evaluation_sets``."""
-    return versions.distinct(rooms.database, column, model_name)
+    return versions.distinct(context.database, column, model_name)
 
 
-def summaries(rooms: Rooms) -> list[ModelNameSummary]:
+def summaries(context: Context) -> list[ModelNameSummary]:
     """See ``Registry.summaries``."""
     found = []
-    for row in versions.totals(rooms.database):
+    for row in versions.totals(context.database):
         name = row["model_name"]
-        best = standing(rooms.database, name).best
-        current = deployed.current(rooms.database, name)
-        champion = None if current is None else record(rooms, require(rooms.database, current.model_id), best)
+        best = leaders(context.database, name).best
+        current = deployed.current(context.database, name)
+        champion = None if current is None else record(context, require(context.database, current.model_id), best)
         found.append(
             ModelNameSummary(
                 name, row["versions"], int(row["quarantined"]), row["last_registered_at"], champion, current, best
@@ -128,45 +128,45 @@ def summaries(rooms: Rooms) -> list[ModelNameSummary]:
     return found
 
 
-def explain_score(rooms: Rooms, model_id: str) -> Score:
+def explain_score(context: Context, model_id: str) -> Score:
     """See ``Registry.explain_score``."""
-    known = record(rooms, require(rooms.database, model_id))
-    return ranking(rooms.configuration().policy(known.model_name), known)[0]
+    known = record(context, require(context.database, model_id))
+    return ranking(context.configuration().policy(known.model_name), known)[0]
 
 
-def compare(rooms: Rooms, model_ids: Sequence[str]) -> Comparison:
+def compare(context: Context, model_ids: Sequence[str]) -> Comparison:
     """See ``Registry.compare``."""
     if not isinstance(model_ids, list | tuple) or not all(isinstance(each, str) for each in model_ids):
         raise InvalidInput(f"model_ids is {model_ids!r:.80}; a list of 2 to 10 ids is needed")
     ids = list(dict.fromkeys(model_ids))
     if not 2 <= len(ids) <= 10:
         raise InvalidInput(f"{len(ids)} different models were named; 2 to 10 can be compared")
-    configuration = rooms.configuration()
+    configuration = context.configuration()
     return comparison.compare(
-        [metadata(rooms, each) for each in ids], lambda name: configuration.policy(name).lower_is_better
+        [metadata(context, each) for each in ids], lambda name: configuration.policy(name).lower_is_better
     )
 
 
-def deployments(rooms: Rooms, model_name: str | None) -> list[Deployment]:
+def deployments(context: Context, model_name: str | None) -> list[Deployment]:
     """See ``Registry.deployments``."""
-    return deployed.listed(rooms.database, model_name)
+    return deployed.listed(context.database, model_name)
 
 
-def champion_at(rooms: Rooms, model_name: str, when: datetime | str) -> str | None:
+def champion_at(context: Context, model_name: str, when: datetime | str) -> str | None:
     """See ``Registry.champion_at``."""
-    found = deployed.at(rooms.database, model_name, utc_text(intake.moment(when)))
+    found = deployed.at(context.database, model_name, utc_text(intake.moment(when)))
     return None if found is None else found.model_id
 
 
-def rollback_target(rooms: Rooms, model_name: str) -> str | None:
+def rollback_target(context: Context, model_name: str) -> str | None:
     """See ``Registry.rollback_target``."""
-    if deployed.current(rooms.database, model_name) is None:
+    if deployed.current(context.database, model_name) is None:
         return None
-    return predecessor(rooms.database, model_name)
+    return predecessor(context.database, model_name)
 
 
 def events(
-    rooms: Rooms,
+    context: Context,
     model_name: str | None,
     since: datetime | str | None,
     limit: int | None,
@@ -178,34 +178,34 @@ def events(
     """See ``Registry.events``."""
     _check_bounds(limit, offset)
     start = None if since is None else utc_text(intake.moment(since))
-    return chain.listed(rooms.database, model_name, start, limit, model_id, kinds, actor, offset)
+    return chain.listed(context.database, model_name, start, limit, model_id, kinds, actor, offset)
 
 
 def count_events(
-    rooms: Rooms, model_name: str | None, model_id: str | None, kinds: Sequence[str] | None, actor: str | None
+    context: Context, model_name: str | None, model_id: str | None, kinds: Sequence[str] | None, actor: str | None
 ) -> int:
     """See ``Registry.count_events``."""
-    return chain.count(rooms.database, model_name, model_id, kinds, actor)
+    return chain.count(context.database, model_name, model_id, kinds, actor)
 
 
-def verify_events(rooms: Rooms) -> int | None:
+def verify_events(context: Context) -> int | None:
     """See ``Registry.verify_events``."""
-    return chain.first_break(rooms.database)
+    return chain.first_break(context.database)
 
 
-def revision(rooms: Rooms) -> int:
+def revision(context: Context) -> int:
     """See ``Registry.revision``."""
-    return chain.newest(rooms.database)
+    return chain.newest(context.database)
 
 
-def artifact_bytes(rooms: Rooms, model_id: str, which: str) -> bytes:
+def artifact_bytes(context: Context, model_id: str, which: str) -> bytes:
     """See ``Registry.read_artifact``."""
     if which not in ("model", "scaler"):
         raise InvalidInput(f"which is {which!r:.80}; allowed are 'model' and 'scaler'")
-    row = require(rooms.database, model_id)
-    known = record(rooms, row)
+    row = require(context.database, model_id)
+    known = record(context, row)
     keys = artifact_keys(row, known.model_sha256, known.scaler_sha256)
     if which == "scaler" and len(keys) == 1:
         raise ModelNotFound(f"{model_id} was registered without a scaler")
     key, digest = keys[0 if which == "model" else 1]
-    return rooms.store.content(key, digest)
+    return context.store.content(key, digest)

@@ -15,6 +15,7 @@ from ..catalog import events, models
 from ..catalog import proofs as proof_rows
 from ..catalog.database import Queries, Transaction
 from ..errors import InvalidInput, InvalidName, VersionTaken
+from ..events import EventKind
 from ..records import (
     METRIC_FIELDS,
     Artifact,
@@ -27,14 +28,14 @@ from ..records import (
 from ..rules import intake, selection, sentences, versioning
 from ..signature import AnswersCheck, Proof, RowsFrom, Signature
 from ..version import Version
-from . import answer_checks, proofs, verdicts
-from .choose import decide_at_once, measure_and_choose, steps
+from . import answer_checks, artifact_trust, proofs
+from .auto_promotion import decide_at_once, measure_and_choose, steps
+from .context import Context, check_reason
 from .deploy import deploy
-from .rooms import Rooms, check_reason
-from .rows import ranking, record
+from .maintenance import cleanup
+from .model_records import ranking, record
 from .staging import Staging
 from .trust import contents
-from .upkeep import cleanup
 
 
 class Moved(NamedTuple):
@@ -45,7 +46,7 @@ class Moved(NamedTuple):
 
 
 def register_object(
-    rooms: Rooms,
+    context: Context,
     model: Any,
     scaler: Any,
     *,
@@ -57,7 +58,7 @@ def register_object(
 ) -> str:
     """See ``Registry.register_model``."""
     given = intake.submission(fields)
-    who, why = rooms.who(actor), check_reason(reason)
+    who, why = context.who(actor), check_reason(reason)
     found = describe.describe(model, scaler)
     names = given.feature_names or tuple(found.feature_names)
     if names and found.inputs is not None and len(names) != found.inputs:
@@ -65,15 +66,15 @@ def register_object(
             f"feature_names has {len(names)} names, but the {'scaler' if scaler is not None else 'model'} was fitted "
             f"on {found.inputs} inputs; give one name for each, in their order"
         )
-    policy = rooms.configuration().policy(given.model_name)
+    policy = context.configuration().policy(given.model_name)
     files = [(formats.dumps(model), "the model")]
     if scaler is not None:
         files.append((formats.dumps(scaler), "the scaler"))
-    judged = verdicts.judged(files, policy.trusted_globals)
+    judged = artifact_trust.judged(files, policy.trusted_globals)
     _check_importable(judged)
     rows = reference if input_example is None else input_example
     source: RowsFrom = "reference" if input_example is None else "input_example"
-    with Staging(rooms.store, [data for data, _ in files]) as staging:
+    with Staging(context.store, [data for data, _ in files]) as staging:
         asked = proofs.of_object(model, scaler, rows, source, names, given.classes, keep=policy.keep_example_rows)
         here = describe.libraries_of([*judged.modules, *(["pandas"] if hasattr(asked.rows, "iloc") else [])])
         given = replace(
@@ -95,10 +96,10 @@ def register_object(
             asked_with = {**proofs.environment_of(here), **here}
             check = proofs.read_back(asked, (model, scaler), files, policy.trusted_globals, asked_with)
         proof = replace(asked.proof, environment=here)
-        return _register(rooms, given, staging, judged, "pipeline", who, why, trained_on, proof=proof, check=check)
+        return _register(context, given, staging, judged, "pipeline", who, why, trained_on, proof=proof, check=check)
 
 
-def _check_importable(judged: verdicts.Judged) -> None:
+def _check_importable(judged: artifact_trust.Judged) -> None:
     """Refuse what only the process that registers it knows.
 
     Raises:
@@ -118,7 +119,7 @@ def _names(signature: Signature) -> tuple[str, ...]:
 
 
 def register_files(
-    rooms: Rooms,
+    context: Context,
     model_file: str | os.PathLike[str] | IO[bytes],
     scaler_file: str | os.PathLike[str] | IO[bytes] | None,
     metadata: Mapping[str, Any],
@@ -129,24 +130,24 @@ def register_files(
 ) -> str:
     """See ``Registry.upload``."""
     given = intake.submission(metadata)
-    who, why = rooms.who(actor), check_reason(reason)
+    who, why = context.who(actor), check_reason(reason)
     rows = None if input_example is None else proofs.parse_rows(input_example)
     files = [contents(model_file, "model_file")]
     if scaler_file is not None:
         files.append(contents(scaler_file, "scaler_file"))
-    policy = rooms.configuration().policy(given.model_name)
+    policy = context.configuration().policy(given.model_name)
     from ..artifacts.sandbox.places import PLACES
 
     proof = check = None
     with PLACES.taken():
-        judged = verdicts.judged(files, policy.trusted_globals, outside=True)
+        judged = artifact_trust.judged(files, policy.trusted_globals, outside=True)
         given = _as_found(given, judged.document)
         if judged.artifact == "trusted":
-            proof, check = proofs.of_files(rooms, given, files, rows)
+            proof, check = proofs.of_files(context, given, files, rows)
     if proof is not None:
         given = _as_signed(given, proof.signature)
-    with Staging(rooms.store, [data for data, _ in files]) as staging:
-        return _register(rooms, given, staging, judged, "upload", who, why, proof=proof, check=check)
+    with Staging(context.store, [data for data, _ in files]) as staging:
+        return _register(context, given, staging, judged, "upload", who, why, proof=proof, check=check)
 
 
 def _as_signed(given: Submission, signature: Signature) -> Submission:
@@ -161,7 +162,12 @@ def _as_signed(given: Submission, signature: Signature) -> Submission:
 
 
 def register_moved(
-    rooms: Rooms, files: Sequence[tuple[bytes, str]], metadata: Mapping[str, Any], moved: Moved, actor: str, reason: str
+    context: Context,
+    files: Sequence[tuple[bytes, str]],
+    metadata: Mapping[str, Any],
+    moved: Moved,
+    actor: str,
+    reason: str,
 ) -> str:
     """Keep a version that comes from another registry. To this one its files and numbers are those of an upload.
 
@@ -170,11 +176,11 @@ def register_moved(
         VersionTaken: its version exists.
     """
     given = intake.submission(metadata)
-    also = rooms.configuration().policy(given.model_name).trusted_globals
-    judged = verdicts.judged(files, also, outside=True)
+    extra_trusted = context.configuration().policy(given.model_name).trusted_globals
+    judged = artifact_trust.judged(files, extra_trusted, outside=True)
     given = _as_found(given, judged.document)
-    with Staging(rooms.store, [data for data, _ in files]) as staging:
-        return _register(rooms, given, staging, judged, "upload", actor, reason, moved=moved)
+    with Staging(context.store, [data for data, _ in files]) as staging:
+        return _register(context, given, staging, judged, "upload", actor, reason, moved=moved)
 
 
 def _as_found(given: Submission, found: Mapping[str, Any]) -> Submission:
@@ -189,16 +195,16 @@ def _as_found(given: Submission, found: Mapping[str, Any]) -> Submission:
     )
 
 
-def preview(rooms: Rooms, metadata: Mapping[str, Any]) -> RegistrationPlan:
+def preview(context: Context, metadata: Mapping[str, Any]) -> RegistrationPlan:
     """See ``Registry.preview_upload``."""
-    return plan_of(rooms, rooms.database, intake.submission(metadata), "upload", rooms.now())[0]
+    return plan_of(context, context.database, intake.submission(metadata), "upload", context.now())[0]
 
 
 def _register(
-    rooms: Rooms,
+    context: Context,
     given: Submission,
     staging: Staging,
-    judged: verdicts.Judged,
+    judged: artifact_trust.Judged,
     origin: Origin,
     actor: str,
     reason: str,
@@ -213,18 +219,18 @@ def _register(
     The slow part happens before the lock is taken. A row never points at missing bytes: the files get their names
     first, and lose them again when the transaction fails.
     """
-    answer_checks.complete_champion(rooms, given.model_name)
-    revision, now = events.newest(rooms.database), rooms.now()
+    answer_checks.complete_champion(context, given.model_name)
+    revision, now = events.newest(context.database), context.now()
     artifact = judged.artifact
     wanted = None if moved is None else moved.model_id
-    plan, metadata = plan_of(rooms, rooms.database, given, origin, now, artifact, wanted, check)
+    plan, metadata = plan_of(context, context.database, given, origin, now, artifact, wanted, check)
     staged = staging.files()
     published: list[str] = []
     try:
-        with rooms.database.transaction() as transaction:
+        with context.database.transaction() as transaction:
             if events.newest(transaction) != revision:
-                now = rooms.now()
-                plan, metadata = plan_of(rooms, transaction, given, origin, now, artifact, wanted, check)
+                now = context.now()
+                plan, metadata = plan_of(context, transaction, given, origin, now, artifact, wanted, check)
             keys = _keys(plan.model_id)
             model, scaler = staged[0], staged[1] if len(staged) > 1 else None
             metadata = metadata.having(
@@ -240,10 +246,10 @@ def _register(
             )
             sidecar = f"metadata/model_{plan.model_id}.json"
             published.extend((*keys, sidecar))
-            rooms.store.publish(dict(zip(keys, staged, strict=False)))
+            context.store.publish(dict(zip(keys, staged, strict=False)))
             document = json.dumps(metadata.sidecar())
-            rooms.store.write(sidecar, document.encode(), durably=False)
-            seq = _record(rooms, transaction, now, plan, metadata, document, actor, reason, moved, check)
+            context.store.write(sidecar, document.encode(), durably=False)
+            seq = _record(context, transaction, now, plan, metadata, document, actor, reason, moved, check)
             if proof is not None:
                 proof_rows.insert(transaction, seq, proof)
             if check is not None:
@@ -254,23 +260,23 @@ def _register(
         # The first error is the one to report; what cannot be removed now is swept later.
         if published:
             with suppress(OSError):
-                _withdraw(rooms, plan.model_id, published)
+                _withdraw(context, plan.model_id, published)
         raise
     # The row holds the same document, so nobody has to wait for this while the lock is held.
-    rooms.store.settle(sidecar)
+    context.store.settle(sidecar)
     if plan.decision.waits_for is not None:
-        measure_and_choose(rooms, plan.model_id, plan.decision.waits_for, actor)
-    cleanup.after_registration(rooms, given.model_name, plan.model_id)
+        measure_and_choose(context, plan.model_id, plan.decision.waits_for, actor)
+    cleanup.after_registration(context, given.model_name, plan.model_id)
     return plan.model_id
 
 
-def _withdraw(rooms: Rooms, model_id: str, keys: list[str]) -> None:
+def _withdraw(context: Context, model_id: str, keys: list[str]) -> None:
     # Under the lock, and only while no row claims them: another process may have been given the same id since, or the
     # commit may have arrived although its answer did not.
-    with rooms.database.transaction() as transaction:
+    with context.database.transaction() as transaction:
         if models.find(transaction, model_id) is None:
             for key in keys:
-                rooms.store.remove(key)
+                context.store.remove(key)
 
 
 def _keys(model_id: str) -> tuple[str, str]:
@@ -278,7 +284,7 @@ def _keys(model_id: str) -> tuple[str, str]:
 
 
 def plan_of(
-    rooms: Rooms,
+    context: Context,
     queries: Queries,
     given: Submission,
     origin: Origin,
@@ -310,7 +316,7 @@ def plan_of(
     else:
         ordinal = models.last_ordinal(queries, stem) + 1
     top = models.highest(queries, given.model_name)
-    version, because = _version(rooms, queries, given, None if top is None else record(rooms, top))
+    version, because = _version(context, queries, given, None if top is None else record(context, top))
     metadata = ModelMetadata(
         model_id=stem if ordinal == 1 else f"{stem}_{ordinal}",
         model_name=given.model_name,
@@ -335,17 +341,19 @@ def plan_of(
         artifact=artifact,
         origin=origin,
     )
-    policy = rooms.configuration(queries).policy(given.model_name)
+    policy = context.configuration(queries).policy(given.model_name)
     score, on = ranking(policy, metadata)
     metadata = metadata.having(composite_score=score.value, score_note=score.note, ranked_on=on)
-    decision = decide_at_once(rooms, policy, queries, metadata, check)
+    decision = decide_at_once(context, policy, queries, metadata, check)
     return (
         RegistrationPlan(metadata.model_id, str(version), because, score.value, score.note, decision, stem, ordinal),
         metadata,
     )
 
 
-def _version(rooms: Rooms, queries: Queries, given: Submission, latest: ModelMetadata | None) -> tuple[Version, str]:
+def _version(
+    context: Context, queries: Queries, given: Submission, latest: ModelMetadata | None
+) -> tuple[Version, str]:
     if given.version is None:
         return versioning.next_version(
             latest, given, lambda version: models.holder(queries, given.model_name, version) is not None
@@ -361,7 +369,7 @@ def _version(rooms: Rooms, queries: Queries, given: Submission, latest: ModelMet
 
 
 def _record(
-    rooms: Rooms,
+    context: Context,
     transaction: Transaction,
     now: datetime,
     plan: RegistrationPlan,
@@ -375,7 +383,11 @@ def _record(
     seq, _ = events.append(
         transaction,
         now=now,
-        kind="imported" if moved is not None else "registered" if metadata.origin == "pipeline" else "uploaded",
+        kind=EventKind.IMPORTED
+        if moved is not None
+        else EventKind.REGISTERED
+        if metadata.origin == "pipeline"
+        else EventKind.UPLOADED,
         actor=actor,
         reason=reason,
         model_name=metadata.model_name,
@@ -394,10 +406,10 @@ def _record(
             "steps": steps(metadata, None, plan.decision),
         },
     )
-    vouched = metadata.origin == "pipeline"
-    eligible = selection.is_eligible(metadata.status, metadata.artifact, vouched, metadata.ranked_on or "")
+    endorsed = metadata.origin == "pipeline"
+    eligible = selection.is_eligible(metadata.status, metadata.artifact, endorsed, metadata.ranked_on or "")
     models.insert(transaction, seq, metadata, document, plan.stem, plan.ordinal, eligible)
     if plan.decision.promote:
         because = plan.decision.because
-        deploy(rooms, transaction, now, "promoted", metadata.model_name, metadata.model_id, "auto", because)
+        deploy(context, transaction, now, EventKind.PROMOTED, metadata.model_name, metadata.model_id, "auto", because)
     return seq

@@ -1,4 +1,4 @@
-"""Files nobody has to trust: looked into before they are kept, and whose names somebody may vouch for."""
+"""Files nobody has to trust: looked into before they are kept, and whose names somebody may endorse."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from ..artifacts import classes
 from ..errors import InvalidInput, StateConflict
 from ..evidence import Inspection, KnownClass
 from ..rules import intake
-from . import configure, verdicts
-from .rooms import Rooms, check_reason
-from .rows import record, require
+from . import artifact_trust, configure
+from .context import Context, check_reason
+from .model_records import record, require
 
 
-def inspect(rooms: Rooms, model_file: Any, model_name: str | None) -> Inspection:
+def inspect(context: Context, model_file: Any, model_name: str | None) -> Inspection:
     """See ``Registry.inspect``."""
     data, name = contents(model_file, "model_file")
-    also = rooms.configuration().policy(model_name or "").trusted_globals
-    return verdicts.look(data, name, also)
+    extra_trusted = context.configuration().policy(model_name or "").trusted_globals
+    return artifact_trust.look(data, name, extra_trusted)
 
 
 def contents(source: str | os.PathLike[str] | IO[bytes], what: str) -> tuple[bytes, str]:
@@ -46,27 +46,27 @@ def contents(source: str | os.PathLike[str] | IO[bytes], what: str) -> tuple[byt
     return bytes(data), name
 
 
-def trust(rooms: Rooms, model_id: str, actor: str | None, reason: str) -> tuple[str, ...]:
+def trust(context: Context, model_id: str, actor: str | None, reason: str) -> tuple[str, ...]:
     """See ``Registry.trust``."""
-    rooms.who(actor)
+    context.who(actor)
     if not check_reason(reason):
         raise InvalidInput("trusting names needs a reason: say who looked at the code behind them")
-    row = require(rooms.database, model_id)
+    row = require(context.database, model_id)
     if row["artifact"] != "quarantined":
         raise StateConflict(f"the file of {model_id} is trusted already")
-    found = record(rooms, row).inspection
+    found = record(context, row).inspection
     if found.get("verdict") == "refused":
         raise StateConflict(f"the file of {model_id} can never be trusted: {found.get('because', 'it is refused')}")
     names = tuple(found.get("unknown", ()))
     for name in names:
         classes.find(name)
-    known = rooms.settings(rooms.database).policy(row["model_name"]).trusted_globals
+    known = context.settings(context.database).policy(row["model_name"]).trusted_globals
     wanted = [*known, *(name for name in names if name not in known)]
-    configure.configure(rooms, row["model_name"], {"trusted_globals": wanted}, actor, reason)
+    configure.configure(context, row["model_name"], {"trusted_globals": wanted}, actor, reason)
     return names
 
 
-def classes_of(rooms: Rooms, model_id: str) -> tuple[KnownClass, ...]:
+def classes_of(context: Context, model_id: str) -> tuple[KnownClass, ...]:
     """See ``Registry.unknown_classes``."""
-    names = record(rooms, require(rooms.database, model_id)).inspection.get("unknown", ())
+    names = record(context, require(context.database, model_id)).inspection.get("unknown", ())
     return tuple(classes.find(name) for name in names)

@@ -5,35 +5,38 @@ from __future__ import annotations
 from ..catalog import deployments, events, models
 from ..catalog.database import Queries
 from ..errors import ModelNotFound, NoModelAvailable, StateConflict
+from ..events import EventKind
 from ..records import Deployment, Row
 from . import foreign
 from .answer_checks import require_answers
-from .decide import check_eligible, check_expected, set_status
+from .context import Context, check_reason
 from .deploy import DEPLOYED, deploy
-from .rooms import Rooms, check_reason
-from .rows import require
+from .model_records import require
+from .promotion import check_eligible, check_expected, set_status
 
 
 def undo_rollback(
-    rooms: Rooms, model_name: str, actor: str | None, reason: str, expected_champion: str | None
+    context: Context, model_name: str, actor: str | None, reason: str, expected_champion: str | None
 ) -> Deployment:
     """See ``Registry.undo_rollback``."""
-    who, why = rooms.who(actor), check_reason(reason)
-    foreign.require_decided(rooms, rooms.database, model_name)
-    _, target = _check(rooms.database, model_name, expected_champion)
-    require_answers(rooms, target)
-    with rooms.database.transaction() as transaction:
-        current, again = _check(transaction, model_name, expected_champion)
+    who, why = context.who(actor), check_reason(reason)
+    foreign.require_decided(context, context.database, model_name)
+    _, target = check_undo(context.database, model_name, expected_champion)
+    require_answers(context, target)
+    with context.database.transaction() as transaction:
+        current, again = check_undo(transaction, model_name, expected_champion)
         if again["model_id"] != target["model_id"]:
-            require_answers(rooms, again)
+            require_answers(context, again)
         if again["status"] == "disqualified":
-            set_status(rooms, transaction, again["model_id"], "reinstate", who, why)
+            set_status(context, transaction, again["model_id"], "reinstate", who, why)
         # Whom the rollback put into production neither failed there nor proved itself.
         deployments.mark_undone(transaction, current.deployment_id)
-        return deploy(rooms, transaction, rooms.now(), "rollback_undone", model_name, again["model_id"], who, why)
+        return deploy(
+            context, transaction, context.now(), EventKind.ROLLBACK_UNDONE, model_name, again["model_id"], who, why
+        )
 
 
-def _check(queries: Queries, model_name: str, expected: str | None) -> tuple[Deployment, Row]:
+def check_undo(queries: Queries, model_name: str, expected: str | None) -> tuple[Deployment, Row]:
     """The deployment that the rollback began, and the row of the model it took out; raises what stands in the way."""
     current = check_expected(queries, model_name, expected)
     if current is None:
@@ -41,14 +44,14 @@ def _check(queries: Queries, model_name: str, expected: str | None) -> tuple[Dep
             raise ModelNotFound(f"no model carries the name {model_name!r:.160}; model_names() lists all")
         raise NoModelAvailable(f"{model_name} has no champion, so there is no rollback to undo; promote a model")
     (began,) = events.listed(queries, model_name, kinds=DEPLOYED, limit=1)
-    if began.kind != "rolled_back":
+    if began.kind != EventKind.ROLLED_BACK:
         raise StateConflict(
             f"the champion {current.model_id} did not come by a rollback, so there is none to undo; promote the model "
             "you want"
         )
     row = require(queries, str(began.before["champion"]))
     changes = [each for each in events.listed(queries, model_id=row["model_id"]) if each.event_id > began.event_id]
-    again = [each for each in changes if each.kind in ("disqualified", "reinstated")]
+    again = [each for each in changes if each.kind in (EventKind.DISQUALIFIED, EventKind.REINSTATED)]
     if row["status"] == "disqualified" and len(again) > 1:
         raise StateConflict(
             f"{row['model_id']} was disqualified again after the rollback, by {again[0].actor}; reinstate it, then "

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import IO, Any, NamedTuple, cast
 
 from ..errors import ArtifactAltered, InvalidInput, RegistryError, StorageError
-from ..upkeep import Progress
+from ..maintenance import Progress
 from . import regular
 
 MANIFEST, _CHECKSUMS = "manifest.json", "checksums.json"

@@ -1,4 +1,4 @@
-"""Artifacts as files: pickled out, and in again through a second wall.
+"""Artifacts as files: pickled out, and in again through a second check.
 
 Models are written by Python's own pickler (protocol 5), which is six times as fast as joblib's on a forest of a hundred
 trees; ``joblib.load`` reads such files as well. On the way in, every name that a file asks for is held against the list
@@ -18,7 +18,7 @@ from typing import Any
 from ..errors import ArtifactAltered, ArtifactQuarantined, ArtifactUnloadable, InvalidInput
 from . import inspection
 from .inspection import names, partials
-from .inspection.values import Refused
+from .inspection.refused import Refused
 
 
 def dumps(model: Any) -> bytes:
@@ -50,13 +50,13 @@ def check_digest(data: bytes, expected: str, place: str) -> None:
         )
 
 
-def load(data: bytes, place: str, *, also: Collection[str] = ()) -> Any:
+def load(data: bytes, place: str, *, extra_trusted: Collection[str] = ()) -> Any:
     """Bring verified bytes of a trusted artifact back to life.
 
     Args:
         data: the whole file, in any format that ``inspection.inspect`` knows.
         place: what to call it in errors.
-        also: exact names, ``module.name``, trusted beside those on the list.
+        extra_trusted: exact names, ``module.name``, trusted beside those on the list.
 
     Raises:
         ArtifactQuarantined: it asks for a name that is not trusted; nothing of that name was imported.
@@ -68,13 +68,13 @@ def load(data: bytes, place: str, *, also: Collection[str] = ()) -> Any:
             warnings.filterwarnings("ignore", message="Trying to unpickle estimator")
             # joblib's own files name its wrapper of arrays, whose bytes stand between the opcodes.
             if data[:1] == b"\x80" and not inspection.is_joblib(data):
-                return _Listed(data, place, also).load()
+                return _Listed(data, place, extra_trusted).load()
             kind = inspection.kind_of(data)
             if kind == "pickle" or kind.startswith("joblib"):
-                return _listed_joblib()(inspection.unpacked(data), place, also).load()
+                return _listed_joblib()(inspection.unpacked(data), place, extra_trusted).load()
             from . import native
 
-            return native.load(data, kind, place, also)
+            return native.load(data, kind, place, extra_trusted)
     except (ArtifactQuarantined, ArtifactUnloadable):
         raise
     except Refused as refusal:
@@ -86,16 +86,16 @@ def load(data: bytes, place: str, *, also: Collection[str] = ()) -> Any:
         ) from error
 
 
-class _Wall:
+class _AllowedNames:
     """What one unpickler may import, and what it has imported."""
 
-    def __init__(self, place: str, also: Collection[str]) -> None:
-        self._place, self._also = place, also
+    def __init__(self, place: str, extra_trusted: Collection[str]) -> None:
+        self._place, self._extra_trusted = place, extra_trusted
         self._found: list[tuple[str, Any]] = []
 
     def find(self, find_class: Callable[[str, str], Any], module: str, name: str) -> Any:
         """The object of that name, if it is trusted."""
-        _check_name(module, name, self._place, self._also)
+        _check_name(module, name, self._place, self._extra_trusted)
         if f"{module}.{name}" == names.PARTIAL:
             return partials.listed_partial(self._found)
         value = find_class(module, name)
@@ -110,9 +110,9 @@ class _Wall:
         return value
 
 
-def _check_name(module: str, name: str, place: str, also: Collection[str]) -> None:
+def _check_name(module: str, name: str, place: str, extra_trusted: Collection[str]) -> None:
     try:
-        stranger = names.may_load(module, name, also)
+        stranger = names.may_load(module, name, extra_trusted)
     except Refused as refusal:
         raise ArtifactQuarantined(f"{place} was not loaded: {refusal}; save the model without it") from refusal
     if stranger is not None and not names.is_trustable(stranger):
@@ -129,12 +129,12 @@ def _check_name(module: str, name: str, place: str, also: Collection[str]) -> No
 class _Listed(pickle.Unpickler):
     """An unpickler that imports only what is trusted."""
 
-    def __init__(self, data: bytes, place: str, also: Collection[str]) -> None:
+    def __init__(self, data: bytes, place: str, extra_trusted: Collection[str]) -> None:
         super().__init__(io.BytesIO(data))
-        self._wall = _Wall(place, also)
+        self._names = _AllowedNames(place, extra_trusted)
 
     def find_class(self, module: str, name: str) -> Any:
-        return self._wall.find(super().find_class, module, name)
+        return self._names.find(super().find_class, module, name)
 
 
 @cache
@@ -143,11 +143,11 @@ def _listed_joblib() -> Any:
     from joblib.numpy_pickle import NumpyUnpickler
 
     class ListedJoblib(NumpyUnpickler):  # type: ignore[misc]
-        def __init__(self, data: bytes, place: str, also: Collection[str]) -> None:
+        def __init__(self, data: bytes, place: str, extra_trusted: Collection[str]) -> None:
             super().__init__("", io.BytesIO(data), ensure_native_byte_order=True)
-            self._wall = _Wall(place, also)
+            self._names = _AllowedNames(place, extra_trusted)
 
         def find_class(self, module: str, name: str) -> Any:
-            return self._wall.find(super().find_class, module, name)
+            return self._names.find(super().find_class, module, name)
 
     return ListedJoblib

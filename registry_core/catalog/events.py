@@ -8,6 +8,7 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
+from ..events import EventKind
 from ..records import Event, Row, utc_text
 from .database import Queries, Transaction, insertion
 
@@ -29,7 +30,7 @@ def append(
     transaction: Transaction,
     *,
     now: datetime,
-    kind: str,
+    kind: EventKind,
     actor: str,
     reason: str,
     model_name: str | None = None,
@@ -45,7 +46,7 @@ def append(
     row: Row = {
         "seq": last[0]["seq"] + 1 if last else 1,
         "at": max(utc_text(now), last[0]["at"]) if last else utc_text(now),
-        "kind": kind,
+        "kind": kind.value,
         "model_name": model_name,
         "model_id": model_id,
         "actor": actor,
@@ -75,7 +76,7 @@ def _conditions(
         parts.append("at >= :since")
         parameters["since"] = since
     if kinds is not None:
-        parameters.update({f"kind{n}": kind for n, kind in enumerate(kinds)})
+        parameters.update({f"kind{n}": str(kind) for n, kind in enumerate(kinds)})
         parts.append(f"kind IN ({', '.join(f':kind{n}' for n in range(len(kinds)))})" if kinds else "1 = 0")
     return (" WHERE " + " AND ".join(parts) if parts else ""), parameters
 

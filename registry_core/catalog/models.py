@@ -115,15 +115,15 @@ def last_ordinal(queries: Queries, stem: str) -> int:
 
 
 def highest(queries: Queries, model_name: str) -> Row | None:
-    """The version with the highest number: of those somebody vouched for, where there are any.
+    """The version with the highest number: of those somebody endorsed, where there are any.
 
     A file sent in from outside should not make a pipeline's next retraining look like a change of inputs.
     """
-    for vouched in (1, 0):
+    for endorsed in (1, 0):
         rows = queries.query(
             f"SELECT {_WHOLE} FROM models m{_WITH_DOCUMENTS} WHERE m.model_name = :model_name "
             "AND m.vouched = :vouched ORDER BY m.major DESC, m.minor DESC, m.patch DESC LIMIT 1",
-            {"model_name": model_name, "vouched": vouched},
+            {"model_name": model_name, "vouched": endorsed},
         )
         if rows:
             return rows[0]

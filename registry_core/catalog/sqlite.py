@@ -10,23 +10,21 @@ import errno
 import os
 import secrets
 import sqlite3
-import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
-from .. import forks, rights
+from .. import rights
 from ..errors import CatalogBusy, InvalidInput, StorageError
 from ..records import Row
-from . import sums
+from . import row_checksums
 from .database import Damage
 from .queue import WRAP, Confirmed, Queue, Turn
 from .schema import REGISTRY, Schema, check_release
+from .sqlite_connections import WAIT_SECONDS, Connections
 
-WAIT_SECONDS = 60.0
-_KEPT_CONNECTIONS = 8
 _MOST_TOLD = 20
 
 
@@ -62,14 +60,16 @@ class _Queries:
 
     def insert(self, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
         places = ", ".join("?" * len(columns))
-        summed = sums.raw(self._schema, table)
+        summed = row_checksums.raw(self._schema, table)
         try:
             if summed is not None:
                 rows = list(rows)
             self._connection.executemany(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({places})", rows)
             if summed is not None and rows:
                 given = dict(zip(columns, zip(*rows, strict=True), strict=True))
-                sums.add(self._connection, sums.of_raw(summed, [given[column] for column in summed.columns]))
+                row_checksums.add(
+                    self._connection, row_checksums.of_raw(summed, [given[column] for column in summed.columns])
+                )
         except (UnicodeEncodeError, OverflowError, sqlite3.ProgrammingError) as error:
             raise InvalidInput(f"a value cannot be stored: {error}") from error
 
@@ -82,18 +82,11 @@ class SqliteDatabase:
     """
 
     def __init__(self, path: Path, schema: Schema = REGISTRY, synchronous: Literal["FULL", "NORMAL"] = "FULL") -> None:
-        self._path, self._schema, self._synchronous = path, schema, synchronous
-        self._lock = threading.Lock()
-        self._idle: list[sqlite3.Connection] = []
-        self._inherited: list[object] = []
-        self._forks = 0
-        self._watch: sqlite3.Connection | None = None
-        self._watches = 0
-        self._watch_lock = threading.Lock()
-        self._file: tuple[int, int] | None = None
+        self._path, self._schema = path, schema
         self._identity: tuple[tuple[int, int] | None, int] | None = None
         self._queue = Queue(path.with_name(f"{path.name}-queue"), WAIT_SECONDS)
-        forks.survive(self)
+        self._connections = Connections(path, synchronous, rebuildable=schema is REGISTRY)
+        self._connection = self._connections.lend
         if not path.exists():
             try:
                 # SQLite gives the files beside it the same rights.
@@ -132,21 +125,6 @@ class SqliteDatabase:
                 yield _Queries(connection, self._schema)
             finally:
                 connection.execute("ROLLBACK")
-
-    def changes(self) -> int:
-        # data_version counts the commits of other connections, so this connection never writes.
-        with self._watch_lock:
-            self._look_at_file()
-            if self._watch is None:
-                with self._explained():
-                    self._watch = self._connect()
-                self._watches += 1
-            try:
-                (version,) = self._watch.execute("PRAGMA data_version").fetchone()
-            except sqlite3.Error as error:
-                raise self._explanation(error) from error
-        # The count means something only against the same connection: another one may start at the same number.
-        return (self._watches << 48) + int(version)
 
     def optimize(self) -> None:
         with self._connection() as connection, self._queue.turn():
@@ -194,9 +172,9 @@ class SqliteDatabase:
             )  # fmt: skip
         for table, row, other, _ in connection.execute("PRAGMA foreign_key_check").fetchmany(_MOST_TOLD):
             yield Damage("damaged", name, f"row {row} of {table} refers to a row of {other} that is not there")
-        for what in sums.missing(connection, self._schema):
+        for what in row_checksums.missing(connection, self._schema):
             yield Damage("damaged", name, f"the {what} of {self._path} is not as it was made")
-        for (table, bucket), (count, _) in sorted(sums.misfits(connection, self._schema).items(), key=repr):
+        for (table, bucket), (count, _) in sorted(row_checksums.misfits(connection, self._schema).items(), key=repr):
             where = f"{table} {bucket}" if bucket else table
             if not isinstance(bucket, int) or bucket < 0:
                 where, text = table, "hold what was never written, and cannot be read"
@@ -208,120 +186,23 @@ class SqliteDatabase:
     def mending(self, *, forget_lost: bool = False) -> Iterator[None]:
         with self._connection() as connection:
             try:
-                before = sums.misfits(connection, self._schema)
+                before = row_checksums.misfits(connection, self._schema)
             except sqlite3.Error:
                 before = {}
         yield
         with self._connection() as connection:
             if before:
                 with self._write(connection):
-                    sums.put_back(connection, self._schema, before)
+                    row_checksums.put_back(connection, self._schema, before)
             if forget_lost:
                 with self._queue.turn() as turn:
                     turn.confirm(Confirmed(self._own(connection), _asked(connection, "user_version")))
 
+    def changes(self) -> int:
+        return self._connections.changes()
+
     def close(self) -> None:
-        with self._watch_lock, self._lock:
-            self._drop()
-
-    def _drop(self) -> None:
-        for connection in [*self._idle, *([self._watch] if self._watch else [])]:
-            connection.close()
-        self._idle, self._watch = [], None
-
-    def before_fork(self) -> None:
-        """Close every connection; nobody else is at work.
-
-        SQLite keeps, for each file, what the connections of its process hold of it: a child that inherits one would
-        believe to hold locks that only its parent has, and go on writing into a log that its parent has deleted.
-        """
-        self._watch_lock.acquire()
-        self._lock.acquire()
-        self._drop()
-
-    def after_fork(self, *, child: bool) -> None:
-        """Go on; in the child without anything that was its parent's."""
-        if not child:
-            self._lock.release()
-            self._watch_lock.release()
-            return
-        # A connection that could not be closed stays untouched: even closing it would disturb the parent.
-        self._inherited.append((self._idle, self._watch))
-        self._idle, self._watch, self._file = [], None, None
-        self._forks += 1
-
-    @contextmanager
-    def _connection(self) -> Iterator[sqlite3.Connection]:
-        with self._explained(), forks.undivided():
-            self._look_at_file()
-            generation = self._forks
-            with self._lock:
-                connection, file = self._idle.pop() if self._idle else None, self._file
-            try:
-                connection = connection or self._connect()
-                yield connection
-            except sqlite3.Error:
-                if connection is not None and generation == self._forks:
-                    connection.close()
-                raise
-            finally:
-                if connection is not None:
-                    self._give_back(connection, file, generation)
-
-    def _give_back(self, connection: sqlite3.Connection, file: tuple[int, int] | None, generation: int) -> None:
-        with self._lock:
-            if generation != self._forks:
-                self._inherited.append(connection)
-            elif file == self._file and len(self._idle) < _KEPT_CONNECTIONS and self._usable(connection):
-                self._idle.append(connection)
-            else:
-                connection.close()
-
-    def _look_at_file(self) -> None:
-        """Drop the connections when they are no longer those to the file, which was replaced.
-
-        Raises:
-            StorageError: the file is gone: SQLite itself would go on writing into a file without a name. Or this
-                process was forked while another thread was at work in the file.
-        """
-        if forks.midway():
-            raise StorageError(
-                errno.EBUSY,
-                f"{self._path} cannot be used in this process: it was forked in the middle of long work in a "
-                "registry. Fork before such work begins, or start processes with multiprocessing's 'spawn'",
-            )
-        try:
-            status = os.stat(self._path)
-        except FileNotFoundError as error:
-            raise StorageError(
-                errno.ENOENT, f"{self._path} is gone: put it back, or restore it from a backup; nothing was changed"
-            ) from error
-        if (status.st_dev, status.st_ino) == self._file:
-            return
-        with self._lock:
-            self._idle, self._watch = [], None
-            self._file = status.st_dev, status.st_ino
-
-    @staticmethod
-    def _usable(connection: sqlite3.Connection) -> bool:
-        try:
-            return not connection.in_transaction
-        except sqlite3.ProgrammingError:
-            return False
-
-    def _connect(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(
-            self._path, timeout=WAIT_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=256
-        )
-        try:
-            connection.execute(f"PRAGMA synchronous = {self._synchronous}")
-            connection.execute("PRAGMA foreign_keys = ON")
-        # SQLite quotes what it cannot read in its messages.
-        except UnicodeDecodeError as error:
-            connection.close()
-            raise self._damaged(str(error)) from error
-        sums.connect(connection)
-        return connection
+        self._connections.close()
 
     def _migrate(self) -> None:
         try:
@@ -330,11 +211,11 @@ class SqliteDatabase:
             if getattr(error, "sqlite_errorname", "") != "SQLITE_ERROR":
                 raise
             # Such as a table that is there although its migration is not noted.
-            raise self._damaged(str(error)) from error
+            raise self._connections.damaged(str(error)) from error
 
     def _bring_up_to_date(self) -> None:
         with self._connection() as connection:
-            name, statements = sums.migration(self._schema)
+            name, statements = row_checksums.migration(self._schema)
             wanted = {**self._schema.migrations, name: statements}
             applied = self._applied(connection)
             check_release(applied, self._schema, str(self._path))
@@ -362,7 +243,7 @@ class SqliteDatabase:
                 migrations(name=name)(run)
             own = sqlite3.connect(self._path, timeout=WAIT_SECONDS, isolation_level=None)
             own.execute("PRAGMA synchronous = FULL")
-            sums.connect(own)
+            row_checksums.connect(own)
             try:
                 with self._write(own):
                     if not _asked(own, "application_id"):
@@ -406,44 +287,6 @@ class SqliteDatabase:
 
     def _own(self, connection: sqlite3.Connection) -> int:
         """What tells this database from any that was there before it under the same name."""
-        if self._identity is None or self._identity[0] != self._file:
-            self._identity = self._file, _asked(connection, "application_id")
+        if self._identity is None or self._identity[0] != self._connections.file:
+            self._identity = self._connections.file, _asked(connection, "application_id")
         return self._identity[1]
-
-    @contextmanager
-    def _explained(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.Error as error:
-            raise self._explanation(error) from error
-
-    def _damaged(self, why: str) -> StorageError:
-        return StorageError(
-            errno.EIO,
-            f"{self._path} is damaged or no SQLite database ({why:.200}): {self._way_out()}restore it from a backup",
-        )
-
-    def _way_out(self) -> str:
-        # What telemetry holds is written down nowhere else.
-        return "run `model-registry rebuild-index --damaged`, or " if self._schema is REGISTRY else ""
-
-    def _explanation(self, error: sqlite3.Error) -> Exception:
-        name = getattr(error, "sqlite_errorname", "") or ""
-        if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
-            return CatalogBusy(
-                errno.EBUSY, f"{self._path} was locked by another process for {WAIT_SECONDS:g} s; try again"
-            )
-        if name.startswith("SQLITE_FULL"):
-            return StorageError(errno.ENOSPC, f"no room left for {self._path}: free some, then try again")
-        if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")):
-            return StorageError(
-                errno.EACCES,
-                f"{self._path} cannot be written ({error}): give this user the right, or name another folder",
-            )
-        if name.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT")):
-            return self._damaged(str(error))
-        if str(error).startswith(("Could not decode", "no such ", "malformed ", "error in ")):
-            return self._damaged(str(error))
-        if name.startswith("SQLITE_IOERR"):
-            return StorageError(errno.EIO, f"{self._path} could not be read or written ({error}): check the disk")
-        return error

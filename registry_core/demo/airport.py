@@ -10,7 +10,7 @@ from registry_core import Registry
 from .datasets import Rows
 from .flights import Flights
 from .service import Service
-from .teller import ANNA, JONAS, PIPELINE, Story, title
+from .story_actions import ANNA, JONAS, PIPELINE, Story, title
 from .training import measure, train
 
 NAME = "LateArrival"

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from .teller import ANNA, HOLDOUT, JONAS, PARTNER, Story, title
+from .story_actions import ANNA, HOLDOUT, JONAS, PARTNER, Story, title
 from .training import measure, train
 
 

@@ -16,7 +16,7 @@ from registry_core import Registry
 from .datasets import FIRST_YEAR, ROWS_A_YEAR, Rows, Weather
 from .flights import FIRST_DAY, Flights
 from .service import Service
-from .teller import PIPELINE, title
+from .story_actions import PIPELINE, title
 from .training import measure, train
 
 Say = Callable[[str], None]

@@ -10,7 +10,7 @@ from registry_core import Registry
 
 from . import evidence
 from .airport import Airport
-from .teller import ANNA, JONAS, PIPELINE, Clock, Story, figures
+from .story_actions import ANNA, JONAS, PIPELINE, Clock, Story, figures
 
 _BOOSTING = {"max_iter": 60, "max_leaf_nodes": 15, "learning_rate": 0.1}
 _FOREST = {"n_estimators": 40, "max_depth": 9, "min_samples_leaf": 8}

@@ -9,7 +9,7 @@ from ..evidence import ForeignDecisions, KnownClass
 from .verbs import Verbs
 
 
-class Origin(Verbs):
+class OriginVerbs(Verbs):
     """Trusted names, gates, approvals and overrides count where they were decided or accepted.
 
     What is decided here is sealed with a key of this registry. It lies outside the registry, in this user's state
@@ -26,7 +26,7 @@ class Origin(Verbs):
         Raises:
             StorageError: the key cannot be used.
         """
-        return foreign.pending(self._rooms)
+        return foreign.pending(self._context)
 
     def accept_foreign(
         self, decisions: ForeignDecisions, *, actor: str | None = None, reason: str = ""
@@ -41,7 +41,7 @@ class Origin(Verbs):
             InvalidInput: no reason was given.
             StorageError: the key cannot be kept.
         """
-        return foreign.accept(self._rooms, decisions, actor, reason)
+        return foreign.accept(self._context, decisions, actor, reason)
 
     def unknown_classes(self, model_id: str) -> tuple[KnownClass, ...]:
         """What the names are that keep a version's file quarantined: what ``trust`` would trust. Imports nothing.
@@ -50,7 +50,7 @@ class Origin(Verbs):
             ModelNotFound: no model has that id.
             InvalidConfiguration: a name is no class, or can never be trusted.
         """
-        return trust.classes_of(self._rooms, model_id)
+        return trust.classes_of(self._context, model_id)
 
     def export_key(self, path: str | os.PathLike[str]) -> None:
         """Write this registry's key into a new file, for another machine or user. Whoever has it decides as you do.
@@ -59,7 +59,7 @@ class Origin(Verbs):
             StateConflict: this user has no key of this registry.
             StorageError: the file cannot be written.
         """
-        foreign.export_key(self._rooms, path)
+        foreign.export_key(self._context, path)
 
     def import_key(self, path: str | os.PathLike[str]) -> None:
         """Take over this registry's key, so that what was decided with it counts here.
@@ -69,4 +69,4 @@ class Origin(Verbs):
             StateConflict: this user has another key of it.
             StorageError: it cannot be kept.
         """
-        foreign.import_key(self._rooms, path)
+        foreign.import_key(self._context, path)

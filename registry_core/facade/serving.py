@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
-from ..actions.serve.predictor import Predictor, Units
+from ..actions.serve.predictor import Predictor
 from ..live import RecordedOutcomes, Window
+from ..live.records import Units
 from .verbs import Verbs
 
 if TYPE_CHECKING:
@@ -15,10 +16,10 @@ if TYPE_CHECKING:
 
     from ..actions.serve.service import Service
 
-__all__ = ["Predictor", "Serving"]
+__all__ = ["Predictor", "ServingVerbs"]
 
 
-class Serving(Verbs):
+class ServingVerbs(Verbs):
     """Answer, and learn what came of it."""
 
     _service: Service | None = None
@@ -73,7 +74,7 @@ class Serving(Verbs):
         from ..actions.serve import service
 
         return service.record_outcomes(
-            self._rooms, self._serving(), outcomes, prediction_ids, units, at, model_name, labels
+            self._context, self._serving(), outcomes, prediction_ids, units, at, model_name, labels
         )
 
     def performance_history(
@@ -99,10 +100,10 @@ class Serving(Verbs):
         Raises:
             InvalidInput: another ``every``, or ``at_most`` below 1.
         """
-        from ..actions.serve import windows
+        from ..actions import windows
 
         self._flush_serving()
-        return windows.history(self._rooms, model_name, model_id, since, every, at_most)
+        return windows.history(self._context, model_name, model_id, since, every, at_most)
 
     def prediction_history(
         self, model_name: str, since: datetime | str | None = None, until: datetime | str | None = None
@@ -117,7 +118,7 @@ class Serving(Verbs):
         from ..actions.serve import archive
 
         self._flush_serving()
-        return archive.history(self._rooms, model_name, since, until)
+        return archive.history(self._context, model_name, since, until)
 
     def archive_performance(self, older_than_days: float | None = None) -> int:
         """Move raw predictions with their outcomes to ``archive/``; their windows stay. How many left.
@@ -128,15 +129,15 @@ class Serving(Verbs):
         from ..actions.serve import archive
 
         self._flush_serving()
-        return archive.archive(self._rooms, older_than_days)
+        return archive.archive(self._context, older_than_days)
 
     def _serving(self) -> Service:
         if self._service is None:
             from ..actions.serve.service import Service
 
-            with self._rooms.opening:
+            with self._context.opening:
                 if self._service is None:
-                    self._service = Service(self._rooms, self._loader)
+                    self._service = Service(self._context, self._loader)
         return self._service
 
     def _flush_serving(self) -> None:

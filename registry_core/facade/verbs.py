@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from ..actions.context import Context
 from ..actions.load import Loader
-from ..actions.rooms import Rooms
 
 
 class Verbs:
     """An open registry's parts, set by ``Registry``."""
 
-    _rooms: Rooms
+    _context: Context
     _loader: Loader
 
     def _flush_serving(self) -> None:

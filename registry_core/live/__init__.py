@@ -8,7 +8,15 @@ from __future__ import annotations
 from .checks import Coverage, Drift, Estimate, Guardrail, SampleRatio
 from .comparison import ArmTraffic, ChallengerReport, EffectPoint, ExperimentReport
 from .effect import Effect
-from .health import DetectorState, FrozenBaseline, HealthReport, Limit, PastRollback, SliceState, StandbyComparison
+from .health import (
+    DetectorState,
+    FrozenBaseline,
+    HealthReport,
+    PastRollback,
+    SliceState,
+    StandbyComparison,
+    ThresholdCheck,
+)
 from .records import (
     Alert,
     Answer,
@@ -39,7 +47,6 @@ __all__ = [
     "FrozenBaseline",
     "Guardrail",
     "HealthReport",
-    "Limit",
     "LivePerformance",
     "Mode",
     "Notification",
@@ -49,5 +56,6 @@ __all__ = [
     "SampleRatio",
     "SliceState",
     "StandbyComparison",
+    "ThresholdCheck",
     "Window",
 ]

@@ -128,7 +128,7 @@ class SliceState:
 
 
 @dataclass(frozen=True)
-class Limit:
+class ThresholdCheck:
     """A simple threshold on a metric over the last labels: it alerts and never rolls back."""
 
     metric: str
@@ -209,7 +209,7 @@ class HealthReport:
     baseline: FrozenBaseline | None = None
     baseline_labels: tuple[int, int] | None = None
     detector: DetectorState | None = None
-    limits: tuple[Limit, ...] = ()
+    limits: tuple[ThresholdCheck, ...] = ()
     slices: tuple[SliceState, ...] = ()
     drift: tuple[Drift, ...] = ()
     estimate: Estimate | None = None

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+#: Whom rows are about, a row each: a list, an array or a column.
+Units: TypeAlias = "Sequence[Any] | NDArray[Any]"
 Role = Literal["champion", "split", "shadow"]
 Mode = Literal["shadow", "split"]
 

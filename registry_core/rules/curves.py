@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from ..evidence import Confusion, Curve
 from .answers import Numbers, check_classes
+from .evaluation_metrics import confusion
 from .intervals import wilson
-from .measuring import confusion
 
 MOST_POINTS = 200
 MOST_CLASSES = 20

@@ -52,7 +52,7 @@ def plan(
     """How an experiment begins, from what was asked for.
 
     Raises:
-        InvalidInput: mode, shares or stages that do not go together or cannot be dealt.
+        InvalidInput: mode, shares or stages that do not go together or cannot be assigned.
     """
     if stages is not None:
         if mode is not None or share is not None:
@@ -61,14 +61,14 @@ def plan(
         first = way[0]
         if isinstance(first, str):
             return Plan("shadow", (0.0,) * len(challengers), way)
-        return Plan("split", dealt(first, challengers), way)
+        return Plan("split", assigned_shares(first, challengers), way)
     if mode not in (None, "shadow", "split"):
         raise InvalidInput(f'mode is {mode!r:.80}; allowed are "shadow" (they score) and "split" (they answer)')
     if mode != "split":
         if share is not None:
             raise InvalidInput('in shadow a challenger answers nothing; leave share out, or say mode="split"')
         return Plan("shadow", (0.0,) * len(challengers))
-    return Plan("split", dealt(_DEFAULT_SHARE if share is None else share, challengers))
+    return Plan("split", assigned_shares(_DEFAULT_SHARE if share is None else share, challengers))
 
 
 def _stages(asked: str | Sequence[str | float]) -> tuple[str | float, ...]:
@@ -93,7 +93,9 @@ def _stages(asked: str | Sequence[str | float]) -> tuple[str | float, ...]:
     return ("shadow", *shares) if asked[0] == "shadow" else tuple(shares)
 
 
-def dealt(share: Shares, challengers: Sequence[str], taking_part: Sequence[str] | None = None) -> tuple[float, ...]:
+def assigned_shares(
+    share: Shares, challengers: Sequence[str], taking_part: Sequence[str] | None = None
+) -> tuple[float, ...]:
     """A share for each challenger: what was said for each, or an equal part of what they answer together.
 
     Raises:

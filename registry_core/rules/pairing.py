@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 
 from ..evidence import Difference, Disagreements, Task
 from .answers import Answers, Codes, Numbers, check_classes, check_numbers
-from .intervals import Z, of_mean_either_way, t_quantile
-from .measuring import (
+from .evaluation_metrics import (
     CLASSIFICATION,
     confusion_metrics,
     probability_losses,
@@ -24,11 +23,12 @@ from .measuring import (
     regression_terms,
     slice_rows,
 )
+from .intervals import Z, of_mean_either_way, t_quantile
 from .metrics import lower_is_better
-from .ranking import degrees_of_freedom, mean_area
+from .roc_auc import degrees_of_freedom, mean_area
 
 RESAMPLES = 2_000
-#: More rows than these are first dealt at random into as many groups, and the groups are drawn: sums of independent
+#: More rows than these are first assigned at random to as many groups, and the groups are drawn: sums of independent
 #: rows are as independent, so the interval keeps its width and the time stops growing.
 MOST_GROUPS = 5_000
 #: Draws made at once, a few megabytes of them.

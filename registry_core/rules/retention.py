@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
 
+from ..maintenance import CleanupItem
 from ..policies import RetentionPolicy
 from ..records import Status
-from ..upkeep import CleanupItem
 
 _ORDINALS = {1: "the best", 2: "the second best", 3: "the third best"}
 

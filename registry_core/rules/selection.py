@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from ..errors import StateConflict
+from ..events import EventKind
 from ..records import Artifact, Decision, Deployment, Status
 
 #: Before the name of a benchmark, where a score is made of what was measured on it.
@@ -20,13 +21,13 @@ def why_not_eligible(status: Status, artifact: Artifact) -> str | None:
     return None
 
 
-def is_eligible(status: Status, artifact: Artifact, vouched: bool, ranked_on: str) -> bool:
+def is_eligible(status: Status, artifact: Artifact, endorsed: bool, ranked_on: str) -> bool:
     """Whether a model may be chosen without anybody's word.
 
-    What a file from outside reports of itself is a claim: it takes part once somebody vouched for it, by approving or
+    What a file from outside reports of itself is a claim: it takes part once somebody endorsed for it, by approving or
     promoting it, or where it is ranked by what the registry measured.
     """
-    return why_not_eligible(status, artifact) is None and (vouched or ranked_on.startswith(MEASURED_ON))
+    return why_not_eligible(status, artifact) is None and (endorsed or ranked_on.startswith(MEASURED_ON))
 
 
 def challenge(
@@ -72,18 +73,20 @@ def predecessors(history: Sequence[Deployment], eligible: Collection[str]) -> li
     return [model_id for model_id in earlier if model_id != current and model_id in eligible]
 
 
-_MOVES: dict[str, tuple[frozenset[Status], Status, str]] = {
-    "reject": (frozenset({"registered"}), "rejected", "rejected"),
-    "archive": (frozenset({"registered", "rejected"}), "archived", "archived"),
-    "restore": (frozenset({"rejected", "archived", "trashed"}), "registered", "restored"),
-    "disqualify": (frozenset({"registered"}), "disqualified", "disqualified"),
-    "reinstate": (frozenset({"disqualified"}), "registered", "reinstated"),
-    "delete": (frozenset({"registered", "rejected", "archived", "disqualified"}), "trashed", "trashed"),
-    "purge": (frozenset({"trashed"}), "purged", "purged"),
+_MOVES: dict[str, tuple[frozenset[Status], Status, EventKind]] = {
+    "reject": (frozenset({"registered"}), "rejected", EventKind.REJECTED),
+    "archive": (frozenset({"registered", "rejected"}), "archived", EventKind.ARCHIVED),
+    "restore": (frozenset({"rejected", "archived", "trashed"}), "registered", EventKind.RESTORED),
+    "disqualify": (frozenset({"registered"}), "disqualified", EventKind.DISQUALIFIED),
+    "reinstate": (frozenset({"disqualified"}), "registered", EventKind.REINSTATED),
+    "delete": (frozenset({"registered", "rejected", "archived", "disqualified"}), "trashed", EventKind.TRASHED),
+    "purge": (frozenset({"trashed"}), "purged", EventKind.PURGED),
 }
 
 
-def move(verb: str, model_id: str, status: Status, is_champion: bool, was: Status | None = None) -> tuple[Status, str]:
+def move(
+    verb: str, model_id: str, status: Status, is_champion: bool, was: Status | None = None
+) -> tuple[Status, EventKind]:
     """The state a verb leads to, and the kind of its event. Out of the trash it leads to what the model ``was``.
 
     Raises:

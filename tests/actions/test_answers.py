@@ -336,7 +336,7 @@ def test_a_rollback_to_one_without_proof_makes_it_first(registry: Registry) -> N
 
 def forget(registry: Registry, *model_ids: str) -> None:
     """Leave versions as a release without signatures left them."""
-    with registry._rooms.database.transaction() as transaction:
+    with registry._context.database.transaction() as transaction:
         for table in ("answer_checks", "proofs"):
             transaction.query(f"DELETE FROM {table}")
         for model_id in model_ids:

@@ -69,10 +69,10 @@ def inbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[Inbox]:
 
 def trouble(registry: Registry, key: str = "trouble", kind: str = "threshold") -> Alert | None:
     """Open an alert as the watch does."""
-    rooms = registry._rooms
-    with rooms.database.transaction() as transaction:
+    context = registry._context
+    with context.database.transaction() as transaction:
         return alert.open_alert(
-            rooms, transaction, rooms.now(), model_name="Churn", kind=kind, severity="warning", key=key,
+            context, transaction, context.now(), model_name="Churn", kind=kind, severity="warning", key=key,
             text="accuracy is 0.71, below 0.80", evidence={"labels": 500},
         )  # fmt: skip
 
@@ -127,18 +127,18 @@ def test_it_is_sent_again_until_it_arrives(registry: Registry, clock: Clock, inb
     inbox.answers = [503, 302]
     opened = trouble(registry)
     assert opened is not None
-    rooms = registry._rooms
-    assert notify.send_due(rooms) == pytest.approx(10)
+    context = registry._context
+    assert notify.send_due(context) == pytest.approx(10)
     (message,) = registry.alerts()[0].notifications
     assert (message.attempts, message.sent_at, message.failure) == (1, None, "the address answered 503")
-    assert notify.send_due(rooms) == pytest.approx(10), "it is not due yet"
+    assert notify.send_due(context) == pytest.approx(10), "it is not due yet"
     clock.tick(10)
-    assert notify.send_due(rooms) == pytest.approx(30)
+    assert notify.send_due(context) == pytest.approx(30)
     assert registry.alerts()[0].notifications[0].failure == "the address answered 302"
     clock.tick(30)
-    assert notify.send_due(rooms) is None
+    assert notify.send_due(context) is None
     clock.tick(days=9)
-    assert notify.send_due(rooms) is None
+    assert notify.send_due(context) is None
     assert [each["text"] for each in inbox.got] == ["warning: accuracy is 0.71, below 0.80"]
     assert inbox.got[0]["evidence"] == {"labels": 500}
     (message,) = registry.alerts()[0].notifications
@@ -151,9 +151,9 @@ def test_it_gives_up_in_the_end_and_says_so(registry: Registry, clock: Clock, mo
     registry.configure("Churn", monitoring={"notify": ["env:NO_SUCH_HOOK", "https://127.0.0.1:1/s3cret"]})
     trouble(registry)
     for _ in notify.PAUSES:
-        notify.send_due(registry._rooms)
+        notify.send_due(registry._context)
         clock.tick(days=1)
-    assert notify.send_due(registry._rooms) is None
+    assert notify.send_due(registry._context) is None
     one, two = registry.alerts()[0].notifications
     assert one.failure.startswith("the environment variable NO_SUCH_HOOK is not set")
     assert one.failure.endswith(f"given up after {len(notify.PAUSES)} attempts")
@@ -166,7 +166,7 @@ def test_other_addresses_need_apprise(registry: Registry, monkeypatch: pytest.Mo
     monkeypatch.setitem(__import__("sys").modules, "apprise", None)
     registry.configure("Churn", monitoring={"notify": ["slack://s3cret/token", "mailto://anna:s3cret@example.org"]})
     trouble(registry)
-    notify.send_due(registry._rooms)
+    notify.send_due(registry._context)
     for message in registry.alerts()[0].notifications:
         assert "model-registry-dashboard[notify]" in message.failure
         assert message.address in ("slack://...", "mailto://...")
@@ -181,12 +181,12 @@ def test_the_thread_sends_and_ends(
     with caplog.at_level(logging.DEBUG), Registry(registry_folder) as registry:
         registry.configure("Churn", monitoring={"notify": ["env:CHURN_HOOK"]})
         trouble(registry)
-        notify.wake(registry._rooms)
+        notify.wake(registry._context)
         until(lambda: inbox.got)
         until(lambda: registry.alerts()[0].notifications[0].sent_at)
         assert registry.alerts()[0].notifications[0].address == "env:CHURN_HOOK"
         trouble(registry, "another")
-        notify.wake(registry._rooms)
+        notify.wake(registry._context)
         until(lambda: len(inbox.got) == 2)
         assert "s3cret" not in json.dumps([each.after for each in registry.events()])
     assert not [thread for thread in threading.enumerate() if thread.name == "registry-notify"]
@@ -197,7 +197,7 @@ def test_two_processes_do_not_send_it_twice(registry: Registry, inbox: Inbox) ->
     registry.configure("Churn", monitoring={"notify": [inbox.address]})
     for number in range(10):
         trouble(registry, f"trouble {number}")
-    threads = [threading.Thread(target=notify.send_due, args=(registry._rooms,)) for _ in range(4)]
+    threads = [threading.Thread(target=notify.send_due, args=(registry._context,)) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -133,7 +133,7 @@ def leading_to(monkeypatch: pytest.MonkeyPatch, *answers: str) -> Iterator[list[
 def failure(registry: Registry) -> str:
     """Open an alert, send what is due, and say how that ended."""
     trouble(registry)
-    notify.send_due(registry._rooms)
+    notify.send_due(registry._context)
     (message,) = registry.alerts()[0].notifications
     return message.failure
 

@@ -105,9 +105,9 @@ def test_an_edited_history_is_found(registry: Registry) -> None:
     for accuracy in (0.5, 0.6, 0.7):
         register(registry, accuracy)
     assert registry.verify_events() is None
-    with registry._rooms.database.transaction() as transaction:
+    with registry._context.database.transaction() as transaction:
         transaction.query("UPDATE events SET actor = 'mallory' WHERE seq = 3")
     assert registry.verify_events() == 3
-    with registry._rooms.database.transaction() as transaction:
+    with registry._context.database.transaction() as transaction:
         transaction.query("DELETE FROM events WHERE seq = 2")
     assert registry.verify_events() == 3

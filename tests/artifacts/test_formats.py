@@ -47,12 +47,12 @@ def test_a_class_of_ones_own_is_loaded_only_when_it_is_trusted(write: Any) -> No
     name = f"{Own.__module__}.Own"
     with pytest.raises(ArtifactQuarantined, match=r"Own, which is not trusted"):
         formats.load(data, "winner.pkl")
-    assert isinstance(formats.load(data, "winner.pkl", also=[name])["model"], Own)
+    assert isinstance(formats.load(data, "winner.pkl", extra_trusted=[name])["model"], Own)
 
 
 def test_what_may_never_be_trusted_stays_out_even_when_trusted() -> None:
     with pytest.raises(ArtifactQuarantined, match=r"builtins\.eval, which nobody may trust"):
-        formats.load(pickle.dumps(eval), "winner.pkl", also=["builtins.eval"])
+        formats.load(pickle.dumps(eval), "winner.pkl", extra_trusted=["builtins.eval"])
 
 
 def test_a_name_reached_through_another_is_refused() -> None:
@@ -65,7 +65,7 @@ def test_objects_within_an_array_of_joblibs_meet_the_same_wall() -> None:
     array[0] = Own()
     with pytest.raises(ArtifactQuarantined):
         formats.load(dumped(array), "winner.joblib")
-    assert isinstance(formats.load(dumped(array), "winner.joblib", also=[f"{Own.__module__}.Own"])[0], Own)
+    assert isinstance(formats.load(dumped(array), "winner.joblib", extra_trusted=[f"{Own.__module__}.Own"])[0], Own)
 
 
 def test_a_module_that_is_not_trusted_is_never_imported() -> None:

@@ -52,8 +52,8 @@ def test_a_process_of_its_own_finds_what_is_found_here(inspector: Inspector) -> 
     for data in _files():
         assert inspector.inspect(data, "a file") == inspection.inspect(data, "a file")
     data = stranger_file().read()
-    also = inspection.inspect(data).unknown
-    assert inspector.inspect(data, "a file", also=also).verdict == "trusted"
+    extra_trusted = inspection.inspect(data).unknown
+    assert inspector.inspect(data, "a file", extra_trusted=extra_trusted).verdict == "trusted"
 
 
 def test_many_threads_share_one(inspector: Inspector) -> None:

@@ -27,7 +27,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from registry_core import InvalidInput, SandboxFailure
 from registry_core.artifacts.sandbox import Answer, Limits, Worker, predict, process
-from registry_core.artifacts.sandbox.process import ForkServer
+from registry_core.artifacts.sandbox.forkserver_handle import ForkServer
 from tests import hostile
 from tests.fitted import forest, logistic
 from tests.processes import children, running, until
@@ -74,13 +74,13 @@ def nothing_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[No
 @pytest.fixture(scope="module")
 def worker() -> Iterator[Worker]:
     """One warm process for every model of this file that answers."""
-    with Worker(also=ALSO, limits=SMALL) as worker:
+    with Worker(extra_trusted=ALSO, limits=SMALL) as worker:
         worker.start()
         yield worker
 
 
 def misbehave(act: str, target: Any = None, limits: Limits = SMALL) -> Answer:
-    return predict(pickle.dumps(hostile.Model(act, target)), None, TEN_ROWS, also=ALSO, limits=limits)
+    return predict(pickle.dumps(hostile.Model(act, target)), None, TEN_ROWS, extra_trusted=ALSO, limits=limits)
 
 
 def test_a_classifier_with_its_scaler(worker: Worker) -> None:
@@ -245,7 +245,7 @@ def test_the_kernel_refuses_what_no_model_needs(worker: Worker, tmp_path: Path) 
 def test_a_file_that_acts_when_it_is_loaded(tmp_path: Path) -> None:
     target = tmp_path / "mark"
     with pytest.raises(SandboxFailure):
-        predict(pickle.dumps(hostile.RunsWhenLoaded(str(target))), None, TEN_ROWS, also=ALSO, limits=SMALL)
+        predict(pickle.dumps(hostile.RunsWhenLoaded(str(target))), None, TEN_ROWS, extra_trusted=ALSO, limits=SMALL)
     assert not target.exists()
 
 
@@ -264,7 +264,8 @@ rows = io.BytesIO()
 numpy.save(rows, numpy.zeros((10, 1)))
 
 def ask(act, **options):
-    return predict(pickle.dumps(hostile.Model(act)), None, rows.getvalue(), also=["tests.hostile.Model"], **options)
+    trusted = ["tests.hostile.Model"]
+    return predict(pickle.dumps(hostile.Model(act)), None, rows.getvalue(), extra_trusted=trusted, **options)
 """
 
 WITHOUT_LANDLOCK_AND_SECCOMP = """
@@ -342,7 +343,7 @@ def test_a_fork_server_that_nobody_asks_ends() -> None:
 
 
 FORKED = """
-from registry_core.artifacts.sandbox.process import FORK_SERVER
+from registry_core.artifacts.sandbox.forkserver_handle import FORK_SERVER
 ask("no number")
 mine = FORK_SERVER.pid
 child = os.fork()

@@ -116,8 +116,8 @@ def test_two_champions_of_one_name_are_impossible(address: str | Path) -> None:
 def test_a_newer_schema_is_refused_in_words(catalog_url: dict[str, Any], newer: str) -> None:
     with Registry(**catalog_url) as registry:
         registry.model_names()
-        rooms = registry._rooms
-        database = rooms.telemetry if newer.startswith("telemetry") else rooms.database
+        context = registry._context
+        database = context.telemetry if newer.startswith("telemetry") else context.database
         sqlite = "://" not in str(catalog_url["location"])
         with database.transaction() as transaction:
             if sqlite:
@@ -130,7 +130,7 @@ def test_a_newer_schema_is_refused_in_words(catalog_url: dict[str, Any], newer: 
                 transaction.query("INSERT INTO migrations (name, applied_at) VALUES (:name, 'later')", {"name": newer})
     words = f"newer release of Model Registry .it knows {newer}.* install that release"
     with pytest.raises(StorageError, match=words), Registry(**catalog_url) as again:
-        again._rooms.telemetry.query("SELECT 1")
+        again._context.telemetry.query("SELECT 1")
 
 
 @pytest.mark.postgres

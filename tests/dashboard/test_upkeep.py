@@ -15,12 +15,12 @@ from registry_core import (
     CleanupPlan,
     Event,
     Finding,
+    OrphanedFile,
     Registry,
     RetentionPolicy,
     SpaceReport,
     SpaceUse,
     StorageError,
-    UnclaimedFile,
 )
 from tests.clock import Clock
 
@@ -239,7 +239,7 @@ def test_a_plan_in_lines() -> None:
         _item(4, "keep"),
         _item(5, "keep", untouchable=True),
     )
-    lost = (UnclaimedFile("models/.staged-1", 25, "2026-01-02T12:00:00+00:00"),)
+    lost = (OrphanedFile("models/.staged-1", 25, "2026-01-02T12:00:00+00:00"),)
     plan = CleanupPlan("2026-02-01T00:00:00+00:00", 9, items, lost)
     goes = upkeep_frames.lines(plan, "What goes", "Largest first")
     assert [each.key for each in goes] == ["m3", "models/.staged-1", "m2", "m1"]

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from registry_core.evidence import Measured
 from registry_core.rules import intervals
-from registry_core.rules.measuring import confusion, macro_f1_covariances, measure_classification
-from registry_core.rules.ranking import area_under_roc
-from tests.rules.test_measuring import classified
+from registry_core.rules.evaluation_metrics import confusion, macro_f1_covariances, measure_classification
+from registry_core.rules.roc_auc import area_under_roc
+from tests.rules.test_evaluation_metrics import classified
 
 
 def test_wilsons_interval_by_hand() -> None:

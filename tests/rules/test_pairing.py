@@ -13,7 +13,7 @@ from benchmarks.coverage import populations
 from registry_core.errors import InvalidInput
 from registry_core.evidence import Difference, Disagreements, Measured, Task
 from registry_core.rules.answers import Answers
-from registry_core.rules.measuring import measure_classification, measure_regression
+from registry_core.rules.evaluation_metrics import measure_classification, measure_regression
 from registry_core.rules.pairing import disagreements, paired_differences, slice_differences
 
 POPULATIONS = populations(1_200)

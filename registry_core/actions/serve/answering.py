@@ -1,4 +1,4 @@
-"""Answering: rows dealt to models, one call to each, and somebody else where one fails."""
+"""Answering: rows assigned to models, one call to each, and somebody else where one fails."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from numpy.typing import NDArray
 from ...catalog.telemetry.streams import Stream
 from ...errors import InvalidInput, StorageError
 from ...live import Answer
+from ...live.records import Units
 from ...rules.live import routing
+from ..context import Context
 from ..load import Loader
-from ..rooms import Rooms
+from ..timestamps import microseconds
 from . import calling, plan, slicing
 from .calling import Served
 from .log import Answered, Log, Mode, warn_not_kept
-from .moments import microseconds
 from .plan import Plan, Standby
-from .predictor import Units
 
 Verb = Literal["predict_proba", "predict"]
 Rows = NDArray[np.intp] | None
@@ -33,12 +33,12 @@ _TRY_AGAIN_SECONDS = 5.0
 class Answering:
     """The working half of a ``Predictor``."""
 
-    def __init__(self, rooms: Rooms, loader: Loader, model_name: str, log: Log, mode: Mode) -> None:
-        self._rooms, self._loader, self._model_name = rooms, loader, model_name
+    def __init__(self, context: Context, loader: Loader, model_name: str, log: Log, mode: Mode) -> None:
+        self._context, self._loader, self._model_name = context, loader, model_name
         self._log, self._mode = log, mode
         self._held: tuple[int, Plan] | None = None
         self._made = 0.0
-        self._stand_in: tuple[Plan, Served | None] | None = None
+        self._fallback: tuple[Plan, Served | None] | None = None
         self._lock = threading.Lock()
         #: Who failed last, and how often in a row.
         self._in_a_row = ("", 0)
@@ -46,13 +46,13 @@ class Answering:
 
     def plan(self) -> Plan:
         """What holds now; read anew only when somebody committed something."""
-        changes = self._rooms.database.changes()
+        changes = self._context.database.changes()
         held = self._held
         if held is None or held[0] != changes or self._worth_another_try(held[1]):
             with self._lock:
                 held = self._held
                 if held is None or held[0] != changes or self._worth_another_try(held[1]):
-                    held = self._held = (changes, plan.make(self._rooms, self._loader, self._model_name))
+                    held = self._held = (changes, plan.make(self._context, self._loader, self._model_name))
                     self._made = time.monotonic()
         return held[1]
 
@@ -71,7 +71,7 @@ class Answering:
             self._check_probabilities(now.champion)
         if not count:
             return _empty(verb, now, ignored)
-        at = microseconds(self._rooms.now())
+        at = microseconds(self._context.now())
         ids, mode = self._ids(count, at)
         call = _Call(verb, features, names, ids, at, now, mode)
         if now.slices:
@@ -81,7 +81,7 @@ class Answering:
             model_ids = np.empty(count, object)
             model_ids[:] = by
         else:
-            values, model_ids = self._dealt(call)
+            values, model_ids = self._assigned(call)
         self._keep(call)
         return Answer(values, model_ids, ids, ignored)
 
@@ -101,16 +101,16 @@ class Answering:
             if call.alarm:
                 self._log.tell(call.alarm, call.mode)
 
-    def _dealt(self, call: _Call) -> tuple[NDArray[Any], NDArray[np.object_]]:
+    def _assigned(self, call: _Call) -> tuple[NDArray[Any], NDArray[np.object_]]:
         """One call to each model that has rows."""
         split = call.plan.split
         assert split is not None
         ids = call.ids
         if call.mode == "off":
-            # Rows without ids still have to be dealt apart.
+            # Rows without ids still have to be assigned apart.
             ids = np.arange(self._unkept, self._unkept + len(ids))
             self._unkept += len(ids)
-        arms = split.dealt(call.units, ids)
+        arms = split.assign(call.units, ids)
         present = [int(arms[0])] if len(arms) == 1 else np.flatnonzero(np.bincount(arms)).tolist()
         parts: list[tuple[Rows, NDArray[Any], str]] = []
         left: list[Rows] = []
@@ -178,7 +178,7 @@ class Answering:
         enough = 1 if call.plan.failed is not None else call.plan.policy.failures_in_a_row
         # Again after as many more: somebody may have resolved the first alert, or it could not be opened.
         if times % enough == 0:
-            from .failing import Failing
+            from .failed_calls import Failing
 
             call.alarm = Failing(
                 self._model_name, who, other.model_id if other else None, times,
@@ -186,9 +186,9 @@ class Answering:
             )  # fmt: skip
 
     def _predecessor(self, now: Plan) -> Served | None:
-        held = self._stand_in
+        held = self._fallback
         if held is None or held[0] is not now:
-            held = self._stand_in = (now, plan.stand_in(self._rooms, self._loader, self._model_name, now))
+            held = self._fallback = (now, plan.fallback(self._context, self._loader, self._model_name, now))
         return held[1]
 
     @staticmethod

@@ -19,8 +19,8 @@ from ...catalog.database import Queries
 from ...catalog.telemetry import archives, predictions, streams
 from ...catalog.telemetry.archives import Archive
 from ...errors import Conflict, InvalidInput
-from ..rooms import Rooms
-from .moments import given, microseconds, moment
+from ..context import Context
+from ..timestamps import given, microseconds, moment
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,7 +37,7 @@ COLUMNS = (
 )
 
 
-def archive(rooms: Rooms, older_than_days: float | None) -> int:
+def archive(context: Context, older_than_days: float | None) -> int:
     """See ``Registry.archive_performance``."""
     if older_than_days is not None and (
         isinstance(older_than_days, bool)
@@ -49,11 +49,11 @@ def archive(rooms: Rooms, older_than_days: float | None) -> int:
         )
     _check_libraries()
     gone = 0
-    for model_name in models.names(rooms.database):
-        policy = rooms.configuration().policy(model_name).monitoring_policy
+    for model_name in models.names(context.database):
+        policy = context.configuration().policy(model_name).monitoring_policy
         days = policy.keep_predictions_days if older_than_days is None else older_than_days
-        before = microseconds(rooms.now() - timedelta(days=days))
-        while count := _archive_next(rooms, model_name, before):
+        before = microseconds(context.now() - timedelta(days=days))
+        while count := _archive_next(context, model_name, before):
             gone += count
     return gone
 
@@ -68,13 +68,13 @@ def _check_libraries() -> None:
         ) from error
 
 
-def _archive_next(rooms: Rooms, model_name: str, before: int) -> int:
+def _archive_next(context: Context, model_name: str, before: int) -> int:
     """Archive the oldest rows; how many predictions left, 0 when none are left that old.
 
     Others may do the same at the same time. Who holds the lock and finds exactly the rows of his file is the one whose
     file counts; the other chooses anew. Only files that no row claims are removed, and none that one still could.
     """
-    telemetry = rooms.telemetry
+    telemetry = context.telemetry
     folder = f"archive/predictions/{model_name}"
     while found := archives.next_ids(telemetry, model_name, before, MOST_ROWS):
         first, last, _ = found
@@ -85,32 +85,32 @@ def _archive_next(rooms: Rooms, model_name: str, before: int) -> int:
         times = [row[1] for row in rows]
         count = len({row[0] for row in rows})
         data = _to_parquet(_frame(telemetry, model_name, rows))
-        staged = rooms.store.stage(partial(_copy, data))
+        staged = context.store.stage(partial(_copy, data))
         # By its content, so that a name never stands for two contents, whoever else writes.
         begin = f"{moment(times[0]):%Y%m%d}_{first}_"
         key = f"{folder}/{begin}{last}_{staged.sha256[:16]}.parquet"
-        rooms.store.make_folder(folder)
-        rooms.store.publish({key: staged})
+        context.store.make_folder(folder)
+        context.store.publish({key: staged})
         with telemetry.transaction() as transaction:
             claimed = archives.files_from(transaction, model_name, first)
             if not archives.as_filed(transaction, model_name, before, rows, first, last):
                 if key not in claimed:
-                    rooms.store.remove(key)
+                    context.store.remove(key)
                 continue
             if claimed:
                 raise Conflict(
                     f"the prediction {first} of {model_name} is in the catalog and in the archive "
-                    f"{rooms.store.address(claimed[0])}: restore telemetry from a backup, or delete one of the two"
+                    f"{context.store.address(claimed[0])}: restore telemetry from a backup, or delete one of the two"
                 )
             # Another who wrote the very same file, and came too late with it, may have removed it.
-            if not rooms.store.exists(key):
+            if not context.store.exists(key):
                 continue
             noted = Archive(first, last, model_name, min(times), max(times), len(rows), key, staged.sha256)
             archives.replace(transaction, noted, before)
         # Left by those who were killed, or about to be refused: their first row is in our file, and in no other.
-        for name in rooms.store.names(folder):
+        for name in context.store.names(folder):
             if name.startswith(begin) and f"{folder}/{name}" != key:
-                rooms.store.remove(f"{folder}/{name}")
+                context.store.remove(f"{folder}/{name}")
         return count
     return 0
 
@@ -119,7 +119,9 @@ def _copy(data: bytes, sink: Sink) -> None:
     sink.write(data)
 
 
-def history(rooms: Rooms, model_name: str, since: datetime | str | None, until: datetime | str | None) -> pd.DataFrame:
+def history(
+    context: Context, model_name: str, since: datetime | str | None, until: datetime | str | None
+) -> pd.DataFrame:
     """See ``Registry.prediction_history``."""
     _check_libraries()
     import pandas as pd
@@ -127,11 +129,11 @@ def history(rooms: Rooms, model_name: str, since: datetime | str | None, until: 
     start = -_LAST if since is None else given(since)
     end = _LAST if until is None else given(until)
     # Under one lock, or rows that leave at this moment would be seen twice, or not at all.
-    with rooms.telemetry.transaction() as transaction:
+    with context.telemetry.transaction() as transaction:
         files = archives.listed(transaction, model_name, start, end)
         rows = predictions.history(transaction, model_name, start, end)
-    live = _frame(rooms.telemetry, model_name, rows)
-    parts = [_from_file(rooms, each, start, end) for each in files]
+    live = _frame(context.telemetry, model_name, rows)
+    parts = [_from_file(context, each, start, end) for each in files]
     parts = [each for each in [*parts, live] if len(each)]
     if not parts:
         return live
@@ -183,10 +185,10 @@ def _to_parquet(frame: pd.DataFrame) -> bytes:
     return buffer.getvalue()
 
 
-def _from_file(rooms: Rooms, archive: Archive, start: int, end: int) -> pd.DataFrame:
+def _from_file(context: Context, archive: Archive, start: int, end: int) -> pd.DataFrame:
     import pandas as pd
 
-    data = rooms.store.content(archive.file, archive.file_sha256)
+    data = context.store.content(archive.file, archive.file_sha256)
     frame = pd.read_parquet(io.BytesIO(data))
     if archive.since < start or archive.until >= end:
         at = frame["at"].astype("int64")

@@ -18,11 +18,11 @@ from ...errors import InvalidInput
 from ...records import ModelMetadata
 from ...rules.live import drift, histogram
 from ...rules.live.drift import FeatureReference
-from ..rooms import Rooms
-from ..rows import record, require
+from ..context import Context
+from ..model_records import record, require
+from ..timestamps import DAY
 from . import calling
 from .log import DRIFT_ROWS, Answered
-from .moments import DAY
 
 #: Features a reference is made of, rows it is made from: more would cost more than they tell.
 MOST_FEATURES, MOST_ROWS = 200, 100_000
@@ -77,7 +77,7 @@ def columns_of(table: Any, names: Sequence[str]) -> list[tuple[str, NDArray[Any]
 class Inputs:
     """Counts the champions' inputs where their models were registered with a reference."""
 
-    rooms: Rooms
+    context: Context
     _known: dict[str, tuple[list[str], dict[str, FeatureReference]]] = field(default_factory=dict)
 
     def add(self, transaction: Transaction, answered: Sequence[Answered]) -> None:
@@ -105,7 +105,7 @@ class Inputs:
         model_id = each.stream.model_id
         found = self._known.get(model_id)
         if found is None:
-            known = record(self.rooms, require(self.rooms.database, model_id))
+            known = record(self.context, require(self.context.database, model_id))
             found = self._known[model_id] = (list(known.feature_names), references(known))
         return found
 

@@ -21,7 +21,7 @@ from ... import forks
 from ...catalog.telemetry import streams
 from ...catalog.telemetry.streams import Stream
 from ...errors import StorageError
-from ..rooms import Rooms
+from ..context import Context
 from .calling import Later, Served, rows_of
 
 Mode = Literal["batch", "sync", "off"]
@@ -127,8 +127,8 @@ def taken(values: NDArray[Any], verb: str) -> tuple[NDArray[Any], NDArray[Any] |
 class Log:
     """One for all predictors of an open registry."""
 
-    def __init__(self, rooms: Rooms, write: Callable[[Sequence[Answered]], None]) -> None:
-        self._rooms, self._write = rooms, write
+    def __init__(self, context: Context, write: Callable[[Sequence[Answered]], None]) -> None:
+        self._context, self._write = context, write
         self._begin()
         forks.survive(self)
 
@@ -155,7 +155,7 @@ class Log:
         with self._lock:
             if self._next + count > self._end or at - self._reserved > streams.BLOCK_AGE:
                 blocks = -(-count >> streams.BLOCK_BITS) or 1
-                with self._rooms.telemetry.transaction() as transaction:
+                with self._context.telemetry.transaction() as transaction:
                     self._next = streams.reserve(transaction, at // 1000, blocks)
                 self._end, self._reserved = self._next + (blocks << streams.BLOCK_BITS), at
             first = self._next
@@ -186,7 +186,7 @@ class Log:
     def tell(self, alarm: Any, mode: Mode) -> None:
         """Say that a champion fails: now, or off the answering path."""
         if mode == "sync":
-            alarm.tell(self._rooms)
+            alarm.tell(self._context)
             return
         with self._lock:
             self._alarms.append(alarm)
@@ -210,7 +210,7 @@ class Log:
                     self._write(buffer)
                     buffer = []
                 while alarms:
-                    alarms[0].tell(self._rooms)
+                    alarms[0].tell(self._context)
                     alarms.pop(0)
             finally:
                 if buffer or alarms:
@@ -275,7 +275,7 @@ class Log:
                 alarms, self._alarms = self._alarms, []
             for alarm in alarms:
                 try:
-                    alarm.tell(self._rooms)
+                    alarm.tell(self._context)
                 except Exception as error:
                     warnings.warn(f"an alert could not be opened: {error}", RuntimeWarning, stacklevel=2)
             for place, each in enumerate(buffer):

@@ -16,18 +16,18 @@ from ...catalog.telemetry import predictions, streams
 from ...catalog.telemetry.streams import NO_POSITIVE, Stream
 from ...errors import InvalidInput
 from ...live import RecordedOutcomes
+from ...live.records import Units
 from ...rules import sentences
 from ...rules.intake import plain
 from ...rules.live import paired, routing, sums
-from .. import signatures
-from ..rooms import Rooms
-from ..rows import record
-from . import watching, windows
+from .. import signatures, windows
+from ..context import Context
+from ..model_records import record
+from ..timestamps import given, microseconds
+from ..watch import act_on_findings
+from ..windows import Tally
 from .answering import unit_texts
-from .moments import given, microseconds
-from .predictor import Units
 from .recording import Labels
-from .windows import Tally
 
 Added = TypeVar("Added", sums.Sums, paired.PairedSums)
 #: A position in what was handed in is looked up by this, where ids are not known.
@@ -36,7 +36,7 @@ _NO_ID = -1
 _WHOLE = 1 << 63
 
 
-def by_id(rooms: Rooms, outcomes: Mapping[int, Any] | None, ids: Any, labels: Any) -> RecordedOutcomes:
+def by_id(context: Context, outcomes: Mapping[int, Any] | None, ids: Any, labels: Any) -> RecordedOutcomes:
     """See ``Registry.record_outcomes``."""
     if outcomes is not None:
         ids, labels = list(outcomes.keys()), list(outcomes.values())
@@ -44,10 +44,10 @@ def by_id(rooms: Rooms, outcomes: Mapping[int, Any] | None, ids: Any, labels: An
     truths = _plain(labels)
     if len(truths) != len(numbers):
         raise InvalidInput(f"there are {len(truths):,} labels for {len(numbers):,} prediction ids; give one for each")
-    return _record(rooms, lambda transaction: numbers, truths)
+    return _record(context, lambda transaction: numbers, truths)
 
 
-def by_unit(rooms: Rooms, model_name: str, units: Units, moments: Any, labels: Any) -> RecordedOutcomes:
+def by_unit(context: Context, model_name: str, units: Units, moments: Any, labels: Any) -> RecordedOutcomes:
     """See ``Registry.record_outcomes``."""
     truths = _plain(labels)
     names = unit_texts(units, len(truths))
@@ -64,20 +64,20 @@ def by_unit(rooms: Rooms, model_name: str, units: Units, moments: Any, labels: A
         found = predictions.by_unit(transaction, model_name, names, at)
         return [_NO_ID if each is None else each for each in found]
 
-    return _record(rooms, find, truths)
+    return _record(context, find, truths)
 
 
-def _record(rooms: Rooms, find: Callable[[Transaction], list[int]], truths: list[Any]) -> RecordedOutcomes:
+def _record(context: Context, find: Callable[[Transaction], list[int]], truths: list[Any]) -> RecordedOutcomes:
     if not truths:
         return RecordedOutcomes(0)
-    now = rooms.now()
-    with rooms.telemetry.transaction() as transaction:
+    now = context.now()
+    with context.telemetry.transaction() as transaction:
         ids = find(transaction)
         known = streams.listed(transaction)
         with predictions.asked(transaction, dict.fromkeys(ids)):
             rows = {row[0]: row for row in predictions.found(transaction)}
             shadows = predictions.shadows_of(transaction) if predictions.any_shadow(transaction) else []
-        told = _Told(rooms, known, rows)
+        told = _Told(context, known, rows)
         told.hear(transaction, ids, truths)
         at = microseconds(now)
         predictions.insert_outcomes(transaction, [(each, truth, at) for each, truth in sorted(told.new.items())])
@@ -86,7 +86,7 @@ def _record(rooms: Rooms, find: Callable[[Transaction], list[int]], truths: list
         tally.store(transaction)
     acted: list[str] = []
     for model_name in sorted({known[rows[each][1]].model_name for each in told.new}):
-        acted.extend(watching.look(rooms, model_name))
+        acted.extend(act_on_findings.look(context, model_name))
     return RecordedOutcomes(
         len(told.new), told.repeated, tuple(sorted(told.contradictory)), tuple(told.unknown), tuple(acted)
     )
@@ -95,8 +95,8 @@ def _record(rooms: Rooms, find: Callable[[Transaction], list[int]], truths: list
 class _Told:
     """What was handed in, sorted into what is new and what is not."""
 
-    def __init__(self, rooms: Rooms, known: dict[int, Stream], rows: dict[int, tuple[Any, ...]]) -> None:
-        self._rooms, self._known, self._rows = rooms, known, rows
+    def __init__(self, context: Context, known: dict[int, Stream], rows: dict[int, tuple[Any, ...]]) -> None:
+        self._context, self._known, self._rows = context, known, rows
         self._labels: dict[str, _Spelling] = {}
         self.new: dict[int, float] = {}
         self.repeated = 0
@@ -124,10 +124,10 @@ class _Told:
         spelling = self._labels.get(stream.model_name)
         if spelling is None:
             known = Labels(streams.labels(transaction, stream.model_name))
-            row = models.find(self._rooms.database, stream.model_id)
+            row = models.find(self._context.database, stream.model_id)
             # A model without a list of classes may answer, and be told, what it never answered before.
             closed = row is not None and bool(
-                signatures.signature(self._rooms.database, record(self._rooms, row)).classes
+                signatures.signature(self._context.database, record(self._context, row)).classes
             )
             spelling = self._labels[stream.model_name] = _Spelling(transaction, stream.model_name, known, closed)
         return spelling.code(label)

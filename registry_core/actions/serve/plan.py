@@ -19,11 +19,11 @@ from ...rules.live import routing
 from ...rules.matching import Matcher
 from ...signature import Signature
 from .. import signatures
-from ..decide import predecessors
+from ..context import Context
 from ..load import Loader
-from ..rooms import Rooms
-from ..rows import record, require
-from . import watching
+from ..model_records import record, require
+from ..promotion import predecessors
+from ..watch import standby
 from .calling import Later, Served, classes_of, served, task_of
 
 
@@ -35,8 +35,8 @@ class Split:
     shares: tuple[float, ...]
     arms: tuple[Served | None, ...]
 
-    def dealt(self, units: list[str] | None, ids: NDArray[np.int64]) -> NDArray[np.int8]:
-        """Who answers each row: 0 the champion, i the i-th arm. Without units each row is dealt by itself."""
+    def assign(self, units: list[str] | None, ids: NDArray[np.int64]) -> NDArray[np.int8]:
+        """Who answers each row: 0 the champion, i the i-th arm. Without units each row is assigned by itself."""
         where = scattered(self.salt, ids) if units is None else routing.positions(self.salt, units)
         return routing.arms(where, self.shares)
 
@@ -57,7 +57,7 @@ class Standby:
         return np.flatnonzero(scattered(_STANDBY, ids) < self.share)
 
 
-#: Who is sampled is nobody's choice, and has nothing to do with who is dealt to which arm.
+#: Who is sampled is nobody's choice, and has nothing to do with who is assigned to which arm.
 _STANDBY = "standby"
 _FIRST, _NONE = np.zeros(1, np.intp), np.empty(0, np.intp)
 
@@ -83,18 +83,18 @@ class Plan:
     slices: tuple[str, ...] = ()
 
 
-def make(rooms: Rooms, loader: Loader, model_name: str) -> Plan:
+def make(context: Context, loader: Loader, model_name: str) -> Plan:
     """Read who answers.
 
     Raises:
         NoModelAvailable: the model name has no champion.
     """
-    current = deployments.current(rooms.database, model_name)
+    current = deployments.current(context.database, model_name)
     if current is None:
         raise NoModelAvailable(
             f"{model_name} has no champion: register a model with all weighted metrics, or promote one"
         )
-    policy = rooms.configuration().policy(model_name).monitoring_policy
+    policy = context.configuration().policy(model_name).monitoring_policy
     blank = Stream(
         model_name, current.model_id, "champion", 0, current.deployment_id, "", "", NO_POSITIVE, policy.loss,
         policy.window_minutes,
@@ -102,14 +102,14 @@ def make(rooms: Rooms, loader: Loader, model_name: str) -> Plan:
     try:
         loaded = loader.load(current.model_id)
         task, classes = task_of(loaded[0], loaded[2]), classes_of(loaded[0], loaded[2])
-        champion = served(loaded, _of(blank, task), task, _signature(rooms, loaded[2]), classes)
+        champion = served(loaded, _of(blank, task), task, _signature(context, loaded[2]), classes)
     # Loading runs the constructors of any library; whatever they raise, somebody else may still answer.
     except Exception as error:
-        known = record(rooms, require(rooms.database, current.model_id))
-        return Plan(None, error, _in_front(_signature(rooms, known)), blank, None, (), policy)
+        known = record(context, require(context.database, current.model_id))
+        return Plan(None, error, _in_front(_signature(context, known)), blank, None, (), policy)
     outside = champion.stream
     split, shadows = None, []
-    for experiment in experiments.current(rooms.database, model_name):
+    for experiment in experiments.current(context.database, model_name):
         if experiment.status != "running" or experiment.champion_id != current.model_id:
             continue
         if experiment.mode == "shadow":
@@ -117,26 +117,26 @@ def make(rooms: Rooms, loader: Loader, model_name: str) -> Plan:
                 stream = outside._replace(
                     model_id=arm.challenger_id, role="shadow", experiment_id=experiment.experiment_id
                 )
-                shadows.append(_loaded(rooms, loader, arm.challenger_id, stream, champion))
+                shadows.append(_loaded(context, loader, arm.challenger_id, stream, champion))
         else:
-            split, champion = _split(rooms, loader, experiment, champion)
-    beside = _standby(rooms, loader, current, policy, outside, champion)
+            split, champion = _split(context, loader, experiment, champion)
+    beside = _standby(context, loader, current, policy, outside, champion)
     slices = () if policy.on_degradation == "off" else policy.slices
     in_front = _in_front(champion.matcher.signature)
     return Plan(champion, None, in_front, outside, split, tuple(shadows), policy, beside, slices)
 
 
 def _standby(
-    rooms: Rooms, loader: Loader, current: Deployment, policy: MonitoringPolicy, outside: Stream, champion: Served
+    context: Context, loader: Loader, current: Deployment, policy: MonitoringPolicy, outside: Stream, champion: Served
 ) -> Standby | None:
     if policy.on_degradation == "off":
         return None
-    chosen = watching.chosen(rooms, current)
-    share = 1.0 if chosen and watching.every_row(rooms.database, current) else policy.standby_sample
+    chosen = standby.chosen(context, current)
+    share = 1.0 if chosen and standby.every_row(context.database, current) else policy.standby_sample
     if chosen is None or not share:
         return None
     stream = outside._replace(model_id=chosen, role="shadow")
-    later = Later(stream, champion.classes, lambda: _loaded(rooms, loader, chosen, stream, champion))
+    later = Later(stream, champion.classes, lambda: _loaded(context, loader, chosen, stream, champion))
     return Standby(later, share)
 
 
@@ -145,18 +145,18 @@ def _in_front(signature: Signature) -> Matcher:
     return Matcher(signature, framed=True)
 
 
-def _signature(rooms: Rooms, known: ModelMetadata) -> Signature:
-    return signatures.signature(rooms.database, known)
+def _signature(context: Context, known: ModelMetadata) -> Signature:
+    return signatures.signature(context.database, known)
 
 
-def _split(rooms: Rooms, loader: Loader, experiment: Experiment, champion: Served) -> tuple[Split, Served]:
+def _split(context: Context, loader: Loader, experiment: Experiment, champion: Served) -> tuple[Split, Served]:
     shares = tuple(arm.share if arm.status == "running" else 0.0 for arm in experiment.arms)
     of_champion = champion.stream._replace(
         experiment_id=experiment.experiment_id, shares=",".join(f"{share:g}" for share in shares)
     )
     arms = [
         _loaded(
-            rooms, loader, arm.challenger_id, of_champion._replace(model_id=arm.challenger_id, role="split"), champion
+            context, loader, arm.challenger_id, of_champion._replace(model_id=arm.challenger_id, role="split"), champion
         )
         if arm.status == "running" and arm.share > 0
         else None
@@ -165,11 +165,11 @@ def _split(rooms: Rooms, loader: Loader, experiment: Experiment, champion: Serve
     return Split(experiment.salt, shares, tuple(arms)), replace(champion, stream=of_champion)
 
 
-def _loaded(rooms: Rooms, loader: Loader, model_id: str, stream: Stream, champion: Served) -> Served:
+def _loaded(context: Context, loader: Loader, model_id: str, stream: Stream, champion: Served) -> Served:
     """A challenger, or what stands for one that cannot be loaded: it fails whenever it is asked."""
     try:
         loaded = loader.load(model_id)
-        return served(loaded, stream, champion.task, _signature(rooms, loaded[2]), champion.classes)
+        return served(loaded, stream, champion.task, _signature(context, loaded[2]), champion.classes)
     except Exception as error:
         failing = _Unloadable(error)
         return Served(
@@ -187,15 +187,15 @@ class _Unloadable:
     predict_proba = predict
 
 
-def stand_in(rooms: Rooms, loader: Loader, model_name: str, plan: Plan) -> Served | None:
+def fallback(context: Context, loader: Loader, model_name: str, plan: Plan) -> Served | None:
     """The latest earlier champion that is healthy, loads and answers in the champion's way; None when there is none."""
-    for model_id in predecessors(rooms.database, model_name):
+    for model_id in predecessors(context.database, model_name):
         try:
             loaded = loader.load(model_id)
             task = plan.champion.task if plan.champion else task_of(loaded[0], loaded[2])
             classes = plan.champion.classes if plan.champion else classes_of(loaded[0], loaded[2])
             stream = _of(plan.outside._replace(model_id=model_id, deployment_id=0), task)
-            return served(loaded, stream, task, _signature(rooms, loaded[2]), classes)
+            return served(loaded, stream, task, _signature(context, loaded[2]), classes)
         # Loading runs the constructors of any library; the one before may still answer.
         except Exception:
             continue

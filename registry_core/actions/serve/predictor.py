@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Self
 
 from ...live import Answer
+from ...live.records import Units
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from .answering import Answering
-
-Units: TypeAlias = "Sequence[Any] | NDArray[Any]"
 
 
 def _predictor(reopen: Callable[..., Any], arguments: tuple[Any, ...], model_name: str, log: str) -> Any:
@@ -52,7 +49,7 @@ class Predictor:
         Args:
             features: (rows, inputs): a DataFrame, an array or a list of rows.
             units: (rows,) who or what each row is about, as text or whole numbers: in an experiment a unit keeps its
-                model. Without them each row is dealt by itself.
+                model. Without them each row is assigned by itself.
 
         Returns:
             an answer with ``values`` of shape (rows, classes).

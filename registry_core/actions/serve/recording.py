@@ -16,8 +16,8 @@ from ...catalog.telemetry import predictions, streams
 from ...catalog.telemetry.streams import NO_POSITIVE, Stream
 from ...errors import InvalidInput
 from ...rules.live import routing, sums
-from ..rooms import Rooms
-from . import windows
+from .. import windows
+from ..context import Context
 from .drifting import Inputs
 from .log import Answered, taken
 from .slicing import Slices
@@ -73,19 +73,19 @@ class Labels:
 class Recorder:
     """Writes answers of one registry; remembers the numbers that labels and streams have."""
 
-    rooms: Rooms
+    context: Context
     _labels: dict[str, Labels] = field(default_factory=dict)
     _streams: dict[tuple[Stream, tuple[Any, ...]], tuple[int, Stream]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._inputs, self._slices = Inputs(self.rooms), Slices()
+        self._inputs, self._slices = Inputs(self.context), Slices()
 
     def write(self, answered: Sequence[Answered]) -> None:
         """Keep answers, what shadows say to the same rows, and which of them belong to slices."""
         shadowed = [found for each in answered for found in _shadowed(each)]
         kept = [each for each in answered if not each.only_shadows]
         try:
-            with self.rooms.telemetry.transaction() as transaction:
+            with self.context.telemetry.transaction() as transaction:
                 tally = windows.Tally()
                 for group in _grouped(kept):
                     self._write_group(transaction, group, tally)

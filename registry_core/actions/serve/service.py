@@ -9,37 +9,38 @@ from ... import forks
 from ...catalog import models
 from ...errors import InvalidInput, ModelNotFound
 from ...live import RecordedOutcomes
+from ...live.records import Units
+from ..context import Context
 from ..load import Loader
 from ..read import only_name
-from ..rooms import Rooms
 from . import outcomes
 from .answering import Answering
 from .log import Log, Mode
-from .predictor import Predictor, Units
+from .predictor import Predictor
 from .recording import Recorder
 
 
 class Service:
     """Made when a registry serves first, and closed with it."""
 
-    def __init__(self, rooms: Rooms, loader: Loader) -> None:
-        self._rooms, self._loader = rooms, loader
-        self.log = Log(rooms, Recorder(rooms).write)
+    def __init__(self, context: Context, loader: Loader) -> None:
+        self._context, self._loader = context, loader
+        self.log = Log(context, Recorder(context).write)
 
     def predictor(self, model_name: str | None, log: Mode) -> Predictor:
         """See ``Registry.predictor``."""
         if log not in get_args(Mode):
             raise InvalidInput(f"log is {log!r:.80}; allowed are 'batch', 'sync' and 'off'")
-        name = only_name(self._rooms.database, model_name)
-        if name is None or name not in models.names(self._rooms.database):
+        name = only_name(self._context.database, model_name)
+        if name is None or name not in models.names(self._context.database):
             raise ModelNotFound(f"no model carries the name {model_name!r:.160}; model_names() lists all")
-        answering = Answering(self._rooms, self._loader, name, self.log, log)
+        answering = Answering(self._context, self._loader, name, self.log, log)
         forks.survive(answering)
-        return Predictor(name, answering, self.log.flush, (self._rooms.reopened, log))
+        return Predictor(name, answering, self.log.flush, (self._context.reopened, log))
 
 
 def record_outcomes(
-    rooms: Rooms,
+    context: Context,
     service: Service,
     by_id: Mapping[int, Any] | None,
     prediction_ids: Any,
@@ -65,10 +66,10 @@ def record_outcomes(
     if units is None:
         if at is not None or model_name is not None:
             raise InvalidInput("at= and model_name= go with units=; an id says all by itself")
-        return outcomes.by_id(rooms, by_id, prediction_ids, labels)
-    name = only_name(rooms.database, model_name)
+        return outcomes.by_id(context, by_id, prediction_ids, labels)
+    name = only_name(context.database, model_name)
     if name is None:
         raise ModelNotFound("the registry holds no model yet, so nobody has predicted anything")
-    if name not in models.names(rooms.database):
+    if name not in models.names(context.database):
         raise ModelNotFound(f"no model carries the name {name!r:.160}; model_names() lists all")
-    return outcomes.by_unit(rooms, name, units, rooms.now() if at is None else at, labels)
+    return outcomes.by_unit(context, name, units, context.now() if at is None else at, labels)

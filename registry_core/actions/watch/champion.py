@@ -10,19 +10,19 @@ from typing import Any
 from ...catalog import alerts, deployments, events
 from ...catalog.database import Queries, Transaction
 from ...errors import RegistryError, StorageError
+from ...events import EventKind
 from ...live import Alert
 from ...policies import MonitoringPolicy
 from ...records import Deployment, utc_text
 from ...rules.sentences import minute
-from .. import answer_checks, decide, signatures
+from .. import answer_checks, promotion, signatures, timestamps
 from ..alert import open_alert, resolve_in
+from ..context import AUTO, Context
 from ..deploy import deploy
-from ..rooms import AUTO, Rooms
-from ..rows import record, require
-from ..serve import moments
-from ..serve.moments import microseconds
+from ..model_records import record, require
+from ..timestamps import microseconds
 from . import standby, traffic
-from .observe import Observed
+from .detector_state import Observed
 
 #: Predictions answered since the last failure after which a champion that failed is taken to answer again.
 ANSWERS_AGAIN = 20
@@ -38,124 +38,126 @@ class Trouble:
     evidence: Mapping[str, Any] = field(default_factory=dict)
 
 
-def look(rooms: Rooms, current: Deployment, policy: MonitoringPolicy, seen: Observed) -> list[str]:
+def look(context: Context, current: Deployment, policy: MonitoringPolicy, seen: Observed) -> list[str]:
     """See to a champion that fails to answer or became worse; what was done, in sentences."""
-    said = _answers_again(rooms, current)
+    said = _answers_again(context, current)
     if seen.begun_anew:
-        _note_begun_anew(rooms, current)
-    standby.look(rooms, current, seen.standby, seen.watch)
-    failing = alerts.unresolved(rooms.database, current.model_name, f"champion_failing:{current.model_id}")
+        _note_begun_anew(context, current)
+    standby.look(context, current, seen.standby, seen.watch)
+    failing = alerts.unresolved(context.database, current.model_name, f"champion_failing:{current.model_id}")
     if failing is not None:
         found = Trouble(failing.kind, failing.key, failing.text, failing.evidence)
-        targets = decide.predecessors(rooms.database, current.model_name)
-        return said if policy.on_degradation == "suggest" else said + _back(rooms, current, policy, found, targets)
-    worse = _worse(rooms, current, policy, seen)
+        targets = promotion.predecessors(context.database, current.model_name)
+        return said if policy.on_degradation == "suggest" else said + _back(context, current, policy, found, targets)
+    worse = _worse(context, current, policy, seen)
     if worse is not None:
-        return said + _judged(rooms, current, policy, seen, worse)
-    return said + ([] if seen.watch.detector.alarm else _well_again(rooms, current, seen))
+        return said + _judged(context, current, policy, seen, worse)
+    return said + ([] if seen.watch.detector.alarm else _well_again(context, current, seen))
 
 
-def _note_begun_anew(rooms: Rooms, current: Deployment) -> None:
+def _note_begun_anew(context: Context, current: Deployment) -> None:
     reason = (
         "An earlier release worked out the state of the watch in another way; it was worked out anew from all labels"
     )
-    with rooms.database.transaction() as transaction:
+    with context.database.transaction() as transaction:
         events.append(
-            transaction, now=rooms.now(), kind="watch_begun_anew", actor=AUTO, reason=reason,
+            transaction, now=context.now(), kind=EventKind.WATCH_BEGUN_ANEW, actor=AUTO, reason=reason,
             model_name=current.model_name, model_id=current.model_id, after={"deployment": current.deployment_id},
         )  # fmt: skip
 
 
-def _worse(rooms: Rooms, current: Deployment, policy: MonitoringPolicy, seen: Observed) -> Trouble | None:
+def _worse(context: Context, current: Deployment, policy: MonitoringPolicy, seen: Observed) -> Trouble | None:
     """That a champion is worse than its baseline, in words; None while it is not, or somebody said that it may stay."""
     detector = seen.watch.detector
     if not detector.alarm or seen.labels < policy.minimum_labels:
         return None
     key = f"degradation:{current.deployment_id}"
-    last = alerts.newest(rooms.database, current.model_name, key)
+    last = alerts.newest(context.database, current.model_name, key)
     if last is not None and somebody_resolved(last, detector.alarms):
         return None
-    since = minute(moments.text(detector.recent_since))
+    since = minute(timestamps.text(detector.recent_since))
     because = f"{current.model_id}: {detector.sentence} (predictions since {since} UTC)"
     evidence = {"alarm": detector.alarms, "labels": seen.labels, "since": since, "heard": detector.sentence}
     return Trouble("degradation", key, because, evidence)
 
 
-def _judged(rooms: Rooms, current: Deployment, policy: MonitoringPolicy, seen: Observed, found: Trouble) -> list[str]:
+def _judged(
+    context: Context, current: Deployment, policy: MonitoringPolicy, seen: Observed, found: Trouble
+) -> list[str]:
     """Put the last champion back where the evidence says that it is better; tell somebody in every other case."""
     other = seen.standby
     if other is None:
         nobody = (
             "It stays champion, since no healthy earlier champion takes the same inputs: retrain, or promote another"
         )
-        return _told(rooms, current, found, nobody)
+        return _told(context, current, found, nobody)
     known, compared = seen.watch.standby, seen.watch.compared_with(other)
     evidence = {**found.evidence, "standby": other, "comparison": compared}
     if known != "better" and not policy.act_without_comparison:
         waits = f"It stays champion unless {other}, which scores every row beside it now, is better on the same rows"
-        said = _told(rooms, current, replace(found, evidence=evidence), waits)
+        said = _told(context, current, replace(found, evidence=evidence), waits)
         if known == "no better":
             because = f"{current.model_id} became worse, and {other} is no better. {compared}"
             worse = Trouble("every_version_worse", f"every_version_worse:{current.deployment_id}", because, evidence)
             remedy = "Every version got worse: retrain on recent data. Running experiments go on"
-            said += _told(rooms, current, worse, remedy)
+            said += _told(context, current, worse, remedy)
         return said
     found = replace(found, because=f"{found.because}. {compared}", evidence=evidence)
     if policy.on_degradation == "suggest":
         key = f"rollback_suggested:{current.deployment_id}"
         way = f"Roll {current.model_name} back to {other}, or resolve the alert if it may stay"
-        return _told(rooms, current, replace(found, kind="rollback_suggested", key=key), way)
-    return _back(rooms, current, policy, found, [other])
+        return _told(context, current, replace(found, kind="rollback_suggested", key=key), way)
+    return _back(context, current, policy, found, [other])
 
 
-def _well_again(rooms: Rooms, current: Deployment, seen: Observed) -> list[str]:
+def _well_again(context: Context, current: Deployment, seen: Observed) -> list[str]:
     """Close what is open about its becoming worse: the labels since speak against it."""
     text, said = f"the labels since then speak against it. {seen.watch.detector.sentence}", []
     for kind in ("degradation", "every_version_worse", "rollback_suggested", "not_rolled_back"):
-        held = alerts.unresolved(rooms.database, current.model_name, f"{kind}:{current.deployment_id}")
+        held = alerts.unresolved(context.database, current.model_name, f"{kind}:{current.deployment_id}")
         if held is not None:
-            with rooms.database.transaction() as transaction:
-                close_if_over(rooms, transaction, held, text)
+            with context.database.transaction() as transaction:
+                close_if_over(context, transaction, held, text)
             said.append(f"{current.model_id}: {text}")
     return said
 
 
 def _back(
-    rooms: Rooms, current: Deployment, policy: MonitoringPolicy, found: Trouble, targets: Sequence[str]
+    context: Context, current: Deployment, policy: MonitoringPolicy, found: Trouble, targets: Sequence[str]
 ) -> list[str]:
-    until = cooldown_until(rooms.database, current.model_name, policy, rooms.now())
+    until = cooldown_until(context.database, current.model_name, policy, context.now())
     if until is not None:
         hindered = (
             f"It is not rolled back: there was an automatic rollback shortly before. There may be one from {until}"
         )
-        return _told(rooms, current, _hindered(current, found), hindered)
-    return _roll_back(rooms, current, policy, found, targets)
+        return _told(context, current, _hindered(current, found), hindered)
+    return _roll_back(context, current, policy, found, targets)
 
 
-def _answers_again(rooms: Rooms, current: Deployment) -> list[str]:
+def _answers_again(context: Context, current: Deployment) -> list[str]:
     """Close what is open about its failing once it has answered in windows that began after its last failure."""
     keys = (f"champion_failing:{current.model_id}", _not_rolled_back(current))
-    failing = alerts.unresolved(rooms.database, current.model_name, keys[0])
+    failing = alerts.unresolved(context.database, current.model_name, keys[0])
     if failing is None:
         return []
-    counted = traffic.of_deployment(rooms, current, None)
+    counted = traffic.of_deployment(context, current, None)
     opened = microseconds(datetime.fromisoformat(failing.opened_at))
     last = max([opened, *(start for start, _, sums in counted if sums.failures)])
     answered = sum(sums.predictions for start, _, sums in counted if start > last)
     if answered < ANSWERS_AGAIN:
         return []
     text = f"it answers again: {answered:,} predictions since its last failure"
-    with rooms.database.transaction() as transaction:
+    with context.database.transaction() as transaction:
         for key in keys:
             held = alerts.unresolved(transaction, current.model_name, key)
             if held is not None:
-                close_if_over(rooms, transaction, held, text)
+                close_if_over(context, transaction, held, text)
     return [f"{current.model_id}: {text}"]
 
 
 def cooldown_until(queries: Queries, model_name: str, policy: MonitoringPolicy, now: datetime) -> str | None:
     """Until when there is no other automatic rollback; None when nothing hinders one."""
-    last = events.listed(queries, model_name, kinds=["rolled_back"], actor=AUTO, limit=1)
+    last = events.listed(queries, model_name, kinds=[EventKind.ROLLED_BACK], actor=AUTO, limit=1)
     if not last:
         return None
     until = datetime.fromisoformat(last[0].at) + timedelta(hours=policy.cooldown_hours)
@@ -167,16 +169,16 @@ def _hindered(current: Deployment, found: Trouble) -> Trouble:
     return replace(found, kind="not_rolled_back", key=_not_rolled_back(current))
 
 
-def _told(rooms: Rooms, current: Deployment, found: Trouble, remedy: str, **further: Any) -> list[str]:
+def _told(context: Context, current: Deployment, found: Trouble, remedy: str, **further: Any) -> list[str]:
     """Open the alert, with what is to be done, unless it is open or the champion is another one by now."""
     kind, key, text = found.kind, found.key, f"{found.because}. {remedy}"
-    if alerts.unresolved(rooms.database, current.model_name, key) is not None:
+    if alerts.unresolved(context.database, current.model_name, key) is not None:
         return []
-    with rooms.database.transaction() as transaction:
+    with context.database.transaction() as transaction:
         if not _still(transaction, current):
             return []
         opened = open_alert(
-            rooms, transaction, rooms.now(), model_name=current.model_name, model_id=current.model_id, kind=kind,
+            context, transaction, context.now(), model_name=current.model_name, model_id=current.model_id, kind=kind,
             severity="critical", key=key, text=text, evidence={**found.evidence, "remedy": remedy, **further},
         )  # fmt: skip
     return [text] if opened else []
@@ -192,25 +194,25 @@ def _still(queries: Queries, current: Deployment) -> bool:
 
 
 def _roll_back(
-    rooms: Rooms, current: Deployment, policy: MonitoringPolicy, found: Trouble, targets: Sequence[str]
+    context: Context, current: Deployment, policy: MonitoringPolicy, found: Trouble, targets: Sequence[str]
 ) -> list[str]:
-    held = alerts.unresolved(rooms.database, current.model_name, _not_rolled_back(current))
-    target, skipped = _target(rooms, current, targets, held)
+    held = alerts.unresolved(context.database, current.model_name, _not_rolled_back(current))
+    target, skipped = _target(context, current, targets, held)
     left_out = f"; passed over: {'; '.join(skipped.values())}" if skipped else ""
     if target is None:
         nobody = f"It stays champion, since no healthy earlier champion is left{left_out}. Promote another model"
-        return _told(rooms, current, _hindered(current, found), nobody, passed_over=sorted(skipped))
+        return _told(context, current, _hindered(current, found), nobody, passed_over=sorted(skipped))
     text = f"{found.because}; {current.model_id} was rolled back to {target}{left_out}"
-    with rooms.database.transaction() as transaction:
+    with context.database.transaction() as transaction:
         # Somebody else may have acted, or the target may have been rejected, while its file was read.
-        now = rooms.now()
-        unchanged = _still(transaction, current) and target in decide.predecessors(transaction, current.model_name)
+        now = context.now()
+        unchanged = _still(transaction, current) and target in promotion.predecessors(transaction, current.model_name)
         if not unchanged or cooldown_until(transaction, current.model_name, policy, now) is not None:
             return []
-        deploy(rooms, transaction, now, "rolled_back", current.model_name, target, AUTO, found.because)
-        decide.set_status(rooms, transaction, current.model_id, "disqualify", AUTO, found.because)
+        deploy(context, transaction, now, EventKind.ROLLED_BACK, current.model_name, target, AUTO, found.because)
+        promotion.set_status(context, transaction, current.model_id, "disqualify", AUTO, found.because)
         open_alert(
-            rooms, transaction, now, model_name=current.model_name, model_id=current.model_id, kind="rolled_back",
+            context, transaction, now, model_name=current.model_name, model_id=current.model_id, kind="rolled_back",
             severity="critical", key=f"rolled_back:{current.deployment_id}", text=text,
             evidence={**found.evidence, "from": current.model_id, "to": target, "passed_over": sorted(skipped)},
         )  # fmt: skip
@@ -218,24 +220,24 @@ def _roll_back(
 
 
 def _target(
-    rooms: Rooms, current: Deployment, targets: Sequence[str], held: Alert | None
+    context: Context, current: Deployment, targets: Sequence[str], held: Alert | None
 ) -> tuple[str | None, dict[str, str]]:
     """The first of the targets that takes the same inputs and answers; and why others were passed over."""
-    champion = record(rooms, require(rooms.database, current.model_id))
+    champion = record(context, require(context.database, current.model_id))
     known = set(held.evidence.get("passed_over", ())) if held else set()
     skipped: dict[str, str] = {}
-    answer_checks.complete(rooms, current.model_id)
+    answer_checks.complete(context, current.model_id)
     for model_id in targets:
-        answer_checks.complete(rooms, model_id)
-        row = require(rooms.database, model_id)
-        same, because, _ = signatures.same_inputs(rooms.database, record(rooms, row), champion)
+        answer_checks.complete(context, model_id)
+        row = require(context.database, model_id)
+        same, because, _ = signatures.same_inputs(context.database, record(context, row), champion)
         if not same:
             skipped[model_id] = f"{model_id} takes other inputs ({because})"
         elif model_id in known:
             skipped[model_id] = f"{model_id} did not load"
         else:
             try:
-                answer_checks.require_answers(rooms, row)
+                answer_checks.require_answers(context, row)
             except StorageError:
                 raise
             except RegistryError as error:
@@ -245,12 +247,12 @@ def _target(
     return None, skipped
 
 
-def close_if_over(rooms: Rooms, transaction: Transaction, alert: Alert, resolution: str) -> None:
+def close_if_over(context: Context, transaction: Transaction, alert: Alert, resolution: str) -> None:
     """Close an alert in a transaction, unless somebody did."""
     again = alerts.find(transaction, alert.alert_id)
     if again is not None and again.resolved_at is None:
         over = replace(again, evidence={**again.evidence, "over": True})
-        resolve_in(transaction, rooms.now(), over, AUTO, resolution)
+        resolve_in(transaction, context.now(), over, AUTO, resolution)
 
 
 def somebody_resolved(last: Alert, alarm: int) -> bool:

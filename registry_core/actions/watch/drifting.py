@@ -17,9 +17,9 @@ from ...rules.live.drift import FeatureReference
 from ...rules.live.histogram import EMPTY
 from ...rules.sentences import listed
 from ..alert import open_alert
-from ..rooms import Rooms
-from ..rows import record, require
-from ..serve.moments import DAY, microseconds
+from ..context import Context
+from ..model_records import record, require
+from ..timestamps import DAY, microseconds
 from . import traffic
 from .champion import close_if_over
 
@@ -31,22 +31,22 @@ MOVED = ("warning", "critical")
 _ORDER = ("critical", "warning", "none", "not enough")
 
 
-def judged(rooms: Rooms, current: Deployment) -> tuple[Drift, ...]:
+def judged(context: Context, current: Deployment) -> tuple[Drift, ...]:
     """Every input of the reference, and the score, over the last whole week of this deployment; the worst first.
 
     Before there is one, over all there is: what has not moved is known then, what has may be a day of the week.
     """
-    reference = record(rooms, require(rooms.database, current.model_id)).reference
+    reference = record(context, require(context.database, current.model_id)).reference
     if not reference:
         return ()
     began = microseconds(datetime.fromisoformat(current.started_at))
-    today = microseconds(rooms.now()) // DAY * DAY
+    today = microseconds(context.now()) // DAY * DAY
     since, until = today - DAYS * DAY, today
     whole = began <= since
     if not whole:
         # Inputs are counted by model and day: of the day it became champion, what it was asked before counts as well.
         since, until = began // DAY * DAY, today + DAY
-    days = stored.input_counts(rooms.telemetry, current.model_id, since, until)
+    days = stored.input_counts(context.telemetry, current.model_id, since, until)
     counts: dict[str, list[int]] = {}
     for text in days.values():
         for name, found in json.loads(text).items():
@@ -59,7 +59,7 @@ def judged(rooms: Rooms, current: Deployment) -> tuple[Drift, ...]:
             judgements.append(drift.judge(known, np.array(live, np.int64), whole=whole))
     if "score" in reference:
         scores = EMPTY
-        for start, _, sums in traffic.of_deployment(rooms, current, None, since, detail=True):
+        for start, _, sums in traffic.of_deployment(context, current, None, since, detail=True):
             if start < until and sums.detail is not None:
                 scores = scores + sums.detail.scores
         known = FeatureReference.from_dict(reference["score"])
@@ -79,28 +79,28 @@ def moved(current: Deployment, found: Sequence[Drift]) -> str | None:
     )
 
 
-def look(rooms: Rooms, current: Deployment, *, thorough: bool) -> list[str]:
+def look(context: Context, current: Deployment, *, thorough: bool) -> list[str]:
     """Open and close the alert about drift; what was done, in sentences."""
-    place, now = ("drift", current.deployment_id), rooms.now()
-    last = rooms.looked.get(place)
+    place, now = ("drift", current.deployment_id), context.now()
+    last = context.looked.get(place)
     if not thorough and last is not None and now - last < PAUSE:
         return []
-    rooms.looked[place] = now
-    found = judged(rooms, current)
+    context.looked[place] = now
+    found = judged(context, current)
     text = moved(current, found)
     key = f"drift:{current.deployment_id}"
-    held = alerts.unresolved(rooms.database, current.model_name, key)
+    held = alerts.unresolved(context.database, current.model_name, key)
     if text is not None and held is None:
-        with rooms.database.transaction() as transaction:
+        with context.database.transaction() as transaction:
             opened = open_alert(
-                rooms, transaction, now, model_name=current.model_name, model_id=current.model_id, kind="drift",
+                context, transaction, now, model_name=current.model_name, model_id=current.model_id, kind="drift",
                 severity="warning", key=key, text=text,
                 evidence={"features": [each.feature for each in found if each.state in MOVED]},
             )  # fmt: skip
         return [text] if opened else []
     if held is not None and text is None and drift.over(found):
         text = "inputs and scores look again like those it was trained on"
-        with rooms.database.transaction() as transaction:
-            close_if_over(rooms, transaction, held, text)
+        with context.database.transaction() as transaction:
+            close_if_over(context, transaction, held, text)
         return [f"{current.model_id}: {text}"]
     return []

@@ -8,6 +8,7 @@ from typing import Literal
 
 from ...catalog import alerts, baselines, deployments, events, models
 from ...errors import ModelNotFound
+from ...events import EventKind
 from ...live import (
     Alert,
     DetectorState,
@@ -15,10 +16,10 @@ from ...live import (
     Estimate,
     FrozenBaseline,
     HealthReport,
-    Limit,
     LivePerformance,
     PastRollback,
     StandbyComparison,
+    ThresholdCheck,
 )
 from ...live.effect import gain
 from ...live.health import SHOWN_AS
@@ -34,59 +35,59 @@ from ...rules.live.sums import Sums
 from ...rules.live.watching import Watch
 from ...rules.sentences import minute
 from .. import baseline, proofs
-from ..rooms import Rooms
-from ..rows import record, require
-from ..serve.moments import microseconds
-from . import answering, champion, drifting, limits, maturity, observe, performance, slices, traffic
-from .look import look
+from ..context import Context
+from ..model_records import record, require
+from ..timestamps import microseconds
+from . import answer_drift, champion, detector_state, drifting, maturity, performance, slices, thresholds, traffic
+from .act_on_findings import look
 
 State = Literal["healthy", "warning", "critical", "unknown"]
 
 
-def check(rooms: Rooms, model_name: str, *, act: bool) -> HealthReport:
+def check(context: Context, model_name: str, *, act: bool) -> HealthReport:
     """See ``Registry.check_health``."""
-    if model_name not in models.names(rooms.database):
+    if model_name not in models.names(context.database):
         raise ModelNotFound(f"no model carries the name {model_name!r:.160}; model_names() lists all")
-    acted = look(rooms, model_name, thorough=True) if act else ()
-    current = deployments.current(rooms.database, model_name)
+    acted = look(context, model_name, thorough=True) if act else ()
+    current = deployments.current(context.database, model_name)
     if current is not None:
-        answering.asked(rooms, current, thorough=True)
-    return health(rooms, model_name, acted)
+        answer_drift.asked(context, current, thorough=True)
+    return health(context, model_name, acted)
 
 
-def health(rooms: Rooms, model_name: str, acted: tuple[str, ...] = ()) -> HealthReport:
+def health(context: Context, model_name: str, acted: tuple[str, ...] = ()) -> HealthReport:
     """How the champion stands; nothing is done about it."""
-    policy = rooms.configuration().policy(model_name)
-    asked, now = policy.monitoring_policy, rooms.now()
-    current = deployments.current(rooms.database, model_name)
-    still_open = tuple(alerts.listed(rooms.database, model_name))
-    past = _past(rooms, model_name)
+    policy = context.configuration().policy(model_name)
+    asked, now = policy.monitoring_policy, context.now()
+    current = deployments.current(context.database, model_name)
+    still_open = tuple(alerts.listed(context.database, model_name))
+    past = _past(context, model_name)
     if current is None:
         return HealthReport(
             model_name, utc_text(now), "unknown", f"{model_name} has no champion; promote a model", alerts=still_open,
             last_rollback=past, on_degradation=asked.on_degradation, acted=acted,
         )  # fmt: skip
-    whole = traffic.whole(rooms, current, asked.loss)
-    metadata = record(rooms, require(rooms.database, current.model_id))
+    whole = traffic.whole(context, current, asked.loss)
+    metadata = record(context, require(context.database, current.model_id))
     metric = baseline.watched(metadata.task, asked)
     value, low, high = _measured(metric, whole)
-    seen = observe.observe(rooms, current, asked, keep=False)
-    frozen = observe.frozen(seen.watch, baselines.find(rooms.database, current.deployment_id), metric)
+    seen = detector_state.observe(context, current, asked, keep=False)
+    frozen = detector_state.frozen(seen.watch, baselines.find(context.database, current.deployment_id), metric)
     detector = _detector(seen.watch)
-    judged = limits.judged(rooms, current, policy)
+    judged = thresholds.judged(context, current, policy)
     counted = None if frozen else (round(seen.watch.days.rows), asked.baseline_labels)
-    drift = drifting.judged(rooms, current) if asked.drift else ()
-    parts = slices.states(rooms, current, asked, seen, whole.predictions)
+    drift = drifting.judged(context, current) if asked.drift else ()
+    parts = slices.states(context, current, asked, seen, whole.predictions)
     said = {each.alert_id: _now(each, current, seen, drift) for each in still_open}
     done = performance.pooled(
         (model_name, current.model_id, current.started_at, utc_text(now)), whole, metadata.task or "", asked.loss
     )
-    late = maturity.learnt(rooms, model_name, asked)
-    answers = answering.asked(rooms, current, thorough=False)
+    late = maturity.learnt(context, model_name, asked)
+    answers = answer_drift.asked(context, current, thorough=False)
     versions = environments.in_words(metadata.libraries, proofs.environment(metadata))
     state, sentence = _state(current, metric, done, asked, frozen, detector, judged, still_open, said)
-    if answers is not None and answers.status in answering.WRONG:
-        state, sentence = "critical", answering.words(current, answers)
+    if answers is not None and answers.status in answer_drift.WRONG:
+        state, sentence = "critical", answer_drift.words(current, answers)
     elif late.warning and state != "critical":
         sentence = f"{sentence}. Take care: {late.warning}"
     elif versions and state != "critical":
@@ -113,7 +114,7 @@ def health(rooms: Rooms, model_name: str, acted: tuple[str, ...] = ()) -> Health
         limits=judged,
         slices=parts,
         drift=drift,
-        estimate=_estimate(rooms, current, whole),
+        estimate=_estimate(context, current, whole),
         alerts=still_open,
         last_rollback=past,
         on_degradation=asked.on_degradation,
@@ -122,7 +123,7 @@ def health(rooms: Rooms, model_name: str, acted: tuple[str, ...] = ()) -> Health
         maturity=late.sentence,
         late_labels=late.warning,
         waiting=seen.waiting,
-        cooldown_until=champion.cooldown_until(rooms.database, model_name, asked, now),
+        cooldown_until=champion.cooldown_until(context.database, model_name, asked, now),
         acted=acted,
         performance=done,
         answers=answers,
@@ -130,8 +131,8 @@ def health(rooms: Rooms, model_name: str, acted: tuple[str, ...] = ()) -> Health
     )
 
 
-def _past(rooms: Rooms, model_name: str) -> PastRollback | None:
-    found = events.listed(rooms.database, model_name, kinds=["rolled_back"], limit=1)
+def _past(context: Context, model_name: str) -> PastRollback | None:
+    found = events.listed(context.database, model_name, kinds=[EventKind.ROLLED_BACK], limit=1)
     if not found:
         return None
     last = found[0]
@@ -160,7 +161,7 @@ def _detector(watch: Watch) -> DetectorState | None:
     )  # fmt: skip
 
 
-def _comparison(seen: observe.Observed) -> StandbyComparison | None:
+def _comparison(seen: detector_state.Observed) -> StandbyComparison | None:
     watch = seen.watch
     if seen.standby is None:
         return None
@@ -174,7 +175,7 @@ def _comparison(seen: observe.Observed) -> StandbyComparison | None:
     )  # fmt: skip
 
 
-def _now(alert: Alert, current: Deployment, seen: observe.Observed, drift: tuple[Drift, ...]) -> str:
+def _now(alert: Alert, current: Deployment, seen: detector_state.Observed, drift: tuple[Drift, ...]) -> str:
     """What an open alert is about as it stands by now, where that is known; its text is of when it was opened."""
     remedy = alert.evidence.get("remedy")
     if remedy and alert.key.endswith(f":{current.deployment_id}") and seen.watch.detector.alarm:
@@ -187,12 +188,12 @@ def _now(alert: Alert, current: Deployment, seen: observe.Observed, drift: tuple
     return alert.text.removeprefix(f"{current.model_id}: ")
 
 
-def _estimate(rooms: Rooms, current: Deployment, whole: Sums) -> Estimate | None:
+def _estimate(context: Context, current: Deployment, whole: Sums) -> Estimate | None:
     """Accuracy of what was answered, labelled or not, from scores calibrated on the labels there are."""
     if whole.detail is None or not whole.detail.scores:
         return None
     began = microseconds(datetime.fromisoformat(current.started_at))
-    if microseconds(rooms.now()) < began:
+    if microseconds(context.now()) < began:
         return None
     calibration = estimated.calibrate(whole.detail.scores_of_0, whole.detail.scores_of_1)
     return estimated.estimate(calibration, whole.detail.scores)
@@ -205,7 +206,7 @@ def _state(
     asked: MonitoringPolicy,
     frozen: FrozenBaseline | None,
     detector: DetectorState | None,
-    judged: tuple[Limit, ...],
+    judged: tuple[ThresholdCheck, ...],
     still_open: tuple[Alert, ...],
     said: dict[int, str],
 ) -> tuple[State, str]:

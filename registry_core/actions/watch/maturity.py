@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from ...catalog.telemetry import predictions, streams
 from ...policies import MonitoringPolicy
 from ...rules.live import delays
-from ..rooms import Rooms
-from ..serve.moments import DAY, MINUTE, microseconds
+from ..context import Context
+from ..timestamps import DAY, MINUTE, microseconds
 
 #: Delays are learnt from this much of the past, in so many stretches, from so many predictions of each.
 PAST_DAYS, STRETCHES, EACH = 60, 20, 200
@@ -37,32 +37,32 @@ class Maturity:
     warning: str = ""
 
 
-def before(rooms: Rooms, model_name: str, policy: MonitoringPolicy) -> int | None:
+def before(context: Context, model_name: str, policy: MonitoringPolicy) -> int | None:
     """Windows that begin before this moment count; those that begin later only when they are complete. None: all do."""
-    found = learnt(rooms, model_name, policy)
+    found = learnt(context, model_name, policy)
     if found.age == 0:
         return None
-    now = microseconds(rooms.now())
+    now = microseconds(context.now())
     if found.age is None:
         return 0
     return now - found.age - policy.window_minutes * MINUTE + 1
 
 
-def learnt(rooms: Rooms, model_name: str, policy: MonitoringPolicy) -> Maturity:
+def learnt(context: Context, model_name: str, policy: MonitoringPolicy) -> Maturity:
     """How old a window of a model name has to be: as the policy says, else as its outcomes have shown."""
     if policy.maturity_hours is not None:
         hours = policy.maturity_hours
         return Maturity(int(timedelta(hours=hours).total_seconds() * 1e6), f"{hours:g} hours, as the settings say")
-    place, now = ("maturity", model_name), microseconds(rooms.now())
-    held = rooms.looked.get(place)
+    place, now = ("maturity", model_name), microseconds(context.now())
+    held = context.looked.get(place)
     if held is None or not held[0] <= now < held[0] + HOLDS:
-        held = rooms.looked[place] = (now, _learn(rooms, model_name, now))
+        held = context.looked[place] = (now, _learn(context, model_name, now))
     found: Maturity = held[1]
     return found
 
 
-def _learn(rooms: Rooms, model_name: str, now: int) -> Maturity:
-    telemetry = rooms.telemetry
+def _learn(context: Context, model_name: str, now: int) -> Maturity:
+    telemetry = context.telemetry
     among = streams.listed(telemetry, model_name)
     length = PAST_DAYS * DAY // STRETCHES
     edges = [now - (STRETCHES - stretch) * length for stretch in range(STRETCHES + 1)]

@@ -12,10 +12,10 @@ from ...errors import ModelNotFound, NoModelAvailable
 from ...live import LivePerformance
 from ...rules.live.figures import figures
 from ...rules.live.sums import Sums, total
-from ..rooms import Rooms
-from ..rows import require
-from ..serve import windows
-from ..serve.moments import DAY, MINUTE, given, microseconds, text
+from .. import windows
+from ..context import Context
+from ..model_records import require
+from ..timestamps import DAY, MINUTE, given, microseconds, text
 from .traffic import by_loss
 
 #: Behind every moment there is.
@@ -23,28 +23,28 @@ FOREVER = 1 << 62
 
 
 def performance(
-    rooms: Rooms, model_name: str, model_id: str | None, since: datetime | str | None, until: datetime | str | None
+    context: Context, model_name: str, model_id: str | None, since: datetime | str | None, until: datetime | str | None
 ) -> LivePerformance:
     """See ``Registry.live_performance``."""
     deployment_id, began = None, 0
     if model_id is None:
-        current = deployments.current(rooms.database, model_name)
+        current = deployments.current(context.database, model_name)
         if current is None:
-            if model_name not in models.names(rooms.database):
+            if model_name not in models.names(context.database):
                 raise ModelNotFound(f"no model carries the name {model_name!r:.160}; model_names() lists all")
             raise NoModelAvailable(f"{model_name} has no champion; promote a model, or name a model_id")
         model_id, deployment_id = current.model_id, current.deployment_id
         began = microseconds(datetime.fromisoformat(current.started_at))
-    elif require(rooms.database, model_id)["model_name"] != model_name:
+    elif require(context.database, model_id)["model_name"] != model_name:
         raise ModelNotFound(f"{model_id} is no model of {model_name}")
-    listed = streams.listed(rooms.telemetry, model_name, model_id, deployment_id=deployment_id)
+    listed = streams.listed(context.telemetry, model_name, model_id, deployment_id=deployment_id)
     among = by_loss(
         {seq: stream for seq, stream in listed.items() if stream.role == "champion"},
-        rooms.configuration().policy(model_name).monitoring_policy.loss,
+        context.configuration().policy(model_name).monitoring_policy.loss,
     )
-    now = microseconds(rooms.now())
+    now = microseconds(context.now())
     start, end = 0 if since is None else given(since), FOREVER if until is None else given(until)
-    found = _counted(rooms, among, start, end)
+    found = _counted(context, among, start, end)
     first = min([begins for begins, _, _ in found], default=start or now)
     last = max([ends for _, ends, _ in found], default=first)
     stream = next(iter(among.values()), None)
@@ -64,7 +64,7 @@ def pooled(of: tuple[str, str, str, str], sums: Sums, task: str, loss: str) -> L
     )
 
 
-def _counted(rooms: Rooms, among: dict[int, Stream], since: int, until: int) -> list[tuple[int, int, Sums]]:
+def _counted(context: Context, among: dict[int, Stream], since: int, until: int) -> list[tuple[int, int, Sums]]:
     """Beginning, end and sums of the windows that reach into a stretch of time.
 
     Whole days are read as days, of which there are fewer; windows only at both ends.
@@ -76,7 +76,7 @@ def _counted(rooms: Rooms, among: dict[int, Stream], since: int, until: int) -> 
         parts = [("windows", since - longest + 1, first), ("days", first, last), ("windows", last, until)]
     found = []
     for table, begin, end in parts:
-        for _, stream, start, sums in windows.read(rooms.telemetry, among, begin, end, detail=True, table=table):
+        for _, stream, start, sums in windows.read(context.telemetry, among, begin, end, detail=True, table=table):
             ends = start + max(stream.minutes * MINUTE, DAY if table == "days" else 0)
             if ends > since:
                 found.append((start, ends, sums))

@@ -28,8 +28,8 @@ from ...rules.live import ratio, rollout, shadow, split
 from ...rules.live.paired import PairedSums
 from ...rules.live.sums import Sums, total
 from .. import baseline, experiment
-from ..rooms import Rooms
-from ..serve.moments import DAY, MINUTE, microseconds, text
+from ..context import Context
+from ..timestamps import DAY, MINUTE, microseconds, text
 from . import maturity, traffic
 
 #: Labels of the champion from before the experiment that make its spread known, or else from its first windows.
@@ -66,11 +66,11 @@ class _Evidence:
         return sum(each.labelled for each in arms) >= sum(each.predictions for each in arms)
 
 
-def report(rooms: Rooms, found: Experiment, *, charts: bool = True) -> ExperimentReport:
+def report(context: Context, found: Experiment, *, charts: bool = True) -> ExperimentReport:
     """See ``Registry.experiment_report``; without ``charts`` the points are left out, which take longest."""
-    policy = rooms.configuration().policy(found.model_name).monitoring_policy
-    seen = _evidence(rooms, found, policy)
-    challengers = tuple(_challenger(rooms, seen, place, arm, charts) for place, arm in enumerate(found.arms))
+    policy = context.configuration().policy(found.model_name).monitoring_policy
+    seen = _evidence(context, found, policy)
+    challengers = tuple(_challenger(context, seen, place, arm, charts) for place, arm in enumerate(found.arms))
     shares_known = [each for each in seen.buckets if any(each.shares)]
     sample_ratio: SampleRatio | None = None
     coverage: Coverage | None = None
@@ -87,7 +87,7 @@ def report(rooms: Rooms, found: Experiment, *, charts: bool = True) -> Experimen
             "compared, not their quality: keep a part of the traffic that is answered alike"
         )
     return ExperimentReport(
-        found, utc_text(rooms.now()), challengers, sample_ratio, coverage, experiment.next_stage(found),
+        found, utc_text(context.now()), challengers, sample_ratio, coverage, experiment.next_stage(found),
         _verdict(found, challengers), tuple(warnings), *seen.guardrails,
     )  # fmt: skip
 
@@ -96,9 +96,9 @@ def _names(found: Experiment) -> tuple[str, ...]:
     return ("champion", *(arm.challenger_id for arm in found.arms)) if len(found.arms) > 1 else ()
 
 
-def stage_gates(rooms: Rooms, found: Experiment) -> tuple[Gate, ...]:
+def stage_gates(context: Context, found: Experiment) -> tuple[Gate, ...]:
     """What the present stage asks of every challenger that takes part, each by name where there are several."""
-    challengers = [each for each in report(rooms, found, charts=False).challengers if each.status == "running"]
+    challengers = [each for each in report(context, found, charts=False).challengers if each.status == "running"]
     if len(challengers) == 1:
         return challengers[0].gates
     return tuple(
@@ -106,20 +106,20 @@ def stage_gates(rooms: Rooms, found: Experiment) -> tuple[Gate, ...]:
     )
 
 
-def _evidence(rooms: Rooms, found: Experiment, policy: MonitoringPolicy) -> _Evidence:
-    buckets = tuple(traffic.split(rooms, found))
+def _evidence(context: Context, found: Experiment, policy: MonitoringPolicy) -> _Evidence:
+    buckets = tuple(traffic.split(context, found))
     warnings = []
-    mature = maturity.before(rooms, found.model_name, policy)
+    mature = maturity.before(context, found.model_name, policy)
     if len(found.arms) > 1:
         warnings.append(
             f"{len(found.arms)} challengers share the certainty of one verdict: each interval is made at "
             f"{1 - found.alpha / len(found.arms):.1%}"
         )
-    asked = tuple([each.arms for each in buckets] if found.mode == "split" else _asked_in_shadow(rooms, found))
+    asked = tuple([each.arms for each in buckets] if found.mode == "split" else _asked_in_shadow(context, found))
     guardrails = _guardrails(found, asked, policy)
     if found.mode == "split" and any(failed for _, failed in guardrails[0].counts):
         warnings.append(_of_failures(found))
-    variance, begins = _variance(rooms, found, buckets)
+    variance, begins = _variance(context, found, buckets)
     if begins:
         warnings.append(
             f"windows before {text(begins)[:16]} only told how much {found.metric} varies, and are not compared"
@@ -127,7 +127,7 @@ def _evidence(rooms: Rooms, found: Experiment, policy: MonitoringPolicy) -> _Evi
     seen = _Evidence(found, found.alpha / len(found.arms), variance, buckets, asked, mature, begins, guardrails, ())
     young = sum(not seen.counts(each.start, *each.arms) for each in buckets)
     if young:
-        known = maturity.learnt(rooms, found.model_name, policy).sentence
+        known = maturity.learnt(context, found.model_name, policy).sentence
         which = (
             "1 window is not compared yet, since its"
             if young == 1
@@ -156,14 +156,14 @@ def _of_failures(found: Experiment) -> str:
     )
 
 
-def _asked_in_shadow(rooms: Rooms, found: Experiment) -> list[list[Sums]]:
+def _asked_in_shadow(context: Context, found: Experiment) -> list[list[Sums]]:
     """By window, what the champion and each challenger beside it were asked, and how often they failed."""
-    arms = [dict(_beside_shadow(rooms, found))]
-    arms += [dict(traffic.in_shadow(rooms, found, arm.challenger_id)) for arm in found.arms]
+    arms = [dict(_beside_shadow(context, found))]
+    arms += [dict(traffic.in_shadow(context, found, arm.challenger_id)) for arm in found.arms]
     return [[arm.get(start, Sums()) for arm in arms] for start in sorted(set().union(*arms))]
 
 
-def _variance(rooms: Rooms, found: Experiment, buckets: Sequence[traffic.Bucket]) -> tuple[float | None, int]:
+def _variance(context: Context, found: Experiment, buckets: Sequence[traffic.Bucket]) -> tuple[float | None, int]:
     """How much a row varies, known from outside of the comparison; and from when on windows are compared.
 
     Of accuracy the usual one does. Of losses it is taken from before the experiment, else from its first windows, which
@@ -172,20 +172,20 @@ def _variance(rooms: Rooms, found: Experiment, buckets: Sequence[traffic.Bucket]
     metric = baseline.kind(found.metric)
     if metric == "accuracy":
         return None, 0
-    deployment = deployments.at(rooms.database, found.model_name, found.started_at)
+    deployment = deployments.at(context.database, found.model_name, found.started_at)
     if deployment is not None and deployment.model_id == found.champion_id:
         began = microseconds(datetime.fromisoformat(found.started_at))
         before = total(
             [
                 sums
-                for start, stream, sums in traffic.of_deployment(rooms, deployment, found.metric)
+                for start, stream, sums in traffic.of_deployment(context, deployment, found.metric)
                 if start + stream.minutes * MINUTE <= began
             ]
         )
         known = _spread(before, found.metric)
         if known is not None:
             return known, 0
-        frozen = baselines.find(rooms.database, deployment.deployment_id)
+        frozen = baselines.find(context.database, deployment.deployment_id)
         if frozen is not None and frozen.metric == found.metric and frozen.variance > 0:
             return frozen.variance, 0
     first = Sums(detail=None)
@@ -205,10 +205,10 @@ def _spread(sums: Sums, metric: str) -> float | None:
     return max(squares / rows - (whole / rows) ** 2, 0.0) or None
 
 
-def _challenger(rooms: Rooms, seen: _Evidence, place: int, arm: Arm, charts: bool) -> ChallengerReport:
+def _challenger(context: Context, seen: _Evidence, place: int, arm: Arm, charts: bool) -> ChallengerReport:
     found = seen.experiment
-    pairs = traffic.pairs(rooms, found, arm.challenger_id)
-    shadowed = traffic.in_shadow(rooms, found, arm.challenger_id)
+    pairs = traffic.pairs(context, found, arm.challenger_id)
+    shadowed = traffic.in_shadow(context, found, arm.challenger_id)
     scored = dict(shadowed)
     paired = [(start, sums) for start, sums in pairs if seen.counts(start, scored.get(start, Sums()))]
     begun_split = found.mode == "split"
@@ -282,16 +282,16 @@ def _traffic(found: Experiment, model_id: str, role: Literal["champion", "split"
     return ArmTraffic(model_id, role, sums.predictions, sums.failures, sums.labelled, sums.coverage, value)
 
 
-def _beside_shadow(rooms: Rooms, found: Experiment) -> list[tuple[int, Sums]]:
+def _beside_shadow(context: Context, found: Experiment) -> list[tuple[int, Sums]]:
     """The champion while challengers score beside it: its windows from the experiment's on, by their start."""
-    deployment = deployments.at(rooms.database, found.model_name, found.started_at)
+    deployment = deployments.at(context.database, found.model_name, found.started_at)
     if deployment is None:
         return []
     began = microseconds(datetime.fromisoformat(found.started_at))
     until = microseconds(datetime.fromisoformat(found.ended_at)) if found.ended_at else None
     return [
         (start, sums)
-        for start, stream, sums in traffic.of_deployment(rooms, deployment, found.metric)
+        for start, stream, sums in traffic.of_deployment(context, deployment, found.metric)
         if start + stream.minutes * MINUTE > began and (until is None or start < until)
     ]
 

@@ -11,13 +11,12 @@ from ...records import Deployment
 from ...rules.live import watching
 from ...rules.live.split import of_metric
 from ...rules.live.sums import total
-from .. import baseline
+from .. import baseline, windows
 from ..alert import open_alert
-from ..rooms import Rooms
-from ..serve import windows
+from ..context import Context
 from . import traffic
 from .champion import close_if_over, somebody_resolved
-from .observe import Observed, Slice, slices_of
+from .detector_state import Observed, Slice, slices_of
 
 KIND = "slice_degradation"
 _UNWATCHED = "it is no longer watched"
@@ -37,46 +36,46 @@ def key_of(current: Deployment, name: str) -> str:
     return f"slice:{current.deployment_id}:{name}"
 
 
-def look(rooms: Rooms, current: Deployment, seen: Observed) -> list[str]:
+def look(context: Context, current: Deployment, seen: Observed) -> list[str]:
     """Open and close the alerts of slices; what was done, in sentences."""
     said: list[str] = []
     worse = {key_of(current, name): (name, each) for name, each in seen.slices.items() if each.watch.detector.alarm}
     for key, (name, each) in worse.items():
         detector = each.watch.detector
-        last = alerts.newest(rooms.database, current.model_name, key)
+        last = alerts.newest(context.database, current.model_name, key)
         # Somebody said that this alarm is none, or has not said yet.
         if last is not None and (last.resolved_at is None or somebody_resolved(last, detector.alarms)):
             continue
         text = f"{shown(name)}: {detector.sentence}"
-        with rooms.database.transaction() as transaction:
+        with context.database.transaction() as transaction:
             now = deployments.current(transaction, current.model_name)
             if now is None or now.deployment_id != current.deployment_id:
                 return said
             opened = open_alert(
-                rooms, transaction, rooms.now(), model_name=current.model_name, model_id=current.model_id, kind=KIND,
-                severity="warning", key=key, text=text,
+                context, transaction, context.now(), model_name=current.model_name, model_id=current.model_id,
+                kind=KIND, severity="warning", key=key, text=text,
                 evidence={"slice": name, "alarm": detector.alarms, "labels": each.labels},
             )  # fmt: skip
         said += [text] if opened else []
-    for held in alerts.listed(rooms.database, current.model_name):
+    for held in alerts.listed(context.database, current.model_name):
         if held.kind != KIND or held.key in worse:
             continue
         name = str(held.evidence["slice"])
         found = seen.slices.get(name)
         because = f"the labels since then speak against it. {found.watch.detector.sentence}" if found else _UNWATCHED
-        with rooms.database.transaction() as transaction:
-            close_if_over(rooms, transaction, held, because)
+        with context.database.transaction() as transaction:
+            close_if_over(context, transaction, held, because)
         said.append(f"{shown(name)}: {because}")
     return said
 
 
 def states(
-    rooms: Rooms, current: Deployment, policy: MonitoringPolicy, seen: Observed, predictions: int
+    context: Context, current: Deployment, policy: MonitoringPolicy, seen: Observed, predictions: int
 ) -> tuple[SliceState, ...]:
     """Each slice as it stands, those that became worse first; columns that no row has before all others."""
     if not policy.slices or policy.on_degradation == "off":
         return ()
-    listed = streams.listed(rooms.telemetry, current.model_name, deployment_id=current.deployment_id)
+    listed = streams.listed(context.telemetry, current.model_name, deployment_id=current.deployment_id)
     parts = {name: traffic.by_loss(among, seen.metric) for name, among in slices_of(listed, current, policy).items()}
     there = {name.partition("=")[0] for name in parts}
     absent = [
@@ -86,7 +85,7 @@ def states(
     ]
     found = []
     for name, each in seen.slices.items():
-        days = windows.read(rooms.telemetry, parts.get(name, {}), table="days")
+        days = windows.read(context.telemetry, parts.get(name, {}), table="days")
         rows, bad, _ = of_metric(total([sums for _, _, _, sums in days]), baseline.kind(seen.metric))
         value = in_shown_metric(seen.metric, bad / rows) if rows else None
         found.append(SliceState(shown(name), rows, value, *_state(each, policy)))

@@ -11,8 +11,8 @@ from ...live import Experiment
 from ...records import Deployment
 from ...rules.live.paired import PairedSums
 from ...rules.live.sums import Sums, total
-from ..rooms import Rooms
-from ..serve import windows
+from .. import windows
+from ..context import Context
 
 
 @dataclass(frozen=True)
@@ -31,34 +31,34 @@ class Bucket:
 
 
 def of_deployment(
-    rooms: Rooms, deployment: Deployment, loss: str | None, since: int | None = None, *, detail: bool = False
+    context: Context, deployment: Deployment, loss: str | None, since: int | None = None, *, detail: bool = False
 ) -> list[tuple[int, Stream, Sums]]:
     """The windows of a champion in one deployment, by their start; those of one window are added up.
 
     Of a regression only what was counted by ``loss``: losses of two kinds have no sum. None takes all, for whoever
     looks at scores only.
     """
-    among = by_loss(_as_champion(rooms, deployment), loss)
+    among = by_loss(_as_champion(context, deployment), loss)
     found: dict[int, tuple[int, Stream, Sums]] = {}
-    for _, stream, start, sums in windows.read(rooms.telemetry, among, since, detail=detail):
+    for _, stream, start, sums in windows.read(context.telemetry, among, since, detail=detail):
         held = found.get(start)
         found[start] = (start, stream, sums if held is None else held[2] + sums)
     return [found[start] for start in sorted(found)]
 
 
-def labels_of(rooms: Rooms, deployment: Deployment) -> int:
+def labels_of(context: Context, deployment: Deployment) -> int:
     """How many outcomes a champion has in one deployment."""
-    counted = stored.counts(rooms.telemetry, "days", list(_as_champion(rooms, deployment)))
+    counted = stored.counts(context.telemetry, "days", list(_as_champion(context, deployment)))
     return sum(labelled for _, _, _, labelled in counted)
 
 
-def whole(rooms: Rooms, deployment: Deployment, loss: str) -> Sums:
+def whole(context: Context, deployment: Deployment, loss: str) -> Sums:
     """All a champion did in one deployment, with its details; of a regression what was counted by ``loss``.
 
     Read by days, of which there are fewer than windows.
     """
-    among = by_loss(_as_champion(rooms, deployment), loss)
-    days = windows.read(rooms.telemetry, among, detail=True, table="days")
+    among = by_loss(_as_champion(context, deployment), loss)
+    days = windows.read(context.telemetry, among, detail=True, table="days")
     return total([sums for _, _, _, sums in days])
 
 
@@ -67,16 +67,16 @@ def by_loss(among: dict[int, Stream], loss: str | None) -> dict[int, Stream]:
     return {seq: each for seq, each in among.items() if loss in (None, each.loss) or each.task != "regression"}
 
 
-def _as_champion(rooms: Rooms, deployment: Deployment) -> dict[int, Stream]:
+def _as_champion(context: Context, deployment: Deployment) -> dict[int, Stream]:
     listed = streams.listed(
-        rooms.telemetry, deployment.model_name, deployment.model_id, deployment_id=deployment.deployment_id
+        context.telemetry, deployment.model_name, deployment.model_id, deployment_id=deployment.deployment_id
     )
     return {seq: stream for seq, stream in listed.items() if stream.role == "champion"}
 
 
-def told(rooms: Rooms, experiment: Experiment) -> int:
+def told(context: Context, experiment: Experiment) -> int:
     """How many labels and failed calls the challengers of an experiment have, in any role."""
-    telemetry = rooms.telemetry
+    telemetry = context.telemetry
     among = {
         seq: stream
         for seq, stream in streams.listed(
@@ -89,9 +89,9 @@ def told(rooms: Rooms, experiment: Experiment) -> int:
     )
 
 
-def split(rooms: Rooms, experiment: Experiment) -> list[Bucket]:
+def split(context: Context, experiment: Experiment) -> list[Bucket]:
     """The windows of an experiment in which its challengers answered, by shares and time."""
-    telemetry = rooms.telemetry
+    telemetry = context.telemetry
     among = {
         seq: stream
         for seq, stream in streams.listed(
@@ -116,24 +116,24 @@ def _shares(text: str, count: int) -> tuple[float, ...]:
     return found if len(found) == count else (0.0,) * count
 
 
-def pairs(rooms: Rooms, experiment: Experiment, challenger_id: str) -> list[tuple[int, PairedSums]]:
+def pairs(context: Context, experiment: Experiment, challenger_id: str) -> list[tuple[int, PairedSums]]:
     """The windows in which a challenger scored the champion's rows, by their start."""
-    among = _shadow(rooms, experiment, challenger_id)
+    among = _shadow(context, experiment, challenger_id)
     found: dict[int, PairedSums] = {}
-    for _, _, start, sums in windows.read_pairs(rooms.telemetry, among):
+    for _, _, start, sums in windows.read_pairs(context.telemetry, among):
         held = found.get(start)
         found[start] = sums if held is None else held + sums
     return sorted(found.items())
 
 
-def in_shadow(rooms: Rooms, experiment: Experiment, challenger_id: str) -> list[tuple[int, Sums]]:
+def in_shadow(context: Context, experiment: Experiment, challenger_id: str) -> list[tuple[int, Sums]]:
     """What a challenger did in shadow, by window."""
-    among = _shadow(rooms, experiment, challenger_id)
-    return [(start, sums) for _, _, start, sums in windows.read(rooms.telemetry, among)]
+    among = _shadow(context, experiment, challenger_id)
+    return [(start, sums) for _, _, start, sums in windows.read(context.telemetry, among)]
 
 
-def _shadow(rooms: Rooms, experiment: Experiment, challenger_id: str) -> dict[int, Stream]:
+def _shadow(context: Context, experiment: Experiment, challenger_id: str) -> dict[int, Stream]:
     listed = streams.listed(
-        rooms.telemetry, experiment.model_name, challenger_id, experiment_id=experiment.experiment_id
+        context.telemetry, experiment.model_name, challenger_id, experiment_id=experiment.experiment_id
     )
     return by_loss({seq: stream for seq, stream in listed.items() if stream.role == "shadow"}, experiment.metric)

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from ...evidence import Inspection
 from . import containers, work
 from .names import PARTIAL, Trust, check_trustable, is_trustable
-from .values import Made, Refused
+from .refused import Refused
+from .values import Made
 
 if TYPE_CHECKING:
     from .facts import Facts
@@ -24,17 +25,17 @@ _FIRST_OPCODES = b"\x80(]}lcdIFLNKMJGSUVX)"
 _NAMED = 12
 
 
-def inspect(data: bytes, name: str = "the file", *, also: Collection[str] = ()) -> Inspection:
+def inspect(data: bytes, name: str = "the file", *, extra_trusted: Collection[str] = ()) -> Inspection:
     """Look into the bytes of a model file.
 
     Args:
         data: the whole file.
         name: what to call it in ``because``.
-        also: further names, ``module.name``, that somebody has looked at and trusts; see ``check_trustable``.
+        extra_trusted: further names, ``module.name``, that somebody has looked at and trusts; see ``check_trustable``.
 
     Nothing is raised: a file that cannot be understood is refused, and ``because`` says why.
     """
-    trust = Trust(also)
+    trust = Trust(extra_trusted)
     kind = "unknown"
     try:
         kind = kind_of(data)

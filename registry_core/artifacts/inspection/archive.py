@@ -13,7 +13,8 @@ import zipfile
 import zlib
 
 from . import arrays, containers, work
-from .values import Array, Dtype, Raw, Refused
+from .refused import Refused
+from .values import Array, Dtype, Raw
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,120}", re.ASCII)
 # An entry takes two hundred bytes at least: its two headers, its name twice, and the head of an array.

@@ -10,7 +10,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from .values import Array, Dtype, Global, Made, Refused, is_raw, is_whole, shown
+from .refused import Refused
+from .values import Array, Dtype, Global, Made, is_raw, is_whole, shown
 
 _PLAIN = re.compile(r"([biufcSUVOmM])(\d{0,9})", re.ASCII)
 _SIZES = {"b": (1,), "i": (1, 2, 4, 8), "u": (1, 2, 4, 8), "f": (2, 4, 8, 16), "c": (8, 16, 32), "O": (8,)}

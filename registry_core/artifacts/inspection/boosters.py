@@ -13,7 +13,8 @@ from itertools import pairwise
 from typing import Any
 
 from . import containers, ubjson, work
-from .values import Booster, Refused, shown
+from .refused import Refused
+from .values import Booster, shown
 
 _REAL = r"-?[0-9]{1,20}(?:\.[0-9]{1,20})?(?:[eE][+-]?[0-9]{1,3})?"
 _BASE = re.compile(rf"{_REAL}|\[{_REAL}(?:,{_REAL})*\]", re.ASCII)

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .values import Array, Made, Refused, is_whole
+from .refused import Refused
+from .values import Array, Made, is_whole
 from .work import walked
 
 if TYPE_CHECKING:

@@ -12,7 +12,8 @@ from typing import Any
 
 from . import arrays
 from .names import Trust
-from .values import Array, Bag, Dtype, Global, Made, Raw, Refused, is_raw, is_whole
+from .refused import Refused
+from .values import Array, Bag, Dtype, Global, Made, Raw, is_raw, is_whole
 
 _Arguments = tuple[Any, ...]
 GENERATORS = frozenset({"MT19937", "PCG64", "PCG64DXSM", "Philox", "SFC64"})

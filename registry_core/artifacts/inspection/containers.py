@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from .values import Refused
+from .refused import Refused
 
 _PIECE = 1 << 20
 # A file of a few kilobytes may hold a large table of zeros; a larger one may not grow without measure.

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from .values import Array, Bag, Key, Made, Refused
+from .refused import Refused
+from .values import Array, Bag, Key, Made
 
 # As deep as Python's own pickler goes.
 _DEEPEST = 1000

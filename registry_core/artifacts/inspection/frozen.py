@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from .values import Array, Bag, Dtype, Made, Refused
+from .refused import Refused
+from .values import Array, Bag, Dtype, Made
 from .work import Budget
 
 _HOLDING = frozenset({list, dict, tuple, Array, Bag, Dtype, Made})

@@ -13,7 +13,8 @@ from itertools import pairwise
 
 from . import work
 from .boosters import MOST_NODES, read_json
-from .values import Booster, Refused
+from .refused import Refused
+from .values import Booster
 
 # What Python or LightGBM would take for the end of a line or for a space, beside those two themselves.
 _ODD = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\xa0\u1680\u2000-\u200f\u2028\u2029\u202f\u205f\u3000\ufeff]")

@@ -24,7 +24,7 @@ from importlib import resources
 from typing import Literal
 
 from ...errors import InvalidConfiguration
-from .values import Refused
+from .refused import Refused
 
 Role = Literal["instantiate", "call", "reference"]
 
@@ -105,8 +105,8 @@ def never(name: str) -> bool:
     )
 
 
-def may_load(module: str, name: str, also: Collection[str]) -> str | None:
-    """None when an unpickler may import this name; else what it is called. The wall at load asks this.
+def may_load(module: str, name: str, extra_trusted: Collection[str]) -> str | None:
+    """None when an unpickler may import this name; else what it is called. The check at load asks this.
 
     In place of ``functools.partial`` an unpickler has to hand out ``partials.listed_partial``.
 
@@ -118,15 +118,15 @@ def may_load(module: str, name: str, also: Collection[str]) -> str | None:
         return None
     # The protocol is unknown here: judged as an old one, a name comes out the same or as what pickle translates it to.
     full = canonical(module, name, 2)
-    return None if full in listed() or full == PARTIAL or (full in also and is_trustable(full)) else full
+    return None if full in listed() or full == PARTIAL or (full in extra_trusted and is_trustable(full)) else full
 
 
 class Trust:
     """Keeps account of the names that one file uses, each in its role."""
 
-    def __init__(self, also: Collection[str] = ()) -> None:
+    def __init__(self, extra_trusted: Collection[str] = ()) -> None:
         self._listed = listed()
-        self._also = frozenset(filter(is_trustable, also))
+        self._extra_trusted = frozenset(filter(is_trustable, extra_trusted))
         self.names: dict[str, None] = {}
         self.unknown: dict[str, None] = {}
 
@@ -146,13 +146,13 @@ class Trust:
         """Whether the list has the name in this role; where it has not, and nobody else trusts it, it is unknown."""
         if role in self._listed.get(name, ()):
             return True
-        if name not in self._also:
+        if name not in self._extra_trusted:
             self.unknown[name] = None
         return False
 
     def foreign(self, name: str) -> bool:
         """Whether nothing is known here of how its objects look: it is not on the list, or not as it is used."""
-        return name in self.unknown or (name in self._also and name not in self._listed)
+        return name in self.unknown or (name in self._extra_trusted and name not in self._listed)
 
 
 def is_trustable(name: str) -> bool:

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from . import work
-from .values import Raw, Refused
+from .refused import Refused
+from .values import Raw
 
 _DOMAINS = frozenset({"", "ai.onnx", "ai.onnx.ml"})
 _DEEPEST = 32

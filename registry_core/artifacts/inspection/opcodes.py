@@ -1,18 +1,17 @@
-"""What each opcode of a pickle does to the stack of a ``Machine``; those that are missing here, no model file needs."""
+"""What each opcode of a pickle does to a ``Stack``; those that are missing here, no model file needs."""
 
 from __future__ import annotations
 
 import pickle
 import struct
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from . import arrays, calls
 from .names import PARTIAL, canonical
-from .values import Array, Bag, Dtype, Global, Made, Refused, as_key
-
-if TYPE_CHECKING:
-    from .machine import Machine
+from .refused import Refused
+from .stack import Stack
+from .values import Array, Bag, Dtype, Global, Made, as_key
 
 _DEEPEST_MARK = 1000  # as deep as Python's own pickler goes
 _LONGEST_NUMBER = 64  # bytes; random generators hold 16
@@ -21,7 +20,7 @@ _WRAPPER = "joblib.numpy_pickle.NumpyArrayWrapper"
 _APPENDABLE = frozenset({"collections.deque"})
 
 
-def _proto(machine: Machine) -> None:
+def _proto(machine: Stack) -> None:
     if machine.at != machine.start + 1:
         raise Refused("it names its protocol in the middle")
     machine.protocol = machine.take(1)[0]
@@ -29,7 +28,7 @@ def _proto(machine: Machine) -> None:
         raise Refused(f"it is a pickle of protocol {machine.protocol}, and there are 0 to 5")
 
 
-def _frame(machine: Machine) -> None:
+def _frame(machine: Stack) -> None:
     size = machine.number(8)
     if machine.limit != machine.end and machine.at != machine.limit:
         raise Refused("it opens a frame within a frame")
@@ -38,31 +37,31 @@ def _frame(machine: Machine) -> None:
     machine.limit = machine.at + size
 
 
-def _mark(machine: Machine) -> None:
+def _mark(machine: Stack) -> None:
     if len(machine.marks) >= _DEEPEST_MARK:
         raise Refused(f"it nests deeper than {_DEEPEST_MARK} levels")
     machine.marks.append(machine.stack)
     machine.stack = []
 
 
-def _pop(machine: Machine) -> None:
+def _pop(machine: Stack) -> None:
     if machine.stack:
         machine.stack.pop()
     else:
         machine.popped()
 
 
-def _put_text(machine: Machine) -> None:
+def _put_text(machine: Stack) -> None:
     _put(machine, _whole(machine.line()))
 
 
-def _put(machine: Machine, index: int) -> None:
+def _put(machine: Stack, index: int) -> None:
     if index != len(machine.memo):
         raise Refused(f"it writes slot {index} of its memo out of turn, or twice")
     machine.memo.append(machine.stack[-1])
 
 
-def _get(machine: Machine, index: int) -> None:
+def _get(machine: Stack, index: int) -> None:
     if not 0 <= index < len(machine.memo):
         raise Refused(f"it asks for slot {index} of its memo, which it never filled")
     machine.stack.append(machine.memo[index])
@@ -77,22 +76,22 @@ def _whole(line: str) -> int:
         raise Refused(f"it has {line[:40]!r} where a number belongs") from None
 
 
-def _int_text(machine: Machine) -> None:
+def _int_text(machine: Stack) -> None:
     line = machine.line()
     machine.stack.append({"00": False, "01": True}[line] if line in ("00", "01") else _whole(line))
 
 
-def _long_text(machine: Machine) -> None:
+def _long_text(machine: Stack) -> None:
     machine.stack.append(_whole(machine.line().removesuffix("L")))
 
 
-def _long(machine: Machine, size: int) -> None:
+def _long(machine: Stack, size: int) -> None:
     if size > _LONGEST_NUMBER:
         raise Refused(f"it has a number of {size} bytes")
     machine.stack.append(int.from_bytes(machine.take(size), "little", signed=True))
 
 
-def _float_text(machine: Machine) -> None:
+def _float_text(machine: Stack) -> None:
     line = machine.line()
     try:
         machine.stack.append(float(line))
@@ -100,14 +99,14 @@ def _float_text(machine: Machine) -> None:
         raise Refused(f"it has {line[:40]!r} where a number belongs") from None
 
 
-def _text(machine: Machine, size: int) -> None:
+def _text(machine: Stack, size: int) -> None:
     try:
         machine.stack.append(str(machine.take(size), "utf-8", "surrogatepass"))
     except UnicodeDecodeError:
         raise Refused(f"it has text that is not UTF-8 at byte {machine.at - size}") from None
 
 
-def _escaped_text(machine: Machine) -> None:
+def _escaped_text(machine: Stack) -> None:
     stop = machine.data.find(b"\n", machine.at, machine.limit)
     if stop < 0:
         raise Refused(f"it has a line without an end at byte {machine.at}")
@@ -118,12 +117,12 @@ def _escaped_text(machine: Machine) -> None:
     machine.at = stop + 1
 
 
-def _append(machine: Machine) -> None:
+def _append(machine: Stack) -> None:
     value = machine.stack.pop()
     _extend(machine, [value])
 
 
-def _extend(machine: Machine, values: list[Any]) -> None:
+def _extend(machine: Stack, values: list[Any]) -> None:
     target = machine.stack[-1]
     machine.frozen.check(target)
     if type(target) is list:
@@ -136,13 +135,13 @@ def _extend(machine: Machine, values: list[Any]) -> None:
         raise Refused("it appends to something that is no list")
 
 
-def _set_item(machine: Machine) -> None:
+def _set_item(machine: Stack) -> None:
     value = machine.stack.pop()
     key = machine.stack.pop()
     _set_items(machine, [key, value])
 
 
-def _set_items(machine: Machine, values: list[Any]) -> None:
+def _set_items(machine: Stack, values: list[Any]) -> None:
     if len(values) % 2:
         raise Refused("it sets a key without a value")
     keys = values[::2]
@@ -158,7 +157,7 @@ def _set_items(machine: Machine, values: list[Any]) -> None:
         raise Refused("it sets a key in something that is no dict")
 
 
-def _add_items(machine: Machine) -> None:
+def _add_items(machine: Stack) -> None:
     values = machine.popped()
     machine.check_keys(values)
     machine.refer(values)
@@ -169,26 +168,26 @@ def _add_items(machine: Machine) -> None:
     target.items.extend(values)
 
 
-def _frozenset(machine: Machine) -> None:
+def _frozenset(machine: Stack) -> None:
     values = machine.popped()
     machine.check_keys(values)
     machine.refer(values)
     machine.stack.append(Bag(values, final=True))
 
 
-def _list(machine: Machine) -> None:
+def _list(machine: Stack) -> None:
     values = machine.popped()
     machine.refer(values)
     machine.stack.append(values)
 
 
-def _dict(machine: Machine) -> None:
+def _dict(machine: Stack) -> None:
     values = machine.popped()
     machine.stack.append({})
     _set_items(machine, values)
 
 
-def _tuple(machine: Machine, count: int) -> None:
+def _tuple(machine: Stack, count: int) -> None:
     stack = machine.stack
     if len(stack) < count:
         raise IndexError
@@ -197,12 +196,12 @@ def _tuple(machine: Machine, count: int) -> None:
     machine.push_tuple(values)
 
 
-def _global(machine: Machine) -> None:
+def _global(machine: Stack) -> None:
     module = machine.line()
     _find(machine, module, machine.line())
 
 
-def _stack_global(machine: Machine) -> None:
+def _stack_global(machine: Stack) -> None:
     name = machine.stack.pop()
     module = machine.stack.pop()
     if type(name) is not str or type(module) is not str:
@@ -210,7 +209,7 @@ def _stack_global(machine: Machine) -> None:
     _find(machine, module, name)
 
 
-def _find(machine: Machine, module: str, name: str) -> None:
+def _find(machine: Stack, module: str, name: str) -> None:
     protocol = machine.protocol if machine.outer is None else machine.outer
     full = canonical(module, name, protocol)
     machine.trust.meet(full)
@@ -223,7 +222,7 @@ def _arguments(values: Any) -> tuple[Any, ...]:
     return values
 
 
-def _reduce(machine: Machine) -> None:
+def _reduce(machine: Stack) -> None:
     arguments = _arguments(machine.stack.pop())
     function = machine.stack.pop()
     machine.frozen.use(arguments)
@@ -243,7 +242,7 @@ def _reduce(machine: Machine) -> None:
         raise Refused("it calls something that is no function")
 
 
-def _new(machine: Machine, keywords: Any = None) -> None:
+def _new(machine: Stack, keywords: Any = None) -> None:
     arguments = _arguments(machine.stack.pop())
     kind = machine.stack.pop()
     if type(kind) is not Global:
@@ -255,20 +254,20 @@ def _new(machine: Machine, keywords: Any = None) -> None:
     _push_made(machine, Made(kind.name, arguments))
 
 
-def _push_made(machine: Machine, value: Any) -> None:
+def _push_made(machine: Stack, value: Any) -> None:
     machine.stack.append(value)
     if type(value) is Made and calls.needs_state(value.of):
         machine.unfinished.append(value)
 
 
-def _new_with_keywords(machine: Machine) -> None:
+def _new_with_keywords(machine: Stack) -> None:
     keywords = machine.stack.pop()
     if type(keywords) is not dict:
         raise Refused("it makes an object with keywords that are no dict")
     _new(machine, keywords)
 
 
-def _build(machine: Machine) -> None:
+def _build(machine: Stack) -> None:
     state = machine.stack.pop()
     target = machine.stack[-1]
     machine.refer((state,))
@@ -280,7 +279,7 @@ def _build(machine: Machine) -> None:
     if type(target) is not Made:
         machine.frozen.use(state)
     elif not machine.trust.foreign(target.of):
-        # What becomes of a foreign state is not known here, and not vouched for.
+        # What becomes of a foreign state is not known here, and not endorsed.
         machine.frozen.use(state, may_grow=not calls.takes_at_once(target.of))
     target.built = True
     if type(target) is Dtype:
@@ -296,19 +295,19 @@ def _build(machine: Machine) -> None:
             machine.built.append(target)
 
 
-def _push(value: Any) -> Callable[[Machine], None]:
+def _push(value: Any) -> Callable[[Stack], None]:
     return lambda machine: machine.stack.append(value)
 
 
-def _checked_bytes(machine: Machine, size: int) -> None:
+def _checked_bytes(machine: Stack, size: int) -> None:
     machine.stack.append(machine.raw(size))
 
 
-def _bytearray(machine: Machine) -> None:
+def _bytearray(machine: Stack) -> None:
     machine.stack.append(Made("builtins.bytearray", (machine.raw(machine.number(8)),), built=True))
 
 
-TABLE: dict[int, Callable[[Machine], None]] = {
+TABLE: dict[int, Callable[[Stack], None]] = {
     opcode[0]: step
     for opcode, step in (
         (pickle.PROTO, _proto),

@@ -14,7 +14,8 @@ from typing import Any
 
 from . import work
 from .names import listed
-from .values import Global, Made, Refused
+from .refused import Refused
+from .values import Global, Made
 
 _DEEPEST = 4
 _PLAIN = (type(None), bool, int, float, str, bytes)

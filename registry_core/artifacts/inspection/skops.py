@@ -14,7 +14,8 @@ from typing import Any
 
 from . import archive, arrays, boosters, calls, partials, states, work
 from .names import PARTIAL, Trust, canonical
-from .values import Array, Bag, Dtype, Global, Made, Refused, as_key, is_whole, shown
+from .refused import Refused
+from .values import Array, Bag, Dtype, Global, Made, as_key, is_whole, shown
 
 _PROTOCOLS = (1, 2)
 _DEEPEST = 120

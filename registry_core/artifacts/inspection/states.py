@@ -12,7 +12,8 @@ from typing import Any
 
 from . import arrays, boosters, bounds, fits, lightgbm_text
 from .names import PARTIAL
-from .values import Array, Global, Made, Refused, is_raw, is_whole, shown
+from .refused import Refused
+from .values import Array, Global, Made, is_raw, is_whole, shown
 
 _STATE_TUPLES = ("sklearn.neighbors._kd_tree.", "sklearn.neighbors._ball_tree.", "sklearn.metrics._dist_metrics.")
 _WRAPPER = "joblib.numpy_pickle.NumpyArrayWrapper"

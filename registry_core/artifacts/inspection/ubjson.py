@@ -12,7 +12,7 @@ from array import array
 from typing import Any
 
 from . import work
-from .values import Refused
+from .refused import Refused
 
 TYPED = array
 _DEEPEST = 64

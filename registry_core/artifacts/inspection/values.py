@@ -11,23 +11,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from . import work
+from .refused import Refused
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Raw = bytes | memoryview
-
-
-class Refused(Exception):
-    """A file that cannot be accepted; the text says what in it, as the end of "model.pkl is refused: it ...".
-
-    ``remedy`` is a sentence of its own: what helps.
-    """
-
-    def __init__(
-        self, why: str, remedy: str = "Save the model again where it was trained, and upload that file"
-    ) -> None:
-        super().__init__(why)
-        self.remedy = remedy
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -139,8 +129,6 @@ class Array:
             Refused: it is no array of numbers or records.
         """
         import numpy as np
-
-        from . import work
 
         if self.dtype is None or self.items is not None:
             raise Refused(f"it has {what} that is no array of numbers")

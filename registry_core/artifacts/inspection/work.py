@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TypeVar
 
-from .values import Refused
+from .refused import Refused
 
 # A small file may take this many steps. A larger one may take as many as the densest honest file of its size: a
 # vocabulary, at three steps for ten bytes and more.

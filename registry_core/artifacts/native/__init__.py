@@ -30,14 +30,14 @@ FORMATS: Mapping[str, str] = {
 """Each format by its name in ``Inspection.format``, with the library that reads it."""
 
 
-def load(data: bytes, kind: str, place: str, also: Collection[str]) -> Any:
+def load(data: bytes, kind: str, place: str, extra_trusted: Collection[str]) -> Any:
     """The model in a file of one of these kinds; its content is inspected once more before its library sees it.
 
     Raises:
         ArtifactQuarantined: it is not trusted, or no longer.
         ArtifactUnloadable: the library that reads it is not installed, or it answers what the registry cannot take.
     """
-    inspection = inspect(data, place, also=also)
+    inspection = inspect(data, place, extra_trusted=extra_trusted)
     if inspection.verdict != "trusted":
         raise ArtifactQuarantined(f"{inspection.because}; it was not loaded")
     try:

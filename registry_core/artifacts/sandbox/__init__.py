@@ -1,4 +1,4 @@
-"""The sandbox: a model that nobody has to trust makes predictions in a process of its own, behind walls.
+"""The sandbox: a model that nobody has to trust makes predictions in a process of its own, isolated from the machine.
 
 It is given features and returns predictions, nothing else: it sees no label, no file of the registry, no network. It
 cannot start processes or write files; of files beside Python's libraries it can tell that they exist, not what is in
@@ -18,7 +18,8 @@ from ...errors import InvalidInput, SandboxFailure, SandboxIncomplete
 from ...signature import KINDS, ExampleAnswers, RowsFrom, Signature
 from ..inspection import containers
 from . import frames
-from .process import Child, printable, size_in_words
+from .frames import printable
+from .process import Child, size_in_words
 
 if TYPE_CHECKING:
     from numpy import float64
@@ -91,13 +92,15 @@ def libraries_of(model: bytes) -> tuple[str, ...]:
 class Worker:
     """A warm process that answers one file after the other; for files that are trusted, since they share it.
 
-    ``also`` names exactly, as ``module.name``, what the files may load beyond the usual list. With ``require_all``
-    nothing is predicted where a limit cannot be set. After a failure the next prediction has a new process. A worker
-    is for one thread: its process ends when the thread that started it does.
+    ``extra_trusted`` names exactly, as ``module.name``, what the files may load beyond the usual list. With
+    ``require_all`` nothing is predicted where a limit cannot be set. After a failure the next prediction has a new
+    process. A worker is for one thread: its process ends when the thread that started it does.
     """
 
-    def __init__(self, *, also: Collection[str] = (), limits: Limits | None = None, require_all: bool = True) -> None:
-        self._also = tuple(also)
+    def __init__(
+        self, *, extra_trusted: Collection[str] = (), limits: Limits | None = None, require_all: bool = True
+    ) -> None:
+        self._extra_trusted = tuple(extra_trusted)
         self._limits = limits or Limits()
         self._require_all = require_all
         self._processor_seconds: int | None = None
@@ -134,7 +137,7 @@ class Worker:
         if self._child is None:
             limits = self._limits
             self._child = Child(
-                {name.partition(".")[0] for name in self._also},
+                {name.partition(".")[0] for name in self._extra_trusted},
                 {
                     "memory_bytes": limits.memory_bytes,
                     "threads": limits.threads,
@@ -226,7 +229,7 @@ class Worker:
         assert self._child is not None
         blocks = [first, model] if scaler is None else [first, model, scaler]
         try:
-            request = frames.pack({"also": self._also, **asked}, *blocks)
+            request = frames.pack({"extra_trusted": self._extra_trusted, **asked}, *blocks)
             header, answer = self._child.exchange(request, self._limits.seconds, limit, name)
             if "failed" in header:
                 raise SandboxFailure(name, self._reason(header["failed"]), self._child.printed())
@@ -247,7 +250,7 @@ def predict(
     scaler: bytes | None,
     features: bytes,
     *,
-    also: Collection[str] = (),
+    extra_trusted: Collection[str] = (),
     limits: Limits | None = None,
     require_all: bool = True,
     name: str = "the model",
@@ -261,15 +264,15 @@ def predict(
         SandboxFailure: the model did not answer, or not as it must; ``reason`` says what it did.
         InvalidInput: the features have no rows, or are no such file.
     """
-    with _Once(also=also, limits=limits, require_all=require_all) as worker:
+    with _Once(extra_trusted=extra_trusted, limits=limits, require_all=require_all) as worker:
         return worker.predict(model, scaler, features, name=name)
 
 
 class _Once(Worker):
     """A worker for one answer, so that its processor time can be limited as well."""
 
-    def __init__(self, *, also: Collection[str], limits: Limits | None, require_all: bool) -> None:
-        super().__init__(also=also, limits=limits, require_all=require_all)
+    def __init__(self, *, extra_trusted: Collection[str], limits: Limits | None, require_all: bool) -> None:
+        super().__init__(extra_trusted=extra_trusted, limits=limits, require_all=require_all)
         # The wall clock stops it first; this holds when the parent is gone.
         self._processor_seconds = 60 + math.ceil(self._limits.seconds) * (os.cpu_count() or 1)
 

@@ -1,4 +1,4 @@
-"""The program of the child: it raises the walls, reports, and then opens uploads and lets them predict."""
+"""The program of the child: it isolates itself, reports, and then opens uploads and lets them predict."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 
 from ...errors import ArtifactError, InvalidInput
 from ..inspection import names
-from . import forkserver, frames, walls
+from . import forkserver, frames, isolation
 
 _LIBRARIES = ("numpy", "scipy", "pandas", "pyarrow", "sklearn", "joblib", "xgboost", "lightgbm", "skops")
 # Shared objects a library may still ask for, the names of time zones, and its own memory map, by which scikit-learn
@@ -48,7 +48,7 @@ def _child(setup: dict[str, Any]) -> None:
     """Answer messages at standard input until it is closed or idle; answers leave where standard output was."""
     answers = os.dup(1)
     os.dup2(2, 1)
-    unenforced = walls.raise_all(_readable(setup["modules"]), **setup["limits"])
+    unenforced = isolation.isolate(_readable(setup["modules"]), **setup["limits"])
     if setup["libraries"] is not None:
         sys.addaudithook(_notice)
     frames.send(answers, frames.pack({"unenforced": unenforced}))

@@ -20,7 +20,7 @@ from importlib import import_module
 from shutil import rmtree
 from typing import Any
 
-# What nearly every model needs. Further libraries are imported behind the walls, with the first file that asks for
+# What nearly every model needs. Further libraries are imported in isolation, with the first file that asks for
 # them: some start threads, and no child has those.
 _LIBRARIES = (
     *("numpy", "numpy.random", "pandas", "pyarrow.feather", "pyarrow.parquet", "joblib"),

@@ -116,3 +116,8 @@ def send(target: int, pieces: list[bytes]) -> None:
         rest = memoryview(piece)
         while rest:
             rest = rest[os.write(target, rest) :]
+
+
+def printable(text: str, length: int) -> str:
+    """Text of a model, made harmless for a page, a log or a terminal."""
+    return " ".join("".join(letter if letter.isprintable() else " " for letter in text[:length]).split())

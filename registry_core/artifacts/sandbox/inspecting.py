@@ -27,7 +27,7 @@ def inspected(blocks: list[bytes], header: dict[str, Any]) -> list[bytes]:
     """The child's side: look into the file that is the only block."""
     from .. import inspection
 
-    found = inspection.inspect(blocks[0], header["name"], also=header["also"])
+    found = inspection.inspect(blocks[0], header["name"], extra_trusted=header["extra_trusted"])
     return frames.pack({}, json.dumps(vars(found)).encode())
 
 
@@ -48,7 +48,7 @@ class Inspector:
         if child:
             self._idle.clear()
 
-    def inspect(self, data: bytes, name: str, *, also: Collection[str] = ()) -> Inspection:
+    def inspect(self, data: bytes, name: str, *, extra_trusted: Collection[str] = ()) -> Inspection:
         """See ``registry_core.artifacts.inspection.inspect``; a file that takes more than it may is refused.
 
         Raises:
@@ -56,7 +56,7 @@ class Inspector:
         """
         child = self._taken()
         try:
-            request = frames.pack({"verb": "inspect", "name": name, "also": list(also)}, data)
+            request = frames.pack({"verb": "inspect", "name": name, "extra_trusted": list(extra_trusted)}, data)
             header, blocks = child.exchange(request, self._seconds, _MOST_FOUND, name)
             found = _believed(header, blocks)
         except SandboxFailure as failure:

@@ -1,4 +1,4 @@
-"""What a child does when it is asked: open uploads and let them predict, behind the walls."""
+"""What a child does when it is asked: open uploads and let them predict, in isolation."""
 
 from __future__ import annotations
 
@@ -80,9 +80,9 @@ def proved(blocks: list[bytes], header: dict[str, Any]) -> list[bytes]:
 
 def _opened(blocks: list[bytes], header: dict[str, Any]) -> tuple[Any, Any]:
     """The model and its scaler, whose bytes stay as they are."""
-    also = header["also"]
-    scaler = formats.load(blocks[1], "its scaler", also=also) if len(blocks) > 1 else None
-    return asking.labelled(formats.load(blocks[0], "its file", also=also), header["classes"]), scaler
+    extra_trusted = header["extra_trusted"]
+    scaler = formats.load(blocks[1], "its scaler", extra_trusted=extra_trusted) if len(blocks) > 1 else None
+    return asking.labelled(formats.load(blocks[0], "its file", extra_trusted=extra_trusted), header["classes"]), scaler
 
 
 def _plain(values: Any) -> tuple[str, bytes]:

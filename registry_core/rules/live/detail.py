@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from ...errors import InvalidInput
 from .histogram import EMPTY, Histogram, histogram_from_bytes, merged
 
-#: Units are dealt into these many groups, whose spread shows how much rows of one unit hang together.
+#: Units are assigned to this many groups, whose spread shows how much rows of one unit hang together.
 CLUSTERS = 64
 #: Of the form in which sums are stored; the first byte of each part.
 VERSION = 1

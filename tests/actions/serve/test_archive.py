@@ -32,7 +32,7 @@ def traffic(registry: Registry, clock: Clock, days: int = 4) -> None:
 
 def counted(registry: Registry) -> list[int]:
     tables = ("predictions", "shadow_answers", "outcomes")
-    return [registry._rooms.telemetry.query(f"SELECT count(*) AS n FROM {each}")[0]["n"] for each in tables]
+    return [registry._context.telemetry.query(f"SELECT count(*) AS n FROM {each}")[0]["n"] for each in tables]
 
 
 def test_old_predictions_leave_and_are_read_all_the_same(registry: Registry, clock: Clock) -> None:
@@ -161,7 +161,7 @@ def test_two_archive_at_once_while_predictions_go_on(
     assert counted(registry) == [0, 0, 0]
     assert registry.prediction_history("Churn")["prediction_id"].tolist() == sorted(ids)
     # Whoever came too late has removed his file.
-    noted = registry._rooms.telemetry.query("SELECT file FROM archives")
+    noted = registry._context.telemetry.query("SELECT file FROM archives")
     files = (registry_folder / "archive" / "predictions" / "Churn").iterdir()
     assert {Path(each["file"]).name for each in noted} == {each.name for each in files}
 
@@ -189,7 +189,7 @@ def test_another_archives_more_of_the_same_rows_in_between(
 
 def test_rows_that_are_in_a_file_already_are_not_filed_again(sqlite_registry: Registry, clock: Clock) -> None:
     traffic(sqlite_registry, clock, 1)
-    telemetry = sqlite_registry._rooms.telemetry
+    telemetry = sqlite_registry._context.telemetry
     row = telemetry.tuples("SELECT * FROM predictions ORDER BY prediction_id LIMIT 1")[0]
     assert sqlite_registry.archive_performance(0) == 100
     with telemetry.transaction() as transaction:
@@ -200,7 +200,7 @@ def test_rows_that_are_in_a_file_already_are_not_filed_again(sqlite_registry: Re
 
 def test_labels_of_older_versions_that_no_column_holds(sqlite_registry: Registry, clock: Clock) -> None:
     traffic(sqlite_registry, clock, 1)
-    with sqlite_registry._rooms.telemetry.transaction() as transaction:
+    with sqlite_registry._context.telemetry.transaction() as transaction:
         known = streams.labels(transaction, "Churn")
         streams.add_labels(transaction, "Churn", [10**400, float("inf")], known)
         transaction.query(f"UPDATE outcomes SET truth = {len(known)}")

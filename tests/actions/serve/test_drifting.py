@@ -33,7 +33,7 @@ def test_inputs_are_counted_by_day_in_the_references_bins(
         predictor.predict_proba(given)
         predictor.predict_proba(given)
         clock.tick(days=1)
-    found = windows.input_counts(registry._rooms.telemetry, model_id)
+    found = windows.input_counts(registry._context.telemetry, model_id)
     assert len(found) == 2
     reference = drifting.references(registry.get_metadata(model_id))
     assert list(reference) == NAMES
@@ -48,7 +48,7 @@ def test_of_many_rows_some_are_looked_at(sqlite_registry: Registry) -> None:
     model_id = register(sqlite_registry, reference=INPUTS)
     many, _ = rows(30_000, 1)
     sqlite_registry.predictor(log="sync").predict(many)
-    (text,) = windows.input_counts(sqlite_registry._rooms.telemetry, model_id).values()
+    (text,) = windows.input_counts(sqlite_registry._context.telemetry, model_id).values()
     assert sum(json.loads(text)["first"]) == 2000
 
 

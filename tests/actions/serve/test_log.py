@@ -20,7 +20,7 @@ INPUTS, TRUTH = rows()
 
 
 def kept(registry: Registry) -> int:
-    return int(registry._rooms.telemetry.query("SELECT count(*) AS n FROM predictions")[0]["n"])
+    return int(registry._context.telemetry.query("SELECT count(*) AS n FROM predictions")[0]["n"])
 
 
 def test_answers_are_kept_by_themselves(sqlite_registry: Registry) -> None:

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from registry_core import InvalidInput, RecordedOutcomes, Registry
-from registry_core.actions.serve import moments, windows
+from registry_core.actions import timestamps, windows
 from registry_core.catalog.telemetry import streams
 from registry_core.rules.live.sums import total
 from tests.clock import Clock
@@ -113,7 +113,7 @@ def test_metrics_are_those_of_all_rows_however_they_came_in(registry: Registry, 
     assert week.metrics == pytest.approx(wanted, abs=1e-3)
     assert week.metrics["brier_score"] == pytest.approx(wanted["brier_score"], abs=1e-12)
     # The sums by day are the sums of the windows, to the last bit.
-    telemetry = registry._rooms.telemetry
+    telemetry = registry._context.telemetry
     among = streams.listed(telemetry)
     totals = [
         total([each[3] for each in windows.read(telemetry, among, table="windows", detail=True)]),
@@ -128,10 +128,10 @@ def test_pairs_of_champion_and_shadow(registry: Registry) -> None:
     experiment(registry, shadow, mode="shadow")
     answer = registry.predictor(log="sync").predict_proba(INPUTS, UNITS)
     registry.record_outcomes(prediction_ids=answer.prediction_ids[:300], labels=TRUTH[:300])
-    telemetry = registry._rooms.telemetry
+    telemetry = registry._context.telemetry
     among = streams.listed(telemetry, model_id=shadow)
     ((_, stream, start, pairs),) = windows.read_pairs(telemetry, among)
-    assert (stream.role, start % (60 * moments.MINUTE)) == ("shadow", 0)
+    assert (stream.role, start % (60 * timestamps.MINUTE)) == ("shadow", 0)
     other = registry.load_model(shadow)[0].predict(INPUTS[:300]) == TRUTH[:300]
     right = answer.values[:300].argmax(axis=1) == TRUTH[:300]
     assert pairs.rows == 300

@@ -10,7 +10,7 @@ import pytest
 from scipy.stats import kstest
 from sklearn.preprocessing import StandardScaler
 
-from registry_core import InvalidInput, ModelNotFound, NoModelAvailable, Predictor, Registry
+from registry_core import EventKind, InvalidInput, ModelNotFound, NoModelAvailable, Predictor, Registry
 from registry_core.actions.serve import plan
 from registry_core.catalog import alerts, experiments
 from tests import fitted as with_scaler
@@ -147,10 +147,10 @@ def test_where_the_champion_fails_its_predecessor_answers(registry: Registry) ->
     assert set(predictor.predict_proba(bad).model_ids) == {old}
     assert registry.get_active_model_id("Churn") == new
     assert {(each.model_id, each.failures) for each in registry.performance_history()} == {(old, 0), (new, 1)}
-    assert not alerts.listed(registry._rooms.database)
+    assert not alerts.listed(registry._context.database)
     for _ in range(6):
         predictor.predict_proba(bad)
-    (alert,) = alerts.listed(registry._rooms.database)
+    (alert,) = alerts.listed(registry._context.database)
     assert (alert.kind, alert.model_id, alert.severity) == ("champion_failing", new, "critical")
     assert old in alert.text
     assert "an input above 100" in alert.text
@@ -166,7 +166,7 @@ def test_one_champion_that_fails_after_another_is_told_of_as_well(sqlite_registr
         model_id = register(sqlite_registry, accuracy, fitted(Mute))
         for call in range(3):
             predictor.predict(INPUTS)
-            told = [each.model_id for each in alerts.listed(sqlite_registry._rooms.database)]
+            told = [each.model_id for each in alerts.listed(sqlite_registry._context.database)]
             assert (model_id in told) == (call > 0)
         sqlite_registry.rollback("Churn", reason="mute")
 
@@ -179,7 +179,7 @@ def test_a_call_that_nobody_can_answer_raises_the_champions_error(sqlite_registr
     for _ in range(6):
         with pytest.raises(ValueError, match="features"):
             predictor.predict_proba(INPUTS[:, :1])
-    assert not alerts.listed(sqlite_registry._rooms.database)
+    assert not alerts.listed(sqlite_registry._context.database)
     assert predictor.predict_proba(INPUTS[:1]).values.shape == (1, 2)
 
 
@@ -194,7 +194,7 @@ def test_where_the_champion_does_not_load_its_predecessor_answers(
         answer = service.predictor(log="sync").predict_proba(INPUTS)
         assert set(answer.model_ids) == {old}
         assert service.record_outcomes(prediction_ids=answer.prediction_ids, labels=TRUTH).recorded == len(TRUTH)
-        (alert,) = alerts.listed(service._rooms.database)
+        (alert,) = alerts.listed(service._context.database)
         assert alert.model_id == new
 
 
@@ -226,14 +226,16 @@ def test_a_promotion_elsewhere_is_seen_by_the_next_call(catalog_url: dict[str, A
             assert predictor.predict_proba(INPUTS[:1]).model_ids[0] == model_id
         seq = experiment(reviewer, second, share=1.0)
         assert predictor.predict_proba(INPUTS[:1]).model_ids[0] == second
-        with reviewer._rooms.database.transaction() as transaction:
+        with reviewer._context.database.transaction() as transaction:
             found = experiments.find(transaction, seq)
             assert found is not None
             transaction.query("UPDATE experiments SET status = 'paused' WHERE seq = :seq", {"seq": seq})
             transaction.query("INSERT INTO settings (name, value) VALUES ('x', 'y')")
             from registry_core.catalog import events
 
-            events.append(transaction, now=reviewer._rooms.now(), kind="paused", actor="anna", reason="")
+            events.append(
+                transaction, now=reviewer._context.now(), kind=EventKind.EXPERIMENT_PAUSED, actor="anna", reason=""
+            )
         assert predictor.predict_proba(INPUTS[:1]).model_ids[0] == first
 
 

@@ -78,7 +78,7 @@ def test_columns_are_found_in_whatever_comes(raw: Any, matched: Any, found: dict
 
 def slices(registry: Registry) -> dict[str, int]:
     """The slices of all streams, each with its predictions."""
-    telemetry = registry._rooms.telemetry
+    telemetry = registry._context.telemetry
     listed = streams.listed(telemetry)
     counted = telemetry.tuples("SELECT stream, sum(predictions) FROM days GROUP BY stream")
     return {listed[seq].shares: int(count) for seq, count in counted if listed[seq].role == "slice"}

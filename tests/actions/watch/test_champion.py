@@ -12,7 +12,7 @@ import pytest
 from sklearn.linear_model import LinearRegression
 
 from registry_core import Registry
-from registry_core.actions.serve.failing import Failing
+from registry_core.actions.serve.failed_calls import Failing
 from registry_core.catalog.telemetry import detectors
 from tests.actions.watch.live_traffic import Mistakes, champions, reading, register
 from tests.clock import Clock
@@ -314,7 +314,7 @@ def test_what_another_release_had_worked_out_is_begun_anew(registry: Registry, c
         traffic(100)
     before = registry.check_health("Churn").detector
     deployment = registry.deployments("Churn")[0].deployment_id
-    with registry._rooms.telemetry.transaction() as transaction:
+    with registry._context.telemetry.transaction() as transaction:
         detectors.store(transaction, deployment, "Churn", {"metric": "accuracy", "labels": 5, "detector": None})
     assert registry.check_health("Churn").detector == before
     (event,) = registry.events(kinds=["watch_begun_anew"])
@@ -351,7 +351,7 @@ def test_the_state_is_the_same_however_labels_are_told(tmp_path: Path, clock: Cl
             for part in told_in_parts(told, way):
                 registry.record_outcomes(prediction_ids=[each for each, _ in part], labels=[each for _, each in part])
             health = registry.check_health("Churn", act=False)
-            state = detectors.state(registry._rooms.telemetry, health.deployment_id or 0)
+            state = detectors.state(registry._context.telemetry, health.deployment_id or 0)
             assert state is not None
             found.append((state["days"], state["last"], health.detector, health.comparison))
     assert found[0][2] is not None
@@ -366,7 +366,7 @@ def test_thresholds_alert_and_are_over_by_themselves(registry: Registry, two: li
     traffic(100, default=0.3)
     limit = registry.check_health("Churn").limits[0]
     assert (limit.state, limit.labels) == ("not enough", 100)
-    registry._rooms.clock.tick(60)  # type: ignore[attr-defined]
+    registry._context.clock.tick(60)  # type: ignore[attr-defined]
     said = traffic(200, default=0.3).acted
     assert len(said) == 1
     assert "accuracy is 0.700 over the last 200 labels (predictions since 2025-07-31 14:01 UTC), below 0.800" in said[0]
@@ -375,7 +375,7 @@ def test_thresholds_alert_and_are_over_by_themselves(registry: Registry, two: li
     health = registry.check_health("Churn")
     assert (health.state, health.limits[0].state) == ("warning", "beyond")
     assert health.limits[0].value == pytest.approx(0.7)
-    registry._rooms.clock.tick(60)  # type: ignore[attr-defined]
+    registry._context.clock.tick(60)  # type: ignore[attr-defined]
     (back,) = traffic(300).acted
     assert "at least" in back
     (over,) = registry.alerts("Churn", resolved=True)
@@ -472,8 +472,8 @@ def test_a_champion_that_answers_again_is_not_rolled_back_later(registry: Regist
     champions(registry, clock, 2)
     current = registry.deployments("Churn")[0]
     predictor = registry.predictor("Churn", log="sync")
-    rooms = registry._rooms
-    Failing("Churn", current.model_id, "nobody", 5, "no answer").tell(rooms)
+    context = registry._context
+    Failing("Churn", current.model_id, "nobody", 5, "no answer").tell(context)
     assert kinds(registry) == ["champion_failing"]
     clock.tick(120)
     predictor.predict(rows(19)[0])

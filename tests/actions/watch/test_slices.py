@@ -115,7 +115,7 @@ def test_a_slice_that_is_no_longer_declared_is_no_trouble(registry: Registry, wo
 
 
 def test_the_state_that_is_kept_is_the_one_that_is_worked_out_anew(registry: Registry, worse: Regions) -> None:
-    telemetry, deployment = registry._rooms.telemetry, registry.check_health("Churn").deployment_id
+    telemetry, deployment = registry._context.telemetry, registry.check_health("Churn").deployment_id
     assert deployment is not None
     kept = detectors.state(telemetry, deployment)
     assert kept is not None
@@ -149,6 +149,6 @@ def test_slices_do_not_leave_for_files_as_rows(registry: Registry, clock: Clock,
     assert registry.archive_performance(90)
     history = registry.prediction_history("Churn")
     assert (len(history), set(history["role"])) == (2400, {"champion"})
-    assert registry._rooms.telemetry.tuples("SELECT count(*) FROM shadow_answers") == [(0,)]
+    assert registry._context.telemetry.tuples("SELECT count(*) FROM shadow_answers") == [(0,)]
     assert not registry.verify().findings
     assert clock.now - timedelta(days=100) > history["at"].max().to_pydatetime() - timedelta(days=1)

@@ -22,7 +22,7 @@ from registry_core.artifacts import formats
 from registry_core.artifacts.inspection import check_trustable, inspect
 from registry_core.artifacts.inspection.machine import Machine
 from registry_core.artifacts.inspection.names import Trust
-from registry_core.artifacts.inspection.values import Refused
+from registry_core.artifacts.inspection.refused import Refused
 from registry_core.artifacts.inspection.work import Budget
 
 from . import natives
@@ -44,8 +44,8 @@ def is_trusted_with(model: Any, *names: str) -> bool:
     assert inspect(data).unknown == names
     for name in names:
         check_trustable(name)
-    found = inspect(data, also=names)
-    return found.verdict == "trusted" and type(formats.load(data, "winner", also=names)) is type(model)
+    found = inspect(data, extra_trusted=names)
+    return found.verdict == "trusted" and type(formats.load(data, "winner", extra_trusted=names)) is type(model)
 
 
 def test_a_class_of_ones_own_is_trusted_when_its_name_is_added() -> None:
@@ -96,7 +96,7 @@ def test_operators_outside_the_standard_are_exported_as_standard_ones() -> None:
     assert inspect(natives.onnx_model()).verdict == "trusted"
     known = natives.onnx_model(node=foreign + natives.field(7, b"com.microsoft"))
     assert "added to the trusted ones" in inspect(known).because
-    assert inspect(known, also=["com.microsoft.Shell"]).verdict == "trusted"
+    assert inspect(known, extra_trusted=["com.microsoft.Shell"]).verdict == "trusted"
 
 
 def test_a_cache_and_files_are_left_out_of_the_fit() -> None:

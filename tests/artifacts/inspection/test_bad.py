@@ -115,5 +115,5 @@ def test_what_the_inspection_says_is_a_sentence_with_a_remedy(corpus: list[Bad])
             advised += 1
             for unknown in found.unknown:
                 check_trustable(unknown)
-            assert inspect(bad.data, also=found.unknown).verdict == "trusted", bad.name
+            assert inspect(bad.data, extra_trusted=found.unknown).verdict == "trusted", bad.name
     assert advised >= 4

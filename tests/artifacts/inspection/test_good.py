@@ -109,8 +109,8 @@ def test_names_the_configuration_trusts_lift_the_quarantine() -> None:
 
     data = whole(made("mymodels", "Winner", mapping(weight=plain(1.0), rule=call("mymodels", "rule", "x", [1]))))
     assert inspect(data).unknown == ("mymodels.Winner", "mymodels.rule")
-    assert inspect(data, also=["mymodels.Winner"]).unknown == ("mymodels.rule",)
-    found = inspect(data, also=["mymodels.Winner", "mymodels.rule"])
+    assert inspect(data, extra_trusted=["mymodels.Winner"]).unknown == ("mymodels.rule",)
+    found = inspect(data, extra_trusted=["mymodels.Winner", "mymodels.rule"])
     assert (found.verdict, found.estimator) == ("trusted", "mymodels.Winner")
     # What may never be trusted is not lifted by saying so.
-    assert inspect(pickle.dumps(eval), also=["builtins.eval"]).verdict == "refused"
+    assert inspect(pickle.dumps(eval), extra_trusted=["builtins.eval"]).verdict == "refused"

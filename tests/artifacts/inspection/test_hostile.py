@@ -9,7 +9,7 @@ from sklearn import cluster
 
 from registry_core.artifacts import formats
 from registry_core.artifacts.inspection import inspect, work
-from registry_core.artifacts.inspection.values import Refused
+from registry_core.artifacts.inspection.refused import Refused
 
 from . import differing, floods, misfits
 

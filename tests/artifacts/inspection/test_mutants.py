@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from registry_core.artifacts.inspection import inspect, unpacked
-from registry_core.artifacts.inspection.values import Refused
+from registry_core.artifacts.inspection.refused import Refused
 from registry_core.evidence import Inspection
 
 from . import good

@@ -92,8 +92,8 @@ def test_any_other_partial_is_stopped_at_load_as_well(tmp_path: Path) -> None:
 
 def test_a_partial_is_trusted_by_no_list() -> None:
     data = pickle.dumps(functools.partial(len, "x"))
-    for also in ((), ("functools.partial",), ("functools.partial", "builtins.len")):
-        assert inspect(data, also=also).verdict == "refused"
+    for extra_trusted in ((), ("functools.partial",), ("functools.partial", "builtins.len")):
+        assert inspect(data, extra_trusted=extra_trusted).verdict == "refused"
     data = pickle.dumps(functools.partial(Path, "x"))
     with pytest.raises((ArtifactQuarantined, ArtifactUnloadable)):
-        formats.load(data, "winner", also=["functools.partial", "pathlib.Path"])
+        formats.load(data, "winner", extra_trusted=["functools.partial", "pathlib.Path"])

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from registry_core.errors import InvalidInput
 from registry_core.rules.live.histogram import BINS, EMPTY, bins_of, histogram_of, midpoints
 from registry_core.rules.live.scores import area
-from registry_core.rules.ranking import area_under_roc
+from registry_core.rules.roc_auc import area_under_roc
 
 SCORES = st.lists(st.floats(0, 1), max_size=30)
 

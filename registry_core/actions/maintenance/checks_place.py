@@ -1,0 +1,30 @@
+"""Where the registry lies: who may write there, and what came along with it."""
+
+from __future__ import annotations
+
+import os
+
+from ... import rights
+from ...errors import StorageError
+from .. import foreign
+from .checks import Findings, Look, error, warning
+
+
+def place(look: Look) -> Findings:
+    """Not everybody may write the folder."""
+    folder = look.context.location
+    text = rights.open_to_everybody(folder) if os.path.isdir(folder) else None
+    if text is not None:
+        yield warning("place", folder, text, f"chmod o-w {folder}")
+
+
+def origin(look: Look) -> Findings:
+    """Decisions about trust were made or accepted here."""
+    try:
+        found = foreign.pending_in(look.context, look.catalog)
+    except StorageError as problem:
+        yield error("origin", "key", str(problem), "let this user read the key, or bring it: model-registry key import")
+        return
+    if found:
+        text = "decisions about trust came from elsewhere, and nobody accepted them here"
+        yield warning("origin", look.context.location, text, "model-registry accept")

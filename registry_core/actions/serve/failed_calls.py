@@ -1,0 +1,47 @@
+"""A champion that fails to answer: an alert, once for one trouble."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ...catalog import alerts, deployments
+from ..alert import open_alert
+from ..context import Context
+from ..watch import act_on_findings
+
+
+@dataclass(frozen=True)
+class Failing:
+    """Who failed, who answered instead (nobody could, where it is None), and how often in a row by now."""
+
+    model_name: str
+    model_id: str
+    fallback: str | None
+    calls: int
+    error: str
+
+    def tell(self, context: Context) -> None:
+        """Open the alert, unless it is open or another champion answers by now, and let the watch act on it."""
+        key = f"champion_failing:{self.model_id}"
+        if alerts.unresolved(context.database, self.model_name, key) is not None:
+            return
+        instead = f"{self.fallback} answers instead" if self.fallback else "nobody else could answer"
+        often = "1 call" if self.calls == 1 else f"{self.calls} calls in a row"
+        with context.database.transaction() as transaction:
+            current = deployments.current(transaction, self.model_name)
+            if current is None or current.model_id != self.model_id:
+                return
+            open_alert(
+                context,
+                transaction,
+                context.now(),
+                model_name=self.model_name,
+                kind="champion_failing",
+                severity="critical",
+                key=key,
+                text=f"{self.model_id} failed to answer {often} ({self.error:.500}); {instead}. "
+                "Roll back, mend what it needs, or look at the rows it was sent",
+                model_id=self.model_id,
+                evidence={"calls": self.calls, "error": self.error[:500], "stand_in": self.fallback},
+            )
+        act_on_findings.look(context, self.model_name)

@@ -1,9 +1,0 @@
-"""The seam to what watches live traffic."""
-
-from __future__ import annotations
-
-from ..alert import open_alert
-from ..watch.look import look
-from ..watch.standby import chosen, every_row
-
-__all__ = ["chosen", "every_row", "look", "open_alert"]

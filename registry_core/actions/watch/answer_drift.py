@@ -1,0 +1,57 @@
+"""Whether the champion still answers with the libraries installed here as it did where it was registered."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+from ...catalog import alerts
+from ...errors import ArtifactError
+from ...records import Deployment
+from ...signature import AnswersCheck
+from .. import answer_checks
+from ..alert import open_alert
+from ..context import Context
+from ..model_records import record, require
+from .champion import close_if_over
+
+WRONG = ("differs", "fails")
+
+
+def asked(context: Context, current: Deployment, *, thorough: bool) -> AnswersCheck | None:
+    """What came of asking the champion here; where nobody did, it is asked now if the look is ``thorough``."""
+    row = require(context.database, current.model_id)
+    found = answer_checks.known_check(context.database, row, record(context, row))
+    if found is None and thorough:
+        # Bytes that are missing or altered are a finding of verify, and an alert of whoever serves.
+        with suppress(ArtifactError):
+            return answer_checks.ensure(context, row)
+    return found
+
+
+def words(current: Deployment, found: AnswersCheck) -> str:
+    """What is wrong with its answers, and what to do."""
+    return (
+        f"{current.model_id} does not answer here as it did where it was registered: {found.because}. Use the "
+        "libraries it was registered with, or train it again with those installed here"
+    )
+
+
+def look(context: Context, current: Deployment, *, thorough: bool) -> list[str]:
+    """Open and close the alert about the champion's answers; what was done, in sentences."""
+    found, now = asked(context, current, thorough=thorough), context.now()
+    key = f"answers:{current.deployment_id}"
+    held = alerts.unresolved(context.database, current.model_name, key)
+    if found is not None and found.status in WRONG and held is None:
+        text = words(current, found)
+        with context.database.transaction() as transaction:
+            opened = open_alert(
+                context, transaction, now, model_name=current.model_name, model_id=current.model_id, kind="answers",
+                severity="critical", key=key, text=text, evidence={"environment": dict(found.environment)},
+            )  # fmt: skip
+        return [text] if opened else []
+    if held is not None and found is not None and found.status == "agrees":
+        text = "it answers again as it did where it was registered"
+        with context.database.transaction() as transaction:
+            close_if_over(context, transaction, held, text)
+        return [f"{current.model_id}: {text}"]
+    return []

@@ -1,0 +1,99 @@
+"""The kinds of events: what each is called on a screen, and what ``before`` and ``after`` of such an event hold."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Self
+
+
+class EventKind(StrEnum):
+    """What an event records. A member is the text that is stored and hashed: it never changes.
+
+    Attributes:
+        label: what the event is called on pages and in listings.
+        payload: what ``Event.before`` and ``Event.after`` hold, by their keys.
+    """
+
+    label: str
+    payload: str
+
+    def __new__(cls, value: str, label: str = "", payload: str = "") -> Self:
+        """A member, with what is known of its kind."""
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.label = label
+        member.payload = payload
+        return member
+
+    @classmethod
+    def label_of(cls, kind: str) -> str:
+        """The label of a stored kind; one that a later release wrote is shown as its own words."""
+        return cls(kind).label if kind in cls.__members__.values() else kind.replace("_", " ").capitalize()
+
+    # Versions come in.
+    REGISTERED = "registered", "Registered", "after: version, version_because, composite_score, promoted, because, ..."
+    UPLOADED = "uploaded", "Uploaded", "as for registered"
+    IMPORTED = "imported", "Imported", "as for registered, and where the version came from"
+    ADOPTED = "adopted", "Adopted from folder", "after: what was found in the folder"
+    CONSIDERED = "considered", "Auto-promotion evaluated", "after: promoted, steps"
+
+    # The champion changes.
+    PROMOTED = "promoted", "Promoted", "before and after: champion; after: overridden gates, own_gates"
+    PROMOTION_UNDONE = "promotion_undone", "Promotion undone", "before and after: champion"
+    ROLLED_BACK = "rolled_back", "Rolled back", "before and after: champion"
+    ROLLBACK_UNDONE = "rollback_undone", "Rollback undone", "before and after: champion"
+
+    # A version changes its state.
+    REJECTED = "rejected", "Rejected", "before and after: status"
+    ARCHIVED = "archived", "Archived", "before and after: status"
+    RESTORED = "restored", "Restored", "before and after: status"
+    DISQUALIFIED = "disqualified", "Disqualified", "before and after: status"
+    REINSTATED = "reinstated", "Reinstated", "before and after: status"
+    TRASHED = "trashed", "Moved to trash", "before: status, status_reason; after: status, purge_at, because"
+    PURGED = "purged", "Purged", "before and after: status; after: because"
+    PINNED = "pinned", "Pinned", "before and after: pinned"
+    UNPINNED = "unpinned", "Unpinned", "before and after: pinned"
+
+    # Evidence and trust.
+    BENCHMARK_ADDED = "benchmark_added", "Benchmark added", "after: benchmark, rows, fingerprint, thresholds"
+    EVALUATED = "evaluated", "Evaluated", "after: benchmark, fingerprint, status, metrics, because"
+    ANSWERS_CHECKED = "answers_checked", "Predictions verified", "after: status, because, rows, environment"
+    REVIEW_APPROVED = "review_approved", "Review: approved", "after: verdict"
+    REVIEW_REJECTED = "review_rejected", "Review: changes requested", "after: verdict"
+    REVIEW_COMMENT = "review_comment", "Review: comment", "after: verdict"
+    FOREIGN_ACCEPTED = (
+        "foreign_accepted",
+        "Imported decisions accepted",
+        "after: trusted_names, gates, approvals, overrides, champions",
+    )
+
+    # Live traffic.
+    EXPERIMENT_STARTED = "experiment_started", "Experiment started", "after: champion, mode, shares, stages, metric"
+    EXPERIMENT_SHARE_SET = "experiment_share_set", "Traffic share changed", "before and after: mode, shares, arms"
+    EXPERIMENT_PAUSED = "experiment_paused", "Experiment paused", "before and after: status"
+    EXPERIMENT_RESUMED = "experiment_resumed", "Experiment resumed", "before and after: status"
+    EXPERIMENT_ADVANCED = "experiment_advanced", "Experiment advanced", "before and after: stage, shares; overridden"
+    EXPERIMENT_STOPPED = "experiment_stopped", "Experiment stopped", "before and after: status, shares, arms"
+    EXPERIMENT_PROMOTED = "experiment_promoted", "Experiment won", "before and after: status, shares, arms"
+    CHALLENGER_WITHDRAWN = "challenger_withdrawn", "Challenger withdrawn", "before and after: status, shares, arms"
+    CHALLENGER_REFUSED = "challenger_refused", "Challenger stopped", "before and after: status, shares, arms"
+    WATCH_BEGUN_ANEW = "watch_begun_anew", "Monitoring restarted", "after: deployment"
+    COMPARISON_BEGAN = "comparison_began", "Standby scores all rows", "after: deployment, standby"
+    COMPARISON_ENDED = "comparison_ended", "Standby scores a sample", "after: deployment, standby"
+    ALERT_OPENED = "alert_opened", "Alert opened", "after: kind, severity, key"
+    ALERT_ACKNOWLEDGED = "alert_acknowledged", "Alert acknowledged", "before and after: alert, status"
+    ALERT_RESOLVED = "alert_resolved", "Alert resolved", "before and after: alert, status"
+
+    # The registry itself.
+    CREATED = "created", "Registry created", "after: the settings"
+    CONFIGURED = "configured", "Settings changed", "before and after: the settings"
+    COMPRESSED = "compressed", "Artifacts compressed", "after: compressed, linked, bytes_before, bytes_after"
+    SWEPT = "swept", "Orphaned files removed", "after: files, count, bytes"
+    REPAIRED = "repaired", "Repaired", "after: mended (subject to kinds of findings), and what was rebuilt"
+    REBUILT = "rebuilt", "Index rebuilt", "after: changed, left_out"
+    RECOVERED = "recovered", "Catalog recovered", "after: source, models, left_out"
+    RESTORED_BACKUP = (
+        "restored_backup",
+        "Backup restored",
+        "after: backup, backed_up_at, last_event, release, missing_files",
+    )

@@ -1,0 +1,83 @@
+"""What a setting is: its label, what it means, its unit and bounds. Policies say it of each of their fields, once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields
+from inspect import cleandoc
+from typing import Any, Literal, TypeVar
+
+#: What values a setting takes. ``bounds`` and ``weights`` are metric -> number; ``columns`` are names of columns;
+#: a ``group`` holds settings of its own.
+Kind = Literal["switch", "number", "whole", "choice", "name", "names", "columns", "bounds", "weights", "group"]
+_KEY = "setting"
+_Policy = TypeVar("_Policy", bound=type)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One setting: what validation, pages, the console command and the documentation need to know of it.
+
+    Attributes:
+        path: its key in ``configure``; after a point its name within its group, as in ``gates.slice_rows``.
+        label: one to five words for it.
+        help: what it does, in one or two sentences.
+        kind: what values it takes.
+        default: what holds when nothing is set.
+        unit: of a number, such as ``days``; empty where the number has none.
+        low: the least a number may be.
+        high: the most a number may be.
+        step: by how much a number is usually changed.
+        optional: whether None is a value: then the setting does not apply.
+        empty: what None, or an empty list, means.
+        choices: of a ``choice``: value -> what it is called.
+        example: of ``names`` one name, of a ``group`` a value, for messages.
+    """
+
+    path: str
+    label: str
+    help: str
+    kind: Kind
+    default: Any = None
+    unit: str = ""
+    low: float = 0
+    high: float = 1_000_000
+    step: float = 1
+    optional: bool = False
+    empty: str = ""
+    choices: Mapping[str, str] = field(default_factory=dict)
+    example: str = ""
+
+    @property
+    def key(self) -> str:
+        """The key of ``configure`` it belongs to."""
+        return self.path.partition(".")[0]
+
+    @property
+    def name(self) -> str:
+        """Its name within its group; empty where it belongs to none."""
+        return self.path.partition(".")[2]
+
+
+def setting(default: Any, label: str, text: str, kind: Kind, **further: Any) -> Any:
+    """A field of a policy that is a setting; ``further`` are attributes of ``Setting``."""
+    described = {_KEY: {"label": label, "help": text, "kind": kind, **further}}
+    if isinstance(default, dict):
+        return field(default_factory=lambda: dict(default), metadata=described)
+    return field(default=default, metadata=described)
+
+
+def settings_of(policy: type, group: str = "") -> Iterator[Setting]:
+    """The settings among the fields of a policy; ``group`` is the key they are kept under."""
+    present = policy()
+    for each in fields(policy):
+        if _KEY in each.metadata:
+            path = f"{group}.{each.name}" if group else each.name
+            yield Setting(path, default=getattr(present, each.name), **each.metadata[_KEY])
+
+
+def documented(policy: _Policy) -> _Policy:
+    """Add what its settings mean to the docstring of a policy."""
+    lines = [f"    {each.path}: {each.help}" for each in settings_of(policy)]
+    policy.__doc__ = "\n".join([cleandoc(policy.__doc__ or ""), "", "Attributes:", *lines])
+    return policy
