@@ -37,6 +37,11 @@ _SHOWING = {
 #: Keywords whose value is one, whatever is called.
 _SHOWN = {"caption", "help", "label", "name", "placeholder", "title", "text"}
 
+#: Rooms of the core whose classes and methods are public.
+_DOCUMENTED = {
+    "errors", "evidence", "facade", "live", "policies", "records", "registry", "signature", "tables", "upkeep",
+}  # fmt: skip
+
 _SQL = re.compile(
     r"\s*\(?(ALTER|ANALYZE|AND|BEGIN|CREATE|DELETE|DROP|FROM|GROUP|HAVING|INSERT|JOIN|LEFT|LIMIT|LOCK|ON CONFLICT|"
     r"ORDER|PRAGMA|RAISE|RETURNING|SAVEPOINT|SELECT|SET|UNION|UPDATE|VACUUM|VALUES|WHERE|WITH)\b"
@@ -87,38 +92,30 @@ class _Source:
 
     def _block(self, node: ast.AST, owner: str | None) -> Iterator[Text]:
         """A module, class or function: its docstring, where it is shown, and what stands in it."""
-        documented = isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
         docstring = None
-        if documented and ast.get_docstring(node) is not None:
-            docstring = node.body[0]
-            area = self._docstring_area(node, owner)
-            if area:
-                place = f"{owner}.{node.name}" if owner else getattr(node, "name", self.module)
-                yield Text(area, place, self.path, docstring.lineno, ast.get_docstring(node) or "")
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            text = ast.get_docstring(node)
+            if text is not None:
+                docstring = node.body[0]
+                area = None if isinstance(node, ast.Module) else self._docstring_area(node, owner)
+                if area is not None and not isinstance(node, ast.Module):
+                    place = f"{owner}.{node.name}" if owner else node.name
+                    yield Text(area, place, self.path, docstring.lineno, text)
         for child in ast.iter_child_nodes(node):
             if child is not docstring:
                 yield from self._visit(child, owner, None, False)
 
-    def _docstring_area(self, node: ast.AST, owner: str | None) -> str | None:
-        if isinstance(node, ast.Module) or getattr(node, "name", "_").startswith("_"):
+    def _docstring_area(
+        self, node: ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef, owner: str | None
+    ) -> str | None:
+        if node.name.startswith("_"):
             return None
-        if self.module.startswith("cli.") and isinstance(node, ast.FunctionDef):
-            shown = any("command" in ast.unparse(each) or "group" in ast.unparse(each) for each in node.decorator_list)
+        if self.module.startswith("cli."):
+            decorators = [ast.unparse(decorator) for decorator in node.decorator_list]
+            shown = any("command" in decorator or "group" in decorator for decorator in decorators)
             return "command line" if shown else None
-        public = self.module.partition(".")[0]
-        room = {
-            "registry",
-            "facade",
-            "records",
-            "evidence",
-            "live",
-            "upkeep",
-            "policies",
-            "signature",
-            "tables",
-            "errors",
-        }
-        return "manual" if public in room and (owner or isinstance(node, ast.ClassDef)) else None
+        documented = self.module.partition(".")[0] in _DOCUMENTED and (owner or isinstance(node, ast.ClassDef))
+        return "manual" if documented else None
 
     def _visit(self, node: ast.AST, owner: str | None, error: str | None, label: bool) -> Iterator[Text]:
         match node:

@@ -1,4 +1,4 @@
-"""Verbs for what came from elsewhere: show and accept its decisions, carry the key of a registry."""
+"""The commands for a registry from another installation: accept its trust decisions, carry its key."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from typing import Any
 
 import click
 
-from registry_core import ForeignDecisions, InvalidInput
+from registry_core import ForeignDecisions, InvalidInput, Registry
 
-from .console import Session, actor_option, ask, main, reason_option, shared, yes_option
+from .console import Session, ask, main, shared, yes_option
+from .options import options_of
 from .output import visible
 
 
 @main.command()
-@reason_option(required=False)
-@actor_option
+@options_of(Registry.accept_foreign)
 @yes_option
 @shared
 def accept(session: Session, reason: str, actor: str | None, yes: bool) -> None:
-    """Show the decisions about trust that came with a registry from elsewhere; with --reason, accept them.
+    """List the trust decisions of a registry from another installation. With --reason, accept them.
 
-    Until then its trusted names trust nothing, and nobody promotes over its gates and approvals. Where nobody can be
-    asked, it needs --yes.
+    Until they are accepted, its trusted imports are not trusted here, and its gates and approvals block promotion.
+    Without a terminal the command requires --yes.
     """
     with session.open() as registry:
         found = registry.foreign_decisions()
@@ -31,12 +31,12 @@ def accept(session: Session, reason: str, actor: str | None, yes: bool) -> None:
         if found and reason:
             if not yes:
                 if not session.asks(yes):
-                    raise InvalidInput("nobody can be asked here: look at the decisions first, then say --yes")
+                    raise InvalidInput("there is no terminal to confirm on. Review the decisions, then give --yes")
                 ask(lines)
             registry.accept_foreign(found, actor=actor, reason=reason)
             lines = [*lines, "", "accepted"]
         elif found:
-            lines = [*lines, "", "`model-registry accept --reason ...` makes these decisions yours"]
+            lines = [*lines, "", "`model-registry accept --reason ...` accepts these decisions"]
     session.answer({**_document(found), "accepted": bool(found and reason)}, lines)
 
 
@@ -46,11 +46,11 @@ def _document(found: ForeignDecisions) -> dict[str, Any]:
 
 def _lines(found: ForeignDecisions) -> list[str]:
     if not found and not found.never:
-        return ["no decision about trust came from elsewhere"]
-    lines = ["Decided elsewhere:"]
+        return ["No trust decisions from another installation."]
+    lines = ["Trust decisions from another installation:"]
     for name, names in found.trusted_names.items():
         where = visible(name) or "every model name"
-        lines += [f"  {where} may load {visible(each)}" for each in names if each not in found.never]
+        lines += [f"  {where} may import {visible(each)}" for each in names if each not in found.never]
     lines += [f"    {visible(each.sentence)}" for each in found.classes]
     for name, gates in found.gates.items():
         lines.append(f"  gates of {visible(name) or 'every model name'}: {visible(json.dumps(gates))}")
@@ -58,33 +58,33 @@ def _lines(found: ForeignDecisions) -> list[str]:
         lines.append(f"  {visible(model_id)} approved by {visible(', '.join(actors))}")
     lines += [f"  {visible(model_id)}: {visible(note)}" for model_id, note in found.overrides.items()]
     for name, model_id in found.champions.items():
-        lines.append(f"  champion of {visible(name)}: {visible(model_id)}; loaded only if its files pass here")
-    lines += [f"  never accepted: {visible(why)}" for why in found.never.values()]
+        lines.append(f"  champion of {visible(name)}: {visible(model_id)}; loaded only if its files pass the scan here")
+    lines += [f"  never accepted: {visible(reason)}" for reason in found.never.values()]
     return lines
 
 
 @main.group()
 def key() -> None:
-    """Carry a registry's key to another machine or user: by it, decisions about trust are known to be yours."""
+    """Carry a registry's key to another machine or user. The key marks trust decisions as yours."""
 
 
 @key.command("export")
 @click.argument("file", type=click.Path(dir_okay=False))
 @shared
 def export_key(session: Session, file: str) -> None:
-    """Write the key of the registry into FILE, which only you can read. Whoever has it decides as you do."""
+    """Write the registry's key into FILE, readable by you only. Everyone who has the key can decide for you."""
     with session.open() as registry:
         registry.export_key(file)
-    session.answer({"file": file}, [f"wrote {file}; keep it apart from the registry and its backups"])
+    session.answer({"file": file}, [f"Key written to {file}. Store it apart from the registry and its backups."])
 
 
 @key.command("import")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False))
 @shared
 def import_key(session: Session, file: str) -> None:
-    """Take over the key in FILE, which `key export` wrote: what was decided with it counts here."""
+    """Import the key in FILE, written by `key export`. Decisions made with it are valid here."""
     with session.open() as registry:
         registry.import_key(file)
         left = bool(registry.foreign_decisions())
-    more = ["some decisions bear no seal of it: `model-registry accept` shows them"] if left else []
-    session.answer({"file": file, "foreign_decisions": left}, ["the key is kept", *more])
+    more = ["Some decisions were made with another key: `model-registry accept` lists them."] if left else []
+    session.answer({"file": file, "foreign_decisions": left}, ["Key imported.", *more])

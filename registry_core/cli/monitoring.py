@@ -1,4 +1,4 @@
-"""The verbs of the watch: outcomes, health, alerts, and watching all the time."""
+"""The commands of monitoring: outcomes, health, alerts, watch."""
 
 from __future__ import annotations
 
@@ -14,21 +14,22 @@ import click
 
 from registry_core import Alert, HealthReport, InvalidInput, Registry, StorageError
 
-from .console import Session, actor_option, check_name, main, sentence, shared
+from .console import Session, check_name, main, sentence, shared
+from .options import model_name_option, options_of
 from .output import number, pairs, table, visible, when
 
-#: So many outcomes are recorded in one go.
+#: Outcomes recorded in one call.
 _BATCH = 50_000
 
 
 @main.command()
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--name", help="With units: whose predictions; may be left out while there is only one model name.")
+@model_name_option("With units: model name of the predictions. Optional with a single model name.")
 @shared
-def outcomes(session: Session, file: Path, name: str | None) -> None:
-    """Record what came of predictions, from a CSV file.
+def outcomes(session: Session, file: Path, model_name: str | None) -> None:
+    """Record outcomes of predictions from a CSV file.
 
-    Its columns are prediction_id and label, or unit, time and label. Telling an outcome twice does no harm.
+    The columns are prediction_id and label, or unit, time and label. An outcome that is already recorded is skipped.
     """
     recorded = repeated = 0
     contradictory: list[int] = []
@@ -44,7 +45,7 @@ def outcomes(session: Session, file: Path, name: str | None) -> None:
             else:
                 keys = [row["unit"] for row in rows]
                 found = registry.record_outcomes(
-                    units=keys, at=[row["time"] for row in rows], labels=labels, model_name=name
+                    units=keys, at=[row["time"] for row in rows], labels=labels, model_name=model_name
                 )
                 unknown += [keys[place] for place in found.unknown]
             recorded, repeated = recorded + found.recorded, repeated + found.repeated
@@ -53,11 +54,11 @@ def outcomes(session: Session, file: Path, name: str | None) -> None:
     document = {
         "recorded": recorded, "repeated": repeated, "contradictory": contradictory, "unknown": unknown, "acted": acted,
     }  # fmt: skip
-    lines = [f"{recorded:,} outcomes recorded" + (f", {repeated:,} were known" if repeated else "")]
+    lines = [f"{recorded:,} outcomes recorded" + (f", {repeated:,} already known" if repeated else "")]
     if contradictory:
-        lines.append(f"{len(contradictory):,} contradict what was told before, which stays: {_some(contradictory)}")
+        lines.append(f"{len(contradictory):,} contradict the recorded label, which is kept: {_some(contradictory)}")
     if unknown:
-        lines.append(f"{len(unknown):,} belong to no prediction: {_some(unknown)}")
+        lines.append(f"{len(unknown):,} match no prediction: {_some(unknown)}")
     session.answer(document, [*lines, *(visible(each) for each in acted)])
 
 
@@ -72,13 +73,15 @@ def _batches(file: Path) -> Iterator[list[dict[str, str]]]:
             there = reader.fieldnames or []
             if "label" not in there or not ("prediction_id" in there or {"unit", "time"} <= {*there}):
                 raise InvalidInput(
-                    f"{file} has the columns {', '.join(there)[:200] or 'none'}; prediction_id and label are needed, "
+                    f"{file} has the columns {', '.join(there)[:200] or 'none'}. Required are prediction_id and label, "
                     "or unit, time and label"
                 )
             rows: list[dict[str, str]] = []
             for row in reader:
                 if None in row or None in row.values():
-                    raise InvalidInput(f"line {reader.line_num} of {file} has another number of columns than its first")
+                    raise InvalidInput(
+                        f"line {reader.line_num} of {file} has another number of columns than the header. Correct it"
+                    )
                 rows.append(row)
                 if len(rows) == _BATCH:
                     yield rows
@@ -86,16 +89,18 @@ def _batches(file: Path) -> Iterator[list[dict[str, str]]]:
             if rows:
                 yield rows
     except OSError as error:
-        raise InvalidInput(f"{file} cannot be read ({error.strerror})") from error
+        raise InvalidInput(f"{file} cannot be read ({error.strerror}). Check the path") from error
     except (UnicodeDecodeError, csv.Error) as error:
-        raise InvalidInput(f"{file} is no CSV in UTF-8: {error}") from error
+        raise InvalidInput(f"{file} is not a CSV file in UTF-8: {error}. Save it as one") from error
 
 
 def _id(text: str) -> int:
     try:
         return int(text)
     except ValueError as error:
-        raise InvalidInput(f"prediction_id is {text!r:.80}, not a whole number") from error
+        raise InvalidInput(
+            f"prediction_id is {text!r:.80}, which is not an integer. Use the ids that the predictor returned"
+        ) from error
 
 
 def _value(text: str) -> int | float | str:
@@ -108,17 +113,17 @@ def _value(text: str) -> int | float | str:
 
 
 @main.command()
-@click.argument("name")
+@click.argument("model_name")
 @shared
-def health(session: Session, name: str) -> None:
-    """Look at the champion of NAME, do what the settings want done, and say how it stands."""
+def health(session: Session, model_name: str) -> None:
+    """Check the health of the champion of MODEL_NAME, and act on it as the settings say."""
     with session.open() as registry:
-        found = registry.check_health(name)
+        found = registry.check_health(model_name)
     session.answer(dataclasses.asdict(found), health_lines(found))
 
 
 def health_lines(report: HealthReport) -> list[str]:
-    """A report for people."""
+    """A report as text."""
     lines = [f"{report.state.upper()}: {visible(report.sentence)}"]
     if report.model_id is None:
         return lines
@@ -130,19 +135,19 @@ def health_lines(report: HealthReport) -> list[str]:
         value += f" over {done.labelled:,} labels, {when(done.since)} to {when(done.until)} UTC"
     rows: list[tuple[str, Any]] = [
         ("champion", f"{report.model_id} since {when(report.since)} UTC"),
-        ("predictions", f"{report.predictions:,}, {report.failures:,} calls not answered"),
+        ("predictions", f"{report.predictions:,}, {report.failures:,} failed requests"),
         (report.shown_metric, value),
-        ("held against", _baseline(report)),
+        ("baseline", _baseline(report)),
     ]
     if report.detector is not None:
         shown = "-" if report.detector.log10_value is None else f"{report.detector.log10_value:.1f}"
         rows.append(("detector", f"{shown}, alarm at {report.detector.log10_alarm:.1f}: {report.detector.sentence}"))
         if report.detector.notices:
-            rows.append(("it", report.detector.notices))
+            rows.append(("detects", report.detector.notices))
     if report.comparison is not None:
-        rows.append(("version before", f"{report.comparison.standby}: {report.comparison.sentence}"))
+        rows.append(("previous champion", f"{report.comparison.standby}: {report.comparison.sentence}"))
     if report.maturity:
-        rows.append(("labels count", report.maturity))
+        rows.append(("label delay", report.maturity))
     rows += [("threshold", each.sentence) for each in report.limits]
     if report.estimate is not None:
         rows.append(("estimate", report.estimate.sentence))
@@ -153,7 +158,7 @@ def health_lines(report: HealthReport) -> list[str]:
         rows.append(("last rollback", f"{when(last.at)} UTC by {last.actor}: {last.from_id} to {last.to_id}"))
     lines += ["", *pairs(rows)]
     if report.acted:
-        lines += ["", "Done just now:", *(f"  {visible(each)}" for each in report.acted)]
+        lines += ["", "Actions taken:", *(f"  {visible(each)}" for each in report.acted)]
     if report.alerts:
         lines += ["", *alerts_table(report.alerts)]
     return lines
@@ -163,11 +168,11 @@ def _baseline(report: HealthReport) -> str:
     if report.baseline is not None:
         return f"{number(report.baseline.value)}: {report.baseline.source}"
     there, needed = report.baseline_labels or (0, 0)
-    return f"nothing yet: {there:,} of {needed:,} labels in production make a baseline"
+    return f"none yet: {there:,} of {needed:,} production labels required"
 
 
 def alerts_table(found: tuple[Alert, ...] | list[Alert]) -> list[str]:
-    """Alerts below each other."""
+    """Alerts, one per row."""
     rows = [
         [
             each.alert_id,
@@ -180,38 +185,37 @@ def alerts_table(found: tuple[Alert, ...] | list[Alert]) -> list[str]:
         ]
         for each in found
     ]
-    return table(["id", "", "model name", "about", "status", "opened (UTC)", "what"], rows, right=["id"])
+    return table(["id", "severity", "model name", "kind", "status", "opened (UTC)", "details"], rows, right=["id"])
 
 
 @main.command()
-@click.option("--name", help="Of this model name only.")
-@click.option("--all", "every", is_flag=True, help="Those that are over as well.")
-@click.option("--acknowledge", type=int, metavar="ID", help="Say that you have seen this one.")
-@click.option("--resolve", type=int, metavar="ID", help="Say that the trouble of this one is over.")
-@click.option("--note", default="", help="With either, what you want to say; kept with the event.")
-@actor_option
+@options_of(Registry.alerts)
+@click.option("--all", "every", is_flag=True, help="Include resolved alerts.")
+@click.option("--acknowledge", type=int, metavar="ID", help="Acknowledge this alert.")
+@click.option("--resolve", type=int, metavar="ID", help="Resolve this alert.")
+@options_of(Registry.acknowledge, note="With --acknowledge or --resolve: note, kept with the event.")
 @shared
 def alerts(
     session: Session,
-    name: str | None,
+    model_name: str | None,
     every: bool,
     acknowledge: int | None,
     resolve: int | None,
     note: str,
     actor: str | None,
 ) -> None:
-    """List what a person should know of, or say that you do."""
+    """List, acknowledge or resolve alerts."""
     if acknowledge is not None and resolve is not None:
-        raise InvalidInput("say --acknowledge or --resolve, one at a time")
+        raise InvalidInput("--acknowledge and --resolve exclude each other. Give one of them")
     with session.open() as registry:
-        if name is not None:
-            check_name(registry, name)
+        if model_name is not None:
+            check_name(registry, model_name)
         if acknowledge is not None:
             found = [registry.acknowledge(acknowledge, actor=actor, note=note)]
         elif resolve is not None:
             found = [registry.resolve_alert(resolve, actor=actor, reason=note)]
         else:
-            found = registry.alerts(name, every)
+            found = registry.alerts(model_name, every)
     unsent = [
         f"  alert {each.alert_id} to {visible(sent.address)}: {visible(sent.failure)}"
         for each in found
@@ -219,36 +223,34 @@ def alerts(
         if sent.failure
     ]
     lines = alerts_table(found) if found else ["No alerts."]
-    lines += ["", "Not sent yet:", *unsent] if unsent else []
+    lines += ["", "Undelivered notifications:", *unsent] if unsent else []
     session.answer({"alerts": [dataclasses.asdict(each) for each in found]}, lines)
 
 
 @main.command()
-@click.option("--name", help="This model name only; all by default.")
-@click.option(
-    "--every", default=60.0, show_default=True, type=click.FloatRange(1, 86_400), help="Seconds between two looks."
-)
-@click.option("--once", is_flag=True, help="Look once and end.")
+@model_name_option("Only this model name. Default: all.")
+@click.option("--every", default=60.0, show_default=True, type=click.FloatRange(1, 86_400), help="Interval in seconds.")
+@click.option("--once", is_flag=True, help="Check once and exit.")
 @shared
-def watch(session: Session, name: str | None, every: float, once: bool) -> None:
-    """Look after champions and experiments, and send what alerts wait to be sent, until interrupted.
+def watch(session: Session, model_name: str | None, every: float, once: bool) -> None:
+    """Monitor champions and experiments, and send pending notifications, until interrupted.
 
-    The same is done whenever outcomes are recorded; this does it also where nobody records any.
+    The same checks run whenever outcomes are recorded. This command runs them when no outcomes arrive as well.
     """
     if session.json and not once:
-        raise InvalidInput("--json prints one document; say --once as well")
+        raise InvalidInput("--json prints one document. Give --once as well")
     with session.open() as registry:
-        if name is not None:
-            check_name(registry, name)
+        if model_name is not None:
+            check_name(registry, model_name)
         if once:
-            found = _round(registry, name)
+            found = _round(registry, model_name)
             document = {each.model_name: dataclasses.asdict(each) for each in found}
             session.answer(document, [line for each in found for line in _brief(each)] or ["No models yet."])
             return
         try:
             while True:
                 began = time.monotonic()
-                _report(registry, name)
+                _report(registry, model_name)
                 time.sleep(max(every - (time.monotonic() - began), 0.0))
         except KeyboardInterrupt:
             # Ctrl+C is how it is meant to end.
@@ -259,8 +261,8 @@ def _report(registry: Registry, name: str | None) -> None:
     try:
         lines = [line for each in _round(registry, name) for line in _brief(each)]
     except StorageError as error:
-        # It may be there again at the next look; whoever reads the log sees that it was not.
-        lines = [f"could not look: {visible(sentence(error))}"]
+        # The database may be back at the next check; the log shows that it was gone.
+        lines = [f"check failed: {visible(sentence(error))}"]
     at = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S}"
     for line in lines:
         click.echo(f"{at}  {line}")
@@ -274,4 +276,4 @@ def _round(registry: Registry, name: str | None) -> list[HealthReport]:
 
 def _brief(report: HealthReport) -> list[str]:
     lines = [f"{visible(report.model_name)}  {report.state}: {visible(report.sentence)}"]
-    return [*lines, *(f"{visible(report.model_name)}  done: {visible(each)}" for each in report.acted)]
+    return [*lines, *(f"{visible(report.model_name)}  action: {visible(each)}" for each in report.acted)]

@@ -1,4 +1,4 @@
-"""Verbs that keep the registry small: cleanup, trash, pins, compression, space."""
+"""The commands of retention and space: cleanup, trash, pins, compression, disk usage."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from collections.abc import Sequence
 
 import click
 
-from registry_core import CleanupPlan, CleanupResult, InvalidInput
+from registry_core import CleanupPlan, CleanupResult, InvalidInput, Registry
 
-from .console import Session, actor_option, ask, check_name, main, reason_option, shared, shown, yes_option
+from .console import Session, ask, check_name, main, shared, shown, yes_option
+from .options import model_name_option, options_of
 from .output import number, pairs, size, table, visible, when
 
 
@@ -19,39 +20,38 @@ def _count(number: int, thing: str) -> str:
 
 
 @main.command()
-@click.option("--name", help="Only this model name; files that nothing claims are left alone then.")
-@click.option("--plan", "only_plan", is_flag=True, help="Show what would happen to every version, and do nothing.")
-@click.option("--keep", "kept", multiple=True, metavar="ID", help="Leave this version or file out; may be repeated.")
-@reason_option(required=False)
-@actor_option
+@model_name_option("Only this model name. Orphaned files are kept then.")
+@click.option("--plan", "only_plan", is_flag=True, help="Show the plan and change nothing.")
+@click.option("--keep", "kept", multiple=True, metavar="ID", help="Exclude this version or file; repeatable.")
+@options_of(Registry.cleanup)
 @yes_option
 @shared
 def cleanup(
     session: Session,
-    name: str | None,
+    model_name: str | None,
     only_plan: bool,
     kept: tuple[str, ...],
     reason: str,
     actor: str | None,
     yes: bool,
 ) -> None:
-    """Put versions the policy no longer keeps into the trash, purge what lay there long enough, sweep lost files.
+    """Apply the retention policy: trash old versions, purge expired ones, delete orphaned files.
 
-    Never reached are a champion, who a rollback would return to, who takes part in a running experiment, and what is
-    pinned. On a terminal it shows the plan and asks first, unless you say --yes. See `config show` for the policy.
+    Protected are champions, rollback targets, models in a running experiment, and pinned versions. On a terminal the
+    command shows the plan and asks for confirmation, unless you give --yes. `config show` prints the policy.
     """
     with session.open() as registry:
-        if name is not None:
-            check_name(registry, name)
-        plan = registry.plan_cleanup(name)
+        if model_name is not None:
+            check_name(registry, model_name)
+        plan = registry.plan_cleanup(model_name)
         if only_plan:
             session.answer({**dataclasses.asdict(plan), **_sums(plan)}, _whole_plan(plan))
             return
         wanted = [item.model_id for item in plan.items if item.action != "keep"]
         wanted += [each.key for each in plan.unclaimed]
-        strange = [each for each in kept if each not in wanted]
-        if strange:
-            raise InvalidInput(f"the plan does nothing to {strange[0]!r:.200}; `cleanup --plan` shows what it does")
+        unknown = [item for item in kept if item not in wanted]
+        if unknown:
+            raise InvalidInput(f"{unknown[0]!r:.200} is not in the plan. `cleanup --plan` shows the plan")
         wanted = [each for each in wanted if each not in kept]
         if wanted and session.asks(yes):
             ask(_changes(plan, wanted))
@@ -64,7 +64,7 @@ def _sums(plan: CleanupPlan) -> dict[str, int]:
     return {"bytes_to_trash": plan.bytes_to_trash, "bytes_to_free": plan.bytes_to_free}
 
 
-_HEADINGS = ("model_id", "version", "score", "registered (UTC)", "size", "what", "because")
+_HEADINGS = ("model_id", "version", "score", "registered (UTC)", "size", "action", "reason")
 _RIGHT = ("version", "score", "size")
 
 
@@ -78,7 +78,7 @@ def _rows(plan: CleanupPlan, wanted: Sequence[str]) -> list[list[str]]:
         for item in plan.items if item.model_id in asked
     ]  # fmt: skip
     return rows + [
-        [each.key, "", "", when(each.modified_at), size(each.bytes), "sweep", "nothing claims it"]
+        [each.key, "", "", when(each.modified_at), size(each.bytes), "delete", "orphaned file"]
         for each in plan.unclaimed
         if each.key in asked
     ]
@@ -87,46 +87,48 @@ def _rows(plan: CleanupPlan, wanted: Sequence[str]) -> list[list[str]]:
 def _whole_plan(plan: CleanupPlan) -> list[str]:
     names = [item.model_id for item in plan.items] + [each.key for each in plan.unclaimed]
     if not names:
-        return ["no models"]
+        return ["No models."]
     counts = Counter(item.action for item in plan.items)
     return [
         *table(_HEADINGS, _rows(plan, names), right=_RIGHT),
         "",
-        f"{counts['keep']:,} stay, {counts['trash']:,} go into the trash ({size(plan.bytes_to_trash)}), "
-        f"{counts['purge']:,} are purged and {_count(len(plan.unclaimed), 'file')} swept ({size(plan.bytes_to_free)})",
+        f"{counts['keep']:,} to keep, {counts['trash']:,} to trash ({size(plan.bytes_to_trash)}), "
+        f"{counts['purge']:,} to purge and {_count(len(plan.unclaimed), 'orphaned file')} to delete "
+        f"({size(plan.bytes_to_free)})",
     ]
 
 
 def _changes(plan: CleanupPlan, wanted: Sequence[str]) -> list[str]:
-    untouchable = sum(item.untouchable for item in plan.items)
+    protected = sum(item.untouchable for item in plan.items)
     touched = len({*wanted} & {item.model_id for item in plan.items})
     return [
         *table(_HEADINGS, _rows(plan, wanted), right=_RIGHT),
         "",
-        f"{len(plan.items) - touched:,} of {_count(len(plan.items), 'version')} stay, {untouchable:,} of them "
-        "untouchable. What goes into the trash can be restored until it is purged.",
+        f"{len(plan.items) - touched:,} of {_count(len(plan.items), 'version')} are kept, {protected:,} of them "
+        "protected. Versions in the trash can be restored until they are purged.",
     ]
 
 
 def _done(result: CleanupResult) -> list[str]:
     if not (result.trashed or result.purged or result.swept or result.skipped):
-        return ["nothing to clean up"]
+        return ["Nothing to clean up."]
     lines = [
-        f"{_count(len(result.trashed), 'version')} put into the trash ({size(result.bytes_trashed)}), "
-        f"{len(result.purged):,} purged, {_count(len(result.swept), 'file')} swept ({size(result.bytes_freed)} freed)"
+        f"{_count(len(result.trashed), 'version')} moved to the trash ({size(result.bytes_trashed)}), "
+        f"{len(result.purged):,} purged, {_count(len(result.swept), 'orphaned file')} deleted "
+        f"({size(result.bytes_freed)} freed)"
     ]
-    return lines + [f"left alone: {visible(each)}: {visible(why)}" for each, why in result.skipped.items()]
+    return lines + [f"skipped: {visible(item)}: {visible(reason)}" for item, reason in result.skipped.items()]
 
 
 @main.command()
-@click.option("--name", help="Only this model name.")
+@options_of(Registry.trash)
 @shared
-def trash(session: Session, name: str | None) -> None:
-    """Show what is in the trash, the next to be purged first. `restore` takes a version out of it."""
+def trash(session: Session, model_name: str | None) -> None:
+    """List the trash by purge date. `restore` restores a version."""
     with session.open() as registry:
-        if name is not None:
-            check_name(registry, name)
-        found = registry.trash(name)
+        if model_name is not None:
+            check_name(registry, model_name)
+        found = registry.trash(model_name)
     rows = [
         [
             each.model_id, each.version, size(each.bytes), when(each.trashed_at), when(each.purge_at), each.actor,
@@ -134,20 +136,28 @@ def trash(session: Session, name: str | None) -> None:
         ]
         for each in found
     ]  # fmt: skip
-    headings = ["model_id", "version", "size", "since (UTC)", "purged (UTC)", "actor", "was", "reason"]
+    headings = [
+        "model_id",
+        "version",
+        "size",
+        "trashed (UTC)",
+        "purge date (UTC)",
+        "actor",
+        "previous status",
+        "reason",
+    ]
     session.answer(
         {"trash": [dataclasses.asdict(each) for each in found]},
-        table(headings, rows, right=["version", "size"]) if rows else ["the trash is empty"],
+        table(headings, rows, right=["version", "size"]) if rows else ["The trash is empty."],
     )
 
 
 @main.command()
 @click.argument("model_id")
-@reason_option(required=False)
-@actor_option
+@options_of(Registry.delete)
 @shared
 def delete(session: Session, model_id: str, reason: str, actor: str | None) -> None:
-    """Put a version into the trash. Its files stay until the purge date; `restore` takes it back."""
+    """Move a version to the trash. `restore` restores it until the purge date."""
     with session.open() as registry:
         registry.delete(model_id, actor=actor, reason=reason)
         purge_at = next(each.purge_at for each in registry.trash() if each.model_id == model_id)
@@ -159,15 +169,14 @@ def delete(session: Session, model_id: str, reason: str, actor: str | None) -> N
 
 @main.command()
 @click.argument("model_id")
-@reason_option(required=False)
-@actor_option
+@options_of(Registry.purge)
 @yes_option
 @shared
 def purge(session: Session, model_id: str, reason: str, actor: str | None, yes: bool) -> None:
-    """Delete the files of a version in the trash now, for good. Its metadata, metrics and history stay."""
+    """Delete the files of a trashed version permanently. Its metadata, metrics and history are kept."""
     with session.open() as registry:
         if registry.get_metadata(model_id).status == "trashed" and session.asks(yes):
-            ask([f"The files of {visible(model_id)} will be gone for good; nothing brings them back."])
+            ask([f"The files of {visible(model_id)} will be deleted permanently. This cannot be undone."])
         freed = registry.purge(model_id, actor=actor, reason=reason)
     session.answer(
         {"model_id": model_id, "status": "purged", "bytes_freed": freed},
@@ -175,15 +184,16 @@ def purge(session: Session, model_id: str, reason: str, actor: str | None, yes: 
     )
 
 
-def _add_pin_verb(verb: str, text: str) -> None:
+def _add_pin_command(verb: str, text: str) -> None:
+    method = getattr(Registry, verb)
+
     @main.command(verb, help=text)
     @click.argument("model_id")
-    @reason_option(required=False)
-    @actor_option
+    @options_of(method)
     @shared
     def change(session: Session, model_id: str, reason: str, actor: str | None) -> None:
         with session.open() as registry:
-            getattr(registry, verb)(model_id, actor=actor, reason=reason)
+            method(registry, model_id, actor=actor, reason=reason)
             pinned = registry.get_metadata(model_id).pinned
         session.answer(
             {"model_id": model_id, "pinned": pinned},
@@ -191,32 +201,31 @@ def _add_pin_verb(verb: str, text: str) -> None:
         )
 
 
-_add_pin_verb("pin", "Keep a version out of every cleanup.")
-_add_pin_verb("unpin", "Let cleanups reach a version again.")
+_add_pin_command("pin", "Pin a version: protect it from cleanup.")
+_add_pin_command("unpin", "Unpin a version.")
 
 
 @main.command()
-@click.option(
-    "--older-than-days",
-    type=float,
-    metavar="DAYS",
-    help="Since registration; what the configuration says under retention.compress_after_days by default.",
+@options_of(
+    Registry.compress,
+    older_than_days="Minimum age in days since registration. Default: retention.compress_after_days.",
 )
-@click.option("--name", help="Only this model name.")
-@reason_option(required=False)
-@actor_option
 @shared
-def compress(session: Session, older_than_days: float | None, name: str | None, reason: str, actor: str | None) -> None:
-    """Compress the files of old versions, and store identical files once. Loads and hashes stay as they were."""
+def compress(
+    session: Session, older_than_days: float | None, model_name: str | None, reason: str, actor: str | None
+) -> None:
+    """Compress the files of old versions, and store identical files once. Loading and hashes are unaffected."""
     with session.open() as registry, shown(session) as progress:
-        result = registry.compress(older_than_days, model_name=name, actor=actor, reason=reason, progress=progress)
+        result = registry.compress(
+            older_than_days, model_name=model_name, actor=actor, reason=reason, progress=progress
+        )
     saved = result.bytes_before - result.bytes_after
     session.answer(
         dataclasses.asdict(result),
         [
-            f"{_count(len(result.compressed), 'file')} compressed, {len(result.linked):,} share the bytes of an "
-            f"identical one: {size(saved)} saved",
-            *(f"left alone: {visible(why)}" for why in result.left.values()),
+            f"{_count(len(result.compressed), 'file')} compressed, {_count(len(result.linked), 'duplicate')} linked: "
+            f"{size(saved)} saved",
+            *(f"skipped: {visible(reason)}" for reason in result.left.values()),
         ],
     )
 
@@ -224,7 +233,7 @@ def compress(session: Session, older_than_days: float | None, name: str | None, 
 @main.command()
 @shared
 def space(session: Session) -> None:
-    """Show what takes the space, by model name and kind, and what compression and sharing save."""
+    """Show disk usage by model name and kind, and the savings of compression and deduplication."""
     with session.open() as registry:
         found = registry.space()
     uses = sorted(found.uses, key=lambda use: -use.bytes)
@@ -232,13 +241,13 @@ def space(session: Session) -> None:
     session.answer(
         {**dataclasses.asdict(found), "bytes": found.bytes},
         [
-            *table(["model name", "what", "files", "size"], rows, right=["files", "size"]),
+            *table(["model name", "kind", "files", "size"], rows, right=["files", "size"]),
             "",
             *pairs(
                 [
-                    ("in all", size(found.bytes)),
+                    ("total", size(found.bytes)),
                     ("saved by compression", size(found.saved_by_compression)),
-                    ("saved by sharing", size(found.saved_by_sharing)),
+                    ("saved by deduplication", size(found.saved_by_sharing)),
                 ]
             ),
         ],

@@ -1,4 +1,4 @@
-"""The verbs of judging: gates, reviews, and whose names are trusted."""
+"""The commands of review: gates, signatures, prediction checks, reviews and trust."""
 
 from __future__ import annotations
 
@@ -6,22 +6,21 @@ import dataclasses
 
 import click
 
-from registry_core import InvalidInput
+from registry_core import InvalidInput, Registry
 
 from .console import (
     ARTIFACT,
     GATES,
     Session,
-    actor_option,
     ask,
     check_name,
     main,
-    reason_option,
     shared,
     shown,
     yes_option,
 )
 from .evidence import gate_lines, gates_document
+from .options import options_of
 from .output import pairs, table, visible, when
 
 _VERDICTS = {"approve": "approved", "reject": "rejected", "comment": "comment"}
@@ -31,11 +30,11 @@ _VERDICTS = {"approve": "approved", "reject": "rejected", "comment": "comment"}
 @click.argument("model_id")
 @shared
 def gates(session: Session, model_id: str) -> None:
-    """List every gate between a model and production; the exit code is 0 when all hold, else 8."""
+    """List the promotion gates of a model. The exit code is 0 if all pass, else 8."""
     with session.open() as registry:
         report = registry.check_gates(model_id)
     against = f"against the champion {visible(report.champion_id)}" if report.champion_id else "without a champion"
-    verdict = "all hold" if report.passed else f"{len(report.failures)} of {len(report.gates)} fail"
+    verdict = "all gates passed" if report.passed else f"{len(report.failures)} of {len(report.gates)} gates failed"
     session.answer(
         gates_document(report),
         [f"{visible(model_id)} {against}:", "", *gate_lines(report.gates), "", verdict],
@@ -48,13 +47,13 @@ def gates(session: Session, model_id: str) -> None:
 @click.argument("model_id")
 @shared
 def signature(session: Session, model_id: str) -> None:
-    """Show what a version takes and gives, and where its example rows come from."""
+    """Show the signature of a version: features, task and classes, and the origin of its example rows."""
     with session.open() as registry:
         found, proof, check = registry.signature(model_id), registry.proof(model_id), registry.answers_check(model_id)
     kinds = [[each.name, each.kind, ", ".join(map(str, each.levels[:8]))] for each in found.features]
-    takes = "one text a row" if found.takes == "text" else f"{len(found.features):,} features"
+    takes = "one text per row" if found.takes == "text" else f"{len(found.features):,} features"
     rows = [
-        ("takes", takes),
+        ("input", takes),
         ("task", found.task or "not recorded"),
         ("classes", ", ".join(map(repr, found.classes)) or "none"),
         ("class type", found.class_type or "-"),
@@ -63,7 +62,7 @@ def signature(session: Session, model_id: str) -> None:
             "example rows",
             "none" if proof is None or not proof.count else f"{proof.count} ({_SOURCES[proof.rows_from]})",
         ),
-        ("answers", "not checked with the libraries installed here" if check is None else check.because),
+        ("prediction check", "not checked with the installed libraries" if check is None else check.because),
     ]
     document = {
         "model_id": model_id,
@@ -72,34 +71,36 @@ def signature(session: Session, model_id: str) -> None:
         "rows": 0 if proof is None else proof.count,
         "answers": None if check is None else dataclasses.asdict(check),
     }
-    session.answer(document, [*pairs(rows), *(["", *table(["feature", "kind", "levels"], kinds)] if kinds else [])])
+    session.answer(document, [*pairs(rows), *(["", *table(["feature", "type", "levels"], kinds)] if kinds else [])])
 
 
 _SOURCES = {
-    "input_example": "given as input_example",
-    "reference": "of the training reference",
-    "benchmark": "of a benchmark",
-    "made": "made from the fitted object",
+    "input_example": "from input_example",
+    "reference": "from the training reference",
+    "benchmark": "from a benchmark",
+    "made": "generated from the fitted model",
     "none": "none",
 }
 
 
 @main.command("verify-answers")
 @click.argument("model_id", required=False)
-@click.option("--all", "everything", is_flag=True, help="Every trusted version.")
-@click.option("--model-name", help="With --all: only versions of this name.")
-@click.option("--missing", is_flag=True, help="With --all: only those not checked with the libraries installed here.")
-@actor_option
+@click.option("--all", "everything", is_flag=True, help="All trusted versions.")
+@options_of(
+    Registry.verify_all_answers,
+    model_name="With --all: only this model name.",
+    missing="With --all: only versions not checked with the installed libraries.",
+)
 @shared
 def verify_answers(
     session: Session, model_id: str | None, everything: bool, model_name: str | None, missing: bool, actor: str | None
 ) -> None:
-    """Ask a version its example rows again, in the sandbox: does it answer as it did where it was registered?
+    """Check in the sandbox that a version still returns the predictions recorded at registration.
 
-    A version that was registered without example rows gets them. The exit code is 0 when all agree, else 6.
+    A version without example rows gets them. The exit code is 0 if all predictions agree, else 6.
     """
     if everything == (model_id is not None):
-        raise InvalidInput("say which versions in one way: a MODEL_ID, or --all")
+        raise InvalidInput("give either MODEL_ID or --all")
     with session.open() as registry, shown(session) as progress:
         if model_name is not None:
             check_name(registry, model_name)
@@ -110,9 +111,12 @@ def verify_answers(
         )
     session.answer(
         {"answers": {each: dataclasses.asdict(check) for each, check in found.items()}},
-        table(["version", "answers", "because"], [[each, check.status, check.because] for each, check in found.items()])
+        table(
+            ["version", "prediction check", "details"],
+            [[each, check.status, check.because] for each, check in found.items()],
+        )
         if found
-        else ["no version to ask"],
+        else ["No versions to check."],
     )
     if any(check.status in ("differs", "fails") for check in found.values()):
         click.get_current_context().exit(ARTIFACT)
@@ -121,13 +125,12 @@ def verify_answers(
 @main.command()
 @click.argument("model_id")
 @click.argument("verdict", type=click.Choice(list(_VERDICTS)))
-@click.option("--text", required=True, help="What you looked at, and why you decide so.")
-@actor_option
+@options_of(Registry.review, text="Comment: what you checked, and the reason for the verdict.")
 @shared
 def review(session: Session, model_id: str, verdict: str, text: str, actor: str | None) -> None:
-    """Say something of a version; it stays with it. Whoever registered it cannot approve it.
+    """Review a version. The person who registered it cannot approve it.
 
-    An approval lets a file from outside be chosen, and passes the gate that asks for one.
+    An approval allows an uploaded model to be chosen automatically, and passes the gate for independent approval.
     """
     with session.open() as registry:
         said = registry.review(model_id, _VERDICTS[verdict], text, actor=actor)
@@ -138,48 +141,47 @@ def review(session: Session, model_id: str, verdict: str, text: str, actor: str 
 @click.argument("model_id")
 @shared
 def reviews(session: Session, model_id: str) -> None:
-    """Show what reviewers said of a version, the oldest first."""
+    """List the reviews of a version, oldest first."""
     with session.open() as registry:
         found = registry.reviews(model_id)
     rows = [[when(each.at), each.actor, each.verdict, each.text] for each in found]
     session.answer(
         {"reviews": [dataclasses.asdict(each) for each in found]},
-        table(["when (UTC)", "who", "verdict", "text"], rows) if rows else ["no reviews"],
+        table(["time (UTC)", "reviewer", "verdict", "comment"], rows) if rows else ["No reviews yet."],
     )
 
 
 @main.command()
 @click.argument("model_id")
-@reason_option(required=True)
-@actor_option
+@options_of(Registry.trust, required=("reason",))
 @yes_option
 @shared
 def trust(session: Session, model_id: str, reason: str, actor: str | None, yes: bool) -> None:
-    """Trust the names that keep a file quarantined: for every model of its name, now and later.
+    """Allow the imports that keep a file quarantined, for all present and future versions of its model name.
 
-    Code behind these names runs when the model is loaded: read it first. It shows them and asks; where nobody can be
-    asked it needs --yes.
+    Their code runs when the model is loaded: review it first. The command lists the imports and asks for confirmation;
+    without a terminal it requires --yes.
     """
     with session.open() as registry:
         metadata = registry.get_metadata(model_id)
         held = metadata.artifact == "quarantined" and metadata.inspection.get("verdict") != "refused"
-        # Also says which name is none that anybody can trust, before anybody is asked.
+        # Raises for an import that can never be trusted, before the question.
         unknown = [visible(each.sentence) for each in registry.unknown_classes(model_id)] if held else []
         if metadata.artifact == "quarantined" and not yes:
             if not session.asks(yes):
                 raise InvalidInput(
-                    f"{model_id} holds {'; '.join(unknown)}. Nobody can be asked here: read the code behind that, and "
-                    "say --yes"
+                    f"{model_id} imports {'; '.join(unknown)}. There is no terminal to confirm on: review that "
+                    "code, then give --yes"
                 )
-            ask([f"Every model of {visible(metadata.model_name)} may load:", *(f"  {name}" for name in unknown)])
+            ask([f"All versions of {visible(metadata.model_name)} may import:", *(f"  {name}" for name in unknown)])
         trusted = registry.trust(model_id, actor=actor, reason=reason)
         metadata = registry.get_metadata(model_id)
     session.answer(
         {"model_id": model_id, "model_name": metadata.model_name, "trusted": trusted, "artifact": metadata.artifact},
         [
-            f"Every model of {visible(metadata.model_name)} may load:",
+            f"All versions of {visible(metadata.model_name)} may import:",
             *(f"  {visible(name)}" for name in trusted),
-            f"{visible(model_id)} is {metadata.artifact} now; `config set trusted_globals=null --name "
-            f"{visible(metadata.model_name)}` takes back all such names",
+            f"{visible(model_id)} is {metadata.artifact} now. To undo: `config set trusted_globals=null --model-name "
+            f"{visible(metadata.model_name)}` removes all such imports.",
         ],
     )
