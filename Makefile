@@ -17,11 +17,12 @@ WORKERS ?= 2
 PYTEST_ARGS ?=
 # As many test processes as there are cores: what each computes takes one thread, or they wait for one another.
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
-# What `make check` runs: what is pure, the catalog on SQLite, the rules of the house, and the actions everything rests on.
-# (pytest prints each file; `make check PYTEST_ARGS=--collect-only` lists the tests alone.)
-QUICK_MARKERS := not browser and not postgres and not slow and not full
-QUICK  := tests/test_house.py tests/test_words.py tests/rules tests/catalog tests/actions/test_configure.py tests/actions/test_decide.py \
-	tests/actions/test_read.py
+# What `make check` runs: the rules (without their simulations), the catalog on SQLite, the actions everything rests on,
+# the style guide and the rules of the house. `make check PYTEST_ARGS=--collect-only` prints the tests.
+QUICK  := tests/rules tests/catalog tests/actions/test_configure.py tests/actions/test_decide.py tests/actions/test_read.py \
+	tests/test_cli_options.py tests/test_words.py tests/test_house.py
+SIMULATIONS := tests/rules/test_coverage.py tests/rules/live/test_live_statistics.py tests/rules/live/test_routing.py \
+	tests/rules/live/test_split.py
 # What the type checker reads, as far as it is there.
 TYPED  := $(sort $(dir $(wildcard $(addsuffix /*.py,registry_core dashboard pages tests benchmarks docs))))
 
@@ -43,7 +44,9 @@ test: $(VENV)/installed-test  ## Check style and types, then run every test
 	@TMPDIR=$$(sh tests/setup/memory.sh) $(ONE_THREAD) PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(PYTEST_ARGS)
 
 check: $(VENV)/installed-test lint  ## The loop while you write: style, types, and the quick tests (no browser, no server)
-	@$(ONE_THREAD) $(BIN)/python -m pytest --quiet -n $(WORKERS) --dist worksteal -m "$(QUICK_MARKERS)" $(QUICK) $(PYTEST_ARGS)
+	@echo "Quick tests: $(QUICK)"
+	@$(ONE_THREAD) $(BIN)/python -m pytest --quiet -n $(WORKERS) --dist worksteal -m "not browser and not postgres and not slow" \
+		$(addprefix --ignore=,$(SIMULATIONS)) $(QUICK) $(PYTEST_ARGS)
 
 lint: $(VENV)/installed-test  ## Check formatting (ruff), lint (ruff) and types (mypy)
 	@$(BIN)/ruff format --check . || { echo "Run: $(BIN)/ruff format ."; exit 1; }
