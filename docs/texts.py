@@ -99,7 +99,9 @@ class _Source:
                 docstring = node.body[0]
                 area = None if isinstance(node, ast.Module) else self._docstring_area(node, owner)
                 if area is not None and not isinstance(node, ast.Module):
-                    place = f"{owner}.{node.name}" if owner else node.name
+                    # A person finds the methods of the facade's groups on Registry.
+                    holder = "Registry" if self.module.startswith("facade.") else owner
+                    place = f"{holder}.{node.name}" if owner and owner != node.name else node.name
                     yield Text(area, place, self.path, docstring.lineno, text)
         for child in ast.iter_child_nodes(node):
             if child is not docstring:
@@ -122,8 +124,6 @@ class _Source:
             case ast.ClassDef():
                 yield from self._block(node, node.name)
             case ast.FunctionDef() | ast.AsyncFunctionDef():
-                for decorator in node.decorator_list:
-                    yield from self._visit(decorator, owner, error, False)
                 yield from self._block(node, owner)
             case ast.Raise(exc=ast.Call(func=func) as call):
                 name = ast.unparse(func).rpartition(".")[2]

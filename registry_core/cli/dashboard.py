@@ -29,7 +29,7 @@ _no_browser = click.option("--no-browser", is_flag=True, help="Do not open a bro
 @click.option(
     "--allow-remote",
     is_flag=True,
-    help="Allow a --host that other machines can reach. There is no sign-in: all of them can promote and upload.",
+    help="Allow a --host that other machines can reach. There is no sign-in: their users can promote and upload.",
 )
 @click.option(
     "--allow-host",

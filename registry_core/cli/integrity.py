@@ -12,7 +12,7 @@ from registry_core import Finding, RebuildReport, Registry, VerifyReport
 
 from .console import STORAGE, Session, main, shared, shown
 from .options import options_of
-from .output import pairs, visible, when
+from .output import count, pairs, visible, when
 
 _SIGNS = {"error": "ERROR  ", "warning": "WARNING", "note": "NOTE   "}
 
@@ -102,7 +102,7 @@ def _summary(report: VerifyReport) -> list[str]:
     counts = ", ".join(f"{number:,} {what}" for what, number in report.checked.items())
     rate = _rate(report)
     speed = f" ({rate / 1e6:,.0f} MB/s)" if rate else ""
-    verdict = "integrity verified" if report.clean else f"{open_ones:,} findings to repair"
+    verdict = "integrity verified" if report.clean else f"{count(open_ones, 'finding')} to repair"
     return pairs([("checked", counts), ("duration", f"{report.seconds:.1f} s{speed}"), ("result", verdict)])
 
 

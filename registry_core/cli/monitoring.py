@@ -16,7 +16,7 @@ from registry_core import Alert, HealthReport, InvalidInput, Registry, StorageEr
 
 from .console import Session, check_name, main, sentence, shared
 from .options import model_name_option, options_of
-from .output import number, pairs, table, visible, when
+from .output import count, number, pairs, table, visible, when
 
 #: Outcomes recorded in one call.
 _BATCH = 50_000
@@ -54,7 +54,7 @@ def outcomes(session: Session, file: Path, model_name: str | None) -> None:
     document = {
         "recorded": recorded, "repeated": repeated, "contradictory": contradictory, "unknown": unknown, "acted": acted,
     }  # fmt: skip
-    lines = [f"{recorded:,} outcomes recorded" + (f", {repeated:,} already known" if repeated else "")]
+    lines = [f"{count(recorded, 'outcome')} recorded" + (f", {repeated:,} already known" if repeated else "")]
     if contradictory:
         lines.append(f"{len(contradictory):,} contradict the recorded label, which is kept: {_some(contradictory)}")
     if unknown:

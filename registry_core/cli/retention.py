@@ -12,11 +12,7 @@ from registry_core import CleanupPlan, CleanupResult, InvalidInput, Registry
 
 from .console import Session, ask, check_name, main, shared, shown, yes_option
 from .options import model_name_option, options_of
-from .output import number, pairs, size, table, visible, when
-
-
-def _count(number: int, thing: str) -> str:
-    return f"{number:,} {thing}{'' if number == 1 else 's'}"
+from .output import count, number, pairs, size, table, visible, when
 
 
 @main.command()
@@ -93,7 +89,7 @@ def _whole_plan(plan: CleanupPlan) -> list[str]:
         *table(_HEADINGS, _rows(plan, names), right=_RIGHT),
         "",
         f"{counts['keep']:,} to keep, {counts['trash']:,} to trash ({size(plan.bytes_to_trash)}), "
-        f"{counts['purge']:,} to purge and {_count(len(plan.unclaimed), 'orphaned file')} to delete "
+        f"{counts['purge']:,} to purge and {count(len(plan.unclaimed), 'orphaned file')} to delete "
         f"({size(plan.bytes_to_free)})",
     ]
 
@@ -104,7 +100,7 @@ def _changes(plan: CleanupPlan, wanted: Sequence[str]) -> list[str]:
     return [
         *table(_HEADINGS, _rows(plan, wanted), right=_RIGHT),
         "",
-        f"{len(plan.items) - touched:,} of {_count(len(plan.items), 'version')} are kept, {protected:,} of them "
+        f"{len(plan.items) - touched:,} of {count(len(plan.items), 'version')} are kept, {protected:,} of them "
         "protected. Versions in the trash can be restored until they are purged.",
     ]
 
@@ -113,8 +109,8 @@ def _done(result: CleanupResult) -> list[str]:
     if not (result.trashed or result.purged or result.swept or result.skipped):
         return ["Nothing to clean up."]
     lines = [
-        f"{_count(len(result.trashed), 'version')} moved to the trash ({size(result.bytes_trashed)}), "
-        f"{len(result.purged):,} purged, {_count(len(result.swept), 'orphaned file')} deleted "
+        f"{count(len(result.trashed), 'version')} moved to the trash ({size(result.bytes_trashed)}), "
+        f"{len(result.purged):,} purged, {count(len(result.swept), 'orphaned file')} deleted "
         f"({size(result.bytes_freed)} freed)"
     ]
     return lines + [f"skipped: {visible(item)}: {visible(reason)}" for item, reason in result.skipped.items()]
@@ -223,7 +219,7 @@ def compress(
     session.answer(
         dataclasses.asdict(result),
         [
-            f"{_count(len(result.compressed), 'file')} compressed, {_count(len(result.linked), 'duplicate')} linked: "
+            f"{count(len(result.compressed), 'file')} compressed, {count(len(result.linked), 'duplicate')} linked: "
             f"{size(saved)} saved",
             *(f"skipped: {visible(reason)}" for reason in result.left.values()),
         ],
