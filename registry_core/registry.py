@@ -35,9 +35,8 @@ _MOST_REOPENED = 8
 class Registry(Registering, Reading, Measuring, Deciding, Serving, Live, Upkeep, Origin):
     """A registry of trained models: in a folder, or in a database with its files in a bucket.
 
-    A folder with ``models/`` and ``metadata/`` but without a catalog is adopted: nothing in it is changed, every
-    model is
-    scanned and indexed. A lost catalog is rebuilt from the exported index and the metadata files.
+    A folder with ``models/`` and ``metadata/`` but without a catalog is adopted: nothing in it is changed, every model
+    is scanned and indexed. A lost catalog is rebuilt from the exported index and the metadata files.
 
     Args:
         location: a folder, created when missing, or ``postgresql://...``.
@@ -47,13 +46,11 @@ class Registry(Registering, Reading, Measuring, Deciding, Serving, Live, Upkeep,
         take_over_settings: False does not apply an edited registry_config.json, so that ``verify`` can report it.
 
     All methods may be called from several threads, and several processes may open one location. A registry works in
-    forked
-    processes, and can be pickled: another process then opens the same location with the same actor and clock. A pickled
-    registry contains the database URL with its password.
+    forked processes, and can be pickled: another process then opens the same location with the same actor and clock. A
+    pickled registry contains the database URL with its password.
 
     Times are UTC in ISO 8601. Times passed without a time zone are local time, unless a method says otherwise. All
-    errors are
-    ``RegistryError``; many are also standard errors, such as KeyError for an unknown id.
+    errors are ``RegistryError``; many are also standard errors, such as KeyError for an unknown id.
 
     Raises:
         InvalidConfiguration: registry_config.json holds an unknown key or an invalid value.
@@ -122,9 +119,8 @@ class Registry(Registering, Reading, Measuring, Deciding, Serving, Live, Upkeep,
     ) -> Self:
         """Restore a ``backup`` into a new folder, or into an empty database with its files.
 
-        Every byte is verified before anything is written. A folder appears completely or not at all; a database
-        gets its files
-        first and all rows at once. A backup of a folder can be restored into a database, and vice versa.
+        Every byte is verified before anything is written. A folder appears completely or not at all; a database gets
+        its files first and all rows at once. A backup of a folder can be restored into a database, and vice versa.
 
         Args:
             path: the backup.
@@ -132,8 +128,8 @@ class Registry(Registering, Reading, Measuring, Deciding, Serving, Live, Upkeep,
             progress: callback (step, done, total).
 
         Raises:
-            InvalidInput: the file is not a backup, is from a newer release, truncated or altered; the message names
-                the part.
+            InvalidInput: the file is not a backup, is from a newer release, truncated or altered; the message names the
+                part.
             StateConflict: the location is not empty.
             StorageError: the location cannot be written.
         """

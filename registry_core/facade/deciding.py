@@ -38,9 +38,8 @@ class Deciding(Verbs):
         Args:
             model_id: the model to promote.
             expected_champion: id of the champion the caller saw, None for no champion. Not checked by default.
-            override: promote although gates fail. Requires a reason, which is recorded permanently with the model.
-                A file
-                that is not trusted cannot be promoted even so.
+            override: promote although gates fail. Requires a reason, which is recorded permanently with the model. A
+                file that is not trusted cannot be promoted even so.
 
         Returns:
             the new deployment.
@@ -111,11 +110,9 @@ class Deciding(Verbs):
     ) -> Deployment:
         """Undo the last rollback, manual or automatic: the model that was rolled back is champion again.
 
-        One transaction reinstates the model, starts its deployment and writes both events. If anything stands in
-        the way,
-        nothing changes. Gates are not checked, since this restores an earlier state. Experiments ended by the
-        rollback stay
-        ended.
+        One transaction reinstates the model, starts its deployment and writes both events. If anything stands in the
+        way, nothing changes. Gates are not checked, since this restores an earlier state. Experiments ended by the
+        rollback stay ended.
 
         Args:
             expected_champion: the champion that the rollback restored, as in ``promote``.

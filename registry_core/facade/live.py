@@ -42,12 +42,10 @@ class Live(Verbs):
             mode: ``shadow`` (score the same rows, serve none; the default) or ``split`` (serve a share). Any number of
                 experiments of a model name may run in shadow, one may split.
             share: total share of the challengers, divided evenly (0.05 is 5%, the default), or id -> share.
-            stages: instead of mode and share, the rollout stages: ``"default"``, or a list such as ``["shadow",
-                0.01, 0.05,
-                0.25, 0.5, 1.0]``. Numbers are total shares of the challengers, 1.0 is the promotion.
-            metric: decision metric: ``accuracy`` (the default of a classifier), ``brier_score``, or for a
-                regression the loss
-                of the setting ``monitoring.loss``.
+            stages: instead of mode and share, the rollout stages: ``"default"``, or a list such as ``["shadow", 0.01,
+                0.05, 0.25, 0.5, 1.0]``. Numbers are total shares of the challengers, 1.0 is the promotion.
+            metric: decision metric: ``accuracy`` (the default of a classifier), ``brier_score``, or for a regression
+                the loss of the setting ``monitoring.loss``.
             expected_champion: as in ``promote``.
 
         Raises:
@@ -128,8 +126,7 @@ class Live(Verbs):
         Raises:
             GatesFailed: a rollout gate fails, or at the promotion a promotion gate; ``report`` has them.
             StateConflict: there is no further stage, the experiment is paused or has ended, or another experiment
-                splits the
-                traffic.
+                splits the traffic.
         """
         from ..actions.watch import report
 
@@ -241,9 +238,10 @@ class Live(Verbs):
         return alerts.listed(self._rooms.database, model_name, resolved=resolved, limit=limit)
 
     def acknowledge(self, alert_id: int, *, actor: str | None = None, note: str = "") -> Alert:
-        """Acknowledge an alert. This resolves an alert about a completed action (a rollback, a stopped challenger);
-        any other
-        stays open as long as its problem lasts.
+        """Acknowledge an alert.
+
+        This resolves an alert about a completed action (a rollback, a stopped challenger); any other stays open as long
+        as its problem lasts.
 
         Raises:
             NotFound: no alert has that id.

@@ -62,12 +62,9 @@ class Measuring(Verbs):
         """How a table is parsed. Nothing is stored.
 
         The format is detected from the content: CSV (delimiter, encoding, decimal sign), Parquet, Arrow, Feather or
-        JSON Lines,
-        optionally compressed with gzip, bz2, xz, zip or zstd. Columns are read by the signature of the champion,
-        else of the
-        newest model. Other columns are read conservatively: numbers with leading zeros are text, and in a text
-        column only an
-        empty cell is missing.
+        JSON Lines, optionally compressed with gzip, bz2, xz, zip or zstd. Columns are read by the signature of the
+        champion, else of the newest model. Other columns are read conservatively: numbers with leading zeros are text,
+        and in a text column only an empty cell is missing.
 
         Args:
             data: a DataFrame, the path of a file, or a binary file.
@@ -76,8 +73,7 @@ class Measuring(Verbs):
 
         Raises:
             InvalidInput: the table cannot be read, or a cell has the wrong type; the message names file, row and
-                column. Row 1
-                is the header of a CSV file.
+                column. Row 1 is the header of a CSV file.
         """
         from ..actions import benchmarks
 
@@ -88,9 +84,9 @@ class Measuring(Verbs):
         return evidence.benchmarks(self._rooms.database, model_name)
 
     def counting_benchmark(self, model_name: str) -> Benchmark | None:
-        """The active benchmark for ranking and gates: the one the policy names, else the newest on which the champion
-        can be
-        evaluated; or None.
+        """The active benchmark for ranking and gates, or None.
+
+        It is the one the policy names, else the newest on which the champion can be evaluated.
         """
         from ..actions import benchmarks
 
@@ -110,11 +106,10 @@ class Measuring(Verbs):
     ) -> Evaluation:
         """Evaluate a model on a benchmark, in the sandbox and without the labels.
 
-        Metrics have 95% confidence intervals, overall and per slice. The predictions are stored, so that two models
-        can be
-        compared on the same rows. A model that crashes, hangs or returns invalid predictions gives an evaluation
-        with status
-        ``failed`` and the reason. A quarantined file is evaluated only where every limit of the sandbox is enforced.
+        Metrics have 95% confidence intervals, overall and per slice. The predictions are stored, so that two models can
+        be compared on the same rows. A model that crashes, hangs or returns invalid predictions gives an evaluation
+        with status ``failed`` and the reason. A quarantined file is evaluated only where every limit of the sandbox is
+        enforced.
 
         Args:
             benchmark: its name. Default: the active benchmark of the policy, else the newest of the model name.
@@ -173,8 +168,9 @@ class Measuring(Verbs):
         return evidence.count_measured(self._rooms.database, benchmark.fingerprint)
 
     def compare_measured(self, first_id: str, second_id: str, benchmark: str | None = None) -> Paired:
-        """Compare the second model with the first on the same benchmark rows: differences with 95% intervals, slices,
-        changed
+        """Compare the second model with the first on the same benchmark rows.
+
+        The result has the differences of all metrics with 95% intervals, overall and per slice, and the changed
         predictions.
 
         Raises:
@@ -193,9 +189,8 @@ class Measuring(Verbs):
     def check_gates(self, model_id: str) -> GateReport:
         """All promotion gates of a model, passed or failed, with details and remedy.
 
-        If the model's predictions were not checked with the installed libraries yet, that is done now in the
-        sandbox (a second
-        or two) and stored.
+        If the model's predictions were not checked with the installed libraries yet, that is done now in the sandbox (a
+        second or two) and stored.
 
         Raises:
             ModelNotFound: no model has that id.

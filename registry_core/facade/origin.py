@@ -14,17 +14,15 @@ class Origin(Verbs):
     accepted.
 
     Decisions made here are sealed with a key of this registry. The key is stored outside the registry, in
-    ``~/.local/state/model-registry/keys`` or in the folder named by the environment variable
-    ``MODEL_REGISTRY_KEYS``. It is
-    created with the first such decision.
+    ``~/.local/state/model-registry/keys`` or in the folder named by the environment variable ``MODEL_REGISTRY_KEYS``.
+    It is created with the first such decision.
     """
 
     def foreign_decisions(self) -> ForeignDecisions:
         """The trust decisions that came with this registry and were neither made nor accepted with this user's key.
 
-        The result is false in a boolean context if there is nothing to accept, as in your own registry, its copies
-        on this
-        machine, and its restored backups.
+        The result is false in a boolean context if there is nothing to accept, as in your own registry, its copies on
+        this machine, and its restored backups.
 
         Raises:
             StorageError: the key cannot be read.

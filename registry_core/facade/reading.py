@@ -22,8 +22,7 @@ class Reading(Verbs):
         """The eligible model with the highest composite score on one evaluation set.
 
         The evaluation set is the champion's; without a champion, that of the newest eligible model. Ties go to the
-        older
-        model.
+        older model.
 
         Returns:
             the model id, or None.
@@ -69,9 +68,8 @@ class Reading(Verbs):
         Returns:
             a dict per model: model_id, model_name, model_type, accuracy, auc, f1_score, composite_score, is_active,
             training_date; then version, precision, recall, data_quality_score, metrics, evaluation_set, comparable
-            (with the
-            champion), status, artifact, eligible, is_best, is_ensemble, score_note, training_samples, registered_at,
-            registered_by, description, tags, measured, measured_on. Unknown metrics are None.
+            (with the champion), status, artifact, eligible, is_best, is_ensemble, score_note, training_samples,
+            registered_at, registered_by, description, tags, measured, measured_on. Unknown metrics are None.
 
         Raises:
             InvalidInput: an invalid ``order_by``, or an unknown field in ``where``.

@@ -42,8 +42,7 @@ class Registering(Verbs):
             model_name: the family, such as ``GreyhoundPredictor``.
             model_type: such as ``RandomForest``.
             performance_metrics: metric -> finite number. ``accuracy``, ``auc``, ``f1_score``, ``precision`` and
-                ``recall`` are
-                fractions from 0 to 1. A metric that is not given stays unknown and never counts as 0.
+                ``recall`` are fractions from 0 to 1. A metric that is not given stays unknown and never counts as 0.
             training_info: ``training_timestamp`` (ISO 8601 or datetime; now by default), ``training_samples`` (rows),
                 ``data_quality_score`` (0 to 1), ``is_ensemble`` (inferred by default), ``task``, and any further
                 fields.
@@ -53,14 +52,11 @@ class Registering(Verbs):
             evaluation_set: name of the data set behind the metrics. Models of different sets are not ranked together.
             description: free text of up to 20,000 characters.
             tags: up to 50 words of up to 64 characters.
-            input_example: rows as they arrive in production, before scaling: a DataFrame, an array (rows,
-                features), a list of
-                dicts, or texts for a text model. Up to 32 rows are stored with the model's predictions, which are
-                checked
-                wherever the model is loaded. Default: rows of ``reference``, or generated rows.
-            reference: training features (rows, features) before scaling, a DataFrame or array. Their distribution,
-                and that of
-                the model's scores, is stored as the reference for feature drift.
+            input_example: rows as they arrive in production, before scaling: a DataFrame, an array (rows, features), a
+                list of dicts, or texts for a text model. Up to 32 rows are stored with the model's predictions, which
+                are checked wherever the model is loaded. Default: rows of ``reference``, or generated rows.
+            reference: training features (rows, features) before scaling, a DataFrame or array. Their distribution, and
+                that of the model's scores, is stored as the reference for feature drift.
 
         Returns:
             the model id.
@@ -120,23 +116,20 @@ class Registering(Verbs):
     ) -> str:
         """Register a model file. It is hashed and scanned; this process neither executes nor imports anything of it.
 
-        A file that passes the scan is loaded once in the sandbox, which records its signature and its predictions
-        on example
-        rows. A file that crashes there or does not predict is stored, and a gate gives the reason why it cannot be
-        promoted.
+        A file that passes the scan is loaded once in the sandbox, which records its signature and its predictions on
+        example rows. A file that crashes there or does not predict is stored, and a gate gives the reason why it cannot
+        be promoted.
 
         A file whose imports are all allowed is trusted. Any other is quarantined until its imports are trusted, and a
         malformed or dangerous file is refused. Its metrics are self-reported: it is chosen automatically only where
-        models
-        are ranked by measured metrics; otherwise another person has to approve or promote it.
+        models are ranked by measured metrics; otherwise another person has to approve or promote it.
 
         Args:
             model_file: a path or an open binary file: pickle or joblib (compressed or not), skops, ONNX, XGBoost,
                 LightGBM.
             scaler_file: the same, for the scaler. Default: none.
-            metadata: the arguments of ``register_model`` by name, or the content of a metadata file. ``classes``
-                are the
-                labels of a LightGBM or XGBoost file, which holds class numbers only.
+            metadata: the arguments of ``register_model`` by name, or the content of a metadata file. ``classes`` are
+                the labels of a LightGBM or XGBoost file, which holds class numbers only.
             input_example: as in ``register_model``, or the path of a table file.
 
         Returns:

@@ -29,8 +29,7 @@ class Serving(Verbs):
         Args:
             model_name: optional in a registry with a single model name.
             log: ``batch`` stores predictions within half a second, by a thread; ``sync`` before each call returns;
-                ``off`` not
-                at all.
+                ``off`` not at all.
 
         Raises:
             ModelNotFound: no model has that name.
@@ -70,9 +69,8 @@ class Serving(Verbs):
             labels: class labels or numbers, (rows,).
 
         Returns:
-            the number of new and of repeated outcomes; ids of contradicting and unknown ones, which change nothing;
-            the actions
-            taken. With ``units``, ``unknown`` are positions in the input.
+            the number of new and of repeated outcomes; ids of contradicting and unknown ones, which change nothing; the
+            actions taken. With ``units``, ``unknown`` are positions in the input.
 
         Raises:
             InvalidInput: a label that is not one of the classes, or a value that is not finite; nothing is recorded.
@@ -119,10 +117,8 @@ class Serving(Verbs):
 
         Returns:
             a DataFrame with prediction_id, at, unit, model_id, role, experiment_id, answer, score, truth, truth_at.
-            Predictions
-            in shadow are rows of their own. ``score`` is the probability of the positive class; with more than two
-            classes, of
-            the predicted class. ``truth`` is the label, missing until it is known.
+            Predictions in shadow are rows of their own. ``score`` is the probability of the positive class; with more
+            than two classes, of the predicted class. ``truth`` is the label, missing until it is known.
         """
         from ..actions.serve import archive
 

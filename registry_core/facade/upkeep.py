@@ -60,9 +60,8 @@ class Upkeep(Verbs):
     ) -> CleanupResult:
         """Execute a cleanup plan: trash versions, purge those past their purge date, delete orphaned files.
 
-        Each version is checked again; one that is protected by then is skipped. A trashed version keeps its files
-        until its
-        purge date, and ``restore`` restores it.
+        Each version is checked again; one that is protected by then is skipped. A trashed version keeps its files until
+        its purge date, and ``restore`` restores it.
 
         Args:
             plan: a plan of ``plan_cleanup``. Default: a new one.
@@ -97,8 +96,7 @@ class Upkeep(Verbs):
 
         Raises:
             StateConflict: the version is protected (champion, rollback target, pinned, in an experiment), or in the
-                trash
-                already.
+                trash already.
         """
         trash.delete(self._rooms, model_id, actor, reason)
 
@@ -142,9 +140,10 @@ class Upkeep(Verbs):
         return space.report(self._rooms)
 
     def export_index(self, path: str | os.PathLike[str] | None = None) -> IndexExport:
-        """Write ``model_index.json`` (every version with its present state) and ``model_history.json`` (the rest of
-        the catalog)
-        into the registry's folder, or into ``path``. ``rebuild_index`` requires them when the catalog is lost.
+        """Write the exported index into the registry's folder, or into ``path``.
+
+        It consists of ``model_index.json`` (every version with its present state) and ``model_history.json`` (the rest
+        of the catalog). A lost catalog is rebuilt from it.
 
         Raises:
             StorageError: the files cannot be written.
@@ -176,15 +175,15 @@ class Upkeep(Verbs):
         actor: str | None = None,
         progress: Progress | None = None,
     ) -> VerifyReport:
-        """Verify the integrity of the registry: files and their SHA-256, the audit log, deployments (one champion per
-        name), and
-        statistics against their raw rows where these still exist.
+        """Verify the integrity of the registry.
+
+        Verified are files and their SHA-256, the audit log, deployments (one champion per name), and statistics against
+        their raw rows where these still exist.
 
         Args:
             repair: apply the repairs that lose nothing. Each other finding names its repair.
-            answers: also check the predictions of every trusted version in the sandbox, some ten milliseconds each;
-                a version
-                without example rows gets them.
+            answers: also check the predictions of every trusted version in the sandbox, some ten milliseconds each; a
+                version without example rows gets them.
         """
         self._flush_serving()
         told = backup.teller(progress)
@@ -194,8 +193,7 @@ class Upkeep(Verbs):
         """Write the whole registry into one file (tar) while it is in use; catalog and files are consistent.
 
         ``Registry.from_backup`` restores it, into a folder or a database. Missing or damaged files are skipped and
-        listed;
-        ``verify`` names their repair.
+        listed; ``verify`` names their repair.
 
         Raises:
             StorageError: the file exists, or cannot be written. Nothing is left behind.
@@ -234,11 +232,9 @@ class Upkeep(Verbs):
     ) -> ImportReport:
         """Import the versions of a file written by ``export_models``. Every file is scanned like an upload.
 
-        Ids and versions are kept where they are free. A version that exists with the same bytes is skipped, and so
-        is one whose
-        file is refused. States, reviews and evaluations are imported as information, in
-        ``training_info["imported_from"]``;
-        they have no effect here.
+        Ids and versions are kept where they are free. A version that exists with the same bytes is skipped, and so is
+        one whose file is refused. States, reviews and evaluations are imported as information, in
+        ``training_info["imported_from"]``; they have no effect here.
 
         Args:
             source: a path, or a seekable binary file.
