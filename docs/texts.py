@@ -39,7 +39,8 @@ _SHOWN = {"caption", "help", "label", "name", "placeholder", "title", "text"}
 
 #: Rooms of the core whose classes and methods are public.
 _DOCUMENTED = {
-    "errors", "evidence", "facade", "live", "policies", "records", "registry", "signature", "tables", "upkeep",
+    "errors", "events", "evidence", "facade", "live", "maintenance", "policies", "records", "registry", "settings",
+    "signature", "tables", "upkeep",
 }  # fmt: skip
 
 _SQL = re.compile(
