@@ -21,13 +21,13 @@ def assignments(texts: Iterable[str], read: Callable[[str, str], T]) -> dict[str
     Raises:
         InvalidInput: a text is not an assignment, or its value cannot be parsed.
     """
-    found = {}
+    values = {}
     for text in texts:
         name, sign, value = text.partition("=")
         if not sign or not name.strip():
             raise InvalidInput(f"{text!r:.80} is not an assignment. Write name=value")
-        found[name.strip()] = read(name.strip(), value.strip())
-    return found
+        values[name.strip()] = read(name.strip(), value.strip())
+    return values
 
 
 def as_number(name: str, text: str) -> float:
@@ -52,7 +52,7 @@ def as_value(name: str, text: str) -> Any:
 
 def names(text: str | None) -> list[str] | None:
     """The names in ``a, b,c``."""
-    return None if text is None else [each.strip() for each in text.split(",")]
+    return None if text is None else [name.strip() for name in text.split(",")]
 
 
 def json_object(path: Path) -> dict[str, Any]:
@@ -78,8 +78,8 @@ def json_object(path: Path) -> dict[str, Any]:
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    document = dict(pairs)
+    if len(document) < len(pairs):
         keys = [key for key, _ in pairs]
         raise ValueError(f"the key {next(key for key in keys if keys.count(key) > 1)!r} appears twice")
-    return found
+    return document

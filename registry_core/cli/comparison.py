@@ -44,19 +44,19 @@ def compare(session: Session, model_ids: tuple[str, ...], measured: bool, benchm
 
 def _compare_measured(session: Session, first: str, second: str, benchmark: str | None) -> None:
     with session.open() as registry:
-        found = registry.compare_measured(first, second, benchmark)
+        paired = registry.compare_measured(first, second, benchmark)
     document = {
-        "benchmark": found.benchmark,
+        "benchmark": paired.benchmark,
         "models": [first, second],
-        "verdict": found.sentence,
-        "differences": differences_document(found.differences),
-        "slices": {name: differences_document(each) for name, each in found.slices.items()},
-        "changed_rows": len(found.disagreements.changed),
-        "only_first_right": found.disagreements.only_first_right,
-        "only_second_right": found.disagreements.only_second_right,
+        "verdict": paired.sentence,
+        "differences": differences_document(paired.differences),
+        "slices": {name: differences_document(differences) for name, differences in paired.slices.items()},
+        "changed_rows": len(paired.disagreements.changed),
+        "only_first_right": paired.disagreements.only_first_right,
+        "only_second_right": paired.disagreements.only_second_right,
     }
-    lines = [f"A  {visible(first)}", f"B  {visible(second)}", "", f"B is {visible(found.sentence)}.", ""]
-    session.answer(document, [*lines, *differences_lines(found.differences, found.slices)])
+    lines = [f"A  {visible(first)}", f"B  {visible(second)}", "", f"B is {visible(paired.sentence)}.", ""]
+    session.answer(document, [*lines, *differences_lines(paired.differences, paired.slices)])
 
 
 def _comparison(comparison: Comparison) -> list[str]:

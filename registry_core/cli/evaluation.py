@@ -130,10 +130,10 @@ def benchmark_add(
 def benchmark_list(session: Session, model_name: str | None) -> None:
     """List benchmarks, newest first."""
     with session.open() as registry:
-        found = registry.benchmarks(model_name)
+        benchmarks = registry.benchmarks(model_name)
     session.answer(
-        {"benchmarks": [dataclasses.asdict(each) for each in found]},
-        benchmarks_table(found) if found else ["No benchmarks. `model-registry benchmark add` adds one."],
+        {"benchmarks": [dataclasses.asdict(benchmark) for benchmark in benchmarks]},
+        benchmarks_table(benchmarks) if benchmarks else ["No benchmarks. `model-registry benchmark add` adds one."],
     )
 
 
@@ -146,9 +146,9 @@ def inspect(session: Session, model_file: str, model_name: str | None) -> None:
 
     The exit code is 0 if the file is trusted, 6 if it would be quarantined, 2 if it is refused.
     """
-    found = _inspected(session, model_file, model_name)
-    session.answer(dataclasses.asdict(found), inspection_lines(found))
-    click.get_current_context().exit({"trusted": DONE, "quarantined": ARTIFACT}.get(found.verdict, INVALID))
+    inspection = _inspected(session, model_file, model_name)
+    session.answer(dataclasses.asdict(inspection), inspection_lines(inspection))
+    click.get_current_context().exit({"trusted": DONE, "quarantined": ARTIFACT}.get(inspection.verdict, INVALID))
 
 
 def _inspected(session: Session, model_file: str, model_name: str | None) -> Inspection:
@@ -201,7 +201,7 @@ def evaluate(
         raise click.UsageError("--again and --jobs apply to --all. One MODEL_ID is always evaluated again")
     with session.open() as registry:
         if model_id is not None:
-            found = [
+            evaluations = [
                 registry.evaluate(
                     model_id, benchmark, seconds=seconds, allow_incomplete=allow_incomplete, actor=actor, reason=reason
                 )
@@ -209,14 +209,17 @@ def evaluate(
         else:
             assert model_name is not None
             check_name(registry, model_name)
-            found = _evaluate_all(
+            evaluations = _evaluate_all(
                 session, registry, model_name, benchmark, again=again, jobs=jobs or 2, actor=actor, reason=reason
             )
-    failed = sum(each.status == "failed" for each in found)
+    failed = sum(evaluation.status == "failed" for evaluation in evaluations)
     if everything:
-        session.answer({"evaluations": [dataclasses.asdict(each) for each in found]}, _summary(found, failed))
+        session.answer(
+            {"evaluations": [dataclasses.asdict(evaluation) for evaluation in evaluations]},
+            _summary(evaluations, failed),
+        )
     else:
-        session.answer(dataclasses.asdict(found[0]), evaluation_lines(found[0]))
+        session.answer(dataclasses.asdict(evaluations[0]), evaluation_lines(evaluations[0]))
     if failed:
         click.get_current_context().exit(UNMEASURED)
 
@@ -243,7 +246,7 @@ def _evaluate_all(
             raise Stopped(f"stopped {counted}. Results are stored; the same command {then}") from None
 
 
-def _summary(found: list[Evaluation], failed: int) -> list[str]:
-    if not found:
+def _summary(evaluations: list[Evaluation], failed: int) -> list[str]:
+    if not evaluations:
         return ["Nothing to do: every trusted version is evaluated. --again repeats the evaluations."]
-    return [*evaluations_table(found), "", f"{len(found) - failed} evaluated, {failed} failed"]
+    return [*evaluations_table(evaluations), "", f"{len(evaluations) - failed} evaluated, {failed} failed"]

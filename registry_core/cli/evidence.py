@@ -39,7 +39,7 @@ def evaluation_lines(evaluation: Evaluation) -> list[str]:
         + (f", {took:,.0f} µs per row" if took is not None else "")
     ]
     if evaluation.metrics:
-        rows = [[name, number(each.value), interval(each)] for name, each in evaluation.metrics.items()]
+        rows = [[name, number(metric.value), interval(metric)] for name, metric in evaluation.metrics.items()]
         lines += ["", *table(["metric", "measured", "95% CI"], rows, right=["measured"])]
     if evaluation.slices:
         main = next(iter(evaluation.metrics))
@@ -52,23 +52,23 @@ def evaluation_lines(evaluation: Evaluation) -> list[str]:
         lines += ["", *table(["slice", _ROWS, main, "95% CI"], rows, right=[_ROWS, main])]
     if evaluation.unenforced:
         lines += ["", "This machine could not enforce every limit of the sandbox:"]
-        lines += [f"  {visible(each)}" for each in evaluation.unenforced]
+        lines += [f"  {visible(limit)}" for limit in evaluation.unenforced]
     return lines
 
 
 def evaluations_table(evaluations: Iterable[Evaluation]) -> list[str]:
     """Several evaluations below each other, each with its first metric."""
     rows = []
-    for each in evaluations:
-        main, value = next(iter(each.metrics.items()), ("-", None))
+    for evaluation in evaluations:
+        main, value = next(iter(evaluation.metrics.items()), ("-", None))
         rows.append(
             [
-                each.model_id,
-                each.status,
+                evaluation.model_id,
+                evaluation.status,
                 main,
                 number(None if value is None else value.value),
                 interval(value),
-                each.because,
+                evaluation.because,
             ]
         )
     return table(["model_id", "status", "metric", "measured", "95% CI", "details"], rows, right=["measured"])
@@ -102,8 +102,8 @@ def gate_lines(gates: Iterable[Gate]) -> list[str]:
 def gates_summary(report: GateReport) -> str:
     """How many gates pass, and the names of those that fail."""
     failed = ", ".join(gate.name for gate in report.failures)
-    held = f"{len(report.gates) - len(report.failures)} of {len(report.gates)} passed"
-    return f"{held}; failed: {failed} (see gates)" if failed else held
+    passed = f"{len(report.gates) - len(report.failures)} of {len(report.gates)} passed"
+    return f"{passed}; failed: {failed} (see gates)" if failed else passed
 
 
 def gates_document(report: GateReport) -> dict[str, Any]:
@@ -113,7 +113,10 @@ def gates_document(report: GateReport) -> dict[str, Any]:
 
 def differences_document(differences: Mapping[str, Difference]) -> dict[str, Any]:
     """Differences as JSON, each with its verdict."""
-    return {name: {**dataclasses.asdict(each), "verdict": each.verdict} for name, each in differences.items()}
+    return {
+        name: {**dataclasses.asdict(difference), "verdict": difference.verdict}
+        for name, difference in differences.items()
+    }
 
 
 def differences_lines(
@@ -121,13 +124,13 @@ def differences_lines(
 ) -> list[str]:
     """Every difference with its interval, and the slices in which the second model is worse."""
     headings = ["B minus A", "difference", "95% CI", "B is"]
-    rows = [[name, *_change(each), each.verdict] for name, each in differences.items()]
+    rows = [[name, *_change(difference), difference.verdict] for name, difference in differences.items()]
     lines = table(headings, rows, right=["difference"])
     worse = [
-        [f"{name}: {metric}", *_change(each), f"{each.rows:,}"]
-        for name, found in slices.items()
-        for metric, each in found.items()
-        if each.verdict == "worse"
+        [f"{name}: {metric}", *_change(difference), f"{difference.rows:,}"]
+        for name, metrics in slices.items()
+        for metric, difference in metrics.items()
+        if difference.verdict == "worse"
     ]
     if worse:
         lines += ["", *table(["B is worse in", "difference", "95% CI", "rows"], worse, right=["difference"])]
@@ -159,18 +162,18 @@ def benchmarks_table(benchmarks: Iterable[Benchmark]) -> list[str]:
     """Benchmarks with their columns and thresholds, one per row."""
     rows = [
         [
-            each.model_name,
-            each.name,
-            each.task,
-            each.target,
-            f"{each.rows:,}",
-            len(each.features),
-            ", ".join(each.slices) or "-",
-            ", ".join(f"{metric}={value:g}" for metric, value in each.thresholds.items()) or "-",
-            when(each.added_at),
-            each.added_by,
+            benchmark.model_name,
+            benchmark.name,
+            benchmark.task,
+            benchmark.target,
+            f"{benchmark.rows:,}",
+            len(benchmark.features),
+            ", ".join(benchmark.slices) or "-",
+            ", ".join(f"{metric}={value:g}" for metric, value in benchmark.thresholds.items()) or "-",
+            when(benchmark.added_at),
+            benchmark.added_by,
         ]
-        for each in benchmarks
+        for benchmark in benchmarks
     ]
     headings = ["model name", "benchmark", "task", "target", "rows", "features", "slices", "thresholds"]
     return table([*headings, "added (UTC)", "added by"], rows, right=["rows", "features"])
@@ -187,7 +190,10 @@ def reading_lines(reading: TableReading) -> list[str]:
         parts += [f"delimiter {delimiter}", f"decimal sign {reading.decimal!r}"]
     parts += [f"encoding {reading.encoding}"] if reading.encoding else []
     parts += [f"compression {reading.compression}"] if reading.compression else []
-    rows = [[each.name, each.kind, f"{each.missing:,}", ", ".join(each.examples) or "-"] for each in reading.columns]
+    rows = [
+        [column.name, column.kind, f"{column.missing:,}", ", ".join(column.examples) or "-"]
+        for column in reading.columns
+    ]
     lines = [
         f"{', '.join(parts)}; {reading.rows:,} rows",
         *table(["column", "type", "missing", "first values"], rows, right=["missing"]),

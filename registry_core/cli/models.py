@@ -118,9 +118,9 @@ def _leaderboard(rows: list[dict[str, Any]], total: int, order_by: str) -> list[
 
 def _shown(rows: list[dict[str, Any]], kind: str, order_by: str) -> list[str]:
     """The metrics with a column of their own: the usual ones, and the one the rows are ordered by."""
-    found = {name for row in rows for name in row[kind]}
-    names = [name for name in _METRICS if name in found] or sorted(found - {"data_quality_score"})[:3]
-    return [*names, order_by] if order_by in found and order_by not in names else names
+    known = {name for row in rows for name in row[kind]}
+    names = [name for name in _METRICS if name in known] or sorted(known - {"data_quality_score"})[:3]
+    return [*names, order_by] if order_by in known and order_by not in names else names
 
 
 def _state(row: dict[str, Any]) -> str:
@@ -163,7 +163,9 @@ def waits_for_approval(registry: Registry, metadata: ModelMetadata) -> bool:
     if metadata.status != "registered" or metadata.artifact != "trusted":
         return False
     where = {"search": metadata.model_id, "eligible": False}
-    return any(each.model_id == metadata.model_id for each in registry.list_models(metadata.model_name, where=where))
+    return any(
+        version.model_id == metadata.model_id for version in registry.list_models(metadata.model_name, where=where)
+    )
 
 
 def _gates(registry: Registry, model_id: str) -> dict[str, Any]:
@@ -177,8 +179,11 @@ def _gates(registry: Registry, model_id: str) -> dict[str, Any]:
 
 def _metrics(metadata: ModelMetadata, evaluations: list[Evaluation]) -> list[str]:
     on = metadata.measured_on
-    found = next((each for each in evaluations if each.status == "measured" and each.benchmark == on), None)
-    return reported_and_measured(metadata, found.metrics if found else {})
+    evaluation = next(
+        (evaluation for evaluation in evaluations if evaluation.status == "measured" and evaluation.benchmark == on),
+        None,
+    )
+    return reported_and_measured(metadata, evaluation.metrics if evaluation else {})
 
 
 def _description(metadata: ModelMetadata, evaluations: list[Evaluation], gates: str, waits: bool) -> list[str]:
@@ -210,13 +215,13 @@ def _description(metadata: ModelMetadata, evaluations: list[Evaluation], gates: 
 
 def _inspection(metadata: ModelMetadata) -> str:
     """The result of the static scan at registration; imports may have been trusted since then."""
-    found = metadata.inspection
-    if not found:
+    inspection = metadata.inspection
+    if not inspection:
         return "-"
-    unknown = ", ".join(found.get("unknown", ()))
+    unknown = ", ".join(inspection.get("unknown", ()))
     if unknown and metadata.artifact == "trusted":
         return f"trusted since registration: {unknown}"
-    return f"{found['because']}{f': {unknown} (see trust)' if unknown else ''}"
+    return f"{inspection['because']}{f': {unknown} (see trust)' if unknown else ''}"
 
 
 def _tried(evaluation: Evaluation) -> str:
@@ -262,10 +267,19 @@ def deployments(session: Session, model_name: str) -> None:
     """List the deployments of a model name, newest first."""
     with session.open() as registry:
         check_name(registry, model_name)
-        found = registry.deployments(model_name)
-    rows = [[when(each.started_at), when(each.ended_at), each.model_id, each.actor, each.reason] for each in found]
+        intervals = registry.deployments(model_name)
+    rows = [
+        [
+            when(deployment.started_at),
+            when(deployment.ended_at),
+            deployment.model_id,
+            deployment.actor,
+            deployment.reason,
+        ]
+        for deployment in intervals
+    ]
     session.answer(
-        {"deployments": [dataclasses.asdict(each) for each in found]},
+        {"deployments": [dataclasses.asdict(deployment) for deployment in intervals]},
         table(["from (UTC)", "to (UTC)", "model_id", "actor", "reason"], rows) if rows else ["No deployments."],
     )
 
@@ -289,15 +303,22 @@ def events(
 ) -> None:
     """List events, newest first."""
     with session.open() as registry:
-        found = registry.events(
+        log = registry.events(
             model_name, since, limit or None, model_id=model_id, kinds=list(kinds) or None, actor=actor
         )
     rows = [
-        [each.event_id, when(each.at), each.kind, each.actor, each.model_id or each.model_name or "-", each.reason]
-        for each in found
+        [
+            event.event_id,
+            when(event.at),
+            event.kind,
+            event.actor,
+            event.model_id or event.model_name or "-",
+            event.reason,
+        ]
+        for event in log
     ]
     session.answer(
-        {"events": [dataclasses.asdict(each) for each in found]},
+        {"events": [dataclasses.asdict(event) for event in log]},
         table(["id", "time (UTC)", "event", "actor", "model", "reason"], rows, right=["id"])
         if rows
         else ["No events."],

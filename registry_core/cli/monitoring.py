@@ -40,17 +40,17 @@ def outcomes(session: Session, file: Path, model_name: str | None) -> None:
             labels = [_value(row["label"]) for row in rows]
             if "prediction_id" in rows[0]:
                 keys = [row["prediction_id"] for row in rows]
-                found = registry.record_outcomes(prediction_ids=[_id(each) for each in keys], labels=labels)
-                unknown += found.unknown
+                result = registry.record_outcomes(prediction_ids=[_id(each) for each in keys], labels=labels)
+                unknown += result.unknown
             else:
                 keys = [row["unit"] for row in rows]
-                found = registry.record_outcomes(
+                result = registry.record_outcomes(
                     units=keys, at=[row["time"] for row in rows], labels=labels, model_name=model_name
                 )
-                unknown += [keys[place] for place in found.unknown]
-            recorded, repeated = recorded + found.recorded, repeated + found.repeated
-            contradictory += found.contradictory
-            acted += found.acted
+                unknown += [keys[place] for place in result.unknown]
+            recorded, repeated = recorded + result.recorded, repeated + result.repeated
+            contradictory += result.contradictory
+            acted += result.acted
     document = {
         "recorded": recorded, "repeated": repeated, "contradictory": contradictory, "unknown": unknown, "acted": acted,
     }  # fmt: skip
@@ -118,8 +118,8 @@ def _value(text: str) -> int | float | str:
 def health(session: Session, model_name: str) -> None:
     """Check the health of the champion of MODEL_NAME, and act on it as the settings say."""
     with session.open() as registry:
-        found = registry.check_health(model_name)
-    session.answer(dataclasses.asdict(found), health_lines(found))
+        report = registry.check_health(model_name)
+    session.answer(dataclasses.asdict(report), health_lines(report))
 
 
 def health_lines(report: HealthReport) -> list[str]:
@@ -171,19 +171,19 @@ def _baseline(report: HealthReport) -> str:
     return f"none yet: {there:,} of {needed:,} production labels required"
 
 
-def alerts_table(found: tuple[Alert, ...] | list[Alert]) -> list[str]:
+def alerts_table(alerts: tuple[Alert, ...] | list[Alert]) -> list[str]:
     """Alerts, one per row."""
     rows = [
         [
-            each.alert_id,
-            each.severity,
-            each.model_name,
-            each.kind.replace("_", " "),
-            each.status if each.acknowledged_by is None else f"{each.status} ({each.acknowledged_by})",
-            when(each.opened_at),
-            each.text if not each.resolution else f"{each.text} -> {each.resolution}",
+            alert.alert_id,
+            alert.severity,
+            alert.model_name,
+            alert.kind.replace("_", " "),
+            alert.status if alert.acknowledged_by is None else f"{alert.status} ({alert.acknowledged_by})",
+            when(alert.opened_at),
+            alert.text if not alert.resolution else f"{alert.text} -> {alert.resolution}",
         ]
-        for each in found
+        for alert in alerts
     ]
     return table(["id", "severity", "model name", "kind", "status", "opened (UTC)", "details"], rows, right=["id"])
 
@@ -211,20 +211,20 @@ def alerts(
         if model_name is not None:
             check_name(registry, model_name)
         if acknowledge is not None:
-            found = [registry.acknowledge(acknowledge, actor=actor, note=note)]
+            listed = [registry.acknowledge(acknowledge, actor=actor, note=note)]
         elif resolve is not None:
-            found = [registry.resolve_alert(resolve, actor=actor, reason=note)]
+            listed = [registry.resolve_alert(resolve, actor=actor, reason=note)]
         else:
-            found = registry.alerts(model_name, every)
+            listed = registry.alerts(model_name, every)
     unsent = [
-        f"  alert {each.alert_id} to {visible(sent.address)}: {visible(sent.failure)}"
-        for each in found
-        for sent in each.notifications
+        f"  alert {alert.alert_id} to {visible(sent.address)}: {visible(sent.failure)}"
+        for alert in listed
+        for sent in alert.notifications
         if sent.failure
     ]
-    lines = alerts_table(found) if found else ["No alerts."]
+    lines = alerts_table(listed) if listed else ["No alerts."]
     lines += ["", "Undelivered notifications:", *unsent] if unsent else []
-    session.answer({"alerts": [dataclasses.asdict(each) for each in found]}, lines)
+    session.answer({"alerts": [dataclasses.asdict(alert) for alert in listed]}, lines)
 
 
 @main.command()
@@ -243,9 +243,9 @@ def watch(session: Session, model_name: str | None, every: float, once: bool) ->
         if model_name is not None:
             check_name(registry, model_name)
         if once:
-            found = _round(registry, model_name)
-            document = {each.model_name: dataclasses.asdict(each) for each in found}
-            session.answer(document, [line for each in found for line in _brief(each)] or ["No models yet."])
+            reports = _round(registry, model_name)
+            document = {report.model_name: dataclasses.asdict(report) for report in reports}
+            session.answer(document, [line for report in reports for line in _brief(report)] or ["No models yet."])
             return
         try:
             while True:
@@ -259,7 +259,7 @@ def watch(session: Session, model_name: str | None, every: float, once: bool) ->
 
 def _report(registry: Registry, name: str | None) -> None:
     try:
-        lines = [line for each in _round(registry, name) for line in _brief(each)]
+        lines = [line for report in _round(registry, name) for line in _brief(report)]
     except StorageError as error:
         # The database may be back at the next check; the log shows that it was gone.
         lines = [f"check failed: {visible(sentence(error))}"]
@@ -268,12 +268,14 @@ def _report(registry: Registry, name: str | None) -> None:
         click.echo(f"{at}  {line}")
 
 
-def _round(registry: Registry, name: str | None) -> list[HealthReport]:
-    found = [registry.check_health(each) for each in ([name] if name is not None else registry.model_names())]
+def _round(registry: Registry, only: str | None) -> list[HealthReport]:
+    reports = [
+        registry.check_health(model_name) for model_name in ([only] if only is not None else registry.model_names())
+    ]
     registry.send_notifications()
-    return found
+    return reports
 
 
 def _brief(report: HealthReport) -> list[str]:
     lines = [f"{visible(report.model_name)}  {report.state}: {visible(report.sentence)}"]
-    return [*lines, *(f"{visible(report.model_name)}  action: {visible(each)}" for each in report.acted)]
+    return [*lines, *(f"{visible(report.model_name)}  action: {visible(sentence)}" for sentence in report.acted)]

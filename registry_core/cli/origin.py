@@ -26,40 +26,40 @@ def accept(session: Session, reason: str, actor: str | None, yes: bool) -> None:
     Without a terminal the command requires --yes.
     """
     with session.open() as registry:
-        found = registry.foreign_decisions()
-        lines = _lines(found)
-        if found and reason:
+        decisions = registry.foreign_decisions()
+        lines = _lines(decisions)
+        if decisions and reason:
             if not yes:
                 if not session.asks(yes):
                     raise InvalidInput("there is no terminal to confirm on. Review the decisions, then give --yes")
                 ask(lines)
-            registry.accept_foreign(found, actor=actor, reason=reason)
+            registry.accept_foreign(decisions, actor=actor, reason=reason)
             lines = [*lines, "", "accepted"]
-        elif found:
+        elif decisions:
             lines = [*lines, "", "`model-registry accept --reason ...` accepts these decisions"]
-    session.answer({**_document(found), "accepted": bool(found and reason)}, lines)
+    session.answer({**_document(decisions), "accepted": bool(decisions and reason)}, lines)
 
 
-def _document(found: ForeignDecisions) -> dict[str, Any]:
-    return {key: value for key, value in dataclasses.asdict(found).items() if key != "lines"}
+def _document(decisions: ForeignDecisions) -> dict[str, Any]:
+    return {key: value for key, value in dataclasses.asdict(decisions).items() if key != "lines"}
 
 
-def _lines(found: ForeignDecisions) -> list[str]:
-    if not found and not found.never:
+def _lines(decisions: ForeignDecisions) -> list[str]:
+    if not decisions and not decisions.never:
         return ["No trust decisions from another installation."]
     lines = ["Trust decisions from another installation:"]
-    for name, names in found.trusted_names.items():
+    for name, names in decisions.trusted_names.items():
         where = visible(name) or "every model name"
-        lines += [f"  {where} may import {visible(each)}" for each in names if each not in found.never]
-    lines += [f"    {visible(each.sentence)}" for each in found.classes]
-    for name, gates in found.gates.items():
+        lines += [f"  {where} may import {visible(each)}" for each in names if each not in decisions.never]
+    lines += [f"    {visible(each.sentence)}" for each in decisions.classes]
+    for name, gates in decisions.gates.items():
         lines.append(f"  gates of {visible(name) or 'every model name'}: {visible(json.dumps(gates))}")
-    for model_id, actors in found.approvals.items():
+    for model_id, actors in decisions.approvals.items():
         lines.append(f"  {visible(model_id)} approved by {visible(', '.join(actors))}")
-    lines += [f"  {visible(model_id)}: {visible(note)}" for model_id, note in found.overrides.items()]
-    for name, model_id in found.champions.items():
+    lines += [f"  {visible(model_id)}: {visible(note)}" for model_id, note in decisions.overrides.items()]
+    for name, model_id in decisions.champions.items():
         lines.append(f"  champion of {visible(name)}: {visible(model_id)}; loaded only if its files pass the scan here")
-    lines += [f"  never accepted: {visible(reason)}" for reason in found.never.values()]
+    lines += [f"  never accepted: {visible(reason)}" for reason in decisions.never.values()]
     return lines
 
 

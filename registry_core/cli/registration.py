@@ -81,7 +81,7 @@ def register(
     rank_by=measured, benchmark add). A training pipeline calls registry.register_model(...) in Python instead.
     """
     fields = {} if document is None else json_object(Path(document))
-    said: dict[str, Any] = {
+    options: dict[str, Any] = {
         "model_name": model_name,
         "model_type": model_type,
         "training_samples": training_samples,
@@ -93,16 +93,16 @@ def register(
         "tags": list(tags) or None,
         "description": description,
     }
-    fields |= {key: value for key, value in said.items() if value is not None}
-    for key, said_of_it in (
+    fields |= {key: value for key, value in options.items() if value is not None}
+    for key, pairs in (
         ("performance_metrics", assignments(metrics, as_number)),
         ("hyperparameters", assignments(params, as_value)),
     ):
-        if said_of_it:
+        if pairs:
             known = fields.get(key) or {}
             if not isinstance(known, dict):
                 raise InvalidInput(f"{key} in {document} is not a JSON object. Write names with values")
-            fields[key] = {**known, **said_of_it}
+            fields[key] = {**known, **pairs}
     with session.open(create=True) as registry:
         model_id = registry.upload(
             model_file, scaler, metadata=fields, input_example=input_example, actor=actor, reason=reason
@@ -118,18 +118,18 @@ def register(
 
 
 def _kept(metadata: ModelMetadata) -> list[str]:
-    found = metadata.inspection
+    inspection = metadata.inspection
     return [
         f"{visible(metadata.model_id)} is registered as version {metadata.version}.",
-        f"The file is {metadata.artifact}: {visible(found.get('because', 'not scanned'))}.",
-        *(f"  {visible(name)}" for name in found.get("unknown", ())),
+        f"The file is {metadata.artifact}: {visible(inspection.get('because', 'not scanned'))}.",
+        *(f"  {visible(name)}" for name in inspection.get("unknown", ())),
     ]
 
 
 def _answering(check: AnswersCheck | None, versions: str) -> list[str]:
     """The prediction check in the sandbox, and library versions that differ."""
-    said = [] if check is None else [f"Prediction check: {check.status}: {visible(check.because)}."]
-    return said + ([f"Library versions: {visible(versions)}."] if versions else [])
+    lines = [] if check is None else [f"Prediction check: {check.status}: {visible(check.because)}."]
+    return lines + ([f"Library versions: {visible(versions)}."] if versions else [])
 
 
 def _next(metadata: ModelMetadata, waits: bool, because: str) -> list[str]:

@@ -65,18 +65,18 @@ _RIGHT = ("version", "score", "size")
 
 
 def _rows(plan: CleanupPlan, wanted: Sequence[str]) -> list[list[str]]:
-    asked = set(wanted)
+    chosen = set(wanted)
     rows = [
         [
             item.model_id, item.version, number(item.composite_score), when(item.registered_at), size(item.bytes),
             item.action, item.reason,
         ]
-        for item in plan.items if item.model_id in asked
+        for item in plan.items if item.model_id in chosen
     ]  # fmt: skip
     return rows + [
-        [each.key, "", "", when(each.modified_at), size(each.bytes), "delete", "orphaned file"]
-        for each in plan.unclaimed
-        if each.key in asked
+        [file.key, "", "", when(file.modified_at), size(file.bytes), "delete", "orphaned file"]
+        for file in plan.unclaimed
+        if file.key in chosen
     ]
 
 
@@ -124,13 +124,13 @@ def trash(session: Session, model_name: str | None) -> None:
     with session.open() as registry:
         if model_name is not None:
             check_name(registry, model_name)
-        found = registry.trash(model_name)
+        trashed = registry.trash(model_name)
     rows = [
         [
-            each.model_id, each.version, size(each.bytes), when(each.trashed_at), when(each.purge_at), each.actor,
-            each.was, each.reason,
+            version.model_id, version.version, size(version.bytes), when(version.trashed_at), when(version.purge_at),
+            version.actor, version.was, version.reason,
         ]
-        for each in found
+        for version in trashed
     ]  # fmt: skip
     headings = [
         "model_id",
@@ -143,7 +143,7 @@ def trash(session: Session, model_name: str | None) -> None:
         "reason",
     ]
     session.answer(
-        {"trash": [dataclasses.asdict(each) for each in found]},
+        {"trash": [dataclasses.asdict(version) for version in trashed]},
         table(headings, rows, right=["version", "size"]) if rows else ["The trash is empty."],
     )
 
@@ -231,19 +231,19 @@ def compress(
 def space(session: Session) -> None:
     """Show disk usage by model name and kind, and the savings of compression and deduplication."""
     with session.open() as registry:
-        found = registry.space()
-    uses = sorted(found.uses, key=lambda use: -use.bytes)
+        usage = registry.space()
+    uses = sorted(usage.uses, key=lambda use: -use.bytes)
     rows = [[use.model_name or "-", use.kind, f"{use.files:,}", size(use.bytes)] for use in uses]
     session.answer(
-        {**dataclasses.asdict(found), "bytes": found.bytes},
+        {**dataclasses.asdict(usage), "bytes": usage.bytes},
         [
             *table(["model name", "kind", "files", "size"], rows, right=["files", "size"]),
             "",
             *pairs(
                 [
-                    ("total", size(found.bytes)),
-                    ("saved by compression", size(found.saved_by_compression)),
-                    ("saved by deduplication", size(found.saved_by_sharing)),
+                    ("total", size(usage.bytes)),
+                    ("saved by compression", size(usage.saved_by_compression)),
+                    ("saved by deduplication", size(usage.saved_by_sharing)),
                 ]
             ),
         ],

@@ -49,15 +49,15 @@ def gates(session: Session, model_id: str) -> None:
 def signature(session: Session, model_id: str) -> None:
     """Show the signature of a version: features, task and classes, and the origin of its example rows."""
     with session.open() as registry:
-        found, proof, check = registry.signature(model_id), registry.proof(model_id), registry.answers_check(model_id)
-    kinds = [[each.name, each.kind, ", ".join(map(str, each.levels[:8]))] for each in found.features]
-    takes = "one text per row" if found.takes == "text" else f"{len(found.features):,} features"
+        signed, proof, check = registry.signature(model_id), registry.proof(model_id), registry.answers_check(model_id)
+    kinds = [[feature.name, feature.kind, ", ".join(map(str, feature.levels[:8]))] for feature in signed.features]
+    takes = "one text per row" if signed.takes == "text" else f"{len(signed.features):,} features"
     rows = [
         ("input", takes),
-        ("task", found.task or "not recorded"),
-        ("classes", ", ".join(map(repr, found.classes)) or "none"),
-        ("class type", found.class_type or "-"),
-        ("probabilities", "yes" if found.probabilities else "no"),
+        ("task", signed.task or "not recorded"),
+        ("classes", ", ".join(map(repr, signed.classes)) or "none"),
+        ("class type", signed.class_type or "-"),
+        ("probabilities", "yes" if signed.probabilities else "no"),
         (
             "example rows",
             "none" if proof is None or not proof.count else f"{proof.count} ({_SOURCES[proof.rows_from]})",
@@ -66,7 +66,7 @@ def signature(session: Session, model_id: str) -> None:
     ]
     document = {
         "model_id": model_id,
-        "signature": found.to_dict(),
+        "signature": signed.to_dict(),
         "rows_from": None if proof is None else proof.rows_from,
         "rows": 0 if proof is None else proof.count,
         "answers": None if check is None else dataclasses.asdict(check),
@@ -104,21 +104,21 @@ def verify_answers(
     with session.open() as registry, shown(session) as progress:
         if model_name is not None:
             check_name(registry, model_name)
-        found = (
+        checks = (
             registry.verify_all_answers(model_name, missing=missing, progress=progress, actor=actor)
             if model_id is None
             else {model_id: registry.verify_answers(model_id, actor=actor)}
         )
     session.answer(
-        {"answers": {each: dataclasses.asdict(check) for each, check in found.items()}},
+        {"answers": {version: dataclasses.asdict(check) for version, check in checks.items()}},
         table(
             ["version", "prediction check", "details"],
-            [[each, check.status, check.because] for each, check in found.items()],
+            [[version, check.status, check.because] for version, check in checks.items()],
         )
-        if found
+        if checks
         else ["No versions to check."],
     )
-    if any(check.status in ("differs", "fails") for check in found.values()):
+    if any(check.status in ("differs", "fails") for check in checks.values()):
         click.get_current_context().exit(ARTIFACT)
 
 
@@ -133,8 +133,8 @@ def review(session: Session, model_id: str, verdict: str, text: str, actor: str 
     An approval allows an uploaded model to be chosen automatically, and passes the gate for independent approval.
     """
     with session.open() as registry:
-        said = registry.review(model_id, _VERDICTS[verdict], text, actor=actor)
-    session.answer(dataclasses.asdict(said), [f"{visible(model_id)}: {said.verdict} by {visible(said.actor)}"])
+        stored = registry.review(model_id, _VERDICTS[verdict], text, actor=actor)
+    session.answer(dataclasses.asdict(stored), [f"{visible(model_id)}: {stored.verdict} by {visible(stored.actor)}"])
 
 
 @main.command()
@@ -143,10 +143,10 @@ def review(session: Session, model_id: str, verdict: str, text: str, actor: str 
 def reviews(session: Session, model_id: str) -> None:
     """List the reviews of a version, oldest first."""
     with session.open() as registry:
-        found = registry.reviews(model_id)
-    rows = [[when(each.at), each.actor, each.verdict, each.text] for each in found]
+        listed = registry.reviews(model_id)
+    rows = [[when(review.at), review.actor, review.verdict, review.text] for review in listed]
     session.answer(
-        {"reviews": [dataclasses.asdict(each) for each in found]},
+        {"reviews": [dataclasses.asdict(review) for review in listed]},
         table(["time (UTC)", "reviewer", "verdict", "comment"], rows) if rows else ["No reviews yet."],
     )
 
@@ -164,9 +164,9 @@ def trust(session: Session, model_id: str, reason: str, actor: str | None, yes: 
     """
     with session.open() as registry:
         metadata = registry.get_metadata(model_id)
-        held = metadata.artifact == "quarantined" and metadata.inspection.get("verdict") != "refused"
+        quarantined = metadata.artifact == "quarantined" and metadata.inspection.get("verdict") != "refused"
         # Raises for an import that can never be trusted, before the question.
-        unknown = [visible(each.sentence) for each in registry.unknown_classes(model_id)] if held else []
+        unknown = [visible(known.sentence) for known in registry.unknown_classes(model_id)] if quarantined else []
         if metadata.artifact == "quarantined" and not yes:
             if not session.asks(yes):
                 raise InvalidInput(
