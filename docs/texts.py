@@ -71,7 +71,10 @@ def texts() -> Iterator[Text]:
     for folder in ("dashboard", "pages", "registry_core"):
         for path in sorted((ROOT / folder).rglob("*.py")):
             yield from _Source(path).texts()
-    for path in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))):
+    for path in (
+        *(ROOT / f"{name}.md" for name in ("README", "CONTRIBUTING", "CHANGELOG")),
+        *sorted((ROOT / "docs").glob("*.md")),
+    ):
         if path.exists():
             yield from _paragraphs(path)
 
