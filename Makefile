@@ -17,12 +17,18 @@ WORKERS ?= 2
 PYTEST_ARGS ?=
 # As many test processes as there are cores: what each computes takes one thread, or they wait for one another.
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
+# What `make check` runs: the rules (without their simulations), the catalog on SQLite, the actions everything rests on,
+# the style guide and the rules of the house. `make check PYTEST_ARGS=--collect-only` prints the tests.
+QUICK  := tests/rules tests/catalog tests/actions/test_configure.py tests/actions/test_promotion.py tests/actions/test_read.py \
+	tests/test_cli_options.py tests/test_words.py tests/test_house.py
+SIMULATIONS := tests/rules/test_coverage.py tests/rules/live/test_live_statistics.py tests/rules/live/test_routing.py \
+	tests/rules/live/test_split.py
 # What the type checker reads, as far as it is there.
-TYPED  := $(sort $(dir $(wildcard $(addsuffix /*.py,registry_core dashboard pages tests benchmarks))))
+TYPED  := $(sort $(dir $(wildcard $(addsuffix /*.py,registry_core dashboard pages tests benchmarks docs))))
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test lint offline screenshots bench lock sbom clean
+.PHONY: help run test check lint offline screenshots bench lock sbom clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -36,6 +42,11 @@ test: $(VENV)/installed-test  ## Check style and types, then run every test
 	@sh tests/setup/openmp.sh
 	@$(MAKE) --no-print-directory lint
 	@TMPDIR=$$(sh tests/setup/memory.sh) $(ONE_THREAD) PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(PYTEST_ARGS)
+
+check: $(VENV)/installed-test lint  ## The loop while you write: style, types, and the quick tests (no browser, no server)
+	@echo "Quick tests: $(QUICK)"
+	@$(ONE_THREAD) $(BIN)/python -m pytest --quiet -n $(WORKERS) --dist worksteal -m "not browser and not postgres and not slow" \
+		$(addprefix --ignore=,$(SIMULATIONS)) $(QUICK) $(PYTEST_ARGS)
 
 lint: $(VENV)/installed-test  ## Check formatting (ruff), lint (ruff) and types (mypy)
 	@$(BIN)/ruff format --check . || { echo "Run: $(BIN)/ruff format ."; exit 1; }

@@ -42,25 +42,34 @@ class Registry(
     MaintenanceVerbs,
     OriginVerbs,
 ):
-    """A registry of trained models in a folder, or of a team in a database with artifacts in a bucket.
+    """A registry of trained models: in a folder, or in a database with its files in a bucket.
 
-    A folder with ``models/`` and ``metadata/`` and no catalog is adopted: nothing in it is changed, every model is
-    looked into and indexed. A catalog that was lost is made anew of the exported index and the metadata files.
+    A folder with ``models/`` and ``metadata/`` but without a catalog is adopted: nothing in it is changed, every model
+    is scanned and indexed. A lost catalog is rebuilt from the exported index and the metadata files.
 
     Args:
-        location: a folder, made when missing, or ``postgresql://...``.
-        artifacts: with a database address, the folder or bucket address of the artifacts.
-        clock: returns the present as an aware datetime; replays and tests live in their own time.
-        actor: who acts when a call does not say; the operating system's user by default.
-        take_over_settings: False leaves an edited registry_config.json alone, to ``verify`` first.
+        location: a folder, created when missing, or ``postgresql://...``.
+        artifacts: with a database URL: folder or bucket URL of the files.
+        clock: returns the present as an aware datetime; for replays and tests. Default: the system's clock.
+        actor: who acts when a call does not name an actor. Default: the operating system's user.
+        take_over_settings: False does not apply an edited registry_config.json, so that ``verify`` can report it.
 
-    All methods may be called from several threads, and several processes may open one location. A registry goes on in
-    a process that was forked, and it can be pickled: another process opens the same place again, with the same actor
-    and clock. A pickled registry holds the address of its database with the password.
+    All methods may be called from several threads, and several processes may open one location. A registry works in
+    forked processes, and can be pickled: another process then opens the same location with the same actor and clock. A
+    pickled registry contains the database URL with its password.
+
+    Times are UTC in ISO 8601. Times passed without a time zone are local time, unless a method says otherwise. All
+    errors are ``RegistryError``; many are also standard errors, such as KeyError for an unknown id.
 
     Raises:
-        InvalidConfiguration: registry_config.json holds a key or value that is not allowed.
-        StorageError: the folder cannot be written, or the database is out of reach.
+        InvalidConfiguration: registry_config.json holds an unknown key or an invalid value.
+        StorageError: the folder is not writable, or the database cannot be reached.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder, Registry(folder, actor="nightly pipeline") as registry:
+        ...     registry.actor, registry.model_names(), registry.get_active_model_id()
+        ('nightly pipeline', [], None)
     """
 
     def __init__(
@@ -92,9 +101,10 @@ class Registry(
         clock: Callable[[], datetime] | None = None,
         actor: str | None = None,
     ) -> RebuildReport:
-        """Move the damaged catalog of a folder aside, as ``registry.db.damaged-<time>``, and make a new one.
+        """Move the damaged catalog of a folder aside, as ``registry.db.damaged-<time>``, and build a new one.
 
-        Everything comes back as ``export_index`` last wrote it; what was registered since is adopted from its metadata.
+        The state is that of the last ``export_index``; models registered since then are adopted from their metadata
+        files.
 
         Raises:
             StateConflict: the catalog is not damaged; nothing was changed.
@@ -116,16 +126,21 @@ class Registry(
         actor: str | None = None,
         progress: Progress | None = None,
     ) -> Self:
-        """Make a registry of what ``backup`` wrote, in an empty place: a folder, or a database with its artifacts.
+        """Restore a ``backup`` into a new folder, or into an empty database with its files.
 
-        Every byte of the file is checked before anything is made. A folder appears whole or not at all; a database has
-        its files first and all its rows at once. A backup of the one can be restored into the other.
+        Every byte is verified before anything is written. A folder appears completely or not at all; a database gets
+        its files first and all rows at once. A backup of a folder can be restored into a database, and vice versa.
+
+        Args:
+            path: the backup.
+            location, artifacts, clock, actor: as for ``Registry``.
+            progress: callback (step, done, total).
 
         Raises:
-            InvalidInput: the file is no backup, comes from a newer release, was cut off or altered; the message names
-                the part.
-            StateConflict: something is at that place already.
-            StorageError: it cannot be written.
+            InvalidInput: the file is not a backup, is from a newer release, truncated or altered; the message names the
+                part.
+            StateConflict: the location is not empty.
+            StorageError: the location cannot be written.
         """
         restore.restore(path, location, artifacts, clock, actor, progress)
         return cls(location, artifacts=artifacts, clock=clock, actor=actor)
@@ -145,10 +160,10 @@ class Registry(
         return f"Registry({self.location!r})"
 
     def close(self) -> None:
-        """Keep what predictors answered so far, stop sending, and give back the catalog's connections.
+        """Store the predictions served so far, stop sending notifications, and close the connections.
 
         Raises:
-            StorageError: predictions could not be kept.
+            StorageError: predictions could not be stored.
         """
         try:
             self._close_serving()
@@ -157,12 +172,12 @@ class Registry(
 
     @property
     def location(self) -> str:
-        """The folder or database address, without any password."""
+        """The folder or database URL, without the password."""
         return self._context.location
 
     @property
     def actor(self) -> str:
-        """Who acts when a call does not say."""
+        """Who acts when a call does not name an actor."""
         return self._context.actor
 
 

@@ -8,19 +8,19 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
-import psycopg
 import pytest
 from hypothesis import settings
-from playwright.sync_api import Browser, sync_playwright
-from s3fs import S3FileSystem
 
 from registry_core import Registry
 from registry_core.demo import fill
 from tests.clock import Clock
 from tests.servers import private_postgres, private_s3, running_dashboard
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 # Two test processes and a browser share two cores: how long one example takes says nothing.
 settings.register_profile("house", deadline=None)
@@ -117,6 +117,8 @@ def postgres_url() -> Iterator[str]:
 @pytest.fixture
 def fresh_postgres(postgres_url: str) -> str:
     """The address of an empty schema: a hundred times quicker to make than a database, and gone with the server."""
+    import psycopg
+
     schema = f"t{uuid.uuid4().hex}"
     with psycopg.connect(postgres_url, autocommit=True) as connection:
         connection.execute(f"CREATE SCHEMA {schema}".encode())
@@ -133,6 +135,8 @@ def s3_endpoint() -> Iterator[str]:
 @pytest.fixture
 def bucket(s3_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> str:
     """The address of an empty bucket; this process and those it starts know the endpoint and the credentials."""
+    from s3fs import S3FileSystem
+
     for name, value in {
         "AWS_ENDPOINT_URL": s3_endpoint, "AWS_ACCESS_KEY_ID": "team", "AWS_SECRET_ACCESS_KEY": "secret",
         "AWS_DEFAULT_REGION": "us-east-1",
@@ -176,8 +180,10 @@ def chromium() -> Path | None:
 
 # For a module, not for the session: while Playwright is open its event loop is the thread's, and asyncio.run() fails.
 @pytest.fixture(scope="module")
-def browser(chromium: Path | None) -> Iterator[Browser]:
+def browser(chromium: Path | None) -> "Iterator[Browser]":
     """A headless Chromium; give each test its own `browser.new_context()`."""
+    from playwright.sync_api import sync_playwright
+
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium, args=CHROMIUM_OPTIONS)
         yield browser

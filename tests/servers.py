@@ -15,8 +15,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.error import URLError
 
-import psycopg
-
 from tests.prepared import Program
 
 #: How long to wait for what has to come at last; how long it takes is the machine's affair.
@@ -96,6 +94,8 @@ def _start_postgres(
     programs: Path, user: str | None, home: Path, data: Path, log: Path
 ) -> tuple[subprocess.Popen[bytes], str]:
     """Start the server; somebody else may take the free port before it does, so try a few."""
+    import psycopg
+
     for _ in range(3):
         port = free_port()
         settings = {

@@ -66,7 +66,7 @@ def test_list_as_json_in_pages(registry_folder: Path, two: tuple[str, str]) -> N
 def test_show(registry_folder: Path, two: tuple[str, str]) -> None:
     text = run(registry_folder, "show", two[0]).stdout
     assert f"{score(0.9):.4f}" in text
-    assert "0.4000  0.9000  0.3600" in text
+    assert "0.4000  0.9000        0.3600" in text
     document = answer(registry_folder, "show", two[0])
     assert document["version"] == "1.0.0"
     assert document["score"]["value"] == pytest.approx(score(0.9))
@@ -223,8 +223,8 @@ def test_register_from_options(registry_folder: Path, model_file: Path, tmp_path
     assert document["scaler_file_path"]
     refused(registry_folder, 4, "VersionTaken", *words)
     refused(registry_folder, 5, "NoModelAvailable", "champion", "Churn")
-    assert "waits for approval" in run(registry_folder, "list").stdout
-    assert "waits for approval" in run(registry_folder, "show", document["model_id"]).stdout
+    assert "awaiting review" in run(registry_folder, "list").stdout
+    assert "awaiting review" in run(registry_folder, "show", document["model_id"]).stdout
     answer(registry_folder, "promote", document["model_id"], "--reason", "I answer for it")
     assert run(registry_folder, "champion", "Churn").stdout.strip() == document["model_id"]
     assert answer(registry_folder, "show", document["model_id"])["waits_for_approval"] is False
@@ -240,7 +240,7 @@ def test_register_says_which_names_keep_a_file_quarantined(registry_folder: Path
     assert f"model-registry trust {model['model_id']}" in text
     refused(registry_folder, 5, "NotEligible", "promote", model["model_id"], "--reason", "x")
     shown = run(registry_folder, "show", model["model_id"]).stdout
-    assert "0 of 2 hold; failed: artifact, answers" in shown
+    assert "0 of 2 passed; failed: artifact, answers" in shown
     assert f"{MAJORITY} (see trust)" in shown
 
 
@@ -250,8 +250,8 @@ def test_register_from_a_file_that_options_win_over(registry_folder: Path, model
     metadata.write_text(json.dumps(fields), encoding="utf-8")
     words = ("register", str(model_file), "--metadata", str(metadata), "--type", "Forest", "--metric", "accuracy=0.6")
     text = run(registry_folder, *words).stdout
-    assert "Its file is trusted" in text
-    assert "it waits for somebody" in text
+    assert "The file is trusted" in text
+    assert "it awaits review" in text
     (model,) = answer(registry_folder, "list")["models"]
     assert (model["model_type"], model["accuracy"]) == ("Forest", 0.6)
 

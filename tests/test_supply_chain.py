@@ -19,7 +19,7 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 NAME = PROJECT["project"]["name"]
-OWN = {"registry_core", "dashboard", "pages", "tests", "benchmarks"}
+OWN = {"registry_core", "dashboard", "pages", "tests", "benchmarks", "docs"}
 LOCKS = ("demo", "lock", "sbom", "setup", "test")
 #: Which extras somebody has who runs a folder's code. The core imports what an extra brings only where it is used.
 EXTRAS = {

@@ -129,6 +129,6 @@ def test_the_command_shows_how_a_table_is_read(registry_folder: Path, tmp_path: 
         registry_folder, "benchmark", "add", "one", "--model-name", "Churn", "--data", str(path), "--target", "ja"
     )
     assert "delimiter semicolon" in added.stdout
-    assert "one is kept" in added.stdout
+    assert "Benchmark one added" in added.stdout
     words += ["--model-name", "Churn"]
     assert answer(registry_folder, *words)["rows"] == 3

@@ -1,40 +1,42 @@
-"""The console command ``model-registry``: the registry's verbs for people at a terminal and for scripts."""
+"""The console command ``model-registry``: the registry's methods for people at a terminal and for scripts."""
 
 from __future__ import annotations
 
-# Imported for what they add to the group.
+# Imported for the commands they add to the group.
 from . import (
-    checking,
-    comparing,
-    deciding,
-    experimenting,
-    foreign,
-    measuring,
-    moving,
-    opening,
-    playing,
-    reading,
-    registering,
-    reviewing,
-    tidying,
-    watching,
+    comparison,
+    dashboard,
+    evaluation,
+    experiments,
+    integrity,
+    models,
+    monitoring,
+    origin,
+    promotion,
+    registration,
+    replay,
+    retention,
+    reviews,
+    settings,
+    transfer,
 )
 from .console import main
 
 __all__ = [
-    "checking",
-    "comparing",
-    "deciding",
-    "experimenting",
-    "foreign",
+    "comparison",
+    "dashboard",
+    "evaluation",
+    "experiments",
+    "integrity",
     "main",
-    "measuring",
-    "moving",
-    "opening",
-    "playing",
-    "reading",
-    "registering",
-    "reviewing",
-    "tidying",
-    "watching",
+    "models",
+    "monitoring",
+    "origin",
+    "promotion",
+    "registration",
+    "replay",
+    "retention",
+    "reviews",
+    "settings",
+    "transfer",
 ]

@@ -1,4 +1,4 @@
-"""The group, what all its verbs share, and how errors become exit codes."""
+"""The command group, the options all commands share, and how errors become exit codes."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ from registry_core import (
 from .evidence import gate_lines, gates_document
 from .output import visible, write, write_json
 
-#: What a folder holds that is a registry, or one in the seed's layout that is about to be adopted.
+#: Files by which a folder is known as a registry, or as one without a catalog that is about to be adopted.
 TRACES = ("registry.db", "model_index.json", "registry_config.json", "metadata")
 
 
 class NoRegistry(RegistryError):
-    """There is no registry at that place, and a verb that only reads makes none."""
+    """There is no registry at that location, and a command that only reads does not create one."""
 
 
 class Stopped(RegistryError):
-    """Somebody pressed Ctrl+C; the message says what is done."""
+    """Ctrl+C was pressed; the message says what is done."""
 
 
 DONE, UNEXPECTED, INVALID, NOT_FOUND, CONFLICT, UNAVAILABLE, ARTIFACT, STORAGE, GATES, UNMEASURED = range(10)
@@ -61,25 +61,25 @@ _CODES: tuple[tuple[type[RegistryError], int], ...] = (
 EXIT_CODES = """\b
 Exit codes:
   0  done
-  1  something unexpected, or you said no
-  2  bad usage, or input that cannot be accepted: a refused file too
-  3  no such model, model name, experiment, alert or registry
-  4  conflict: somebody was faster, or the verb does not fit the model's state
-  5  not eligible, or nothing to choose from
-  6  a model's file is missing, altered, quarantined or does not load
-  7  storage: disk, rights, database, or an event record that does not fit its chain
-  8  a gate before production, or before an experiment's next stage, fails
-  9  a model could not be measured
+  1  unexpected error, or not confirmed
+  2  invalid usage or input, including a refused file
+  3  model, model name, experiment, alert or registry not found
+  4  conflict: changed in the meantime, or not allowed in the model's state
+  5  model not eligible, or no model available
+  6  model file missing, altered, quarantined or not loadable
+  7  storage error: disk, permissions, database, or a damaged audit log
+  8  a promotion gate or a rollout gate fails
+  9  evaluation failed
 """
 
 
 def exit_code(error: RegistryError) -> int:
-    """The code that stands for an error."""
+    """The exit code of an error."""
     return next((code for kind, code in _CODES if isinstance(error, kind)), UNEXPECTED)
 
 
 class Console(click.Group):
-    """The group of verbs: an error becomes one line on stderr and an exit code."""
+    """The group of commands: an error becomes one line on stderr and an exit code."""
 
     def main(
         self,
@@ -89,7 +89,7 @@ class Console(click.Group):
         standalone_mode: bool = True,
         **extra: Any,
     ) -> NoReturn:
-        """Run one verb and end the process."""
+        """Run one command and end the process."""
         words = list(sys.argv[1:] if args is None else args)
         for stream in (sys.stdout, sys.stderr):
             # A terminal that knows few letters must not turn a name into a crash.
@@ -113,11 +113,11 @@ class Console(click.Group):
     def _refuse(self, words: Sequence[str], error: GatesFailed) -> NoReturn:
         report, message = error.report, str(error)
         if not _wants_json(words):
-            # The table says why; the whole message would say it twice.
+            # The table gives the reasons; the whole message would repeat them.
             click.echo("\n".join([*gate_lines(report.gates), ""]), err=True)
             message = (
                 f"{error.what}: {len(report.failures)} of {len(report.gates)} gates "
-                "fail. Do what stands below each, or say --override with a --reason, which stays visible"
+                "fail. Follow the remedy below each, or give --override with a --reason, which is recorded permanently"
             )
         self._fail(words, type(error).__name__, message, GATES, gates=gates_document(report)["gates"])
 
@@ -136,7 +136,7 @@ def _wants_json(words: Sequence[str]) -> bool:
 
 def _usage(error: click.ClickException) -> str:
     path = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "model-registry"
-    return f"{error.format_message().rstrip('.')}; `{path} --help` shows what is allowed"
+    return f"{error.format_message().rstrip('.')}; `{path} --help` shows the usage"
 
 
 def sentence(error: RegistryError) -> str:
@@ -151,62 +151,62 @@ def sentence(error: RegistryError) -> str:
 )
 @click.version_option(__version__, prog_name="model-registry")
 def main() -> None:
-    """Keep trained models, rank them, put the best into production, and take it back when it fails.
+    """Store, rank, promote and monitor trained models, and roll back when a champion degrades.
 
-    Every verb takes --registry (a folder, or postgresql://... with --artifacts; MODEL_REGISTRY sets it for all)
-    and --json, which prints one JSON document, or on stderr {"error": ..., "message": ...}. Times are shown in
-    UTC; a time you give without a zone is local time.
+    Every command takes --registry (a folder, or postgresql://... with --artifacts; the environment variable
+    MODEL_REGISTRY sets the default) and --json, which prints one JSON document, or on stderr {"error": ...,
+    "message": ...}. Times are shown in UTC. A time given without a time zone is local time.
     """
 
 
 @dataclass(frozen=True)
 class Session:
-    """Where the registry is, and whether a machine reads the answer."""
+    """The registry's location, and the output format."""
 
     location: str
     artifacts: str | None
     json: bool
 
     def open(self, *, create: bool = False, take_over_settings: bool = True) -> Registry:
-        """Open the registry; one in a folder is made only when ``create`` says so.
+        """Open the registry. A folder is created only with ``create``.
 
         Raises:
-            NoRegistry: there is none.
+            NoRegistry: there is no registry at the location.
         """
         if not create and not is_registry(self.location):
             raise NoRegistry(
-                f"no registry at {self.location}; name its folder with --registry, register a model to make one, "
+                f"no registry at {self.location}. Give its folder with --registry, register a model to create one, "
                 "or run `model-registry demo`"
             )
         return Registry(self.location, artifacts=self.artifacts, take_over_settings=take_over_settings)
 
     def answer(self, document: Any, lines: Iterable[str]) -> None:
-        """Print the document for a machine, or the lines for a person."""
+        """Print the document as JSON, or the lines as text."""
         if self.json:
             write_json(document)
         else:
             write(lines)
 
     def asks(self, yes: bool) -> bool:
-        """Whether to ask before production changes: a person sits there and has not said yes already."""
+        """Whether to ask for confirmation: on a terminal, without --yes and --json."""
         return not yes and not self.json and interactive()
 
 
 def interactive() -> bool:
-    """Whether a person can answer."""
+    """Whether the input is a terminal."""
     return sys.stdin.isatty()
 
 
 def ask(lines: Iterable[str]) -> None:
-    """Show what changes and ask; ends the command when the answer is no."""
+    """Show the change and ask for confirmation; ends the command when it is declined."""
     click.echo("\n".join(lines), err=True)
-    if not click.confirm("Go on?", err=True):
+    if not click.confirm("Continue?", err=True):
         click.echo("Nothing was changed.", err=True)
         click.get_current_context().exit(UNEXPECTED)
 
 
 class Line:
-    """One line on stderr that says how far long work is, written over and over."""
+    """A progress line on stderr, overwritten at each step."""
 
     def __init__(self) -> None:
         self._last = ""
@@ -219,14 +219,14 @@ class Line:
             self._last = text
 
     def close(self) -> None:
-        """Leave an empty line to write on."""
+        """Clear the line."""
         if self._last:
             click.echo("\r" + " " * len(self._last) + "\r", err=True, nl=False)
 
 
 @contextmanager
 def shown(session: Session) -> Iterator[Line | None]:
-    """What to tell how far it is: a line, for a person who watches."""
+    """A progress line where stderr is a terminal, else None."""
     if session.json or not sys.stderr.isatty():
         yield None
         return
@@ -238,15 +238,15 @@ def shown(session: Session) -> Iterator[Line | None]:
 
 
 def is_registry(location: str) -> bool:
-    """Whether something is there; a database is asked by opening it."""
+    """Whether there is a registry; a database is assumed to hold one until it is opened."""
     if "://" in location and not location.startswith("file://"):
         return True
     folder = Path(location.removeprefix("file://")).expanduser()
-    return any((folder / each).exists() for each in TRACES)
+    return any((folder / name).exists() for name in TRACES)
 
 
 def shared(function: Callable[..., None]) -> Callable[..., None]:
-    """Give a verb the options all have; it receives them as a ``Session``."""
+    """Add the options every command has; the command receives them as a ``Session``."""
 
     @functools.wraps(function)
     def run(registry: str, artifacts: str | None, as_json: bool, **values: Any) -> None:
@@ -260,46 +260,30 @@ def shared(function: Callable[..., None]) -> Callable[..., None]:
             envvar="MODEL_REGISTRY",
             default="model_registry",
             show_default=True,
-            help="The registry's folder, or its database address.",
+            help="Registry folder or database URL.",
         ),
         click.option(
-            "--artifacts", metavar="FOLDER_OR_URL", help="With a database address: where the models' files are."
+            "--artifacts", metavar="FOLDER_OR_URL", help="With a database URL: folder or bucket of the model files."
         ),
-        click.option("--json", "as_json", is_flag=True, help="One JSON document instead of text."),
+        click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of text."),
     )
     for option in reversed(options):
         run = option(run)
     return run
 
 
-def actor_option(function: Callable[..., None]) -> Callable[..., None]:
-    """``--actor``, for the verbs that change something."""
-    return click.option("--actor", help="Who does it; the operating system's user by default.")(function)
-
-
-def reason_option(required: bool) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """``--reason``, for the verbs that change something."""
-    text = "Why; kept with the event."
-    # To click a default of None is a default, and what has one is never missing.
-    return (
-        click.option("--reason", required=True, help=text)
-        if required
-        else click.option("--reason", default="", help=text)
-    )
-
-
 def yes_option(function: Callable[..., None]) -> Callable[..., None]:
-    """``--yes``, for the verbs that ask when a person sits there."""
-    return click.option("--yes", is_flag=True, help="Do not ask, even on a terminal.")(function)
+    """``--yes``, for the commands that ask for confirmation."""
+    return click.option("--yes", is_flag=True, help="Do not ask for confirmation.")(function)
 
 
 def check_name(registry: Registry, model_name: str) -> None:
-    """Tell a model name nobody uses from one without an answer.
+    """Check that a model name exists.
 
     Raises:
-        ModelNotFound: no model carries it.
+        ModelNotFound: no model has that name.
     """
     names = registry.model_names()
     if model_name not in names:
         known = ", ".join(names[:10]) + (", ..." if len(names) > 10 else "") if names else "none yet"
-        raise ModelNotFound(f"no model carries the name {model_name!r:.160}; there are: {known}")
+        raise ModelNotFound(f"no model has the name {model_name!r:.160}. Model names: {known}")

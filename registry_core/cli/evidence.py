@@ -1,4 +1,4 @@
-"""Evidence as the command prints it: what was measured, which gates hold, how two models differ."""
+"""Evaluations, gates and comparisons as text and as JSON."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _ROWS = "rows"
 
 
 def interval(measured: Measured | Difference | None) -> str:
-    """Both ends of the 95% interval; a dash where there is none."""
+    """The 95% confidence interval; a dash where there is none."""
     if measured is None or measured.low is None or measured.high is None:
         return "-"
     return f"{number(measured.low)} to {number(measured.high)}"
@@ -36,11 +36,11 @@ def evaluation_lines(evaluation: Evaluation) -> list[str]:
     took = evaluation.row_microseconds
     lines = [
         f"{visible(evaluation.model_id)} on {visible(evaluation.benchmark)}: {visible(evaluation.because)}"
-        + (f", {took:,.0f} microseconds a row" if took is not None else "")
+        + (f", {took:,.0f} µs per row" if took is not None else "")
     ]
     if evaluation.metrics:
-        rows = [[name, number(each.value), interval(each)] for name, each in evaluation.metrics.items()]
-        lines += ["", *table(["metric", "measured", "95% interval"], rows, right=["measured"])]
+        rows = [[name, number(metric.value), interval(metric)] for name, metric in evaluation.metrics.items()]
+        lines += ["", *table(["metric", "measured", "95% CI"], rows, right=["measured"])]
     if evaluation.slices:
         main = next(iter(evaluation.metrics))
         rows = [
@@ -49,33 +49,33 @@ def evaluation_lines(evaluation: Evaluation) -> list[str]:
             for value, metrics in values.items()
             if main in metrics and _ROWS in metrics
         ]
-        lines += ["", *table(["slice", _ROWS, main, "95% interval"], rows, right=[_ROWS, main])]
+        lines += ["", *table(["slice", _ROWS, main, "95% CI"], rows, right=[_ROWS, main])]
     if evaluation.unenforced:
-        lines += ["", "This machine could not hold every limit of the sandbox:"]
-        lines += [f"  {visible(each)}" for each in evaluation.unenforced]
+        lines += ["", "This machine could not enforce every limit of the sandbox:"]
+        lines += [f"  {visible(limit)}" for limit in evaluation.unenforced]
     return lines
 
 
 def evaluations_table(evaluations: Iterable[Evaluation]) -> list[str]:
     """Several evaluations below each other, each with its first metric."""
     rows = []
-    for each in evaluations:
-        main, value = next(iter(each.metrics.items()), ("-", None))
+    for evaluation in evaluations:
+        main, value = next(iter(evaluation.metrics.items()), ("-", None))
         rows.append(
             [
-                each.model_id,
-                each.status,
+                evaluation.model_id,
+                evaluation.status,
                 main,
                 number(None if value is None else value.value),
                 interval(value),
-                each.because,
+                evaluation.because,
             ]
         )
-    return table(["model_id", "", "metric", "measured", "95% interval", "because"], rows, right=["measured"])
+    return table(["model_id", "status", "metric", "measured", "95% CI", "details"], rows, right=["measured"])
 
 
 def reported_and_measured(metadata: ModelMetadata, measured: Mapping[str, Measured]) -> list[str]:
-    """Every metric, as reported beside as measured."""
+    """Every metric, reported and measured."""
     reported = metadata.all_metrics()
     rows = [
         [
@@ -86,53 +86,56 @@ def reported_and_measured(metadata: ModelMetadata, measured: Mapping[str, Measur
         ]
         for name in dict.fromkeys([*reported, *measured])
     ]
-    return table(["metric", "reported", "measured", "95% interval"], rows, right=["reported", "measured"])
+    return table(["metric", "reported", "measured", "95% CI"], rows, right=["reported", "measured"])
 
 
 def gate_lines(gates: Iterable[Gate]) -> list[str]:
-    """Every gate with what it found, and below a failed one what to do."""
+    """Every gate with its result; the remedy below a failed one."""
     rows = []
     for gate in gates:
         rows.append(["passed" if gate.passed else "FAILED", gate.name, gate.because])
         if gate.remedy and not gate.passed:
             rows.append(["", "", f"-> {gate.remedy}"])
-    return table(["", "gate", "because"], rows)
+    return table(["result", "gate", "details"], rows)
 
 
 def gates_summary(report: GateReport) -> str:
-    """How many gates hold, and the names of those that do not."""
+    """How many gates pass, and the names of those that fail."""
     failed = ", ".join(gate.name for gate in report.failures)
-    held = f"{len(report.gates) - len(report.failures)} of {len(report.gates)} hold"
-    return f"{held}; failed: {failed} (see gates)" if failed else held
+    passed = f"{len(report.gates) - len(report.failures)} of {len(report.gates)} passed"
+    return f"{passed}; failed: {failed} (see gates)" if failed else passed
 
 
 def gates_document(report: GateReport) -> dict[str, Any]:
-    """The report as JSON knows it."""
+    """The report as JSON."""
     return {**dataclasses.asdict(report), "passed": report.passed}
 
 
 def differences_document(differences: Mapping[str, Difference]) -> dict[str, Any]:
-    """Differences as JSON knows them, each with its verdict."""
-    return {name: {**dataclasses.asdict(each), "verdict": each.verdict} for name, each in differences.items()}
+    """Differences as JSON, each with its verdict."""
+    return {
+        name: {**dataclasses.asdict(difference), "verdict": difference.verdict}
+        for name, difference in differences.items()
+    }
 
 
 def differences_lines(
     differences: Mapping[str, Difference], slices: Mapping[str, Mapping[str, Difference]]
 ) -> list[str]:
     """Every difference with its interval, and the slices in which the second model is worse."""
-    headings = ["B minus A", "difference", "95% interval", "B is"]
-    rows = [[name, *_change(each), each.verdict] for name, each in differences.items()]
+    headings = ["B minus A", "difference", "95% CI", "B is"]
+    rows = [[name, *_change(difference), difference.verdict] for name, difference in differences.items()]
     lines = table(headings, rows, right=["difference"])
     worse = [
-        [f"{name}: {metric}", *_change(each), f"{each.rows:,} rows"]
-        for name, found in slices.items()
-        for metric, each in found.items()
-        if each.verdict == "worse"
+        [f"{name}: {metric}", *_change(difference), f"{difference.rows:,}"]
+        for name, metrics in slices.items()
+        for metric, difference in metrics.items()
+        if difference.verdict == "worse"
     ]
     if worse:
-        lines += ["", *table(["B is worse in", "difference", "95% interval", "of"], worse, right=["difference"])]
+        lines += ["", *table(["B is worse in", "difference", "95% CI", "rows"], worse, right=["difference"])]
     elif slices:
-        lines += ["", f"B is clearly worse in none of {len(slices)} slices."]
+        lines += ["", f"B is significantly worse in none of {len(slices)} slices."]
     return lines
 
 
@@ -141,60 +144,63 @@ def _change(difference: Difference) -> tuple[str, str]:
 
 
 def inspection_lines(inspection: Inspection) -> list[str]:
-    """The verdict on a file, and what the file says of itself."""
+    """The result of the scan of a file, and the file's own description."""
     rows: list[tuple[str, Any]] = [
         ("verdict", f"{inspection.verdict}: {inspection.because}"),
         ("format", inspection.format),
         ("estimator", inspection.estimator or "-"),
-        ("inputs", "-" if inspection.inputs is None else inspection.inputs),
+        ("features", "-" if inspection.inputs is None else inspection.inputs),
         ("libraries", ", ".join(f"{name} {version}" for name, version in inspection.libraries.items()) or "-"),
     ]
     lines = pairs(rows)
     if inspection.unknown:
-        lines += ["", "names nobody has trusted:", *(f"  {visible(name)}" for name in inspection.unknown)]
+        lines += ["", "imports that are not trusted:", *(f"  {visible(name)}" for name in inspection.unknown)]
     return lines
 
 
 def benchmarks_table(benchmarks: Iterable[Benchmark]) -> list[str]:
-    """Benchmarks below each other, with what they ask for."""
+    """Benchmarks with their columns and thresholds, one per row."""
     rows = [
         [
-            each.model_name,
-            each.name,
-            each.task,
-            each.target,
-            f"{each.rows:,}",
-            len(each.features),
-            ", ".join(each.slices) or "-",
-            ", ".join(f"{metric}={value:g}" for metric, value in each.thresholds.items()) or "-",
-            when(each.added_at),
-            each.added_by,
+            benchmark.model_name,
+            benchmark.name,
+            benchmark.task,
+            benchmark.target,
+            f"{benchmark.rows:,}",
+            len(benchmark.features),
+            ", ".join(benchmark.slices) or "-",
+            ", ".join(f"{metric}={value:g}" for metric, value in benchmark.thresholds.items()) or "-",
+            when(benchmark.added_at),
+            benchmark.added_by,
         ]
-        for each in benchmarks
+        for benchmark in benchmarks
     ]
-    headings = ["model name", "benchmark", "task", "target", "rows", "inputs", "slices", "thresholds"]
-    return table([*headings, "added (UTC)", "by"], rows, right=["rows", "inputs"])
+    headings = ["model name", "benchmark", "task", "target", "rows", "features", "slices", "thresholds"]
+    return table([*headings, "added (UTC)", "added by"], rows, right=["rows", "features"])
 
 
 _DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab", "|": "vertical bar"}
 
 
 def reading_lines(reading: TableReading) -> list[str]:
-    """What was understood of a table, column by column."""
+    """How a table is parsed, column by column."""
     parts = [f"{visible(reading.source)}: {reading.format}"]
     if reading.delimiter:
         delimiter = _DELIMITERS.get(reading.delimiter, repr(reading.delimiter))
         parts += [f"delimiter {delimiter}", f"decimal sign {reading.decimal!r}"]
     parts += [f"encoding {reading.encoding}"] if reading.encoding else []
-    parts += [f"compressed by {reading.compression}"] if reading.compression else []
-    rows = [[each.name, each.kind, f"{each.missing:,}", ", ".join(each.examples) or "-"] for each in reading.columns]
+    parts += [f"compression {reading.compression}"] if reading.compression else []
+    rows = [
+        [column.name, column.kind, f"{column.missing:,}", ", ".join(column.examples) or "-"]
+        for column in reading.columns
+    ]
     lines = [
         f"{', '.join(parts)}; {reading.rows:,} rows",
-        *table(["column", "kind", "missing", "first values"], rows, right=["missing"]),
+        *table(["column", "type", "missing", "first values"], rows, right=["missing"]),
     ]
     if reading.classes:
         counts = ", ".join(f"{visible(label)} {count:,}" for label, count in reading.classes.items())
         lines.append(f"classes of {visible(reading.target)}: {counts}")
     if reading.kinds_from:
-        lines.append(f"columns are read as {visible(reading.kinds_from)} takes them")
+        lines.append(f"column types from the signature of {visible(reading.kinds_from)}")
     return [*lines, *(visible(note) for note in reading.notes)]

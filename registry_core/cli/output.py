@@ -43,6 +43,15 @@ def size(count: float) -> str:
     return f"{count:.1f} TB"
 
 
+def count(number: int, thing: str) -> str:
+    """A number of things.
+
+    >>> count(1, "file"), count(2_000, "file")
+    ('1 file', '2,000 files')
+    """
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"
+
+
 def when(text: str | None) -> str:
     """One of the registry's times, to the second; they are all UTC."""
     if not text:

@@ -1,4 +1,4 @@
-"""Verbs of evidence: benchmarks, what is measured on them, gates, reviews, and whose files are trusted."""
+"""Methods of evaluation: benchmarks, gates, reviews, signatures, trust."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class EvaluationVerbs(Verbs):
-    """Measure, judge and review."""
+    """Evaluate, check gates and review."""
 
     def add_benchmark(
         self,
@@ -36,19 +36,19 @@ class EvaluationVerbs(Verbs):
         actor: str | None = None,
         reason: str = "",
     ) -> Benchmark:
-        """Keep a holdout set, so that the registry can measure the models of a name itself.
+        """Add a benchmark: a labelled holdout set on which the models of a name are evaluated.
 
         Args:
-            name: such as ``holdout-2024``; unique for the model name.
-            data: a DataFrame, the path of a file, or a file opened in binary mode, as ``preview_table`` reads it.
-            target: the column that holds the truth. No model is ever shown it.
-            features: the columns a model may be shown; all but the target when left out.
-            slices: columns by whose values metrics are taken apart, such as ``region``.
-            thresholds: metric -> the least a model must reach on it (the most, where less is better): gates.
-            task: told from the target when left out.
+            name: such as ``holdout-2024``; unique per model name.
+            data: a DataFrame, the path of a table file, or a binary file, see ``preview_table``.
+            target: the target column. It is withheld from models.
+            features: feature columns. Default: all columns but the target.
+            slices: columns by whose values metrics are broken down, such as ``region``.
+            thresholds: metric -> minimum (maximum where lower is better): promotion gates.
+            task: ``classification`` or ``regression``. Default: inferred from the target.
 
         Raises:
-            InvalidInput: the data cannot be read, lacks a column, or misses the truth in a row.
+            InvalidInput: the data cannot be read, a column is missing, or a row has no label.
             StateConflict: the model name has a benchmark of that name; its rows never change.
         """
         from ..actions import benchmarks
@@ -59,33 +59,35 @@ class EvaluationVerbs(Verbs):
         )  # fmt: skip
 
     def preview_table(self, data: Any, model_name: str | None = None, target: str | None = None) -> TableReading:
-        """What is understood of a table, before any of it counts: nothing is kept.
+        """How a table is parsed. Nothing is stored.
 
-        A file is recognised by its content: CSV (delimiter, encoding, decimal sign), Parquet, Arrow or Feather, JSON
-        lines; compressed by gzip, bz2, xz, zip or zstd or not at all. Columns are read as the signature of the
-        champion says, else of the newest model. What no signature names is read carefully: numbers with leading zeros
-        are text, and in a column of text only an empty cell is missing.
+        The format is detected from the content: CSV (delimiter, encoding, decimal sign), Parquet, Arrow, Feather or
+        JSON Lines, optionally compressed with gzip, bz2, xz, zip or zstd. Columns are read by the signature of the
+        champion, else of the newest model. Other columns are read conservatively: numbers with leading zeros are text,
+        and in a text column only an empty cell is missing.
 
         Args:
-            data: a DataFrame, the path of a file, or a file opened in binary mode.
-            model_name: whose signature says how columns are read.
-            target: the column with the labels: its classes are counted.
+            data: a DataFrame, the path of a file, or a binary file.
+            model_name: model name whose signature is used.
+            target: target column; its classes are counted.
 
         Raises:
-            InvalidInput: it cannot be read, or a cell is not what its column holds; file, row and column are named.
-                Rows are counted as a spreadsheet shows them: the header of a CSV file is row 1.
+            InvalidInput: the table cannot be read, or a cell has the wrong type; the message names file, row and
+                column. Row 1 is the header of a CSV file.
         """
         from ..actions import benchmarks
 
         return benchmarks.preview(self._context, data, model_name, target)
 
     def benchmarks(self, model_name: str | None = None) -> list[Benchmark]:
-        """Every benchmark (of a model name), newest first."""
+        """All benchmarks (of a model name), newest first."""
         return evidence.benchmarks(self._context.database, model_name)
 
     def counting_benchmark(self, model_name: str) -> Benchmark | None:
-        """The benchmark that counts for ranking and gates: the one the policy names, else the newest that the champion
-        can be measured on."""
+        """The active benchmark for ranking and gates, or None.
+
+        It is the one the policy names, else the newest on which the champion can be evaluated.
+        """
         from ..actions import benchmarks
 
         policy = self._context.configuration().policy(model_name)
@@ -102,17 +104,18 @@ class EvaluationVerbs(Verbs):
         actor: str | None = None,
         reason: str = "",
     ) -> Evaluation:
-        """Measure a model on a benchmark, in a process of its own that is walled in and sees no truth.
+        """Evaluate a model on a benchmark, in the sandbox and without the labels.
 
-        Metrics come with 95% intervals, overall and per slice; what the model answered is kept, so that two models are
-        compared on the very same rows. A model that crashes, hangs or answers nonsense gives a ``failed`` evaluation
-        that says so. A quarantined file may be measured too: it runs only where every limit of the sandbox holds.
+        Metrics have 95% confidence intervals, overall and per slice. The predictions are stored, so that two models can
+        be compared on the same rows. A model that crashes, hangs or returns invalid predictions gives an evaluation
+        with status ``failed`` and the reason. A quarantined file is evaluated only where every limit of the sandbox is
+        enforced.
 
         Args:
-            benchmark: its name; the one the policy names, else the newest of the model name, when left out.
-            allow_incomplete: let a quarantined file run although this machine lacks a wall of the sandbox.
-            seconds: the most a model may take, 60 when left out.
-            memory_bytes: the most memory it may use beside its libraries, 4 GiB when left out.
+            benchmark: its name. Default: the active benchmark of the policy, else the newest of the model name.
+            allow_incomplete: run a quarantined file although this machine lacks part of the sandbox's isolation.
+            seconds: time limit, 60 by default.
+            memory_bytes: memory limit beside the libraries, 4 GiB by default.
 
         Raises:
             InvalidInput: there is no such benchmark.
@@ -136,14 +139,17 @@ class EvaluationVerbs(Verbs):
         actor: str | None = None,
         reason: str = "",
     ) -> list[Evaluation]:
-        """Measure every trusted version of a name that was never tried on a benchmark, several at once.
+        """Evaluate every trusted version of a name that has no evaluation on a benchmark, in parallel.
 
-        Each result is kept at once: interrupted and called again, only the rest is done.
+        Each result is stored at once: an interrupted call resumes when it is repeated.
 
         Args:
-            again: measure those as well that were tried before.
-            jobs: how many at once.
-            progress: called with how many are done, how many there are, and the last evaluation.
+            again: repeat existing evaluations.
+            jobs: number of parallel evaluations, 1 to 64.
+            progress: callback (done, total, last evaluation).
+
+        Raises:
+            InvalidInput: there is no such benchmark, or ``jobs`` is out of range.
         """
         from ..actions import evaluate
 
@@ -152,58 +158,77 @@ class EvaluationVerbs(Verbs):
         )
 
     def evaluations(self, model_id: str, benchmark: str | None = None) -> list[Evaluation]:
-        """What was measured of a model (on one benchmark), newest first."""
+        """The evaluations of a model (on one benchmark), newest first."""
         from ..actions import evaluate
 
         return evaluate.listed(self._context, model_id, benchmark)
 
     def count_measured(self, benchmark: Benchmark) -> int:
-        """How many versions were tried on a benchmark."""
+        """The number of versions with an evaluation on a benchmark."""
         return evidence.count_measured(self._context.database, benchmark.fingerprint)
 
     def compare_measured(self, first_id: str, second_id: str, benchmark: str | None = None) -> Paired:
-        """The second model against the first on the same rows: differences with intervals, slices, changed answers.
+        """Compare the second model with the first on the same benchmark rows.
+
+        The result has the differences of all metrics with 95% intervals, overall and per slice, and the changed
+        predictions.
 
         Raises:
-            InvalidInput: one of them is not measured on the benchmark, or they do different jobs.
+            InvalidInput: a model has no evaluation on the benchmark, or the two do different tasks.
         """
         return gates.compare_measured(self._context, first_id, second_id, benchmark)
 
     def curves(self, model_id: str, benchmark: str | None = None) -> tuple[tuple[Curve, ...], Confusion | None]:
-        """ROC, precision-recall and calibration of a measured classifier, and its confusion matrix."""
+        """The ROC, precision-recall and calibration curves of an evaluated classifier, and its confusion matrix.
+
+        Raises:
+            InvalidInput: the model has no evaluation on the benchmark.
+        """
         return gates.curves(self._context, model_id, benchmark)
 
     def check_gates(self, model_id: str) -> GateReport:
-        """Every gate between a model and production, passed or not, and why.
+        """All promotion gates of a model, passed or failed, with details and remedy.
 
-        Where it was not checked yet whether the model answers with the libraries installed here, that is done now, in
-        the sandbox (a second or two), and remembered.
+        If the model's predictions were not checked with the installed libraries yet, that is done now in the sandbox (a
+        second or two) and stored.
+
+        Raises:
+            ModelNotFound: no model has that id.
         """
         return gates.check(self._context, model_id)
 
     def signature(self, model_id: str) -> Signature:
-        """What a version takes and gives: features by name, order and kind, task, classes, probabilities."""
+        """The signature of a version: features by name, order and type; task, classes, probabilities.
+
+        Raises:
+            ModelNotFound: no model has that id.
+        """
         row = require(self._context.database, model_id)
         return signatures.signature(self._context.database, record(self._context, row))
 
     def proof(self, model_id: str) -> Proof | None:
-        """The example rows of a version and what it answered to them; None where it has no proof yet.
+        """The example rows of a version with its predictions; None without any.
 
-        The rows are as they arrive in production: who may not see a holdout set should not see them.
+        The rows are as they arrive in production: treat them as confidentially as a holdout set.
         """
         return answer_checks.of_version(self._context, model_id)
 
     def answers_check(self, model_id: str) -> AnswersCheck | None:
-        """What came of asking a version with the libraries installed here; None where nobody did. Asks nothing."""
+        """The last prediction check of a version with the installed libraries; None if there was none. Checks nothing.
+
+        Raises:
+            ModelNotFound: no model has that id.
+        """
         row = require(self._context.database, model_id)
         return answer_checks.known_check(self._context.database, row, record(self._context, row))
 
     def verify_answers(self, model_id: str, *, actor: str | None = None) -> AnswersCheck:
-        """Load a version in the sandbox and ask it its example rows again; a version without any gets them now.
+        """Check in the sandbox that a version reproduces its recorded predictions. A version without example rows gets
+        them.
 
         Raises:
             ModelNotFound: no model has that id.
-            ArtifactError: its bytes are missing, altered, purged or not trusted.
+            ArtifactError: its files are missing, altered, purged or not trusted.
         """
         return answer_checks.verify(self._context, model_id, actor)
 
@@ -215,47 +240,61 @@ class EvaluationVerbs(Verbs):
         progress: Progress | None = None,
         actor: str | None = None,
     ) -> dict[str, AnswersCheck]:
-        """The same for every trusted version (of a name), in one warm process: model id -> what came of it.
+        """``verify_answers`` for every trusted version (of a name), in one process.
 
         Args:
-            missing: only those that were not checked with the libraries installed here.
-            progress: called with what is done, how many are, and how many there are.
+            missing: only versions not checked with the installed libraries.
+            progress: callback (step, done, total).
+
+        Returns:
+            model id -> result.
         """
         return answer_checks.verify_all(self._context, model_name, missing=missing, progress=progress, actor=actor)
 
     def review(self, model_id: str, verdict: str, text: str, *, actor: str | None = None) -> Review:
-        """Say something of a version: ``approved``, ``rejected`` or ``comment``, with words.
+        """Review a version: ``approved``, ``rejected`` or ``comment``, with a text of up to 5,000 characters.
 
         Raises:
-            InvalidInput: no words, an unknown verdict, or an approval by whoever registered it.
+            InvalidInput: no text, an unknown verdict, or an approval by the person who registered the version.
+            ModelNotFound: no model has that id.
         """
         return gates.review(self._context, model_id, verdict, text, actor)
 
     def reviews(self, model_id: str) -> list[Review]:
-        """What reviewers said of a version, oldest first."""
+        """The reviews of a version, oldest first."""
         return gates.reviews(self._context, model_id)
 
     def compare_libraries(self, libraries: Mapping[str, str]) -> str:
-        """Which of these library versions, as a file or a version names them, differ from those installed here: a
-        sentence, empty where none does."""
+        """The library versions of a file or version that differ from the installed ones, as a sentence.
+
+        Empty if none differs.
+        """
         known = {name: version for name, version in libraries.items() if " " not in name}
         return environments.in_words(known, proofs.environment_of(known))
 
     def inspect(self, model_file: Any, model_name: str | None = None) -> Inspection:
-        """Look into a model file without running anything in it, and without keeping it.
+        """Scan a model file without executing or storing it.
 
         Args:
             model_file: a path or an open binary file.
-            model_name: whose policy says which further names are trusted.
+            model_name: model name whose policy may allow further imports.
+
+        Returns:
+            the verdict (``trusted``, ``quarantined`` or ``refused``) with its reason, and the file's content.
         """
         return trust.inspect(self._context, model_file, model_name)
 
     def trust(self, model_id: str, *, actor: str | None = None, reason: str = "") -> tuple[str, ...]:
-        """Trust the names a quarantined file holds, for every model of its name; gives those names.
+        """Allow the imports that keep a file quarantined, for every version of its model name.
+
+        Their code runs when a model is loaded: review it first, see ``unknown_classes``.
+
+        Returns:
+            the imports.
 
         Raises:
-            StateConflict: its file is not quarantined.
-            InvalidInput: no reason was given.
-            InvalidConfiguration: it holds a name that can never be trusted.
+            StateConflict: the file is not quarantined.
+            InvalidInput: the reason is missing.
+            InvalidConfiguration: an import can never be trusted.
         """
         return trust.trust(self._context, model_id, actor, reason)

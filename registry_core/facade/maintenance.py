@@ -1,4 +1,4 @@
-"""Verbs that keep the registry small, sound and safe."""
+"""Methods of maintenance: retention, disk usage, integrity, recovery, backup, import."""
 
 from __future__ import annotations
 
@@ -27,7 +27,10 @@ from .verbs import Verbs
 
 
 class MaintenanceVerbs(Verbs):
-    """Keep the registry small, sound and safe. ``progress`` is told how long work goes on."""
+    """Maintain a registry.
+
+    ``progress`` is a callback (step, done, total); ``total`` is 0 while it is unknown.
+    """
 
     def _known(self, model_name: str | None) -> str | None:
         if model_name is not None and not isinstance(model_name, str):
@@ -39,8 +42,10 @@ class MaintenanceVerbs(Verbs):
     def plan_cleanup(self, model_name: str | None = None) -> CleanupPlan:
         """What the retention policy would do with every version (of a model name), and why. Changes nothing.
 
-        Never reached are a champion, who a rollback would return to, who takes part in a running experiment, and what
-        is pinned.
+        Protected are champions, rollback targets, models in a running experiment, and pinned versions.
+
+        Raises:
+            ModelNotFound: no model has that name.
         """
         return cleanup.plan(self._context, self._known(model_name))
 
@@ -53,14 +58,17 @@ class MaintenanceVerbs(Verbs):
         reason: str = "",
         progress: Progress | None = None,
     ) -> CleanupResult:
-        """Carry out a plan: put versions into the trash, purge those whose time in it is over, sweep unclaimed files.
+        """Execute a cleanup plan: trash versions, purge those past their purge date, delete orphaned files.
 
-        Each version is looked at again; one that has become untouchable since is left alone. What is in the trash
-        keeps its files until its purge date, and ``restore`` takes it back.
+        Each version is checked again; one that is protected by then is skipped. A trashed version keeps its files until
+        its purge date, and ``restore`` restores it.
 
         Args:
-            plan: of ``plan_cleanup``; made anew when left out.
-            only: the ids (and keys of unclaimed files) of the plan to act on; all when left out.
+            plan: a plan of ``plan_cleanup``. Default: a new one.
+            only: ids of versions, and keys of orphaned files, to act on. Default: all of the plan.
+
+        Raises:
+            InvalidInput: ``plan`` is not a plan.
         """
         if plan is not None and not isinstance(plan, CleanupPlan):
             raise InvalidInput(f"plan is {plan!r:.80}; give one of plan_cleanup(), or leave it out")
@@ -68,36 +76,43 @@ class MaintenanceVerbs(Verbs):
         return cleanup.carry_out(self._context, plan, chosen, actor, reason, backup.teller(progress))
 
     def pin(self, model_id: str, *, actor: str | None = None, reason: str = "") -> None:
-        """Keep a version out of every cleanup.
+        """Protect a version from cleanup.
 
         Raises:
-            StateConflict: it is pinned already, in the trash, or purged.
+            StateConflict: the version is pinned already, in the trash, or purged.
         """
         trash.pin(self._context, model_id, actor, reason)
 
     def unpin(self, model_id: str, *, actor: str | None = None, reason: str = "") -> None:
-        """Let cleanups reach a version again."""
+        """Remove the protection of ``pin``.
+
+        Raises:
+            StateConflict: the version is not pinned.
+        """
         trash.unpin(self._context, model_id, actor, reason)
 
     def delete(self, model_id: str, *, actor: str | None = None, reason: str = "") -> None:
-        """Put a version into the trash. Its files stay until the purge date; ``restore`` takes it back.
+        """Move a version to the trash. ``restore`` restores it until its purge date.
 
         Raises:
-            StateConflict: it is untouchable (champion, who a rollback would return to, pinned, in an experiment), or in
-                the trash already.
+            StateConflict: the version is protected (champion, rollback target, pinned, in an experiment), or in the
+                trash already.
         """
         trash.delete(self._context, model_id, actor, reason)
 
     def purge(self, model_id: str, *, actor: str | None = None, reason: str = "") -> int:
-        """Delete the files of a version in the trash now, for good; the bytes freed. Its row, metrics and history stay.
+        """Delete the files of a trashed version permanently. Its row, metrics and history are kept.
+
+        Returns:
+            the number of bytes freed.
 
         Raises:
-            StateConflict: it is not in the trash.
+            StateConflict: the version is not in the trash.
         """
         return trash.purge(self._context, model_id, actor, reason)
 
     def trash(self, model_name: str | None = None) -> list[Trashed]:
-        """What is in the trash (of a model name), the next to be purged first."""
+        """The versions in the trash (of a model name), by purge date."""
         return trash.listed(self._context, self._known(model_name))
 
     def compress(
@@ -109,25 +124,29 @@ class MaintenanceVerbs(Verbs):
         reason: str = "",
         progress: Progress | None = None,
     ) -> CompressResult:
-        """Compress the files of old versions, and store identical files once. Loads and hashes stay as they were.
+        """Compress the files of old versions, and store identical files once. Loading and hashes are unaffected.
 
-        A champion, and who a rollback would return to, are left as they are: they are loaded in a hurry.
+        Champions and rollback targets are skipped: they must load quickly.
 
         Args:
-            older_than_days: since registration; ``retention.compress_after_days`` when left out.
+            older_than_days: minimum age since registration. Default: ``retention.compress_after_days``.
         """
         return compress.compress(
             self._context, older_than_days, self._known(model_name), actor, reason, backup.teller(progress)
         )
 
     def space(self) -> SpaceReport:
-        """What takes the space, by model name and kind."""
+        """Disk usage by model name and kind, in bytes."""
         return space.report(self._context)
 
     def export_index(self, path: str | os.PathLike[str] | None = None) -> IndexExport:
-        """Write ``model_index.json`` (every version with its present state) and ``model_history.json`` (all the rest of
-        the catalog) into the registry's folder, or into another one. ``rebuild_index`` needs them when the catalog is
-        lost.
+        """Write the exported index into the registry's folder, or into ``path``.
+
+        It consists of ``model_index.json`` (every version with its present state) and ``model_history.json`` (the rest
+        of the catalog). A lost catalog is rebuilt from it.
+
+        Raises:
+            StorageError: the files cannot be written.
         """
         if path is not None:
             bundle.local(path, "path")
@@ -136,15 +155,15 @@ class MaintenanceVerbs(Verbs):
     def rebuild_index(
         self, *, actor: str | None = None, reason: str = "", progress: Progress | None = None
     ) -> RebuildReport:
-        """Build the catalog anew from the sidecar files, states and history included, while others read.
+        """Rebuild the catalog from the metadata files, with states and history, while others read.
 
-        States and history come from the catalog itself. A catalog that was lost is rebuilt when its folder is opened:
-        from the sidecar files and the exported index.
+        States and history come from the present catalog. A registry that lost its catalog is rebuilt when its folder is
+        opened, from the metadata files and the exported index.
         """
         return rebuild.rebuild(self._context, actor, reason, backup.teller(progress))
 
     def optimize(self) -> None:
-        """Let the database collect statistics and give back unused space; quick, and safe at any time."""
+        """Update the database's statistics and free unused space. Quick, and safe at any time."""
         self._context.database.optimize()
         self._context.telemetry.optimize()
 
@@ -156,23 +175,25 @@ class MaintenanceVerbs(Verbs):
         actor: str | None = None,
         progress: Progress | None = None,
     ) -> VerifyReport:
-        """Check that everything is there and true: every row has its bytes with the right hash, all bytes have a row,
-        the record of events is whole, one champion a name, statistics equal their raw rows where these still exist.
+        """Verify the integrity of the registry.
+
+        Verified are files and their SHA-256, the audit log, deployments (one champion per name), and statistics against
+        their raw rows where these still exist.
 
         Args:
-            repair: mend what can be mended without losing anything. Each finding says what mends it otherwise.
-            answers: also load every trusted version in the sandbox and ask it its example rows again, some ten
-                milliseconds each; a version without any gets them.
+            repair: apply the repairs that lose nothing. Each other finding names its repair.
+            answers: also check the predictions of every trusted version in the sandbox, some ten milliseconds each; a
+                version without example rows gets them.
         """
         self._flush_serving()
         told = backup.teller(progress)
         return verify.verify(self._context, _yes(repair, "repair"), _yes(answers, "answers"), actor, told)
 
     def backup(self, path: str | os.PathLike[str], *, progress: Progress | None = None) -> BackupReport:
-        """Write the whole registry into one file (tar), while others go on; catalog and files fit each other.
+        """Write the whole registry into one file (tar) while it is in use; catalog and files are consistent.
 
-        ``Registry.from_backup`` makes a registry of it, in a folder or in a database. Files that are missing or damaged
-        are left out and told of; ``verify`` says how to mend them.
+        ``Registry.from_backup`` restores it, into a folder or a database. Missing or damaged files are skipped and
+        listed; ``verify`` names their repair.
 
         Raises:
             StorageError: the file exists, or cannot be written. Nothing is left behind.
@@ -188,12 +209,12 @@ class MaintenanceVerbs(Verbs):
         model_name: str | None = None,
         progress: Progress | None = None,
     ) -> BackupReport:
-        """Write versions with their files, metrics and states into one file (tar): one, a model name's, or all.
+        """Write versions with their files, metrics and states into one file (tar): given ids, a model name, or all.
 
         Raises:
             ModelNotFound: there is no such version.
-            StateConflict: a version that was named has no files any more. Of many, such are left out and told of.
-            ArtifactError: the files of a version that was named are missing or altered.
+            StateConflict: a named version is purged. Without names, purged versions are skipped and listed.
+            ArtifactError: files of a named version are missing or altered.
             StorageError: the file exists, or cannot be written.
         """
         return transfer.export_models(
@@ -209,18 +230,18 @@ class MaintenanceVerbs(Verbs):
         reason: str = "",
         progress: Progress | None = None,
     ) -> ImportReport:
-        """Bring in the versions of a file that ``export_models`` wrote. Every file is inspected like an upload.
+        """Import the versions of a file written by ``export_models``. Every file is scanned like an upload.
 
-        Ids and versions are kept where they are free. A version that is here already, with the same bytes, is skipped;
-        so is one whose file is refused. States, reviews and what was measured there come along as information, in
-        ``training_info["imported_from"]``: here they count for nothing.
+        Ids and versions are kept where they are free. A version that exists with the same bytes is skipped, and so is
+        one whose file is refused. States, reviews and evaluations are imported as information, in
+        ``training_info["imported_from"]``; they have no effect here.
 
         Args:
-            source: a path, or an open binary file that can be searched in.
-            promote_champions: who was champion there becomes champion here, if every gate here agrees.
+            source: a path, or a seekable binary file.
+            promote_champions: promote the champions of the export, if all gates here pass.
 
         Raises:
-            InvalidInput: the file is no export, comes from a newer release, was cut off or altered. Nothing came in.
+            InvalidInput: the file is not an export, is from a newer release, truncated or altered. Nothing is imported.
         """
         return transfer.import_models(
             self._context, source, _yes(promote_champions, "promote_champions"), actor, reason, backup.teller(progress)
@@ -236,14 +257,17 @@ class MaintenanceVerbs(Verbs):
         reason: str = "",
         progress: Progress | None = None,
     ) -> ImportReport:
-        """Bring in an MLflow registry: versions, run metrics and parameters, artifacts, and the alias ``champion``.
+        """Import an MLflow registry: versions, metrics and parameters of runs, files, and the alias ``champion``.
 
-        MLflow is not needed. Every file is inspected like an upload, and none is run.
+        MLflow need not be installed. Every file is scanned like an upload and not executed.
 
         Args:
-            database: MLflow's SQLite file (``mlflow.db``), or its address (``sqlite:///mlflow.db``).
-            artifacts: where its artifacts are, when they were moved since MLflow wrote them.
-            model_names: the registered models to bring in; all when left out.
+            database: MLflow's SQLite file (``mlflow.db``), or its URL (``sqlite:///mlflow.db``).
+            artifacts: folder of its artifacts, if they were moved.
+            model_names: registered models to import. Default: all.
+
+        Raises:
+            InvalidInput: the database is not one of MLflow.
         """
         return mlflow.import_mlflow(
             self._context,

@@ -1,4 +1,4 @@
-"""Verbs of live traffic: experiments, health, alerts."""
+"""Methods for live traffic: experiments, health, alerts."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from .verbs import Verbs
 
 
 class MonitoringVerbs(Verbs):
-    """Try challengers on live traffic, and watch the champion.
+    """Run challengers on live traffic, and monitor the champion.
 
-    Whoever changes an experiment may hand in the ``expected`` one: the record the caller saw. Where it is in another
-    state by now, nothing changes and a StateConflict says who changed it.
+    Methods that change an experiment accept ``expected``, the experiment as the caller saw it. If its state has changed
+    since then, nothing happens and a StateConflict names the actor.
     """
 
     def start_experiment(
@@ -34,27 +34,26 @@ class MonitoringVerbs(Verbs):
         actor: str | None = None,
         reason: str = "",
     ) -> Experiment:
-        """Let one or more challengers take part in the champion's live traffic.
+        """Start an experiment: one or more challengers on the champion's live traffic.
 
         Args:
-            challenger_id: the id of a model of that name, or a list of them. They need the champion's inputs and
+            challenger_id: id of a model of that name, or a list of them. They require the champion's features and
                 classes.
-            mode: ``shadow`` (they score the same rows and answer nothing; the default) or ``split`` (they answer their
-                share). Any number may run in shadow, one experiment of a name may split.
-            share: what the challengers answer together, divided evenly (0.05 is 5%, the default), or one for each by
-                its id.
-            stages: instead of mode and share, the way to production: ``"default"``, or a list such as ``["shadow",
-                0.01, 0.05, 0.25, 0.5, 1.0]``. A share is what the challengers answer together, 1.0 the promotion.
-            metric: what decides: ``accuracy`` (of a classifier, by default) or ``brier_score``; of a regression, the
-                loss that the setting ``monitoring.loss`` keeps.
+            mode: ``shadow`` (score the same rows, serve none; the default) or ``split`` (serve a share). Any number of
+                experiments of a model name may run in shadow, one may split.
+            share: total share of the challengers, divided evenly (0.05 is 5%, the default), or id -> share.
+            stages: instead of mode and share, the rollout stages: ``"default"``, or a list such as ``["shadow", 0.01,
+                0.05, 0.25, 0.5, 1.0]``. Numbers are total shares of the challengers, 1.0 is the promotion.
+            metric: decision metric: ``accuracy`` (the default of a classifier), ``brier_score``, or for a regression
+                the loss of the setting ``monitoring.loss``.
             expected_champion: as in ``promote``.
 
         Raises:
-            NoModelAvailable: there is no champion to challenge.
+            NoModelAvailable: there is no champion.
             NotEligible: a challenger is rejected, archived, disqualified or quarantined.
-            StateConflict: it is the champion, takes part in another experiment, or another one splits the traffic.
-            InvalidInput: it takes other inputs than the champion; shares or stages that cannot be assigned.
-            ArtifactError: its files are missing, altered, or do not load.
+            StateConflict: a challenger is champion or in another experiment, or another experiment splits the traffic.
+            InvalidInput: a challenger has other features than the champion; invalid shares or stages.
+            ArtifactError: files of a challenger are missing, altered, or do not load.
         """
         return experiment.start(
             self._context, model_name, challenger_id, mode=mode, share=share, stages=stages, metric=metric,
@@ -70,29 +69,44 @@ class MonitoringVerbs(Verbs):
         reason: str = "",
         expected: Experiment | None = None,
     ) -> Experiment:
-        """Give challengers another share of the traffic; out of shadow this begins the split.
+        """Change the traffic share of challengers. A share for a shadow experiment starts the split.
 
-        Whoever was answered by a challenger stays with it when its share grows. An experiment that follows stages is
-        advanced instead (StateConflict).
+        A unit served by a challenger keeps it when the share grows.
+
+        Raises:
+            StateConflict: the experiment follows stages; use ``advance_experiment``.
+            InvalidInput: an invalid share.
         """
         return experiment.set_share(self._context, experiment_id, share, actor=actor, reason=reason, expected=expected)
 
     def pause_experiment(
         self, experiment_id: int, *, actor: str | None = None, reason: str = "", expected: Experiment | None = None
     ) -> Experiment:
-        """Let the champion answer everybody, until the experiment is resumed."""
+        """Pause an experiment: the champion answers all traffic.
+
+        Raises:
+            StateConflict: the experiment is paused already, or has ended.
+        """
         return experiment.pause(self._context, experiment_id, actor=actor, reason=reason, expected=expected)
 
     def resume_experiment(
         self, experiment_id: int, *, actor: str | None = None, reason: str = "", expected: Experiment | None = None
     ) -> Experiment:
-        """Go on with a paused experiment where it stood."""
+        """Resume a paused experiment.
+
+        Raises:
+            StateConflict: the experiment is not paused, or has ended.
+        """
         return experiment.resume(self._context, experiment_id, actor=actor, reason=reason, expected=expected)
 
     def stop_experiment(
         self, experiment_id: int, *, actor: str | None = None, reason: str = "", expected: Experiment | None = None
     ) -> Experiment:
-        """End an experiment without a winner; the champion answers everybody. Its statistics stay."""
+        """Stop an experiment without a winner; the champion answers all traffic. Its statistics are kept.
+
+        Raises:
+            StateConflict: the experiment has ended.
+        """
         return experiment.stop(self._context, experiment_id, actor=actor, reason=reason, expected=expected)
 
     def advance_experiment(
@@ -104,16 +118,15 @@ class MonitoringVerbs(Verbs):
         expected: Experiment | None = None,
         override: bool = False,
     ) -> Experiment:
-        """Take an experiment's next stage, if the gates of the present one hold; the stage 1.0 is the promotion.
+        """Advance an experiment to its next stage if all rollout gates pass. Stage 1.0 is the promotion.
 
         Args:
-            override: go on although gates do not hold; needs a reason, which stays in the event.
+            override: advance although gates fail. Requires a reason, which is recorded permanently.
 
         Raises:
-            GatesFailed: a gate of the stage, or at the promotion one of the model's, does not hold; ``report`` lists
-                them.
-            StateConflict: there is no further stage, the experiment is paused or has ended, or another one splits the
-                traffic.
+            GatesFailed: a rollout gate fails, or at the promotion a promotion gate; ``report`` has them.
+            StateConflict: there is no further stage, the experiment is paused or has ended, or another experiment
+                splits the traffic.
         """
         from ..actions.watch import report
 
@@ -135,16 +148,16 @@ class MonitoringVerbs(Verbs):
         expected: Experiment | None = None,
         override: bool = False,
     ) -> Deployment:
-        """Make a challenger champion; the experiment ends in the same transaction, won by it.
+        """Promote a challenger to champion; the experiment ends in the same transaction, with it as winner.
 
-        The ordinary gates hold, as in ``promote``, and an override needs a reason.
+        All promotion gates apply, as in ``promote``.
 
         Args:
-            challenger_id: the winner; may be left out where only one takes part.
+            challenger_id: the winner. Optional with a single challenger.
 
         Raises:
             GatesFailed, ChampionChanged, NotEligible, ArtifactError: as in ``promote``.
-            StateConflict: the experiment has ended, or the model takes no part in it.
+            StateConflict: the experiment has ended, or the model is not in it.
         """
         return experiment.promote(
             self._context, experiment_id, challenger_id, actor=actor, reason=reason, expected=expected,
@@ -152,22 +165,22 @@ class MonitoringVerbs(Verbs):
         )  # fmt: skip
 
     def experiments(self, model_name: str | None = None) -> list[Experiment]:
-        """Every experiment (of a model name), newest first."""
+        """All experiments (of a model name), newest first."""
         return experiments.listed(self._context.database, model_name)
 
     def experiment(self, experiment_id: int) -> Experiment:
         """One experiment.
 
         Raises:
-            NotFound: none has that number.
+            NotFound: no experiment has that id.
         """
         return experiment.find(self._context.database, experiment_id)
 
     def experiment_report(self, experiment_id: int) -> ExperimentReport:
-        """What an experiment has shown so far: effects that may be looked at as often as one likes, gates, warnings.
+        """The results of an experiment so far: effects with intervals valid at every look, gates, warnings.
 
         Raises:
-            NotFound: no experiment has that number.
+            NotFound: no experiment has that id.
         """
         from ..actions.watch import report
 
@@ -181,20 +194,17 @@ class MonitoringVerbs(Verbs):
         since: datetime | str | None = None,
         until: datetime | str | None = None,
     ) -> LivePerformance:
-        """The metrics of a champion over all its labels of one stretch of time, by time of prediction.
+        """Metrics of a champion over all its labels of one period, by time of prediction.
 
-        They are computed once from the exact sums of every window, as if from the rows themselves: what averages of
-        windows are not.
+        They are computed once from the exact sums of every window, as if from the rows; averages of windows are not.
 
         Args:
-            model_name: whose champion.
-            model_id: of all this model answered as champion; left out, of the present champion in its present
-                deployment.
-            since: from the window on that holds this moment; from the beginning when left out. Naive times are UTC.
-            until: without the windows that begin at this moment or later; up to now when left out.
+            model_id: all predictions of this model as champion. Default: the champion in its present deployment.
+            since: from the window that contains this time. Default: the beginning. Without a time zone: UTC.
+            until: without windows that begin at this time or later. Default: now.
 
         Raises:
-            ModelNotFound: no model carries that name, or the model is of another one.
+            ModelNotFound: no model has that name, or the model has another name.
             NoModelAvailable: there is no champion, and no ``model_id`` was given.
         """
         from ..actions.watch import performance
@@ -203,15 +213,15 @@ class MonitoringVerbs(Verbs):
         return performance.performance(self._context, model_name, model_id, since, until)
 
     def check_health(self, model_name: str, *, act: bool = True) -> HealthReport:
-        """Look at a champion, do what the policy wants done, and say how it stands.
+        """Check the champion's health, and act as the policy says.
 
-        The same is done whenever outcomes are recorded, and by ``model-registry watch``.
+        The same runs whenever outcomes are recorded, and with ``model-registry watch``.
 
         Args:
-            act: False only says how it stands, and changes nothing: what a page does that somebody merely looks at.
+            act: False only reports and changes nothing.
 
         Raises:
-            ModelNotFound: no model carries that name.
+            ModelNotFound: no model has that name.
         """
         from ..actions.watch import health
 
@@ -219,31 +229,38 @@ class MonitoringVerbs(Verbs):
         return health.check(self._context, model_name, act=act)
 
     def alerts(self, model_name: str | None = None, resolved: bool = False, *, limit: int | None = 200) -> list[Alert]:
-        """What a person should know of, newest first; alerts that are over only with ``resolved``."""
+        """Alerts (of a model name), newest first.
+
+        Args:
+            resolved: include resolved alerts.
+            limit: maximum number, None for all.
+        """
         return alerts.listed(self._context.database, model_name, resolved=resolved, limit=limit)
 
     def acknowledge(self, alert_id: int, *, actor: str | None = None, note: str = "") -> Alert:
-        """Say that you have seen an alert. One about something that was dealt with already (a rollback, a stopped
-        challenger) is over then; any other stays until its trouble is.
+        """Acknowledge an alert.
+
+        This resolves an alert about a completed action (a rollback, a stopped challenger); any other stays open as long
+        as its problem lasts.
 
         Raises:
-            NotFound: no alert has that number.
-            StateConflict: it is acknowledged or resolved already.
+            NotFound: no alert has that id.
+            StateConflict: the alert is acknowledged or resolved already.
         """
         return alert.acknowledge(self._context, alert_id, actor, note)
 
     def send_notifications(self) -> None:
-        """Send what waits in the outbox and is due, before this returns. What fails is tried again later.
+        """Send all notifications that are due, before this returns. Failed ones are retried later.
 
-        Alerts that this process opens are sent by a thread of their own; this is for what other processes left behind.
+        Notifications of this process are sent by a thread; this method also sends those that other processes left.
         """
         notify.send_due(self._context)
 
     def resolve_alert(self, alert_id: int, *, actor: str | None = None, reason: str = "") -> Alert:
-        """Say that the trouble is over. Where it goes on, the next evidence of it opens another alert.
+        """Resolve an alert. If the problem persists, its next evidence opens another alert.
 
         Raises:
-            NotFound: no alert has that number.
-            StateConflict: it is resolved already.
+            NotFound: no alert has that id.
+            StateConflict: the alert is resolved already.
         """
         return alert.resolve(self._context, alert_id, actor, reason)

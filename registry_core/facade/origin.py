@@ -1,4 +1,4 @@
-"""Verbs for what came from elsewhere: decisions about trust, and the key that tells them from those made here."""
+"""Methods for a registry from another installation: its trust decisions, and the key that marks your own."""
 
 from __future__ import annotations
 
@@ -10,50 +10,56 @@ from .verbs import Verbs
 
 
 class OriginVerbs(Verbs):
-    """Trusted names, gates, approvals and overrides count where they were decided or accepted.
+    """Trust decisions: trusted imports, gates, approvals and overrides. They are valid where they were made or
+    accepted.
 
-    What is decided here is sealed with a key of this registry. It lies outside the registry, in this user's state
-    (``~/.local/state/model-registry/keys``) or in the folder that the environment variable ``MODEL_REGISTRY_KEYS``
-    names, and is made with the first such decision.
+    Decisions made here are sealed with a key of this registry. The key is stored outside the registry, in
+    ``~/.local/state/model-registry/keys`` or in the folder named by the environment variable ``MODEL_REGISTRY_KEYS``.
+    It is created with the first such decision.
     """
 
     def foreign_decisions(self) -> ForeignDecisions:
-        """Decisions about trust that came with this registry, and that nobody made or accepted with this user's key.
+        """The trust decisions that came with this registry and were neither made nor accepted with this user's key.
 
-        None in a registry of one's own, in its copies on this machine, and in what is restored from its backups; false
-        when there is nothing to accept.
+        The result is false in a boolean context if there is nothing to accept, as in your own registry, its copies on
+        this machine, and its restored backups.
 
         Raises:
-            StorageError: the key cannot be used.
+            StorageError: the key cannot be read.
         """
         return foreign.pending(self._context)
 
     def accept_foreign(
         self, decisions: ForeignDecisions, *, actor: str | None = None, reason: str = ""
     ) -> ForeignDecisions:
-        """Make decisions that came from elsewhere one's own: all that ``foreign_decisions`` showed, and no other.
+        """Accept exactly the decisions that ``foreign_decisions`` returned.
 
-        Names that can never be trusted are left out. Gives what was accepted.
+        Imports that can never be trusted are omitted.
+
+        Returns:
+            the accepted decisions.
 
         Raises:
-            Conflict: there are others by now.
+            Conflict: the decisions have changed since then.
             StateConflict: there is nothing to accept.
-            InvalidInput: no reason was given.
-            StorageError: the key cannot be kept.
+            InvalidInput: the reason is missing.
+            StorageError: the key cannot be stored.
         """
         return foreign.accept(self._context, decisions, actor, reason)
 
     def unknown_classes(self, model_id: str) -> tuple[KnownClass, ...]:
-        """What the names are that keep a version's file quarantined: what ``trust`` would trust. Imports nothing.
+        """The classes that keep a version's file quarantined, with file, line, bases and methods run at load.
+
+        Reads source code and imports nothing.
 
         Raises:
             ModelNotFound: no model has that id.
-            InvalidConfiguration: a name is no class, or can never be trusted.
+            InvalidConfiguration: an import is not a class, or can never be trusted.
         """
         return trust.classes_of(self._context, model_id)
 
     def export_key(self, path: str | os.PathLike[str]) -> None:
-        """Write this registry's key into a new file, for another machine or user. Whoever has it decides as you do.
+        """Write this registry's key into a new file. Everyone who has the key can make decisions in your name.
 
         Raises:
             StateConflict: this user has no key of this registry.
@@ -62,11 +68,11 @@ class OriginVerbs(Verbs):
         foreign.export_key(self._context, path)
 
     def import_key(self, path: str | os.PathLike[str]) -> None:
-        """Take over this registry's key, so that what was decided with it counts here.
+        """Import this registry's key, so that decisions made with it are valid here.
 
         Raises:
             InvalidInput: the file holds no key of this registry.
             StateConflict: this user has another key of it.
-            StorageError: it cannot be kept.
+            StorageError: the key cannot be stored.
         """
         foreign.import_key(self._context, path)

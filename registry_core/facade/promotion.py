@@ -1,4 +1,4 @@
-"""Verbs that change who serves, a model's state, or the settings."""
+"""Methods that change the champion, the state of a model, or the settings."""
 
 from __future__ import annotations
 
@@ -13,10 +13,13 @@ from .verbs import Verbs
 
 
 class PromotionVerbs(Verbs):
-    """Decide, and say how decisions are made.
+    """Promote, roll back, reject, configure.
 
-    What changes the champion ends the running experiments of its name in the same transaction, and a model that may no
-    longer be chosen leaves those it takes part in.
+    A change of the champion ends the running experiments of its model name in the same transaction. A model that is no
+    longer eligible leaves the experiments it takes part in.
+
+    Every method here takes ``actor`` (who acts; the registry's ``actor`` by default) and ``reason`` (text of up to
+    2,000 characters, kept with the event).
     """
 
     def promote(
@@ -28,20 +31,28 @@ class PromotionVerbs(Verbs):
         expected_champion: str | None = NOT_CHECKED,
         override: bool = False,
     ) -> Deployment:
-        """Put a model into production, if all gates hold. Its bytes are verified and test-loaded before that.
+        """Promote a model to champion if all promotion gates pass. Its files are verified and test-loaded first.
 
-        Promoting the present champion changes nothing: its deployment is returned as it is, and no event is written.
+        Promoting the present champion changes nothing: its deployment is returned and no event is written.
 
         Args:
-            expected_champion: the champion the caller saw (None: saw no champion); left out, it is not checked.
-            override: promote although gates fail; needs a reason, and stays visible with the model. A file that is not
-                trusted cannot be promoted all the same.
+            model_id: the model to promote.
+            expected_champion: id of the champion the caller saw, None for no champion. Not checked by default.
+            override: promote although gates fail. Requires a reason, which is recorded permanently with the model. A
+                file that is not trusted cannot be promoted even so.
+
+        Returns:
+            the new deployment.
 
         Raises:
-            GatesFailed: a NotEligible; ``report`` lists every gate, failed or not.
-            ChampionChanged: the champion is another one by now; nothing changed.
-            NotEligible: the model is rejected, archived, disqualified or quarantined.
-            ArtifactError: its bytes are missing, altered, or do not load.
+            GatesFailed: a gate fails and ``override`` is False; ``report`` has every gate. It is a NotEligible.
+            ChampionChanged: another model is champion than expected; nothing changed.
+            NotEligible: the model is rejected, archived, disqualified, trashed or quarantined.
+            ArtifactError: its files are missing, altered, or do not load.
+            ModelNotFound: no model has that id.
+
+        Example:
+            ``registry.promote(model_id, reason="better calibrated", expected_champion=seen)``
         """
         return promotion.promote(self._context, model_id, actor, reason, expected_champion, override)
 
@@ -54,13 +65,19 @@ class PromotionVerbs(Verbs):
         reason: str = "",
         expected_champion: str | None = NOT_CHECKED,
     ) -> Deployment:
-        """Take the champion out and put the previous healthy one back (or ``to``, an earlier champion).
+        """Restore an earlier champion: the latest that is eligible, or ``to``.
 
-        The model taken out is disqualified: never chosen again until somebody reinstates it, or takes the rollback
-        back with ``undo_rollback``. ``input_change`` says what callers have to send from then on.
+        The replaced model is disqualified: it is not chosen again until ``reinstate`` or ``undo_rollback``.
+        ``input_change`` lists what callers have to send from then on.
+
+        Args:
+            model_name: whose champion is replaced.
+            to: id of an earlier champion. Default: the latest that is eligible, see ``rollback_target``.
+            expected_champion: as in ``promote``.
 
         Raises:
-            NoModelAvailable: there is no champion, or no healthy predecessor; the champion stays.
+            NoModelAvailable: there is no champion, or no eligible earlier champion; nothing changed.
+            InvalidInput: ``to`` was never champion of this model name.
             ChampionChanged, NotEligible, ArtifactError: as in ``promote``.
         """
         return promotion.rollback(self._context, model_name, to, actor, reason, expected_champion)
@@ -73,9 +90,9 @@ class PromotionVerbs(Verbs):
         reason: str = "",
         expected_champion: str | None = NOT_CHECKED,
     ) -> Deployment:
-        """Take the last promotion back: the champion before it serves again, and nobody is disqualified.
+        """Undo the last promotion: the previous champion serves again.
 
-        Unlike after a ``rollback``, the model taken out stays eligible; a later rollback does not return to it.
+        Unlike after ``rollback``, the replaced model stays eligible; a later rollback does not return to it.
 
         Raises:
             NoModelAvailable: there was no champion before.
@@ -91,40 +108,65 @@ class PromotionVerbs(Verbs):
         reason: str = "",
         expected_champion: str | None = NOT_CHECKED,
     ) -> Deployment:
-        """Take the last rollback back, a person's or an automatic one: the model it took out is champion again.
+        """Undo the last rollback, manual or automatic: the model that was rolled back is champion again.
 
-        That is one transaction: the model is reinstated, its deployment begins, and both events are written; where
-        anything stands in the way, nothing changes. Gates are not asked, since this restores what was. Experiments that
-        the rollback ended stay ended.
+        One transaction reinstates the model, starts its deployment and writes both events. If anything stands in the
+        way, nothing changes. Gates are not checked, since this restores an earlier state. Experiments ended by the
+        rollback stay ended.
 
         Args:
-            expected_champion: whom the rollback put into production, as in ``promote``.
+            expected_champion: the champion that the rollback restored, as in ``promote``.
 
         Raises:
-            StateConflict: the champion did not come by a rollback, or the model was disqualified again since then.
+            StateConflict: the present champion was not restored by a rollback, or the model was disqualified again.
             NoModelAvailable: there is no champion.
             ChampionChanged, NotEligible, ArtifactError: as in ``promote``.
         """
         return undo.undo_rollback(self._context, model_name, actor, reason, expected_champion)
 
     def reject(self, model_id: str, *, actor: str | None = None, reason: str = "") -> None:
-        """Say no to a model: it stays readable and is not eligible. The champion cannot be rejected (StateConflict)."""
+        """Reject a model: it stays readable and is not eligible.
+
+        Raises:
+            StateConflict: the model is champion; replace the champion first.
+            ModelNotFound: no model has that id.
+        """
         promotion.change_status(self._context, "reject", model_id, actor, reason)
 
     def archive(self, model_id: str, *, actor: str | None = None, reason: str = "") -> None:
-        """Put a model aside: not eligible, off the leaderboard's default view."""
+        """Archive a model: not eligible, and hidden from the leaderboard by default.
+
+        Raises:
+            StateConflict: the model is champion.
+            ModelNotFound: no model has that id.
+        """
         promotion.change_status(self._context, "archive", model_id, actor, reason)
 
     def restore(self, model_id: str, *, actor: str | None = None, reason: str = "") -> None:
-        """Take back a rejection or an archiving."""
+        """Restore a rejected or archived model, or a version in the trash.
+
+        Raises:
+            StateConflict: the model is neither, or purged.
+            ModelNotFound: no model has that id.
+        """
         promotion.change_status(self._context, "restore", model_id, actor, reason)
 
     def disqualify(self, model_id: str, *, actor: str | None = None, reason: str = "") -> None:
-        """Mark a model as failed in production. A champion is taken out with ``rollback`` instead (StateConflict)."""
+        """Disqualify a model that failed in production: not eligible until ``reinstate``.
+
+        Raises:
+            StateConflict: the model is champion; use ``rollback``.
+            ModelNotFound: no model has that id.
+        """
         promotion.change_status(self._context, "disqualify", model_id, actor, reason)
 
     def reinstate(self, model_id: str, *, actor: str | None = None, reason: str = "") -> None:
-        """Make a disqualified model eligible again."""
+        """Make a disqualified model eligible again.
+
+        Raises:
+            StateConflict: the model is not disqualified.
+            ModelNotFound: no model has that id.
+        """
         promotion.change_status(self._context, "reinstate", model_id, actor, reason)
 
     def configure(
@@ -136,23 +178,32 @@ class PromotionVerbs(Verbs):
         expected: Configuration | None = None,
         **changes: Any,
     ) -> Configuration:
-        """Change settings for all model names or one (None as a value: back to the default); scores follow at once.
-
-        Nobody is promoted by it.
+        """Change settings; scores are updated at once. The champion stays.
 
         Args:
-            expected: the settings the caller saw; left out, it is not checked.
+            model_name: change the settings of one model name; all model names by default.
+            expected: the configuration the caller saw. Not checked by default.
+            changes: setting -> value, see ``docs/concepts.md``. None resets a setting to its default.
+
+        Returns:
+            the new configuration.
 
         Raises:
-            InvalidConfiguration: naming the key, its value and what is allowed; nothing changed.
-            Conflict: the settings are not those that were expected; nothing changed.
+            InvalidConfiguration: names the setting, its value and the allowed values; nothing changed.
+            Conflict: the configuration is not the expected one; nothing changed.
+
+        Example:
+            ``registry.configure("Churn", gates={"minimum_metrics": {"auc": 0.8}}, reason="agreed in March")``
         """
         return configure.configure(self._context, model_name, changes, actor, reason, expected)
 
     def preview_configuration(self, model_name: str | None = None, **changes: Any) -> dict[str, RankingPreview]:
-        """How ``configure`` with these changes would rank the versions, by model name; nothing is changed.
+        """The ranking of every model name under changed settings. Nothing is changed.
 
-        Whose files are trusted is taken as it is.
+        The static scan of files is not repeated.
+
+        Returns:
+            model name -> ranking before and after.
 
         Raises:
             InvalidConfiguration: as in ``configure``.
@@ -167,20 +218,21 @@ class PromotionVerbs(Verbs):
         reason: str = "",
         expected: Configuration | None = None,
     ) -> Configuration:
-        """Go back to all settings, of every model name, as an event of kind ``created`` or ``configured`` left them.
+        """Restore the settings of all model names as they were after an event ``created`` or ``configured``.
 
-        That is a change of its own, with an event of its own.
+        This is a change of its own, with its own event.
 
         Raises:
             NotFound: there is no such event, or it did not change the settings.
-            Conflict: as in ``configure``; or a champion would no longer be trusted (StateConflict).
+            Conflict: as in ``configure``.
+            StateConflict: a champion would no longer be trusted.
         """
         return configure.revert(self._context, event_id, actor, reason, expected)
 
     def configuration(self) -> Configuration:
-        """The settings that hold now."""
+        """The present settings of the registry and of every model name."""
         return configure.configuration(self._context)
 
     def policy(self, model_name: str) -> Policy:
-        """What holds for one model name."""
+        """The policy of one model name: the settings of the registry with its own changes."""
         return configure.configuration(self._context).policy(model_name)

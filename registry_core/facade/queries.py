@@ -1,4 +1,4 @@
-"""Verbs that change nothing, loading included."""
+"""Methods that read, and load models. They change nothing."""
 
 from __future__ import annotations
 
@@ -23,28 +23,38 @@ from .verbs import Verbs
 
 
 class QueryVerbs(Verbs):
-    """Ask, and load."""
+    """Read and load.
+
+    ``model_name`` is optional in a registry with a single model name, where a method has it as an optional argument.
+    """
 
     def get_best_model_id(self, model_name: str | None = None) -> str | None:
-        """The eligible model with the highest composite score, of one evaluation set; None when there is none.
+        """The eligible model with the highest composite score on one evaluation set.
 
-        Models count that were measured on the champion's evaluation set (without a champion: on the newest eligible
-        model's). Ties keep the older. The name may be left out while the registry holds only one.
+        The evaluation set is the champion's; without a champion, that of the newest eligible model. Ties go to the
+        older model.
+
+        Returns:
+            the model id, or None.
 
         Raises:
-            InvalidInput: no name was given and the registry holds several.
+            InvalidInput: no name was given, and the registry has several.
         """
         return read.best_model_id(self._context, model_name)
 
     def get_active_model_id(self, model_name: str | None = None) -> str | None:
-        """The champion's id, or None. The name may be left out while the registry holds only one."""
+        """The id of the champion, or None.
+
+        Raises:
+            InvalidInput: no name was given, and the registry has several.
+        """
         return self._loader.champion_id(model_name)
 
     def get_metadata(self, model_id: str) -> ModelMetadata:
-        """All that is known of one model.
+        """The metadata of one model, with its present state.
 
         Raises:
-            ModelNotFound: no model has that id.
+            ModelNotFound: no model has that id. It is a KeyError.
         """
         return read.metadata(self._context, model_id)
 
@@ -58,12 +68,21 @@ class QueryVerbs(Verbs):
         offset: int = 0,
         where: Mapping[str, Any] | None = None,
     ) -> list[dict[str, Any]]:
-        """The leaderboard, best first, as plain dicts.
+        """The leaderboard as plain dicts, best first.
 
-        Each has the seed's keys (model_id, model_name, model_type, accuracy, auc, f1_score, composite_score, is_active,
-        training_date) and version, precision, recall, data_quality_score, metrics, evaluation_set, comparable (to the
-        champion), status, artifact, eligible, is_best, is_ensemble, score_note, training_samples, registered_at,
-        registered_by, description, tags. See ``ModelQuery`` for ``order_by`` and ``where``.
+        Args:
+            limit: maximum number of rows, None for all.
+            model_name: one model name; all by default.
+            order_by, descending, offset, where: see ``ModelQuery``.
+
+        Returns:
+            a dict per model: model_id, model_name, model_type, accuracy, auc, f1_score, composite_score, is_active,
+            training_date; then version, precision, recall, data_quality_score, metrics, evaluation_set, comparable
+            (with the champion), status, artifact, eligible, is_best, is_ensemble, score_note, training_samples,
+            registered_at, registered_by, description, tags, measured, measured_on. Unknown metrics are None.
+
+        Raises:
+            InvalidInput: an invalid ``order_by``, or an unknown field in ``where``.
         """
         return read.comparison_rows(
             self._context, ModelQuery(model_name, order_by, descending, limit, offset, where or {})
@@ -79,47 +98,60 @@ class QueryVerbs(Verbs):
         offset: int = 0,
         where: Mapping[str, Any] | None = None,
     ) -> list[ModelMetadata]:
-        """The same models as whole records. See ``ModelQuery`` for ``order_by`` and ``where``."""
+        """The models of ``get_model_comparison`` as ``ModelMetadata``.
+
+        Raises:
+            InvalidInput: an invalid ``order_by``, or an unknown field in ``where``.
+        """
         return read.models(self._context, ModelQuery(model_name, order_by, descending, limit, offset, where or {}))
 
     def count_models(self, model_name: str | None = None, *, where: Mapping[str, Any] | None = None) -> int:
-        """How many models a query without limit would give."""
+        """The number of models that match ``where``, see ``ModelQuery``."""
         return read.count(self._context, ModelQuery(model_name, where=where or {}))
 
     def model_names(self) -> list[str]:
-        """All model names, in order."""
+        """All model names, sorted."""
         return read.names(self._context)
 
     def metric_names(self, model_name: str | None = None) -> list[str]:
-        """All metrics that any model (of that name) reports, the seed's first."""
+        """All metrics that any model reports, the usual ones first."""
         return read.metric_names(self._context, model_name)
 
     def lower_is_better(self, metric: str, model_name: str | None = None) -> bool:
-        """Whether less of a metric is better: an error, a loss, or what the policy of the model name declares."""
+        """Whether lower is better for a metric: an error, a loss, or a metric declared so in the settings."""
         return read.lower_is_better(self._context, metric, model_name)
 
     def model_types(self, model_name: str | None = None) -> list[str]:
-        """All model types, in order."""
+        """All model types, sorted."""
         return read.distinct(self._context, "model_type", model_name)
 
     def evaluation_sets(self, model_name: str | None = None) -> list[str]:
-        """All evaluation sets named at registration, in order."""
+        """All evaluation sets named at registration, sorted."""
         return read.distinct(self._context, "evaluation_set", model_name)
 
     def summaries(self) -> list[ModelNameSummary]:
-        """Each model name at a glance."""
+        """A summary of each model name: champion, scores, number of versions."""
         return read.summaries(self._context)
 
     def explain_score(self, model_id: str) -> Score:
-        """The composite score taken apart, weight by weight, under the policy that holds now."""
+        """The score breakdown under the present policy: weight, value and contribution of each metric.
+
+        Raises:
+            ModelNotFound: no model has that id.
+        """
         return read.explain_score(self._context, model_id)
 
     def compare(self, model_ids: Sequence[str]) -> Comparison:
-        """Two or more models side by side: every metric, and what of their inputs and hyperparameters differs."""
+        """Two to ten models side by side: metrics, and differences of features and hyperparameters.
+
+        Raises:
+            InvalidInput: fewer than 2 or more than 10 different ids.
+            ModelNotFound: no model has one of the ids.
+        """
         return read.compare(self._context, model_ids)
 
     def input_change(self, before_id: str, after_id: str) -> InputChange:
-        """What callers have to change when one model takes another's place: features they send, classes they get.
+        """What callers have to change if one model replaces another: the features they send, the classes they get.
 
         Raises:
             ModelNotFound: no model has one of the ids.
@@ -156,15 +188,22 @@ class QueryVerbs(Verbs):
         return allowed.allowed(self._context, subject)
 
     def deployments(self, model_name: str | None = None) -> list[Deployment]:
-        """Who was champion from when to when, newest first."""
+        """The deployments (of a model name), newest first: model, start, end, actor and reason."""
         return read.deployments(self._context, model_name)
 
     def champion_at(self, model_name: str, when: datetime | str) -> str | None:
-        """The id of the model that was champion at a moment (without a zone, in local time), or None."""
+        """The champion at a given time.
+
+        Args:
+            when: ISO 8601 or datetime; without a time zone, local time.
+
+        Returns:
+            the model id, or None.
+        """
         return read.champion_at(self._context, model_name, when)
 
     def rollback_target(self, model_name: str) -> str | None:
-        """The model a rollback would put back: the latest earlier champion that is still eligible; or None."""
+        """The model that ``rollback`` would restore: the latest earlier champion that is eligible; or None."""
         return read.rollback_target(self._context, model_name)
 
     def events(
@@ -178,7 +217,17 @@ class QueryVerbs(Verbs):
         actor: str | None = None,
         offset: int = 0,
     ) -> list[Event]:
-        """What happened, newest first. ``actor`` here filters by who did it."""
+        """The audit log, newest first.
+
+        Args:
+            model_name: only events of this model name.
+            since: start time, ISO 8601 or datetime; without a time zone, local time.
+            limit: maximum number of events, None for all.
+            model_id: only events of this model.
+            kinds: only these kinds, such as ``["promoted"]``.
+            actor: only events by this actor.
+            offset: number of events to skip.
+        """
         return read.events(self._context, model_name, since, limit, model_id, kinds, actor, offset)
 
     def count_events(
@@ -189,44 +238,61 @@ class QueryVerbs(Verbs):
         kinds: Sequence[str] | None = None,
         actor: str | None = None,
     ) -> int:
-        """How many events ``events`` would give without a limit."""
+        """The number of events that ``events`` returns without a limit."""
         return read.count_events(self._context, model_name, model_id, kinds, actor)
 
     def verify_events(self) -> int | None:
-        """Recompute the chain of hashes; the id of the first event that does not fit, or None when all do."""
+        """Recompute the hash chain of the audit log.
+
+        Returns:
+            the id of the first event that is altered or follows a missing one; None if the log is intact.
+        """
         return read.verify_events(self._context)
 
     def revision(self) -> int:
-        """The id of the newest event: it grows with every change of state, so it is what a cache may hang on."""
+        """The id of the newest event. It increases with every change of state; use it as a cache key."""
         return read.revision(self._context)
 
     def read_artifact(self, model_id: str, which: str = "model") -> bytes:
-        """The bytes of ``model`` or ``scaler``, their sha256 checked; for download, also of quarantined files."""
+        """The verified bytes of the ``model`` or ``scaler`` file, for a download. Quarantined files are included.
+
+        Raises:
+            InvalidInput: another value of ``which``.
+            ModelNotFound: no model has that id.
+            ArtifactMissing, ArtifactAltered: the file is missing or its SHA-256 differs.
+        """
         return read.artifact_bytes(self._context, model_id, which)
 
     def load_model(self, model_id: str) -> tuple[Any, Any, ModelMetadata]:
-        """One model, its scaler (or None) and its metadata; answered from memory when it was loaded before.
+        """A model, its scaler (or None) and its metadata; cached after the first load.
 
-        The objects are shared between callers: predict with them, do not change them.
+        Callers share the objects: predict with them, do not change them.
 
         Raises:
             ModelNotFound: no model has that id.
-            ArtifactQuarantined, ArtifactMissing, ArtifactAltered, ArtifactUnloadable: see each.
+            ArtifactQuarantined: the file imports what is not trusted.
+            ArtifactMissing, ArtifactAltered: the file is missing or its SHA-256 differs.
+            ArtifactUnloadable: the file does not load, or its predictions differ from the recorded ones.
         """
         return self._loader.load(model_id)
 
     def load_best_model(self, model_name: str | None = None) -> tuple[Any, Any, ModelMetadata]:
-        """The model of ``get_best_model_id``, loaded.
+        """The model of ``get_best_model_id``, loaded as in ``load_model``.
 
         Raises:
-            NoModelAvailable: a ValueError; nothing eligible has a score.
+            NoModelAvailable: no eligible model has a score. It is a ValueError.
+            InvalidInput, ArtifactError: as in ``get_best_model_id`` and ``load_model``.
         """
         return self._loader.load_best(model_name)
 
     def load_active_model(self, model_name: str | None = None) -> tuple[Any, Any, ModelMetadata]:
-        """The champion, loaded. A promotion made by another process is seen by the very next call.
+        """The champion, loaded as in ``load_model``. A promotion by another process is seen at the next call.
 
         Raises:
-            NoModelAvailable: a ValueError; there is no champion.
+            NoModelAvailable: there is no champion. It is a ValueError.
+            InvalidInput, ArtifactError: as in ``get_active_model_id`` and ``load_model``.
+
+        Example:
+            ``model, scaler, metadata = registry.load_active_model("Churn")``
         """
         return self._loader.load_active(model_name)

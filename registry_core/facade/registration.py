@@ -1,4 +1,4 @@
-"""Verbs that bring models in."""
+"""Methods that register models."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .verbs import Verbs
 
 
 class RegistrationVerbs(Verbs):
-    """Bring models in."""
+    """Register models: fitted objects from a pipeline, or files."""
 
     def register_model(
         self,
@@ -34,39 +34,53 @@ class RegistrationVerbs(Verbs):
         actor: str | None = None,
         reason: str = "",
     ) -> str:
-        """Keep a trained model; if it beats the champion and ``auto_select_best`` is on, it becomes champion.
+        """Register a trained model. With ``auto_select_best`` it becomes champion if it beats the present one.
 
         Args:
-            model_obj: a fitted estimator, kept with joblib.
-            scaler_obj: what scales its inputs, if anything does.
+            model_obj: a fitted estimator with ``predict``; pickled.
+            scaler_obj: the fitted feature scaler, with ``transform``. Default: none.
             model_name: the family, such as ``GreyhoundPredictor``.
             model_type: such as ``RandomForest``.
-            performance_metrics: any metrics by name; ``accuracy``, ``auc``, ``f1_score``, ``precision`` and ``recall``
-                have fields of their own. One left out stays unknown, and is never counted as 0.
-            training_info: ``training_timestamp`` (ISO 8601 or datetime, now by default), ``training_samples``,
-                ``data_quality_score``, ``is_ensemble`` (recognised from the estimator when not said), ``task``, and
-                whatever else is worth keeping.
-            feature_names: names of the inputs in their order; taken from the estimator when it knows them.
-            hyperparameters: what it was trained with.
-            version: MAJOR.MINOR.PATCH; chosen when left out (see ``docs/concepts.md``).
-            evaluation_set: what the metrics were measured on; models measured on different sets are not ranked
-                against each other.
-            description: free text.
-            tags: short words to filter by.
-            input_example: a few rows as they arrive in production, before scaling: a DataFrame, an array, a list of
-                dicts, or of texts where it takes one text a row. Up to 32 of them are kept with what the model answers
-                to them, and asked again wherever it is loaded. Left out, rows of ``reference`` serve, or rows made
-                from what the fitted object says of its features.
-            reference: the inputs it was trained on, (rows, inputs), before scaling: a DataFrame or an array. Kept is
-                how they, and the model's scores of them, are distributed; live inputs are compared with that.
+            performance_metrics: metric -> finite number. ``accuracy``, ``auc``, ``f1_score``, ``precision`` and
+                ``recall`` are fractions from 0 to 1. A metric that is not given stays unknown and never counts as 0.
+            training_info: ``training_timestamp`` (ISO 8601 or datetime; now by default), ``training_samples`` (rows),
+                ``data_quality_score`` (0 to 1), ``is_ensemble`` (inferred by default), ``task``, and any further
+                fields.
+            feature_names: names of the features in order. Default: those the estimator knows.
+            hyperparameters: name -> value.
+            version: MAJOR.MINOR.PATCH. Default: the next version, see ``docs/concepts.md``.
+            evaluation_set: name of the data set behind the metrics. Models of different sets are not ranked together.
+            description: free text of up to 20,000 characters.
+            tags: up to 50 words of up to 64 characters.
+            input_example: rows as they arrive in production, before scaling: a DataFrame, an array (rows, features), a
+                list of dicts, or texts for a text model. Up to 32 rows are stored with the model's predictions, which
+                are checked wherever the model is loaded. Default: rows of ``reference``, or generated rows.
+            reference: training features (rows, features) before scaling, a DataFrame or array. Their distribution, and
+                that of the model's scores, is stored as the reference for feature drift.
 
         Returns:
             the model id.
 
         Raises:
-            InvalidInput: a name, metric, version or field that cannot be accepted.
-            VersionTaken: that version exists.
-            StorageError: the disk is full or may not be written. Nothing is left behind in either case.
+            InvalidInput: an invalid name, metric, version or field, or a model that does not predict.
+            VersionTaken: the version exists.
+            StorageError: the disk is full or read-only.
+            In each case nothing is stored.
+
+        Example:
+            >>> import tempfile
+            >>> from sklearn.dummy import DummyClassifier
+            >>> from registry_core import Registry
+            >>> with tempfile.TemporaryDirectory() as folder, Registry(folder) as registry:
+            ...     model_id = registry.register_model(
+            ...         DummyClassifier().fit([[0.0], [1.0]], [0, 1]),
+            ...         model_name="Churn",
+            ...         model_type="Dummy",
+            ...         performance_metrics={"accuracy": 0.8, "auc": 0.8, "f1_score": 0.8},
+            ...         training_info={"data_quality_score": 1.0},
+            ...     )
+            ...     registry.get_active_model_id("Churn") == model_id, registry.get_metadata(model_id).version
+            (True, '1.0.0')
         """
         return register.register_object(
             self._context,
@@ -100,30 +114,39 @@ class RegistrationVerbs(Verbs):
         actor: str | None = None,
         reason: str = "",
     ) -> str:
-        """Keep a model file from outside. It is hashed and looked into; this process runs and imports nothing of it.
+        """Register a model file. It is hashed and scanned; this process neither executes nor imports anything of it.
 
-        What passes is loaded once in the sandbox, where it shows what it takes and gives, and answers example rows. One
-        that crashes there or does not answer is kept all the same, and a gate says why it cannot go live.
+        A file that passes the scan is loaded once in the sandbox, which records its signature and its predictions on
+        example rows. A file that crashes there or does not predict is stored, and a gate gives the reason why it cannot
+        be promoted.
 
-        A file that names only what the registry knows is trusted, any other quarantined until somebody trusts its
-        names, and a malformed or dangerous one refused. What it reports of itself is a claim: it is chosen by itself
-        only where the registry ranks by what it measured; otherwise somebody has to approve or promote it.
+        A file whose imports are all allowed is trusted. Any other is quarantined until its imports are trusted, and a
+        malformed or dangerous file is refused. Its metrics are self-reported: it is chosen automatically only where
+        models are ranked by measured metrics; otherwise another person has to approve or promote it.
 
         Args:
-            model_file: a path or an open binary file: pickle or joblib (compressed or not), skops, ONNX, XGBoost's or
-                LightGBM's own.
-            scaler_file: the same, for the scaler.
-            metadata: the arguments of ``register_model`` by name, or a sidecar file's content. ``classes`` are the
-                labels that a file of LightGBM or XGBoost itself knows by number only.
-            input_example: as for ``register_model``, or the path of a table such as a CSV file.
+            model_file: a path or an open binary file: pickle or joblib (compressed or not), skops, ONNX, XGBoost,
+                LightGBM.
+            scaler_file: the same, for the scaler. Default: none.
+            metadata: the arguments of ``register_model`` by name, or the content of a metadata file. ``classes`` are
+                the labels of a LightGBM or XGBoost file, which holds class numbers only.
+            input_example: as in ``register_model``, or the path of a table file.
+
+        Returns:
+            the model id.
 
         Raises:
-            InvalidInput: the file is refused, and why; or a field cannot be accepted. Nothing is kept.
+            InvalidInput: the file is refused, or a field is invalid; nothing is stored.
+            VersionTaken, StorageError: as in ``register_model``.
         """
         return register.register_files(
             self._context, model_file, scaler_file, metadata, input_example=input_example, actor=actor, reason=reason
         )
 
     def preview_upload(self, metadata: Mapping[str, Any]) -> RegistrationPlan:
-        """What ``upload`` with this metadata would do: id, version, score. Changes nothing; raises what it would."""
+        """The id, version and score that ``upload`` with this metadata would give. Nothing is changed.
+
+        Raises:
+            InvalidInput, VersionTaken: as in ``upload``.
+        """
         return register.preview(self._context, metadata)

@@ -1,4 +1,4 @@
-"""Verbs of a prediction service: answer, tell what came of it, see how it went."""
+"""Methods of a prediction service: predict, record outcomes, read the live performance."""
 
 from __future__ import annotations
 
@@ -20,21 +20,25 @@ __all__ = ["Predictor", "ServingVerbs"]
 
 
 class ServingVerbs(Verbs):
-    """Answer, and learn what came of it."""
+    """Serve predictions, and record their outcomes."""
 
     _service: Service | None = None
 
     def predictor(self, model_name: str | None = None, *, log: Literal["batch", "sync", "off"] = "batch") -> Predictor:
-        """What a prediction service asks: the champion, with its challengers, its scaler, and somebody to stand in.
+        """A predictor for a prediction service: the champion with its scaler, its challengers, and a fallback.
 
         Args:
-            model_name: may be left out while the registry holds only one.
-            log: ``batch`` keeps answers within half a second, by a thread; ``sync`` before each call returns; ``off``
-                not at all.
+            model_name: optional in a registry with a single model name.
+            log: ``batch`` stores predictions within half a second, by a thread; ``sync`` before each call returns;
+                ``off`` not at all.
 
         Raises:
-            ModelNotFound: no model carries that name.
-            InvalidInput: no name was given and the registry holds several.
+            ModelNotFound: no model has that name.
+            InvalidInput: no name was given, and the registry has several.
+
+        Example:
+            ``answer = registry.predictor("Churn").predict_proba(rows, units=customers)``; ``answer.values`` has shape
+            (rows, classes), ``answer.model_ids`` and ``answer.prediction_ids`` have shape (rows,).
         """
         return self._serving().predictor(model_name, log)
 
@@ -48,28 +52,30 @@ class ServingVerbs(Verbs):
         model_name: str | None = None,
         labels: Any = None,
     ) -> RecordedOutcomes:
-        """Tell the truth about predictions, whenever it is known. It counts in the window of the prediction's time.
+        """Record outcomes of predictions, whenever they are known. They count in the window of the prediction's time.
 
-        Three ways to say which predictions are meant:
+        Three ways to name the predictions:
 
             record_outcomes({prediction_id: label, ...})
             record_outcomes(prediction_ids=answer.prediction_ids, labels=labels)
-            record_outcomes(units=units, at=moments, labels=labels, model_name="Churn")
+            record_outcomes(units=units, at=times, labels=labels, model_name="Churn")
 
         Args:
-            outcomes: label, or value of a regression, by prediction id.
-            prediction_ids: (rows,) whole numbers.
-            units: (rows,) as given to the predictor: meant is the newest prediction for the unit at or before ``at``.
-            at: (rows,) moments, or one for all; those without a zone are local time. Now, when left out.
-            model_name: with ``units``, whose predictions; may be left out while the registry holds only one.
-            labels: (rows,) as the model answers them.
+            outcomes: prediction id -> label (the value of a regression).
+            prediction_ids: integers, (rows,).
+            units: units as given to the predictor, (rows,): the newest prediction for each at or before ``at`` is
+                meant.
+            at: times, (rows,), or one time; without a time zone, local time. Default: now.
+            model_name: with ``units``: model name of the predictions. Optional with a single model name.
+            labels: class labels or numbers, (rows,).
 
         Returns:
-            how many were new, and what of the rest. With ``units``, ``unknown`` are places in what was handed in.
+            the number of new and of repeated outcomes; ids of contradicting and unknown ones, which change nothing; the
+            actions taken. With ``units``, ``unknown`` are positions in the input.
 
         Raises:
-            InvalidInput: labels that the model cannot have meant, or values that are no finite numbers; then none of
-                the call is kept.
+            InvalidInput: a label that is not one of the classes, or a value that is not finite; nothing is recorded.
+            ModelNotFound: no model has that name.
         """
         from ..actions.serve import service
 
@@ -86,16 +92,16 @@ class ServingVerbs(Verbs):
         *,
         at_most: int | None = None,
     ) -> list[Window]:
-        """How models did in production, by time of prediction, oldest first.
+        """Live metrics by window of prediction time, oldest first.
 
         Metrics of several windows cannot be averaged: ``live_performance`` and ``at_most`` pool their rows.
 
         Args:
-            model_name: of which family; all when left out.
-            model_id: of one model only.
-            since: leaves out windows that ended before.
-            every: windows as long as the policy says, or added up by day or week (from Monday) in UTC.
-            at_most: as many stretches of time at most: neighbours are added up, two, four, eight ... into one.
+            model_name: one model name; all by default.
+            model_id: one model only.
+            since: omits windows that end before. ISO 8601 or datetime.
+            every: ``window`` (the length of the policy), ``day`` or ``week`` (from Monday), in UTC.
+            at_most: maximum number of windows: neighbours are merged in twos, fours, eights, ...
 
         Raises:
             InvalidInput: another ``every``, or ``at_most`` below 1.
@@ -108,12 +114,12 @@ class ServingVerbs(Verbs):
     def prediction_history(
         self, model_name: str, since: datetime | str | None = None, until: datetime | str | None = None
     ) -> pd.DataFrame:
-        """Every single prediction of a model name, those in the archive included, by prediction id.
+        """Every prediction of a model name, including archived ones, by prediction id.
 
         Returns:
-            prediction_id, at, unit, model_id, role, experiment_id, answer, score, truth, truth_at. What a shadow would
-            have answered is a row of its own. ``score`` is the probability of the positive class; of more than two, of
-            the one answered.
+            a DataFrame with prediction_id, at, unit, model_id, role, experiment_id, answer, score, truth, truth_at.
+            Predictions in shadow are rows of their own. ``score`` is the probability of the positive class; with more
+            than two classes, of the predicted class. ``truth`` is the label, missing until it is known.
         """
         from ..actions.serve import archive
 
@@ -121,10 +127,13 @@ class ServingVerbs(Verbs):
         return archive.history(self._context, model_name, since, until)
 
     def archive_performance(self, older_than_days: float | None = None) -> int:
-        """Move raw predictions with their outcomes to ``archive/``; their windows stay. How many left.
+        """Move raw predictions with their outcomes to ``archive/``; their windows stay.
 
         Args:
-            older_than_days: what the policy of each model name says when left out.
+            older_than_days: minimum age. Default: ``monitoring.keep_predictions_days`` of each model name.
+
+        Returns:
+            the number of predictions moved.
         """
         from ..actions.serve import archive
 

@@ -1,4 +1,4 @@
-"""What every group of verbs stands on."""
+"""The base of all groups of methods."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from ..actions.load import Loader
 
 
 class Verbs:
-    """An open registry's parts, set by ``Registry``."""
+    """The parts of an open registry, set by ``Registry``."""
 
     _context: Context
     _loader: Loader
 
     def _flush_serving(self) -> None:
-        """Keep what this registry's predictors answered so far, where there are any."""
+        """Store what this registry's predictors have served so far."""

@@ -1,4 +1,4 @@
-"""The verb that puts models side by side."""
+"""The command that compares models."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from .output import number, table, visible
 
 @main.command()
 @click.argument("model_ids", nargs=-1, required=True, metavar="MODEL_ID MODEL_ID [...]")
-@click.option("--measured", is_flag=True, help="The second against the first on the same rows of a benchmark.")
+@click.option("--measured", is_flag=True, help="Compare the second model with the first on the same benchmark rows.")
 @click.option(
-    "--benchmark", metavar="NAME", help="With --measured: which; the one the policy names by default, else the newest."
+    "--benchmark", metavar="NAME", help="With --measured: benchmark. Default: the active benchmark, else the newest."
 )
 @shared
 def compare(session: Session, model_ids: tuple[str, ...], measured: bool, benchmark: str | None) -> None:
-    """Compare two or more models: every metric, and what of their inputs and hyperparameters differs."""
+    """Compare two or more models: metrics, features and hyperparameters."""
     if measured:
         if len(model_ids) != 2:
-            raise click.UsageError("--measured compares two models; name the present one first")
+            raise click.UsageError("--measured compares two models. Give the baseline first")
         _compare_measured(session, *model_ids, benchmark)
         return
     if benchmark is not None:
-        raise click.UsageError("--benchmark is for --measured; say that too")
+        raise click.UsageError("--benchmark requires --measured")
     with session.open() as registry:
         comparison = registry.compare(model_ids)
     document = {
@@ -44,19 +44,19 @@ def compare(session: Session, model_ids: tuple[str, ...], measured: bool, benchm
 
 def _compare_measured(session: Session, first: str, second: str, benchmark: str | None) -> None:
     with session.open() as registry:
-        found = registry.compare_measured(first, second, benchmark)
+        paired = registry.compare_measured(first, second, benchmark)
     document = {
-        "benchmark": found.benchmark,
+        "benchmark": paired.benchmark,
         "models": [first, second],
-        "verdict": found.sentence,
-        "differences": differences_document(found.differences),
-        "slices": {name: differences_document(each) for name, each in found.slices.items()},
-        "changed_rows": len(found.disagreements.changed),
-        "only_first_right": found.disagreements.only_first_right,
-        "only_second_right": found.disagreements.only_second_right,
+        "verdict": paired.sentence,
+        "differences": differences_document(paired.differences),
+        "slices": {name: differences_document(differences) for name, differences in paired.slices.items()},
+        "changed_rows": len(paired.disagreements.changed),
+        "only_first_right": paired.disagreements.only_first_right,
+        "only_second_right": paired.disagreements.only_second_right,
     }
-    lines = [f"A  {visible(first)}", f"B  {visible(second)}", "", f"B is {visible(found.sentence)}.", ""]
-    session.answer(document, [*lines, *differences_lines(found.differences, found.slices)])
+    lines = [f"A  {visible(first)}", f"B  {visible(second)}", "", f"B is {visible(paired.sentence)}.", ""]
+    session.answer(document, [*lines, *differences_lines(paired.differences, paired.slices)])
 
 
 def _comparison(comparison: Comparison) -> list[str]:
@@ -67,16 +67,16 @@ def _comparison(comparison: Comparison) -> list[str]:
     scores = [each.composite_score for each in comparison.models]
     rows = [["composite_score", *map(number, scores)]]
     for metric in comparison.metrics:
-        name = metric.metric + (" (less is better)" if metric.lower_is_better else "")
+        name = metric.metric + (" (lower is better)" if metric.lower_is_better else "")
         marks = ["*" if index == metric.best else " " for index in range(len(letters))]
         rows.append([name, *(number(value) + mark for value, mark in zip(metric.values, marks, strict=True))])
     for name in dict.fromkeys(name for each in comparison.models for name in each.measured):
         rows.append([f"measured {name}", *(f"{number(each.measured.get(name))} " for each in comparison.models)])
     lines += ["", *table(["metric", *letters], rows, right=letters), "* best"]
     if len({each.measured_on for each in comparison.models if each.measured_on}) == 1 and len(letters) == 2:
-        lines += ["--measured says how much they differ on the same rows, with intervals"]
+        lines += ["--measured compares them on the same rows, with confidence intervals"]
     if comparison.differences:
-        lines += ["", "different:"]
+        lines += ["", "Differences:"]
         for name, values in comparison.differences.items():
             shown = (value if isinstance(value, str) else json.dumps(value, default=str) for value in values)
             lines += [f"  {visible(name)}"]

@@ -1,4 +1,4 @@
-"""The verbs that play real series: a replay in its own time, and live traffic for a demo."""
+"""The commands that replay real data: a year in simulated time, and live traffic for the demo."""
 
 from __future__ import annotations
 
@@ -24,39 +24,38 @@ from .output import visible
     show_default=True,
     help="Flights from New York, March to December 2013, or 45 years of weather.",
 )
-@click.option("--shuffled", is_flag=True, help="The same rows dealt out by chance: nothing changes, nothing happens.")
+@click.option("--shuffled", is_flag=True, help="Shuffle the rows: without change over time, no alert is expected.")
 @click.option(
-    "--broken-feed", is_flag=True, help="Flights only: an input that every model needs is missing from November on."
+    "--broken-feed", is_flag=True, help="Flights only: a feature that every model uses is missing from November on."
 )
 def replay(folder: str, series: str, shuffled: bool, broken_feed: bool) -> None:
-    """Play a real series into a new registry in FOLDER, week by week, and say what the registry does by itself.
+    """Replay a real series into a new registry in FOLDER, week by week, and print the registry's automatic actions.
 
-    The truth about each prediction comes a week late. Models are registered when the series reaches their day; all
-    else, from shadow to promotion or refusal, alarm and rollback, is the registry's own doing. A second run gives the
-    same events.
+    Outcomes arrive one week after their predictions. Models are registered when the series reaches their date. All
+    else is automatic: shadow runs, promotions, refusals, alerts and rollbacks. A second run gives the same events.
     """
     from ..demo import replay as series_of
 
     target = Path(folder)
     if target.exists() and any(target.iterdir()):
-        raise InvalidInput(f"{folder} is not empty; name a new folder for the replay")
+        raise InvalidInput(f"{folder} is not empty. Give a new folder for the replay")
     if series == "flights":
         series_of.flights(target, _echo, shuffled=shuffled, broken_feed=broken_feed)
     elif broken_feed:
-        raise InvalidInput("--broken-feed is about flights; leave it out, or leave out --series weather")
+        raise InvalidInput("--broken-feed applies to flights. Omit it, or omit --series weather")
     else:
         series_of.weather(target, _echo, shuffled=shuffled)
-    click.echo(f"Look at it: model-registry dashboard {visible(folder)}")
+    click.echo(f"Open it: model-registry dashboard {visible(folder)}")
 
 
 @main.command()
 @click.argument("folder", default="model_registry_demo", type=click.Path(file_okay=False))
-@click.option("--rate", default=60.0, show_default=True, type=click.FloatRange(0.1, 5000), help="Flights a second.")
+@click.option("--rate", default=60.0, show_default=True, type=click.FloatRange(0.1, 5000), help="Flights per second.")
 @click.option(
-    "--delay", default=10.0, show_default=True, type=click.FloatRange(0, 3600), help="Seconds until the truth is known."
+    "--delay", default=10.0, show_default=True, type=click.FloatRange(0, 3600), help="Delay of outcomes in seconds."
 )
-@click.option("--from-day", default=None, type=click.IntRange(0, 364), help="The day of 2013 to begin with.")
-@click.option("--days", default=None, type=click.IntRange(1, 365), help="How many days to play; all that are left.")
+@click.option("--from-day", default=None, type=click.IntRange(0, 364), help="First day of 2013.")
+@click.option("--days", default=None, type=click.IntRange(1, 365), help="Number of days. Default: all that remain.")
 @click.option("--until-input-ends", is_flag=True, hidden=True)
 @click.option("--json", "as_json", is_flag=True, help="One JSON document instead of text.")
 def traffic(
@@ -68,27 +67,27 @@ def traffic(
     until_input_ends: bool,
     as_json: bool,
 ) -> None:
-    """Send real flights to the champion of LateArrival in the demo registry FOLDER, until they end or Control-C.
+    """Send real flights to the champion of LateArrival in the demo registry FOLDER, until they end or Ctrl+C.
 
-    Watch Champion / challenger and Health in the dashboard meanwhile. In December (--from-day 343) frost comes,
-    which a model of this summer has never seen.
+    Open Champion / challenger and Health in the dashboard meanwhile. In December (--from-day 343) frost sets in, which
+    a model trained in summer has never seen.
     """
     from ..demo.traffic import FIRST, play
 
     if not is_registry(folder):
-        raise NoRegistry(f"no registry at {folder}; fill a demo: model-registry demo {folder}")
+        raise NoRegistry(f"no registry at {folder}. Create a demo: model-registry demo {folder}")
     first = FIRST if from_day is None else from_day
     last = 365 if days is None else min(365, first + days)
     session = Session(folder, None, as_json)
     say = _ignore if as_json else _echo
     stopped = _input_ended() if until_input_ends else lambda: False
     try:
-        asked = play(folder, say, rate=rate, delay=delay, first=first, last=last, stopped=stopped)
+        count = play(folder, say, rate=rate, delay=delay, first=first, last=last, stopped=stopped)
     except KeyboardInterrupt:
-        # Control-C is how it is meant to end.
+        # Ctrl+C is the ordinary end.
         click.echo("Stopped.", err=True)
         return
-    session.answer({"folder": str(Path(folder).absolute()), "answered": asked}, [f"{asked:,} flights answered."])
+    session.answer({"folder": str(Path(folder).absolute()), "answered": count}, [f"{count:,} flights scored."])
 
 
 def _ignore(line: str) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from registry_core import HealthReport, Registry, SliceState
-from registry_core.cli.watching import health_lines
+from registry_core.cli.monitoring import health_lines
 from tests.actions.watch.live_traffic import Mistakes, register
 from tests.clock import Clock
 from tests.commands import ROOT, answer, refused, run
@@ -31,7 +31,7 @@ def two(sqlite_registry: Registry, clock: Clock) -> list[str]:
 def test_an_experiment_from_start_to_end(
     registry_folder: Path, sqlite_registry: Registry, clock: Clock, two: list[str]
 ) -> None:
-    assert "No experiment runs" in run(registry_folder, "experiment", "list").stdout
+    assert "No running experiments" in run(registry_folder, "experiment", "list").stdout
     started = answer(registry_folder, "experiment", "start", "Churn", two[1], "--reason", "newer", "--actor", "anna")
     number = str(started["experiment_id"])
     assert (started["mode"], started["started_by"], started["arms"][0]["challenger_id"]) == ("shadow", "anna", two[1])
@@ -84,14 +84,14 @@ def test_outcomes_health_and_alerts(
     assert (told["recorded"], told["repeated"], told["unknown"]) == (200, 0, [7])
     assert "below 0.8" in told["acted"][0]
     text = run(registry_folder, "outcomes", str(file)).stdout
-    assert "0 outcomes recorded, 200 were known" in text
+    assert "0 outcomes recorded, 200 already known" in text
     by_unit = tmp_path / "units.csv"
     by_unit.write_text("unit,time,label\nunit 3,2030-01-01T00:00:00,1\nnobody,2030-01-01T00:00:00,1\n")
     assert answer(registry_folder, "outcomes", str(by_unit))["unknown"] == ["nobody"]
 
     text = run(registry_folder, "health", "Churn").stdout
     assert text.startswith("WARNING: ")
-    assert "nothing yet: 200 of 1,000 labels in production make a baseline" in text
+    assert "none yet: 200 of 1,000 production labels required" in text
     document = answer(registry_folder, "health", "Churn")
     assert (document["state"], document["labelled"], document["limits"][0]["state"]) == ("warning", 200, "beyond")
     (alert,) = answer(registry_folder, "alerts")["alerts"]
@@ -113,8 +113,8 @@ def test_outcomes_health_and_alerts(
         (b"a,b\n1,2\n", "has the columns a, b"),
         (b"", "has the columns none"),
         (b"prediction_id,label\n1\n", "another number of columns"),
-        (b"prediction_id,label\nx,1\n", "not a whole number"),
-        (b"prediction_id,label\n\xff,1\n", "no CSV in UTF-8"),
+        (b"prediction_id,label\nx,1\n", "not an integer"),
+        (b"prediction_id,label\n\xff,1\n", "not a CSV file in UTF-8"),
     ],
 )
 def test_outcomes_that_cannot_be_read(
@@ -132,7 +132,7 @@ def test_watching_once(registry_folder: Path, two: list[str]) -> None:
     assert answer(registry_folder, "watch", "--once", "--name", "Churn")["Churn"]["state"] == "unknown"
     result = run(registry_folder, "watch", "--json")
     assert result.exit_code == 2
-    assert "say --once as well" in result.stderr
+    assert "Give --once as well" in result.stderr
 
 
 def test_watching_until_interrupted(registry_folder: Path, two: list[str], tmp_path: Path) -> None:

@@ -107,7 +107,7 @@ def test_benchmarks(registry_folder: Path, made: Path) -> None:
     assert answer(registry_folder, "benchmark", "list", "--model-name", "Churn")["benchmarks"] == []
     text = run(registry_folder, "benchmark", "list").stdout
     assert all(word in text for word in ("holdout", "classification", "269", "size", "accuracy=0.9", "anna"))
-    assert "no benchmarks" in run(registry_folder, "benchmark", "list", "--model-name", "Churn").stdout
+    assert "No benchmarks" in run(registry_folder, "benchmark", "list", "--model-name", "Churn").stdout
     words[2] = "second"
     assert "evaluate --all --model-name Cancer" in run(registry_folder, *words).stdout
 
@@ -124,7 +124,7 @@ def test_inspecting_needs_no_registry_and_makes_none(registry_folder: Path, made
     found = json.loads(run(registry_folder, "inspect", str(made / "majority.joblib"), "--json").stdout)
     assert found["unknown"] == [MAJORITY]
     text = run(registry_folder, "inspect", str(made / "majority.joblib")).stdout
-    assert text.endswith(f"names nobody has trusted:\n  {MAJORITY}\n")
+    assert text.endswith(f"imports that are not trusted:\n  {MAJORITY}\n")
     assert "RandomForestClassifier" in run(registry_folder, "inspect", str(made / "forest.joblib")).stdout
     refused(registry_folder, 3, "NoRegistry", "inspect", str(made / "forest.joblib"), "--model-name", "Cancer")
     assert not registry_folder.exists()
@@ -140,8 +140,8 @@ def test_an_upload_is_ranked_by_what_was_measured(cancer: Files) -> None:
     run(cancer.registry, "config", "set", "rank_by=measured", "auto_evaluate=true", "--name", "Cancer")
     words = ["register", str(cancer.trusted), "--name", "Cancer", "--type", "Forest", "--data-quality", "1"]
     text = run(cancer.registry, *words, "--features", ",".join(FEATURES)).stdout
-    assert "ranked by what was measured on holdout" in text
-    assert "waits" not in text
+    assert "ranked by its metrics on holdout" in text
+    assert "awaits" not in text
 
 
 # measuring
@@ -172,10 +172,10 @@ def test_a_failed_evaluation_says_why(cancer: Files) -> None:
     assert (machine.exit_code, json.loads(machine.stdout)["status"]) == (9, "failed")
     assert "failed: holdout: the rows have no column" in run(cancer.registry, "show", model_id).stdout
     everything = ("evaluate", "--all", "--model-name", "Cancer")
-    assert run(cancer.registry, *everything).stdout.startswith("nothing to do")
+    assert run(cancer.registry, *everything).stdout.startswith("Nothing to do")
     result = run(cancer.registry, *everything, "--again")
     assert result.exit_code == 9
-    assert "2 measured, 1 failed" in result.stdout
+    assert "2 evaluated, 1 failed" in result.stdout
     assert not result.stderr
 
 
@@ -198,7 +198,7 @@ def test_interrupted_it_goes_on_where_it_was(cancer: Files, monkeypatch: pytest.
         result = run(cancer.registry, *words)
     assert result.exit_code == 1
     assert "stopped after 2 of 3" in result.stderr
-    assert "goes on with the rest" in result.stderr
+    assert "the same command resumes" in result.stderr
     done = answer(cancer.registry, *words)["evaluations"]
     assert [(each["model_id"], each["status"]) for each in done] == [(new[2], "measured")]
     assert answer(cancer.registry, *words)["evaluations"] == []
@@ -212,8 +212,8 @@ def test_a_bar_on_a_terminal_and_control_c(cancer: Files, tmp_path: Path) -> Non
     words = ["evaluate", "--all", "--model-name", "Cancer", "--jobs", "1", "--registry", str(cancer.registry)]
     code, shown = on_a_terminal(words, b"\x03", tmp_path, asked=b"#")
     assert code == 1, shown
-    assert "measuring  [" in shown
-    assert "of 40; what was measured is kept" in shown
+    assert "evaluating  [" in shown
+    assert "of 40. Results are stored" in shown
 
 
 @pytest.mark.parametrize(
@@ -298,7 +298,7 @@ def test_gates(cancer: Files) -> None:
     _, second, majority = cancer.ids()
     result = run(cancer.registry, "gates", second)
     assert result.exit_code == 0, result.output
-    assert "all hold" in result.stdout
+    assert "all gates passed" in result.stdout
     assert answer(cancer.registry, "gates", second)["passed"] is True
     result = run(cancer.registry, "gates", majority)
     assert result.exit_code == 8
@@ -321,7 +321,7 @@ def test_gates(cancer: Files) -> None:
 def test_reviews(cancer: Files) -> None:
     _, second, _ = cancer.ids()
     nasty = "fine\x1b[2J"
-    assert "no reviews" in run(cancer.registry, "reviews", second).stdout
+    assert "No reviews yet" in run(cancer.registry, "reviews", second).stdout
     refused(cancer.registry, 2, "InvalidInput", "review", second, "approve", "--text", "mine", "--actor", "bert")
     said = answer(cancer.registry, "review", second, "reject", "--text", nasty, "--actor", "anna")
     assert (said["verdict"], said["actor"], said["text"]) == ("rejected", "anna", nasty)
@@ -346,7 +346,7 @@ def test_trust_shows_the_names_and_asks(cancer: Files, monkeypatch: pytest.Monke
         assert answer(cancer.registry, "show", majority)["artifact"] == "quarantined"
         assert run(cancer.registry, *words, input="y\n").exit_code == 0
     assert answer(cancer.registry, "show", majority)["artifact"] == "trusted"
-    assert f"names trusted since: {MAJORITY}" in run(cancer.registry, "show", majority).stdout
+    assert f"trusted since registration: {MAJORITY}" in run(cancer.registry, "show", majority).stdout
     assert run(cancer.registry, "inspect", str(cancer.stranger), "--model-name", "Cancer").exit_code == 0
     assert run(cancer.registry, "inspect", str(cancer.stranger)).exit_code == 6
     refused(cancer.registry, 4, "StateConflict", *words, "--yes")
@@ -380,7 +380,7 @@ def test_a_failing_gate_lists_all_and_an_override_is_seen(cancer: Files, monkeyp
     refused(cancer.registry, 2, "InvalidInput", "promote", majority, "--reason", "", "--override")
 
     monkeypatch.setattr(console, "interactive", lambda: True)
-    assert "Go on?" not in run(cancer.registry, *words).stderr
+    assert "Continue?" not in run(cancer.registry, *words).stderr
     result = run(cancer.registry, *words, "--override", input="n\n")
     assert result.exit_code == 1
     assert "These gates fail:" in result.stderr
@@ -395,14 +395,14 @@ def test_a_failing_gate_lists_all_and_an_override_is_seen(cancer: Files, monkeyp
 def test_answers_that_are_gone_fail_a_gate_and_hide_nothing(cancer: Files) -> None:
     first, second, _ = cancer.ids()
     run(cancer.registry, "config", "set", 'gates={"not_worse_than_champion": 0.1}', "--name", "Cancer")
-    assert "6 of 6 hold" in run(cancer.registry, "show", second).stdout
+    assert "6 of 6 passed" in run(cancer.registry, "show", second).stdout
     for path in (cancer.registry / "evaluations").iterdir():
         path.write_bytes(b"x")
     result = run(cancer.registry, "show", second)
     assert result.exit_code == 0
-    assert "5 of 6 hold; failed: not worse than the champion" in result.stdout
+    assert "5 of 6 passed; failed: not worse than the champion" in result.stdout
     assert run(cancer.registry, "list", "--gates").exit_code == 0
-    assert "4 of 4 hold" in run(cancer.registry, "show", first).stdout
+    assert "4 of 4 passed" in run(cancer.registry, "show", first).stdout
 
 
 def test_exit_codes_of_real_processes(cancer: Files, tmp_path: Path) -> None:

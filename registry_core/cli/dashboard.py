@@ -1,4 +1,4 @@
-"""The verbs that open something in the browser."""
+"""The commands that open the dashboard."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ from .console import Session, ask, interactive, main, shared, yes_option
 from .output import visible
 
 _port = click.option(
-    "--port", default=8501, show_default=True, type=click.IntRange(1, 65535), help="The port to listen on."
+    "--port", default=8501, show_default=True, type=click.IntRange(1, 65535), help="Port to listen on."
 )
 _no_browser = click.option("--no-browser", is_flag=True, help="Do not open a browser.")
 
 
 @main.command()
 @click.argument("folder", required=False)
-@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @_port
 @_no_browser
 @click.option(
     "--allow-remote",
     is_flag=True,
-    help="Allow a --host that other machines reach. There is no sign-in: whoever reaches it may promote and upload.",
+    help="Allow a --host that other machines can reach. There is no sign-in: their users can promote and upload.",
 )
 @click.option(
     "--allow-host",
     "allowed_hosts",
     multiple=True,
     metavar="NAME",
-    help="Also answer under this host name, for instance behind a proxy. Repeat it for several.",
+    help="Additional host name, for instance behind a proxy; repeatable.",
 )
 @shared
 def dashboard(
@@ -48,7 +48,7 @@ def dashboard(
     allow_remote: bool,
     allowed_hosts: tuple[str, ...],
 ) -> None:
-    """Serve the dashboard of FOLDER (or --registry) until interrupted; an empty registry is made if there is none."""
+    """Serve the dashboard of FOLDER (or --registry) until interrupted. A missing registry is created."""
     _serve(folder or session.location, host, port, not no_browser, session.artifacts, allow_remote, allowed_hosts)
 
 
@@ -58,7 +58,7 @@ def dashboard(
 @_port
 @_no_browser
 @click.option("--no-traffic", is_flag=True, help="Do not send flights to LateArrival while the dashboard runs.")
-@click.option("--fresh", "--again", is_flag=True, help="Delete a demo that is there, and fill the folder anew.")
+@click.option("--fresh", "--again", is_flag=True, help="Delete an existing demo and fill the folder again.")
 @yes_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON document instead of text.")
 def demo(
@@ -71,11 +71,11 @@ def demo(
     yes: bool,
     as_json: bool,
 ) -> None:
-    """Fill FOLDER with a registry of really trained models, and open its dashboard.
+    """Fill FOLDER with a demo registry of real models, and open its dashboard.
 
-    The models are trained on the spot, in a few seconds: rain at Offutt Air Force Base over fifty years of
-    measurements, late flights from New York, and three of scikit-learn's own data sets. A folder that holds the demo
-    already is left alone. While the dashboard runs, flights keep coming to LateArrival, and their truth soon after.
+    The models are trained in a few seconds: rain at Offutt Air Force Base from fifty years of measurements, late
+    flights from New York, and three data sets of scikit-learn. An existing demo is reused. While the dashboard runs,
+    flights are sent to LateArrival as live traffic, and their outcomes follow.
     """
     # Only here: the demo needs numpy and scikit-learn, and `model-registry --help` should not wait for them.
     from ..demo import empty, fill, holds_demo
@@ -83,7 +83,7 @@ def demo(
     session, target = Session(folder, None, as_json), Path(folder).expanduser()
     if fresh and holds_demo(target):
         if not yes and not as_json and interactive():
-            ask([f"The demo in {visible(folder)} is deleted, with whatever was registered there since."])
+            ask([f"The demo in {visible(folder)} will be deleted, with all models registered there since."])
         empty(target)
     filled = not holds_demo(target)
     fill(target, say=lambda line: None if as_json else click.echo(visible(line)))
@@ -120,7 +120,7 @@ def _serve(
         from dashboard.server import serve
     except ModuleNotFoundError as error:
         raise InvalidInput(
-            f"the dashboard needs {error.name}, which is not there: pip install 'model-registry-dashboard[dashboard]'"
+            f"the dashboard requires {error.name}. Install it: pip install 'model-registry-dashboard[dashboard]'"
         ) from error
     try:
         serve(

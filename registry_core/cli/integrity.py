@@ -1,4 +1,4 @@
-"""Verbs that keep it sound: verify, rebuild, export the index, optimize."""
+"""The commands of integrity: verify, rebuild and export the index, optimize."""
 
 from __future__ import annotations
 
@@ -10,23 +10,26 @@ import click
 
 from registry_core import Finding, RebuildReport, Registry, VerifyReport
 
-from .console import STORAGE, Session, actor_option, main, reason_option, shared, shown
-from .output import pairs, visible, when
+from .console import STORAGE, Session, main, shared, shown
+from .options import options_of
+from .output import count, pairs, visible, when
 
 _SIGNS = {"error": "ERROR  ", "warning": "WARNING", "note": "NOTE   "}
 
 
 @main.command()
-@click.option("--repair", is_flag=True, help="Mend what can be mended without losing anything.")
-@click.option("--answers", is_flag=True, help="Also ask every trusted version its example rows again, in the sandbox.")
-@actor_option
+@options_of(
+    Registry.verify,
+    repair="Repair findings whose repair loses nothing.",
+    answers="Also check the predictions of every trusted version on its example rows, in the sandbox.",
+)
 @shared
 def verify(session: Session, repair: bool, answers: bool, actor: str | None) -> None:
-    """Check that everything is there and true: files, rows, events, champions, statistics.
+    """Verify the integrity of files, rows, events, champions and statistics.
 
-    Each finding names the command that mends it. The exit code is 0 when nothing is left to mend, otherwise 7.
+    Each finding names the command that repairs it. The exit code is 0 if there is nothing left to repair, else 7.
     """
-    # An edited settings file is something to be found, not to be taken over while looking.
+    # An edited settings file is a finding; opening must not apply it.
     with session.open(take_over_settings=False) as registry, shown(session) as progress:
         report = registry.verify(repair=repair, answers=answers, actor=actor, progress=progress)
     document = {**asdict(report), "clean": report.clean, "bytes_per_second": _rate(report)}
@@ -39,15 +42,14 @@ def verify(session: Session, repair: bool, answers: bool, actor: str | None) -> 
 @click.option(
     "--damaged",
     is_flag=True,
-    help="The catalog cannot be read: move it aside, and make a new one of the exported index and the metadata files.",
+    help="For an unreadable catalog: move it aside, and build a new one from the exported index and metadata files.",
 )
-@reason_option(required=False)
-@actor_option
+@options_of(Registry.rebuild_index)
 @shared
 def rebuild_index(session: Session, damaged: bool, reason: str, actor: str | None) -> None:
-    """Build the index anew from the metadata files, states and history included, while others read.
+    """Rebuild the catalog from the metadata files while the registry is in use.
 
-    States and history come from the catalog itself. With --damaged they come from what export-index last wrote.
+    States and history come from the present catalog. With --damaged they come from the last export-index.
     """
     if damaged:
         report = Registry.recover(session.location, actor=actor)
@@ -63,7 +65,7 @@ def rebuild_index(session: Session, damaged: bool, reason: str, actor: str | Non
 def export_index(session: Session, path: Path | None) -> None:
     """Write model_index.json and model_history.json into the registry's folder, or into the folder PATH.
 
-    They are what a lost catalog is made anew of.
+    A lost catalog is rebuilt from these files.
     """
     with session.open() as registry:
         export = registry.export_index(path)
@@ -74,10 +76,10 @@ def export_index(session: Session, path: Path | None) -> None:
 @main.command()
 @shared
 def optimize(session: Session) -> None:
-    """Let the database collect statistics and give back unused space; quick, and safe at any time."""
+    """Update the database's statistics and free unused space. Quick, and safe at any time."""
     with session.open() as registry:
         registry.optimize()
-    session.answer({"optimized": True}, ["The catalog's statistics are fresh, and unused space is given back."])
+    session.answer({"optimized": True}, ["Database statistics updated, unused space freed."])
 
 
 def _found(report: VerifyReport) -> Iterator[str]:
@@ -89,8 +91,10 @@ def _found(report: VerifyReport) -> Iterator[str]:
 def _remedy(finding: Finding) -> str:
     if finding.repaired:
         return "repaired"
-    also = ", or: model-registry verify --repair" if finding.repairable and "--repair" not in finding.remedy else ""
-    return f"-> {visible(finding.remedy)}{also}" if finding.remedy else "-> nothing to do"
+    alternative = (
+        ", or: model-registry verify --repair" if finding.repairable and "--repair" not in finding.remedy else ""
+    )
+    return f"-> {visible(finding.remedy)}{alternative}" if finding.remedy else "-> nothing to do"
 
 
 def _summary(report: VerifyReport) -> list[str]:
@@ -98,8 +102,8 @@ def _summary(report: VerifyReport) -> list[str]:
     counts = ", ".join(f"{number:,} {what}" for what, number in report.checked.items())
     rate = _rate(report)
     speed = f" ({rate / 1e6:,.0f} MB/s)" if rate else ""
-    verdict = "everything is there and true" if report.clean else f"{open_ones:,} to mend"
-    return pairs([("checked", counts), ("took", f"{report.seconds:.1f} s{speed}"), ("result", verdict)])
+    verdict = "integrity verified" if report.clean else f"{count(open_ones, 'finding')} to repair"
+    return pairs([("checked", counts), ("duration", f"{report.seconds:.1f} s{speed}"), ("result", verdict)])
 
 
 def _rate(report: VerifyReport) -> float | None:
@@ -112,5 +116,5 @@ def _rebuilt(report: RebuildReport) -> list[str]:
     source = report.source if report.exported_at is None else f"{report.source} of {when(report.exported_at)}"
     changed = ", ".join(f"{rows:,} in {table}" for table, rows in report.changed.items()) or "nothing"
     rows = [("models", f"{report.models:,}"), ("states from", source), ("changed", changed)]
-    left = [f"left out: {visible(name)}: {visible(why)}" for name, why in report.left_out.items()]
-    return [*pairs([*rows, ("took", f"{report.seconds:.1f} s")]), *left]
+    left = [f"skipped: {visible(name)}: {visible(reason)}" for name, reason in report.left_out.items()]
+    return [*pairs([*rows, ("duration", f"{report.seconds:.1f} s")]), *left]

@@ -24,7 +24,7 @@ def folder(registry_folder: Path) -> Path:
 def test_backup_and_restore(folder: Path, tmp_path: Path) -> None:
     shown = run(folder, "backup", str(tmp_path / "b.tar"))
     assert shown.exit_code == 0
-    assert "versions  1" in shown.stdout
+    assert "versions           1" in shown.stdout
     assert answer(folder, "backup", str(tmp_path / "c.tar"))["models"] == 1
     refused(folder, 7, "StorageError", "backup", str(tmp_path / "b.tar"))
     into = tmp_path / "restored"
@@ -43,7 +43,7 @@ def test_a_backup_without_everything_says_so(folder: Path, tmp_path: Path) -> No
     model.unlink()
     shown = run(folder, "backup", str(tmp_path / "b.tar"))
     assert shown.exit_code == 6
-    assert f"left out: models/{model.name}: " in shown.stdout
+    assert f"skipped: models/{model.name}: " in shown.stdout
     shown = run(folder, "restore-backup", str(tmp_path / "b.tar"), "--into", str(tmp_path / "restored"))
     assert shown.exit_code == 6
     assert f"not in the backup: models/{model.name}" in shown.stdout
@@ -58,13 +58,13 @@ def test_export_and_import(folder: Path, tmp_path: Path) -> None:
     assert report["champions"] == {"Churn": known["model_id"]}
     shown = run(other, "import", str(tmp_path / "e.tar"))
     assert "it came in before" in shown.stdout
-    assert "0 came in, 1 were left out." in shown.stdout
+    assert "0 imported, 1 skipped." in shown.stdout
 
 
 def test_import_from_mlflow(tmp_path: Path) -> None:
     shown = run(tmp_path / "new", "import-mlflow", str(DATABASE), "--name", "House Prices")
     assert shown.exit_code == 0
-    assert "House Prices/2 came in as House-Prices_LinearRegression_" in shown.stdout
+    assert "House Prices/2 imported as House-Prices_LinearRegression_" in shown.stdout
     assert "is champion of House-Prices" in shown.stdout
     refused(tmp_path / "new", 2, "InvalidInput", "import-mlflow", str(tmp_path))
 
@@ -73,7 +73,7 @@ def test_progress_is_shown_on_a_terminal(folder: Path, tmp_path: Path) -> None:
     code, shown = on_a_terminal(["backup", str(tmp_path / "b.tar"), "--registry", str(folder)], b"", tmp_path)
     assert code == 0
     assert "\rfiles 100 %" in shown
-    assert "versions  1" in shown
+    assert "versions           1" in shown
 
 
 def test_what_came_from_elsewhere_is_shown_and_accepted(tmp_path: Path) -> None:
@@ -81,7 +81,7 @@ def test_what_came_from_elsewhere_is_shown_and_accepted(tmp_path: Path) -> None:
     folder = tmp_path / "theirs"
     shown = run(folder, "accept")
     assert shown.exit_code == 0
-    assert f"every model name may load {MAJORITY}" in shown.stdout
+    assert f"every model name may import {MAJORITY}" in shown.stdout
     assert f"{MAJORITY} is a class, defined in" in shown.stdout
     assert f"{champion} approved by friend" in shown.stdout
     assert "accept --reason" in shown.stdout
@@ -89,7 +89,7 @@ def test_what_came_from_elsewhere_is_shown_and_accepted(tmp_path: Path) -> None:
     refused(folder, 2, "InvalidInput", "accept", "--reason", "asked them")
     refused(folder, 4, "StateConflict", "key", "export", str(tmp_path / "key"))
     assert answer(folder, "accept", "--reason", "asked them", "--yes")["trusted_names"] == {"": [MAJORITY]}
-    assert "no decision about trust came from elsewhere" in run(folder, "accept").stdout
+    assert "No trust decisions from another installation" in run(folder, "accept").stdout
     assert answer(folder, "key", "export", str(tmp_path / "key"))["file"] == str(tmp_path / "key")
     refused(folder, 7, "StorageError", "key", "export", str(tmp_path / "key"))
     with another_user(tmp_path / "second"):
@@ -108,4 +108,4 @@ def test_a_backup_from_elsewhere_is_said_to_be_one(tmp_path: Path) -> None:
         )
         assert document["foreign_decisions"] is False
     shown = run(tmp_path / "theirs", "restore-backup", str(tmp_path / "b.tar"), "--into", str(tmp_path / "two"))
-    assert "from elsewhere; `model-registry accept` shows them" in shown.stdout
+    assert "from another installation; `model-registry accept` lists them" in shown.stdout

@@ -1,4 +1,4 @@
-"""The verbs that show models and what happened to them."""
+"""The commands that show models, deployments and events."""
 
 from __future__ import annotations
 
@@ -23,36 +23,38 @@ from .evidence import (
     gates_summary,
     reported_and_measured,
 )
+from .options import options_of
 from .output import number, pairs, table, visible, when
 
 _METRICS = ("accuracy", "auc", "f1_score")
-_ORIGINS = {"pipeline": "from Python", "upload": "a file from outside"}
+_ORIGINS = {"pipeline": "from Python", "upload": "uploaded file"}
 
 
 @main.command("list")
-@click.option("--name", help="Only this model name.")
+@options_of(Registry.get_model_comparison)
 @click.option(
     "--order-by",
     default="composite_score",
     show_default=True,
-    metavar="WHAT",
-    help="composite_score, registered_at, training_timestamp, model_id, version, or any metric, such as auc, or "
-    "measured:auc.",
+    metavar="FIELD",
+    help="composite_score, registered_at, training_timestamp, model_id, version, a metric (auc), or measured:auc.",
 )
-@click.option("--ascending", is_flag=True, help="Smallest first.")
-@click.option("--limit", default=20, show_default=True, type=click.IntRange(min=0), help="How many; 0 means all.")
-@click.option("--offset", default=0, type=click.IntRange(min=0), help="How many to leave out first.")
+@click.option("--ascending", is_flag=True, help="Ascending order.")
+@click.option(
+    "--limit", default=20, show_default=True, type=click.IntRange(min=0), help="Maximum number of rows; 0 means all."
+)
+@click.option("--offset", default=0, type=click.IntRange(min=0), help="Number of rows to skip.")
 @click.option(
     "--status",
     type=click.Choice(["registered", "rejected", "archived", "disqualified", "trashed", "purged", "quarantined"]),
-    help="Only these.",
+    help="Only models with this status.",
 )
 @click.option("--search", help="Text in the id, type, description or tags.")
-@click.option("--gates", is_flag=True, help="How many gates before production each passes; takes its time.")
+@click.option("--gates", is_flag=True, help="Add the promotion gates of each model (slower).")
 @shared
 def list_models(
     session: Session,
-    name: str | None,
+    model_name: str | None,
     order_by: str,
     ascending: bool,
     limit: int,
@@ -61,7 +63,7 @@ def list_models(
     search: str | None,
     gates: bool,
 ) -> None:
-    """List models, the best first: metrics as reported, and beside them as the registry measured them."""
+    """List models by composite score, with reported and measured metrics."""
     where: dict[str, Any] = {}
     if status is not None:
         where["artifact" if status == "quarantined" else "status"] = status
@@ -69,9 +71,9 @@ def list_models(
         where["search"] = search
     with session.open() as registry:
         rows = registry.get_model_comparison(
-            limit or None, name, order_by=order_by, descending=not ascending, offset=offset, where=where
+            limit or None, model_name, order_by=order_by, descending=not ascending, offset=offset, where=where
         )
-        total = registry.count_models(name, where=where)
+        total = registry.count_models(model_name, where=where)
         if gates:
             rows = [{**row, "gates": _gates(registry, row["model_id"])} for row in rows]
     session.answer({"models": rows, "total": total}, _leaderboard(rows, total, order_by))
@@ -79,13 +81,13 @@ def list_models(
 
 def _leaderboard(rows: list[dict[str, Any]], total: int, order_by: str) -> list[str]:
     if not rows:
-        return ["no models" if not total else f"no models here; {total} before this page"]
+        return ["No models." if not total else f"No models at this offset, {total} in total."]
     metrics = _shown(rows, "metrics", order_by)
     measured = _shown(rows, "measured", order_by.removeprefix("measured:"))
     ours = [f"measured {name}" for name in measured]
     lines = table(
         [
-            *("model_id", "version", "score", *metrics, *ours, "state", "reported on"),
+            *("model_id", "version", "score", *metrics, *ours, "state", "evaluation set"),
             *(["measured on"] if measured else []),
             *(["gates"] if "gates" in rows[0] else []),
             "registered (UTC)",
@@ -107,14 +109,18 @@ def _leaderboard(rows: list[dict[str, Any]], total: int, order_by: str) -> list[
         ],
         right=["version", "score", *metrics, *ours],
     )
-    return lines if len(rows) == total else [*lines, "", f"{len(rows)} of {total}; see --limit and --offset"]
+    return (
+        lines
+        if len(rows) == total
+        else [*lines, "", f"{len(rows)} of {total} models. --limit and --offset show others."]
+    )
 
 
-def _shown(rows: list[dict[str, Any]], kind: str, also: str) -> list[str]:
-    """The metrics worth a column each, of those that were reported or measured, and the one that gives the order."""
-    found = {name for row in rows for name in row[kind]}
-    names = [name for name in _METRICS if name in found] or sorted(found - {"data_quality_score"})[:3]
-    return [*names, also] if also in found and also not in names else names
+def _shown(rows: list[dict[str, Any]], kind: str, order_by: str) -> list[str]:
+    """The metrics with a column of their own: the usual ones, and the one the rows are ordered by."""
+    known = {name for row in rows for name in row[kind]}
+    names = [name for name in _METRICS if name in known] or sorted(known - {"data_quality_score"})[:3]
+    return [*names, order_by] if order_by in known and order_by not in names else names
 
 
 def _state(row: dict[str, Any]) -> str:
@@ -125,7 +131,7 @@ def _state(row: dict[str, Any]) -> str:
     if row["status"] != "registered":
         return str(row["status"])
     if not row["eligible"]:
-        return "waits for approval"
+        return "awaiting review"
     if row["is_best"]:
         return "best"
     return "" if row["comparable"] else "not comparable"
@@ -135,7 +141,7 @@ def _state(row: dict[str, Any]) -> str:
 @click.argument("model_id")
 @shared
 def show(session: Session, model_id: str) -> None:
-    """Show one model: its metrics as reported and as measured, its gates, and its score taken apart."""
+    """Show one model: reported and measured metrics, promotion gates, and the score breakdown."""
     with session.open() as registry:
         metadata = registry.get_metadata(model_id)
         score = registry.explain_score(model_id)
@@ -153,32 +159,37 @@ def show(session: Session, model_id: str) -> None:
 
 
 def waits_for_approval(registry: Registry, metadata: ModelMetadata) -> bool:
-    """Whether its metrics are only claims so far, which nobody answers for: it is not chosen by itself."""
+    """Whether its metrics are self-reported and unverified: it is not chosen automatically."""
     if metadata.status != "registered" or metadata.artifact != "trusted":
         return False
     where = {"search": metadata.model_id, "eligible": False}
-    return any(each.model_id == metadata.model_id for each in registry.list_models(metadata.model_name, where=where))
+    return any(
+        version.model_id == metadata.model_id for version in registry.list_models(metadata.model_name, where=where)
+    )
 
 
 def _gates(registry: Registry, model_id: str) -> dict[str, Any]:
-    """The gates with a summary; what cannot be checked must not hide the rest of a model."""
+    """The gates with a summary; gates that cannot be checked must not hide the rest of a model."""
     try:
         report = registry.check_gates(model_id)
     except RegistryError as error:
-        return {"summary": f"cannot be checked: {error}"}
+        return {"summary": f"not checked: {error}"}
     return {**gates_document(report), "summary": gates_summary(report)}
 
 
 def _metrics(metadata: ModelMetadata, evaluations: list[Evaluation]) -> list[str]:
     on = metadata.measured_on
-    found = next((each for each in evaluations if each.status == "measured" and each.benchmark == on), None)
-    return reported_and_measured(metadata, found.metrics if found else {})
+    evaluation = next(
+        (evaluation for evaluation in evaluations if evaluation.status == "measured" and evaluation.benchmark == on),
+        None,
+    )
+    return reported_and_measured(metadata, evaluation.metrics if evaluation else {})
 
 
 def _description(metadata: ModelMetadata, evaluations: list[Evaluation], gates: str, waits: bool) -> list[str]:
     state: str = "champion" if metadata.is_active else "best, not champion" if metadata.is_best else metadata.status
     if waits and not metadata.is_active:
-        state = "waits for approval (see review), or to be promoted"
+        state = "awaiting review (see review), or promotion"
     info = {**metadata.training_info, **metadata.extra}
     rows: list[tuple[str, Any]] = [
         ("model_id", metadata.model_id),
@@ -190,10 +201,10 @@ def _description(metadata: ModelMetadata, evaluations: list[Evaluation], gates: 
         ("inspection", _inspection(metadata)),
         ("trained", f"{when(metadata.training_timestamp)} UTC on {_known(metadata.training_samples)} rows"),
         ("registered", f"{when(metadata.registered_at)} UTC by {metadata.registered_by}, {_ORIGINS[metadata.origin]}"),
-        ("reported on", _known(metadata.evaluation_set)),
+        ("evaluation set", _known(metadata.evaluation_set)),
         ("measured on", _known(metadata.measured_on)),
-        *([("last tried", _tried(evaluations[0]))] if evaluations else []),
-        ("inputs", f"{len(metadata.feature_names)}: {', '.join(metadata.feature_names)}"),
+        *([("last evaluation", _tried(evaluations[0]))] if evaluations else []),
+        ("features", f"{len(metadata.feature_names)}: {', '.join(metadata.feature_names)}"),
         ("hyperparameters", json.dumps(metadata.hyperparameters, ensure_ascii=False)),
         *((name, value if isinstance(value, str) else json.dumps(value)) for name, value in info.items()),
         ("tags", ", ".join(metadata.tags) or "-"),
@@ -203,14 +214,14 @@ def _description(metadata: ModelMetadata, evaluations: list[Evaluation], gates: 
 
 
 def _inspection(metadata: ModelMetadata) -> str:
-    """What was found in the file when it came in; the verdict may be another since somebody trusted its names."""
-    found = metadata.inspection
-    if not found:
+    """The result of the static scan at registration; imports may have been trusted since then."""
+    inspection = metadata.inspection
+    if not inspection:
         return "-"
-    unknown = ", ".join(found.get("unknown", ()))
+    unknown = ", ".join(inspection.get("unknown", ()))
     if unknown and metadata.artifact == "trusted":
-        return f"names trusted since: {unknown}"
-    return f"{found['because']}{f': {unknown} (see trust)' if unknown else ''}"
+        return f"trusted since registration: {unknown}"
+    return f"{inspection['because']}{f': {unknown} (see trust)' if unknown else ''}"
 
 
 def _tried(evaluation: Evaluation) -> str:
@@ -228,68 +239,99 @@ def _score(metadata: ModelMetadata, score: Score) -> list[str]:
     if metadata.is_ensemble:
         rows.append(["ensemble bonus", "", "", number(score.ensemble_bonus)])
     rows.append(["composite score", "", "", number(score.value)])
-    return table(["score", "weight", "value", "counts"], rows, right=["weight", "value", "counts"])
+    return table(["score", "weight", "value", "contribution"], rows, right=["weight", "value", "contribution"])
 
 
 @main.command()
-@click.argument("name")
-@click.option("--at", metavar="WHEN", help="Who was it then: 2026-03-01T12:00 (local time), or ...T12:00Z (UTC).")
+@click.argument("model_name")
+@click.option("--at", metavar="TIME", help="Time in the past: 2026-03-01T12:00 (local time), or ...T12:00Z (UTC).")
 @shared
-def champion(session: Session, name: str, at: str | None) -> None:
-    """Print the id of the model in production, now or at a moment."""
+def champion(session: Session, model_name: str, at: str | None) -> None:
+    """Print the id of the champion, now or at a given time."""
     with session.open() as registry:
-        check_name(registry, name)
-        model_id = registry.get_active_model_id(name) if at is None else registry.champion_at(name, at)
+        check_name(registry, model_name)
+        model_id = registry.get_active_model_id(model_name) if at is None else registry.champion_at(model_name, at)
     if model_id is None:
-        raise NoModelAvailable(f"{name} has no champion; promote a model" if at is None else f"{name} had none then")
-    session.answer({"model_name": name, "model_id": model_id, "at": at}, [visible(model_id)])
+        raise NoModelAvailable(
+            f"{model_name} has no champion. Promote a model"
+            if at is None
+            else f"{model_name} had no champion at {at:.40}. `model-registry deployments` shows when it had one"
+        )
+    session.answer({"model_name": model_name, "model_id": model_id, "at": at}, [visible(model_id)])
 
 
 @main.command()
-@click.argument("name")
+@click.argument("model_name")
 @shared
-def deployments(session: Session, name: str) -> None:
-    """Show which model was in production from when to when, the newest first."""
+def deployments(session: Session, model_name: str) -> None:
+    """List the deployments of a model name, newest first."""
     with session.open() as registry:
-        check_name(registry, name)
-        found = registry.deployments(name)
-    rows = [[when(each.started_at), when(each.ended_at), each.model_id, each.actor, each.reason] for each in found]
+        check_name(registry, model_name)
+        intervals = registry.deployments(model_name)
+    rows = [
+        [
+            when(deployment.started_at),
+            when(deployment.ended_at),
+            deployment.model_id,
+            deployment.actor,
+            deployment.reason,
+        ]
+        for deployment in intervals
+    ]
     session.answer(
-        {"deployments": [dataclasses.asdict(each) for each in found]},
-        table(["from (UTC)", "to (UTC)", "model_id", "actor", "reason"], rows) if rows else ["never deployed"],
+        {"deployments": [dataclasses.asdict(deployment) for deployment in intervals]},
+        table(["from (UTC)", "to (UTC)", "model_id", "actor", "reason"], rows) if rows else ["No deployments."],
     )
 
 
 @main.command()
-@click.option("--name", help="Only this model name.")
-@click.option("--model-id", help="Only this model.")
-@click.option("--kind", "kinds", multiple=True, help="Only this kind, such as promoted; may be given several times.")
-@click.option("--since", metavar="WHEN", help="Not before: 2026-03-01T12:00 (local time), or ...T12:00Z (UTC).")
-@click.option("--limit", default=50, show_default=True, type=click.IntRange(min=0), help="How many; 0 means all.")
+@click.option("--kind", "kinds", multiple=True, help="Only this kind, such as promoted; repeatable.")
+@click.option("--since", metavar="TIME", help="Start time: 2026-03-01T12:00 (local time), or ...T12:00Z (UTC).")
+@options_of(Registry.events, model_id="Only this model.", actor="Only events by this actor.")
+@click.option(
+    "--limit", default=50, show_default=True, type=click.IntRange(min=0), help="Maximum number of rows; 0 means all."
+)
 @shared
 def events(
-    session: Session, name: str | None, model_id: str | None, kinds: tuple[str, ...], since: str | None, limit: int
+    session: Session,
+    model_name: str | None,
+    model_id: str | None,
+    actor: str | None,
+    kinds: tuple[str, ...],
+    since: str | None,
+    limit: int,
 ) -> None:
-    """Show what happened, the newest first."""
+    """List events, newest first."""
     with session.open() as registry:
-        found = registry.events(name, since, limit or None, model_id=model_id, kinds=list(kinds) or None)
+        log = registry.events(
+            model_name, since, limit or None, model_id=model_id, kinds=list(kinds) or None, actor=actor
+        )
     rows = [
-        [each.event_id, when(each.at), each.kind, each.actor, each.model_id or each.model_name or "-", each.reason]
-        for each in found
+        [
+            event.event_id,
+            when(event.at),
+            event.kind,
+            event.actor,
+            event.model_id or event.model_name or "-",
+            event.reason,
+        ]
+        for event in log
     ]
     session.answer(
-        {"events": [dataclasses.asdict(each) for each in found]},
-        table(["id", "when (UTC)", "what", "actor", "model", "reason"], rows, right=["id"]) if rows else ["no events"],
+        {"events": [dataclasses.asdict(event) for event in log]},
+        table(["id", "time (UTC)", "event", "actor", "model", "reason"], rows, right=["id"])
+        if rows
+        else ["No events."],
     )
 
 
 @main.command("verify-events")
 @shared
 def verify_events(session: Session) -> None:
-    """Recompute the events' chain of hashes; an event changed or taken out afterwards does not fit any more."""
+    """Verify the audit log: recompute the hash chain of all events, which shows altered and missing ones."""
     with session.open() as registry:
         broken, total = registry.verify_events(), registry.count_events()
-    text = f"{total} events, all fit" if broken is None else f"event {broken} does not fit: the record was altered"
+    text = f"audit log intact: {total} events" if broken is None else f"audit log altered at event {broken}"
     session.answer({"intact": broken is None, "events": total, "first_broken": broken}, [text])
     if broken is not None:
         click.get_current_context().exit(STORAGE)
