@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import threading
 import time
 from collections import OrderedDict
@@ -36,7 +35,6 @@ from registry_core import (
     Review,
     Score,
     Signature,
-    visitor,
 )
 
 T = TypeVar("T")
@@ -411,40 +409,3 @@ def act_as(name: str) -> None:
 def model_name() -> str | None:
     """The model name chosen in the sidebar, or None in an empty registry."""
     return cast("str | None", st.session_state.get("model"))
-
-
-def go(page: str, name: str | None = None, model_id: str | None = None) -> None:
-    """Leave for another page, as a button's ``on_click``: ``go("model", "Churn", model_id)``.
-
-    A link with its own ``?model=`` would put the model name into the address twice, because the sidebar's field is
-    bound to it. So the field is set before the next run, which then changes the page.
-    """
-    if name is not None:
-        st.session_state["model"] = name
-    st.session_state["leaving"] = (page, {"id": model_id} if model_id else {})
-
-
-def compare(name: str, model_ids: Sequence[str]) -> None:
-    """Leave for the Compare page with these versions, as a button's ``on_click``."""
-    st.session_state["model"] = name
-    st.session_state["leaving"] = ("compare", {"ids": ",".join(model_ids)})
-
-
-def leave() -> None:
-    """Change to the page a button asked for, if one did."""
-    leaving = st.session_state.pop("leaving", None)
-    if leaving:
-        page, parameters = leaving
-        st.switch_page(f"../pages/{page}.py", query_params=parameters)
-
-
-def arrive(page: str) -> None:
-    """Note who comes and which page is drawn, so that it can tell its first run from those that follow."""
-    visitor.set(st.session_state.setdefault("visitor", secrets.token_hex(8)))
-    st.session_state["arrived"] = st.session_state.get("drawn") != page
-    st.session_state["drawn"] = page
-
-
-def arrived() -> bool:
-    """Whether the page was just come to."""
-    return bool(st.session_state.get("arrived"))

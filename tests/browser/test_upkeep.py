@@ -44,7 +44,7 @@ def test_a_cleanup_from_its_plan_is_undone_from_the_trash(visitor: Enter, filled
     goes = sorted(item.model_id for item in filled.plan_cleanup("Churn").of("trash"))
     assert len(goes) == 2
     anna = visitor()
-    page = anna.visit("/upkeep?model=Churn")
+    page = anna.visit("/maintenance?model=Churn")
     expect(page.get_by_text("2 versions to the trash (")).to_be_visible()
     accessible(anna, page)
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pandas as pd
 import pytest
 
-from dashboard import frames, tables
+from dashboard.ui import frames, tables
 from registry_core import Deployment, Registry, Score, ScoreTerm
 from tests.clock import Clock
 

@@ -21,11 +21,11 @@ PAGES = (
     "model",
     "compare",
     "trends",
-    "challenger",
+    "experiments",
     "health",
     "benchmarks",
     "upload",
-    "upkeep",
+    "maintenance",
     "activity",
     "settings",
 )
@@ -88,11 +88,11 @@ TITLES = {
     "model": "Churn 1.1.0",
     "compare": "Compare",
     "trends": "Trends",
-    "challenger": "Champion / challenger",
+    "experiments": "Champion / challenger",
     "health": "Health",
     "benchmarks": "Benchmarks",
     "upload": "Upload",
-    "upkeep": "Upkeep",
+    "maintenance": "Maintenance",
     "activity": "Activity",
     "settings": "Settings",
 }
@@ -148,7 +148,7 @@ def test_leaderboard_without_a_match_offers_to_clear(several: dict[str, str], op
 def test_leaderboard_pages_in_the_catalog(own: Registry, open_page: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     for place in range(5):
         register(own, 0.5 + place / 100)
-    for module in ("dashboard.queries", "dashboard.board"):
+    for module in ("dashboard.queries", "dashboard.views.leaderboard.sections"):
         monkeypatch.setattr(f"{module}.PAGE_SIZE", 2)
     app = open_page("leaderboard", page="2")
     assert list(app.dataframe[0].value["#"]) == [3, 4]

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboard import settings_preview, settings_words
-from dashboard.settings_draft import Draft
-from dashboard.settings_words import BY_PATH, INHERITED, differences
+from dashboard.views.settings import preview as settings_preview
+from dashboard.views.settings import schema
+from dashboard.views.settings.draft import Draft
+from dashboard.views.settings.schema import BY_PATH, INHERITED, differences
 from registry_core import Configuration, RankingChange, RankingPreview, Registry
 
 from .conftest import register
@@ -291,7 +292,7 @@ def test_every_setting_of_the_policies_has_a_label_and_says_what_it_means() -> N
         wanted |= {f"{key}.{each.name}" for each in fields(policy)}
     wanted -= {"gates.lower_is_better", "retention.max_models_to_keep"}
     assert set(BY_PATH) == wanted
-    assert all(not each.help.startswith("Default") for each in settings_words.ALL)
+    assert all(not each.help.startswith("Default") for each in schema.ALL)
 
 
 def test_moves_are_told_by_word_and_arrow() -> None:
