@@ -15,7 +15,7 @@ from dashboard.views.experiments import decisions, sentences
 from dashboard.views.experiments import frames as experiment_frames
 from registry_core import ChallengerReport, Effect, Experiment, ExperimentReport, RegistryError
 
-STYLE = Path(__file__).resolve().parent / "assets" / "experiment.css"
+STYLE = Path(__file__).resolve().parents[2] / "assets" / "experiment.css"
 EVERY = "5s"
 Colour = Literal["blue", "green", "orange", "gray", "red"]
 BADGES: dict[str, Colour] = {"promoted": "green", "stopped": "gray", "refused": "red", "paused": "orange"}
