@@ -7,11 +7,7 @@ from pathlib import Path
 import streamlit as st
 
 from dashboard import navigation, session
-from dashboard.ui import messages, model_decisions
-from dashboard.views.experiments import decisions as experiment_decisions
-from dashboard.views.health import decisions as alert_decisions
-from dashboard.views.maintenance import decisions as maintenance_decisions
-from dashboard.views.settings import decisions as settings_decisions
+from dashboard.ui import decision_dialog, messages
 from registry_core import RegistryError
 
 ASSETS = Path(__file__).resolve().parent / "assets"
@@ -58,18 +54,9 @@ def draw() -> None:
         view = session.view()
         navigation.leave()
         sidebar(view, page.url_path)
-        messages.show_messages()
+        messages.show_messages(st.query_params.get("id") if page.url_path == "model" else None)
         page.run()
-        # One dialog at a time: Streamlit draws no second one.
-        for asked in (
-            alert_decisions,
-            settings_decisions,
-            maintenance_decisions,
-            experiment_decisions,
-            model_decisions,
-        ):
-            if asked.open_dialog():
-                break
+        decision_dialog.draw()
     except RegistryError as error:
         messages.explain(error)
 
@@ -94,18 +81,18 @@ def sidebar(view: session.View, page: str) -> None:
                 key="model",
                 bind="query-params",
                 on_change=_leave_model,
-                help="Follows you from page to page, and stands in the address",
+                help="Applies to every page, and is part of the address",
             )
         # Not in the address: whoever opens a link somebody sent would act under the sender's name.
         if "next_actor" in st.session_state:
             st.session_state["actor"] = st.session_state.pop("next_actor")
         st.session_state.setdefault("actor", session.open_registry().actor)
         st.text_input(
-            "You act as",
+            "Acting as",
             key="actor",
             max_chars=100,
             persist_state="session",
-            help="Goes into the record with every decision. There is no sign-in here: it is your word.",
+            help="Recorded with every decision. The dashboard has no sign-in: nobody verifies this name.",
         )
         messages.freshness(view.revision)
 
@@ -121,7 +108,11 @@ def _follow_address(view: session.View, names: list[str], page: str) -> None:
     except RegistryError:
         return  # the page says that it does not exist
     if st.query_params.get("model") not in (None, *names):
-        messages.post("warning", "The address names a model name that is not in this registry; another one is shown.")
+        messages.post(
+            "warning",
+            "The address names a model name that is not in this registry; another one is shown.",
+            everywhere=True,
+        )
 
 
 def _leave_model() -> None:

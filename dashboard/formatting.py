@@ -18,7 +18,7 @@ Versions = Mapping[str, str]
 
 MISSING = "–"
 MINUS = "−"
-UNNAMED_SET = "unnamed set"
+UNNAMED_SET = "Unspecified"
 
 # A shape beside each word, so that a state is not told by colour alone.
 CHAMPION = "★ champion"
@@ -42,35 +42,49 @@ EVENT_WORDS = {
     "promotion_undone": "Promotion undone",
     "rolled_back": "Rolled back",
     "rollback_undone": "Rollback undone",
-    "watch_begun_anew": "Watch begun anew",
-    "comparison_began": "Every row compared",
-    "comparison_ended": "Rows sampled again",
+    "watch_begun_anew": "Monitoring restarted",
+    "comparison_began": "Full comparison started",
+    "comparison_ended": "Full comparison ended",
     "rejected": "Rejected",
     "archived": "Archived",
     "restored": "Restored",
     "disqualified": "Disqualified",
     "reinstated": "Reinstated",
     "configured": "Settings changed",
-    "foreign_accepted": "Decisions from elsewhere accepted",
+    "foreign_accepted": "External decisions accepted",
     "benchmark_added": "Benchmark added",
-    "evaluated": "Measured",
-    "considered": "Considered",
-    "answers_checked": "Answers checked",
+    "evaluated": "Evaluated",
+    "considered": "Auto-promotion evaluated",
+    "answers_checked": "Predictions verified",
     "review_approved": "Approved",
-    "review_rejected": "Review: rejected",
+    "review_rejected": "Review declined",
     "review_comment": "Commented",
     "trashed": "Moved to the trash",
-    "purged": "Deleted for good",
+    "purged": "Deleted permanently",
     "pinned": "Pinned",
     "unpinned": "Unpinned",
     "compressed": "Compressed",
-    "swept": "Swept",
+    "swept": "Orphaned files deleted",
     "rebuilt": "Index rebuilt",
     "recovered": "Catalog recovered",
     "imported": "Imported",
     "repaired": "Repaired",
     "restored_backup": "Backup restored",
     "adopted": "Adopted",
+    "alert_opened": "Alert opened",
+    "alert_acknowledged": "Alert acknowledged",
+    "alert_resolved": "Alert resolved",
+    "cleanup_failed": "Cleanup failed",
+    "experiment_started": "Experiment started",
+    "experiment_share_set": "Traffic share set",
+    "experiment_paused": "Experiment paused",
+    "experiment_resumed": "Experiment resumed",
+    "experiment_advanced": "Experiment advanced",
+    "experiment_stopped": "Experiment stopped",
+    "experiment_promoted": "Experiment promoted",
+    "challenger_withdrawn": "Challenger withdrawn",
+    "challenger_refused": "Challenger refused",
+    "challenger_promoted": "Challenger promoted",
     "created": "Created",
 }
 
@@ -96,7 +110,7 @@ MEASURED = "measured:"
 def metric(name: str) -> str:
     """A metric's name as a column or an axis shows it."""
     if name.startswith(MEASURED):
-        return f"{metric(name.removeprefix(MEASURED))}, measured"
+        return f"{metric(name.removeprefix(MEASURED))}, evaluated"
     return _METRIC_WORDS.get(name) or name.replace("_", " ").capitalize()
 
 
@@ -164,6 +178,11 @@ def count(amount: int, noun: str) -> str:
     return f"{amount:,} {noun if amount == 1 else noun + 's'}"
 
 
+def days(amount: float) -> str:
+    """``1 day``, ``30 days``, ``0.5 days``."""
+    return f"{amount:g} day{'' if amount == 1 else 's'}"
+
+
 def parsed(text: str | None) -> datetime | None:
     """A time of the registry's as a datetime."""
     return datetime.fromisoformat(text) if text else None
@@ -189,7 +208,7 @@ def ago(text: str | None, now: datetime) -> str:
         if seconds < limit:
             return "just now" if not unit else f"{int(seconds // length)} {unit} ago"
     months = int(seconds // (86400 * 30.44))
-    return f"{months} months ago" if months < 24 else f"{months // 12} years ago"
+    return f"{count(months, 'month')} ago" if months < 24 else f"{months // 12} years ago"
 
 
 def exact(text: str | None, where: tzinfo) -> str:
@@ -246,6 +265,9 @@ def event_detail(each: Event) -> str:
         packed, linked = int(each.after.get("compressed", 0)), int(each.after.get("linked", 0))
         large, small = int(each.after.get("bytes_before", 0)), int(each.after.get("bytes_after", 0))
         return f"{count(packed, 'file')} compressed, {linked} stored once: {size(large)} → {size(small)}"
+    if each.kind in ("alert_acknowledged", "alert_resolved"):
+        # Its reason is what somebody noted; of the change, only the number tells more.
+        return f"alert {each.after.get('alert')}: {each.before.get('status')} → {each.after.get('status')}"
     if each.kind == "answers_checked":
         return str(each.after.get("because"))
     if each.kind == "considered":
@@ -343,7 +365,7 @@ def verdict(model: ModelMetadata, champion: ModelMetadata | None, comparison: Co
         f"{champion.version} ({signed(gap)}). {_tally(comparison)}"
     )
     if gap > 0:
-        return Verdict("success", f"{model.version} beats the champion by what was reported.", against)
+        return Verdict("success", f"{model.version} has a higher self-reported score (unverified).", against)
     if gap == 0:
         return Verdict("info", f"{model.version} ties with the champion; ties keep the incumbent.", against)
     return Verdict("warning", f"{model.version} does not beat the champion.", against)

@@ -23,12 +23,16 @@ from starlette.responses import JSONResponse, RedirectResponse
 from starlette.routing import Route
 
 from dashboard import session, uploads
-from dashboard.middleware import LOOPBACK_NAMES, SameOrigin, SecurityHeaders, is_address
+from dashboard.middleware import LOOPBACK_NAMES, OwnWords, SameOrigin, SecurityHeaders, is_address
 from registry_core import InvalidInput, RegistryError
 
 HERE = Path(__file__).resolve().parent
 #: Addresses that pages had before, and where those pages are now.
-MOVED = {"overview": "", "challenger": "experiments", "upkeep": "maintenance"}
+MOVED = {
+    "overview": "",
+    "challenger": "experiments",
+    "upkeep": "maintenance",
+}
 
 _log = logging.getLogger(__name__)
 
@@ -134,6 +138,7 @@ def application(
             Middleware(SecurityHeaders),
             Middleware(SameOrigin, allowed_hosts=allowed_hosts, any_address=any_address),
             Middleware(uploads.UploadQuota),
+            Middleware(OwnWords),
         ],
         on_script_error=on_script_error,
     )

@@ -7,6 +7,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
@@ -257,6 +258,15 @@ class View:
 
     def version_of(self, model_id: str) -> str:
         return self.metadata(model_id).version
+
+    def versions_of(self, events: Sequence[Event]) -> dict[str, str]:
+        """The version of every model that events are about or took out of production, by its id."""
+        ids = {each.model_id for each in events} | {each.before.get("champion") for each in events}
+        found: dict[str, str] = {}
+        for model_id in ids:
+            with suppress(RegistryError):
+                found |= {model_id: self.version_of(model_id)} if model_id else {}
+        return found
 
     def lower_is_better(self, name: str, metric: str) -> bool:
         return self.registry.lower_is_better(metric, name)

@@ -7,7 +7,7 @@ from dashboard.ui import frames, messages, tables
 from dashboard.views import activity
 
 view = session.view()
-messages.heading("Activity", "Every change of state: who made it, when, and why. Nothing here can be edited.")
+messages.heading("Activity", "Every change of state, who made it, when and why. The log is append-only.")
 
 name = session.model_name()
 if name is None:
@@ -28,7 +28,7 @@ with st.container(horizontal=True, horizontal_alignment="distribute", vertical_a
 with table:
     found = activity.read(asked, min(page, pages), view)
     if found:
-        frame = frames.events(found, messages.now(), messages.viewer_zone())
+        frame = frames.events(found, messages.now(), messages.viewer_zone(), view.versions_of(found))
         tables.events(frame, key="events", names=asked.name is None)
     else:
         messages.show("info", "No event fits these filters.")

@@ -7,7 +7,7 @@ from dashboard.ui import messages
 from dashboard.views import benchmarks
 
 view = session.view()
-messages.heading("Benchmarks", "Rows with the truth, kept by the registry: what is measured on them is nobody's claim.")
+messages.heading("Benchmarks", "Labelled holdouts kept by the registry, on which it evaluates every version itself.")
 
 name = session.model_name()
 if name is None:

@@ -7,7 +7,9 @@ from dashboard.ui import messages
 from dashboard.views.maintenance import checks, sections
 
 view = session.view()
-messages.heading("Upkeep", "What could go, what takes the space, whether everything is there and true.")
+messages.heading(
+    "Maintenance", "Clean up versions, restore or delete what is in the trash, see storage use, verify and back up."
+)
 
 name = session.model_name()
 if name is None:

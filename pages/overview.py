@@ -25,6 +25,10 @@ with shown:
 
 messages.section("Latest events")
 events = view.recent_events(limit=8)
-tables.events(frames.events(events, messages.now(), messages.viewer_zone()), key="latest", names=len(summaries) > 1)
+tables.events(
+    frames.events(events, messages.now(), messages.viewer_zone(), view.versions_of(events)),
+    key="latest",
+    names=len(summaries) > 1,
+)
 st.page_link("../pages/activity.py", label="All events", icon=":material/history:")
 overview.storage(view)

@@ -10,7 +10,9 @@ from dashboard.views.settings import preview as settings_preview
 from registry_core import InvalidConfiguration
 
 view = session.view()
-messages.heading("Settings", "How the registry decides. Nothing is saved while you type: Save shows what changes.")
+messages.heading(
+    "Settings", "How the registry ranks, gates, keeps and monitors versions. Changes apply when you save them."
+)
 
 foreign_decisions.section(view)
 name = session.model_name()
@@ -36,3 +38,4 @@ else:
     settings_fields.SECTIONS[section](draft, name, view)
 with bar:
     sections.save_bar(draft, view, fields=section != "History")
+decisions.follow_save()

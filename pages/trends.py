@@ -8,7 +8,7 @@ from dashboard.ui import charts, frames, messages, tables
 from dashboard.views import trends
 
 view = session.view()
-messages.heading("Trends", "Whether versions get better, and what the champion has been worth from change to change.")
+messages.heading("Trends", "One metric over versions or time, with the champion's line and every deployment.")
 
 name = session.model_name()
 if name is None:
@@ -20,7 +20,7 @@ labels = {"Score": "composite_score", **{label: metric for metric, label in name
 left, right = st.columns([2, 3], vertical_alignment="bottom")
 label = left.selectbox("Metric", list(labels), key="metric", bind="query-params")
 axis = right.segmented_control(
-    "Along", ["Versions", "Time"], default="Versions", required=True, key="axis", bind="query-params"
+    "X axis", ["Versions", "Time"], default="Versions", required=True, key="axis", bind="query-params"
 )
 metric = labels[label]
 
@@ -62,7 +62,7 @@ st.plotly_chart(
     figure, config=charts.CONFIG, key="trend-chart", alt=f"{label} of every version with the champion's line"
 )
 
-messages.section("Changes of champion")
+messages.section("Deployment history")
 if len(line):
     tables.changes(line, label, messages.now(), messages.viewer_zone())
 else:

@@ -8,7 +8,7 @@ from dashboard.views import upload
 
 view = session.view()
 messages.heading(
-    "Upload", "Hand in a model file with its metadata. You see what will happen before anything is stored."
+    "Upload", "Upload a model file with its metadata. The preview shows what will happen before anything is stored."
 )
 
 if upload.finished():
@@ -19,6 +19,6 @@ with form:
     model_file, scaler_file = upload.files()
     metadata = upload.metadata(view)
 with preview, st.container(border=True, key="preview"):
-    messages.section("What will happen")
+    messages.section("Preview")
     ready = upload.preview(metadata, model_file, scaler_file, view)
     upload.upload_button(metadata, model_file, scaler_file, view, ready=ready)

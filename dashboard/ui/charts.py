@@ -73,26 +73,26 @@ def blank(height: int, **layout: Any) -> go.Figure:
 
 def score_parts(terms: pd.DataFrame, colour: str) -> go.Figure:
     """What each weighted metric brings to the score, largest first; the bars add up to it."""
-    parts = terms[terms["Part"] != "Score"].dropna(subset=["Adds"])
-    parts = parts.sort_values("Adds", key=abs)
+    parts = terms[terms["Part"] != "Score"].dropna(subset=["Contribution"])
+    parts = parts.sort_values("Contribution", key=abs)
     weights = [
         f"{weight:g} × {formatting.number(value)}" if pd.notna(weight) else ""
         for weight, value in zip(parts["Weight"], parts["Value"], strict=True)
     ]
     figure = blank(36 * len(parts) + 28)
     figure.add_bar(
-        x=parts["Adds"],
+        x=parts["Contribution"],
         y=parts["Part"],
         orientation="h",
         marker={"color": [NEUTRAL if part == "Ensemble bonus" else colour for part in parts["Part"]]},
         width=0.55,
-        text=[formatting.number(value) for value in parts["Adds"]],
+        text=[formatting.number(value) for value in parts["Contribution"]],
         textposition="outside",
         cliponaxis=False,
         customdata=weights,
         hovertemplate="%{y}: %{text}<br>%{customdata}<extra></extra>",
     )
-    low, high = min(0.0, *parts["Adds"]), max(0.0, *parts["Adds"])
+    low, high = min(0.0, *parts["Contribution"]), max(0.0, *parts["Contribution"])
     # Room for the numbers outside of the bars.
     room = 0.2 * (high - low) or 1.0
     figure.update_xaxes(visible=False, range=[low - room if low < 0 else 0.0, high + room])

@@ -102,12 +102,12 @@ def benchmarks(found: Sequence[Benchmark], measured: Mapping[str, int]) -> pd.Da
             "Benchmark": [formatting.visible(each.name) for each in found],
             "Rows": [each.rows for each in found],
             "Target": [formatting.visible(each.target) for each in found],
-            "Inputs": [len(each.features) for each in found],
+            "Features": [len(each.features) for each in found],
             "Slices": [formatting.visible(", ".join(each.slices)) or formatting.MISSING for each in found],
             "Thresholds": [_thresholds(each.thresholds) for each in found],
-            "Versions measured": [measured.get(each.fingerprint, 0) for each in found],
+            "Versions evaluated": [measured.get(each.fingerprint, 0) for each in found],
             "Added by": [formatting.visible(each.added_by) for each in found],
-            "Fingerprint": [each.fingerprint for each in found],
+            "SHA-256": [each.fingerprint for each in found],
         }
     )
 

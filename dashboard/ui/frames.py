@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from dashboard import formatting
+from dashboard.queries import METRIC_COLUMN
 from registry_core import Comparison, Deployment, Event, ModelMetadata, Score, Signature
 
 NAMED = ("accuracy", "auc", "f1_score", "precision", "recall", "data_quality_score")
@@ -29,7 +30,7 @@ def metric_of(row: Mapping[str, Any], name: str) -> float | None:
 
 def metric_column(name: str) -> str:
     """The column of a metric: no metric, however it is called, takes the place of another column."""
-    return f"metric:{name}"
+    return METRIC_COLUMN + name
 
 
 def leaderboard(
@@ -78,7 +79,7 @@ def _numbers(values: Iterable[float | None]) -> np.ndarray[Any, np.dtype[np.floa
 def _comparable(row: Mapping[str, Any], champion: ModelMetadata | None) -> str:
     if champion is None:
         return formatting.MISSING
-    return "= champion's" if row["comparable"] else "≠ champion's"
+    return "= same" if row["comparable"] else "≠ other"
 
 
 def export(rows: Sequence[Mapping[str, Any]], metrics: Sequence[str]) -> pd.DataFrame:
@@ -145,14 +146,14 @@ def score_terms(score: Score) -> pd.DataFrame:
             "Part": labels[term.metric] + (" (lower is better)" if term.lower_is_better else ""),
             "Weight": term.weight,
             "Value": term.value,
-            "Adds": term.contribution,
+            "Contribution": term.contribution,
         }
         for term in score.terms
     ]
     if score.ensemble_bonus:
-        table.append({"Part": "Ensemble bonus", "Weight": None, "Value": None, "Adds": score.ensemble_bonus})
-    table.append({"Part": "Score", "Weight": None, "Value": None, "Adds": score.value})
-    return pd.DataFrame(table).astype({"Weight": "float64", "Value": "float64", "Adds": "float64"})
+        table.append({"Part": "Ensemble bonus", "Weight": None, "Value": None, "Contribution": score.ensemble_bonus})
+    table.append({"Part": "Score", "Weight": None, "Value": None, "Contribution": score.value})
+    return pd.DataFrame(table).astype({"Weight": "float64", "Value": "float64", "Contribution": "float64"})
 
 
 def metric_comparison(comparison: Comparison, baseline: int | None = None) -> pd.DataFrame:
@@ -266,8 +267,11 @@ def files(model: ModelMetadata) -> pd.DataFrame:
     return pd.DataFrame(table)
 
 
-def events(found: Sequence[Event], now: datetime, where: tzinfo) -> pd.DataFrame:
-    """Events for a table, newest first as they came."""
+def events(
+    found: Sequence[Event], now: datetime, where: tzinfo, versions: Mapping[str, str] | None = None
+) -> pd.DataFrame:
+    """Events for a table, newest first as they came. ``versions`` names the version of each model id."""
+    known = versions or {}
     return pd.DataFrame(
         [
             {
@@ -275,9 +279,10 @@ def events(found: Sequence[Event], now: datetime, where: tzinfo) -> pd.DataFrame
                 "What": formatting.event(each.kind),
                 "Who": formatting.visible(each.actor),
                 "Model name": each.model_name or formatting.MISSING,
+                "Version": known.get(each.model_id or "", formatting.MISSING),
                 "Model id": each.model_id or formatting.MISSING,
-                "Reason": formatting.visible(each.reason),
-                "Change": formatting.visible(formatting.event_detail(each)),
+                "Reason": formatting.visible(formatting.named(each.reason, known)),
+                "Change": formatting.visible(formatting.named(formatting.event_detail(each), known)),
                 "At": formatting.exact(each.at, where),
                 "No.": each.event_id,
             }

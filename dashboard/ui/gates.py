@@ -21,7 +21,7 @@ def told(gates: Sequence[Gate], *, versions: Mapping[str, str] | None = None) ->
     held = len(gates) - len(failed)
     if held:
         names = ", ".join(gate.name for gate in gates if gate.passed)
-        st.caption(f":material/check: {formatting.count(held, 'gate')} hold: {_words(names, versions)}")
+        st.caption(f":material/check: {formatting.count(held, 'gate')} passed: {_words(names, versions)}")
     return len(failed)
 
 

@@ -39,7 +39,7 @@ class Watched:
         """A difference in words, without its sign: points of a share, per cent of a loss."""
         if self.key == "accuracy":
             points = abs(gap) * 100
-            return f"{points:.2f} points" if points < 0.95 else f"{points:.1f} points"
+            return f"{points:.2f} pp" if points < 0.95 else f"{points:.1f} pp"
         return f"{abs(gap) / usual:.1%}" if usual else formatting.number(abs(gap))
 
 
@@ -70,13 +70,13 @@ def at_a_glance(
     """A champion's state as a card shows it: from open alerts and counted labels alone, which costs nothing."""
     if alerts:
         worst: State = "critical" if any(each.severity == "critical" for each in alerts) else "warning"
-        return worst, f"{formatting.count(len(alerts), 'alert')} not over yet"
+        return worst, f"{formatting.count(len(alerts), 'open alert')}"
     needed = policy.minimum_labels if measured else max(policy.minimum_labels, policy.baseline_labels)
     if labelled < needed:
         return "unknown", f"{labelled:,} of {needed:,} labels needed to say more"
     return "healthy", f"no alert, {labelled:,} labels"
 
 
-def actor(name: str) -> str:
-    """Who did it, in words."""
-    return "the registry itself" if name == "auto" else name
+def by(actor: str) -> str:
+    """Who did it, to follow the verb: ``by anna``, ``automatically``."""
+    return "automatically" if actor == "auto" else f"by {actor}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from typing import Literal
 
@@ -34,25 +34,53 @@ registry.register_model(
 
 @dataclass
 class Message:
-    """A message that stays until it is dismissed; ``undo`` takes back what it tells of."""
+    """A message that stays until it is dismissed; ``undo`` takes back what it tells of.
+
+    It is shown on the pages of ``model_name``, or of every name where that is None; where it has a ``model_id``, not on
+    the page of another version.
+    """
 
     tone: Tone
     text: str
     undo: Callable[[], None] | None = None
     undo_label: str = "Undo"
-    number: int = field(default=0)
+    number: int = 0
+    model_name: str | None = None
+    model_id: str | None = None
 
 
-def post(tone: Tone, text: str, undo: Callable[[], None] | None = None, undo_label: str = "Undo") -> None:
-    """Say something on top of the page from the next run on. A new message takes the place of the last."""
+def post(
+    tone: Tone,
+    text: str,
+    undo: Callable[[], None] | None = None,
+    undo_label: str = "Undo",
+    *,
+    model_id: str | None = None,
+    everywhere: bool = False,
+) -> None:
+    """Say something on top of the page from the next run on. A new message takes the place of the last.
+
+    Args:
+        tone: the colour and the shape.
+        text: Markdown; somebody's words in it have to be escaped.
+        undo: takes back what the message tells of.
+        undo_label: the label of the button that does so.
+        model_id: the version it is about; the page of another version does not show it.
+        everywhere: shown on the pages of every model name, not only of the present one.
+    """
     number = st.session_state.get("message_number", 0) + 1
     st.session_state["message_number"] = number
-    st.session_state["messages"] = [Message(tone, text, undo, undo_label, number)]
+    name = None if everywhere else session.model_name()
+    st.session_state["messages"] = [Message(tone, text, undo, undo_label, number, name, model_id)]
 
 
-def show_messages() -> None:
-    """Draw what was posted, with Undo where there is one."""
+def show_messages(model_id: str | None = None) -> None:
+    """Draw what was posted, with Undo where there is one. ``model_id`` is the version the page is about, if it is."""
     for message in list(st.session_state.get("messages", [])):
+        if message.model_name not in (None, session.model_name()):
+            continue
+        if None not in (message.model_id, model_id) and message.model_id != model_id:
+            continue
         with st.container(key=f"message-{message.number}", horizontal=True, vertical_alignment="center", gap="small"):
             show(message.tone, message.text)
             if message.undo:
@@ -126,7 +154,7 @@ def freshness(seen: int) -> None:
     """Say when others have changed something since this page was read, and offer to read it again."""
     behind = session.open_registry().revision() - seen
     if behind > 0:
-        if st.button(f"{formatting.count(behind, 'change')} since: show", icon=":material/refresh:", key="reread"):
+        if st.button(f"{formatting.count(behind, 'update')}, refresh", icon=":material/refresh:", key="reread"):
             st.rerun()
     else:
         st.caption(f"Up to date at {now().astimezone(viewer_zone()):%H:%M:%S}")

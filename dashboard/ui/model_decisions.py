@@ -1,17 +1,17 @@
-"""Decisions: the buttons that ask for one, the dialog that shows what it changes, and what happens afterwards."""
+"""Decisions about one version: the buttons that ask for one, what each changes, and what takes it back."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import streamlit as st
 
 from dashboard import allowed, formatting, navigation, session
 from dashboard.ui import decision_dialog, frames, gates, messages, tables
-from registry_core import ChampionChanged, Comparison, ModelMetadata, RegistryError
+from dashboard.ui.decision_dialog import Choice, Clash, Decision, Done
+from registry_core import ChampionChanged, Comparison, Conflict, ModelMetadata
 
 #: verb -> (button, icon, dialog title, what it does)
 VERBS: dict[str, tuple[str, str, str, str]] = {
@@ -47,7 +47,7 @@ VERBS: dict[str, tuple[str, str, str, str]] = {
         ":material/delete:",
         "Move this version to the trash",
         "It cannot be chosen or loaded there. Its files stay for {days:g} days, and until then Restore takes it back; "
-        "then they go for good. Its metrics and history stay.",
+        "then they are deleted. Its metrics and history stay.",
     ),
     "pin": ("Pin", ":material/keep:", "Pin this version", "No cleanup reaches it, and it cannot be deleted."),
     "unpin": ("Unpin", ":material/keep_off:", "Unpin this version", "Cleanups may reach it again."),
@@ -74,29 +74,124 @@ REVERSE = {
 }
 
 
-@dataclass
-class Request:
-    """A decision somebody is about to take, with the champion they saw when they asked for it."""
+@dataclass(kw_only=True)
+class ModelDecision(Decision):
+    """A decision about one version that leaves the champion where it is."""
+
+    verb: str
+    model: ModelMetadata
+
+    def describe(self, view: session.View) -> Choice | None:
+        """Which version it is, and what its new state means."""
+        model = self.model
+        st.markdown(f"**{model.model_name} {model.version}**, a {formatting.escaped(model.model_type)}")
+        st.code(model.model_id, language=None)
+        days = view.registry.policy(model.model_name).retention_policy.trash_days
+        st.markdown(VERBS[self.verb][3].format(days=days))
+        verb = getattr(view.registry, self.verb)
+        return Choice(lambda actor, reason, _: verb(model.model_id, actor=actor, reason=reason))
+
+    def done(self, result: Any) -> Done:
+        """The new state; Undo restores the old one."""
+        model = self.model
+        text = f"**{model.model_name} {model.version}** is {DONE[self.verb]}."
+        if self.verb not in REVERSE:
+            return Done(text)
+        reverse = getattr(session.open_registry(), REVERSE[self.verb])
+        return Done(text, decision_dialog.undo(partial(reverse, model.model_id), f"decision: {DONE[self.verb]}"))
+
+
+@dataclass(kw_only=True)
+class ChampionDecision(Decision):
+    """A decision that changes who serves, with the champion that was seen when it was asked for."""
 
     verb: str
     model: ModelMetadata
     expected: str | None
-    conflict: ChampionChanged | None = None
-    failure: str | None = None
-    override: bool = False
+
+    working: ClassVar[str] = "Verifying the file and loading it once …"
+
+    def describe(self, view: session.View) -> Choice | None:
+        """Who serves now and afterwards, on what evidence, and whether gates hold."""
+        new = _incoming(self, view)
+        if new is None:
+            return None
+        failed = gates.told(view.gates(new.model_id).gates) if self.verb == "promote" else 0
+        _change_of_champion(self, new, view)
+        registry, name, expected = view.registry, new.model_name, self.expected
+
+        def act(actor: str, reason: str, override: bool) -> Any:
+            if self.verb == "promote":
+                return registry.promote(
+                    new.model_id, actor=actor, reason=reason, expected_champion=expected, override=override
+                )
+            if self.verb == "rollback":
+                return registry.rollback(name, new.model_id, actor=actor, reason=reason, expected_champion=expected)
+            return registry.undo_rollback(name, actor=actor, reason=reason, expected_champion=expected)
+
+        return Choice(act, failed)
+
+    def clashed(self, error: Conflict) -> Clash | None:
+        """Who was faster, when and with what; a promotion may be decided again with open eyes."""
+        if not isinstance(error, ChampionChanged):
+            return None
+        serving = f"`{error.actual}`" if error.actual else "no model"
+        by = f" by **{formatting.escaped(error.by)}**" if error.by else ""
+        at = f", {messages.when(error.at)}" if error.at else ""
+        text = (
+            f"The champion has changed since you opened this: {serving} serves now, promoted{by}{at}. "
+            "Nothing was changed by you, and your reason is kept."
+        )
+        if self.verb != "promote":
+            return Clash(f"{text} The version you wanted to take out is out of production already.")
+        if error.actual == self.model.model_id:
+            return Clash(f"{text} That is the very version you wanted to promote: there is nothing left to do.")
+
+        def again() -> None:
+            self.expected = error.actual
+
+        return Clash(text, "Decide again, against the new champion", again)
+
+    def done(self, result: Any) -> Done:
+        """Who serves now, and the way back."""
+        name, new = self.model.model_name, session.view().metadata(result.model_id)
+        registry = session.open_registry()
+        if self.verb == "promote":
+            text = f"**{new.version}** is now the champion of **{name}**."
+            if self.expected is None:
+                return Done(text)
+            undo = partial(registry.undo_promotion, name, expected_champion=new.model_id)
+            return Done(text, decision_dialog.undo(undo, "promotion"), "Undo: restore the previous champion")
+        if self.verb == "rollback":
+            text = f"**{name}** is rolled back: **{new.version}** serves again, {self.model.version} is disqualified."
+            # It changes who serves, perhaps with other features: the dialog says so before anything happens.
+            return Done(text, partial(ask, "undo_rollback", self.model, new.model_id), "Undo the rollback …")
+        return Done(f"The rollback is undone: **{new.version}** is the champion of **{name}** again.")
 
 
 def ask(verb: str, model: ModelMetadata, expected: str | None) -> None:
-    """Open the dialog of a decision in the next run."""
-    st.session_state["request"] = Request(verb, model, expected)
-    st.session_state.pop("experiment-request", None)
-    for key in ("reason", "override"):
-        st.session_state.pop(key, None)
-    st.session_state["decided_by"] = session.actor()
+    """Open the dialog of a decision about a version; ``expected`` is the champion that is seen."""
+    label, icon, title, _ = VERBS[verb]
+    if verb in CHAMPIONS:
+        decision_dialog.ask(
+            ChampionDecision(label, icon, title, model.model_name, None, verb=verb, model=model, expected=expected)
+        )
+    else:
+        decision_dialog.ask(ModelDecision(label, icon, title, model.model_name, model.model_id, verb=verb, model=model))
 
 
-def _forget() -> None:
-    st.session_state.pop("request", None)
+def _incoming(decision: ChampionDecision, view: session.View) -> ModelMetadata | None:
+    """The version that comes in; None where a rollback has nobody to return to, which is said."""
+    if decision.verb != "rollback":
+        return decision.model
+    name = decision.model.model_name
+    earlier = view.rollback_target(name)
+    if earlier is None:
+        messages.show(
+            "error", f"{name} has no earlier champion that is still eligible. Promote another version instead."
+        )
+        return None
+    return view.metadata(earlier)
 
 
 def button(
@@ -165,77 +260,10 @@ def _challenge(model: ModelMetadata, champion: ModelMetadata | None, view: sessi
     )
 
 
-def open_dialog() -> bool:
-    """Draw the dialog that was asked for. Called once a run, by the application; whether there is one."""
-    return decision_dialog.draw("request", VERBS, _decide, _forget)
-
-
-def _decide(request: Request) -> None:
-    model, view = request.model, session.view()
-    changes_champion = request.verb in CHAMPIONS
-    failed = gates.told(view.gates(model.model_id).gates) if request.verb == "promote" else 0
-    if changes_champion:
-        target = _change_of_champion(request, view)
-        if target is None:
-            return
-    else:
-        st.markdown(f"**{model.model_name} {model.version}**, a {model.model_type}")
-        st.code(model.model_id, language=None)
-        days = view.registry.policy(model.model_name).retention_policy.trash_days
-        st.markdown(VERBS[request.verb][3].format(days=days))
-        target = model
-    problem = st.container()
-    with st.form("decision", border=False):
-        over = failed > 0 and st.checkbox(
-            f"Override {formatting.count(failed, 'failed gate')}: it stays marked with this version for ever",
-            key="override",
-        )
-        reason = st.text_area(
-            "Reason (required; it is kept with the decision)",
-            key="reason",
-            max_chars=2000,
-            height=90,
-            placeholder="What speaks for it, and where that can be looked up",
-        )
-        who = st.text_input(
-            "Your name (required; it is recorded as who decided)", key="decided_by", max_chars=100
-        ).strip()
-        confirmed = st.form_submit_button(
-            VERBS[request.verb][0], type="primary", icon=VERBS[request.verb][1], disabled=request.conflict is not None
-        )
-    if confirmed:
-        request.failure = None
-        if not who:
-            request.failure = "Say who decides: a name is required. Nothing was changed."
-        elif failed and not over:
-            request.failure = "Gates failed. Tick the override and give its reason, or leave production as it is."
-        elif reason and reason.strip():
-            request.override = bool(over)
-            with st.spinner("Verifying the file and loading it once …" if changes_champion else "Saving …"):
-                _carry_out(request, target, reason.strip(), who, view)
-        else:
-            request.failure = "Say why: a reason is required. Nothing was changed."
-    with problem:
-        if request.conflict:
-            _show_conflict(request, request.conflict)
-        if request.failure:
-            messages.show("warning", request.failure)
-
-
-def _change_of_champion(request: Request, view: session.View) -> ModelMetadata | None:
-    """What a change of champion brings, for whom, on what evidence; the model that comes in, if there is one."""
-    name = request.model.model_name
-    old = view.metadata(request.expected) if request.expected else None
-    if request.verb != "rollback":
-        new = request.model
-    else:
-        earlier = view.rollback_target(name)
-        if earlier is None:
-            messages.show(
-                "error", f"{name} has no earlier champion that is still eligible. Promote another model instead."
-            )
-            return None
-        new = view.metadata(earlier)
+def _change_of_champion(decision: ChampionDecision, new: ModelMetadata, view: session.View) -> None:
+    """What a change of champion brings, for whom, on what evidence, and how it is undone."""
+    name = new.model_name
+    old = view.metadata(decision.expected) if decision.expected else None
     before, after = st.columns(2)
     for place, label, which in ((before, "Now in production", old), (after, "Afterwards", new)):
         with place.container(border=True, key=f"dialog-{'now' if place is before else 'then'}"):
@@ -255,12 +283,12 @@ def _change_of_champion(request: Request, view: session.View) -> ModelMetadata |
         else:
             st.markdown(formatting.escaped(change.sentence))
         _evidence(view.compare([new.model_id, old.model_id]), view)
-    if request.verb == "rollback" and old:
+    if decision.verb == "rollback" and old:
         st.markdown(
             f"{old.version} is disqualified: it is never chosen again until somebody reinstates it. "
             "The message afterwards offers to undo the rollback."
         )
-    elif request.verb == "undo_rollback":
+    elif decision.verb == "undo_rollback":
         st.markdown(
             f"{new.version} is reinstated and serves again, as before the rollback. Gates are not asked; experiments "
             "that the rollback ended stay ended."
@@ -269,127 +297,17 @@ def _change_of_champion(request: Request, view: session.View) -> ModelMetadata |
         st.markdown(f"To undo this, take the promotion back in the message afterwards: {old.version} serves again.")
     else:
         st.markdown("A first champion can be replaced, but there is no earlier one to go back to.")
-    return new
 
 
 def _evidence(comparison: Comparison, view: session.View) -> None:
     new, old = comparison.models
     paired = view.paired(old.model_id, new.model_id)
     if paired is not None and paired.differences:
-        st.markdown(f"Measured: {formatting.escaped(paired.sentence)}.")
+        st.markdown(f"Evaluated: {formatting.escaped(paired.sentence)}.")
     if not comparison.comparable:
         messages.show("warning", formatting.escaped(comparison.note))
     frame = frames.metric_comparison(comparison, baseline=1)
-    st.caption("As reported")
+    st.caption("Self-reported (unverified)")
     tables.metrics(
         frame, key="evidence", alt="The incoming model and the present champion, metric by metric", narrow=True
     )
-
-
-def _show_conflict(request: Request, conflict: ChampionChanged) -> None:
-    """Somebody was faster: say who, when and what, and let the decision be taken again with open eyes."""
-    now_serving = f"`{conflict.actual}`" if conflict.actual else "no model"
-    who = f" by **{formatting.escaped(conflict.by)}**" if conflict.by else ""
-    at = f", {messages.when(conflict.at)}" if conflict.at else ""
-    messages.show(
-        "warning",
-        f"The champion has changed since you opened this: now {now_serving} serves, put there{who}{at}. "
-        "Nothing was changed by you, and your reason is kept.",
-    )
-    if conflict.actual == request.model.model_id and request.verb == "promote":
-        st.markdown("That is the very model you wanted to promote: there is nothing left to do.")
-        if st.button("Close", key="conflict-close"):
-            _forget()
-            st.rerun()
-    elif request.verb != "promote":
-        st.markdown("Whom you wanted to take out is out of production already.")
-        if st.button("Close", key="conflict-close"):
-            _forget()
-            st.rerun()
-    else:
-        st.button(
-            "Decide again, against the new champion",
-            key="conflict-again",
-            icon=":material/refresh:",
-            on_click=_decide_again,
-            args=(request,),
-        )
-
-
-def _decide_again(request: Request) -> None:
-    if request.conflict:
-        request.expected, request.conflict = request.conflict.actual, None
-
-
-def _carry_out(request: Request, target: ModelMetadata, reason: str, who: str, view: session.View) -> None:
-    """Do it. A success starts the whole page anew; what goes wrong stays in the dialog, and so does the reason."""
-    registry = view.registry
-    try:
-        if request.verb == "promote":
-            registry.promote(
-                target.model_id,
-                actor=who,
-                reason=reason,
-                expected_champion=request.expected,
-                override=request.override,
-            )
-        elif request.verb == "rollback":
-            registry.rollback(
-                target.model_name, target.model_id, actor=who, reason=reason, expected_champion=request.expected
-            )
-        elif request.verb == "undo_rollback":
-            registry.undo_rollback(target.model_name, actor=who, reason=reason, expected_champion=request.expected)
-        else:
-            getattr(registry, request.verb)(target.model_id, actor=who, reason=reason)
-    except ChampionChanged as conflict:
-        request.conflict = conflict
-        return
-    except RegistryError as error:
-        request.failure = f"Nothing was changed. {formatting.escaped(str(error))}"
-        return
-    _forget()
-    session.act_as(who)
-    messages.post("success", _told(request, target), *_undo(request, target))
-    st.rerun()
-
-
-def _told(request: Request, target: ModelMetadata) -> str:
-    if request.verb == "promote":
-        return f"**{target.version}** is now the champion of **{target.model_name}**."
-    if request.verb == "rollback":
-        return (
-            f"**{target.model_name}** is rolled back: **{target.version}** serves again, "
-            f"{request.model.version} is disqualified."
-        )
-    if request.verb == "undo_rollback":
-        return f"The rollback is undone: **{target.version}** is the champion of **{target.model_name}** again."
-    return f"**{target.model_name} {target.version}** is {DONE[request.verb]}."
-
-
-def _undo(request: Request, target: ModelMetadata) -> tuple[Callable[[], None] | None, str]:
-    """What takes the decision back, if it still finds the state it expects; None where nothing does."""
-    old = request.expected
-    if request.verb == "promote":
-        if old is None:
-            return None, ""
-        verb = partial(session.open_registry().undo_promotion, target.model_name, expected_champion=target.model_id)
-        return partial(_take_back, verb, "promotion"), "Undo: put the previous champion back"
-    if request.verb == "rollback":
-        # It changes who serves, perhaps with other features: the dialog says so before anything happens.
-        return partial(ask, "undo_rollback", request.model, target.model_id), "Undo the rollback …"
-    if request.verb in REVERSE:
-        verb = partial(getattr(session.open_registry(), REVERSE[request.verb]), target.model_id)
-        return partial(_take_back, verb, DONE[request.verb]), "Undo"
-    return None, ""
-
-
-def _take_back(verb: Callable[..., Any], what: str) -> None:
-    try:
-        verb(actor=session.actor(), reason=f"undo of the {what}")
-    except ChampionChanged as conflict:
-        who = f" by {formatting.escaped(conflict.by)}" if conflict.by else ""
-        messages.post("warning", f"Not undone: the champion has been changed again{who}. Look at it, then decide.")
-    except RegistryError as error:
-        messages.post("error", f"Not undone: {formatting.escaped(str(error))}")
-    else:
-        messages.post("success", f"Undone: the {what} is taken back, and both are on record under Activity.")

@@ -10,6 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from dashboard import formatting
+from dashboard.queries import ORDERS
 from dashboard.ui import frames
 
 ROW_HEIGHT = 33
@@ -89,10 +90,15 @@ def plain(frame: pd.DataFrame, *, key: str, alt: str, columns: dict[str, Any] | 
         )
 
 
-def board_columns(frame: pd.DataFrame, metric_names: Sequence[str]) -> dict[str, Any]:
-    """The leaderboard's columns. The score bar starts near the lowest score shown, or all bars would look alike."""
+def board_columns(
+    frame: pd.DataFrame, metric_names: Sequence[str], order_by: str = "", *, descending: bool = True
+) -> dict[str, Any]:
+    """The leaderboard's columns, with an arrow at the one it is ordered by.
+
+    The score bar starts near the lowest score shown, or all bars would look alike.
+    """
     number = {}
-    for name, label in formatting.metric_labels(metric_names, taken=[*frame.columns, "To champion", "Set"]).items():
+    for name, label in formatting.metric_labels(metric_names, taken=[*frame.columns, "Δ vs champion", "Set"]).items():
         column = frames.metric_column(name)
         form, width = number_format(frame[column])
         label = formatting.visible(label)
@@ -103,7 +109,7 @@ def board_columns(frame: pd.DataFrame, metric_names: Sequence[str]) -> dict[str,
     gap_format, gap_width = number_format(frame["Difference"], difference=True)
     low, high = (float(scores.min()), float(scores.max())) if len(scores) else (0.0, 1.0)
     room = (high - low) * 0.25 or 0.01
-    return {
+    columns: dict[str, Any] = {
         **number,
         "#": st.column_config.NumberColumn("#", width=44, pinned=True, help="Place in the order chosen above"),
         "Version": st.column_config.TextColumn("Version", width=76, pinned=True),
@@ -118,7 +124,7 @@ def board_columns(frame: pd.DataFrame, metric_names: Sequence[str]) -> dict[str,
             help=f"The bar begins at {formatting.number(low - room)}, not at 0, so that differences show",
         ),
         "Difference": st.column_config.NumberColumn(
-            "To champion",
+            "Δ vs champion",
             format=gap_format,
             width=max(98, gap_width),
             help="Empty where both were measured on different sets",
@@ -136,6 +142,11 @@ def board_columns(frame: pd.DataFrame, metric_names: Sequence[str]) -> dict[str,
         ),
         "Model id": st.column_config.TextColumn("Model id", width="large"),
     }
+    labels = {column: label for label, column in ORDERS.items()}
+    ordered = labels.get(order_by, frames.metric_column(order_by))
+    if ordered in columns:
+        columns[ordered]["label"] += " ↓" if descending else " ↑"
+    return columns
 
 
 def _raw(name: str, label: str) -> str | None:
@@ -173,7 +184,7 @@ def differences(frame: pd.DataFrame, *, key: str, rows: bool = False) -> None:
         "Difference": st.column_config.NumberColumn("Difference", format=form, width=max(92, width)),
         "Low": st.column_config.NumberColumn("from", format=low, width=max(80, low_width)),
         "High": st.column_config.NumberColumn("to", format=low, width=max(80, low_width)),
-        "Says": st.column_config.TextColumn("Says", width=140),
+        "Says": st.column_config.TextColumn("Result", width=140),
         "Rows": st.column_config.NumberColumn("Rows", format="localized", width=70),
     }
     plain(frame.drop(columns="Turned"), key=f"differences-{key}", alt="Differences with intervals", columns=columns)
@@ -195,30 +206,32 @@ def benchmarks(frame: pd.DataFrame, *, key: str) -> None:
     columns = {
         "Benchmark": st.column_config.TextColumn("Benchmark", width=170, pinned=True),
         "Rows": st.column_config.NumberColumn("Rows", format="localized", width=80),
-        "Inputs": st.column_config.NumberColumn("Inputs", width=70),
-        "Versions measured": st.column_config.NumberColumn("Versions measured", width=130),
-        "Fingerprint": st.column_config.TextColumn("Fingerprint", width="medium", help="The sha256 of its content"),
+        "Features": st.column_config.NumberColumn("Features", width=70),
+        "Versions evaluated": st.column_config.NumberColumn("Versions evaluated", width=130),
+        "SHA-256": st.column_config.TextColumn("SHA-256", width="medium", help="The sha256 of its content"),
     }
     plain(frame, key=key, alt="Benchmarks", columns=columns)
 
 
 def events(frame: pd.DataFrame, *, key: str, names: bool = True, ids: bool = True) -> None:
     """Events, newest first; columns that would say the same in every row are left out."""
-    dropped = [column for column, wanted in (("Model name", names), ("Model id", ids)) if not wanted]
+    dropped = [column for column, wanted in (("Model name", names), ("Version", ids), ("Model id", ids)) if not wanted]
     columns = {
-        "When": st.column_config.TextColumn("When", width=104, pinned=True),
-        "At": st.column_config.TextColumn("At", width=192),
+        "When": st.column_config.TextColumn("When", width=96, pinned=True),
         "What": st.column_config.TextColumn("What", width=132),
-        "Who": st.column_config.TextColumn("Who", width=112),
-        "Model name": st.column_config.TextColumn("Model name", width=150),
+        "Who": st.column_config.TextColumn("Who", width=92),
+        "Model name": st.column_config.TextColumn("Model name", width=120),
+        "Version": st.column_config.TextColumn("Version", width=66),
+        "Reason": st.column_config.TextColumn("Reason", width=235),
+        "Change": st.column_config.TextColumn("Change", width=255),
+        "At": st.column_config.TextColumn("At", width=192),
         "Model id": st.column_config.TextColumn("Model id", width=330),
-        "Reason": st.column_config.TextColumn("Reason", width=300),
-        "Change": st.column_config.TextColumn("Change", width=420),
         "No.": st.column_config.NumberColumn("No.", width=60),
     }
-    plain(frame.drop(columns=dropped, errors="ignore"), key=key, alt="Events, newest first", columns=columns)
+    shown = [column for column in columns if column in frame and column not in dropped]
+    plain(frame.reindex(columns=shown), key=key, alt="Events, newest first", columns=columns)
     if long := in_full(frame):
-        with st.expander(f"In full: what is too long for the table ({formatting.count(len(long), 'event')})"):
+        with st.expander(f"Full event details ({formatting.count(len(long), 'event')})"):
             st.text("\n\n".join(long))
 
 
@@ -229,7 +242,7 @@ def in_full(frame: pd.DataFrame) -> list[str]:
         + (f"\nReason: {row['Reason']}" if row["Reason"] else "")
         + (f"\nChange: {row['Change']}" if row["Change"] else "")
         for row in frame.to_dict("records")
-        if len(row["Reason"]) > 45 or len(row["Change"]) > 65
+        if len(row["Reason"]) > 34 or len(row["Change"]) > 38
     ]
 
 

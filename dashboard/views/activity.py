@@ -21,24 +21,22 @@ def chain(view: session.View) -> None:
     """Whether the record is whole: every event's hash recomputed."""
     total = view.count_events()
     if total > CHECKED_UNASKED and not st.session_state.get("check-chain"):
-        st.button(f"Check the chain of {total:,} events", key="check-chain", icon=":material/link:")
+        st.button(f"Verify the audit log ({total:,} events)", key="check-chain", icon=":material/link:")
         return
     broken = view.broken_event()
     if broken is None:
-        st.markdown(
-            f":material/verified: The chain of {formatting.count(total, 'event')} is whole: no event was altered."
-        )
+        st.markdown(f":material/verified: Audit log intact: {formatting.count(total, 'event')} verified, none altered.")
     else:
         messages.show(
             "error",
-            f"Event {broken} does not fit the chain: the record was altered there or before. "
+            f"Audit log damaged: event {broken} does not match its hash, so that event or an earlier one was altered. "
             "Compare it with a backup before you trust what it says.",
         )
 
 
 def champions(name: str, view: session.View) -> None:
     """Who served from when to when, and who served at a moment that can be chosen."""
-    messages.section(f"Who served {name}")
+    messages.section(f"Champion timeline of {name}")
     deployments = view.deployments(name)
     if not deployments:
         st.caption("No version has been champion yet.")
@@ -50,7 +48,7 @@ def champions(name: str, view: session.View) -> None:
     with left:
         first = reigns["start"].min().to_pydatetime()
         chosen = st.datetime_input(
-            f"Served at this moment ({getattr(zone, 'key', 'UTC')} time)",
+            f"Champion at ({getattr(zone, 'key', 'UTC')} time)",
             value=None,
             min_value=(first - timedelta(days=366)).astimezone(zone).replace(tzinfo=None),
             max_value=(now + timedelta(days=1)).astimezone(zone).replace(tzinfo=None),
@@ -60,7 +58,7 @@ def champions(name: str, view: session.View) -> None:
         )
         when = None
         if chosen is None:
-            st.caption("Choose a moment to see which version served then, and on which numbers.")
+            st.caption("Choose a moment to see the champion at that time, with its metrics.")
         else:
             when = moment(chosen.date(), chosen.time(), zone)
             _served(name, when, view)

@@ -22,11 +22,11 @@ def known(name: str, view: session.View) -> None:
     if not found or counts is None:
         messages.show(
             "info",
-            f"**{name} has no benchmark yet.** Add rows with the truth below: then every new version is measured on "
+            f"**{name} has no benchmark yet.** Add a labelled holdout below: every new version is then evaluated on "
             "them in a sandbox before it may become champion, and versions are compared on the very same rows.",
         )
         return
-    messages.section(f"Benchmarks of {name}", f"{formatting.escaped(counts.name)} counts for ranking and gates.")
+    messages.section(f"Benchmarks of {name}", f"{formatting.escaped(counts.name)} is active for ranking and gates.")
     tried = {each.fingerprint: view.registry.count_measured(each) for each in found}
     tables.benchmarks(evaluation_frames.benchmarks(found, tried), key="benchmarks")
     evaluating.measure_all(name, counts, view)
@@ -39,10 +39,10 @@ def _choice(name: str, known: list[str], counts: str, view: session.View) -> Non
     with st.form("counts", border=True):
         left, right = st.columns(2)
         wanted = left.selectbox(
-            "Which one counts for ranking and gates", known, index=known.index(counts), key="counts"
+            "Active benchmark (for ranking and gates)", known, index=known.index(counts), key="counts"
         )
         reason = right.text_input("Reason (required)", key="counts-reason", max_chars=2000)
-        if not st.form_submit_button("Let it count", icon=":material/rule:"):
+        if not st.form_submit_button("Set as active", icon=":material/rule:"):
             return
     if not (reason or "").strip():
         messages.show("warning", "Say why: a reason is required. Nothing was changed.")
@@ -52,7 +52,7 @@ def _choice(name: str, known: list[str], counts: str, view: session.View) -> Non
     except RegistryError as error:
         messages.show("error", f"Nothing was changed. {formatting.escaped(str(error))}")
         return
-    messages.post("success", f"**{formatting.escaped(wanted)}** counts now. Measure the versions on it.")
+    messages.post("success", f"**{formatting.escaped(wanted)}** is active now. Evaluate the versions on it.")
     st.rerun()
 
 
@@ -162,8 +162,8 @@ def _add(
     lacking = [each for each in champion.feature_names if each not in added.features] if champion else []
     if champion and lacking:
         shown = formatting.escaped(", ".join(lacking[:3])) + (" …" if len(lacking) > 3 else "")
-        told += f" It lacks inputs of the champion {champion.version} ({shown}), which cannot be measured on it."
+        told += f" It lacks features of the champion {champion.version} ({shown}), which cannot be evaluated on it."
         messages.post("warning", told)
     else:
-        messages.post("success", f"{told} Measure the versions on it next.")
+        messages.post("success", f"{told} Evaluate the versions on it next.")
     st.rerun()

@@ -25,7 +25,7 @@ def chosen(name: str, view: session.View) -> list[ModelMetadata]:
     if st.session_state.get("compare-of") != (name, st.query_params.get("ids")):
         st.session_state["compare-ids"] = wanted
     picked: list[str] = st.multiselect(
-        "Versions to compare, the first is what the others are held against",
+        "Versions to compare (the first is the baseline)",
         list(known),
         format_func=lambda model_id: known.get(model_id, model_id),
         key="compare-ids",
@@ -59,22 +59,22 @@ def to_measure(models: Sequence[ModelMetadata], view: session.View) -> None:
     name = models[0].model_name
     benchmark = view.benchmark(name)
     if benchmark is None:
-        messages.show("info", "There is no benchmark for this model name: only what was reported can be compared.")
+        messages.show("info", "There is no benchmark for this model name: only self-reported metrics can be compared.")
         st.page_link("../pages/benchmarks.py", label="Add a benchmark", icon=":material/add_chart:")
         return
     for each in models:
         found = view.evaluation(each)
         if found is not None and found.status == "failed":
             where = f"{formatting.escaped(benchmark.name)}: {formatting.escaped(found.because)}"
-            messages.show("warning", f"**{each.version}** could not be measured on {where}")
+            messages.show("warning", f"**{each.version}** could not be evaluated on {where}")
     missing = [each.version for each in models if view.evaluation(each) is None and each.artifact == "trusted"]
     held = [each.version for each in models if view.evaluation(each) is None and each.artifact != "trusted"]
     if held:
-        messages.show("info", f"Quarantined and not measured: {', '.join(held)}. It can be measured from its own page.")
+        messages.show("info", f"Quarantined and not evaluated: {', '.join(held)}. Evaluate it on its own page.")
     if missing:
         shown = ", ".join(missing)
         messages.show(
-            "warning", f"Not measured on {formatting.escaped(benchmark.name)}: {shown}. Measure to compare them."
+            "warning", f"Not evaluated on {formatting.escaped(benchmark.name)}: {shown}. Evaluate to compare them."
         )
         evaluating.measure_all(name, benchmark, view)
 
@@ -86,9 +86,7 @@ def metrics(models: Sequence[ModelMetadata], found: Sequence[tuple[ModelMetadata
         return
     benchmark = view.benchmark(models[0].model_name)
     assert benchmark is not None
-    messages.section(
-        f"Measured on {formatting.visible(benchmark.name)}", "In brackets the 95% interval of each by itself."
-    )
+    messages.section(f"Evaluated on {formatting.visible(benchmark.name)}", "95% CI per model.")
     tables.plain(
         evaluation_frames.side_by_side(models, evaluations), key="measured-side", alt="Measured metrics side by side"
     )
@@ -123,13 +121,14 @@ def _slices_and_changes(model: ModelMetadata, first: ModelMetadata, paired: Pair
             st.caption("The benchmark has no slices of 30 rows or more.")
     with right:
         changed = paired.disagreements
-        st.markdown(f"**{formatting.count(len(changed.changed), 'answer')} change**")
+        differ = "differs" if len(changed.changed) == 1 else "differ"
+        st.markdown(f"**{formatting.count(len(changed.changed), 'prediction')} {differ}**")
         st.text(
-            f"{first.version} alone is right: {changed.only_first_right:,}\n"
-            f"{model.version} alone is right: {changed.only_second_right:,}"
+            f"Only {first.version} correct: {changed.only_first_right:,}\n"
+            f"Only {model.version} correct: {changed.only_second_right:,}"
         )
         if changed.largest:
-            st.caption("Rows of the benchmark whose answers moved most, counted from 0")
+            st.caption("Benchmark rows with the largest change, counted from 0")
             tables.moved(changed.largest, key=f"moved-{model.model_id}")
 
 
@@ -156,11 +155,11 @@ def overlaid(models: Sequence[ModelMetadata], view: session.View) -> None:
 def made_of(models: Sequence[ModelMetadata], view: session.View) -> None:
     """What was reported, and what differs of inputs, classes and hyperparameters."""
     comparison = view.compare([each.model_id for each in models])
-    messages.section("As reported", formatting.escaped(comparison.note))
+    messages.section("Self-reported", formatting.escaped(comparison.note))
     tables.metrics(frames.metric_comparison(comparison), key="reported-side", alt="Reported metrics side by side")
     differing = frames.differences(comparison)
-    messages.section("What else differs")
+    messages.section("Other differences")
     if len(differing):
-        tables.plain(differing, key="differences", alt="Differences in type, inputs and hyperparameters")
+        tables.plain(differing, key="differences", alt="Differences in type, features and hyperparameters")
     else:
-        st.caption("Type, inputs, classes and hyperparameters are the same.")
+        st.caption("Type, features, classes and hyperparameters are the same.")

@@ -61,8 +61,11 @@ def live(summaries: Sequence[ModelNameSummary], view: session.View) -> dict[str,
 
 
 def _waiting(summary: ModelNameSummary, view: session.View) -> int:
-    """Versions handed in after the champion went live, of which nobody has said anything yet."""
-    since = summary.deployment.started_at if summary.deployment else ""
+    """Versions registered after the champion that nobody has promoted, rejected or archived.
+
+    By when the champion was registered, not deployed: an undo deploys it anew, and changes nothing about the others.
+    """
+    since = summary.champion.registered_at if summary.champion else ""
     return sum(
         row["status"] == "registered" and not row["is_active"] and row["registered_at"] > since
         for row in view.history(summary.model_name, SPARK)
@@ -70,7 +73,7 @@ def _waiting(summary: ModelNameSummary, view: session.View) -> int:
 
 
 def totals(summaries: Sequence[ModelNameSummary], going_on: dict[str, Live]) -> None:
-    """The registry in one sentence, and what waits for somebody."""
+    """The registry in one sentence, with what needs attention."""
     versions = sum(each.versions for each in summaries)
     quarantined = sum(each.quarantined for each in summaries)
     without = [each.model_name for each in summaries if each.champion is None]
@@ -79,11 +82,9 @@ def totals(summaries: Sequence[ModelNameSummary], going_on: dict[str, Live]) -> 
     waiting = sum(each.waiting for each in going_on.values())
     said = [
         f"{formatting.count(len(summaries), 'model name')} with {formatting.count(versions, 'version')}",
-        f":orange[▲ {formatting.count(alerts, 'alert')}] not over yet" if alerts else "",
+        f":orange[▲ {formatting.count(alerts, 'open alert')}]" if alerts else "",
         f"{formatting.count(experiments, 'experiment')} running" if experiments else "",
-        f"{formatting.count(waiting, 'version')} {'waits' if waiting == 1 else 'wait'} for a decision"
-        if waiting
-        else "",
+        f"{formatting.count(waiting, 'version')} awaiting review" if waiting else "",
     ]
     st.markdown("; ".join(each for each in said if each) + ".")
     if quarantined:
@@ -119,7 +120,7 @@ def model_name(summary: ModelNameSummary, going_on: Live, view: session.View) ->
                 facts.insert(0, f"score {formatting.number(champion.composite_score)}")
             st.markdown(
                 f"In production for {formatting.lasted(summary.deployment.started_at, None, messages.now())}, "
-                f"put there by {formatting.escaped(live_text.actor(summary.deployment.actor))}",
+                f"promoted {formatting.escaped(live_text.by(summary.deployment.actor))}",
                 help="Since " + formatting.exact(summary.deployment.started_at, messages.viewer_zone()),
             )
         else:
@@ -127,14 +128,14 @@ def model_name(summary: ModelNameSummary, going_on: Live, view: session.View) ->
         if summary.quarantined:
             facts.append(f"{formatting.QUARANTINED[0]} {summary.quarantined} quarantined")
         if going_on.waiting:
-            facts.append(f"{going_on.waiting} {'waits' if going_on.waiting == 1 else 'wait'} for a decision")
+            facts.append(f"{going_on.waiting:,} awaiting review")
         facts.append(f"last registered {formatting.ago(summary.last_registered_at, messages.now())}")
         st.caption(" · ".join(facts))
         if champion and summary.best_model_id not in (None, champion.model_id):
             better = view.metadata(str(summary.best_model_id))
             st.markdown(
-                f":material/trending_up: Version **{better.version}** scores higher: "
-                f"{formatting.number(better.composite_score)}"
+                f":material/trending_up: **{better.version}** ranks above the champion: "
+                f"score {formatting.number(better.composite_score)}"
             )
         _links(name, champion, going_on)
 

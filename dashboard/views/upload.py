@@ -151,7 +151,7 @@ def _form(view: session.View) -> Metadata | None:
         for place, each in enumerate(METRICS)
     }
     inputs = st.text_area(
-        "Inputs, one a line in their order", key="upload-inputs", height=112, placeholder="speed\nweight\nbox"
+        "Features, one per line in order", key="upload-inputs", height=112, placeholder="speed\nweight\nbox"
     )
     classes = st.text_input(
         "Classes, separated by commas",
@@ -245,10 +245,9 @@ def _inside(label: str, file: UploadedFile | None, name: str, view: session.View
     head = {"trusted": "Trusted", "quarantined": "It will be quarantined", "refused": "It is refused"}[found.verdict]
     messages.show(tones[found.verdict], f"**{head}.** {formatting.escaped(found.because)}")
     facts = {
-        "Holds": (found.estimator or formatting.MISSING).rpartition(".")[2],
-        "Written with": ", ".join(f"{each} {version}" for each, version in found.libraries.items())
-        or formatting.MISSING,
-        "Inputs": f"{found.inputs:,}" if found.inputs is not None else formatting.MISSING,
+        "Estimator": (found.estimator or formatting.MISSING).rpartition(".")[2],
+        "Library": ", ".join(f"{each} {version}" for each, version in found.libraries.items()) or formatting.MISSING,
+        "Features": f"{found.inputs:,}" if found.inputs is not None else formatting.MISSING,
     }
     tables.facts(facts, key=f"inside-{label}")
     other = view.registry.compare_libraries(found.libraries)

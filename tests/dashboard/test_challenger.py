@@ -55,8 +55,8 @@ def serve(registry: Registry, clock: Clock, hours: int, each: int = 100, right: 
 
 
 def confirm(app: AppTest, reason: str = "because") -> AppTest:
-    app.text_area(key="experiment-reason").set_value(reason)
-    (button,) = [each for each in app.button if each.proto.form_id == "experiment"]
+    app.text_area(key="reason").set_value(reason)
+    (button,) = [each for each in app.button if each.proto.form_id == "decision"]
     return button.click().run()
 
 
@@ -132,8 +132,8 @@ def test_staged_and_advanced_over_gates(four: list[str], own: Registry, clock: C
     app = press(app, "advance")
     assert "Gate failed: Labels" in plain(app)
     app = confirm(app)
-    assert "Gates do not hold" in plain(app)
-    app.checkbox(key="experiment-override").check()
+    assert "Gates failed" in plain(app)
+    app.checkbox(key="override").check()
     app = confirm(app, "the desk watches")
     assert own.experiment(started.experiment_id).stage == 1
     assert "Challengers answer 1% of **Churn** now" in plain(app)
@@ -266,8 +266,8 @@ def test_a_conflict_is_explained_and_keeps_the_reason(four: list[str], own: Regi
     assert "Somebody was faster" in plain(app)
     assert "changed by bert" in plain(app)
     assert "0.3 of the traffic to 1.0.1" in plain(app)
-    app = app.button(key="experiment-again").click().run()
-    assert app.text_area(key="experiment-reason").value == "my good reason"
+    app = app.button(key="decision-again").click().run()
+    assert app.text_area(key="reason").value == "my good reason"
     confirm(app, "my good reason")
     assert own.experiment(number).arms[0].share == 0.5
 
@@ -278,9 +278,9 @@ def test_who_comes_too_late_is_told_so(four: list[str], own: Registry, open_page
     own.stop_experiment(number, actor="bert", reason="me first")
     app = confirm(app)
     assert "Somebody was faster" in plain(app)
-    app = app.button(key="experiment-again").click().run()
+    app = app.button(key="decision-again").click().run()
     assert "It has ended" in plain(app)
-    app = app.button(key="experiment-close").click().run()
+    app = app.button(key="decision-close").click().run()
     assert not app.text_area
     with pytest.raises(StateConflict):
         own.stop_experiment(number)
@@ -290,7 +290,7 @@ def test_a_reason_and_a_name_are_required(four: list[str], own: Registry, open_p
     number = own.start_experiment("Churn", four[1], reason="try").experiment_id
     app = confirm(press(open_page("experiments"), "stop"), "  ")
     assert "a reason is required" in plain(app)
-    app.text_input(key="experiment-by").set_value(" ")
+    app.text_input(key="decided_by").set_value(" ")
     app = confirm(app)
     assert "a name is required" in plain(app)
     assert own.experiment(number).ended_at is None

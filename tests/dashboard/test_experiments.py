@@ -61,17 +61,13 @@ def told(*challengers: ChallengerReport, **changes: Any) -> str:
 
 
 def test_the_headline() -> None:
-    assert (
-        told(judged(effect(0.01, 0.03))) == "1.0.1 is winning: better than 1.0.0 by 2.0 points of accuracy (1.0 to 3.0)"
-    )
-    assert (
-        told(judged(effect(-0.03, -0.01))) == "1.0.0 is winning: 1.0.1 is worse by 2.0 points of accuracy (1.0 to 3.0)"
-    )
-    assert told(judged(effect(-0.01, 0.03))) == "No winner yet: 1.0.1 shows +1.0 points of accuracy (−1.0 to +3.0)"
+    assert told(judged(effect(0.01, 0.03))) == "1.0.1 is winning: better than 1.0.0 by 2.0 pp of accuracy (1.0 to 3.0)"
+    assert told(judged(effect(-0.03, -0.01))) == "1.0.0 is winning: 1.0.1 is worse by 2.0 pp of accuracy (1.0 to 3.0)"
+    assert told(judged(effect(-0.01, 0.03))) == "No winner yet: 1.0.1 shows +1.0 pp of accuracy (−1.0 to +3.0)"
     missing = Effect("accuracy", "split", 3, 1, False, "Not enough labels yet")
     assert told(judged(missing)) == "Too early to say whether 1.0.1 is better than 1.0.0"
     several = judged(effect(0.01, 0.03)), judged(effect(-0.01, 0.02), "C")
-    assert told(*several) == "1 of 2 challengers are better than 1.0.0; 1.0.1 shows most, +2.0 points"
+    assert told(*several) == "1 of 2 challengers are better than 1.0.0; 1.0.1 shows most, +2.0 pp"
     assert told(judged(missing), judged(missing, "C")).startswith("Too early to say whether any of 2 challengers")
     assert told(judged(effect(-0.03, -0.01)), judged(effect(-0.03, -0.01), "C")).startswith("1.0.0 is winning: all 2")
     over: dict[str, Any] = {"ended_at": "2026-01-02T00:00:00+00:00"}
@@ -93,7 +89,7 @@ def test_evidence_in_words() -> None:
 def test_labels_that_are_missing() -> None:
     assert sentences.still_needed(judged(effect(0.01, 0.02))) == "None: the interval leaves out zero"
     unclear = effect(-0.01, 0.02, more_labels=3141, worth=0.02)
-    assert sentences.still_needed(judged(unclear)) == "About 3,200 of both models together would show 2.0 points"
+    assert sentences.still_needed(judged(unclear)) == "About 3,200 of both models together would show 2.0 pp"
     assert sentences.labels(replace(unclear, kind="shadow")) == "100 of the same rows"
 
 
@@ -159,10 +155,10 @@ def test_the_effect_over_time() -> None:
     assert frame["value"].tolist() == pytest.approx([2.0, 2.0, 3.0])
     assert sentences.course(each, frame, made(), VERSIONS).endswith("above zero since 01 Jan, 03:00")
     assert sentences.course(each, frame.iloc[:2], made(), VERSIONS).endswith("still spans zero")
-    assert sentences.course(each, frame.iloc[:0], made(), VERSIONS).endswith("too early for a claim")
+    assert sentences.course(each, frame.iloc[:0], made(), VERSIONS).endswith("insufficient data")
     low, high = experiment_charts.extent(frame)
     assert -2 < low < 0 < 5 < high < 7
-    figure = experiment_charts.over_time(frame, "#d55e00", "points")
+    figure = experiment_charts.over_time(frame, "#d55e00", "pp")
     assert figure.layout.yaxis.range == (low, high)
     assert [each.text for each in figure.layout.annotations] == ["<b>+3.0</b>", "equal"]
     assert experiment_charts.ticks(-3, 11) == {"tickvals": [0, 5, 10], "ticktext": ["0", "+5", "+10"]}
@@ -175,10 +171,10 @@ def test_all_challengers_in_one_figure() -> None:
     report = ExperimentReport(made(arms=arms), "", challengers, None, None, None, "")
     frame = experiment_frames.now(report, VERSIONS)
     assert frame["says"].tolist() == ["▲ better", "≈ no clear difference"]
-    assert frame["written"].tolist() == ["+2.0 points (+1.0 to +3.0)", "+0.5 points (−1.0 to +2.0)"]
-    assert len(experiment_charts.now(frame, ["#d55e00", "#1a9e78"], "points").data) == 2
+    assert frame["written"].tolist() == ["+2.0 pp (+1.0 to +3.0)", "+0.5 pp (−1.0 to +2.0)"]
+    assert len(experiment_charts.now(frame, ["#d55e00", "#1a9e78"], "pp").data) == 2
     table = experiment_frames.arms(report, VERSIONS)
-    assert table["Part"].tolist() == ["★ champion", "◐ answers 5%", "□ withdrawn"]
+    assert table["Role"].tolist() == ["★ champion", "◐ answers 5%", "□ withdrawn"]
     assert table["Value"].tolist() == pytest.approx([85, 90, 90])
     assert sentences.believed(report)[1] == ("○", "4 calls failed")
     more = replace(report, failures=Guardrail("failures", "more", ((9, 0), (9, 4)), (4.0,), "", (True,)))

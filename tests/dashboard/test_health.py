@@ -110,7 +110,7 @@ def test_without_labels_it_says_what_cannot_be_told(own: Registry, clock: Clock,
     assert not app.exception
     assert "600 predictions, and no label yet" in app.info[0].value
     assert "Accuracy of 1.0.0 is not known" in texts(app)
-    assert "Inputs look as in training" in texts(app)
+    assert "No feature drift" in texts(app)
 
 
 def test_before_there_is_a_baseline_it_counts_its_labels(own: Registry, clock: Clock, open_page: Open) -> None:
@@ -157,9 +157,9 @@ def test_a_healthy_champion(own: Registry, clock: Clock, open_page: Open) -> Non
     said = texts(app)
     assert ":green[✓ Healthy]" in said
     assert "700 of 900 (77.8%)" in said
-    assert "no healthy earlier champion it could put back" in said
-    assert "Evidence that it became worse" in said
-    assert "alert" not in said.split("When it gets worse")[0]
+    assert "no healthy earlier champion to restore" in said
+    assert "Degradation detector" in said
+    assert "alert" not in said.split("On degradation")[0]
     assert app.session_state["range"] == "7 d"
     assert len(app.get("plotly_chart")) == 3
 
@@ -185,13 +185,13 @@ def test_a_rollback_is_told_and_its_alert_acknowledged(own: Registry, clock: Clo
     assert ":red[✕ Critical]" in said
     assert "was rolled back to 1.0.0" in said
     assert ":orange[✕ Rolled back]** to **1.0.0** instead of 1.0.1" in said
-    assert "by the registry itself: Worse than its baseline" in said
+    assert "automatically: Worse than its baseline" in said
     assert "Churn_LogisticRegression" not in said
     (alert,) = own.alerts("Churn")
 
     app.button(key=f"acknowledge-{alert.alert_id}").click().run()
     assert "over once somebody has seen it" in texts(app)
-    app.text_area(key="alert-note").set_value("the feed was broken")
+    app.text_area(key="reason").set_value("the feed was broken")
     app.text_input(key="decided_by").set_value("")
     _confirm(app, "Acknowledge")
     assert "a name is required" in app.warning[0].value
@@ -202,14 +202,14 @@ def test_a_rollback_is_told_and_its_alert_acknowledged(own: Registry, clock: Clo
     assert own.alerts("Churn", resolved=True)[0].acknowledged_by == "carla"
     assert own.events("Churn", kinds=["alert_acknowledged"])[0].reason == "the feed was broken"
     assert ":red[✕ Critical]" not in texts(app)
-    assert "1 alert that are over" not in texts(app)
+    assert "1 resolved alert" not in texts(app)
 
 
 def test_a_rollback_before_the_time_shown_is_told_as_well(own: Registry, clock: Clock, open_page: Open) -> None:
     degrade(own, clock)
     app = open_page("health", model="Churn", range="24 h")
     assert not app.exception
-    assert "Last rollback: 1.0.1 was taken out, 1.0.0 put back" in texts(app)
+    assert "Last rollback: 1.0.1 was taken out, 1.0.0 restored" in texts(app)
     assert "not chosen again until somebody reinstates it" in texts(app)
 
 
@@ -245,14 +245,14 @@ def test_who_only_wants_to_be_told_is_offered_the_rollback(own: Registry, clock:
     app.button(key=f"rollback-{alert.alert_id}").click().run()
     assert not app.exception
     assert "is disqualified" in texts(app)
-    app.session_state["request"] = None
+    app.session_state["asked"] = None
 
     # resolving needs a reason, and whoever comes too late is told so
     app.button(key=f"resolve-{alert.alert_id}").click().run()
     _confirm(app, "Resolve")
     assert "a reason is required" in app.warning[0].value
     own.resolve_alert(alert.alert_id, actor="bert", reason="it may stay")
-    app.text_area(key="alert-note").set_value("it may stay")
+    app.text_area(key="reason").set_value("it may stay")
     _confirm(app, "Resolve")
     assert "Nothing was changed" in app.warning[0].value
     assert "resolved already" in app.warning[0].value
@@ -278,8 +278,8 @@ def test_a_card_shows_what_production_says(own: Registry, clock: Clock, open_pag
     app = open_page("overview")
     assert not app.exception
     said = texts(app)
-    assert ":orange[▲ 1 alert] not over yet; 1 version waits for a decision" in said
-    assert ":red[✕ Critical]: 1 alert not over yet" in said
+    assert ":orange[▲ 1 open alert]; 1 version awaiting review" in said
+    assert ":red[✕ Critical]: 1 open alert" in said
     assert app.metric[0].label == "Accuracy in production of champion 1.0.0"
     app.button(key="health-Churn").click().run()
     assert app.title[0].value == "Health"
@@ -403,7 +403,7 @@ def test_drift_names_its_state_and_what_moved() -> None:
     far = Drift("age", "critical", 0.6, 0.1, 0.25, 900, 800, None, None, "above 3", 0.1, 0.4)
     early = Drift("plan", "not enough", 0.4, 0.1, 0.25, 900, 800, whole=False)
     frame = health_frames.drift([far, Drift("visits", "not enough", None, 0.1, 0.25, 9, 800), early])
-    assert frame["State"].tolist() == ["✕ drifted far", "○ too few rows", "○ no whole week yet"]
+    assert frame["State"].tolist() == ["✕ severe drift", "○ too few rows", "○ no whole week yet"]
     assert frame["What moved"].tolist() == ["above 3: 10.0% → 40.0%", "", ""]
     figure = health_charts.moved([far])
     assert figure.data[-1].x == (0.4,)
@@ -467,12 +467,10 @@ def test_states_are_told_by_colour_shape_and_word() -> None:
 def test_the_finding_is_a_sentence_with_its_numbers() -> None:
     versions = {"model-a": "1.0.1", "model-b": "1.0.2"}
     assert sentences.finding(_report(), [], [], versions) == (
-        "Accuracy of 1.0.1 is 0.9300 over 500 labels, 1.0 points better than its baseline"
+        "Accuracy of 1.0.1 is 0.9300 over 500 labels, 1.0 pp better than its baseline"
     )
     assert "below its baseline; that is worse than allowed" in sentences.finding(_report(0.8), [], [], versions)
-    assert "0.50 points below its baseline, within what is allowed" in sentences.finding(
-        _report(0.915), [], [], versions
-    )
+    assert "0.50 pp below its baseline, within what is allowed" in sentences.finding(_report(0.915), [], [], versions)
     later = (NOON + timedelta(days=1)).isoformat()
     deployed = [
         Deployment(2, "Churn", "model-a", later, None, "auto", "worse"),
@@ -507,7 +505,7 @@ def test_the_cooldown_is_told() -> None:
     said = sentences.when_worse(_report(cooldown_until=until), MonitoringPolicy(), NOON, UTC)
     assert "Not during the next 3 h 0 min" in said
     said = sentences.when_worse(_report(predecessor="Churn_Ridge"), MonitoringPolicy(), NOON, UTC)
-    assert "puts the last healthy champion back once that one is better on the same rows" in said
+    assert "restores the last healthy champion once that one is better on the same rows" in said
 
 
 def test_a_card_is_healthy_only_with_labels_enough() -> None:

@@ -113,8 +113,8 @@ def test_overview_tells_champion_waiting_and_better(several: dict[str, str], own
     words = texts(open_page())
     assert "2 model names with 9 versions" in words
     assert "1 file quarantined" in words
-    assert "put there by bert" in words
-    assert "Version **1.1.0** scores higher" in words
+    assert "promoted by bert" in words
+    assert "**1.1.0** ranks above the champion" in words
 
 
 def test_overview_warns_of_a_name_without_champion(own: Registry, open_page: Open) -> None:
@@ -220,7 +220,7 @@ def test_trends_along_time_and_for_every_metric(several: dict[str, str], open_pa
 
 def test_activity_filters_and_the_past(several: dict[str, str], own: Registry, clock: Clock, open_page: Open) -> None:
     app = open_page("activity", model="Churn", who="bert")
-    assert "is whole" in texts(app)
+    assert "Audit log intact" in texts(app)
     assert set(app.dataframe[-1].value["What"]) == {"Rejected", "Archived"}
     first = own.deployments("Churn")[-1]
     assert first.model_id == several["first"]

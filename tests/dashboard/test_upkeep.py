@@ -67,7 +67,7 @@ def test_the_overview_says_what_it_takes_and_the_plan_leads_to_its_policy(old: l
     plan = open_page("maintenance", model="Churn")
     plan.button(key="to-retention").click().run()
     assert plan.title[0].value == "Settings"
-    assert "Which versions are kept" in texts(plan)
+    assert "Retention" in texts(plan)
 
 
 def test_a_cleanup_from_its_plan_and_back(own: Registry, old: list[str], open_page: Open) -> None:
@@ -80,13 +80,13 @@ def test_a_cleanup_from_its_plan_and_back(own: Registry, old: list[str], open_pa
     assert "For 30 days, until" in texts(app)
     confirm(app, "Clean up")
     assert "a reason is required" in app.warning[0].value
-    app.text_area(key="upkeep-reason").set_value("too many")
+    app.text_area(key="reason").set_value("too many")
     confirm(app, "Clean up")
     assert not app.exception
     assert f"{len(goes)} versions in the trash" in app.success[0].value
     assert sorted(each.model_id for each in own.trash()) == sorted(goes)
-    assert f"{5 - len(goes)} versions stay, 1 of them untouchable; {len(goes)} are in the trash." in texts(app)
-    next(each for each in app.button if each.label == "Undo: put them back").click().run()
+    assert f"{5 - len(goes)} versions stay, 1 of them protected; {len(goes)} are in the trash." in texts(app)
+    next(each for each in app.button if each.label == "Undo: restore the versions").click().run()
     assert not app.exception
     assert "Undone" in app.success[0].value
     assert own.trash() == []
@@ -97,8 +97,8 @@ def test_what_is_left_out_stays(own: Registry, old: list[str], open_page: Open) 
     app = open_page("maintenance", model="Churn")
     tick_first(app)
     assert app.button(key="cleanup").label == "Move 1 version to the trash"
-    stays = open_page("maintenance", model="Churn", which="Untouchable")
-    assert "● untouchable" in stays.dataframe[0].value["What happens"].tolist()
+    stays = open_page("maintenance", model="Churn", which="Protected")
+    assert "● protected" in stays.dataframe[0].value["Action"].tolist()
     assert not [each for each in stays.button if each.key == "cleanup"]
 
 
@@ -113,18 +113,18 @@ def test_the_trash_gives_back_and_deletes_for_good(own: Registry, old: list[str]
     assert app.button(key="trash-purge").disabled
     tick_first(app)
     app.button(key="trash-purge").click().run()
-    app.text_area(key="upkeep-reason").set_value("holds what it must not")
-    confirm(app, "Delete for good")
-    assert "cannot come back" in app.warning[-1].value
-    app.checkbox(key="upkeep-sure").check()
-    confirm(app, "Delete for good")
-    assert "1 version deleted for good" in app.success[0].value
+    app.text_area(key="reason").set_value("holds what it must not")
+    confirm(app, "Delete permanently")
+    assert "cannot be undone" in app.warning[-1].value
+    app.checkbox(key="sure").check()
+    confirm(app, "Delete permanently")
+    assert "1 version deleted permanently" in app.success[0].value
     (left,) = own.trash()
 
     tick_first(app)
-    app.button(key="trash-put back").click().run()
-    app.text_area(key="upkeep-reason").set_value("needed after all")
-    confirm(app, "Put back")
+    app.button(key="trash-restore").click().run()
+    app.text_area(key="reason").set_value("needed after all")
+    confirm(app, "Restore")
     assert own.trash() == []
     assert own.get_metadata(left.model_id).status == "rejected"
 
@@ -157,7 +157,7 @@ def test_a_models_page_deletes_puts_back_and_says_what_is_gone(own: Registry, ol
     own.purge(old[1], actor="bert", reason="holds what it must not")
     gone = open_page("model", id=old[1])
     assert not gone.exception
-    assert "**Deleted for good**" in texts(gone)
+    assert "**Deleted permanently**" in texts(gone)
     assert "**bert**: holds what it must not" in texts(gone)
     assert "nothing to download but the metadata" in texts(gone)
     assert not gone.error
@@ -175,7 +175,7 @@ def test_an_error_on_the_way_is_explained(
     monkeypatch.setattr(Registry, "cleanup", broken)
     app = open_page("maintenance", model="Churn")
     app.button(key="cleanup").click().run()
-    app.text_area(key="upkeep-reason").set_value("too many")
+    app.text_area(key="reason").set_value("too many")
     confirm(app, "Clean up")
     assert "No space is left on the disk" in texts(app)
     monkeypatch.setattr(Registry, "plan_cleanup", broken)
@@ -188,7 +188,7 @@ def test_verify_keeps_its_result_and_repairs(own: Registry, old: list[str], open
     assert "Not run yet" in texts(app)
     app.button(key="verify").click().run()
     assert not app.exception
-    assert "Everything is there and true" in texts(app)
+    assert "Integrity verified" in texts(app)
     assert "nothing has changed since" in texts(app)
     own.reject(old[1], actor="anna", reason="no")
     Path(own.get_metadata(old[2]).model_file_path).unlink()
@@ -205,7 +205,7 @@ def test_what_can_be_repaired_is_said_without_a_command(own: Registry, old: list
     (Path(own.location) / "registry_config.json").unlink()
     app.button(key="verify").click().run()
     assert app.button(key="repair")
-    assert "Repair above mends it." in texts(app)
+    assert "Repair above fixes it." in texts(app)
     assert not app.code
 
 
@@ -219,7 +219,7 @@ def test_a_backup_is_made_and_offered(own: Registry, old: list[str], open_page: 
     app.button(key="export-index").click().run()
     assert "5 versions written" in texts(app)
     app.button(key="rebuild").click().run()
-    app.text_area(key="upkeep-reason").set_value("to be sure")
+    app.text_area(key="reason").set_value("to be sure")
     confirm(app, "Rebuild")
     assert not app.exception
     assert "The index of 5 versions is rebuilt" in app.success[0].value
@@ -244,14 +244,14 @@ def test_a_plan_in_lines() -> None:
     )
     lost = (UnclaimedFile("models/.staged-1", 25, "2026-01-02T12:00:00+00:00"),)
     plan = CleanupPlan("2026-02-01T00:00:00+00:00", 9, items, lost)
-    goes = maintenance_frames.lines(plan, "What goes", "Largest first")
+    goes = maintenance_frames.lines(plan, "To remove", "Largest first")
     assert [each.key for each in goes] == ["m3", "models/.staged-1", "m2", "m1"]
-    assert maintenance_frames.lines(plan, "What goes", "Oldest first")[0].key == "m1"
-    assert [each.what for each in maintenance_frames.lines(plan, "What stays", "By reason")] == [
-        "○ stays",
-        "● untouchable",
+    assert maintenance_frames.lines(plan, "To remove", "Oldest first")[0].key == "m1"
+    assert [each.what for each in maintenance_frames.lines(plan, "Kept", "By reason")] == [
+        "○ kept",
+        "● protected",
     ]
-    assert [each.key for each in maintenance_frames.lines(plan, "Untouchable", "By reason")] == ["m5"]
+    assert [each.key for each in maintenance_frames.lines(plan, "Protected", "By reason")] == ["m5"]
 
 
 def test_ten_thousand_lines_are_paged(own: Registry, open_page: Open, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -285,7 +285,7 @@ def test_the_worst_finding_comes_first_and_what_is_mended_last() -> None:
         return Finding("missing", severity, subject, "it is not there", "restore it", True, repaired)  # type: ignore[arg-type]
 
     frame = maintenance_frames.findings([finding("note", "a"), finding("error", "b", True), finding("error", "c")])
-    assert frame["Severity"].tolist() == ["✕ error", "○ note", "✓ mended"]
+    assert frame["Severity"].tolist() == ["✕ error", "○ note", "✓ repaired"]
 
 
 def test_time_left_and_policies_in_words() -> None:
@@ -294,8 +294,8 @@ def test_time_left_and_policies_in_words() -> None:
     assert maintenance_frames.until((now + timedelta(hours=5, minutes=1)).isoformat(), now) == "in 5 h"
     assert maintenance_frames.until((now - timedelta(hours=5)).isoformat(), now) == "with the next cleanup"
     assert sections.kept(RetentionPolicy(max_age_days=90, automatic=True)).startswith(
-        "up to 50 versions, the newest first, if not older than 90 days; in any case the best 5, the newest 3 and who "
-        "ever was champion; the trash"
+        "up to 50 versions, the newest first, if not older than 90 days; always the best 5, the newest 3 and former "
+        "champions; trashed versions"
     )
 
 

@@ -45,6 +45,7 @@ def test_signed(value: float | None, text: str) -> None:
         (timedelta(minutes=3), "3 min ago"),
         (timedelta(hours=3), "3 h ago"),
         (timedelta(days=3), "3 d ago"),
+        (timedelta(days=60), "1 month ago"),
         (timedelta(days=100), "3 months ago"),
         (timedelta(days=1000), "2 years ago"),
         (timedelta(hours=-2), "in the future"),

@@ -44,7 +44,7 @@ def over_time(frame: pd.DataFrame, shade: str, unit: str) -> go.Figure:
         else {"array": rows["high"] - rows["value"], "arrayminus": rows["value"] - rows["low"], "color": shade},
         customdata=[
             [f"{value:+.1f}", f"{low:+.1f} to {high:+.1f}", f"{labels:,}"]
-            if unit == "points"
+            if unit == "pp"
             else [formatting.signed(value), f"{formatting.signed(low)} to {formatting.signed(high)}", f"{labels:,}"]
             for value, low, high, labels in rows[["value", "low", "high", "labels"]].itertuples(index=False)
         ],
@@ -54,7 +54,7 @@ def over_time(frame: pd.DataFrame, shade: str, unit: str) -> go.Figure:
     low, high = extent(frame)
     last = rows.iloc[-1]
     for text, height, colour in (
-        (f"<b>{last['value']:+.1f}</b>" if unit == "points" else f"<b>{last['value']:+.3g}</b>", last["value"], shade),
+        (f"<b>{last['value']:+.1f}</b>" if unit == "pp" else f"<b>{last['value']:+.3g}</b>", last["value"], shade),
         ("equal", 0.0, charts.NEUTRAL),
     ):
         if text != "equal" or abs(last["value"]) > 0.09 * (high - low):

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Protocol
 
 import streamlit as st
 
 from dashboard import allowed, formatting, session
 from dashboard.ui import charts, gates, messages
+from dashboard.ui.decision_dialog import Choice
 from dashboard.views.experiments import charts as experiment_charts
 from dashboard.views.experiments import sentences
-from registry_core import Deployment, Experiment, Gate, ModelMetadata
+from registry_core import Experiment, Gate, ModelMetadata
 
-#: Carries a decision out: who, why, and whether gates are passed over.
-Act = Callable[[str, str, bool], Experiment | Deployment]
 WAYS = {
     "Shadow": "It scores the same rows as the champion and answers nobody.",
     "Split": "It answers a share of the traffic, for real.",
@@ -22,40 +22,25 @@ WAYS = {
 }
 
 
-@dataclass
-class Request:
-    """A decision somebody is about to take, with the experiment and the champion they saw when they asked for it."""
+class Experimenting(Protocol):
+    """What a form reads of its decision: the model name, the champion and the experiment as they were seen."""
 
-    verb: str
     name: str
-    experiment: Experiment | None
     expected: str | None
-    conflict: str = ""
-    failure: str = ""
 
     @property
     def seen(self) -> Experiment:
-        """The experiment as it was seen; every verb but ``start`` has one."""
-        assert self.experiment is not None
-        return self.experiment
+        """The experiment; every verb but ``start`` has one."""
 
 
-@dataclass(frozen=True)
-class Choice:
-    """What was chosen in a dialog: how to carry it out, and the gates that do not hold."""
-
-    act: Act
-    failed: int = 0
-
-
-def start(request: Request, view: session.View) -> Choice | None:
+def start(decision: Experimenting, view: session.View) -> Choice | None:
     """Which challengers, how, and by which metric."""
-    champion = view.metadata(request.expected) if request.expected else None
+    champion = view.metadata(decision.expected) if decision.expected else None
     if champion is None:
         messages.show("error", "There is no champion to challenge: promote a model first.")
         return None
-    found = view.experiments(request.name)
-    judged = [(each, allowed.may_not_start(each, champion, found)) for each in view.candidates(request.name)]
+    found = view.experiments(decision.name)
+    judged = [(each, allowed.may_not_start(each, champion, found)) for each in view.candidates(decision.name)]
     models = {each.model_id: each for each, because in judged if because is None}
     chosen = st.multiselect(
         "Challengers",
@@ -80,7 +65,7 @@ def start(request: Request, view: session.View) -> Choice | None:
         )
     metric = _metric(champion, view)
     plural = len(chosen) > 1
-    users = f"who use **{formatting.escaped(request.name)}**"
+    users = f"who use **{formatting.escaped(decision.name)}**"
     if way == "Shadow":
         changes = (
             f"{names} {'score' if plural else 'scores'} beside {champion.version}. Nothing changes for those {users}."
@@ -91,7 +76,7 @@ def start(request: Request, view: session.View) -> Choice | None:
             f"{champion.version}, from the next call on. Who gets a challenger keeps it."
         )
     else:
-        alone = view.registry.policy(request.name).monitoring_policy.on_rollout == "act"
+        alone = view.registry.policy(decision.name).monitoring_policy.on_rollout == "act"
         changes = f"{names} {'go' if plural else 'goes'} from stage to stage as its gates hold, " + (
             "by itself: the registry takes each step, the promotion included, and stops it when it does harm."
             if alone
@@ -107,13 +92,13 @@ def start(request: Request, view: session.View) -> Choice | None:
             own = " ".join((stages or "").split())
             steps = "default" if own in ("default", allowed.USUAL_STAGES) else sentences.stages_from(own)
         return view.registry.start_experiment(
-            request.name,
+            decision.name,
             list(chosen),
             None if steps is not None else "split" if way == "Split" else "shadow",
             share if way == "Split" else None,
             steps,
             metric=metric,
-            expected_champion=request.expected,
+            expected_champion=decision.expected,
             actor=who,
             reason=why,
         )
@@ -147,9 +132,9 @@ def _per_cent(label: str, value: float, key: str) -> float:
     return st.number_input(label, min_value=0.1, max_value=100.0, value=value, step=1.0, format="%.4g", key=key)
 
 
-def share(request: Request, view: session.View) -> Choice | None:
+def share(decision: Experimenting, view: session.View) -> Choice | None:
     """How much of the traffic the challengers answer."""
-    found = request.seen
+    found = decision.seen
     versions = view.versions([found])
     running = found.running
     now = 100 * sentences.answered(found)
@@ -193,7 +178,7 @@ def share(request: Request, view: session.View) -> Choice | None:
             "shadow showed stays on the page.",
         )
     st.markdown(
-        f"{begins}{_everyone(request)} from the next call on they get the answers that are drawn above. Who is "
+        f"{begins}{_everyone(decision)} from the next call on they get the answers that are drawn above. Who is "
         "answered by a challenger stays with it when its share grows. To undo this, set the old share again, pause, or "
         "stop."
     )
@@ -202,53 +187,53 @@ def share(request: Request, view: session.View) -> Choice | None:
     )
 
 
-def _everyone(request: Request) -> str:
-    return f"For everyone who uses **{formatting.escaped(request.name)}**:"
+def _everyone(decision: Experimenting) -> str:
+    return f"For everyone who uses **{formatting.escaped(decision.name)}**:"
 
 
-def pause(request: Request, view: session.View) -> Choice | None:
+def pause(decision: Experimenting, view: session.View) -> Choice | None:
     """The champion answers everybody for a while."""
-    found = request.seen
+    found = decision.seen
     champion = view.version_of(found.champion_id)
     what = "nothing is scored beside it" if found.mode == "shadow" else "challengers answer nothing"
     st.markdown(
-        f"{_everyone(request)} from the next call on {champion} answers everybody, and {what}. What was shown so far "
+        f"{_everyone(decision)} from the next call on {champion} answers everybody, and {what}. What was shown so far "
         "stays. To undo this, resume."
     )
     verb = view.registry.pause_experiment
     return Choice(lambda who, why, _: verb(found.experiment_id, actor=who, reason=why, expected=found))
 
 
-def resume(request: Request, view: session.View) -> Choice | None:
+def resume(decision: Experimenting, view: session.View) -> Choice | None:
     """Go on where it stood."""
-    found = request.seen
+    found = decision.seen
     versions = view.versions([found])
     parts = [f"{versions[arm.challenger_id]} {sentences.share(arm.share)}" for arm in found.running]
     goes_on = "the challengers score beside it again" if found.mode == "shadow" else f"{sentences.listed(parts)} again"
     st.markdown(
-        f"{_everyone(request)} it goes on where it stood, {goes_on}; who had a challenger gets the same one. To undo "
+        f"{_everyone(decision)} it goes on where it stood, {goes_on}; who had a challenger gets the same one. To undo "
         "this, pause."
     )
     verb = view.registry.resume_experiment
     return Choice(lambda who, why, _: verb(found.experiment_id, actor=who, reason=why, expected=found))
 
 
-def stop(request: Request, view: session.View) -> Choice | None:
+def stop(decision: Experimenting, view: session.View) -> Choice | None:
     """End it without a winner."""
-    found = request.seen
+    found = decision.seen
     report = view.experiment_report(found.experiment_id)
     st.markdown(f"So far: {formatting.escaped(sentences.headline(report, view.versions([found])))}.")
     st.markdown(
-        f"{_everyone(request)} it ends without a winner, and {view.version_of(found.champion_id)} answers everybody. "
+        f"{_everyone(decision)} it ends without a winner, and {view.version_of(found.champion_id)} answers everybody. "
         "What it has shown stays readable here. An ended experiment cannot go on: a new one starts from nothing."
     )
     verb = view.registry.stop_experiment
     return Choice(lambda who, why, _: verb(found.experiment_id, actor=who, reason=why, expected=found))
 
 
-def advance(request: Request, view: session.View) -> Choice | None:
+def advance(decision: Experimenting, view: session.View) -> Choice | None:
     """The next stage, with the gates of the present one."""
-    found = request.seen
+    found = decision.seen
     versions = view.versions([found])
     report = view.experiment_report(found.experiment_id)
     running = [each for each in report.challengers if each.status == "running"]
@@ -262,7 +247,7 @@ def advance(request: Request, view: session.View) -> Choice | None:
     failed = gates.told(asked, versions=versions)
     if following == 1.0:
         st.markdown(
-            f"{_everyone(request)} {versions[running[0].challenger_id]} becomes champion instead of "
+            f"{_everyone(decision)} {versions[running[0].challenger_id]} becomes champion instead of "
             f"{versions[found.champion_id]}, and the experiment ends. To undo this, take the promotion back in the "
             "message afterwards; the experiment stays ended."
         )
@@ -272,9 +257,9 @@ def advance(request: Request, view: session.View) -> Choice | None:
         answer = "answer" if len(running) > 1 else "answers"
         names = sentences.listed([versions[each.challenger_id] for each in running])
         st.markdown(
-            f"{_everyone(request)} from the next call on {names} {answer} {then} of the traffic ({now} now) instead of "
-            f"{versions[found.champion_id]}. There is no way back to an earlier stage: pause or stop takes the traffic "
-            "away."
+            f"{_everyone(decision)} from the next call on {names} {answer} {then} of the traffic ({now} now) instead "
+            f"of {versions[found.champion_id]}. There is no way back to an earlier stage: pause or stop takes the "
+            "traffic away."
         )
     verb = view.registry.advance_experiment
     return Choice(
@@ -282,9 +267,9 @@ def advance(request: Request, view: session.View) -> Choice | None:
     )
 
 
-def promote(request: Request, view: session.View) -> Choice | None:
+def promote(decision: Experimenting, view: session.View) -> Choice | None:
     """The winner, what it has shown, and the gates of a promotion."""
-    found = request.seen
+    found = decision.seen
     versions = view.versions([found])
     report = view.experiment_report(found.experiment_id)
     running = sorted(
@@ -304,9 +289,9 @@ def promote(request: Request, view: session.View) -> Choice | None:
     failed = gates.told(view.gates(winner).gates, versions=versions)
     others = " The other challengers are withdrawn." if len(running) > 1 else ""
     st.markdown(
-        f"{_everyone(request)} {new} becomes champion instead of {old} from the next call on, and the experiment ends, "
-        f"won by it.{others} To undo this, take the promotion back in the message afterwards: {old} serves again; the "
-        "experiment stays ended."
+        f"{_everyone(decision)} {new} becomes champion instead of {old} from the next call on, and the experiment "
+        f"ends, won by it.{others} To undo this, take the promotion back in the message afterwards: {old} serves "
+        "again; the experiment stays ended."
     )
     verb = view.registry.promote_challenger
     return Choice(
@@ -315,7 +300,7 @@ def promote(request: Request, view: session.View) -> Choice | None:
             winner,
             actor=who,
             reason=why,
-            expected_champion=request.expected,
+            expected_champion=decision.expected,
             expected=found,
             override=over,
         ),

@@ -31,7 +31,7 @@ def arms(report: ExperimentReport, versions: formatting.Versions) -> pd.DataFram
         rows.append(
             {
                 "Version": versions[each.model_id],
-                "Part": part,
+                "Role": part,
                 "Predictions": each.predictions,
                 "Failures": each.failures,
                 "Labels": each.labelled,

@@ -78,8 +78,6 @@ def live(experiment_id: int, *, ended: bool) -> None:
 
 
 def _live(experiment_id: int) -> None:
-    if st.session_state.pop("experiment-asked", False):
-        st.rerun()
     st.html(STYLE)
     view = session.view()
     try:
@@ -109,7 +107,7 @@ def _experiment(found: Experiment, view: session.View) -> None:
         _traffic(report, versions, shades, view)
     with right:
         _ramp(report, versions, view)
-    unit = "points" if found.metric == "accuracy" else sentences.of_metric(found)
+    unit = "pp" if found.metric == "accuracy" else sentences.of_metric(found)
     _arms(report, versions)
     if len(report.challengers) > 1:
         frame = experiment_frames.now(report, versions)
@@ -155,7 +153,7 @@ def _verdict(report: ExperimentReport, versions: formatting.Versions, view: sess
     elif found.stages or not report.challengers[0].effect.enough:
         st.markdown(formatting.escaped(formatting.sentence(formatting.named(report.verdict, versions))))
     rests = " · ".join(f"{SHADES[shape]} {words}" for shape, words in sentences.believed(report))
-    st.markdown(f"**Can it be believed?** {rests}")
+    st.markdown(f"**Validity checks** {rests}")
     reasons = [("Started", found.reason)]
     last = next(iter(view.experiment_events(found)), None)
     if last is not None and last.kind != "experiment_started":
@@ -179,7 +177,7 @@ def _traffic(
     report: ExperimentReport, versions: formatting.Versions, shades: dict[str, str], view: session.View
 ) -> None:
     found = report.experiment
-    messages.section("Who answers")
+    messages.section("Traffic split")
     if found.ended_at is not None:
         champion = view.champion(found.model_name)
         st.markdown(
@@ -206,7 +204,7 @@ def _ramp(report: ExperimentReport, versions: formatting.Versions, view: session
             comes = "“Share” begins a split" if found.mode == "shadow" else "“Promote” ends it with a winner"
             st.caption(f"It has no stages: people set the share. {comes}.")
         return
-    messages.section("The way to production")
+    messages.section("Rollout stages")
     st.html(experiment_charts.ramp(sentences.steps(found)))
     running = [each for each in report.challengers if each.status == "running"]
     if found.ended_at is None:
@@ -244,7 +242,7 @@ def _arms(report: ExperimentReport, versions: formatting.Versions) -> None:
     name = sentences.of_metric(report.experiment)
     columns = {
         "Version": st.column_config.TextColumn("Version", width=76, pinned=True),
-        "Part": st.column_config.TextColumn("Part", width=136),
+        "Role": st.column_config.TextColumn("Role", width=136),
         "Predictions": st.column_config.NumberColumn("Predictions", format="localized", width=96),
         "Failures": st.column_config.NumberColumn("Failures", format="localized", width=84),
         "Labels": st.column_config.NumberColumn("Labels", format="localized", width=84),
@@ -333,7 +331,7 @@ def history(experiment: Experiment, view: session.View) -> None:
     }
     tables.plain(frame, key="experiment-events", alt="What happened to the experiment", columns=columns)
     if long := tables.in_full(frame):
-        with st.expander("In full: what is too long for the table"):
+        with st.expander("Full event details"):
             st.text("\n\n".join(long))
 
 

@@ -56,14 +56,14 @@ def points(metric: str, value: float, *, sign: bool = True) -> str:
         return formatting.signed(value) if sign else formatting.number(abs(value))
     shown = value * 100 if sign else abs(value) * 100
     text = f"{shown:{'+' if sign else ''}.1f}"
-    return f"{'±0.0' if float(text) == 0 and sign else text.replace('-', formatting.MINUS)} points"
+    return f"{'±0.0' if float(text) == 0 and sign else text.replace('-', formatting.MINUS)} pp"
 
 
 def between(effect: Effect) -> str:
     """The interval of the difference, without its unit: ``+0.4 to +3.2``."""
     if effect.low is None or effect.high is None:
         return formatting.MISSING
-    low, high = (points(effect.metric, each).removesuffix(" points") for each in (effect.low, effect.high))
+    low, high = (points(effect.metric, each).removesuffix(" pp") for each in (effect.low, effect.high))
     return f"{low} to {high}"
 
 
@@ -126,7 +126,7 @@ def finding(each: ChallengerReport, experiment: Experiment, versions: formatting
     if effect.value is None or effect.low is None or effect.high is None:
         return f"Too early to say whether {name} is better than {champion}"
     ends = sorted(abs(end) for end in (effect.low, effect.high))
-    low, high = (points(effect.metric, end, sign=False).removesuffix(" points") for end in ends)
+    low, high = (points(effect.metric, end, sign=False).removesuffix(" pp") for end in ends)
     size = f"{points(effect.metric, effect.value, sign=False)} of {of_metric(experiment)} ({low} to {high})"
     if effect.verdict == "better":
         return f"{name} is winning: better than {champion} by {size}"
@@ -140,7 +140,7 @@ def course(each: ChallengerReport, frame: pd.DataFrame, experiment: Experiment, 
     """What the effect over time says, in a sentence: since when its band has left out zero."""
     pair = f"{versions[each.challenger_id]} against {versions[experiment.champion_id]}"
     if frame.empty:
-        return f"{pair}: too early for a claim"
+        return f"{pair}: insufficient data"
     above, below = frame["low"] > 0, frame["high"] < 0
     for outside, side in ((above, "above"), (below, "below")):
         if outside.iloc[-1]:
@@ -194,12 +194,12 @@ def believed(report: ExperimentReport) -> list[tuple[str, str]]:
     enough = all(each.effect.enough for each in running)
     told = [("✓", "enough labels") if enough else ("○", "not enough labels yet")]
     if report.sample_ratio:
-        words = {"as planned": "traffic dealt as planned", "mismatch": "traffic is not dealt as planned"}
+        words = {"as planned": "no sample-ratio mismatch", "mismatch": "sample-ratio mismatch"}
         told.append(
             (CHECKS[report.sample_ratio.state], words.get(report.sample_ratio.state, "too little traffic to check"))
         )
     if report.coverage:
-        words = {"alike": "labels come back alike", "apart": "labels come back unevenly"}
+        words = {"alike": "label coverage balanced", "apart": "label coverage unbalanced"}
         told.append((CHECKS[report.coverage.state], words.get(report.coverage.state, "too few labels to compare")))
     failed = sum(each.challenger.failures for each in running)
     more = report.failures.state == "more"

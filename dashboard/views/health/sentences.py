@@ -20,9 +20,9 @@ from registry_core import (
 )
 
 DRIFT = {
-    "none": "✓ as trained",
+    "none": "✓ no drift",
     "warning": "▲ drifted",
-    "critical": "✕ drifted far",
+    "critical": "✕ severe drift",
     "not enough": "○ too few rows",
 }
 #: Beyond the limit before there is a whole week.
@@ -40,7 +40,7 @@ ALERTS = {
     "answers": "The champion answers otherwise than when it was registered",
     "threshold": "Threshold crossed",
     "drift": "Drift",
-    "sample_ratio": "Traffic is not dealt out as planned",
+    "sample_ratio": "Sample-ratio mismatch",
     "challenger_harm": "A challenger does harm",
     "challenger_stopped": "Challenger stopped by the registry",
     "stage_reached": "An experiment may go on",
@@ -92,12 +92,12 @@ def when_worse(report: HealthReport, policy: MonitoringPolicy, now: datetime, wh
     """What is done when the champion becomes worse, and what hinders it at present."""
     sure = "as soon as it alarms" if policy.act_without_comparison else "once that one is better on the same rows"
     does = {
-        "act": f"The registry opens an alert, and puts the last healthy champion back {sure}.",
-        "suggest": "The registry opens an alert; rolling back is left to a person.",
+        "act": f"The registry opens an alert, and restores the last healthy champion {sure}.",
+        "suggest": "The registry opens an alert; a person decides on the rollback.",
         "off": "Nothing: the watch is off.",
     }[report.on_degradation]
     if report.on_degradation == "act" and report.predecessor is None:
-        does = "The registry opens an alert. There is no healthy earlier champion it could put back."
+        does = "The registry opens an alert. There is no healthy earlier champion to restore."
     if report.on_degradation == "act" and report.cooldown_until:
         until = formatting.parsed(report.cooldown_until)
         left = formatting.lasted(now.isoformat(), report.cooldown_until, now) if until and until > now else "moments"

@@ -19,7 +19,7 @@ HOW_TO_SERVE = """from registry_core import Registry
 
 registry = Registry("{location}")
 answer = registry.predictor("{name}").predict(rows)  # the champion answers; every prediction gets an id
-registry.record_outcomes(prediction_ids=answer.prediction_ids, labels=truth)  # whenever the truth is known"""
+registry.record_outcomes(prediction_ids=answer.prediction_ids, labels=labels)  # whenever they are known"""
 
 
 def stage(report: HealthReport, view: session.View) -> str:
@@ -79,7 +79,7 @@ def _facts(report: HealthReport, view: session.View, known: dict[str, str]) -> N
         ),
         "Baseline": baseline,
         "Predictions with label": (sentences.coverage(report), sentences.counting(report)),
-        "Calls not answered": (f"{report.failures:,}", ""),
+        "Failed requests": (f"{report.failures:,}", ""),
     }
     if report.comparison is not None:
         facts["Version before"] = sentences.beside(report.comparison, known)
@@ -122,7 +122,7 @@ def _slices(report: HealthReport) -> None:
 def _policy(name: str, report: HealthReport, view: session.View) -> None:
     policy = view.registry.policy(name).monitoring_policy
     does = sentences.when_worse(report, policy, messages.now(), messages.viewer_zone())
-    st.caption(f"**When it gets worse:** {formatting.escaped(does)}")
+    st.caption(f"**On degradation:** {formatting.escaped(does)}")
 
 
 def open_alerts(report: HealthReport, view: session.View, known: dict[str, str]) -> None:
@@ -130,7 +130,7 @@ def open_alerts(report: HealthReport, view: session.View, known: dict[str, str])
     found = report.alerts
     if not found:
         return
-    messages.section(f"{formatting.count(len(found), 'alert')} not over yet")
+    messages.section(f"{formatting.count(len(found), 'open alert')}")
     for alert in sorted(found, key=lambda each: each.severity != "critical")[:MOST_ALERTS]:
         _alert(alert, report, view, known)
     if len(found) > MOST_ALERTS:
@@ -198,5 +198,5 @@ def no_labels(report: HealthReport) -> None:
         messages.show(
             "info",
             f"{report.predictions:,} predictions, and no label yet. Call `registry.record_outcomes(...)` whenever the "
-            "truth is known: without it only inputs can be watched, not whether answers are right.",
+            "label is known: without labels only features can be monitored, not whether predictions are right.",
         )

@@ -135,7 +135,7 @@ def _moves(moves: pd.DataFrame, known: dict[str, str]) -> None:
         because = f": {formatting.escaped(_because(row['reason'], known))}" if row["reason"] else ""
         lines.append(
             f"- **{shape}** to **{formatting.escaped(row['version'])}**{instead}, {messages.when(row['started_at'])}, "
-            f"by {formatting.escaped(live_text.actor(row['actor']))}{because}"
+            f"{formatting.escaped(live_text.by(row['actor']))}{because}"
         )
     with st.container(key="health-moves"):
         st.markdown("\n".join(lines))
@@ -164,7 +164,7 @@ def _look_at_taken_out(report: HealthReport, known: dict[str, str], begin: datet
 def _detector(report: HealthReport) -> None:
     if report.detector is None:
         return
-    messages.section("Evidence that it became worse")
+    messages.section("Degradation detector")
     figure = health_charts.detector(report.detector)
     st.plotly_chart(figure, config=charts.CONFIG, key="detector-chart", alt=sentences.detector(report.detector))
     st.markdown(formatting.escaped(sentences.detector(report.detector)))
@@ -210,11 +210,7 @@ def _drift(report: HealthReport) -> None:
     if all(each.state == "not enough" for each in report.drift) and report.drift:
         fewest = min(report.drift, key=lambda each: min(each.n, each.m))
         early = fewest.psi is not None
-        messages.section(
-            "No whole week yet to tell whether inputs drifted"
-            if early
-            else "Too few rows to tell whether inputs drifted"
-        )
+        messages.section("Feature drift: no full week of data yet" if early else "Feature drift: insufficient data")
         st.markdown(formatting.escaped(formatting.sentence(fewest.sentence)))
         return
     rows = max((each.n for each in report.drift), default=0)
@@ -224,7 +220,7 @@ def _drift(report: HealthReport) -> None:
     messages.section(_drift_title(report), f"What it is asked{over}, against what it was trained on.{said}")
     if not report.drift:
         st.markdown(
-            "No reference of its training inputs is kept. Give one when you register the next version: "
+            "No reference of the training features is kept. Give one when you register the next version: "
             "`register_model(..., reference=training_inputs)`."
         )
         return
@@ -251,13 +247,13 @@ def _drift_title(report: HealthReport) -> str:
     if inputs:
         among = len([each for each in report.drift if each.feature != SCORE])
         most = f", {inputs[0].feature} most" if len(inputs) > 1 else f": {inputs[0].feature}"
-        said = f"{len(inputs)} of {formatting.count(among, 'input')} drifted{most}"
+        said = f"{len(inputs)} of {formatting.count(among, 'feature')} drifted{most}"
         return formatting.escaped(said + ("; so did the score" if len(moved) > len(inputs) else ""))
     if moved:
-        return "Inputs look as in training; the score drifted"
+        return "No feature drift; the score drifted"
     if any(each.state == "not enough" and each.psi is not None for each in report.drift):
-        return "No whole week yet to tell whether inputs drifted"
-    return "Inputs look as in training" if report.drift else "Drift of inputs is not watched"
+        return "Feature drift: no full week of data yet"
+    return "No feature drift" if report.drift else "Feature drift is not monitored"
 
 
 def _last_rollback(report: HealthReport, known: dict[str, str], since: datetime | None) -> None:
@@ -267,10 +263,10 @@ def _last_rollback(report: HealthReport, known: dict[str, str], since: datetime 
     if past is None or at is None or since is None or at >= since:
         return
     out, into = known.get(past.from_id or "", "The champion"), known.get(past.to_id, past.to_id)
-    who = live_text.actor(past.actor)
-    messages.section(f"Last rollback: {formatting.escaped(out)} was taken out, {formatting.escaped(into)} put back")
+    by = live_text.by(past.actor)
+    messages.section(f"Last rollback: {formatting.escaped(out)} was taken out, {formatting.escaped(into)} restored")
     st.markdown(
-        f"{messages.when(past.at)}, by {formatting.escaped(who)}. "
+        f"{messages.when(past.at)}, {formatting.escaped(by)}. "
         f"{formatting.escaped(_because(past.reason, known))} "
         f"{formatting.escaped(out)} is disqualified: it is not chosen again until somebody reinstates it."
     )
@@ -286,6 +282,6 @@ def _past_alerts(name: str, view: session.View, known: dict[str, str]) -> None:
     over = [each for each in live_queries.alerts(view, name, resolved=True) if each.status == "resolved"]
     if not over:
         return
-    with st.expander(f"{formatting.count(len(over), 'alert')} that are over", key="past-alerts"):
+    with st.expander(f"{formatting.count(len(over), 'resolved alert')}", key="past-alerts"):
         frame = health_frames.past_alerts(over, known, messages.now(), messages.viewer_zone())
         health_tables.past_alerts(frame, key="past-alerts")

@@ -7,14 +7,14 @@ from typing import Any
 import streamlit as st
 
 from dashboard import formatting, navigation, session
-from dashboard.queries import FIELDS_OF_MODELS, ORDERS, STATUSES, Board, order_column
+from dashboard.queries import FIELDS_OF_MODELS, ORDERS, STATUSES, Board, by_header, order_column
 
 #: What stands in the address, with its values when nothing is chosen.
 FIELDS: dict[str, Any] = {
     "q": "",
     "status": "Current",
     "sort": "Score",
-    "direction": "High first",
+    "direction": "Descending",
     "type": [],
     "set": [],
     "page": 1,
@@ -75,8 +75,8 @@ def board(name: str, view: session.View) -> Board:
     )
     way = direction.segmented_control(
         "Direction",
-        ["High first", "Low first"],
-        default="High first",
+        ["Descending", "Ascending"],
+        default="Descending",
         required=True,
         key="direction",
         bind="query-params",
@@ -102,8 +102,24 @@ def board(name: str, view: session.View) -> Board:
         sets=tuple(chosen_sets),
         status=chosen or "Current",
         order_by=order_column(by or "Score", metrics, labels),
-        descending=way != "Low first",
+        descending=way != "Ascending",
     )
+
+
+def follow_header(key: str, asked: Board) -> None:
+    """Order the whole board by the column whose header was clicked; the fields and the address follow."""
+    columns = st.session_state[key]["selection"]["columns"]
+    order = by_header(columns[0], asked.order_by, descending=asked.descending) if columns else None
+    if order is None:
+        return
+    view = session.view()
+    labels = formatting.metric_labels(
+        (each for each in view.metric_names(asked.name) if each not in FIELDS_OF_MODELS), taken=ORDERS
+    )
+    names = {column: label for label, column in ORDERS.items()} | labels
+    if order[0] in names:
+        direction = "Descending" if order[1] else "Ascending"
+        st.session_state.update({"sort": names[order[0]], "direction": direction, "page": 1})
 
 
 def clear() -> None:

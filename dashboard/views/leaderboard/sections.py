@@ -11,6 +11,7 @@ import streamlit as st
 from dashboard import formatting, navigation, session
 from dashboard.queries import PAGE_SIZE, Board, ids
 from dashboard.ui import charts, evaluating, frames, messages, model_decisions, tables
+from dashboard.views.leaderboard import filters
 from registry_core import ModelMetadata, Registry
 
 Rows = list[dict[str, Any]]
@@ -18,14 +19,15 @@ Rows = list[dict[str, Any]]
 
 def standing(name: str, total: int, champion: ModelMetadata | None, asked: Board, view: session.View) -> None:
     """How many versions are shown, and what they are measured by."""
-    of = f" of {view.count(name, {}):,}" if asked.filtered or asked.status != "All" else ""
-    shown = f"{total:,}{of} versions"
+    everything = view.count(name, {}) if asked.filtered or asked.status != "All" else total
+    of = "" if everything == total else f"{total:,} of "
+    shown = f"{of}{formatting.count(everything, 'version')}"
     if champion is None:
         st.markdown(f"{shown}. **There is no champion**: nothing serves production.")
         return
     st.markdown(
-        f"{shown}. Champion is **{champion.version}** with score **{formatting.number(champion.composite_score)}** "
-        f"on {formatting.escaped(champion.ranked_on or formatting.UNNAMED_SET)}."
+        f"{shown}. Champion: **{champion.version}**, score **{formatting.number(champion.composite_score)}** "
+        f"({formatting.escaped(champion.ranked_on or formatting.UNNAMED_SET)})."
     )
 
 
@@ -64,7 +66,7 @@ def mixed_sets(rows: Rows, champion: ModelMetadata | None, view: session.View) -
         evaluating.measure_all(name, benchmark, view)
     else:
         st.page_link(
-            "../pages/benchmarks.py", label="Add a benchmark to measure them alike", icon=":material/add_chart:"
+            "../pages/benchmarks.py", label="Add a benchmark to evaluate them alike", icon=":material/add_chart:"
         )
 
 
@@ -81,9 +83,10 @@ def table(rows: Rows, asked: Board, champion: ModelMetadata | None, view: sessio
             frame,
             key=key,
             hide_index=True,
-            column_config=tables.board_columns(frame, metrics),
-            on_select="rerun",
-            selection_mode="multi-row",
+            column_config=tables.board_columns(frame, metrics, asked.order_by, descending=asked.descending),
+            on_select=partial(filters.follow_header, key, asked),
+            # With columns to select, a click on a header reaches us, and does not sort this page alone.
+            selection_mode=["multi-row", "single-column"],
             selection_default={"selection": {"rows": [order.index(each) for each in wanted if each in order]}},
             placeholder=formatting.MISSING,
             height=tables.height(len(frame)),
@@ -156,7 +159,7 @@ def several(selected: Sequence[str], view: session.View) -> None:
     else:
         messages.show("warning", formatting.escaped(comparison.note))
     st.button(
-        "Open Compare: what was measured, curves, slices",
+        "Open Compare",
         key="compare",
         icon=":material/compare_arrows:",
         on_click=navigation.compare,
@@ -169,10 +172,10 @@ def several(selected: Sequence[str], view: session.View) -> None:
         tables.metrics(frame, key="side-by-side", alt="Metrics of the selected versions")
         differing = frames.differences(comparison)
         if len(differing):
-            st.markdown("**What else differs**")
-            tables.plain(differing, key="differences", alt="Differences in type, inputs and hyperparameters")
+            st.markdown("**Other differences**")
+            tables.plain(differing, key="differences", alt="Differences in type, features and hyperparameters")
         else:
-            st.caption("Type, inputs, classes and hyperparameters are the same.")
+            st.caption("Type, features, classes and hyperparameters are the same.")
     with right:
         shades = charts.colours(selected, champion.model_id if champion else None)
         figure = charts.side_by_side(frame[frame["Metric"] != "Score"], labels, shades)

@@ -1,4 +1,4 @@
-"""The upkeep page's parts that look at everything: verify with its findings, backup, the index."""
+"""The Maintenance page's Verify with its findings, and Backup with the index."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from datetime import datetime
 
 import streamlit as st
 
-from dashboard import formatting, session
+from dashboard import formatting, live_queries, session
 from dashboard.ui import messages, tables
 from dashboard.views.maintenance import frames as maintenance_frames
-from dashboard.views.maintenance.decisions import Bar, Request, ask
+from dashboard.views.maintenance.decisions import Bar, ask
 from registry_core import BackupReport, Finding, RegistryError, VerifyReport
 
 #: Findings of the table, and those shown in full with what mends them, the worst first.
@@ -27,7 +27,7 @@ DOWNLOADED = 64_000_000
 def verify(view: session.View) -> None:
     """Check everything when asked; what was found stays until it is asked again."""
     messages.section(
-        "Verify", "Every version has its bytes with the right hash, every file a version, the record is whole."
+        "Verify", "Checks that every file matches its hash and belongs to a version, and that the audit log is intact."
     )
     known: tuple[int, VerifyReport] | None = st.session_state.get("verified")
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -43,24 +43,24 @@ def verify(view: session.View) -> None:
                 key="repair",
                 icon=":material/build:",
                 on_click=ask,
-                args=(Request("repair"),),
+                args=("repair",),
             )
         told = st.empty()
     if run:
         with st.status("Reading every file …", expanded=True) as status:
             try:
-                report = view.registry.verify(actor=session.actor(), progress=Bar("Checking …"))
+                report = view.registry.verify(actor=session.actor(), progress=Bar("Verifying …"))
             except RegistryError as error:
-                status.update(label="It could not be checked to its end.", state="error")
+                status.update(label="Verification did not finish.", state="error")
                 messages.explain(error)
                 return
-            status.update(label="Checked", state="complete", expanded=False)
+            status.update(label="Verified", state="complete", expanded=False)
         known = (view.registry.revision(), report)
         st.session_state["verified"] = known
         # The button that repairs stands above.
         st.rerun()
     if known is None:
-        told.caption("Not run yet in this window. It reads every file, so it takes as long as the disk does.")
+        told.caption("Not run yet in this session. Verification reads every file.")
         return
     revision, report = known
     later = view.revision - revision
@@ -73,14 +73,14 @@ def verify(view: session.View) -> None:
 
 def _report(report: VerifyReport) -> None:
     looked = ", ".join(_counted(what, amount) for what, amount in report.checked.items())
-    looked = f"Looked at {looked} in {report.seconds:.1f} s." if looked else ""
+    looked = f"Checked {looked} in {report.seconds:.1f} s." if looked else ""
     open_ = [each for each in report.findings if not each.repaired]
     if report.clean:
-        messages.show("success", f"Everything is there and true. {looked}")
+        messages.show("success", f"Integrity verified. {looked}")
     else:
         counts = {name: sum(each.severity == name for each in open_) for name in maintenance_frames.SEVERITIES}
         said = " and ".join(formatting.count(counts[name], name) for name in ("error", "warning") if counts[name])
-        messages.show("error" if counts["error"] else "warning", f"**{said} to mend.** {looked}")
+        messages.show("error" if counts["error"] else "warning", f"**{said} to fix.** {looked}")
     if not report.findings:
         return
     ordered = sorted(open_, key=lambda each: list(maintenance_frames.SEVERITIES).index(each.severity))
@@ -99,7 +99,7 @@ def _finding(each: Finding) -> None:
         )
         command = each.remedy.startswith("model-registry ")
         if command and each.repairable:
-            st.markdown(":material/build: Repair above mends it.")
+            st.markdown(":material/build: Repair above fixes it.")
         elif command:
             st.code(each.remedy, language=None, wrap_lines=True)
         else:
@@ -111,9 +111,9 @@ def _table(report: VerifyReport) -> None:
     columns = {
         "Severity": st.column_config.TextColumn("Severity", width=92, pinned=True),
         "What": st.column_config.TextColumn("What", width=104),
-        "About": st.column_config.TextColumn("About", width=250),
-        "In words": st.column_config.TextColumn("In words", width=380),
-        "What mends it": st.column_config.TextColumn("What mends it", width=320),
+        "Subject": st.column_config.TextColumn("Subject", width=250),
+        "Description": st.column_config.TextColumn("Description", width=380),
+        "Remedy": st.column_config.TextColumn("Remedy", width=320),
     }
     tables.plain(frame.head(MOST), key="findings", alt="Findings of the last verify, the worst first", columns=columns)
     if len(frame) > MOST:
@@ -134,10 +134,8 @@ def backup(view: session.View) -> None:
 
 
 def _backup(view: session.View) -> None:
-    from dashboard.live_queries import space_of
-
-    messages.section("Backup", "The whole registry in one file, while others go on working.")
-    total = space_of(view).bytes
+    messages.section("Backup", "The whole registry in one file. Others can go on working.")
+    total = live_queries.space_of(view).bytes
     if total <= DOWNLOADED:
         if st.button("Make a backup", key="backup", icon=":material/archive:"):
             _make(view)
@@ -154,7 +152,7 @@ def _backup(view: session.View) -> None:
                 messages.show(
                     "warning",
                     f"{formatting.count(len(report.left_out), 'file')} missing or damaged here, and not in the backup: "
-                    f"{missing}. Verify says what mends that.",
+                    f"{missing}. Verify names the remedy.",
                 )
             st.download_button(
                 "Download the backup",
@@ -168,12 +166,14 @@ def _backup(view: session.View) -> None:
             )
     else:
         st.markdown(
-            f"{formatting.size(total)} are too much to hand to a browser. This writes the file on the machine it is "
-            "run on, and says how far it is:"
+            f"{formatting.size(total)} is too large to download here. This command writes the backup where it "
+            "is run, with its progress:"
         )
     where = shlex.quote(view.registry.location)
     st.code(f"model-registry --registry {where} backup backup.tar", language=None, wrap_lines=True)
-    st.caption("`model-registry restore-backup`, or `Registry.from_backup`, makes a registry of it in an empty place.")
+    st.caption(
+        "`model-registry restore-backup`, or `Registry.from_backup`, restores it into an empty folder or database."
+    )
 
 
 def _file_name(at: str) -> str:
@@ -195,7 +195,7 @@ def _make(view: session.View) -> None:
 
 
 def _index(view: session.View) -> None:
-    messages.section("Index", "Every version in two files beside the models: what a lost catalog is made of again.")
+    messages.section("Index", "Every version in two files beside the models, from which a lost catalog is rebuilt.")
     with st.container(horizontal=True, gap="small"):
         write = st.button("Export the index", key="export-index", icon=":material/file_export:")
         st.button(
@@ -203,7 +203,7 @@ def _index(view: session.View) -> None:
             key="rebuild",
             icon=":material/database:",
             on_click=ask,
-            args=(Request("rebuild"),),
+            args=("rebuild",),
         )
     if write:
         try:
@@ -214,6 +214,4 @@ def _index(view: session.View) -> None:
             return
         messages.show("success", f"{formatting.count(done.models, 'version')} written, as of event {done.last_event}.")
         st.code("\n".join(done.files), language=None, wrap_lines=True)
-    st.caption(
-        "A rebuild takes states and history from the catalog, and says whether anything was other than it should be."
-    )
+    st.caption("A rebuild keeps states and history, and reports what differed.")

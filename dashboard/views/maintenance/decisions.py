@@ -1,4 +1,4 @@
-"""What upkeep does is done here: the dialogs with their consequences, the progress, the message with Undo."""
+"""What maintenance does is decided here: the consequences of each verb, its progress, and what takes it back."""
 
 from __future__ import annotations
 
@@ -6,30 +6,31 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
-from typing import Literal
+from typing import Any, ClassVar, Literal
 
 import streamlit as st
 
 from dashboard import formatting, session
 from dashboard.ui import decision_dialog, messages
-from registry_core import CleanupPlan, CleanupResult, RegistryError, Trashed
+from dashboard.ui.decision_dialog import Choice, Decision, Done
+from registry_core import CleanupPlan, CleanupResult, Trashed
 
-Verb = Literal["cleanup", "put back", "purge", "compress", "repair", "rebuild", "undo"]
+Verb = Literal["cleanup", "restore", "purge", "compress", "repair", "rebuild"]
+#: verb -> (button, icon, dialog title)
 VERBS: dict[str, tuple[str, str, str]] = {
     "cleanup": ("Clean up", ":material/cleaning_services:", "Clean up"),
-    "put back": ("Put back", ":material/restore_from_trash:", "Put back from the trash"),
-    "purge": ("Delete for good", ":material/delete_forever:", "Delete for good"),
+    "restore": ("Restore", ":material/restore_from_trash:", "Restore from the trash"),
+    "purge": ("Delete permanently", ":material/delete_forever:", "Delete permanently"),
     "compress": ("Compress", ":material/compress:", "Compress old files"),
-    "repair": ("Repair", ":material/build:", "Repair what can be mended"),
+    "repair": ("Repair", ":material/build:", "Repair what can be repaired"),
     "rebuild": ("Rebuild", ":material/database:", "Rebuild the index"),
-    "undo": ("Undo", ":material/undo:", "Taking the cleanup back"),
 }
 #: Versions named in a dialog; the others are counted.
 NAMED = 8
 
 
-@dataclass
-class Request:
+@dataclass(kw_only=True)
+class MaintenanceDecision(Decision):
     """Something somebody is about to do, on what they saw."""
 
     verb: Verb
@@ -37,25 +38,44 @@ class Request:
     only: tuple[str, ...] = ()
     trashed: tuple[Trashed, ...] = ()
     days: float = 0.0
-    model_name: str | None = None
-    failure: str = ""
+
+    placeholder: ClassVar[str] = "What it is for"
+    unchanged: ClassVar[str] = "Not done, or not to the end."
+
+    def describe(self, view: session.View) -> Choice | None:
+        """The consequences of the verb."""
+        _CONSEQUENCES[self.verb](self)
+        final = self.verb == "purge" or bool(_parts(self)[1])
+        return Choice(lambda actor, reason, _: _WORK[self.verb](self, reason, actor), final=final)
+
+    def done(self, result: Any) -> Done:
+        """What was done, as the verb's work told it."""
+        assert isinstance(result, Done)
+        return result
 
 
-def ask(request: Request) -> None:
-    """Open the dialog in the next run."""
-    st.session_state["upkeep-request"] = request
-    for key in ("upkeep-reason", "upkeep-sure"):
-        st.session_state.pop(key, None)
-    st.session_state["decided_by"] = session.actor()
+def ask(
+    verb: Verb,
+    model_name: str | None = None,
+    *,
+    plan: CleanupPlan | None = None,
+    only: tuple[str, ...] = (),
+    trashed: tuple[Trashed, ...] = (),
+    days: float = 0.0,
+) -> None:
+    """Open the dialog of a verb in the next run.
 
-
-def _forget() -> None:
-    st.session_state.pop("upkeep-request", None)
-
-
-def open_dialog() -> bool:
-    """Draw the dialog that was asked for. Called once a run, by the application; whether there is one."""
-    return decision_dialog.draw("upkeep-request", VERBS, _decide, _forget)
+    Args:
+        verb: what is to be done.
+        model_name: the model name it is done to; None for all.
+        plan: of a cleanup, the plan that was seen.
+        only: of a cleanup, the ids and file keys that are to go.
+        trashed: of what is in the trash, the versions chosen.
+        days: of compression, how old files have to be.
+    """
+    decision_dialog.ask(
+        MaintenanceDecision(*VERBS[verb], model_name, verb=verb, plan=plan, only=only, trashed=trashed, days=days)
+    )
 
 
 class Bar:
@@ -76,78 +96,44 @@ class Bar:
         self._bar.empty()
 
 
-def _decide(request: Request) -> None:
-    if request.verb == "undo":
-        _undo_now(request)
-        return
-    _CONSEQUENCES[request.verb](request)
-    problem = st.container()
-    label, icon, _ = VERBS[request.verb]
-    final = request.verb == "purge" or bool(_parts(request)[1])
-    with st.form("upkeep-decision", border=False):
-        sure = not final or st.checkbox("I know that what goes for good cannot come back", key="upkeep-sure")
-        reason = st.text_area(
-            "Reason (required; it is kept with the record)",
-            key="upkeep-reason",
-            max_chars=2000,
-            height=80,
-            placeholder="What it is for",
-        )
-        who = st.text_input("Your name (required)", key="decided_by", max_chars=100).strip()
-        confirmed = st.form_submit_button(label, type="primary", icon=icon)
-    if confirmed:
-        request.failure = ""
-        if not who:
-            request.failure = "Say who decides: a name is required. Nothing was changed."
-        elif not sure:
-            request.failure = "Tick that you know it cannot come back. Nothing was changed."
-        elif not (reason or "").strip():
-            request.failure = "Say why: a reason is required. Nothing was changed."
-        else:
-            _carry_out(request, str(reason).strip(), who)
-    if request.failure:
-        with problem:
-            messages.show("warning", request.failure)
-
-
-def _parts(request: Request) -> tuple[list[str], list[str], list[str]]:
+def _parts(decision: MaintenanceDecision) -> tuple[list[str], list[str], list[str]]:
     """The ids that go to the trash, the ids that go for good, the files that are swept."""
-    if request.plan is None:
+    if decision.plan is None:
         return [], [], []
-    chosen = {*request.only}
-    to_trash = [item.model_id for item in request.plan.of("trash") if item.model_id in chosen]
-    for_good = [item.model_id for item in request.plan.of("purge") if item.model_id in chosen]
-    return to_trash, for_good, [each.key for each in request.plan.unclaimed if each.key in chosen]
+    chosen = {*decision.only}
+    to_trash = [item.model_id for item in decision.plan.of("trash") if item.model_id in chosen]
+    for_good = [item.model_id for item in decision.plan.of("purge") if item.model_id in chosen]
+    return to_trash, for_good, [each.key for each in decision.plan.unclaimed if each.key in chosen]
 
 
-def _cleanup(request: Request) -> None:
-    assert request.plan is not None
-    to_trash, for_good, swept = _parts(request)
-    items = {item.model_id: item for item in request.plan.items}
+def _cleanup(decision: MaintenanceDecision) -> None:
+    assert decision.plan is not None
+    to_trash, for_good, swept = _parts(decision)
+    items = {item.model_id: item for item in decision.plan.items}
     says = []
     if to_trash:
         days = sorted({_trash_days(items[each].model_name) for each in to_trash})
         last = formatting.exact((messages.now() + timedelta(days=days[0])).isoformat(), messages.viewer_zone())
-        long = f"For {days[0]:g} days" if len(days) == 1 else f"For {days[0]:g} to {days[-1]:g} days"
+        long = f"For {formatting.days(days[0])}" if len(days) == 1 else f"For {days[0]:g} to {days[-1]:g} days"
         long += f", until {last.partition(',')[0]}," if len(days) == 1 else ""
         size = formatting.size(sum(items[each].bytes for each in to_trash))
         says.append(
             f"- **{formatting.count(len(to_trash), 'version')} to the trash**: {size}. They cannot be chosen or "
             "loaded. "
-            f"{long} they can be put back; then their files go."
+            f"{long} they can be restored; then their files are deleted."
         )
     if for_good:
         size = formatting.size(sum(items[each].bytes for each in for_good))
         says.append(
-            f"- **{formatting.count(len(for_good), 'version')} from the trash go for good**: {size} freed at once. "
+            f"- **{formatting.count(len(for_good), 'version')} deleted permanently**: {size} freed at once. "
             "Their metrics and history stay."
         )
     if swept:
-        size = formatting.size(sum(each.bytes for each in request.plan.unclaimed if each.key in swept))
-        says.append(f"- **{formatting.count(len(swept), 'file')} that nothing claims** swept: {size} freed.")
+        size = formatting.size(sum(each.bytes for each in decision.plan.unclaimed if each.key in swept))
+        says.append(f"- **{formatting.count(len(swept), 'file')} without an owner** deleted: {size} freed.")
     st.markdown("\n".join(says))
     _named([f"{items[each].model_name} {items[each].version}" for each in (*to_trash, *for_good)])
-    st.caption("Each is looked at again first: who has become champion, or was pinned meanwhile, is left alone.")
+    st.caption("Each version is checked again first: one that became champion or was pinned meanwhile is kept.")
 
 
 def _trash_days(name: str) -> float:
@@ -160,55 +146,52 @@ def _named(shown: Sequence[str]) -> None:
         st.caption(formatting.escaped(", ".join(shown[:NAMED])) + more)
 
 
-def _put_back(request: Request) -> None:
-    many = len(request.trashed)
+def _restored(decision: MaintenanceDecision) -> None:
+    many = len(decision.trashed)
     st.markdown(
-        f"**{formatting.count(many, 'version')}** will be as before: what was registered may be chosen again. Nobody "
-        "becomes champion by it."
+        f"**{formatting.count(many, 'version')}** will be restored to the state before. None becomes champion by it."
     )
-    _named([f"{each.model_name} {each.version}" for each in request.trashed])
+    _named([f"{each.model_name} {each.version}" for each in decision.trashed])
 
 
-def _purge(request: Request) -> None:
-    size = formatting.size(sum(each.bytes for each in request.trashed))
-    many = len(request.trashed)
+def _purge(decision: MaintenanceDecision) -> None:
+    size = formatting.size(sum(each.bytes for each in decision.trashed))
+    many = len(decision.trashed)
     messages.show(
         "warning",
-        f"The files of **{formatting.count(many, 'version')}** go now and for good: {size} freed. "
-        "This cannot be undone.",
+        f"The files of **{formatting.count(many, 'version')}** are deleted now: {size} freed. This cannot be undone.",
     )
-    _named([f"{each.model_name} {each.version}" for each in request.trashed])
-    st.caption("Metrics, reviews and history stay, and say when and by whom the files were deleted.")
+    _named([f"{each.model_name} {each.version}" for each in decision.trashed])
+    st.caption("Metrics, reviews and history are kept, with when and by whom the files were deleted.")
 
 
-def _compress(request: Request) -> None:
-    whose = formatting.escaped(request.model_name) if request.model_name else "all model names"
+def _compress(decision: MaintenanceDecision) -> None:
+    whose = formatting.escaped(decision.model_name) if decision.model_name else "all model names"
     st.markdown(
-        f"Files of versions of **{whose}** registered more than **{request.days:g} days** ago are compressed where it "
-        "saves a tenth or more, and identical files are stored once. Each is checked against its hash first."
+        f"Files of versions of **{whose}** registered more than **{formatting.days(decision.days)}** ago "
+        "are compressed where it saves a tenth or more, and identical files are stored once. Each is "
+        "checked against its hash first."
     )
-    st.caption(
-        "Models load as before, a little slower. The champion, and who a rollback would return to, stay as they are."
-    )
+    st.caption("Models load as before, a little slower. The champion and the rollback target are left as they are.")
 
 
-def _repair(request: Request) -> None:
+def _repair(decision: MaintenanceDecision) -> None:
     st.markdown(
-        "Everything is checked again, and what can be mended without losing anything is mended. What needs a backup or "
-        "a decision stays, and says what to do."
+        "Everything is verified again, and what can be repaired without losing anything is repaired. Findings that "
+        "need a backup or a decision stay, each with its remedy."
     )
 
 
-def _rebuild(request: Request) -> None:
+def _rebuild(decision: MaintenanceDecision) -> None:
     st.markdown(
-        "The catalog is built anew from the sidecar files, with all states and the history. Others go on reading the "
-        "old one until the new one is there; nothing is left out that was there before."
+        "The catalog is rebuilt from the metadata files, with all states and the history. Others go on reading the old "
+        "one until the new one is ready; nothing that was there before is left out."
     )
 
 
-_CONSEQUENCES: dict[str, Callable[[Request], None]] = {
+_CONSEQUENCES: dict[str, Callable[[MaintenanceDecision], None]] = {
     "cleanup": _cleanup,
-    "put back": _put_back,
+    "restore": _restored,
     "purge": _purge,
     "compress": _compress,
     "repair": _repair,
@@ -216,28 +199,12 @@ _CONSEQUENCES: dict[str, Callable[[Request], None]] = {
 }
 
 
-def _carry_out(request: Request, reason: str, who: str) -> None:
-    """Do it, saying how far it is. A success starts the whole page anew; what goes wrong stays in the dialog."""
-    try:
-        text, undo = _WORK[request.verb](request, reason, who)
-    except RegistryError as error:
-        request.failure = f"Not done, or not to its end. {formatting.escaped(formatting.sentence(str(error)))}"
-        return
-    _forget()
-    session.act_as(who)
-    messages.post("success", text, undo, "Undo: put them back")
-    st.rerun()
-
-
-Done = tuple[str, Callable[[], None] | None]
-
-
-def _do_cleanup(request: Request, reason: str, who: str) -> Done:
+def _do_cleanup(decision: MaintenanceDecision, reason: str, actor: str) -> Done:
     registry, bar = session.open_registry(), Bar("Cleaning up …")
-    done = registry.cleanup(request.plan, only=request.only, actor=who, reason=reason, progress=bar)
+    done = registry.cleanup(decision.plan, only=decision.only, actor=actor, reason=reason, progress=bar)
     st.session_state.pop("cleanup-left", None)
-    undo = partial(_ask_to_undo, done.trashed) if done.trashed else None
-    return told(done), undo
+    undo = decision_dialog.undo(partial(_restore, done.trashed), "cleanup") if done.trashed else None
+    return Done(told(done), undo, "Undo: restore the versions")
 
 
 def told(done: CleanupResult) -> str:
@@ -248,97 +215,81 @@ def told(done: CleanupResult) -> str:
             f"{formatting.count(len(done.trashed), 'version')} in the trash ({formatting.size(done.bytes_trashed)})"
         )
     if done.purged:
-        parts.append(f"{formatting.count(len(done.purged), 'version')} deleted for good")
+        parts.append(f"{formatting.count(len(done.purged), 'version')} deleted permanently")
     if done.swept:
-        parts.append(f"{formatting.count(len(done.swept), 'file')} swept")
+        parts.append(f"{formatting.count(len(done.swept), 'file')} deleted")
     if done.bytes_freed:
         parts.append(f"{formatting.size(done.bytes_freed)} freed")
     text = f"Cleaned up: {', '.join(parts) or 'nothing'}."
     if done.skipped:
         whom, why = next(iter(done.skipped.items()))
         text += (
-            f" {formatting.count(len(done.skipped), 'item')} left alone, such as {formatting.escaped(whom)}: "
+            f" {formatting.count(len(done.skipped), 'item')} skipped, such as {formatting.escaped(whom)}: "
             f"{formatting.escaped(why)}."
         )
     return text
 
 
-def _ask_to_undo(model_ids: Sequence[str]) -> None:
-    """One click takes a cleanup back: its dialog only shows how far that is."""
-    ask(Request("undo", only=tuple(model_ids)))
-
-
-def _undo_now(request: Request) -> None:
-    _forget()
-    try:
-        _restore(request.only, "undo of the cleanup", session.actor())
-    except RegistryError as error:
-        messages.post("error", f"Not undone to its end: {formatting.escaped(formatting.sentence(str(error)))}")
-    else:
-        count = formatting.count(len(request.only), "version")
-        messages.post("success", f"Undone: {count} put back, and both are on record under Activity.")
-    st.rerun()
-
-
-def _restore(model_ids: Sequence[str], reason: str, who: str) -> None:
-    registry, bar = session.open_registry(), Bar("Putting back …")
+def _restore(model_ids: Sequence[str], *, actor: str, reason: str) -> None:
+    registry, bar = session.open_registry(), Bar("Restoring …")
     for done, model_id in enumerate(model_ids, start=1):
-        registry.restore(model_id, actor=who, reason=reason)
-        bar("put back", done, len(model_ids))
+        registry.restore(model_id, actor=actor, reason=reason)
+        bar("restored", done, len(model_ids))
+    bar.empty()
 
 
-def _do_put_back(request: Request, reason: str, who: str) -> Done:
-    _restore([each.model_id for each in request.trashed], reason, who)
-    return f"{formatting.count(len(request.trashed), 'version')} put back from the trash.", None
+def _do_restore(decision: MaintenanceDecision, reason: str, actor: str) -> Done:
+    _restore([each.model_id for each in decision.trashed], actor=actor, reason=reason)
+    return Done(f"{formatting.count(len(decision.trashed), 'version')} restored from the trash.")
 
 
-def _do_purge(request: Request, reason: str, who: str) -> Done:
+def _do_purge(decision: MaintenanceDecision, reason: str, actor: str) -> Done:
     registry, bar, freed = session.open_registry(), Bar("Deleting …"), 0
-    for done, each in enumerate(request.trashed, start=1):
-        freed += registry.purge(each.model_id, actor=who, reason=reason)
-        bar("deleted", done, len(request.trashed))
-    return (
-        f"{formatting.count(len(request.trashed), 'version')} deleted for good, {formatting.size(freed)} freed.",
-        None,
-    )
+    for done, each in enumerate(decision.trashed, start=1):
+        freed += registry.purge(each.model_id, actor=actor, reason=reason)
+        bar("deleted", done, len(decision.trashed))
+    versions = formatting.count(len(decision.trashed), "version")
+    return Done(f"{versions} deleted permanently, {formatting.size(freed)} freed.")
 
 
-def _do_compress(request: Request, reason: str, who: str) -> Done:
+def _do_compress(decision: MaintenanceDecision, reason: str, actor: str) -> Done:
     done = session.open_registry().compress(
-        request.days, model_name=request.model_name, actor=who, reason=reason, progress=Bar("Compressing …")
+        decision.days, model_name=decision.model_name, actor=actor, reason=reason, progress=Bar("Compressing …")
     )
-    left = f" {formatting.count(len(done.left), 'file')} left alone: missing or altered." if done.left else ""
+    left = f" {formatting.count(len(done.left), 'file')} skipped: missing or altered." if done.left else ""
     if not done.compressed and not done.linked:
-        return f"Nothing to compress: no file would become a tenth smaller, and none lies there twice.{left}", None
+        return Done(f"Nothing to compress: no file would shrink by a tenth, and no file is stored twice.{left}")
     saved = formatting.size(max(0, done.bytes_before - done.bytes_after))
     share = "shares" if len(done.linked) == 1 else "share"
-    return (
+    return Done(
         f"{formatting.count(len(done.compressed), 'file')} compressed, {len(done.linked):,} now {share} the bytes of "
         f"an identical one: {saved} saved.{left}"
-    ), None
+    )
 
 
-def _do_repair(request: Request, reason: str, who: str) -> Done:
-    report = session.open_registry().verify(repair=True, actor=who, progress=Bar("Checking and mending …"))
+def _do_repair(decision: MaintenanceDecision, reason: str, actor: str) -> Done:
+    report = session.open_registry().verify(repair=True, actor=actor, progress=Bar("Verifying and repairing …"))
     st.session_state["verified"] = (session.open_registry().revision(), report)
     mended = sum(each.repaired for each in report.findings)
     left = sum(not each.repaired and each.severity != "note" for each in report.findings)
-    return f"{formatting.count(mended, 'finding')} mended, {left} left to do.", None
+    return Done(f"{formatting.count(mended, 'finding')} repaired, {left:,} left.")
 
 
-def _do_rebuild(request: Request, reason: str, who: str) -> Done:
-    report = session.open_registry().rebuild_index(actor=who, reason=reason, progress=Bar("Rebuilding …"))
-    changed = ", ".join(f"{count:,} rows of {formatting.escaped(table)}" for table, count in report.changed.items())
+def _do_rebuild(decision: MaintenanceDecision, reason: str, actor: str) -> Done:
+    report = session.open_registry().rebuild_index(actor=actor, reason=reason, progress=Bar("Rebuilding …"))
+    changed = ", ".join(
+        f"{formatting.count(count, 'row')} of {formatting.escaped(table)}" for table, count in report.changed.items()
+    )
     text = f"The index of {formatting.count(report.models, 'version')} is rebuilt in {report.seconds:.1f} s: "
-    text += f"{changed} are others than before." if changed else "everything was as it should be."
+    text += f"{changed} differ from before." if changed else "no difference from before."
     if report.left_out:
         text += f" {formatting.count(len(report.left_out), 'file')} could not be used."
-    return text, None
+    return Done(text)
 
 
-_WORK: dict[str, Callable[[Request, str, str], Done]] = {
+_WORK: dict[str, Callable[[MaintenanceDecision, str, str], Done]] = {
     "cleanup": _do_cleanup,
-    "put back": _do_put_back,
+    "restore": _do_restore,
     "purge": _do_purge,
     "compress": _do_compress,
     "repair": _do_repair,

@@ -1,4 +1,4 @@
-"""Records of upkeep -> tables and the figure of what takes the space. No Streamlit here."""
+"""Records of maintenance -> tables and the figure of storage use. No Streamlit here."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ OTHERS = "all other names"
 WHOLE = "whole registry"
 
 #: What happens, by word and shape.
-ACTIONS = {"trash": "▽ to the trash", "purge": "✕ for good", "keep": "○ stays"}
+ACTIONS = {"trash": "▽ to trash", "purge": "✕ delete", "keep": "○ kept"}
 SWEPT = "✕ swept"
-UNTOUCHABLE = "● untouchable"
+UNTOUCHABLE = "● protected"
 SEVERITIES = {"error": "✕ error", "warning": "▲ warning", "note": "○ note"}
 
 #: kind -> (its word, its colour). Eight kinds told apart by colour-blind readers, and always by a word as well.
@@ -34,10 +34,10 @@ KINDS: Mapping[str, tuple[str, str]] = {
     "evaluations": ("evaluations", "#9a861c"),
     "catalog": ("catalog", "#8673d6"),
     "metadata": ("metadata", charts.NEUTRAL),
-    "unclaimed": ("unclaimed", "#8c6a5d"),
+    "unclaimed": ("orphaned", "#8c6a5d"),
     "other": ("other", "#c3cad3"),
 }
-WHICH = ("What goes", "What stays", "Untouchable")
+WHICH = ("To remove", "Kept", "Protected")
 ORDERS = ("Oldest first", "Largest first", "By reason")
 
 
@@ -59,7 +59,7 @@ class Line:
 def lines(plan: CleanupPlan, which: str, order: str) -> list[Line]:
     """The lines of a plan that are asked for, in their order."""
     found = [_line(item) for item in plan.items if _belongs(item, which)]
-    if which == "What goes":
+    if which == "To remove":
         found += [_file(each) for each in plan.unclaimed]
     if order == "Largest first":
         found.sort(key=lambda each: (-each.bytes, each.at))
@@ -71,9 +71,9 @@ def lines(plan: CleanupPlan, which: str, order: str) -> list[Line]:
 
 
 def _belongs(item: CleanupItem, which: str) -> bool:
-    if which == "What goes":
+    if which == "To remove":
         return item.action != "keep"
-    return item.action == "keep" and (item.untouchable or which == "What stays")
+    return item.action == "keep" and (item.untouchable or which == "Kept")
 
 
 def _line(item: CleanupItem) -> Line:
@@ -92,7 +92,9 @@ def _line(item: CleanupItem) -> Line:
 
 
 def _file(each: UnclaimedFile) -> Line:
-    return Line(each.key, "–", "–", SWEPT, f"Nothing claims {each.key}", each.bytes, each.modified_at, None, "file")
+    return Line(
+        each.key, "–", "–", SWEPT, f"Orphaned: no version owns {each.key}", each.bytes, each.modified_at, None, "file"
+    )
 
 
 def plan(found: Sequence[Line], now: datetime, *, names: bool) -> pd.DataFrame:
@@ -101,7 +103,7 @@ def plan(found: Sequence[Line], now: datetime, *, names: bool) -> pd.DataFrame:
         {
             "Version": [each.version for each in found],
             "Model name": [formatting.visible(each.model_name) for each in found],
-            "What happens": [each.what for each in found],
+            "Action": [each.what for each in found],
             "Why": [formatting.visible(each.why) for each in found],
             "Size": [formatting.size(each.bytes) for each in found],
             "Registered": [formatting.ago(each.at, now) for each in found],
@@ -119,9 +121,9 @@ def trash(found: Sequence[Trashed], now: datetime, where: tzinfo, *, names: bool
             "Version": [each.version for each in found],
             "Model name": [formatting.visible(each.model_name) for each in found],
             "Size": [formatting.size(each.bytes) for each in found],
-            "Files go": [until(each.purge_at, now) for each in found],
-            "At": [formatting.exact(each.purge_at, where) for each in found],
-            "Put there": [formatting.ago(each.trashed_at, now) for each in found],
+            "Purge": [until(each.purge_at, now) for each in found],
+            "Purge date": [formatting.exact(each.purge_at, where) for each in found],
+            "Moved": [formatting.ago(each.trashed_at, now) for each in found],
             "By": [formatting.visible(each.actor) for each in found],
             "Reason": [formatting.visible(each.reason) for each in found],
             "Was": [formatting.STATUS_WORDS.get(each.was, each.was) for each in found],
@@ -196,10 +198,10 @@ def findings(found: Collection[Finding]) -> pd.DataFrame:
     ordered = sorted(found, key=lambda each: (each.repaired, list(SEVERITIES).index(each.severity), each.subject))
     return pd.DataFrame(
         {
-            "Severity": ["✓ mended" if each.repaired else SEVERITIES[each.severity] for each in ordered],
+            "Severity": ["✓ repaired" if each.repaired else SEVERITIES[each.severity] for each in ordered],
             "What": [each.kind.replace("_", " ") for each in ordered],
-            "About": [formatting.visible(each.subject) for each in ordered],
-            "In words": [formatting.visible(formatting.sentence(each.text)) for each in ordered],
-            "What mends it": [formatting.visible(each.remedy) for each in ordered],
+            "Subject": [formatting.visible(each.subject) for each in ordered],
+            "Description": [formatting.visible(formatting.sentence(each.text)) for each in ordered],
+            "Remedy": [formatting.visible(each.remedy) for each in ordered],
         }
     )

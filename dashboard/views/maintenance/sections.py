@@ -1,4 +1,4 @@
-"""The upkeep page's parts: the cleanup plan, the trash, what takes the space."""
+"""The Maintenance page: the cleanup plan, the trash, storage use."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import streamlit as st
 from dashboard import formatting, live_queries, session
 from dashboard.ui import charts, messages, tables
 from dashboard.views.maintenance import frames as maintenance_frames
-from dashboard.views.maintenance.decisions import Request, ask
+from dashboard.views.maintenance.decisions import VERBS, Verb, ask
 from dashboard.views.maintenance.frames import ORDERS, PAGE, WHICH
 from registry_core import CleanupPlan, RetentionPolicy, Trashed
 
@@ -24,10 +24,11 @@ def cleanup(name: str | None, view: session.View) -> None:
     st.markdown(_says(plan))
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.caption(
-            _policy(name, view) + f" Made {formatting.ago(plan.made_at, messages.now())}; nothing has happened yet."
+            _policy(name, view)
+            + f" Planned {formatting.ago(plan.made_at, messages.now())}; nothing has been removed yet."
         )
         st.button(
-            "Change the policy",
+            "Edit policy",
             key="to-retention",
             type="tertiary",
             icon=":material/tune:",
@@ -40,8 +41,8 @@ def cleanup(name: str | None, view: session.View) -> None:
     order = right.selectbox("Order", list(ORDERS), key="order", bind="query-params", on_change=_first)
     found = maintenance_frames.lines(plan, which or WHICH[0], order or ORDERS[0])
     if not found:
-        nothing = "Nothing would go: the policy keeps every version, and every file belongs to one."
-        messages.show("info", nothing if which == WHICH[0] else "There is no such version.")
+        nothing = "Nothing to remove: the policy keeps every version, and every file belongs to one."
+        messages.show("info", nothing if which == WHICH[0] else "No version matches.")
         return
     buttons, table = st.container(), st.container()
     page = _pager(len(found), "rows")
@@ -57,7 +58,7 @@ def cleanup(name: str | None, view: session.View) -> None:
     further = len(chosen) - to_trash
     label = f"Move {formatting.count(to_trash, 'version')} to the trash" if to_trash else "Clean up"
     if further:
-        label += f", {further:,} for good" if to_trash else f": {further:,} for good"
+        label += f", {further:,} permanently" if to_trash else f": {further:,} permanently"
     # Above the table, where it is seen; drawn after it, since it says what is ticked there.
     with buttons.container(horizontal=True, vertical_alignment="center"):
         st.button(
@@ -66,11 +67,12 @@ def cleanup(name: str | None, view: session.View) -> None:
             type="primary",
             icon=":material/delete_sweep:",
             disabled=not chosen,
-            help=None if chosen else "Tick at least one.",
+            help=None if chosen else "Select at least one.",
             on_click=ask,
-            args=(Request("cleanup", plan=plan, only=tuple(line.key for line in chosen)),),
+            args=("cleanup", name),
+            kwargs={"plan": plan, "only": tuple(line.key for line in chosen)},
         )
-        st.caption(f"{len(chosen):,} of {len(found):,} ticked, {formatting.size(size)}.")
+        st.caption(f"{len(chosen):,} of {len(found):,} selected, {formatting.size(size)}.")
 
 
 def _says(plan: CleanupPlan) -> str:
@@ -84,34 +86,34 @@ def _says(plan: CleanupPlan) -> str:
         )
     if for_good:
         size = formatting.size(sum(item.bytes for item in for_good))
-        parts.append(f"**{formatting.count(len(for_good), 'version')}** from the trash for good ({size})")
+        parts.append(f"**{formatting.count(len(for_good), 'version')}** from the trash permanently ({size})")
     if plan.unclaimed:
         size = formatting.size(sum(each.bytes for each in plan.unclaimed))
-        parts.append(f"**{formatting.count(len(plan.unclaimed), 'unclaimed file')}** swept ({size})")
+        parts.append(f"**{formatting.count(len(plan.unclaimed), 'orphaned file')}** swept ({size})")
     stays = f"{formatting.count(len(kept), 'version')} stay{'s' if len(kept) == 1 else ''}, "
-    stays += f"{sum(item.untouchable for item in kept):,} of them untouchable"
+    stays += f"{sum(item.untouchable for item in kept):,} of them protected"
     if in_trash:
         stays += f"; {in_trash:,} {'is' if in_trash == 1 else 'are'} in the trash"
-    return f"{'; '.join(parts) or 'Nothing would go'}. {stays}."
+    return f"{'; '.join(parts) or 'Nothing to remove'}. {stays}."
 
 
 def _policy(name: str | None, view: session.View) -> str:
     if name is None:
-        return "By the policy of each model name."
-    return f"Kept are {kept(view.registry.policy(name).retention_policy)}."
+        return "By the retention policy of each model name."
+    return f"Policy: {kept(view.registry.policy(name).retention_policy)}."
 
 
 def kept(policy: RetentionPolicy) -> str:
     """What a retention policy keeps, in words."""
     said = f"up to {formatting.count(policy.max_models_to_keep, 'version')}, the newest first"
     if policy.max_age_days is not None:
-        said += f", if not older than {policy.max_age_days:g} days"
+        said += f", if not older than {formatting.days(policy.max_age_days)}"
     always = [f"the best {policy.keep_best:,}"] if policy.keep_best else []
     always += [f"the newest {policy.keep_newest:,}"] if policy.keep_newest else []
-    always += ["who ever was champion"] if policy.keep_champions else []
+    always += ["former champions"] if policy.keep_champions else []
     if always:
-        said += f"; in any case {' and '.join(filter(None, (', '.join(always[:-1]), always[-1])))}"
-    return f"{said}; the trash keeps for {policy.trash_days:g} days" + (
+        said += f"; always {' and '.join(filter(None, (', '.join(always[:-1]), always[-1])))}"
+    return f"{said}; trashed versions can be restored for {formatting.days(policy.trash_days)}" + (
         "; cleaned up after every registration" if policy.automatic else ""
     )
 
@@ -136,7 +138,7 @@ def _plan_columns(frame: Any) -> dict[str, Any]:
     return {
         "Version": st.column_config.TextColumn("Version", width=76, pinned=True),
         "Model name": st.column_config.TextColumn("Model name", width=150),
-        "What happens": st.column_config.TextColumn("What happens", width=116),
+        "Action": st.column_config.TextColumn("Action", width=116),
         "Why": st.column_config.TextColumn("Why", width=400),
         "Size": st.column_config.TextColumn("Size", width=80, alignment="right"),
         "Registered": st.column_config.TextColumn("Registered", width=96),
@@ -153,7 +155,7 @@ def _chosen(
     plan: CleanupPlan,
     name: str | None,
 ) -> list[maintenance_frames.Line]:
-    """The lines that stay ticked, on all pages: all but those somebody left out."""
+    """The lines that stay selected, on all pages: all but those somebody left out."""
     mark = blake2b(repr((name, plan.last_event, len(found))).encode(), digest_size=6).hexdigest()
     kept_mark, left_out = st.session_state.get("cleanup-left", ("", frozenset()))
     if kept_mark != mark:
@@ -192,12 +194,10 @@ def trash(name: str | None, view: session.View) -> None:
     """What is in the trash, and the way out of it: back, or for good."""
     found = live_queries.trash_of(name, view)
     size = formatting.size(sum(each.bytes for each in found))
-    tells = f"{formatting.count(len(found), 'version')}, {size}. Their files are there until their day."
+    tells = f"{formatting.count(len(found), 'version')}, {size}. Restorable until purged."
     messages.section("Trash", tells if found else "")
     if not found:
-        messages.show(
-            "info", "The trash is empty. What a cleanup or Delete on a model's page puts there can be put back."
-        )
+        messages.show("info", "The trash is empty. Versions that a cleanup or Delete puts there can be restored.")
         return
     table = st.container(key="trash-table")
     page = _pager(len(found), "trashed")
@@ -207,9 +207,9 @@ def trash(name: str | None, view: session.View) -> None:
         "Version": st.column_config.TextColumn("Version", width=76, pinned=True),
         "Model name": st.column_config.TextColumn("Model name", width=150),
         "Size": st.column_config.TextColumn("Size", width=80, alignment="right"),
-        "Files go": st.column_config.TextColumn("Files go", width=104),
-        "At": st.column_config.TextColumn("At", width=180),
-        "Put there": st.column_config.TextColumn("Put there", width=92),
+        "Purge": st.column_config.TextColumn("Purge", width=104),
+        "Purge date": st.column_config.TextColumn("Purge date", width=180),
+        "Moved": st.column_config.TextColumn("Moved", width=92),
         "By": st.column_config.TextColumn("By", width=96),
         "Reason": st.column_config.TextColumn("Reason", width=260),
         "Was": st.column_config.TextColumn("Was", width=112),
@@ -218,14 +218,14 @@ def trash(name: str | None, view: session.View) -> None:
         ticked = selection(frame, [each.model_id for each in shown], (), "trash", columns)
     chosen = tuple(each for each in shown if each.model_id in ticked)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        _trash_button("put back", chosen, ":material/restore_from_trash:", primary=True)
-        _trash_button("purge", chosen, ":material/delete_forever:", primary=False)
+        _trash_button("restore", name, chosen, primary=True)
+        _trash_button("purge", name, chosen, primary=False)
         if not chosen:
-            st.caption("Tick the versions to put back, or to delete before their day.")
+            st.caption("Select versions to restore, or to delete before their purge date.")
 
 
-def _trash_button(verb: Any, chosen: tuple[Trashed, ...], icon: str, *, primary: bool) -> None:
-    label = "Put back" if verb == "put back" else "Delete for good"
+def _trash_button(verb: Verb, name: str | None, chosen: tuple[Trashed, ...], *, primary: bool) -> None:
+    label, icon, _ = VERBS[verb]
     many = f" {formatting.count(len(chosen), 'version')}" if chosen else ""
     st.button(
         f"{label}{many}",
@@ -233,9 +233,10 @@ def _trash_button(verb: Any, chosen: tuple[Trashed, ...], icon: str, *, primary:
         icon=icon,
         type="primary" if primary and chosen else "secondary",
         disabled=not chosen,
-        help=None if chosen else "Tick at least one.",
+        help=None if chosen else "Select at least one.",
         on_click=ask,
-        args=(Request(verb, trashed=chosen),),
+        args=(verb, name),
+        kwargs={"trashed": chosen},
     )
 
 
@@ -248,7 +249,7 @@ def space(name: str | None, view: session.View) -> None:
     title = f"{formatting.size(report.bytes)} in all"
     if largest is not None:
         whose = "" if largest["name"] == maintenance_frames.WHOLE else f" of {formatting.escaped(largest['name'])}"
-        title += f"; the largest part is the {largest['kind']}{whose}, {formatting.size(largest['bytes'])}"
+        title += f"; largest: {largest['kind']}{whose}, {formatting.size(largest['bytes'])}"
     messages.section(title)
     saved = [
         f"compression saves {formatting.size(report.saved_by_compression)}" if report.saved_by_compression else "",
@@ -286,11 +287,12 @@ def _compress(name: str | None, view: session.View) -> None:
     with st.container(border=True, key="compress-box"):
         whose = "all model names" if name is None else formatting.escaped(name)
         messages.section(
-            f"Compress old files of {whose}", "Loads and hashes stay as they are; identical files are stored once."
+            f"Compress old files of {whose}",
+            "Models load as before, and hashes do not change. Identical files are stored once.",
         )
         left, right = st.columns([2, 5], vertical_alignment="bottom")
         days = left.number_input(
-            "Registered more than so many days ago",
+            "Registered more than (days ago)",
             min_value=0.0,
             max_value=100_000.0,
             value=float(usual if usual is not None else 30),
@@ -311,11 +313,12 @@ def _compress(name: str | None, view: session.View) -> None:
                 key="compress",
                 icon=":material/compress:",
                 disabled=not old,
-                help=None if old else "No version is that old, or only those that are left as they are.",
+                help=None if old else "No unprotected version is that old.",
                 on_click=ask,
-                args=(Request("compress", days=days, model_name=name),),
+                args=("compress", name),
+                kwargs={"days": days},
             )
             st.caption(
-                f"Looks at {formatting.count(len(old), 'version')} with {formatting.size(size)}. What it saves is "
-                "known afterwards: a file that would not be a tenth smaller is left as it is."
+                f"Checks {formatting.count(len(old), 'version')} with {formatting.size(size)}. What it saves is "
+                "known afterwards: a file that would not shrink by a tenth is left as it is."
             )

@@ -72,7 +72,7 @@ def _signature(model: ModelMetadata, champion: ModelMetadata | None, view: sessi
 
 def origin(model: ModelMetadata) -> None:
     """When it was trained, on how much, with which libraries, and the files that came of it."""
-    messages.section("Files and origin")
+    messages.section("Artifacts and lineage")
     zone = messages.viewer_zone()
     facts = {
         "Trained": f"{formatting.exact(model.training_timestamp, zone)}",
@@ -102,13 +102,13 @@ def origin(model: ModelMetadata) -> None:
         inside = str(found.get("estimator") or "nothing with a name").rpartition(".")[2]
         kind, said = (formatting.escaped(str(found.get(key, ""))) for key in ("format", "verdict"))
         st.caption(
-            f"Looked into, never run: {kind}, holds {formatting.escaped(inside)}. Verdict when it came in: {said}."
+            f"Static scan, not executed: {kind}, holds {formatting.escaped(inside)}. Verdict when it came in: {said}."
         )
 
 
 def timeline(model: ModelMetadata, view: session.View) -> None:
     """What happened to this model, newest first."""
-    messages.section("What happened to it")
+    messages.section("Version history")
     found = view.recent_events(model.model_name, model.model_id)
     frame = frames.events(found, messages.now(), messages.viewer_zone())
     tables.events(frame, key="timeline", names=False, ids=False)

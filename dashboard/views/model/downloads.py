@@ -17,7 +17,7 @@ def offer(model: ModelMetadata, view: session.View) -> None:
     kept = [which for which, digest in (("model", model.model_sha256), ("scaler", model.scaler_sha256)) if digest]
     # A download cannot say why it fails, so it is said before.
     if model.status == "purged":
-        messages.show("info", "The files were deleted for good, so there is nothing to download but the metadata.")
+        messages.show("info", "The files were deleted permanently, so there is nothing to download but the metadata.")
         kept = []
     problems = {which: view.file_problem(model, which) for which in kept}
     for which, problem in problems.items():

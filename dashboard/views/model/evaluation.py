@@ -10,7 +10,7 @@ from dashboard import allowed, formatting, session
 from dashboard.ui import charts, curves, evaluating, evaluation_frames, messages, tables
 from registry_core import Evaluation, InvalidConfiguration, ModelMetadata, RegistryError
 
-VERDICTS = {"Comment": "comment", "Approve": "approved", "Reject": "rejected"}
+VERDICTS = {"Comment": "comment", "Approve": "approved", "Decline": "rejected"}
 
 
 def override(model: ModelMetadata) -> None:
@@ -26,10 +26,10 @@ def gates(model: ModelMetadata, view: session.View) -> None:
     """The checklist before promotion."""
     report = view.gates(model.model_id)
     failed = len(report.failures)
-    held = "all hold" if not failed else f"{failed} of {len(report.gates)} failed"
-    messages.section(
-        f"Gates: {held}", "What has to hold before it may go into production. Settings say which are asked."
-    )
+    title = "All promotion gates passed"
+    if failed:
+        title = f"{failed} of {formatting.count(len(report.gates), 'promotion gate')} failed"
+    messages.section(title, "Settings define which gates apply.")
     with st.container(border=True, key="gates"):
         for gate in report.gates:
             mark = ":green[✓]" if gate.passed else ":red[✕]"
@@ -42,26 +42,26 @@ def measurement(model: ModelMetadata, view: session.View) -> None:
     """What the registry measured itself, and the button that has it measured."""
     benchmark, evaluation = view.benchmark(model.model_name), view.evaluation(model)
     if benchmark is None:
-        messages.section("Not measured", "The metrics above are what was reported.")
-        st.markdown("Nobody has checked them: there is no benchmark for this model name yet.")
+        messages.section("Not evaluated", "The metrics above are self-reported (unverified).")
+        st.markdown("Not verified: this model name has no benchmark yet.")
         st.page_link("../pages/benchmarks.py", label="Add a benchmark", icon=":material/add_chart:")
         return
     name = formatting.escaped(benchmark.name)
     if evaluation is None and model.status in allowed.GONE:
-        messages.section("Not measured", f"It is {allowed.GONE[model.status]}.")
+        messages.section("Not evaluated", f"It is {allowed.GONE[model.status]}.")
         return
     if evaluation is None:
-        messages.section("Not measured yet", f"{benchmark.rows:,} rows of {name} wait for it.")
+        messages.section("Not evaluated yet", f"{benchmark.rows:,} rows of {name} are ready for it.")
         evaluating.measure_button(model, benchmark, view)
         return
     if evaluation.status == "failed":
-        messages.section("Measuring it failed", f"On {name}, {messages.when(evaluation.at)}.")
+        messages.section("Evaluation failed", f"On {name}, {messages.when(evaluation.at)}.")
         messages.show("error", formatting.escaped(evaluation.because))
         evaluating.measure_button(model, benchmark, view, again=True)
         return
     messages.section(
-        f"Measured on {evaluation.rows:,} rows of {formatting.visible(benchmark.name)}",
-        f"By the registry itself, {messages.when(evaluation.at)}; the model never saw the truth. "
+        f"Evaluated on {evaluation.rows:,} rows of {formatting.visible(benchmark.name)}",
+        f"By the registry itself, {messages.when(evaluation.at)}; labels were withheld. "
         f"{formatting.microseconds(evaluation.row_microseconds)} a row.",
     )
     if evaluation.unenforced:
@@ -127,7 +127,7 @@ def trust(model: ModelMetadata, view: session.View) -> None:
             reason = st.text_input(
                 "Reason (required): who read the code, and where", key="trust-reason", max_chars=2000
             )
-            if st.form_submit_button("Trust these names", icon=":material/verified_user:"):
+            if st.form_submit_button("Allow these imports", icon=":material/verified_user:"):
                 _do(
                     lambda: view.registry.trust(model.model_id, actor=session.actor(), reason=(reason or "").strip()),
                     f"The file of **{model.version}** is trusted now.",
@@ -137,16 +137,14 @@ def trust(model: ModelMetadata, view: session.View) -> None:
 def reviews(model: ModelMetadata, view: session.View) -> None:
     """What others said, and the form to say something."""
     found = evaluation_frames.reviews(view.reviews(model.model_id))
-    messages.section(
-        "Reviews", formatting.count(len(found), "word") + " so far." if found else "Nobody has said anything yet."
-    )
+    messages.section("Reviews", formatting.count(len(found), "review") + "." if found else "No reviews yet.")
     for verdict, who, at, text in found:
         with st.container(border=True):
             st.markdown(f"**{verdict}** by {formatting.escaped(who)}, {messages.when(at)}")
             st.text(formatting.visible(text))
     with st.form("review", border=False, clear_on_submit=True):
         chosen = st.segmented_control("Your verdict", list(VERDICTS), default="Comment", key="review-verdict")
-        text = st.text_area("In words (required)", key="review-text", max_chars=5000, height=80)
+        text = st.text_area("Comment (required)", key="review-text", max_chars=5000, height=80)
         if st.form_submit_button("Add review", icon=":material/rate_review:"):
             said = VERDICTS[chosen or "Comment"]
             _do(

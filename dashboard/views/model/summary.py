@@ -61,7 +61,7 @@ def put_away(model: ModelMetadata, view: session.View) -> None:
     when = f"{messages.when(event.at)} by **{formatting.escaped(event.actor)}**" if event else ""
     why = f": {formatting.escaped(event.reason)}" if event and event.reason else ""
     if model.status == "purged":
-        messages.show("warning", f"**Deleted for good** {when}{why}. Its files are gone; what is known of it stays.")
+        messages.show("warning", f"**Deleted permanently** {when}{why}. Its files are gone; what is known of it stays.")
         return
     until = next(
         (each for each in live_queries.trash_of(model.model_name, view) if each.model_id == model.model_id), None
@@ -100,7 +100,7 @@ def score(model: ModelMetadata, champion: ModelMetadata | None, view: session.Vi
         because = formatting.why_no_score(explained.note)
         messages.show("warning", formatting.escaped(because[:1].upper() + because[1:]) + ".")
     else:
-        messages.section(f"Score {formatting.number(explained.value)}, weight by weight")
+        messages.section(f"Score {formatting.number(explained.value)}, breakdown")
     terms = frames.score_terms(explained)
     if explained.value is not None:
         shade = charts.colours([model.model_id], champion.model_id if champion else None)[0]
@@ -110,7 +110,7 @@ def score(model: ModelMetadata, champion: ModelMetadata | None, view: session.Vi
         "Part": st.column_config.TextColumn("Part", width=125, pinned=True),
         "Weight": st.column_config.NumberColumn("Weight", format="%.2f", width=66),
     }
-    for name in ("Value", "Adds"):
+    for name in ("Value", "Contribution"):
         form, width = tables.number_format(terms[name])
         columns[name] = st.column_config.NumberColumn(name, format=form, width=max(74, width))
     tables.plain(terms, key="score", alt="The score taken apart", columns=columns)
@@ -119,7 +119,10 @@ def score(model: ModelMetadata, champion: ModelMetadata | None, view: session.Vi
 def metrics(model: ModelMetadata, champion: ModelMetadata | None, comparison: Comparison | None) -> None:
     """Every metric, beside the champion's where there is another champion."""
     if comparison is None or champion is None:
-        messages.section("As reported", f"On {formatting.escaped(model.evaluation_set or formatting.UNNAMED_SET)}.")
+        messages.section(
+            "Self-reported metrics (unverified)",
+            f"On {formatting.escaped(model.evaluation_set or formatting.UNNAMED_SET)}.",
+        )
         known = model.all_metrics()
         if not known:
             st.markdown("No metric was reported.")
@@ -128,7 +131,7 @@ def metrics(model: ModelMetadata, champion: ModelMetadata | None, comparison: Co
         frame = frames.metric_list(known, names)
         tables.metrics(frame, key="metrics", alt="Metrics of this version")
         return
-    messages.section(f"As reported, against champion {champion.version}", formatting.escaped(comparison.note))
+    messages.section(f"Self-reported metrics, against champion {champion.version}", formatting.escaped(comparison.note))
     frame = frames.metric_comparison(comparison, baseline=1)
     if comparison.comparable:
         shade = charts.colours([model.model_id], champion.model_id)[0]

@@ -1,68 +1,110 @@
-"""Settings are saved and taken back here: the dialogs with what changes, and the history below the page."""
+"""Settings are saved and reverted here: what changes, for whom, and the history below the page."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Literal
+from typing import Any, ClassVar
 
 import streamlit as st
 
 from dashboard import formatting, session
 from dashboard.ui import decision_dialog, messages
+from dashboard.ui.decision_dialog import Choice, Clash, Decision, Done
 from dashboard.views.settings.draft import Draft
 from dashboard.views.settings.schema import Difference, differences
-from registry_core import Configuration, Conflict, Event, RegistryError, StateConflict
+from registry_core import Configuration, Conflict, Event, StateConflict
 
-VERBS: dict[str, tuple[str, str, str]] = {
-    "save": ("Save", ":material/save:", "Save these settings"),
-    "revert": ("Revert", ":material/history:", "Go back to these settings"),
-}
 KINDS = ("created", "configured")
+REVERT_ICON = ":material/history:"
+#: In the session: the draft that is to be saved, until the page has read its fields.
+SAVING = "settings-saving"
 PAGE = 8
 MOST_LINES = 12
 
 
-@dataclass
-class Request:
-    """Settings somebody is about to save, with those they saw."""
+@dataclass(kw_only=True)
+class SettingsDecision(Decision):
+    """Settings somebody is about to save (``draft``) or to go back to (``event``), with those they saw."""
 
-    verb: Literal["save", "revert"]
     seen: Configuration
     draft: Draft | None = None
     event: Event | None = None
-    conflict: str = ""
-    failure: str = ""
     lines: Sequence[Difference] = field(default_factory=list)
+    before: Event | None = None
+
+    placeholder: ClassVar[str] = "What the change is for, and who asked for it"
+    working: ClassVar[str] = "Saving, and scoring every version again …"
+
+    def describe(self, view: session.View) -> Choice | None:
+        """What changes, and for which model names."""
+        if self.event is not None:
+            st.markdown(f"The settings after event {self.event.event_id}, {messages.when(self.event.at)}. Changes:")
+        st.markdown(listed(self.lines, 40) or "No change: these settings are in effect already.")
+        st.caption(" ".join(_reach(self)))
+        return Choice(self._save, possible=bool(self.lines))
+
+    def _save(self, actor: str, reason: str, _: bool) -> Configuration:
+        registry = session.open_registry()
+        self.before = next(iter(registry.events(kinds=KINDS, limit=1)), None)
+        if self.draft is not None:
+            changes = self.draft.changes()
+            return registry.configure(self.draft.model_name, actor=actor, reason=reason, expected=self.seen, **changes)
+        assert self.event is not None
+        return registry.revert_configuration(self.event.event_id, actor=actor, reason=reason, expected=self.seen)
+
+    def clashed(self, error: Conflict) -> Clash | None:
+        """Who changed the settings meanwhile."""
+        if isinstance(error, StateConflict):
+            return None
+        last = next(iter(session.open_registry().events(kinds=KINDS, limit=1)), None)
+        by = f"{formatting.escaped(last.actor)}, {messages.when(last.at)}" if last else "somebody"
+        return Clash(
+            f"Somebody was faster: the settings were changed by {by}. Nothing was changed by you. What you typed is "
+            "kept; look at the other change, then decide again.",
+            "Close and look",
+        )
+
+    def done(self, result: Any) -> Done:
+        """How many settings changed; Undo goes back to those before."""
+        forget_drafts()
+        changed = formatting.count(len(self.lines), "setting")
+        text = f"Saved: {changed} changed." if self.draft is not None else f"Reverted: {changed} changed."
+        if self.before is None:
+            return Done(text)
+        undo = partial(session.open_registry().revert_configuration, self.before.event_id, expected=result)
+        return Done(text, decision_dialog.undo(undo, "change of settings", forget_drafts), "Undo: the settings before")
 
 
 def ask_to_save(draft: Draft) -> None:
     """Open the dialog that saves a draft, once the page has taken over what was typed last."""
-    st.session_state["settings-saving"] = draft
+    st.session_state[SAVING] = draft
+
+
+def follow_save() -> None:
+    """Open the dialog that was asked for by ``ask_to_save``. Called by the page below its fields."""
+    draft: Draft | None = st.session_state.pop(SAVING, None)
+    if draft is not None:
+        decision_dialog.ask(
+            SettingsDecision(
+                "Save",
+                ":material/save:",
+                "Save these settings",
+                draft.model_name,
+                seen=draft.seen,
+                draft=draft,
+                lines=draft.differences(),
+            )
+        )
 
 
 def ask_to_revert(event: Event, seen: Configuration) -> None:
     """Open the dialog that goes back to the settings after an event."""
-    _ask(Request("revert", seen, event=event, lines=differences(seen.to_dict(), event.after)))
-
-
-def _ask(request: Request) -> None:
-    st.session_state["settings-request"] = request
-    st.session_state.pop("settings-reason", None)
-    st.session_state["decided_by"] = session.actor()
-
-
-def _forget() -> None:
-    st.session_state.pop("settings-request", None)
-
-
-def open_dialog() -> bool:
-    """Draw the dialog that was asked for. Called once a run, by the application; whether there is one."""
-    draft: Draft | None = st.session_state.pop("settings-saving", None)
-    if draft is not None:
-        _ask(Request("save", draft.seen, draft=draft, lines=draft.differences()))
-    return decision_dialog.draw("settings-request", VERBS, _decide, _forget)
+    lines = differences(seen.to_dict(), event.after)
+    decision_dialog.ask(
+        SettingsDecision("Revert", REVERT_ICON, "Revert to these settings", seen=seen, event=event, lines=lines)
+    )
 
 
 def listed(lines: Sequence[Difference], most: int = MOST_LINES) -> str:
@@ -71,112 +113,20 @@ def listed(lines: Sequence[Difference], most: int = MOST_LINES) -> str:
     return "\n".join([*(f"- {each.line()}" for each in lines[:most]), *more])
 
 
-def _decide(request: Request) -> None:
-    if request.event is not None:
-        st.markdown(
-            f"As they were after event {request.event.event_id}, {messages.when(request.event.at)}. This changes:"
-        )
-    st.markdown(listed(request.lines, 40) or "Nothing: these are the settings that hold now.")
-    st.caption(" ".join(_reach(request)))
-    problem = st.container()
-    label, icon, _ = VERBS[request.verb]
-    with st.form("settings-decision", border=False):
-        reason = st.text_area(
-            "Reason (required; it is kept with the change)",
-            key="settings-reason",
-            max_chars=2000,
-            height=80,
-            placeholder="What it is for, and who asked for it",
-        )
-        who = st.text_input("Your name (required)", key="decided_by", max_chars=100).strip()
-        confirmed = st.form_submit_button(
-            label, type="primary", icon=icon, disabled=bool(request.conflict) or not request.lines
-        )
-    if confirmed:
-        request.failure = ""
-        if not who:
-            request.failure = "Say who decides: a name is required. Nothing was changed."
-        elif not (reason or "").strip():
-            request.failure = "Say why: a reason is required. Nothing was changed."
-        else:
-            with st.spinner("Saving, and scoring every version anew …"):
-                _carry_out(request, str(reason).strip(), who)
-    with problem:
-        if request.conflict:
-            messages.show(
-                "warning",
-                f"Somebody was faster: the settings were changed by {request.conflict}. Nothing was changed by you. "
-                "What you typed is kept; look at theirs, then decide again.",
-            )
-            if st.button("Close and look", key="settings-look", icon=":material/refresh:"):
-                _forget()
-                st.rerun()
-        if request.failure:
-            messages.show("warning", request.failure)
-
-
-def _reach(request: Request) -> list[str]:
+def _reach(decision: SettingsDecision) -> list[str]:
     """Whom it is for, and what it does not do."""
-    names = {each.model_name for each in request.lines}
-    if request.draft is not None and request.draft.model_name is not None:
-        whom = f"For {formatting.escaped(request.draft.model_name)} only."
+    names = {each.model_name for each in decision.lines}
+    if decision.draft is not None and decision.draft.model_name is not None:
+        whom = f"For {formatting.escaped(decision.draft.model_name)} only."
     elif None in names:
         whom = "For all model names."
-        own = request.draft.exceptions() if request.draft else []
+        own = decision.draft.exceptions() if decision.draft else []
         if own:
             shown = ", ".join(own[:6]) + (" …" if len(own) > 6 else "")
             whom += f" {formatting.escaped(shown)}: what is set there on its own stays."
     else:
         whom = f"For {formatting.escaped(', '.join(sorted(each for each in names if each)))}." if names else ""
     return [whom, "Nobody is promoted by it; scores and places follow at once. Undo, or the history, takes it back."]
-
-
-def _carry_out(request: Request, reason: str, who: str) -> None:
-    """Do it. A success starts the whole page anew; what goes wrong stays in the dialog, and so does the reason."""
-    registry = session.open_registry()
-    try:
-        before = registry.events(kinds=KINDS, limit=1)
-        if request.draft is not None:
-            draft = request.draft
-            saved = registry.configure(
-                draft.model_name, actor=who, reason=reason, expected=request.seen, **draft.changes()
-            )
-        else:
-            assert request.event is not None
-            saved = registry.revert_configuration(
-                request.event.event_id, actor=who, reason=reason, expected=request.seen
-            )
-    except RegistryError as error:
-        if isinstance(error, Conflict) and not isinstance(error, StateConflict):
-            last = registry.events(kinds=KINDS, limit=1)
-            request.conflict = (
-                f"{formatting.escaped(last[0].actor)}, {messages.when(last[0].at)}" if last else "somebody"
-            )
-            return
-        request.failure = f"Nothing was changed. {formatting.escaped(formatting.sentence(str(error)))}"
-        return
-    _forget()
-    forget_drafts()
-    session.act_as(who)
-    done = formatting.count(len(request.lines), "setting")
-    text = f"Saved: {done} changed." if request.verb == "save" else f"Went back: {done} changed."
-    undo = partial(_take_back, before[0].event_id, saved) if before else None
-    messages.post("success", text, undo, "Undo: the settings before")
-    st.rerun()
-
-
-def _take_back(event_id: int, saved: Configuration) -> None:
-    try:
-        session.open_registry().revert_configuration(
-            event_id, actor=session.actor(), reason="undo of the change", expected=saved
-        )
-    except Conflict:
-        messages.post("warning", "Not undone: somebody has changed the settings again. Look at them, then decide.")
-    except RegistryError as error:
-        messages.post("error", f"Not undone: {formatting.escaped(str(error))}")
-    else:
-        forget_drafts()
-        messages.post("success", "Undone: the settings are as they were, and both changes are on record.")
 
 
 def forget_drafts() -> None:
@@ -188,7 +138,9 @@ def forget_drafts() -> None:
 
 def history(view: session.View) -> None:
     """Who changed the settings, when and why, newest first, each with the way back to it."""
-    messages.section("History of the settings", "Of all model names. To go back is a change of its own.")
+    messages.section(
+        "History of the settings", "Changes of all model names. Reverting is recorded as a change of its own."
+    )
     total = view.count_events(kinds=list(KINDS))
     pages = max(1, -(-total // PAGE))
     rows = st.container()
@@ -215,9 +167,9 @@ def _event(event: Event, seen: Configuration) -> None:
             st.button(
                 "Revert to this",
                 key=f"revert-{event.event_id}",
-                icon=VERBS["revert"][1],
+                icon=REVERT_ICON,
                 disabled=same,
-                help="These are the settings that hold now." if same else None,
+                help="These settings are in effect." if same else None,
                 on_click=ask_to_revert,
                 args=(event, seen),
             )

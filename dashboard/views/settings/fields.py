@@ -32,7 +32,7 @@ def ranking(draft: Draft, name: str, view: session.View) -> None:
 
 def choosing(draft: Draft, name: str, view: session.View) -> None:
     """What decides on who becomes champion."""
-    messages.section("Who becomes champion")
+    messages.section("Champion selection")
     known = [each.name for each in view.benchmarks(name)]
     # A benchmark belongs to one model name.
     asked = [each for each in RANKING if each.key not in RANKS and (each.path != "benchmark" or draft.model_name)]
@@ -41,18 +41,18 @@ def choosing(draft: Draft, name: str, view: session.View) -> None:
 
 def gates(draft: Draft, name: str, view: session.View) -> None:
     """What is asked before a promotion."""
-    group(draft, GATES, "What is asked before a promotion", metrics(name, view))
+    group(draft, GATES, "Promotion requirements", metrics(name, view))
 
 
 def retention(draft: Draft, name: str, view: session.View) -> None:
     """Which versions are kept."""
-    group(draft, RETENTION, "Which versions are kept", ())
-    st.caption("A champion, who a rollback would return to, challengers and pinned versions are always kept.")
+    group(draft, RETENTION, "Retention", ())
+    st.caption("The champion, the rollback target, challengers and pinned versions are always kept.")
 
 
 def monitoring(draft: Draft, name: str, view: session.View) -> None:
     """How live traffic is watched."""
-    group(draft, MONITORING, "How live traffic is watched", metrics(name, view))
+    group(draft, MONITORING, "Monitoring", metrics(name, view))
 
 
 def metrics(name: str, view: session.View) -> list[str]:
@@ -126,7 +126,7 @@ def weights(draft: Draft, setting: Setting, name: str, view: session.View) -> No
     less = [formatting.metric(each) for each in shown if view.lower_is_better(name, each)]
     right.caption(
         f"The weights add up to **{total:g}**. A weight of 0 means that the metric does not count."
-        + (f" Less is better of {formatting.escaped(', '.join(less))}: it counts negative." if less else "")
+        + (f" Minimized: {formatting.escaped(', '.join(less))}, with a negative weight." if less else "")
     )
 
 
@@ -158,7 +158,7 @@ def _whose(draft: Draft, key: str) -> None:
                 f"**{part} for {formatting.escaped(name)}**" + ("" if own or not touched else ", once saved") + "."
             )
         st.button(
-            "Back to the defaults" if name is None else "Back to the registry-wide settings",
+            "Reset to defaults" if name is None else "Inherit registry-wide settings",
             key=_key(draft, f"back-{key}"),
             icon=":material/settings_backup_restore:",
             type="tertiary",

@@ -20,7 +20,7 @@ def preview(draft: Draft, name: str, view: session.View) -> None:
     """The chosen model name's best versions, now and then."""
     changes = {key: value for key, value in draft.changes().items() if key in RANKS}
     found = view.preview_configuration(draft.model_name, changes)
-    messages.section(f"What it does to {formatting.escaped(name)}")
+    messages.section(f"Effect on {formatting.escaped(name)}")
     mine = found.get(name)
     if mine is None or not mine.changes:
         st.caption("No version is registered under this name yet.")
@@ -32,8 +32,8 @@ def preview(draft: Draft, name: str, view: session.View) -> None:
     gap, gap_width = tables.number_format(frame["Change"], difference=True)
     columns: dict[str, Any] = {
         "Version": st.column_config.TextColumn("Version", width=84, pinned=True),
-        "Now": st.column_config.NumberColumn("Now", width=50, help="Its place now"),
-        "Then": st.column_config.NumberColumn("Then", width=50, help="Its place with these settings"),
+        "Now": st.column_config.NumberColumn("Now", width=50, help="Rank now"),
+        "Then": st.column_config.NumberColumn("Then", width=50, help="Rank with these settings"),
         "Move": st.column_config.TextColumn("Move", width=96),
         "Score now": st.column_config.NumberColumn("Score now", format=form, width=max(80, width)),
         "Score then": st.column_config.NumberColumn("Score then", format=form, width=max(82, width)),

@@ -19,7 +19,7 @@ def choose(name: str, view: session.View) -> tuple[Draft, str]:
     """Whose settings, and which; both stand in the address."""
     left, right = st.columns([2, 3], vertical_alignment="bottom")
     whose = left.segmented_control(
-        "They hold for",
+        "Scope",
         ["This name", "All names"],
         default="This name",
         required=True,
@@ -88,8 +88,8 @@ def save_bar(draft: Draft, view: session.View, *, fields: bool) -> None:
 def _why_not(*, changes: bool, others: bool) -> str | None:
     """Why nothing can be saved, where the page does not say it already."""
     if others:
-        return "Somebody else changed the settings: look at the new ones first."
-    return None if changes else "Nothing is changed."
+        return "Somebody else changed the settings: review the new ones first."
+    return None if changes else "No unsaved change."
 
 
 def _changed_meanwhile(draft: Draft, view: session.View) -> None:
@@ -97,12 +97,12 @@ def _changed_meanwhile(draft: Draft, view: session.View) -> None:
     who = f" by **{formatting.escaped(last.actor)}**, {messages.when(last.at)}" if last else ""
     messages.show(
         "warning",
-        f"The settings were changed{who}, after you began. What you typed is kept, and cannot be saved on top of what "
-        "you have not seen.",
+        f"The settings were changed{who}, after you began. What you typed is kept; review the new settings "
+        "before you save.",
     )
     with st.container(horizontal=True, gap="small"):
         st.button(
-            "Show the new ones, keep what I typed",
+            "Show new settings, keep mine",
             key="take-over",
             icon=":material/refresh:",
             on_click=draft.move_to,
