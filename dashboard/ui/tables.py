@@ -12,6 +12,7 @@ import streamlit as st
 from dashboard import formatting
 from dashboard.queries import ORDERS
 from dashboard.ui import frames
+from dashboard.ui.columns import Column
 
 ROW_HEIGHT = 33
 MOST_ROWS = 18
@@ -88,6 +89,23 @@ def plain(frame: pd.DataFrame, *, key: str, alt: str, columns: dict[str, Any] | 
             row_height=ROW_HEIGHT,
             alt=alt,
         )
+
+
+def formats(columns: Sequence[Column[Any]], frame: pd.DataFrame) -> dict[str, Any]:
+    """How the columns of a specification are shown, as Streamlit takes it."""
+    shown: dict[str, Any] = {}
+    for column in columns:
+        common: dict[str, Any] = {"pinned": column.pinned or None, "help": column.help, "width": column.width}
+        if column.kind == "text":
+            common |= {"alignment": "right"} if column.right else {}
+            shown[column.name] = st.column_config.TextColumn(column.name, **common)
+        elif column.kind == "count":
+            shown[column.name] = st.column_config.NumberColumn(column.name, format="localized", **common)
+        else:
+            form, width = number_format(frame[column.name])
+            common["width"] = max(column.width, width)
+            shown[column.name] = st.column_config.NumberColumn(column.name, format=form, **common)
+    return shown
 
 
 def board_columns(

@@ -195,7 +195,7 @@ def test_verify_keeps_its_result_and_repairs(own: Registry, old: list[str], open
     app.run()
     assert "1 change since" in texts(app)
     app.button(key="verify").click().run()
-    assert "to mend" in texts(app)
+    assert "to fix" in texts(app)
     assert "**:red[✕ error]** missing" in texts(app)
     assert ":material/build:" in texts(app) or app.code
 
@@ -280,7 +280,7 @@ def test_space_by_name_and_kind() -> None:
     assert {each.name for each in figure.data} == {"models", "catalog"}
 
 
-def test_the_worst_finding_comes_first_and_what_is_mended_last() -> None:
+def test_the_worst_finding_comes_first_and_what_is_repaired_last() -> None:
     def finding(severity: str, subject: str, repaired: bool = False) -> Finding:
         return Finding("missing", severity, subject, "it is not there", "restore it", True, repaired)  # type: ignore[arg-type]
 

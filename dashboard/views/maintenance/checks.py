@@ -108,13 +108,7 @@ def _finding(each: Finding) -> None:
 
 def _table(report: VerifyReport) -> None:
     frame = maintenance_frames.findings(report.findings)
-    columns = {
-        "Severity": st.column_config.TextColumn("Severity", width=92, pinned=True),
-        "What": st.column_config.TextColumn("What", width=104),
-        "Subject": st.column_config.TextColumn("Subject", width=250),
-        "Description": st.column_config.TextColumn("Description", width=380),
-        "Remedy": st.column_config.TextColumn("Remedy", width=320),
-    }
+    columns = tables.formats(maintenance_frames.FINDINGS, frame)
     tables.plain(frame.head(MOST), key="findings", alt="Findings of the last verify, the worst first", columns=columns)
     if len(frame) > MOST:
         st.caption(f"The first {MOST} of {len(frame):,}; `model-registry verify` prints all.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
@@ -10,7 +10,8 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from dashboard import formatting
-from dashboard.ui import charts
+from dashboard.ui import charts, columns
+from dashboard.ui.columns import Column
 from registry_core import CleanupItem, CleanupPlan, Finding, SpaceReport, Trashed, UnclaimedFile
 
 PAGE = 50
@@ -97,39 +98,35 @@ def _file(each: UnclaimedFile) -> Line:
     )
 
 
-def plan(found: Sequence[Line], now: datetime, *, names: bool) -> pd.DataFrame:
-    """One page of a plan."""
-    frame = pd.DataFrame(
-        {
-            "Version": [each.version for each in found],
-            "Model name": [formatting.visible(each.model_name) for each in found],
-            "Action": [each.what for each in found],
-            "Why": [formatting.visible(each.why) for each in found],
-            "Size": [formatting.size(each.bytes) for each in found],
-            "Registered": [formatting.ago(each.at, now) for each in found],
-            "Score": [float("nan") if each.score is None else each.score for each in found],
-            "Status": [each.status for each in found],
-        }
+def plan(now: datetime, *, names: bool) -> tuple[Column[Line], ...]:
+    """The columns of a cleanup plan; with ``names`` also of whom."""
+    name = Column[Line]("Model name", lambda each: formatting.visible(each.model_name), 150)
+    return (
+        Column("Version", lambda each: each.version, 76, pinned=True),
+        *((name,) if names else ()),
+        Column("Action", lambda each: each.what, 116),
+        Column("Why", lambda each: formatting.visible(each.why), 400),
+        Column("Size", lambda each: formatting.size(each.bytes), 80, right=True),
+        Column("Registered", lambda each: formatting.ago(each.at, now), 96),
+        Column("Score", lambda each: each.score, 80, "number"),
+        Column("Status", lambda each: each.status, 112),
     )
-    return frame if names else frame.drop(columns="Model name")
 
 
-def trash(found: Sequence[Trashed], now: datetime, where: tzinfo, *, names: bool) -> pd.DataFrame:
-    """What is in the trash."""
-    frame = pd.DataFrame(
-        {
-            "Version": [each.version for each in found],
-            "Model name": [formatting.visible(each.model_name) for each in found],
-            "Size": [formatting.size(each.bytes) for each in found],
-            "Purge": [until(each.purge_at, now) for each in found],
-            "Purge date": [formatting.exact(each.purge_at, where) for each in found],
-            "Moved": [formatting.ago(each.trashed_at, now) for each in found],
-            "By": [formatting.visible(each.actor) for each in found],
-            "Reason": [formatting.visible(each.reason) for each in found],
-            "Was": [formatting.STATUS_WORDS.get(each.was, each.was) for each in found],
-        }
+def trash(now: datetime, where: tzinfo, *, names: bool) -> tuple[Column[Trashed], ...]:
+    """The columns of the trash; with ``names`` also of whom."""
+    name = Column[Trashed]("Model name", lambda each: formatting.visible(each.model_name), 150)
+    return (
+        Column("Version", lambda each: each.version, 76, pinned=True),
+        *((name,) if names else ()),
+        Column("Size", lambda each: formatting.size(each.bytes), 80, right=True),
+        Column("Purge", lambda each: until(each.purge_at, now), 104),
+        Column("Purge date", lambda each: formatting.exact(each.purge_at, where), 180),
+        Column("Moved", lambda each: formatting.ago(each.trashed_at, now), 92),
+        Column("By", lambda each: formatting.visible(each.actor), 96),
+        Column("Reason", lambda each: formatting.visible(each.reason), 260),
+        Column("Was", lambda each: formatting.STATUS_WORDS.get(each.was, each.was), 112),
     )
-    return frame if names else frame.drop(columns="Model name")
 
 
 def until(text: str, now: datetime) -> str:
@@ -193,15 +190,17 @@ def bars(frame: pd.DataFrame) -> go.Figure:
     return figure
 
 
+#: The columns of what verify found.
+FINDINGS: tuple[Column[Finding], ...] = (
+    Column("Severity", lambda each: "✓ repaired" if each.repaired else SEVERITIES[each.severity], 92, pinned=True),
+    Column("What", lambda each: each.kind.replace("_", " "), 104),
+    Column("Subject", lambda each: formatting.visible(each.subject), 250),
+    Column("Description", lambda each: formatting.visible(formatting.sentence(each.text)), 380),
+    Column("Remedy", lambda each: formatting.visible(each.remedy), 320),
+)
+
+
 def findings(found: Collection[Finding]) -> pd.DataFrame:
     """What was found, the worst first."""
     ordered = sorted(found, key=lambda each: (each.repaired, list(SEVERITIES).index(each.severity), each.subject))
-    return pd.DataFrame(
-        {
-            "Severity": ["✓ repaired" if each.repaired else SEVERITIES[each.severity] for each in ordered],
-            "What": [each.kind.replace("_", " ") for each in ordered],
-            "Subject": [formatting.visible(each.subject) for each in ordered],
-            "Description": [formatting.visible(formatting.sentence(each.text)) for each in ordered],
-            "Remedy": [formatting.visible(each.remedy) for each in ordered],
-        }
-    )
+    return columns.frame(FINDINGS, ordered)

@@ -11,6 +11,7 @@ import streamlit as st
 
 from dashboard import formatting, live_queries, session
 from dashboard.ui import charts, messages, tables
+from dashboard.ui import columns as ui_columns
 from dashboard.views.maintenance import frames as maintenance_frames
 from dashboard.views.maintenance.decisions import VERBS, Verb, ask
 from dashboard.views.maintenance.frames import ORDERS, PAGE, WHICH
@@ -47,12 +48,14 @@ def cleanup(name: str | None, view: session.View) -> None:
     buttons, table = st.container(), st.container()
     page = _pager(len(found), "rows")
     shown = found[PAGE * (page - 1) : PAGE * page]
-    frame = maintenance_frames.plan(shown, messages.now(), names=name is None)
+    columns = maintenance_frames.plan(messages.now(), names=name is None)
+    frame = ui_columns.frame(columns, shown)
+    formats = tables.formats(columns, frame)
     if which != WHICH[0]:
         with table:
-            tables.plain(frame, key="plan", alt=f"{which} of the cleanup plan", columns=_plan_columns(frame))
+            tables.plain(frame, key="plan", alt=f"{which} of the cleanup plan", columns=formats)
         return
-    chosen = _chosen(table, frame, found, shown, plan, name)
+    chosen = _chosen(table, frame, formats, found, shown, plan, name)
     size = sum(line.bytes for line in chosen)
     to_trash = sum(line.what == maintenance_frames.ACTIONS["trash"] for line in chosen)
     further = len(chosen) - to_trash
@@ -133,23 +136,10 @@ def _pager(total: int, key: str) -> int:
     return min(pages, st.pagination(pages, key=key, bind="query-params", width=340))
 
 
-def _plan_columns(frame: Any) -> dict[str, Any]:
-    form, width = tables.number_format(frame["Score"])
-    return {
-        "Version": st.column_config.TextColumn("Version", width=76, pinned=True),
-        "Model name": st.column_config.TextColumn("Model name", width=150),
-        "Action": st.column_config.TextColumn("Action", width=116),
-        "Why": st.column_config.TextColumn("Why", width=400),
-        "Size": st.column_config.TextColumn("Size", width=80, alignment="right"),
-        "Registered": st.column_config.TextColumn("Registered", width=96),
-        "Score": st.column_config.NumberColumn("Score", format=form, width=max(80, width)),
-        "Status": st.column_config.TextColumn("Status", width=112),
-    }
-
-
 def _chosen(
     table: Any,
     frame: Any,
+    formats: dict[str, Any],
     found: Sequence[maintenance_frames.Line],
     shown: Sequence[maintenance_frames.Line],
     plan: CleanupPlan,
@@ -162,9 +152,7 @@ def _chosen(
         left_out = frozenset()
     here = [line.key for line in shown]
     with table, st.container(key="cleanup-table"):
-        ticked = selection(
-            frame, here, {key for key in here if key not in left_out}, f"plan-{mark}", _plan_columns(frame)
-        )
+        ticked = selection(frame, here, {key for key in here if key not in left_out}, f"plan-{mark}", formats)
     left_out = (left_out - {*here}) | ({*here} - {*ticked})
     st.session_state["cleanup-left"] = (mark, left_out)
     return [line for line in found if line.key not in left_out]
@@ -202,20 +190,10 @@ def trash(name: str | None, view: session.View) -> None:
     table = st.container(key="trash-table")
     page = _pager(len(found), "trashed")
     shown = found[PAGE * (page - 1) : PAGE * page]
-    frame = maintenance_frames.trash(shown, messages.now(), messages.viewer_zone(), names=name is None)
-    columns = {
-        "Version": st.column_config.TextColumn("Version", width=76, pinned=True),
-        "Model name": st.column_config.TextColumn("Model name", width=150),
-        "Size": st.column_config.TextColumn("Size", width=80, alignment="right"),
-        "Purge": st.column_config.TextColumn("Purge", width=104),
-        "Purge date": st.column_config.TextColumn("Purge date", width=180),
-        "Moved": st.column_config.TextColumn("Moved", width=92),
-        "By": st.column_config.TextColumn("By", width=96),
-        "Reason": st.column_config.TextColumn("Reason", width=260),
-        "Was": st.column_config.TextColumn("Was", width=112),
-    }
+    columns = maintenance_frames.trash(messages.now(), messages.viewer_zone(), names=name is None)
+    frame = ui_columns.frame(columns, shown)
     with table:
-        ticked = selection(frame, [each.model_id for each in shown], (), "trash", columns)
+        ticked = selection(frame, [each.model_id for each in shown], (), "trash", tables.formats(columns, frame))
     chosen = tuple(each for each in shown if each.model_id in ticked)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         _trash_button("restore", name, chosen, primary=True)
