@@ -97,7 +97,7 @@ def _experiment(found: Experiment, view: session.View) -> None:
     found = report.experiment
     with verdict:
         _verdict(report, versions, view)
-    for warning in filter(_serious, report.warnings):
+    for warning in (each for each in report.warnings if _serious(each, report)):
         messages.show("warning", formatting.escaped(formatting.sentence(formatting.named(warning, versions))))
     decisions.buttons(found, report, view.experiments(found.model_name), versions)
     ids = [found.champion_id, *(arm.challenger_id for arm in found.arms)]
@@ -162,15 +162,16 @@ def _verdict(report: ExperimentReport, versions: formatting.Versions, view: sess
     if told:
         st.caption("  \n".join(told))
     for warning in report.warnings:
-        if not _serious(warning):
+        if not _serious(warning, report):
             st.caption(
                 f":material/info: {formatting.escaped(formatting.sentence(formatting.named(warning, versions)))}"
             )
 
 
-def _serious(warning: str) -> bool:
+def _serious(warning: str, report: ExperimentReport) -> bool:
     """Whether it says that the comparison itself is at fault, not only how it was made."""
-    return "dealt" in warning or "Labels" in warning
+    failed = [each for each in (report.sample_ratio, report.coverage) if each and each.state in ("mismatch", "apart")]
+    return any(warning.startswith(each.sentence) for each in failed)
 
 
 def _traffic(

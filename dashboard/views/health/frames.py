@@ -72,8 +72,8 @@ def past_alerts(found: Sequence[Alert], versions: Mapping[str, str], now: dateti
                 "When": formatting.ago(each.opened_at, now),
                 "What": sentences.title(each),
                 "Lasted": formatting.lasted(each.opened_at, each.resolved_at, now),
-                "Text": sentences.plain(sentences.readable(each.text, versions)),
-                "Over because": sentences.plain(sentences.readable(each.resolution, versions)),
+                "Text": sentences.plain(formatting.named(each.text, versions)),
+                "Over because": sentences.plain(formatting.named(each.resolution, versions)),
                 "At": formatting.exact(each.opened_at, where),
                 "No.": each.alert_id,
             }

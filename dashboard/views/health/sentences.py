@@ -59,17 +59,10 @@ def drift(found: Drift) -> str:
     return NO_WEEK if found.state == "not enough" and found.psi is not None else DRIFT[found.state]
 
 
-def readable(text: str, versions: Mapping[str, str]) -> str:
-    """The registry's words with versions in place of ids."""
-    for model_id in sorted(versions, key=len, reverse=True):
-        text = text.replace(model_id, versions[model_id])
-    return text
-
-
 def sentence(report: HealthReport, versions: Mapping[str, str]) -> str:
     """What a report says, without the champion's name before it: the page says whose health it is."""
     text = report.sentence.removeprefix(f"{report.model_id}: ")
-    return formatting.sentence(readable(text, versions))
+    return formatting.sentence(formatting.named(text, versions))
 
 
 def title(alert: Alert) -> str:

@@ -139,7 +139,7 @@ def open_alerts(report: HealthReport, view: session.View, known: dict[str, str])
 
 def _alert(alert: Alert, report: HealthReport, view: session.View, known: dict[str, str]) -> None:
     colour, shape, word = live_text.STATES[alert.severity]
-    text = formatting.sentence(sentences.readable(alert.text, known))
+    text = formatting.sentence(formatting.named(alert.text, known))
     with st.container(border=True, key=f"alert-{alert.alert_id}"):
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
             title = formatting.escaped(sentences.title(alert))

@@ -275,7 +275,7 @@ def _last_rollback(report: HealthReport, known: dict[str, str], since: datetime 
 def _because(reason: str, known: dict[str, str]) -> str:
     """A reason with versions in place of ids; the registry's own begins with the model's, which is said already."""
     head, parted, rest = reason.partition(": ")
-    return formatting.sentence(sentences.readable(rest if parted and head in known else reason, known))
+    return formatting.sentence(formatting.named(rest if parted and head in known else reason, known))
 
 
 def _past_alerts(name: str, view: session.View, known: dict[str, str]) -> None:
