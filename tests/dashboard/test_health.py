@@ -173,7 +173,7 @@ def test_drift_is_told_by_input(own: Registry, clock: Clock, open_page: Open) ->
     own.check_health("Churn")
     app = open_page("health", model="Churn")
     assert not app.exception
-    assert "1 of 2 inputs drifted: age" in texts(app)
+    assert "1 of 2 features drifted: age" in texts(app)
     assert ":orange[▲ Warning]" in texts(app)
 
 
@@ -190,7 +190,7 @@ def test_a_rollback_is_told_and_its_alert_acknowledged(own: Registry, clock: Clo
     (alert,) = own.alerts("Churn")
 
     app.button(key=f"acknowledge-{alert.alert_id}").click().run()
-    assert "over once somebody has seen it" in texts(app)
+    assert "acknowledging closes the alert" in texts(app)
     app.text_area(key="reason").set_value("the feed was broken")
     app.text_input(key="decided_by").set_value("")
     _confirm(app, "Acknowledge")
@@ -241,7 +241,7 @@ def test_who_only_wants_to_be_told_is_offered_the_rollback(own: Registry, clock:
     serve(own, 400, wrong=0.5)
     (alert,) = own.alerts("Churn")
     app = open_page("health", model="Churn")
-    assert "rolling back is left to a person" in texts(app)
+    assert "a person decides on the rollback" in texts(app)
     app.button(key=f"rollback-{alert.alert_id}").click().run()
     assert not app.exception
     assert "is disqualified" in texts(app)
