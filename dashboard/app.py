@@ -6,16 +6,8 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard import (
-    alert_dialogs,
-    controls,
-    experiment_dialogs,
-    experiment_page,
-    notices,
-    session,
-    settings_dialogs,
-    upkeep_dialogs,
-)
+from dashboard import navigation, session
+from dashboard.ui import decision_dialog, messages
 from registry_core import RegistryError
 
 ASSETS = Path(__file__).resolve().parent / "assets"
@@ -48,38 +40,33 @@ def draw() -> None:
             st.Page("../pages/model.py", title="Model", icon=":material/deployed_code:"),
             st.Page("../pages/compare.py", title="Compare", icon=":material/compare_arrows:"),
             st.Page("../pages/trends.py", title="Trends", icon=":material/timeline:"),
-            st.Page("../pages/challenger.py", title="Champion / challenger", icon=":material/call_split:"),
+            st.Page("../pages/experiments.py", title="Champion / challenger", icon=":material/call_split:"),
             st.Page("../pages/health.py", title="Health", icon=":material/monitor_heart:"),
             st.Page("../pages/benchmarks.py", title="Benchmarks", icon=":material/add_chart:"),
             st.Page("../pages/upload.py", title="Upload", icon=":material/upload_file:"),
-            st.Page("../pages/upkeep.py", title="Upkeep", icon=":material/cleaning_services:"),
+            st.Page("../pages/maintenance.py", title="Maintenance", icon=":material/cleaning_services:"),
             st.Page("../pages/activity.py", title="Activity", icon=":material/history:"),
             st.Page("../pages/settings.py", title="Settings", icon=":material/tune:"),
         ]
     )
-    session.arrive(page.url_path)
+    navigation.arrive(page.url_path)
     try:
         view = session.view()
-        session.leave()
-        if page.url_path == "challenger":
-            experiment_page.follow_address(view)
-        sidebar(view, on_model_page=page.url_path == "model")
-        notices.show_messages()
+        navigation.leave()
+        sidebar(view, page.url_path)
+        messages.show_messages(st.query_params.get("id") if page.url_path == "model" else None)
         page.run()
-        # One dialog at a time: Streamlit draws no second one.
-        for asked in (alert_dialogs, settings_dialogs, upkeep_dialogs, experiment_dialogs, controls):
-            if asked.open_dialog():
-                break
+        decision_dialog.draw()
     except RegistryError as error:
-        notices.explain(error)
+        messages.explain(error)
 
 
-def sidebar(view: session.View, *, on_model_page: bool) -> None:
+def sidebar(view: session.View, page: str) -> None:
     """What holds on every page: the model name, who acts, and whether the page is fresh."""
     names = view.names()
     with st.sidebar:
         if names:
-            _follow_address(view, names, on_model_page=on_model_page)
+            _follow_address(view, names, page)
             # A default of its own would stay out of the address, and a link would change its meaning with a new name.
             if st.session_state.get("model") is None and st.query_params.get("model") not in names:
                 st.session_state["model"] = st.query_params["model"] = names[0]
@@ -94,32 +81,38 @@ def sidebar(view: session.View, *, on_model_page: bool) -> None:
                 key="model",
                 bind="query-params",
                 on_change=_leave_model,
-                help="Follows you from page to page, and stands in the address",
+                help="Applies to every page, and is part of the address",
             )
         # Not in the address: whoever opens a link somebody sent would act under the sender's name.
         if "next_actor" in st.session_state:
             st.session_state["actor"] = st.session_state.pop("next_actor")
         st.session_state.setdefault("actor", session.open_registry().actor)
         st.text_input(
-            "You act as",
+            "Acting as",
             key="actor",
             max_chars=100,
             persist_state="session",
-            help="Goes into the record with every decision. There is no sign-in here: it is your word.",
+            help="Recorded with every decision. The dashboard has no sign-in: nobody verifies this name.",
         )
-        notices.freshness(view.revision)
+        messages.freshness(view.revision)
 
 
-def _follow_address(view: session.View, names: list[str], *, on_model_page: bool) -> None:
-    """Let a link to one model choose its name, and say so when a link names a model name that is not there."""
-    wanted = st.query_params.get("id") if on_model_page else None
-    if wanted:
-        try:
-            st.session_state["model"] = view.metadata(wanted).model_name
-        except RegistryError:
-            return  # the page says that it does not exist
-    elif st.query_params.get("model") not in (None, *names):
-        notices.post("warning", "The address names a model name that is not in this registry; another one is shown.")
+def _follow_address(view: session.View, names: list[str], page: str) -> None:
+    """Let a link to one model or experiment choose its name, and say so when a link names a name that is not there."""
+    try:
+        if page == "model" and (model_id := st.query_params.get("id")):
+            st.session_state["model"] = view.metadata(model_id).model_name
+            return
+        if page == "experiments" and (number := st.query_params.get("experiment", "")).isdecimal():
+            st.session_state["model"] = view.experiment(int(number)).model_name
+    except RegistryError:
+        return  # the page says that it does not exist
+    if st.query_params.get("model") not in (None, *names):
+        messages.post(
+            "warning",
+            "The address names a model name that is not in this registry; another one is shown.",
+            everywhere=True,
+        )
 
 
 def _leave_model() -> None:

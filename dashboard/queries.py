@@ -37,6 +37,8 @@ ORDERS: Mapping[str, str] = {
 }
 
 
+#: How the column of a metric begins: no metric, however it is called, takes the place of another column.
+METRIC_COLUMN = "metric:"
 #: What the catalog orders by under these names is a field of the model, never a metric called like it.
 FIELDS_OF_MODELS = frozenset({*ORDERS.values(), "model_id"})
 
@@ -90,6 +92,17 @@ def order_column(label: str, metrics: Sequence[str], labels: Mapping[str, str]) 
     if label in ORDERS:
         return ORDERS[label]
     return next((name for name in metrics if labels.get(name) == label), "composite_score")
+
+
+def by_header(column: str, order_by: str, *, descending: bool) -> tuple[str, bool] | None:
+    """The order a click on a column's header asks for: the catalog's column, and whether the highest come first.
+
+    Another column begins with the highest, the present one turns round. None for a column nothing is ordered by.
+    """
+    wanted = ORDERS.get(column, column.removeprefix(METRIC_COLUMN) if column.startswith(METRIC_COLUMN) else None)
+    if wanted is None:
+        return None
+    return wanted, not descending if wanted == order_by else True
 
 
 @dataclass(frozen=True)

@@ -19,14 +19,20 @@ from typing import Any
 import streamlit
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, RedirectResponse
 from starlette.routing import Route
 
 from dashboard import session, uploads
-from dashboard.middleware import LOOPBACK_NAMES, SameOrigin, SecurityHeaders, is_address
+from dashboard.middleware import LOOPBACK_NAMES, OwnWords, SameOrigin, SecurityHeaders, is_address
 from registry_core import InvalidInput, RegistryError
 
 HERE = Path(__file__).resolve().parent
+#: Addresses that pages had before, and where those pages are now.
+MOVED = {
+    "overview": "",
+    "challenger": "experiments",
+    "upkeep": "maintenance",
+}
 
 _log = logging.getLogger(__name__)
 
@@ -39,6 +45,12 @@ async def healthz(request: Request) -> JSONResponse:
         _log.warning("The registry cannot be read: %s", error)
         return JSONResponse({"status": "unavailable"}, status_code=503)
     return JSONResponse({"status": "ok", "revision": revision})
+
+
+async def moved(request: Request) -> RedirectResponse:
+    """Send an old address to the page it meant, with everything behind the question mark."""
+    query = f"?{request.url.query}" if request.url.query else ""
+    return RedirectResponse(f"/{MOVED[request.url.path.strip('/')]}{query}", status_code=308)
 
 
 def on_script_error(error: Exception) -> bool:
@@ -121,11 +133,12 @@ def application(
     return streamlit.App(
         HERE / "app.py",
         lifespan=lifespan,
-        routes=[Route("/healthz", healthz)],
+        routes=[Route("/healthz", healthz), *(Route(f"/{page}", moved) for page in MOVED)],
         middleware=[
             Middleware(SecurityHeaders),
             Middleware(SameOrigin, allowed_hosts=allowed_hosts, any_address=any_address),
             Middleware(uploads.UploadQuota),
+            Middleware(OwnWords),
         ],
         on_script_error=on_script_error,
     )

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import secrets
 import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
@@ -36,7 +36,6 @@ from registry_core import (
     Review,
     Score,
     Signature,
-    visitor,
 )
 
 T = TypeVar("T")
@@ -260,6 +259,15 @@ class View:
     def version_of(self, model_id: str) -> str:
         return self.metadata(model_id).version
 
+    def versions_of(self, events: Sequence[Event]) -> dict[str, str]:
+        """The version of every model that events are about or took out of production, by its id."""
+        ids = {each.model_id for each in events} | {each.before.get("champion") for each in events}
+        found: dict[str, str] = {}
+        for model_id in ids:
+            with suppress(RegistryError):
+                found |= {model_id: self.version_of(model_id)} if model_id else {}
+        return found
+
     def lower_is_better(self, name: str, metric: str) -> bool:
         return self.registry.lower_is_better(metric, name)
 
@@ -411,40 +419,3 @@ def act_as(name: str) -> None:
 def model_name() -> str | None:
     """The model name chosen in the sidebar, or None in an empty registry."""
     return cast("str | None", st.session_state.get("model"))
-
-
-def go(page: str, name: str | None = None, model_id: str | None = None) -> None:
-    """Leave for another page, as a button's ``on_click``: ``go("model", "Churn", model_id)``.
-
-    A link with its own ``?model=`` would put the model name into the address twice, because the sidebar's field is
-    bound to it. So the field is set before the next run, which then changes the page.
-    """
-    if name is not None:
-        st.session_state["model"] = name
-    st.session_state["leaving"] = (page, {"id": model_id} if model_id else {})
-
-
-def compare(name: str, model_ids: Sequence[str]) -> None:
-    """Leave for the Compare page with these versions, as a button's ``on_click``."""
-    st.session_state["model"] = name
-    st.session_state["leaving"] = ("compare", {"ids": ",".join(model_ids)})
-
-
-def leave() -> None:
-    """Change to the page a button asked for, if one did."""
-    leaving = st.session_state.pop("leaving", None)
-    if leaving:
-        page, parameters = leaving
-        st.switch_page(f"../pages/{page}.py", query_params=parameters)
-
-
-def arrive(page: str) -> None:
-    """Note who comes and which page is drawn, so that it can tell its first run from those that follow."""
-    visitor.set(st.session_state.setdefault("visitor", secrets.token_hex(8)))
-    st.session_state["arrived"] = st.session_state.get("drawn") != page
-    st.session_state["drawn"] = page
-
-
-def arrived() -> bool:
-    """Whether the page was just come to."""
-    return bool(st.session_state.get("arrived"))

@@ -10,16 +10,14 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Protocol
 
-import streamlit as st
 from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 from streamlit.runtime import get_instance
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
-from streamlit.runtime.scriptrunner import get_script_run_ctx
-from streamlit.runtime.uploaded_file_manager import UploadedFile, UploadedFileRec
+from streamlit.runtime.uploaded_file_manager import UploadedFileRec
 
-from dashboard import notices, wording
+from dashboard import formatting
 
 #: The most one file may have, in MiB; Streamlit says so on its upload fields.
 FILE_MEBIBYTES = 200
@@ -70,13 +68,13 @@ class Quota:
         wanted = held.get(session, 0) + size
         if wanted > self.session_bytes:
             return (
-                f"Your uploads may have {wording.size(self.session_bytes)} together; with this file they would have "
-                f"{wording.size(wanted)}. Nothing was stored. Remove a file you no longer need, then upload this one "
-                "again."
+                f"Your uploads may have {formatting.size(self.session_bytes)} together; with this file they "
+                f"would have {formatting.size(wanted)}. Nothing was stored. Remove a file you "
+                "no longer need, then upload this one again."
             )
         if sum(held.values()) + size > self.total_bytes:
             return (
-                f"The uploads of all visitors together have reached {wording.size(self.total_bytes)}, the most this "
+                f"The uploads of all visitors together have reached {formatting.size(self.total_bytes)}, the most this "
                 "server holds. Nothing was stored. Upload this file again when others have finished."
             )
         return None
@@ -181,22 +179,3 @@ async def swept(quota: Quota = QUOTA) -> AsyncIterator[None]:
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
-
-
-def taken(file: UploadedFile | None) -> UploadedFile | None:
-    """What an upload field holds; where the quota refused it, say so and give None."""
-    sentence = None if file is None else QUOTA.refusal(file.file_id)
-    if sentence is None:
-        return file
-    notices.show("error", wording.escaped(sentence))
-    return None
-
-
-def release(*files: UploadedFile | None) -> None:
-    """Give back what a page has stored elsewhere by now: Streamlit would keep it as long as the session."""
-    context = get_script_run_ctx()
-    if context is None or not st.runtime.exists():
-        return
-    for file in files:
-        if file is not None:
-            stored_files().remove_file(context.session_id, file.file_id)

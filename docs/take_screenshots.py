@@ -46,10 +46,10 @@ def pages(registry: Registry) -> dict[str, str]:
         "versus": f"/compare?model={name}&ids={champion},{best}",
         "benchmarks": f"/benchmarks?model={name}",
         "trends": f"/trends?model={name}",
-        "challenger": "/challenger?model=LateArrival",
+        "experiments": "/experiments?model=LateArrival",
         "health": "/health?model=LateArrival",
         "upload": f"/upload?model={name}",
-        "upkeep": f"/upkeep?model={name}",
+        "maintenance": f"/maintenance?model={name}",
         "settings": f"/settings?model={name}",
         "activity": f"/activity?model={name}",
     }

@@ -2,15 +2,17 @@
 
 import streamlit as st
 
-from dashboard import holdouts, notices, session
+from dashboard import session
+from dashboard.ui import messages
+from dashboard.views import benchmarks
 
 view = session.view()
-notices.heading("Benchmarks", "Rows with the truth, kept by the registry: what is measured on them is nobody's claim.")
+messages.heading("Benchmarks", "Labelled holdouts kept by the registry, on which it evaluates every version itself.")
 
 name = session.model_name()
 if name is None:
-    notices.empty_registry()
+    messages.empty_registry()
     st.stop()
 
-holdouts.known(name, view)
-holdouts.form(name, view)
+benchmarks.known(name, view)
+benchmarks.form(name, view)

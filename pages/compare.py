@@ -2,23 +2,25 @@
 
 import streamlit as st
 
-from dashboard import notices, session, versus
+from dashboard import session
+from dashboard.ui import messages
+from dashboard.views import compare
 
 view = session.view()
-notices.heading("Compare", "Two to five versions on the same rows: which is better, by how much, and where it loses.")
+messages.heading("Compare", "Two to five versions on the same rows: which is better, by how much, and where it loses.")
 
 name = session.model_name()
 if name is None:
-    notices.empty_registry()
+    messages.empty_registry()
     st.stop()
 
-models = versus.chosen(name, view)
+models = compare.chosen(name, view)
 if len(models) < 2:
-    notices.show("info", "Choose at least two versions above. On the leaderboard, tick them and open Compare.")
+    messages.show("info", "Choose at least two versions above. On the leaderboard, tick them and open Compare.")
     st.stop()
 
-found = versus.verdicts(models, view)
-versus.to_measure(models, view)
-versus.metrics(models, found, view)
-versus.overlaid(models, view)
-versus.made_of(models, view)
+found = compare.verdicts(models, view)
+compare.to_measure(models, view)
+compare.metrics(models, found, view)
+compare.overlaid(models, view)
+compare.made_of(models, view)

@@ -2,24 +2,26 @@
 
 import streamlit as st
 
-from dashboard import fresh, health_course, health_parts, notices, session
+from dashboard import live_queries, session
+from dashboard.ui import messages
+from dashboard.views.health import status, trends
 
 view = session.view()
-notices.heading("Health", "Whether the champion does in production what it did before, and what was done when not.")
+messages.heading("Health", "Whether the champion does in production what it did before, and what was done when not.")
 
 name = session.model_name()
 if name is None:
-    notices.empty_registry()
+    messages.empty_registry()
     st.stop()
 
-report = fresh.health(view, name)
-stage = health_parts.stage(report, view)
-health_parts.now(name, (stage, report.deployment_id))
+report = live_queries.health(view, name)
+stage = status.stage(report, view)
+status.now(name, (stage, report.deployment_id))
 
 if stage == "no champion":
-    health_parts.no_champion(name)
+    status.no_champion(name)
 elif stage == "no traffic":
-    health_parts.no_traffic(name)
+    status.no_traffic(name)
 else:
-    health_parts.no_labels(report)
-    health_course.course(name, health_course.range_choice(name, view))
+    status.no_labels(report)
+    trends.course(name, trends.range_choice(name, view))

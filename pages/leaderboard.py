@@ -4,49 +4,51 @@ from dataclasses import replace
 
 import streamlit as st
 
-from dashboard import board, filters, notices, session
+from dashboard import session
 from dashboard.queries import MOST_COMPARED
+from dashboard.ui import messages
+from dashboard.views.leaderboard import filters, sections
 
 view = session.view()
-notices.heading(
+messages.heading(
     "Leaderboard", "Every version of one model name, ranked; select one to act on it, two to five to compare them."
 )
 
 name = session.model_name()
 if name is None:
-    notices.empty_registry()
+    messages.empty_registry()
     st.stop()
 
 asked = filters.board(name, view)
 total = view.count(name, asked.where)
 champion = view.champion(name)
-board.standing(name, total, champion, asked, view)
+sections.standing(name, total, champion, asked, view)
 
 table = st.container()
 pages = asked.pages(total)
 # Drawn before the rows are read: only then is the page of the address known. It stands below them all the same.
 with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
     page = st.pagination(pages, key="page", bind="query-params", disabled=pages == 1, width=340)
-    board.export_button(asked, view)
+    sections.export_button(asked, view)
 
 asked = replace(asked, page=min(page, pages))
 filters.keep(name)
 if total == 0:
     with table:
-        notices.show("info", "No version fits these filters.")
+        messages.show("info", "No version fits these filters.")
         filters.clear_button()
     st.stop()
 
-rows = board.read(asked, view)
+rows = sections.read(asked, view)
 with table:
-    board.mixed_sets(rows, champion, view)
-    selected = board.table(rows, asked, champion, view)
+    sections.mixed_sets(rows, champion, view)
+    selected = sections.table(rows, asked, champion, view)
 
 if len(selected) == 1:
-    board.one(selected[0], view)
+    sections.one(selected[0], view)
 elif 1 < len(selected) <= MOST_COMPARED:
-    board.several(selected, view)
+    sections.several(selected, view)
 elif len(selected) > MOST_COMPARED:
-    notices.show("info", f"Select at most {MOST_COMPARED} versions to compare them; {len(selected)} are selected.")
+    messages.show("info", f"Select at most {MOST_COMPARED} versions to compare them; {len(selected)} are selected.")
 else:
     st.caption("Select a row by the box at its left: one to open or promote it, two to five to compare them.")

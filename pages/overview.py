@@ -2,25 +2,33 @@
 
 import streamlit as st
 
-from dashboard import cards, frames, notices, session, tables
+from dashboard import session
 from dashboard.queries import CARDS
+from dashboard.ui import frames, messages, tables
+from dashboard.views import overview
 
 view = session.view()
-notices.heading("Overview", "What serves production under each model name, what waits for you, and what happened last.")
+messages.heading(
+    "Overview", "What serves production under each model name, what waits for you, and what happened last."
+)
 
 summaries = view.summaries()
 if not summaries:
-    notices.empty_registry()
+    messages.empty_registry()
     st.stop()
 
 pages = max(1, -(-len(summaries) // CARDS))
 shown = st.container()
 page = st.pagination(pages, key="cards", bind="query-params") if pages > 1 else 1
 with shown:
-    cards.names(page)
+    overview.names(page)
 
-notices.section("Latest events")
+messages.section("Latest events")
 events = view.recent_events(limit=8)
-tables.events(frames.events(events, notices.now(), notices.viewer_zone()), key="latest", names=len(summaries) > 1)
+tables.events(
+    frames.events(events, messages.now(), messages.viewer_zone(), view.versions_of(events)),
+    key="latest",
+    names=len(summaries) > 1,
+)
 st.page_link("../pages/activity.py", label="All events", icon=":material/history:")
-cards.storage(view)
+overview.storage(view)

@@ -2,22 +2,28 @@
 
 import streamlit as st
 
-from dashboard import notices, origin, session, settings_dialogs, settings_fields, settings_page, settings_preview
+from dashboard import session
+from dashboard.ui import messages
+from dashboard.views.settings import decisions, foreign_decisions, sections
+from dashboard.views.settings import fields as settings_fields
+from dashboard.views.settings import preview as settings_preview
 from registry_core import InvalidConfiguration
 
 view = session.view()
-notices.heading("Settings", "How the registry decides. Nothing is saved while you type: Save shows what changes.")
+messages.heading(
+    "Settings", "How the registry ranks, gates, keeps and monitors versions. Changes apply when you save them."
+)
 
-origin.section(view)
+foreign_decisions.section(view)
 name = session.model_name()
 if name is None:
-    notices.empty_registry()
+    messages.empty_registry()
     st.stop()
 
-draft, section = settings_page.choose(name, view)
+draft, section = sections.choose(name, view)
 bar = st.container(key="settings-bar")
 if section == "History":
-    settings_dialogs.history(view)
+    decisions.history(view)
 elif section == "Ranking":
     fields, preview = st.columns([5, 6], gap="large")
     with fields:
@@ -26,9 +32,10 @@ elif section == "Ranking":
         try:
             settings_preview.preview(draft, name, view)
         except InvalidConfiguration:
-            notices.section("No preview", "A value is not allowed: above it says which.")
+            messages.section("No preview", "A value is not allowed: above it says which.")
     settings_fields.choosing(draft, name, view)
 else:
     settings_fields.SECTIONS[section](draft, name, view)
 with bar:
-    settings_page.save_bar(draft, view, fields=section != "History")
+    sections.save_bar(draft, view, fields=section != "History")
+decisions.follow_save()

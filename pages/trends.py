@@ -2,23 +2,25 @@
 
 import streamlit as st
 
-from dashboard import charts, frames, health_course, notices, session, tables, wording
+from dashboard import formatting, session
 from dashboard.session import HISTORY
+from dashboard.ui import charts, frames, messages, tables
+from dashboard.views import trends
 
 view = session.view()
-notices.heading("Trends", "Whether versions get better, and what the champion has been worth from change to change.")
+messages.heading("Trends", "One metric over versions or time, with the champion's line and every deployment.")
 
 name = session.model_name()
 if name is None:
-    notices.empty_registry()
+    messages.empty_registry()
     st.stop()
 
-named = wording.metric_labels(view.metric_names(name), taken=("Score",))
+named = formatting.metric_labels(view.metric_names(name), taken=("Score",))
 labels = {"Score": "composite_score", **{label: metric for metric, label in named.items()}}
 left, right = st.columns([2, 3], vertical_alignment="bottom")
 label = left.selectbox("Metric", list(labels), key="metric", bind="query-params")
 axis = right.segmented_control(
-    "Along", ["Versions", "Time"], default="Versions", required=True, key="axis", bind="query-params"
+    "X axis", ["Versions", "Time"], default="Versions", required=True, key="axis", bind="query-params"
 )
 metric = labels[label]
 
@@ -29,14 +31,14 @@ deployed = view.deployed(name)
 older = [row for row in deployed if row["model_id"] not in shown]
 points = frames.trend([*older, *rows], metric)
 if points.empty:
-    notices.show("info", f"No version of {name} has this metric yet. Choose another one above.")
+    messages.show("info", f"No version of {name} has this metric yet. Choose another one above.")
     st.stop()
 
 rollbacks = {each.at for each in view.rollbacks(name)}
 versions = {row["model_id"]: row["version"] for row in deployed}
-line = frames.champion_line(points, view.deployments(name), sorted(rollbacks), notices.now(), versions)
+line = frames.champion_line(points, view.deployments(name), sorted(rollbacks), messages.now(), versions)
 lower = view.lower_is_better(name, metric)
-notices.section(wording.escaped(frames.trend_sentence(points, line, label, lower_is_better=lower)))
+messages.section(formatting.escaped(frames.trend_sentence(points, line, label, lower_is_better=lower)))
 if len(line) and line["value"].isna().iloc[-1]:
     champion = view.champion(name)
     now_serving = f"The present champion {champion.version} has no such metric" if champion else "There is no champion"
@@ -51,17 +53,17 @@ if len(points) > charts.MOST_POINTS:
         f"{charts.MOST_POINTS} of {len(points):,} versions are dots, evenly spread, the best and the worst included."
     )
 if points["set"].nunique() > 1:
-    notices.show(
+    messages.show(
         "warning", "These versions were measured on several evaluation sets: a step may be the set, not the model."
     )
 figure = charts.trend(points, line, label, by_time=axis == "Time")
-health_course.live_in_trend(figure, name, metric, points, view, by_time=axis == "Time")
+trends.live_in_trend(figure, name, metric, points, view, by_time=axis == "Time")
 st.plotly_chart(
     figure, config=charts.CONFIG, key="trend-chart", alt=f"{label} of every version with the champion's line"
 )
 
-notices.section("Changes of champion")
+messages.section("Deployment history")
 if len(line):
-    tables.changes(line, label, notices.now(), notices.viewer_zone())
+    tables.changes(line, label, messages.now(), messages.viewer_zone())
 else:
     st.caption("No version with this metric has been champion.")

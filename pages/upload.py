@@ -2,19 +2,23 @@
 
 import streamlit as st
 
-from dashboard import notices, session, submission
+from dashboard import session
+from dashboard.ui import messages
+from dashboard.views import upload
 
 view = session.view()
-notices.heading("Upload", "Hand in a model file with its metadata. You see what will happen before anything is stored.")
+messages.heading(
+    "Upload", "Upload a model file with its metadata. The preview shows what will happen before anything is stored."
+)
 
-if submission.finished():
+if upload.finished():
     st.stop()
 
 form, preview = st.columns([3, 2], gap="large")
 with form:
-    model_file, scaler_file = submission.files()
-    metadata = submission.metadata(view)
+    model_file, scaler_file = upload.files()
+    metadata = upload.metadata(view)
 with preview, st.container(border=True, key="preview"):
-    notices.section("What will happen")
-    ready = submission.preview(metadata, model_file, scaler_file, view)
-    submission.upload_button(metadata, model_file, scaler_file, view, ready=ready)
+    messages.section("Preview")
+    ready = upload.preview(metadata, model_file, scaler_file, view)
+    upload.upload_button(metadata, model_file, scaler_file, view, ready=ready)

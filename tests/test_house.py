@@ -65,6 +65,15 @@ ROOMS: dict[str, set[str]] = {
     "__main__": {"cli"},
 }
 
+# The floors of the dashboard, from below; a module imports from floors below its own, and on its own without a circle.
+# What stands beside these is a view, which knows no other view.
+DASHBOARD_FLOORS: tuple[set[str], ...] = (
+    {"allowed", "formatting", "live_queries", "middleware", "navigation", "queries", "session", "uploads"},
+    {"ui"},
+    {"views"},
+    {"app", "server"},
+)
+
 # Loaded where they are used, never by `import registry_core`.
 HEAVY = {"fsspec", "joblib", "pandas", "plotly", "psycopg", "scipy", "sklearn"}
 HEAVY |= {"sqlalchemy", "sqlite_utils", "streamlit"}
@@ -308,6 +317,66 @@ def test_directions_between_the_packages() -> None:
             if found.package in above and not (opens and found.module == "dashboard.server"):
                 wrong.append(found)
     assert not wrong, listed(wrong)
+
+
+def dashboard_imports() -> list[tuple[Import, str]]:
+    """Every import within the dashboard and its pages, with the module it reaches below ``dashboard``."""
+    known = {".".join(path.relative_to(ROOT).with_suffix("").parts) for path in sources("dashboard")}
+    reached = []
+    for found in imports("dashboard", "pages"):
+        if found.package == "dashboard":
+            module = f"{found.module}.{found.name}"
+            reached.append((found, (module if module in known else found.module).removeprefix("dashboard.")))
+    return reached
+
+
+def floor_of(module: str) -> int:
+    return next(number for number, floor in enumerate(DASHBOARD_FLOORS) if module.partition(".")[0] in floor)
+
+
+def view_of(module: str) -> str | None:
+    first, *rest = module.split(".")
+    return rest[0] if first == "views" and rest else None
+
+
+def test_the_dashboard_imports_downwards_and_no_view_imports_another() -> None:
+    standing = {path.relative_to(ROOT / "dashboard").parts[0].removesuffix(".py") for path in sources("dashboard")}
+    assert standing - {"__init__"} == set.union(*DASHBOARD_FLOORS), "a new module needs a floor"
+    wrong = []
+    for found, module in dashboard_imports():
+        if found.path.is_relative_to(ROOT / "pages"):
+            continue
+        here = ".".join(found.path.relative_to(ROOT / "dashboard").with_suffix("").parts)
+        if floor_of(module) > floor_of(here) or (
+            view_of(module) != view_of(here) and view_of(here) is not None and view_of(module) is not None
+        ):
+            wrong.append(found)
+    assert not wrong, listed(wrong)
+
+
+def test_the_dashboard_has_no_circle() -> None:
+    arrows: dict[str, set[str]] = {}
+    for found, module in dashboard_imports():
+        if found.path.is_relative_to(ROOT / "dashboard"):
+            here = ".".join(found.path.relative_to(ROOT / "dashboard").with_suffix("").parts)
+            arrows.setdefault(here, set()).add(module)
+    # What imports nothing that is left is taken away, again and again; a circle stays.
+    while done := {module for module, below in arrows.items() if not below & arrows.keys()}:
+        for module in done:
+            del arrows[module]
+    assert not arrows
+
+
+def test_a_page_draws_its_own_view() -> None:
+    # `pages/trends.py` draws `views/trends`: whoever looks for a page finds it by its address.
+    wrong = [
+        found
+        for found, module in dashboard_imports()
+        if found.path.is_relative_to(ROOT / "pages") and view_of(module) not in (None, "views", found.path.stem)
+    ]
+    assert not wrong, listed(wrong)
+    pages = {path.stem for path in sources("pages")}
+    assert pages == {path.stem for path in (ROOT / "dashboard/views").iterdir()} - {"__init__", "__pycache__"}
 
 
 def test_the_core_never_imports_the_dashboards_libraries() -> None:

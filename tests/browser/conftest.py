@@ -135,7 +135,7 @@ class Visitor:
         dialog.get_by_role("button", name=button).click()
 
     def act_as(self, name: str) -> None:
-        who = self.page.get_by_role("textbox", name="You act as")
+        who = self.page.get_by_role("textbox", name="Acting as")
         who.fill(name)
         who.press("Enter")
         self.settle()

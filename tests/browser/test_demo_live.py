@@ -64,7 +64,7 @@ def test_from_shadow_into_the_frost_and_back(
     shutil.copytree(filled_demo[0], folder)
     context = browser.new_context(viewport={"width": 1440, "height": 900}, reduced_motion="reduce")
     anna = Visitor(context, dashboard_server(folder))
-    page = anna.visit(f"/challenger?model={NAME}")
+    page = anna.visit(f"/experiments?model={NAME}")
 
     # what the demo began is stopped, and the same challenger starts anew in shadow
     decide(page, "Stop", "Begun anew to watch it from the start")

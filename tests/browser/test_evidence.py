@@ -93,9 +93,9 @@ def test_from_two_uploads_and_a_benchmark_to_an_override(visitor: Enter, filled:
     expect(page.get_by_text("Benchmark holdout-2026 is kept: 200 rows")).to_be_visible()
 
     # every version is measured, with a bar that tells how far it is
-    press(page, "Measure all versions on holdout-2026")
+    press(page, "Evaluate all on holdout-2026")
     expect(page.get_by_test_id("stProgress")).to_be_visible()
-    expect(page.get_by_text("6 versions measured")).to_be_visible()
+    expect(page.get_by_text("6 versions evaluated")).to_be_visible()
     filled.promote(better, actor="bert", reason="measured")
 
     # the verdict in a sentence, on the same rows
@@ -122,7 +122,7 @@ def test_from_two_uploads_and_a_benchmark_to_an_override(visitor: Enter, filled:
 
     # both beside each other
     anna.visit(f"/compare?model=Churn&ids={better},{worse}")
-    expect(page.get_by_text("Measured on holdout-2026")).to_be_visible()
+    expect(page.get_by_text("Evaluated on holdout-2026")).to_be_visible()
     expect(page.get_by_text("Both answered the same 200 rows")).to_be_visible()
     expect(page.locator(".js-plotly-plot").first).to_be_visible()
 
@@ -159,7 +159,7 @@ def test_everybody_goes_on_while_a_model_hangs(visitor: Enter, filled: Registry)
     assert filled.get_metadata(model_id).artifact == "quarantined"
     anna, carla = visitor(), visitor()
     anna.visit(f"/model?id={model_id}")
-    press(anna.page, "Measure on holdout")
+    press(anna.page, "Evaluate on holdout")
     expect(anna.page.get_by_text("Measuring in a process of its own")).to_be_visible()
     for path in ("/", "/leaderboard?model=Churn", "/trends?model=Churn"):
         carla.visit(path)

@@ -40,7 +40,7 @@ def test_from_the_leaderboard_to_a_promotion_a_rollback_and_an_upload(
     anna.select(0)
     page.get_by_role("button", name="Open version").click()
     expect(page.locator("h1")).to_have_text("Churn 1.1.1")
-    expect(page.get_by_text("1.1.1 beats the champion by what was reported.")).to_be_visible()
+    expect(page.get_by_text("1.1.1 has a higher self-reported score (unverified).")).to_be_visible()
     anna.decide("Promote", "better on everything")
     expect(page.get_by_text("1.1.1 is now the champion of Churn.")).to_be_visible()
     assert filled.get_active_model_id("Churn") == CHURN.format("Forest", 3)
@@ -49,7 +49,7 @@ def test_from_the_leaderboard_to_a_promotion_a_rollback_and_an_upload(
     anna.go("Overview")
     expect(page.get_by_text("Score of champion 1.1.1")).to_be_visible()
     anna.go("Leaderboard")
-    expect(page.get_by_text("Champion is 1.1.1")).to_be_visible()
+    expect(page.get_by_text("Champion: 1.1.1")).to_be_visible()
     anna.go("Trends")
     expect(page.get_by_text("The champion's score improved from 0.8100 to 0.8820")).to_be_visible()
 

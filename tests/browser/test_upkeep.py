@@ -44,7 +44,7 @@ def test_a_cleanup_from_its_plan_is_undone_from_the_trash(visitor: Enter, filled
     goes = sorted(item.model_id for item in filled.plan_cleanup("Churn").of("trash"))
     assert len(goes) == 2
     anna = visitor()
-    page = anna.visit("/upkeep?model=Churn")
+    page = anna.visit("/maintenance?model=Churn")
     expect(page.get_by_text("2 versions to the trash (")).to_be_visible()
     accessible(anna, page)
 
@@ -57,20 +57,20 @@ def test_a_cleanup_from_its_plan_is_undone_from_the_trash(visitor: Enter, filled
     anna.settle()
     table.click(position={"x": 16, "y": 33 + 16})
     button.click()
-    expect(page.get_by_role("dialog")).to_contain_text("they can be put back; then their files go")
+    expect(page.get_by_role("dialog")).to_contain_text("they can be restored; then their files are deleted")
     anna.confirm("Clean up", "more than we need")
     expect(page.get_by_text("2 versions in the trash")).to_be_visible()
     assert sorted(each.model_id for each in filled.trash()) == goes
 
     # the plan has nothing left, and the trash gives them back
-    expect(page.get_by_text("Nothing would go: the policy keeps every version")).to_be_visible()
+    expect(page.get_by_text("Nothing to remove: the policy keeps every version")).to_be_visible()
     page.get_by_role("radio", name="Trash").click()
     page.wait_for_url("**part=Trash**")
     anna.settle()
     page.locator(".st-key-trash-table .dvn-scroller").click(position={"x": 16, "y": 16})
-    page.get_by_role("button", name="Put back 2 versions").click()
-    anna.confirm("Put back", "needed after all")
-    expect(page.get_by_text("2 versions put back from the trash")).to_be_visible()
+    page.get_by_role("button", name="Restore 2 versions").click()
+    anna.confirm("Restore", "needed after all")
+    expect(page.get_by_text("2 versions restored from the trash")).to_be_visible()
     expect(page.get_by_text("The trash is empty")).to_be_visible()
     assert filled.trash() == []
     assert filled.get_metadata(goes[0]).status == "registered"

@@ -55,8 +55,8 @@ def serve(registry: Registry, clock: Clock, hours: int, each: int = 100, right: 
 
 
 def confirm(app: AppTest, reason: str = "because") -> AppTest:
-    app.text_area(key="experiment-reason").set_value(reason)
-    (button,) = [each for each in app.button if each.proto.form_id == "experiment"]
+    app.text_area(key="reason").set_value(reason)
+    (button,) = [each for each in app.button if each.proto.form_id == "decision"]
     return button.click().run()
 
 
@@ -69,23 +69,23 @@ def press(app: AppTest, verb: str) -> AppTest:
 
 
 def test_without_models_and_without_a_champion(own: Registry, open_page: Open) -> None:
-    assert "No model is registered yet" in plain(open_page("challenger"))
+    assert "No model is registered yet" in plain(open_page("experiments"))
     own.configure(auto_select_best=False, reason="by hand")
     register(own)
-    app = open_page("challenger")
+    app = open_page("experiments")
     assert "Churn has no champion" in plain(app)
     assert not app.exception
 
 
 def test_without_an_experiment_it_offers_one(four: list[str], open_page: Open) -> None:
-    app = open_page("challenger")
+    app = open_page("experiments")
     assert "No experiment yet" in plain(app)
     assert not app.button(key="experiment-start").disabled
 
 
 def test_with_one_version_it_says_why_nothing_can_start(own: Registry, open_page: Open) -> None:
     register(own)
-    app = open_page("challenger")
+    app = open_page("experiments")
     assert app.button(key="experiment-start").disabled
     assert "No version can challenge" in app.button(key="experiment-start").help
 
@@ -93,7 +93,7 @@ def test_with_one_version_it_says_why_nothing_can_start(own: Registry, open_page
 def test_shadow(four: list[str], own: Registry, clock: Clock, open_page: Open) -> None:
     wrong = register(own, 0.5, fitted(sign=-1))
     own.start_experiment("Churn", wrong, actor="bert", reason="newer *data*")
-    app = open_page("challenger")
+    app = open_page("experiments")
     assert "Too early to say whether 1.0.4 is better than 1.0.0" in plain(app)
     assert "scores the same rows beside it, answers nothing" in plain(app)
     assert "Started: “newer *data*”" in plain(app)
@@ -105,7 +105,7 @@ def test_shadow_of_what_is_worse(four: list[str], own: Registry, clock: Clock, o
     wrong = register(own, 0.5, fitted(sign=-1))
     own.start_experiment("Churn", wrong, reason="newer data")
     serve(own, clock, 4)
-    app = open_page("challenger")
+    app = open_page("experiments")
     assert "1.0.0 is winning: 1.0.4 is worse by" in plain(app)
     assert "the band has been below zero since" in plain(app)
     assert "enough labels" in plain(app)
@@ -115,7 +115,7 @@ def test_shadow_of_what_is_worse(four: list[str], own: Registry, clock: Clock, o
 def test_split_with_a_winner(four: list[str], own: Registry, clock: Clock, open_page: Open) -> None:
     own.start_experiment("Churn", four[1], "split", 0.5, reason="try")
     serve(own, clock, 12, 200, right=0.8)
-    app = open_page("challenger")
+    app = open_page("experiments")
     assert "1.0.1 is winning: better than 1.0.0 by" in plain(app)
     assert "the band has been above zero since" in plain(app)
     assert "Traffic is dealt out as planned" in plain(app)
@@ -126,14 +126,14 @@ def test_split_with_a_winner(four: list[str], own: Registry, clock: Clock, open_
 
 def test_staged_and_advanced_over_gates(four: list[str], own: Registry, clock: Clock, open_page: Open) -> None:
     started = own.start_experiment("Churn", four[1], stages="default", reason="the usual way")
-    app = open_page("challenger")
+    app = open_page("experiments")
     assert "○ not yet **labels**: 0" in plain(app)
     assert app.button(key="experiment-share").disabled
     app = press(app, "advance")
     assert "Gate failed: Labels" in plain(app)
     app = confirm(app)
-    assert "Gates do not hold" in plain(app)
-    app.checkbox(key="experiment-override").check()
+    assert "Gates failed" in plain(app)
+    app.checkbox(key="override").check()
     app = confirm(app, "the desk watches")
     assert own.experiment(started.experiment_id).stage == 1
     assert "Challengers answer 1% of **Churn** now" in plain(app)
@@ -147,7 +147,7 @@ def test_several_challengers(four: list[str], own: Registry, clock: Clock, open_
     own.start_experiment("Churn", four[1:], "split", 0.6, reason="which")
     serve(own, clock, 12, 200, right=0.7)
     own.reject(four[3], actor="bert", reason="leaks")
-    app = open_page("challenger")
+    app = open_page("experiments")
     assert "challengers are better than 1.0.0" in plain(app)
     assert "All challengers beside each other" in plain(app)
     assert "Withdrawn: " in plain(app)
@@ -162,7 +162,7 @@ def test_several_challengers(four: list[str], own: Registry, clock: Clock, open_
 
 def test_paused_and_resumed(four: list[str], own: Registry, open_page: Open) -> None:
     started = own.start_experiment("Churn", four[1], "split", 0.2, reason="try")
-    app = confirm(press(open_page("challenger"), "pause"), "weekend")
+    app = confirm(press(open_page("experiments"), "pause"), "weekend")
     assert own.experiment(started.experiment_id).status == "paused"
     assert "answered 20%, and nothing while paused" in plain(app)
     assert "Paused: “weekend”" in plain(app)
@@ -174,10 +174,10 @@ def test_paused_and_resumed(four: list[str], own: Registry, open_page: Open) -> 
 def test_ended_ones_can_be_looked_at(four: list[str], own: Registry, clock: Clock, open_page: Open) -> None:
     first = own.start_experiment("Churn", four[1], reason="try")
     serve(own, clock, 3)
-    app = confirm(press(open_page("challenger"), "stop"), "no budget")
+    app = confirm(press(open_page("experiments"), "stop"), "no budget")
     assert "It ended without a winner; 1.0.0 was champion throughout" in plain(app)
     assert app.query_params["experiment"] == str(first.experiment_id)
-    app = open_page("challenger")
+    app = open_page("experiments")
     assert "No experiment runs now" in plain(app)
     past = next(each.value for each in app.dataframe if "How it ended" in each.value)
     assert past["Verdict"][0].endswith("no budget")
@@ -190,16 +190,16 @@ def test_a_link_to_an_experiment_brings_its_model_name(four: list[str], own: Reg
     own.configure(auto_select_best=True, reason="x")
     other = [register(own, accuracy, model_name="Aaa") for accuracy in (0.9, 0.8)]
     number = own.start_experiment("Aaa", other[1], reason="try").experiment_id
-    assert open_page("challenger", experiment=str(number)).session_state["model"] == "Aaa"
-    assert "has no experiment 99999" in plain(open_page("challenger", model="Churn", experiment="99999"))
-    assert "has no experiment x:y" in plain(open_page("challenger", model="Churn", experiment="x:y")).replace("⁠", "")
+    assert open_page("experiments", experiment=str(number)).session_state["model"] == "Aaa"
+    assert "has no experiment 99999" in plain(open_page("experiments", model="Churn", experiment="99999"))
+    assert "has no experiment x:y" in plain(open_page("experiments", model="Churn", experiment="x:y")).replace("⁠", "")
 
 
 # The dialogs.
 
 
 def test_starting_a_split(four: list[str], own: Registry, open_page: Open) -> None:
-    app = open_page("challenger").button(key="experiment-start").click().run()
+    app = open_page("experiments").button(key="experiment-start").click().run()
     app = confirm(app)
     assert "Choose at least one challenger" in plain(app)
     app.multiselect(key="start-challengers").set_value([four[1], four[2]])
@@ -218,7 +218,7 @@ def test_starting_a_split(four: list[str], own: Registry, open_page: Open) -> No
 
 def test_starting_with_own_stages_and_refusals(four: list[str], own: Registry, open_page: Open) -> None:
     own.start_experiment("Churn", four[3], reason="other")
-    app = open_page("challenger").button(key="experiment-start").click().run()
+    app = open_page("experiments").button(key="experiment-start").click().run()
     assert "1.0.3: It takes part in experiment" in plain(app)
     app.multiselect(key="start-challengers").set_value([four[1]])
     app.radio(key="start-way").set_value("Staged rollout").run()
@@ -246,7 +246,7 @@ def test_the_models_page_leads_to_it(four: list[str], own: Registry, open_page: 
 
 def test_another_share_and_its_undo(four: list[str], own: Registry, open_page: Open) -> None:
     number = own.start_experiment("Churn", [four[1], four[2]], "split", 0.2, reason="try").experiment_id
-    app = press(open_page("challenger"), "share")
+    app = press(open_page("experiments"), "share")
     app.radio(key="share-how").set_value("Each its own").run()
     app.number_input(key=f"share-{four[1]}").set_value(40.0).run()
     app = confirm(app)
@@ -258,7 +258,7 @@ def test_another_share_and_its_undo(four: list[str], own: Registry, open_page: O
 
 def test_a_conflict_is_explained_and_keeps_the_reason(four: list[str], own: Registry, open_page: Open) -> None:
     number = own.start_experiment("Churn", four[1], "split", 0.2, reason="try").experiment_id
-    app = press(open_page("challenger"), "share")
+    app = press(open_page("experiments"), "share")
     own.set_share(number, 0.3, actor="bert", reason="me first")
     app.number_input(key="share").set_value(50.0).run()
     app = confirm(app, "my good reason")
@@ -266,21 +266,21 @@ def test_a_conflict_is_explained_and_keeps_the_reason(four: list[str], own: Regi
     assert "Somebody was faster" in plain(app)
     assert "changed by bert" in plain(app)
     assert "0.3 of the traffic to 1.0.1" in plain(app)
-    app = app.button(key="experiment-again").click().run()
-    assert app.text_area(key="experiment-reason").value == "my good reason"
+    app = app.button(key="decision-again").click().run()
+    assert app.text_area(key="reason").value == "my good reason"
     confirm(app, "my good reason")
     assert own.experiment(number).arms[0].share == 0.5
 
 
 def test_who_comes_too_late_is_told_so(four: list[str], own: Registry, open_page: Open) -> None:
     number = own.start_experiment("Churn", four[1], "split", 0.2, reason="try").experiment_id
-    app = press(open_page("challenger"), "stop")
+    app = press(open_page("experiments"), "stop")
     own.stop_experiment(number, actor="bert", reason="me first")
     app = confirm(app)
     assert "Somebody was faster" in plain(app)
-    app = app.button(key="experiment-again").click().run()
+    app = app.button(key="decision-again").click().run()
     assert "It has ended" in plain(app)
-    app = app.button(key="experiment-close").click().run()
+    app = app.button(key="decision-close").click().run()
     assert not app.text_area
     with pytest.raises(StateConflict):
         own.stop_experiment(number)
@@ -288,9 +288,9 @@ def test_who_comes_too_late_is_told_so(four: list[str], own: Registry, open_page
 
 def test_a_reason_and_a_name_are_required(four: list[str], own: Registry, open_page: Open) -> None:
     number = own.start_experiment("Churn", four[1], reason="try").experiment_id
-    app = confirm(press(open_page("challenger"), "stop"), "  ")
+    app = confirm(press(open_page("experiments"), "stop"), "  ")
     assert "a reason is required" in plain(app)
-    app.text_input(key="experiment-by").set_value(" ")
+    app.text_input(key="decided_by").set_value(" ")
     app = confirm(app)
     assert "a name is required" in plain(app)
     assert own.experiment(number).ended_at is None

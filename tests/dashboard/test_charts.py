@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pandas as pd
 import pytest
 
-from dashboard import charts, frames
+from dashboard.ui import charts, frames
 from registry_core import Registry, Score, ScoreTerm
 from tests.clock import Clock
 

@@ -140,7 +140,7 @@ def test_a_conflict_names_who_was_faster_and_keeps_the_reason(
     assert own.get_active_model_id("Churn") == several["first"]
     assert "**bert**" in words(app)
     assert app.text_area(key="reason").value == "my good reason"
-    app = app.button(key="conflict-again").click().run()
+    app = app.button(key="decision-again").click().run()
     assert "gets 1.2.0 instead of 1.0.0" in words(app)
     assert app.text_area(key="reason").value == "my good reason"
     decide(app, "my good reason")
@@ -179,3 +179,28 @@ def test_the_name_of_a_decision_becomes_the_sessions(several: dict[str, str], ow
     (undo,) = [button for button in app.button if button.label == "Undo"]
     undo.click().run()
     assert own.events("Churn")[0].actor == "carla"
+
+
+def test_a_message_stays_with_its_model_name_and_version(
+    several: dict[str, str], own: Registry, open_page: Open
+) -> None:
+    app = decide(ask(open_page, "reject", several["third"]), "overfits")
+    assert "is rejected" in words(app)
+    app.query_params["id"] = several["first"]
+    assert "is rejected" not in words(app.run())
+    app.query_params["id"] = several["third"]
+    assert "is rejected" in words(app.run())
+    app.switch_page("../pages/leaderboard.py")
+    app.run()
+    assert "is rejected" in words(app)
+    assert "is rejected" not in words(app.selectbox(key="model").set_value("Races").run())
+
+
+def test_an_undo_does_not_change_how_many_versions_wait(
+    several: dict[str, str], own: Registry, open_page: Open
+) -> None:
+    before = next(each for each in words(open_page()).split(".") if "awaiting review" in each)
+    app = decide(ask(open_page, "promote", several["third"]), "try it")
+    (undo,) = [button for button in app.button if button.label.startswith("Undo")]
+    undo.click().run()
+    assert before in words(open_page())

@@ -41,10 +41,10 @@ def test_the_page_to_decide_on(judged: tuple[str, str], open_page: Open) -> None
     words = plain(open_page("model", id=judged[1]))
     assert "not clearly better or worse than the champion" in words
     assert "on 60 of the same rows" in words
-    assert "Gates: 2 of 6 failed" in words
+    assert "2 of 6 promotion gates failed" in words
     assert "at least 0.99" in words
     assert "nobody approved it" in words
-    assert "Measured on 60 rows of holdout" in words
+    assert "Evaluated on 60 rows of holdout" in words
     assert "by slice" in words
 
 
@@ -74,19 +74,19 @@ def test_two_versions_compared(judged: tuple[str, str], open_page: Open) -> None
     words = plain(app)
     assert not app.exception
     assert "1.0.1** shows no clear difference from the champion 1.0.0 on 60 of the same rows" in words
-    assert "0 answers change" in words
-    assert "Measured on holdout" in words
+    assert "0 predictions differ" in words
+    assert "Evaluated on holdout" in words
     assert len(app.get("plotly_chart")) == 4
     assert "Choose at least two" in plain(open_page("compare", model="Churn", ids=judged[0]))
 
 
 def test_a_version_nobody_measured_is_offered_to(judged: tuple[str, str], own: Registry, open_page: Open) -> None:
     third = register(own, 0.7)
-    assert "Not measured yet" in plain(open_page("model", id=third))
+    assert "Not evaluated yet" in plain(open_page("model", id=third))
     app = open_page("compare", model="Churn", ids=f"{judged[0]},{third}")
-    assert "Not measured on holdout: 1.0.2" in plain(app)
+    assert "Not evaluated on holdout: 1.0.2" in plain(app)
     app = app.button(key="measure-all").click().run()
-    assert "1 version measured" in plain(app)
+    assert "1 version evaluated" in plain(app)
     assert own.evaluations(third)[0].status == "measured"
 
 
@@ -122,20 +122,20 @@ def test_a_benchmark_page_lists_and_measures(judged: tuple[str, str], own: Regis
     app = open_page("benchmarks", model="Churn")
     (frame, *_) = [each.value for each in app.dataframe]
     assert list(frame["Benchmark"]) == ["holdout"]
-    assert list(frame["Versions measured"]) == [2]
+    assert list(frame["Versions evaluated"]) == [2]
     app = app.button(key="measure-all").click().run()
-    assert "Every version was tried" in plain(app)
+    assert "Every version is evaluated" in plain(app)
 
 
 def test_measured_metrics_are_columns_that_can_be_ordered_by(judged: tuple[str, str], open_page: Open) -> None:
-    app = open_page("leaderboard", model="Churn", sort="Accuracy, measured")
+    app = open_page("leaderboard", model="Churn", sort="Accuracy, evaluated")
     assert not app.exception
     assert "metric:measured:accuracy" in app.dataframe[0].value.columns
-    assert app.selectbox(key="sort").value == "Accuracy, measured"
+    assert app.selectbox(key="sort").value == "Accuracy, evaluated"
 
 
 def test_a_name_without_benchmark_says_what_one_is_for(own: Registry, open_page: Open) -> None:
     model_id = register(own)
     assert fitted().classes_.tolist() == own.get_metadata(model_id).classes
-    assert "Nobody has checked them" in plain(open_page("model", id=model_id))
+    assert "Not verified" in plain(open_page("model", id=model_id))
     assert "has no benchmark yet" in plain(open_page("benchmarks"))

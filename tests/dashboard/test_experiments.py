@@ -9,7 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dashboard import experiment_charts, experiment_frames, experiments
+from dashboard import allowed
+from dashboard.views.experiments import charts as experiment_charts
+from dashboard.views.experiments import frames as experiment_frames
+from dashboard.views.experiments import sentences
 from registry_core import (
     Arm,
     ArmTraffic,
@@ -54,21 +57,17 @@ def judged(found: Effect, challenger: str = "B", **changes: Any) -> ChallengerRe
 def told(*challengers: ChallengerReport, **changes: Any) -> str:
     arms = tuple(Arm(each.challenger_id, 0.05, each.status) for each in challengers)
     found = made(**{"arms": arms, **changes})
-    return experiments.headline(ExperimentReport(found, "", challengers, None, None, None, ""), VERSIONS)
+    return sentences.headline(ExperimentReport(found, "", challengers, None, None, None, ""), VERSIONS)
 
 
 def test_the_headline() -> None:
-    assert (
-        told(judged(effect(0.01, 0.03))) == "1.0.1 is winning: better than 1.0.0 by 2.0 points of accuracy (1.0 to 3.0)"
-    )
-    assert (
-        told(judged(effect(-0.03, -0.01))) == "1.0.0 is winning: 1.0.1 is worse by 2.0 points of accuracy (1.0 to 3.0)"
-    )
-    assert told(judged(effect(-0.01, 0.03))) == "No winner yet: 1.0.1 shows +1.0 points of accuracy (−1.0 to +3.0)"
+    assert told(judged(effect(0.01, 0.03))) == "1.0.1 is winning: better than 1.0.0 by 2.0 pp of accuracy (1.0 to 3.0)"
+    assert told(judged(effect(-0.03, -0.01))) == "1.0.0 is winning: 1.0.1 is worse by 2.0 pp of accuracy (1.0 to 3.0)"
+    assert told(judged(effect(-0.01, 0.03))) == "No winner yet: 1.0.1 shows +1.0 pp of accuracy (−1.0 to +3.0)"
     missing = Effect("accuracy", "split", 3, 1, False, "Not enough labels yet")
     assert told(judged(missing)) == "Too early to say whether 1.0.1 is better than 1.0.0"
     several = judged(effect(0.01, 0.03)), judged(effect(-0.01, 0.02), "C")
-    assert told(*several) == "1 of 2 challengers are better than 1.0.0; 1.0.1 shows most, +2.0 points"
+    assert told(*several) == "1 of 2 challengers are better than 1.0.0; 1.0.1 shows most, +2.0 pp"
     assert told(judged(missing), judged(missing, "C")).startswith("Too early to say whether any of 2 challengers")
     assert told(judged(effect(-0.03, -0.01)), judged(effect(-0.03, -0.01), "C")).startswith("1.0.0 is winning: all 2")
     over: dict[str, Any] = {"ended_at": "2026-01-02T00:00:00+00:00"}
@@ -78,25 +77,25 @@ def test_the_headline() -> None:
 
 
 def test_evidence_in_words() -> None:
-    assert experiments.evidence(None, 20, "x") == "Not known yet"
-    assert experiments.evidence(-1.0, 20, "x").startswith("None so far (e-value 0.37; 20 is asked)")
-    assert experiments.evidence(np.log(5), 20, "both were equal") == (
+    assert sentences.evidence(None, 20, "x") == "Not known yet"
+    assert sentences.evidence(-1.0, 20, "x").startswith("None so far (e-value 0.37; 20 is asked)")
+    assert sentences.evidence(np.log(5), 20, "both were equal") == (
         "Not enough: if both were equal, chance would come this far in at most 1 of 5 experiments; 1 of 20 is asked"
     )
-    assert experiments.evidence(np.log(200), 20, "x").startswith("Strong: ")
-    assert "more than a million" in experiments.evidence(900.0, 20, "x")
+    assert sentences.evidence(np.log(200), 20, "x").startswith("Strong: ")
+    assert "more than a million" in sentences.evidence(900.0, 20, "x")
 
 
 def test_labels_that_are_missing() -> None:
-    assert experiments.still_needed(judged(effect(0.01, 0.02))) == "None: the interval leaves out zero"
+    assert sentences.still_needed(judged(effect(0.01, 0.02))) == "None: the interval leaves out zero"
     unclear = effect(-0.01, 0.02, more_labels=3141, worth=0.02)
-    assert experiments.still_needed(judged(unclear)) == "About 3,200 of both models together would show 2.0 points"
-    assert experiments.labels(replace(unclear, kind="shadow")) == "100 of the same rows"
+    assert sentences.still_needed(judged(unclear)) == "About 3,200 of both models together would show 2.0 pp"
+    assert sentences.labels(replace(unclear, kind="shadow")) == "100 of the same rows"
 
 
 def test_the_ramp() -> None:
     usual = ("shadow", 0.01, 0.5, 1.0)
-    found = experiments.steps(made(stages=usual, stage=1))
+    found = sentences.steps(made(stages=usual, stage=1))
     assert [(each.name, each.state) for each in found] == [
         ("shadow", "done"),
         ("1%", "now"),
@@ -104,8 +103,8 @@ def test_the_ramp() -> None:
         ("promotion", "to do"),
     ]
     ended = made(stages=usual, stage=1, status="stopped", ended_at="2026-01-02T00:00:00+00:00")
-    assert [each.state for each in experiments.steps(ended)] == ["done", "done", "left out", "left out"]
-    won = experiments.steps(replace(ended, status="promoted"))
+    assert [each.state for each in sentences.steps(ended)] == ["done", "done", "left out", "left out"]
+    won = sentences.steps(replace(ended, status="promoted"))
     assert [each.state for each in won] == ["done", "done", "left out", "done"]
     drawn = experiment_charts.ramp(found)
     assert drawn.count("<li") == 4
@@ -113,22 +112,22 @@ def test_the_ramp() -> None:
 
 
 def test_what_may_not_be_done() -> None:
-    assert experiments.blocked("stop", made()) is None
-    assert "ended" in str(experiments.blocked("stop", made(ended_at="2026-01-02T00:00:00+00:00")))
-    assert "follows stages" in str(experiments.blocked("share", made(stages=("shadow", 1.0))))
+    assert allowed.blocked("stop", made()) is None
+    assert "ended" in str(allowed.blocked("stop", made(ended_at="2026-01-02T00:00:00+00:00")))
+    assert "follows stages" in str(allowed.blocked("share", made(stages=("shadow", 1.0))))
     other = made(experiment_id=8)
-    assert "Experiment 8 deals" in str(experiments.blocked("share", made(mode="shadow"), [other]))
-    assert experiments.blocked("share", made(), [made()]) is None
-    assert "paused" in str(experiments.blocked("advance", made(stages=("shadow", 1.0), status="paused")))
-    assert "last stage" in str(experiments.blocked("advance", made(stages=(0.1, 0.2), stage=1)))
+    assert "Experiment 8 deals" in str(allowed.blocked("share", made(mode="shadow"), [other]))
+    assert allowed.blocked("share", made(), [made()]) is None
+    assert "paused" in str(allowed.blocked("advance", made(stages=("shadow", 1.0), status="paused")))
+    assert "last stage" in str(allowed.blocked("advance", made(stages=(0.1, 0.2), stage=1)))
     two = (Arm("B", 0.1), Arm("C", 0.1))
-    assert "several" in str(experiments.blocked("advance", made(stages=(0.2, 1.0), arms=two)))
+    assert "several" in str(allowed.blocked("advance", made(stages=(0.2, 1.0), arms=two)))
 
 
 def test_stages_as_typed() -> None:
-    assert experiments.stages_from("Shadow, 1%, 5 ,100") == ["shadow", 0.01, 0.05, 1.0]
+    assert sentences.stages_from("Shadow, 1%, 5 ,100") == ["shadow", 0.01, 0.05, 1.0]
     with pytest.raises(ValueError, match="“soon” is no stage"):
-        experiments.stages_from("soon")
+        sentences.stages_from("soon")
 
 
 def test_the_split_as_drawn() -> None:
@@ -154,12 +153,12 @@ def test_the_effect_over_time() -> None:
     each = judged(effect(0.01, 0.05), points=points)
     frame = experiment_frames.over_time(each, UTC)
     assert frame["value"].tolist() == pytest.approx([2.0, 2.0, 3.0])
-    assert experiments.course(each, frame, made(), VERSIONS).endswith("above zero since 01 Jan, 03:00")
-    assert experiments.course(each, frame.iloc[:2], made(), VERSIONS).endswith("still spans zero")
-    assert experiments.course(each, frame.iloc[:0], made(), VERSIONS).endswith("too early for a claim")
+    assert sentences.course(each, frame, made(), VERSIONS).endswith("above zero since 01 Jan, 03:00")
+    assert sentences.course(each, frame.iloc[:2], made(), VERSIONS).endswith("still spans zero")
+    assert sentences.course(each, frame.iloc[:0], made(), VERSIONS).endswith("insufficient data")
     low, high = experiment_charts.extent(frame)
     assert -2 < low < 0 < 5 < high < 7
-    figure = experiment_charts.over_time(frame, "#d55e00", "points")
+    figure = experiment_charts.over_time(frame, "#d55e00", "pp")
     assert figure.layout.yaxis.range == (low, high)
     assert [each.text for each in figure.layout.annotations] == ["<b>+3.0</b>", "equal"]
     assert experiment_charts.ticks(-3, 11) == {"tickvals": [0, 5, 10], "ticktext": ["0", "+5", "+10"]}
@@ -172,14 +171,14 @@ def test_all_challengers_in_one_figure() -> None:
     report = ExperimentReport(made(arms=arms), "", challengers, None, None, None, "")
     frame = experiment_frames.now(report, VERSIONS)
     assert frame["says"].tolist() == ["▲ better", "≈ no clear difference"]
-    assert frame["written"].tolist() == ["+2.0 points (+1.0 to +3.0)", "+0.5 points (−1.0 to +2.0)"]
-    assert len(experiment_charts.now(frame, ["#d55e00", "#1a9e78"], "points").data) == 2
+    assert frame["written"].tolist() == ["+2.0 pp (+1.0 to +3.0)", "+0.5 pp (−1.0 to +2.0)"]
+    assert len(experiment_charts.now(frame, ["#d55e00", "#1a9e78"], "pp").data) == 2
     table = experiment_frames.arms(report, VERSIONS)
-    assert table["Part"].tolist() == ["★ champion", "◐ answers 5%", "□ withdrawn"]
+    assert table["Role"].tolist() == ["★ champion", "◐ answers 5%", "□ withdrawn"]
     assert table["Value"].tolist() == pytest.approx([85, 90, 90])
-    assert experiments.believed(report)[1] == ("○", "4 calls failed")
+    assert sentences.believed(report)[1] == ("○", "4 calls failed")
     more = replace(report, failures=Guardrail("failures", "more", ((9, 0), (9, 4)), (4.0,), "", (True,)))
-    assert experiments.believed(more)[1] == ("✕", "fails more often: 4 calls")
+    assert sentences.believed(more)[1] == ("✕", "fails more often: 4 calls")
 
 
 def test_what_happened() -> None:

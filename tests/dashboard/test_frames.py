@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pandas as pd
 import pytest
 
-from dashboard import frames, tables
+from dashboard.ui import frames, tables
 from registry_core import Deployment, Registry, Score, ScoreTerm
 from tests.clock import Clock
 
@@ -35,7 +35,7 @@ def test_leaderboard(several: dict[str, str], own: Registry, clock: Clock) -> No
     assert gaps[several["second"]]
     assert by_id.loc[several["third"], "Difference"] == pytest.approx(-0.012)
     assert gaps[several["elsewhere"]]
-    assert by_id.loc[several["elsewhere"], "Comparable"] == "≠ champion's"
+    assert by_id.loc[several["elsewhere"], "Comparable"] == "≠ other"
     assert by_id.loc[several["scoreless"], "Note"] == "no score: accuracy and f1_score are missing"
     assert by_id.loc[several["first"], "Registered"] == "14 d ago"
 
@@ -86,7 +86,7 @@ def test_score_terms_add_up() -> None:
     terms = (ScoreTerm("accuracy", 0.5, 0.8, 0.4, False), ScoreTerm("log_loss", 0.5, 0.2, -0.1, True))
     frame = frames.score_terms(Score(0.315, terms, 0.015, None))
     assert list(frame["Part"]) == ["Accuracy", "Log loss (lower is better)", "Ensemble bonus", "Score"]
-    assert frame["Adds"].iloc[:-1].sum() == pytest.approx(frame["Adds"].iloc[-1])
+    assert frame["Contribution"].iloc[:-1].sum() == pytest.approx(frame["Contribution"].iloc[-1])
 
 
 def test_metric_comparison_marks_the_better(several: dict[str, str], own: Registry) -> None:

@@ -12,7 +12,11 @@ import pytest
 from sklearn.linear_model import LinearRegression
 from streamlit.testing.v1 import AppTest
 
-from dashboard import charts, fresh, health_charts, health_words, live_frames, session
+from dashboard import live_queries, session
+from dashboard.ui import charts, live_frames, live_text
+from dashboard.views.health import charts as health_charts
+from dashboard.views.health import frames as health_frames
+from dashboard.views.health import sentences
 from registry_core import (
     Alert,
     Deployment,
@@ -35,7 +39,7 @@ from .test_pages import texts as raw_texts
 
 Open = Callable[..., AppTest]
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
-ACCURACY = health_words.live("accuracy")
+ACCURACY = live_text.live("accuracy")
 
 
 def _window(hours: float, value: float | None, labelled: int = 100, model_id: str = "a", **changes: Any) -> Window:
@@ -106,7 +110,7 @@ def test_without_labels_it_says_what_cannot_be_told(own: Registry, clock: Clock,
     assert not app.exception
     assert "600 predictions, and no label yet" in app.info[0].value
     assert "Accuracy of 1.0.0 is not known" in texts(app)
-    assert "Inputs look as in training" in texts(app)
+    assert "No feature drift" in texts(app)
 
 
 def test_before_there_is_a_baseline_it_counts_its_labels(own: Registry, clock: Clock, open_page: Open) -> None:
@@ -153,9 +157,9 @@ def test_a_healthy_champion(own: Registry, clock: Clock, open_page: Open) -> Non
     said = texts(app)
     assert ":green[✓ Healthy]" in said
     assert "700 of 900 (77.8%)" in said
-    assert "no healthy earlier champion it could put back" in said
-    assert "Evidence that it became worse" in said
-    assert "alert" not in said.split("When it gets worse")[0]
+    assert "no healthy earlier champion to restore" in said
+    assert "Degradation detector" in said
+    assert "alert" not in said.split("On degradation")[0]
     assert app.session_state["range"] == "7 d"
     assert len(app.get("plotly_chart")) == 3
 
@@ -169,7 +173,7 @@ def test_drift_is_told_by_input(own: Registry, clock: Clock, open_page: Open) ->
     own.check_health("Churn")
     app = open_page("health", model="Churn")
     assert not app.exception
-    assert "1 of 2 inputs drifted: age" in texts(app)
+    assert "1 of 2 features drifted: age" in texts(app)
     assert ":orange[▲ Warning]" in texts(app)
 
 
@@ -181,13 +185,13 @@ def test_a_rollback_is_told_and_its_alert_acknowledged(own: Registry, clock: Clo
     assert ":red[✕ Critical]" in said
     assert "was rolled back to 1.0.0" in said
     assert ":orange[✕ Rolled back]** to **1.0.0** instead of 1.0.1" in said
-    assert "by the registry itself: Worse than its baseline" in said
+    assert "automatically: Worse than its baseline" in said
     assert "Churn_LogisticRegression" not in said
     (alert,) = own.alerts("Churn")
 
     app.button(key=f"acknowledge-{alert.alert_id}").click().run()
-    assert "over once somebody has seen it" in texts(app)
-    app.text_area(key="alert-note").set_value("the feed was broken")
+    assert "acknowledging closes the alert" in texts(app)
+    app.text_area(key="reason").set_value("the feed was broken")
     app.text_input(key="decided_by").set_value("")
     _confirm(app, "Acknowledge")
     assert "a name is required" in app.warning[0].value
@@ -198,14 +202,14 @@ def test_a_rollback_is_told_and_its_alert_acknowledged(own: Registry, clock: Clo
     assert own.alerts("Churn", resolved=True)[0].acknowledged_by == "carla"
     assert own.events("Churn", kinds=["alert_acknowledged"])[0].reason == "the feed was broken"
     assert ":red[✕ Critical]" not in texts(app)
-    assert "1 alert that are over" not in texts(app)
+    assert "1 resolved alert" not in texts(app)
 
 
 def test_a_rollback_before_the_time_shown_is_told_as_well(own: Registry, clock: Clock, open_page: Open) -> None:
     degrade(own, clock)
     app = open_page("health", model="Churn", range="24 h")
     assert not app.exception
-    assert "Last rollback: 1.0.1 was taken out, 1.0.0 put back" in texts(app)
+    assert "Last rollback: 1.0.1 was taken out, 1.0.0 restored" in texts(app)
     assert "not chosen again until somebody reinstates it" in texts(app)
 
 
@@ -218,7 +222,7 @@ def test_an_error_while_it_refreshes_is_explained(
     def broken(*_: Any, **__: Any) -> Any:
         raise StorageError(5, "the disk is gone")
 
-    monkeypatch.setattr(fresh, "alerts", broken)
+    monkeypatch.setattr(live_queries, "alerts", broken)
     app = open_page("health", model="Churn")
     assert not app.exception
     assert "the disk is gone" in app.error[0].value
@@ -237,18 +241,18 @@ def test_who_only_wants_to_be_told_is_offered_the_rollback(own: Registry, clock:
     serve(own, 400, wrong=0.5)
     (alert,) = own.alerts("Churn")
     app = open_page("health", model="Churn")
-    assert "rolling back is left to a person" in texts(app)
+    assert "a person decides on the rollback" in texts(app)
     app.button(key=f"rollback-{alert.alert_id}").click().run()
     assert not app.exception
     assert "is disqualified" in texts(app)
-    app.session_state["request"] = None
+    app.session_state["asked"] = None
 
     # resolving needs a reason, and whoever comes too late is told so
     app.button(key=f"resolve-{alert.alert_id}").click().run()
     _confirm(app, "Resolve")
     assert "a reason is required" in app.warning[0].value
     own.resolve_alert(alert.alert_id, actor="bert", reason="it may stay")
-    app.text_area(key="alert-note").set_value("it may stay")
+    app.text_area(key="reason").set_value("it may stay")
     _confirm(app, "Resolve")
     assert "Nothing was changed" in app.warning[0].value
     assert "resolved already" in app.warning[0].value
@@ -274,8 +278,8 @@ def test_a_card_shows_what_production_says(own: Registry, clock: Clock, open_pag
     app = open_page("overview")
     assert not app.exception
     said = texts(app)
-    assert ":orange[▲ 1 alert] not over yet; 1 version waits for a decision" in said
-    assert ":red[✕ Critical]: 1 alert not over yet" in said
+    assert ":orange[▲ 1 open alert]; 1 version awaiting review" in said
+    assert ":red[✕ Critical]: 1 open alert" in said
     assert app.metric[0].label == "Accuracy in production of champion 1.0.0"
     app.button(key="health-Churn").click().run()
     assert app.title[0].value == "Health"
@@ -389,7 +393,7 @@ def test_changes_of_champion_say_what_they_replaced() -> None:
 
 
 def test_metrics_stand_beside_their_baseline() -> None:
-    frame = live_frames.metrics(_performance(0.9, auc=0.8), _report(), {"accuracy": 0.5, "auc": 0.7})
+    frame = health_frames.metrics(_performance(0.9, auc=0.8), _report(), {"accuracy": 0.5, "auc": 0.7})
     assert frame["Metric"].tolist() == ["Accuracy", "AUC"]
     assert frame["Live"].tolist() == pytest.approx([0.9, 0.8])
     assert frame["Baseline"].tolist() == pytest.approx([0.92, 0.7])
@@ -398,8 +402,8 @@ def test_metrics_stand_beside_their_baseline() -> None:
 def test_drift_names_its_state_and_what_moved() -> None:
     far = Drift("age", "critical", 0.6, 0.1, 0.25, 900, 800, None, None, "above 3", 0.1, 0.4)
     early = Drift("plan", "not enough", 0.4, 0.1, 0.25, 900, 800, whole=False)
-    frame = live_frames.drift([far, Drift("visits", "not enough", None, 0.1, 0.25, 9, 800), early])
-    assert frame["State"].tolist() == ["✕ drifted far", "○ too few rows", "○ no whole week yet"]
+    frame = health_frames.drift([far, Drift("visits", "not enough", None, 0.1, 0.25, 9, 800), early])
+    assert frame["State"].tolist() == ["✕ severe drift", "○ too few rows", "○ no whole week yet"]
     assert frame["What moved"].tolist() == ["above 3: 10.0% → 40.0%", "", ""]
     figure = health_charts.moved([far])
     assert figure.data[-1].x == (0.4,)
@@ -456,32 +460,30 @@ def test_the_detector_stays_on_its_scale(value: float | None, drawn: float) -> N
 
 
 def test_states_are_told_by_colour_shape_and_word() -> None:
-    assert len({health_words.STATES[state][1] for state in health_words.STATES}) == 4
-    assert health_words.mark("critical") == ":red[✕ Critical]"
+    assert len({live_text.STATES[state][1] for state in live_text.STATES}) == 4
+    assert live_text.mark("critical") == ":red[✕ Critical]"
 
 
 def test_the_finding_is_a_sentence_with_its_numbers() -> None:
     versions = {"model-a": "1.0.1", "model-b": "1.0.2"}
-    assert health_words.finding(_report(), [], [], versions) == (
-        "Accuracy of 1.0.1 is 0.9300 over 500 labels, 1.0 points better than its baseline"
+    assert sentences.finding(_report(), [], [], versions) == (
+        "Accuracy of 1.0.1 is 0.9300 over 500 labels, 1.0 pp better than its baseline"
     )
-    assert "below its baseline; that is worse than allowed" in health_words.finding(_report(0.8), [], [], versions)
-    assert "0.50 points below its baseline, within what is allowed" in health_words.finding(
-        _report(0.915), [], [], versions
-    )
+    assert "below its baseline; that is worse than allowed" in sentences.finding(_report(0.8), [], [], versions)
+    assert "0.50 pp below its baseline, within what is allowed" in sentences.finding(_report(0.915), [], [], versions)
     later = (NOON + timedelta(days=1)).isoformat()
     deployed = [
         Deployment(2, "Churn", "model-a", later, None, "auto", "worse"),
         Deployment(1, "Churn", "model-b", NOON.isoformat(), later, "anna", "first"),
     ]
-    assert health_words.finding(_report(), deployed, {later}, versions).endswith("; 1.0.2 was rolled back")
+    assert sentences.finding(_report(), deployed, {later}, versions).endswith("; 1.0.2 was rolled back")
 
 
 def test_a_squared_loss_is_shown_as_its_root() -> None:
     detector = DetectorState(1.0, 6.0, 16.0, "so and so", 500, 0, "No alarm")
     baseline = FrozenBaseline("squared_error", 1000, 9.0, 0.07, "benchmark holdout")
     report = _report(metric="squared_error", baseline=baseline, detector=detector)
-    metric = health_words.watched(report)
+    metric = sentences.watched(report)
     assert (metric.key, baseline.value, report.allowed) == ("rmse", 3.0, 4.0)
     assert metric.apart(1.0, 4.0) == "25.0%"
 
@@ -489,7 +491,7 @@ def test_a_squared_loss_is_shown_as_its_root() -> None:
 def test_notifications_say_what_became_of_them() -> None:
     def said(**changes: Any) -> str:
         fields: dict[str, Any] = {"attempts": 0, "next_at": NOON.isoformat(), "sent_at": None, "failure": ""}
-        return health_words.notification(Notification("https://hooks/...", **{**fields, **changes}), NOON)
+        return sentences.notification(Notification("https://hooks/...", **{**fields, **changes}), NOON)
 
     assert said() == "○ waits to be sent to https://hooks/..."
     assert said(attempts=1, sent_at=NOON.isoformat()).startswith("✓ sent to")
@@ -500,18 +502,18 @@ def test_notifications_say_what_became_of_them() -> None:
 
 def test_the_cooldown_is_told() -> None:
     until = (NOON + timedelta(hours=3)).isoformat()
-    said = health_words.when_worse(_report(cooldown_until=until), MonitoringPolicy(), NOON, UTC)
+    said = sentences.when_worse(_report(cooldown_until=until), MonitoringPolicy(), NOON, UTC)
     assert "Not during the next 3 h 0 min" in said
-    said = health_words.when_worse(_report(predecessor="Churn_Ridge"), MonitoringPolicy(), NOON, UTC)
-    assert "puts the last healthy champion back once that one is better on the same rows" in said
+    said = sentences.when_worse(_report(predecessor="Churn_Ridge"), MonitoringPolicy(), NOON, UTC)
+    assert "restores the last healthy champion once that one is better on the same rows" in said
 
 
 def test_a_card_is_healthy_only_with_labels_enough() -> None:
     policy = MonitoringPolicy(minimum_labels=100, baseline_labels=1000)
     alert = Alert(1, "Churn", None, "drift", "warning", "drift:1", "", "open", NOON.isoformat())
-    assert health_words.at_a_glance([], 500, policy, measured=False)[0] == "unknown"
-    assert health_words.at_a_glance([], 500, policy, measured=True)[0] == "healthy"
-    assert health_words.at_a_glance([alert], 5000, policy, measured=True)[0] == "warning"
+    assert live_text.at_a_glance([], 500, policy, measured=False)[0] == "unknown"
+    assert live_text.at_a_glance([], 500, policy, measured=True)[0] == "healthy"
+    assert live_text.at_a_glance([alert], 5000, policy, measured=True)[0] == "warning"
 
 
 def test_all_sessions_share_an_answer_for_a_moment(own: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -525,8 +527,8 @@ def test_all_sessions_share_an_answer_for_a_moment(own: Registry, monkeypatch: p
 
     monkeypatch.setattr(view.registry, "performance_history", ask)
     for _ in range(3):
-        fresh.windows(view, "Churn", NOON, "day")
+        live_queries.windows(view, "Churn", NOON, "day")
     assert len(asked) == 1
     monkeypatch.setattr(view.shared, "_brief", {})
-    fresh.windows(view, "Churn", NOON, "day")
+    live_queries.windows(view, "Churn", NOON, "day")
     assert len(asked) == 2

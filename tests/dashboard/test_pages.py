@@ -21,11 +21,11 @@ PAGES = (
     "model",
     "compare",
     "trends",
-    "challenger",
+    "experiments",
     "health",
     "benchmarks",
     "upload",
-    "upkeep",
+    "maintenance",
     "activity",
     "settings",
 )
@@ -88,11 +88,11 @@ TITLES = {
     "model": "Churn 1.1.0",
     "compare": "Compare",
     "trends": "Trends",
-    "challenger": "Champion / challenger",
+    "experiments": "Champion / challenger",
     "health": "Health",
     "benchmarks": "Benchmarks",
     "upload": "Upload",
-    "upkeep": "Upkeep",
+    "maintenance": "Maintenance",
     "activity": "Activity",
     "settings": "Settings",
 }
@@ -113,8 +113,8 @@ def test_overview_tells_champion_waiting_and_better(several: dict[str, str], own
     words = texts(open_page())
     assert "2 model names with 9 versions" in words
     assert "1 file quarantined" in words
-    assert "put there by bert" in words
-    assert "Version **1.1.0** scores higher" in words
+    assert "promoted by bert" in words
+    assert "**1.1.0** ranks above the champion" in words
 
 
 def test_overview_warns_of_a_name_without_champion(own: Registry, open_page: Open) -> None:
@@ -148,7 +148,7 @@ def test_leaderboard_without_a_match_offers_to_clear(several: dict[str, str], op
 def test_leaderboard_pages_in_the_catalog(own: Registry, open_page: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     for place in range(5):
         register(own, 0.5 + place / 100)
-    for module in ("dashboard.queries", "dashboard.board"):
+    for module in ("dashboard.queries", "dashboard.views.leaderboard.sections"):
         monkeypatch.setattr(f"{module}.PAGE_SIZE", 2)
     app = open_page("leaderboard", page="2")
     assert list(app.dataframe[0].value["#"]) == [3, 4]
@@ -220,7 +220,7 @@ def test_trends_along_time_and_for_every_metric(several: dict[str, str], open_pa
 
 def test_activity_filters_and_the_past(several: dict[str, str], own: Registry, clock: Clock, open_page: Open) -> None:
     app = open_page("activity", model="Churn", who="bert")
-    assert "is whole" in texts(app)
+    assert "Audit log intact" in texts(app)
     assert set(app.dataframe[-1].value["What"]) == {"Rejected", "Archived"}
     first = own.deployments("Churn")[-1]
     assert first.model_id == several["first"]

@@ -18,6 +18,19 @@ def test_a_board_asks_for_one_page() -> None:
     assert not Board("Churn").filtered
 
 
+@pytest.mark.parametrize(
+    ("column", "wanted"),
+    [
+        ("Version", ("version", True)),
+        ("Score", ("composite_score", False)),
+        ("metric:auc", ("auc", True)),
+        ("Note", None),
+    ],
+)
+def test_a_header_asks_for_an_order(column: str, wanted: tuple[str, bool] | None) -> None:
+    assert queries.by_header(column, "composite_score", descending=True) == wanted
+
+
 def test_a_selection_is_forgotten_with_every_change() -> None:
     board = Board("Churn")
     seen = {

@@ -7,6 +7,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from dashboard import server
+from dashboard.middleware import UNANSWERED, OwnWords
 from registry_core import InvalidInput, Registry
 
 THEME = Path(server.__file__).parent / "theme.toml"
@@ -38,6 +39,27 @@ def test_health_without_a_registry(client: TestClient, own: Registry, monkeypatc
     answer = client.get("/healthz")
     assert answer.status_code == 503
     assert "secret" not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("/overview", "/"),
+        ("/upkeep?model=Churn&part=Trash", "/maintenance?model=Churn&part=Trash"),
+        ("/challenger?experiment=3", "/experiments?experiment=3"),
+    ],
+)
+def test_old_addresses_lead_to_their_pages(client: TestClient, old: str, new: str) -> None:
+    answer = client.get(old, follow_redirects=False)
+    assert (answer.status_code, answer.headers["location"]) == (308, new)
+
+
+def test_a_server_that_stopped_is_not_taken_for_a_lost_network(client: TestClient) -> None:
+    (path,) = OwnWords(client.app).scripts
+    answer = client.get(path)
+    assert answer.headers["content-type"].startswith("text/javascript")
+    assert "The dashboard's server does not answer" in answer.text
+    assert not any(words in answer.text for words in UNANSWERED)
 
 
 def test_other_names_for_this_host_are_refused(client: TestClient) -> None:

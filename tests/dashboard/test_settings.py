@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboard import settings_preview, settings_words
-from dashboard.settings_draft import Draft
-from dashboard.settings_words import BY_PATH, INHERITED, differences
+from dashboard.views.settings import preview as settings_preview
+from dashboard.views.settings import schema
+from dashboard.views.settings.draft import Draft
+from dashboard.views.settings.schema import BY_PATH, INHERITED, differences
 from registry_core import Configuration, RankingChange, RankingPreview, Registry
 
 from .conftest import register
@@ -68,7 +69,7 @@ def test_new_weights_are_previewed_saved_undone_and_reverted(
     assert f"Churn: Weights: {before} → **AUC 1, F1 0.2, Data quality 0.1**" in texts(app)
     confirm(app, "Save")
     assert "a reason is required" in app.warning[0].value
-    app.text_area(key="settings-reason").set_value("ranking is what counts")
+    app.text_area(key="reason").set_value("ranking is what counts")
     app.text_input(key="decided_by").set_value("carla")
     confirm(app, "Save")
     assert not app.exception
@@ -87,7 +88,7 @@ def test_new_weights_are_previewed_saved_undone_and_reverted(
     assert "back to the settings after event 1: undo of the change" in texts(history)
     assert history.button(key=f"revert-{own.events(limit=1)[0].event_id}").disabled
     history.button(key=f"revert-{event.event_id}").click().run()
-    history.text_area(key="settings-reason").set_value("it was right")
+    history.text_area(key="reason").set_value("it was right")
     confirm(history, "Revert")
     assert own.get_best_model_id("Churn") == two[1]
 
@@ -99,18 +100,18 @@ def test_what_others_saved_meanwhile_is_told_and_not_overwritten(
     number(app, "performance_weight.auc").set_value(0.9).run()
     app.button(key="save").click().run()
     own.configure(selection_margin=0.1, actor="bert", reason="calm")
-    app.text_area(key="settings-reason").set_value("mine")
+    app.text_area(key="reason").set_value("mine")
     confirm(app, "Save")
     assert "Somebody was faster" in texts(app)
     assert "changed by bert" in texts(app)
     assert own.policy("Churn").performance_weight["auc"] == 0.3
-    app.button(key="settings-look").click().run()
+    app.button(key="decision-again").click().run()
     assert "The settings were changed by **bert**" in texts(app)
     assert app.button(key="save").disabled
     app.button(key="take-over").click().run()
     assert number(app, "performance_weight.auc").value == 0.9
     app.button(key="save").click().run()
-    app.text_area(key="settings-reason").set_value("mine, on top of his")
+    app.text_area(key="reason").set_value("mine, on top of his")
     confirm(app, "Save")
     policy = own.policy("Churn")
     assert (policy.performance_weight["auc"], policy.selection_margin) == (0.9, 0.1)
@@ -122,10 +123,10 @@ def test_a_group_of_a_name_goes_back_to_the_registry_wide_settings(own: Registry
     app = open_page("settings", model="Churn", section="Retention")
     assert number(app, "retention.keep_best").value == 9
     assert "◆" in number(app, "max_models_to_keep").label
-    next(each for each in app.button if each.label == "Back to the registry-wide settings").click().run()
+    next(each for each in app.button if each.label == "Inherit registry-wide settings").click().run()
     assert number(app, "retention.keep_best").value == 5
     app.button(key="save").click().run()
-    app.text_area(key="settings-reason").set_value("as everybody")
+    app.text_area(key="reason").set_value("as everybody")
     confirm(app, "Save")
     assert not app.exception
     assert own.configuration().model_names == {}
@@ -137,7 +138,7 @@ def test_the_number_of_versions_alone_is_said_to_be_own_and_goes_back(own: Regis
     own.configure("Churn", max_models_to_keep=7, actor="anna", reason="set up")
     app = open_page("settings", model="Churn", section="Retention")
     assert "In part own for Churn" in texts(app)
-    next(each for each in app.button if each.label == "Back to the registry-wide settings").click().run()
+    next(each for each in app.button if each.label == "Inherit registry-wide settings").click().run()
     assert number(app, "max_models_to_keep").value == 50
     assert "From the registry-wide settings" in texts(app)
     assert not app.button(key="save").disabled
@@ -160,7 +161,7 @@ def test_bounds_names_and_numbers_of_gates_are_saved(own: Registry, open_page: O
     app.run()
     assert number(app, "gates.minimum_metrics.accuracy").value == 0.7
     app.button(key="save").click().run()
-    app.text_area(key="settings-reason").set_value("four eyes")
+    app.text_area(key="reason").set_value("four eyes")
     confirm(app, "Save")
     assert not app.exception
     policy = own.policy("Churn").gate_policy
@@ -274,10 +275,10 @@ def test_differences_name_the_setting_the_model_name_and_both_values() -> None:
     after = seen(retention={"max_age_days": 365}, model_names={"Fraud": {"monitoring": {"drift": False}}}).to_dict()
     lines = [each.line() for each in differences(before, after)]
     assert lines == [
-        "Go when older than: never → **365 days**",
-        "Churn: Margin to beat a champion by: 0\\.1 score → **0 score \\(registry\\-wide\\)**",
+        "Maximum age: never → **365 days**",
+        "Churn: Promotion margin: 0\\.1 score → **0 score \\(registry\\-wide\\)**",
         f"Churn: Gates: own, all as by default → **{INHERITED.replace('-', chr(92) + '-')}**",
-        "Fraud: Compare inputs with the training's: on \\(registry\\-wide\\) → **off**",
+        "Fraud: Detect feature drift: on \\(registry\\-wide\\) → **off**",
     ]
 
 
@@ -291,7 +292,7 @@ def test_every_setting_of_the_policies_has_a_label_and_says_what_it_means() -> N
         wanted |= {f"{key}.{each.name}" for each in fields(policy)}
     wanted -= {"gates.lower_is_better", "retention.max_models_to_keep"}
     assert set(BY_PATH) == wanted
-    assert all(not each.help.startswith("Default") for each in settings_words.ALL)
+    assert all(not each.help.startswith("Default") for each in schema.ALL)
 
 
 def test_moves_are_told_by_word_and_arrow() -> None:

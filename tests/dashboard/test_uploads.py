@@ -11,7 +11,8 @@ from streamlit.proto.Common_pb2 import FileURLs
 from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.runtime.uploaded_file_manager import UploadedFile, UploadedFileRec
 
-from dashboard import notices, uploads
+from dashboard import uploads
+from dashboard.ui import messages, upload_fields
 from dashboard.uploads import GRACE_SECONDS, Quota, UploadQuota
 
 
@@ -104,13 +105,13 @@ def test_who_is_gone_for_good_gives_back_what_was_held(runtime: Runtime) -> None
 
 def test_a_page_says_what_was_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[str] = []
-    monkeypatch.setattr(notices, "show", lambda tone, text: said.append(text))
+    monkeypatch.setattr(messages, "show", lambda tone, text: said.append(text))
     monkeypatch.setattr(uploads, "QUOTA", Quota())
     uploads.QUOTA.remember("refused", "Too much")
     kept, refused = (
         UploadedFile(UploadedFileRec(file_id, "name", "type", b""), FileURLs()) for file_id in ("kept", "refused")
     )
-    assert [uploads.taken(file) for file in (None, refused, kept)] == [None, None, kept]
+    assert [upload_fields.taken(file) for file in (None, refused, kept)] == [None, None, kept]
     assert said == ["Too much"]
 
 

@@ -1,0 +1,414 @@
+"""How things are written: numbers, times, states, verdicts. Plain functions, so that every page says it alike."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
+from typing import Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from dashboard import allowed
+from registry_core import Comparison, Event, ModelMetadata, Paired
+
+#: The name shown for each model id.
+Versions = Mapping[str, str]
+
+MISSING = "–"
+MINUS = "−"
+UNNAMED_SET = "Unspecified"
+
+# A shape beside each word, so that a state is not told by colour alone.
+CHAMPION = "★ champion"
+STATUS_WORDS = {
+    "registered": "○ registered",
+    "rejected": "✕ rejected",
+    "archived": "□ archived",
+    "disqualified": "▲ disqualified",
+    "trashed": "▽ in the trash",
+    "purged": "■ purged",
+}
+QUARANTINED = "◆ quarantined"
+#: Behind the state of a version that was promoted over failed gates.
+OVERRIDDEN = " ⚑"
+NOT_SAID = "not said"
+
+EVENT_WORDS = {
+    "registered": "Registered",
+    "uploaded": "Uploaded",
+    "promoted": "Promoted",
+    "promotion_undone": "Promotion undone",
+    "rolled_back": "Rolled back",
+    "rollback_undone": "Rollback undone",
+    "watch_begun_anew": "Monitoring restarted",
+    "comparison_began": "Full comparison started",
+    "comparison_ended": "Full comparison ended",
+    "rejected": "Rejected",
+    "archived": "Archived",
+    "restored": "Restored",
+    "disqualified": "Disqualified",
+    "reinstated": "Reinstated",
+    "configured": "Settings changed",
+    "foreign_accepted": "External decisions accepted",
+    "benchmark_added": "Benchmark added",
+    "evaluated": "Evaluated",
+    "considered": "Auto-promotion evaluated",
+    "answers_checked": "Predictions verified",
+    "review_approved": "Approved",
+    "review_rejected": "Review declined",
+    "review_comment": "Commented",
+    "trashed": "Moved to the trash",
+    "purged": "Deleted permanently",
+    "pinned": "Pinned",
+    "unpinned": "Unpinned",
+    "compressed": "Compressed",
+    "swept": "Orphaned files deleted",
+    "rebuilt": "Index rebuilt",
+    "recovered": "Catalog recovered",
+    "imported": "Imported",
+    "repaired": "Repaired",
+    "restored_backup": "Backup restored",
+    "adopted": "Adopted",
+    "alert_opened": "Alert opened",
+    "alert_acknowledged": "Alert acknowledged",
+    "alert_resolved": "Alert resolved",
+    "cleanup_failed": "Cleanup failed",
+    "experiment_started": "Experiment started",
+    "experiment_share_set": "Traffic share set",
+    "experiment_paused": "Experiment paused",
+    "experiment_resumed": "Experiment resumed",
+    "experiment_advanced": "Experiment advanced",
+    "experiment_stopped": "Experiment stopped",
+    "experiment_promoted": "Experiment promoted",
+    "challenger_withdrawn": "Challenger withdrawn",
+    "challenger_refused": "Challenger refused",
+    "challenger_promoted": "Challenger promoted",
+    "created": "Created",
+}
+
+_METRIC_WORDS = {
+    "auc": "AUC",
+    "f1_score": "F1",
+    "data_quality_score": "Data quality",
+    "mcc": "MCC",
+    "r2": "R²",
+    "rmse": "RMSE",
+    "mae": "MAE",
+    "mse": "MSE",
+    "mape": "MAPE",
+    "wape": "WAPE",
+    "composite_score": "Score",
+}
+
+
+#: Before the name of a metric: as the registry measured it.
+MEASURED = "measured:"
+
+
+def metric(name: str) -> str:
+    """A metric's name as a column or an axis shows it."""
+    if name.startswith(MEASURED):
+        return f"{metric(name.removeprefix(MEASURED))}, evaluated"
+    return _METRIC_WORDS.get(name) or name.replace("_", " ").capitalize()
+
+
+def metric_labels(names: Iterable[str], taken: Collection[str] = ()) -> dict[str, str]:
+    """A label for each metric, unlike the others' and unlike what is ``taken``.
+
+    Where two would read alike (``f1`` and ``f1_score``) each shows its own name.
+    """
+    names = list(dict.fromkeys(names))
+    times = Counter(metric(name) for name in names)
+    labels = {name: metric(name) if times[metric(name)] == 1 and metric(name) not in taken else name for name in names}
+    used = Counter(labels.values())
+    return {
+        name: f"metric {name}" if label in taken or (used[label] > 1 and label == name) else label
+        for name, label in labels.items()
+    }
+
+
+def number(value: float | None) -> str:
+    """A metric: four decimals; fewer for what counts in thousands, as many as it takes for what is tiny."""
+    return MISSING if value is None else _written(value, abs(value), "").replace("-", MINUS)
+
+
+def signed(value: float | None, scale: float = 1.0) -> str:
+    """A difference, its sign always shown. ``scale`` is the size of the numbers it lies between."""
+    if value is None:
+        return MISSING
+    text = _written(value, max(abs(value), scale), "+")
+    return f"±{text[1:]}" if float(text.replace(",", "")) == 0 else text.replace("-", MINUS)
+
+
+def _written(value: float, scale: float, sign: str) -> str:
+    if scale >= 1e12:
+        return f"{value:{sign}.4e}"
+    if scale >= 1000:
+        return f"{value:{sign},.1f}"
+    return f"{value:{sign}.3g}" if 0 < scale < 0.001 else f"{value:{sign}.4f}"
+
+
+def size(count: int) -> str:
+    """Bytes as people read them."""
+    amount = float(count)
+    for unit in ("B", "kB", "MB"):
+        if amount < 1000:
+            return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
+        amount /= 1000
+    return f"{amount:.1f} GB"
+
+
+def sentence(text: str) -> str:
+    """Words as a sentence: a capital, and a full stop."""
+    text = text.strip().rstrip(".")
+    return f"{text[:1].upper()}{text[1:]}." if text else ""
+
+
+def microseconds(value: float | None) -> str:
+    """A short time in the unit that suits it."""
+    if value is None:
+        return MISSING
+    return f"{value:,.0f} µs" if value < 10_000 else f"{value / 1000:,.1f} ms"
+
+
+def count(amount: int, noun: str) -> str:
+    """``1 version``, ``3 versions``, ``1,204 versions``."""
+    return f"{amount:,} {noun if amount == 1 else noun + 's'}"
+
+
+def days(amount: float) -> str:
+    """``1 day``, ``30 days``, ``0.5 days``."""
+    return f"{amount:g} day{'' if amount == 1 else 's'}"
+
+
+def parsed(text: str | None) -> datetime | None:
+    """A time of the registry's as a datetime."""
+    return datetime.fromisoformat(text) if text else None
+
+
+def zone(name: str | None) -> tzinfo:
+    """The viewer's time zone, as the browser names it; UTC where it is unknown."""
+    try:
+        return ZoneInfo(name) if name else UTC
+    except (ZoneInfoNotFoundError, ValueError):
+        return UTC
+
+
+def ago(text: str | None, now: datetime) -> str:
+    """How long ago, in the largest unit that fits."""
+    moment = parsed(text)
+    if moment is None:
+        return MISSING
+    seconds = (now - moment).total_seconds()
+    if seconds < -60:
+        return "in the future"
+    for limit, length, unit in ((60, 1, ""), (3600, 60, "min"), (86400, 3600, "h"), (86400 * 60, 86400, "d")):
+        if seconds < limit:
+            return "just now" if not unit else f"{int(seconds // length)} {unit} ago"
+    months = int(seconds // (86400 * 30.44))
+    return f"{count(months, 'month')} ago" if months < 24 else f"{months // 12} years ago"
+
+
+def exact(text: str | None, where: tzinfo) -> str:
+    """The moment to the second in the viewer's zone, which is named."""
+    moment = parsed(text)
+    return MISSING if moment is None else moment.astimezone(where).strftime("%d %b %Y, %H:%M:%S %Z")
+
+
+def lasted(start: str, end: str | None, now: datetime) -> str:
+    """How long an interval lasted, or lasts by now."""
+    begun, ended = parsed(start), parsed(end) or now
+    seconds = max(0.0, (ended - begun).total_seconds()) if begun else 0.0
+    days, hours, minutes = int(seconds // 86400), int(seconds % 86400 // 3600), int(seconds % 3600 // 60)
+    if days >= 1:
+        return f"{days} d {hours} h" if days < 10 else f"{days} d"
+    if not hours and not minutes and seconds >= 1:
+        return f"{int(seconds)} s"
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min"
+
+
+def status(row: ModelMetadata | Mapping[str, Any]) -> str:
+    """A model's state in a word with its shape: champion first, quarantine before the rest."""
+    values = row.__dict__ if isinstance(row, ModelMetadata) else row
+    return _state(values) + (OVERRIDDEN if values.get("override_note") else "")
+
+
+def _state(values: Mapping[str, Any]) -> str:
+    if values["is_active"]:
+        return CHAMPION
+    if values["artifact"] == "quarantined" and values["status"] == "registered":
+        return QUARANTINED
+    return STATUS_WORDS.get(values["status"], str(values["status"]))
+
+
+def event(kind: str) -> str:
+    """A kind of event in words."""
+    return EVENT_WORDS.get(kind) or kind.replace("_", " ").capitalize()
+
+
+def event_detail(each: Event) -> str:
+    """What an event changed, in short: the keys whose value it changed, with both values."""
+    if each.kind in ("registered", "uploaded") and "version" in each.after:
+        score = each.after.get("composite_score")
+        said = each.after.get("score_note") if score is None else f"score {number(score)}"
+        outcome = "promoted" if each.after.get("promoted") else "not promoted"
+        return f"version {each.after['version']}, {said}; {outcome}: {each.after.get('because')}"
+    if each.kind == "evaluated":
+        values = list(each.after.get("metrics", {}).items())[:3]
+        told = ", ".join(f"{metric(name)} {number(value)}" for name, value in values)
+        return f"on {each.after.get('benchmark')}: {told or each.after.get('because')}"
+    if each.kind == "swept":
+        return f"{count(int(each.after.get('count', 0)), 'file')}, {size(int(each.after.get('bytes', 0)))}"
+    if each.kind == "compressed":
+        packed, linked = int(each.after.get("compressed", 0)), int(each.after.get("linked", 0))
+        large, small = int(each.after.get("bytes_before", 0)), int(each.after.get("bytes_after", 0))
+        return f"{count(packed, 'file')} compressed, {linked} stored once: {size(large)} → {size(small)}"
+    if each.kind in ("alert_acknowledged", "alert_resolved"):
+        # Its reason is what somebody noted; of the change, only the number tells more.
+        return f"alert {each.after.get('alert')}: {each.before.get('status')} → {each.after.get('status')}"
+    if each.kind == "answers_checked":
+        return str(each.after.get("because"))
+    if each.kind == "considered":
+        return "promoted" if each.after.get("promoted") else "not promoted"
+    keys = [key for key in {**each.before, **each.after} if each.before.get(key) != each.after.get(key)]
+    parts = []
+    for key in keys:
+        before, after = each.before.get(key), each.after.get(key)
+        shown = _short(after) if before is None else f"{_short(before)} → {_short(after)}"
+        parts.append(f"{key.replace('_', ' ')}: {shown}")
+    return "; ".join(parts)
+
+
+def _short(value: Any) -> str:
+    if value is None:
+        return "none"
+    if isinstance(value, float):
+        return number(value)
+    text = str(value)
+    return text if len(text) <= 90 else f"{text[:87]}…"
+
+
+def value(anything: Any) -> str:
+    """A hyperparameter, a list of inputs or whatever else was recorded, as one line."""
+    if anything is None:
+        return MISSING
+    if isinstance(anything, list | tuple):
+        shown = ", ".join(str(each) for each in anything[:8])
+        return f"{shown}, … ({len(anything)} in all)" if len(anything) > 8 else shown or "none"
+    return str(anything)
+
+
+#: Characters that are not seen but change what is: controls, and those that turn the direction of writing.
+_UNSEEN = re.compile("[\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f-\\x9f\\u061c\\u200e\\u200f\\u202a-\\u202e\\u2066-\\u2069]")
+
+
+def visible(text: str) -> str:
+    """Somebody's text for a table: what would change the direction of writing is shown by its number."""
+    return _UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+#: After these, escaped, Streamlit would find an icon, a link or an address.
+_LINKED = re.compile(r"(?i:\\[:@](?=\S)|www(?=\\\.))")
+_SPECIAL = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|$~^=&@/:])")
+
+
+def escaped(text: str) -> str:
+    """Somebody's text inside our Markdown: shown as typed, never as markup, formula, icon or link.
+
+    Streamlit looks for ``:material/name:``, ``:smile:``, ``www.`` and addresses of mail after the backslashes are gone,
+    so an invisible word joiner keeps them apart; line breaks become spaces.
+    """
+    return _LINKED.sub(lambda found: f"{found[0]}\u2060", _SPECIAL.sub(r"\\\1", visible(" ".join(text.split()))))
+
+
+def why_no_score(note: str | None) -> str:
+    """Why a model has no score, to follow these words."""
+    return (note or "the reason is not known").removeprefix("no score: ")
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Whether a model should go live: a headline, the sentence that says why, and its tone."""
+
+    tone: Literal["success", "info", "warning", "error"]
+    headline: str
+    sentence: str
+
+
+def verdict(model: ModelMetadata, champion: ModelMetadata | None, comparison: Comparison | None) -> Verdict:
+    """Should this one go live? Says what the numbers say, and when they say nothing."""
+    if model.is_active:
+        score = f"Its score is {number(model.composite_score)}." if model.composite_score is not None else ""
+        return Verdict("success", f"{model.version} is the champion: it serves production.", score)
+    if blocked := allowed.why_not(model):
+        return Verdict("error", f"{model.version} cannot go live.", blocked)
+    if champion is None or comparison is None:
+        note = (
+            f"Its score is {number(model.composite_score)}."
+            if model.score_note is None
+            else f"It has {model.score_note}."
+        )
+        return Verdict(
+            "info", f"{model.version} could become the first champion.", f"{note} There is nothing to beat yet."
+        )
+    if not comparison.comparable:
+        return Verdict("warning", f"{model.version} cannot be judged against {champion.version}.", comparison.note)
+    if model.composite_score is None or champion.composite_score is None:
+        which = model if model.composite_score is None else champion
+        note = f"{which.version} has {which.score_note or 'no score'}. A person has to decide."
+        return Verdict("warning", f"{model.version} cannot be ranked against {champion.version}.", note)
+    gap = model.composite_score - champion.composite_score
+    against = (
+        f"Score {number(model.composite_score)} against {number(champion.composite_score)} of champion "
+        f"{champion.version} ({signed(gap)}). {_tally(comparison)}"
+    )
+    if gap > 0:
+        return Verdict("success", f"{model.version} has a higher self-reported score (unverified).", against)
+    if gap == 0:
+        return Verdict("info", f"{model.version} ties with the champion; ties keep the incumbent.", against)
+    return Verdict("warning", f"{model.version} does not beat the champion.", against)
+
+
+def measured_verdict(model: ModelMetadata, paired: Paired) -> Verdict:
+    """Should this one go live, by what both answered on the same rows."""
+    primary = paired.differences[paired.primary]
+    sentence = f"{paired.sentence[:1].upper()}{paired.sentence[1:]}."
+    if primary.verdict == "better":
+        return Verdict("success", f"{model.version} is better than the champion.", sentence)
+    if primary.verdict == "worse":
+        return Verdict("warning", f"{model.version} is worse than the champion.", sentence)
+    return Verdict("info", f"{model.version} is not clearly better or worse than the champion.", sentence)
+
+
+def _tally(comparison: Comparison) -> str:
+    """Where a model (first) is better and worse than the champion (second)."""
+    labels = metric_labels(each.metric for each in comparison.metrics)
+    better: list[str] = []
+    worse: list[str] = []
+    for each in comparison.metrics:
+        mine, theirs = each.values[0], each.values[1]
+        if mine is None or theirs is None or mine == theirs:
+            continue
+        gain = theirs - mine if each.lower_is_better else mine - theirs
+        scale = max(abs(mine), abs(theirs))
+        (better if gain > 0 else worse).append(f"{labels[each.metric]} ({signed(mine - theirs, scale)})")
+    parts = []
+    if better:
+        parts.append(f"Better in {_listed(better)}.")
+    if worse:
+        parts.append(f"Worse in {_listed(worse)}.")
+    return " ".join(parts)
+
+
+def _listed(names: list[str]) -> str:
+    shown = names if len(names) <= 4 else [*names[:3], f"{len(names) - 3} more"]
+    return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"
+
+
+def named(text: str, versions: Versions) -> str:
+    """The core's sentence with versions in place of model ids."""
+    for model_id in sorted(versions, key=len, reverse=True):
+        text = text.replace(model_id, versions[model_id])
+    return text

@@ -1,0 +1,313 @@
+"""Decisions about one version: the buttons that ask for one, what each changes, and what takes it back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, ClassVar
+
+import streamlit as st
+
+from dashboard import allowed, formatting, navigation, session
+from dashboard.ui import decision_dialog, frames, gates, messages, tables
+from dashboard.ui.decision_dialog import Choice, Clash, Decision, Done
+from registry_core import ChampionChanged, Comparison, Conflict, ModelMetadata
+
+#: verb -> (button, icon, dialog title, what it does)
+VERBS: dict[str, tuple[str, str, str, str]] = {
+    "promote": ("Promote", ":material/publish:", "Promote to production", ""),
+    "rollback": ("Roll back", ":material/undo:", "Roll production back", ""),
+    "undo_rollback": ("Undo the rollback", ":material/undo:", "Undo the rollback", ""),
+    "reject": (
+        "Reject",
+        ":material/block:",
+        "Reject this model",
+        "It stays readable and comparable, and is never chosen. Restore takes it back.",
+    ),
+    "archive": (
+        "Archive",
+        ":material/archive:",
+        "Archive this model",
+        "It leaves the leaderboard's usual view and is never chosen. Its file stays. Restore takes it back.",
+    ),
+    "restore": (
+        "Restore",
+        ":material/settings_backup_restore:",
+        "Restore this model",
+        "It may be chosen again. It does not become champion by this.",
+    ),
+    "reinstate": (
+        "Reinstate",
+        ":material/verified:",
+        "Reinstate this model",
+        "It failed in production and was taken out. Reinstated, it may be chosen again; it does not become champion.",
+    ),
+    "delete": (
+        "Delete",
+        ":material/delete:",
+        "Move this version to the trash",
+        "It cannot be chosen or loaded there. Its files stay for {days:g} days, and until then Restore takes it back; "
+        "then they are deleted. Its metrics and history stay.",
+    ),
+    "pin": ("Pin", ":material/keep:", "Pin this version", "No cleanup reaches it, and it cannot be deleted."),
+    "unpin": ("Unpin", ":material/keep_off:", "Unpin this version", "Cleanups may reach it again."),
+}
+DONE = {
+    "reject": "rejected",
+    "archive": "archived",
+    "restore": "restored",
+    "reinstate": "reinstated",
+    "delete": "in the trash",
+    "pin": "pinned",
+    "unpin": "no longer pinned",
+}
+#: The decisions that change who serves.
+CHAMPIONS = ("promote", "rollback", "undo_rollback")
+#: What takes a decision back.
+REVERSE = {
+    "reject": "restore",
+    "archive": "restore",
+    "reinstate": "disqualify",
+    "delete": "restore",
+    "pin": "unpin",
+    "unpin": "pin",
+}
+
+
+@dataclass(kw_only=True)
+class ModelDecision(Decision):
+    """A decision about one version that leaves the champion where it is."""
+
+    verb: str
+    model: ModelMetadata
+
+    def describe(self, view: session.View) -> Choice | None:
+        """Which version it is, and what its new state means."""
+        model = self.model
+        st.markdown(f"**{model.model_name} {model.version}**, a {formatting.escaped(model.model_type)}")
+        st.code(model.model_id, language=None)
+        days = view.registry.policy(model.model_name).retention_policy.trash_days
+        st.markdown(VERBS[self.verb][3].format(days=days))
+        verb = getattr(view.registry, self.verb)
+        return Choice(lambda actor, reason, _: verb(model.model_id, actor=actor, reason=reason))
+
+    def done(self, result: Any) -> Done:
+        """The new state; Undo restores the old one."""
+        model = self.model
+        text = f"**{model.model_name} {model.version}** is {DONE[self.verb]}."
+        if self.verb not in REVERSE:
+            return Done(text)
+        reverse = getattr(session.open_registry(), REVERSE[self.verb])
+        return Done(text, decision_dialog.undo(partial(reverse, model.model_id), f"decision: {DONE[self.verb]}"))
+
+
+@dataclass(kw_only=True)
+class ChampionDecision(Decision):
+    """A decision that changes who serves, with the champion that was seen when it was asked for."""
+
+    verb: str
+    model: ModelMetadata
+    expected: str | None
+
+    working: ClassVar[str] = "Verifying the file and loading it once …"
+
+    def describe(self, view: session.View) -> Choice | None:
+        """Who serves now and afterwards, on what evidence, and whether gates hold."""
+        new = _incoming(self, view)
+        if new is None:
+            return None
+        failed = gates.told(view.gates(new.model_id).gates) if self.verb == "promote" else 0
+        _change_of_champion(self, new, view)
+        registry, name, expected = view.registry, new.model_name, self.expected
+
+        def act(actor: str, reason: str, override: bool) -> Any:
+            if self.verb == "promote":
+                return registry.promote(
+                    new.model_id, actor=actor, reason=reason, expected_champion=expected, override=override
+                )
+            if self.verb == "rollback":
+                return registry.rollback(name, new.model_id, actor=actor, reason=reason, expected_champion=expected)
+            return registry.undo_rollback(name, actor=actor, reason=reason, expected_champion=expected)
+
+        return Choice(act, failed)
+
+    def clashed(self, error: Conflict) -> Clash | None:
+        """Who was faster, when and with what; a promotion may be decided again with open eyes."""
+        if not isinstance(error, ChampionChanged):
+            return None
+        serving = f"`{error.actual}`" if error.actual else "no model"
+        by = f" by **{formatting.escaped(error.by)}**" if error.by else ""
+        at = f", {messages.when(error.at)}" if error.at else ""
+        text = (
+            f"The champion has changed since you opened this: {serving} serves now, promoted{by}{at}. "
+            "Nothing was changed by you, and your reason is kept."
+        )
+        if self.verb != "promote":
+            return Clash(f"{text} The version you wanted to take out is out of production already.")
+        if error.actual == self.model.model_id:
+            return Clash(f"{text} That is the very version you wanted to promote: there is nothing left to do.")
+
+        def again() -> None:
+            self.expected = error.actual
+
+        return Clash(text, "Decide again, against the new champion", again)
+
+    def done(self, result: Any) -> Done:
+        """Who serves now, and the way back."""
+        name, new = self.model.model_name, session.view().metadata(result.model_id)
+        registry = session.open_registry()
+        if self.verb == "promote":
+            text = f"**{new.version}** is now the champion of **{name}**."
+            if self.expected is None:
+                return Done(text)
+            undo = partial(registry.undo_promotion, name, expected_champion=new.model_id)
+            return Done(text, decision_dialog.undo(undo, "promotion"), "Undo: restore the previous champion")
+        if self.verb == "rollback":
+            text = f"**{name}** is rolled back: **{new.version}** serves again, {self.model.version} is disqualified."
+            # It changes who serves, perhaps with other features: the dialog says so before anything happens.
+            return Done(text, partial(ask, "undo_rollback", self.model, new.model_id), "Undo the rollback …")
+        return Done(f"The rollback is undone: **{new.version}** is the champion of **{name}** again.")
+
+
+def ask(verb: str, model: ModelMetadata, expected: str | None) -> None:
+    """Open the dialog of a decision about a version; ``expected`` is the champion that is seen."""
+    label, icon, title, _ = VERBS[verb]
+    if verb in CHAMPIONS:
+        decision_dialog.ask(
+            ChampionDecision(label, icon, title, model.model_name, None, verb=verb, model=model, expected=expected)
+        )
+    else:
+        decision_dialog.ask(ModelDecision(label, icon, title, model.model_name, model.model_id, verb=verb, model=model))
+
+
+def _incoming(decision: ChampionDecision, view: session.View) -> ModelMetadata | None:
+    """The version that comes in; None where a rollback has nobody to return to, which is said."""
+    if decision.verb != "rollback":
+        return decision.model
+    name = decision.model.model_name
+    earlier = view.rollback_target(name)
+    if earlier is None:
+        messages.show(
+            "error", f"{name} has no earlier champion that is still eligible. Promote another version instead."
+        )
+        return None
+    return view.metadata(earlier)
+
+
+def button(
+    verb: str, model: ModelMetadata, champion: ModelMetadata | None, *, because: str | None, primary: bool = False
+) -> None:
+    """A button that asks for a decision; where it is not possible it stays visible and says why."""
+    label, icon, _, _ = VERBS[verb]
+    st.button(
+        label,
+        key=f"{verb}-{model.model_id}",
+        icon=icon,
+        type="primary" if primary and because is None else "secondary",
+        disabled=because is not None,
+        help=None if because is None else formatting.escaped(because),
+        on_click=ask,
+        args=(verb, model, champion.model_id if champion else None),
+    )
+
+
+def main_decision(model: ModelMetadata, view: session.View) -> None:
+    """The one decision that changes production: roll back a champion, promote any other."""
+    champion = view.champion(model.model_name)
+    if model.is_active:
+        target = view.rollback_target(model.model_name)
+        nothing = None if target else "There is no earlier champion that is still eligible. Promote another model."
+        button("rollback", model, champion, because=nothing)
+    else:
+        button("promote", model, champion, because=allowed.why_not(model), primary=True)
+
+
+def decisions(model: ModelMetadata, view: session.View) -> None:
+    """The buttons for one model, those that fit its state."""
+    champion = view.champion(model.model_name)
+    if model.status == "purged":
+        return
+    if model.status == "trashed":
+        button("restore", model, champion, because=None, primary=True)
+        return
+    with st.container(horizontal=True, gap="small"):
+        main_decision(model, view)
+        _challenge(model, champion, view)
+        serving = "It is the champion: promote another model or roll back first." if model.is_active else None
+        if model.status == "registered":
+            button("reject", model, champion, because=serving)
+        if model.status in ("registered", "rejected"):
+            button("archive", model, champion, because=serving)
+        if model.status in ("rejected", "archived"):
+            button("restore", model, champion, because=None)
+        if model.status == "disqualified":
+            button("reinstate", model, champion, because=None)
+        button("unpin" if model.pinned else "pin", model, champion, because=None)
+        pinned = "It is pinned: unpin it first." if model.pinned else None
+        button("delete", model, champion, because=serving or pinned)
+
+
+def _challenge(model: ModelMetadata, champion: ModelMetadata | None, view: session.View) -> None:
+    because = allowed.may_not_start(model, champion, view.experiments(model.model_name))
+    st.button(
+        "Start experiment",
+        key=f"experiment-with-{model.model_id}",
+        icon=":material/call_split:",
+        disabled=because is not None,
+        help=None if because is None else formatting.escaped(because),
+        on_click=navigation.challenge,
+        args=(model.model_name, model.model_id),
+    )
+
+
+def _change_of_champion(decision: ChampionDecision, new: ModelMetadata, view: session.View) -> None:
+    """What a change of champion brings, for whom, on what evidence, and how it is undone."""
+    name = new.model_name
+    old = view.metadata(decision.expected) if decision.expected else None
+    before, after = st.columns(2)
+    for place, label, which in ((before, "Now in production", old), (after, "Afterwards", new)):
+        with place.container(border=True, key=f"dialog-{'now' if place is before else 'then'}"):
+            st.metric(label, which.version if which else "none")
+            if which:
+                st.markdown(f"{which.model_type}, score **{formatting.number(which.composite_score)}**")
+            else:
+                st.markdown("There is no champion yet.")
+    st.markdown(
+        f"For everyone who uses **{name}**: the next call of `load_active_model` gets {new.version}"
+        + (f" instead of {old.version}." if old else ".")
+    )
+    if old and old.model_id != new.model_id:
+        change = view.registry.input_change(old.model_id, new.model_id)
+        if change.changes:
+            messages.show("warning", formatting.escaped(change.sentence))
+        else:
+            st.markdown(formatting.escaped(change.sentence))
+        _evidence(view.compare([new.model_id, old.model_id]), view)
+    if decision.verb == "rollback" and old:
+        st.markdown(
+            f"{old.version} is disqualified: it is never chosen again until somebody reinstates it. "
+            "The message afterwards offers to undo the rollback."
+        )
+    elif decision.verb == "undo_rollback":
+        st.markdown(
+            f"{new.version} is reinstated and serves again, as before the rollback. Gates are not asked; experiments "
+            "that the rollback ended stay ended."
+        )
+    elif old:
+        st.markdown(f"To undo this, take the promotion back in the message afterwards: {old.version} serves again.")
+    else:
+        st.markdown("A first champion can be replaced, but there is no earlier one to go back to.")
+
+
+def _evidence(comparison: Comparison, view: session.View) -> None:
+    new, old = comparison.models
+    paired = view.paired(old.model_id, new.model_id)
+    if paired is not None and paired.differences:
+        st.markdown(f"Evaluated: {formatting.escaped(paired.sentence)}.")
+    if not comparison.comparable:
+        messages.show("warning", formatting.escaped(comparison.note))
+    frame = frames.metric_comparison(comparison, baseline=1)
+    st.caption("Self-reported (unverified)")
+    tables.metrics(
+        frame, key="evidence", alt="The incoming model and the present champion, metric by metric", narrow=True
+    )

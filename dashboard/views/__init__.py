@@ -1,0 +1,1 @@
+"""What each page is made of. A view never imports another view."""

@@ -1,0 +1,1 @@
+"""The Champion / challenger page."""

@@ -1,0 +1,170 @@
+"""Experiments -> figures, and the split and the ramp as HTML. No Streamlit here."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Any
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from dashboard import formatting
+from dashboard.ui import charts
+from dashboard.views.experiments import sentences
+from registry_core import Experiment
+
+#: Under each other in a row of steps: done, now, to do.
+SHAPES = {"done": "✓", "now": "●", "to do": "", "left out": "–"}
+
+
+def over_time(frame: pd.DataFrame, shade: str, unit: str) -> go.Figure:
+    """The effect with its always-valid band and the zero line: above it the challenger is better."""
+    rows = charts.thinned(frame)
+    figure = charts.blank(250, hovermode="x")
+    figure.add_scatter(x=rows["at"], y=rows["high"], mode="lines", line={"width": 0}, hoverinfo="skip")
+    figure.add_scatter(
+        x=rows["at"],
+        y=rows["low"],
+        mode="lines",
+        line={"width": 0},
+        fill="tonexty",
+        fillcolor=_faint(shade),
+        hoverinfo="skip",
+    )
+    figure.add_scatter(
+        x=rows["at"],
+        y=rows["value"],
+        mode="lines" if len(rows) > 1 else "markers",
+        line={"color": shade, "width": 2.5},
+        marker={"color": shade, "size": 9},
+        error_y=None
+        if len(rows) > 1
+        else {"array": rows["high"] - rows["value"], "arrayminus": rows["value"] - rows["low"], "color": shade},
+        customdata=[
+            [f"{value:+.1f}", f"{low:+.1f} to {high:+.1f}", f"{labels:,}"]
+            if unit == "pp"
+            else [formatting.signed(value), f"{formatting.signed(low)} to {formatting.signed(high)}", f"{labels:,}"]
+            for value, low, high, labels in rows[["value", "low", "high", "labels"]].itertuples(index=False)
+        ],
+        hovertemplate="%{customdata[0]} (%{customdata[1]})<br>%{customdata[2]} labels<extra></extra>",
+    )
+    figure.add_hline(y=0, line={"color": charts.NEUTRAL, "width": 1.5})
+    low, high = extent(frame)
+    last = rows.iloc[-1]
+    for text, height, colour in (
+        (f"<b>{last['value']:+.1f}</b>" if unit == "pp" else f"<b>{last['value']:+.3g}</b>", last["value"], shade),
+        ("equal", 0.0, charts.NEUTRAL),
+    ):
+        if text != "equal" or abs(last["value"]) > 0.09 * (high - low):
+            figure.add_annotation(
+                x=1, xref="paper", y=height, text=text.replace("-", formatting.MINUS), showarrow=False,
+                xanchor="left", xshift=6, font={"color": colour, "size": 13},
+            )  # fmt: skip
+    figure.update_layout(margin={"l": 8, "r": 52, "t": 8, "b": 8})
+    figure.update_yaxes(title=f"{unit}, better ↑", range=[low, high], **ticks(low, high))
+    figure.update_xaxes(nticks=5, tickangle=0)
+    if len(rows) == 1:
+        # A single moment has no width of its own to draw an axis by.
+        only = rows["at"].iloc[0]
+        figure.update_xaxes(range=[only - pd.Timedelta(hours=1), only + pd.Timedelta(hours=1)])
+    return figure
+
+
+def ticks(low: float, high: float) -> dict[str, Any]:
+    """Signed ticks at round numbers, zero among them and without a sign."""
+    power = 10.0 ** math.floor(math.log10((high - low) / 4))
+    step = next(factor * power for factor in (1, 2, 5, 10) if (high - low) / (factor * power) <= 5)
+    values = [step * place for place in range(math.ceil(low / step), math.floor(high / step) + 1)]
+    return {
+        "tickvals": values,
+        "ticktext": [f"{each:+.3g}".replace("-", formatting.MINUS) if each else "0" for each in values],
+    }
+
+
+def extent(frame: pd.DataFrame) -> tuple[float, float]:
+    """An axis with zero on it that the later half fills: the first band is too wide to leave room for what follows."""
+    later = frame.iloc[len(frame) // 2 :]
+    low, high = min(0.0, float(later["low"].min())), max(0.0, float(later["high"].max()))
+    room = 0.12 * (high - low) or 0.01
+    return low - room, high + room
+
+
+def now(frame: pd.DataFrame, shades: Sequence[str], unit: str) -> go.Figure:
+    """Every challenger's effect as it stands, with its interval, beside the zero line."""
+    rows = frame.iloc[::-1]
+    figure = charts.blank(44 * len(rows) + 58)
+    for (_, each), shade in zip(rows.iterrows(), list(shades)[::-1], strict=True):
+        figure.add_scatter(
+            x=[each["value"]],
+            y=[each["version"]],
+            mode="markers+text",
+            marker={"color": shade, "size": 11},
+            error_x={
+                "type": "data",
+                "symmetric": False,
+                "array": [each["high"] - each["value"]],
+                "arrayminus": [each["value"] - each["low"]],
+                "color": shade,
+                "thickness": 2,
+                "width": 5,
+            },
+            text=[each["says"]],
+            textposition="top center",
+            cliponaxis=False,
+            hovertemplate=f"{each['written']}<extra>{each['version']}</extra>",
+        )
+    figure.add_vline(x=0, line={"color": charts.NEUTRAL, "width": 1.5})
+    low, high = min(0.0, float(frame["low"].min())), max(0.0, float(frame["high"].max()))
+    room = 0.12 * (high - low) or 0.01
+    figure.update_xaxes(
+        range=[low - room, high + room], title=f"← worse    {unit}    better →", **ticks(low - room, high + room)
+    )
+    figure.update_yaxes(type="category", range=[-0.6, len(rows) - 0.35])
+    return figure
+
+
+def _faint(shade: str) -> str:
+    red, green, blue = (int(shade[place : place + 2], 16) for place in (1, 3, 5))
+    return f"rgba({red},{green},{blue},0.18)"
+
+
+def split(experiment: Experiment, versions: Mapping[str, str], shades: Mapping[str, str]) -> str:
+    """Who answers how much of the traffic, as one bar; whoever only scores beside it is drawn below, hollow."""
+    answering = [arm for arm in experiment.running if arm.share > 0 and experiment.status == "running"]
+    waiting = [arm for arm in experiment.running if arm.share > 0 and experiment.status == "paused"]
+    rest = 1 - sum(arm.share for arm in answering)
+    parts = [(experiment.champion_id, rest)] if rest > 1e-9 else []
+    parts += [(arm.challenger_id, arm.share) for arm in answering]
+    bar = "".join(
+        f'<span class="part" style="flex-grow:{part * 100:.4f};background:{shades[model_id]}"></span>'
+        for model_id, part in parts
+    )
+    names = "".join(
+        f'<li style="flex-grow:{part * 100:.4f}"><i style="background:{shades[model_id]}"></i>'
+        f"<b>{escape(versions[model_id])}{' ★' if model_id == experiment.champion_id else ''}</b> "
+        f"{sentences.share(part)}</li>"
+        for model_id, part in parts
+    )
+    beside = [(arm.challenger_id, "scores the same rows beside it, answers nothing") for arm in experiment.running]
+    if experiment.mode == "split":
+        beside = [
+            (arm.challenger_id, f"answered {sentences.share(arm.share)}, and nothing while paused") for arm in waiting
+        ]
+    hollow = "".join(
+        f'<div class="beside" style="border-color:{shades[model_id]}"></div>'
+        f"<ul><li><b>{escape(versions[model_id])}</b> {said}</li></ul>"
+        for model_id, said in beside
+    )
+    return f'<div class="split"><div class="bar">{bar}</div><ul>{names}</ul>{hollow}</div>'
+
+
+def ramp(steps: Sequence[sentences.Step]) -> str:
+    """The stages as steps from left to right, with the present one marked."""
+    items = "".join(
+        f'<li class="{step.state.replace(" ", "-")}"{" aria-current=step" if step.state == "now" else ""}>'
+        f'<span class="dot">{SHAPES[step.state]}</span><b>{escape(step.name)}</b><small>{step.state}</small></li>'
+        for step in steps
+    )
+    return f'<ol class="ramp">{items}</ol>'

@@ -1,0 +1,184 @@
+"""The leaderboard's parts: its standing in a sentence, the table, and what a selection shows below it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import streamlit as st
+
+from dashboard import formatting, navigation, session
+from dashboard.queries import PAGE_SIZE, Board, ids
+from dashboard.ui import charts, evaluating, frames, messages, model_decisions, tables
+from dashboard.views.leaderboard import filters
+from registry_core import ModelMetadata, Registry
+
+Rows = list[dict[str, Any]]
+
+
+def standing(name: str, total: int, champion: ModelMetadata | None, asked: Board, view: session.View) -> None:
+    """How many versions are shown, and what they are measured by."""
+    everything = view.count(name, {}) if asked.filtered or asked.status != "All" else total
+    of = "" if everything == total else f"{total:,} of "
+    shown = f"{of}{formatting.count(everything, 'version')}"
+    if champion is None:
+        st.markdown(f"{shown}. **There is no champion**: nothing serves production.")
+        return
+    st.markdown(
+        f"{shown}. Champion: **{champion.version}**, score **{formatting.number(champion.composite_score)}** "
+        f"({formatting.escaped(champion.ranked_on or formatting.UNNAMED_SET)})."
+    )
+
+
+def read(asked: Board, view: session.View) -> Rows:
+    """The rows of one page, straight from the catalog."""
+    query = asked.models()
+    return view.registry.get_model_comparison(
+        query.limit,
+        query.model_name,
+        order_by=query.order_by,
+        descending=query.descending,
+        offset=query.offset,
+        where=query.where,
+    )
+
+
+def mixed_sets(rows: Rows, champion: ModelMetadata | None, view: session.View) -> None:
+    """Say it when the page holds numbers that may not be held against each other, and offer to measure them alike."""
+    sets = sorted({row["ranked_on"] or formatting.UNNAMED_SET for row in rows})
+    if len(sets) < 2:
+        return
+    other = sum(not row["comparable"] for row in rows)
+    tail = (
+        f" {formatting.count(other, 'row')} marked ≠ cannot be ranked against the champion."
+        if champion
+        else " Filter by one of them to rank."
+    )
+    messages.show(
+        "warning",
+        f"This page mixes {len(sets)} evaluation sets ({formatting.escaped(', '.join(sets[:4]))}): scores on different "
+        f"sets do not compare.{tail}",
+    )
+    name = rows[0]["model_name"]
+    benchmark = view.benchmark(name)
+    if benchmark:
+        evaluating.measure_all(name, benchmark, view)
+    else:
+        st.page_link(
+            "../pages/benchmarks.py", label="Add a benchmark to evaluate them alike", icon=":material/add_chart:"
+        )
+
+
+def table(rows: Rows, asked: Board, champion: ModelMetadata | None, view: session.View) -> list[str]:
+    """Draw the rows and give the ids of those selected."""
+    metrics = view.metric_names(asked.name)
+    frame = frames.leaderboard(rows, metrics, champion, messages.now(), PAGE_SIZE * (asked.page - 1) + 1)
+    order = [row["model_id"] for row in rows]
+    # Streamlit keeps a selection by position: under the same key it would jump to whatever stands there now.
+    key = f"board-{asked.fingerprint(view.revision)}"
+    wanted = ids(st.query_params.get("select"))
+    with st.container(key="leaderboard"):
+        state = st.dataframe(
+            frame,
+            key=key,
+            hide_index=True,
+            column_config=tables.board_columns(frame, metrics, asked.order_by, descending=asked.descending),
+            on_select=partial(filters.follow_header, key, asked),
+            # With columns to select, a click on a header reaches us, and does not sort this page alone.
+            selection_mode=["multi-row", "single-column"],
+            selection_default={"selection": {"rows": [order.index(each) for each in wanted if each in order]}},
+            placeholder=formatting.MISSING,
+            height=tables.height(len(frame)),
+            row_height=tables.ROW_HEIGHT,
+            alt=f"Versions of {asked.name}, best first",
+        )
+    selected = [order[place] for place in state["selection"]["rows"] if place < len(order)]
+    _remember(selected)
+    return selected
+
+
+def _remember(selected: Sequence[str]) -> None:
+    """Keep the selection in the address, where a reload and a shared link find it."""
+    text = ",".join(selected)
+    if text and st.query_params.get("select") != text:
+        st.query_params["select"] = text
+    elif not text and "select" in st.query_params:
+        del st.query_params["select"]
+
+
+def export_button(asked: Board, view: session.View) -> None:
+    """The whole filter as CSV, read when somebody clicks."""
+    st.download_button(
+        "Export CSV",
+        data=partial(_export, view.registry, asked, view.metric_names(asked.name)),
+        file_name=f"{asked.name}_leaderboard.csv",
+        mime="text/csv",
+        icon=":material/download:",
+        on_click="ignore",
+        help="Every version that fits the filters, not only this page",
+    )
+
+
+def _export(registry: Registry, asked: Board, metrics: Sequence[str]) -> bytes:
+    rows = registry.get_model_comparison(
+        None, asked.name, order_by=asked.order_by, descending=asked.descending, where=asked.where
+    )
+    return frames.csv(frames.export(rows, metrics))
+
+
+def one(model_id: str, view: session.View) -> None:
+    """The selected version: what it is, and what can be done with it."""
+    model = view.metadata(model_id)
+    champion = view.champion(model.model_name)
+    with st.container(border=True, key="selected"):
+        title, actions = st.columns([3, 2], vertical_alignment="center")
+        with title:
+            st.markdown(f"**{model.version}** · {model.model_type} · {formatting.status(model)}")
+            compared = view.compare([model_id, champion.model_id]) if champion and not model.is_active else None
+            judged = formatting.verdict(model, champion, compared)
+            st.markdown(f"{formatting.escaped(judged.headline)} {formatting.escaped(judged.sentence)}")
+        with actions.container(horizontal=True, horizontal_alignment="right"):
+            st.button(
+                "Open version",
+                key="open",
+                icon=":material/open_in_full:",
+                on_click=navigation.go,
+                args=("model", model.model_name, model_id),
+            )
+            model_decisions.main_decision(model, view)
+
+
+def several(selected: Sequence[str], view: session.View) -> None:
+    """Two to five versions side by side."""
+    comparison = view.compare(selected)
+    champion = view.champion(comparison.models[0].model_name)
+    messages.section(f"{len(selected)} versions side by side")
+    if comparison.comparable:
+        st.caption(formatting.escaped(comparison.note))
+    else:
+        messages.show("warning", formatting.escaped(comparison.note))
+    st.button(
+        "Open Compare",
+        key="compare",
+        icon=":material/compare_arrows:",
+        on_click=navigation.compare,
+        args=(comparison.models[0].model_name, list(selected)),
+    )
+    labels = frames.column_labels(comparison.models)
+    frame = frames.metric_comparison(comparison)
+    left, right = st.columns([3, 2])
+    with left:
+        tables.metrics(frame, key="side-by-side", alt="Metrics of the selected versions")
+        differing = frames.differences(comparison)
+        if len(differing):
+            st.markdown("**Other differences**")
+            tables.plain(differing, key="differences", alt="Differences in type, features and hyperparameters")
+        else:
+            st.caption("Type, features, classes and hyperparameters are the same.")
+    with right:
+        shades = charts.colours(selected, champion.model_id if champion else None)
+        figure = charts.side_by_side(frame[frame["Metric"] != "Score"], labels, shades)
+        st.plotly_chart(
+            figure, config=charts.CONFIG, key="side-by-side-chart", alt="The same metrics as dots on a line"
+        )

@@ -1,0 +1,163 @@
+"""The evidence on one model's page: gates, what was measured, whose files are trusted, and what reviewers said."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import streamlit as st
+
+from dashboard import allowed, formatting, session
+from dashboard.ui import charts, curves, evaluating, evaluation_frames, messages, tables
+from registry_core import Evaluation, InvalidConfiguration, ModelMetadata, RegistryError
+
+VERDICTS = {"Comment": "comment", "Approve": "approved", "Decline": "rejected"}
+
+
+def override(model: ModelMetadata) -> None:
+    """The mark that an override leaves for ever."""
+    if model.override_note:
+        messages.show(
+            "warning",
+            f"**Marked at its promotion.** {formatting.escaped(model.override_note)}.",
+        )
+
+
+def gates(model: ModelMetadata, view: session.View) -> None:
+    """The checklist before promotion."""
+    report = view.gates(model.model_id)
+    failed = len(report.failures)
+    title = "All promotion gates passed"
+    if failed:
+        title = f"{failed} of {formatting.count(len(report.gates), 'promotion gate')} failed"
+    messages.section(title, "Settings define which gates apply.")
+    with st.container(border=True, key="gates"):
+        for gate in report.gates:
+            mark = ":green[✓]" if gate.passed else ":red[✕]"
+            name = formatting.escaped(gate.name[:1].upper() + gate.name[1:])
+            remedy = f" *{formatting.escaped(formatting.sentence(gate.remedy))}*" if gate.remedy else ""
+            st.markdown(f"{mark} **{name}**: {formatting.escaped(gate.because)}.{remedy}")
+
+
+def measurement(model: ModelMetadata, view: session.View) -> None:
+    """What the registry measured itself, and the button that has it measured."""
+    benchmark, evaluation = view.benchmark(model.model_name), view.evaluation(model)
+    if benchmark is None:
+        messages.section("Not evaluated", "The metrics above are self-reported (unverified).")
+        st.markdown("Not verified: this model name has no benchmark yet.")
+        st.page_link("../pages/benchmarks.py", label="Add a benchmark", icon=":material/add_chart:")
+        return
+    name = formatting.escaped(benchmark.name)
+    if evaluation is None and model.status in allowed.GONE:
+        messages.section("Not evaluated", f"It is {allowed.GONE[model.status]}.")
+        return
+    if evaluation is None:
+        messages.section("Not evaluated yet", f"{benchmark.rows:,} rows of {name} are ready for it.")
+        evaluating.measure_button(model, benchmark, view)
+        return
+    if evaluation.status == "failed":
+        messages.section("Evaluation failed", f"On {name}, {messages.when(evaluation.at)}.")
+        messages.show("error", formatting.escaped(evaluation.because))
+        evaluating.measure_button(model, benchmark, view, again=True)
+        return
+    messages.section(
+        f"Evaluated on {evaluation.rows:,} rows of {formatting.visible(benchmark.name)}",
+        f"By the registry itself, {messages.when(evaluation.at)}; labels were withheld. "
+        f"{formatting.microseconds(evaluation.row_microseconds)} a row.",
+    )
+    if evaluation.unenforced:
+        messages.show(
+            "warning", "The sandbox was not complete: " + formatting.escaped("; ".join(evaluation.unenforced))
+        )
+    left, right = st.columns([3, 2], gap="large")
+    with left:
+        lower = {metric: view.lower_is_better(model.model_name, metric) for metric in evaluation.metrics}
+        tables.measured(evaluation_frames.metrics(evaluation, model.all_metrics(), lower), key="measured")
+        evaluating.measure_button(model, benchmark, view, again=True)
+    with right:
+        _slices(evaluation)
+    _own_curves(model, view)
+
+
+def _slices(evaluation: Evaluation) -> None:
+    if not evaluation.slices:
+        st.caption("The benchmark has no slices.")
+        return
+    metric = next((name for name in evaluation.metrics if name != "rows"), "accuracy")
+    st.markdown(f"**{formatting.metric(metric)} by slice**, the lowest first")
+    tables.slices(evaluation_frames.slices(evaluation, metric), formatting.metric(metric), key="slices")
+
+
+def _own_curves(model: ModelMetadata, view: session.View) -> None:
+    found, confusion = view.curves(model.model_id)
+    if confusion is None:
+        return
+    label = evaluating.class_choice([str(curve.details.get("class")) for curve in found], key="class")
+    shade = charts.colours([model.model_id], model.model_id if model.is_active else None)
+    places = st.columns(3)
+    for place, kind in zip(places, ("roc", "calibration"), strict=False):
+        if found:
+            figure = curves.overlaid(kind, {model.version: found}, shade, label)
+            place.plotly_chart(figure, config=charts.CONFIG, key=f"own-{kind}", alt=f"{curves.CURVES[kind][0]} curve")
+    figure = curves.confusion(confusion.classes, confusion.counts)
+    places[2 if found else 0].plotly_chart(figure, config=charts.CONFIG, key="confusion", alt="Confusion matrix")
+
+
+def trust(model: ModelMetadata, view: session.View) -> None:
+    """What is not known in a quarantined file, and the way to trust it."""
+    if model.artifact != "quarantined":
+        return
+    unknown = [str(name) for name in model.inspection.get("unknown", ())]
+    with st.container(border=True, key="quarantine"):
+        because = formatting.sentence(str(model.inspection.get("because", "")))
+        st.markdown(f"**Quarantined.** {formatting.escaped(because)}")
+        try:
+            unknown = [each.sentence for each in view.registry.unknown_classes(model.model_id)]
+        except InvalidConfiguration as error:
+            # Such a name stays what it is, so there is nothing to decide.
+            st.code("\n".join(unknown), language=None)
+            st.markdown(formatting.escaped(formatting.sentence(str(error))))
+            return
+        st.code("\n".join(map(formatting.visible, unknown)) or "no names were recorded", language=None)
+        st.markdown(
+            "Trusting these names lets every model named "
+            f"**{model.model_name}** load them, which runs their code wherever a model is loaded. "
+            "Read that code first. To take it back, remove them from `trusted_globals` in the settings."
+        )
+        with st.form("trust", border=False):
+            reason = st.text_input(
+                "Reason (required): who read the code, and where", key="trust-reason", max_chars=2000
+            )
+            if st.form_submit_button("Allow these imports", icon=":material/verified_user:"):
+                _do(
+                    lambda: view.registry.trust(model.model_id, actor=session.actor(), reason=(reason or "").strip()),
+                    f"The file of **{model.version}** is trusted now.",
+                )
+
+
+def reviews(model: ModelMetadata, view: session.View) -> None:
+    """What others said, and the form to say something."""
+    found = evaluation_frames.reviews(view.reviews(model.model_id))
+    messages.section("Reviews", formatting.count(len(found), "review") + "." if found else "No reviews yet.")
+    for verdict, who, at, text in found:
+        with st.container(border=True):
+            st.markdown(f"**{verdict}** by {formatting.escaped(who)}, {messages.when(at)}")
+            st.text(formatting.visible(text))
+    with st.form("review", border=False, clear_on_submit=True):
+        chosen = st.segmented_control("Your verdict", list(VERDICTS), default="Comment", key="review-verdict")
+        text = st.text_area("Comment (required)", key="review-text", max_chars=5000, height=80)
+        if st.form_submit_button("Add review", icon=":material/rate_review:"):
+            said = VERDICTS[chosen or "Comment"]
+            _do(
+                lambda: view.registry.review(model.model_id, said, (text or "").strip(), actor=session.actor()),
+                f"Your review of **{model.version}** is kept.",
+            )
+
+
+def _do(act: Callable[[], object], told: str) -> None:
+    try:
+        act()
+    except RegistryError as error:
+        messages.show("error", f"Nothing was changed. {formatting.escaped(str(error))}")
+        return
+    messages.post("success", told)
+    st.rerun()

@@ -1,0 +1,76 @@
+"""The Trends page: a metric over versions or time, with the champion's line, beside what production says of it."""
+
+from __future__ import annotations
+
+import pandas as pd
+import plotly.graph_objects as go
+import streamlit as st
+
+from dashboard import formatting, live_queries, session
+from dashboard.live_queries import Every, versions
+from dashboard.ui import live_frames, messages
+from dashboard.ui.charts import OTHERS
+from registry_core import Window
+
+#: Live values beside offline ones.
+LIVE = OTHERS[1]
+
+
+def beside_offline(figure: go.Figure, frame: pd.DataFrame, every: str) -> go.Figure:
+    """Put live values into a trend over time: another colour, other marks, a broken line."""
+    word = f"live, by {every}"
+    first = True
+    for model_id in dict.fromkeys(frame["model_id"]):
+        own = live_frames.with_gaps(frame[frame["model_id"] == model_id])
+        figure.add_scatter(
+            x=live_frames.middles(own),
+            y=own["value"],
+            mode="lines+markers",
+            connectgaps=False,
+            line={"color": LIVE, "width": 1.4, "dash": "dot"},
+            marker={"color": LIVE, "size": 7, "symbol": "diamond-open"},
+            customdata=[
+                (version, formatting.number(value) if pd.notna(value) else "", f"{labels:,}")
+                for version, value, labels in zip(own["version"], own["value"], own["labelled"], strict=True)
+            ],
+            hovertemplate="<b>%{customdata[0]}</b> in production: %{customdata[1]}<br>%{customdata[2]} labels"
+            "<extra></extra>",
+            name=word,
+            legendgroup=word,
+            showlegend=first,
+        )
+        first = False
+    low, high = figure.layout.yaxis.range
+    known = frame["value"].dropna()
+    pad = 0.1 * (max(high, known.max()) - min(low, known.min()))
+    figure.update_yaxes(range=[min(low, known.min() - pad), max(high, known.max() + pad)])
+    figure.update_xaxes(title="registered; of live values the time of prediction")
+    return figure
+
+
+def live_in_trend(
+    figure: go.Figure, name: str, metric: str, points: pd.DataFrame, view: session.View, *, by_time: bool
+) -> None:
+    """Put what production says of a metric beside what was known before, where labels have come."""
+    live = live_frames.live_metric(metric)
+    if live is None:
+        return
+    every = live_frames.every_for(points, messages.now())
+    windows = live_queries.windows(view, name, None, every, live_frames.MOST_WINDOWS)
+    frame = live_frames.champions(windows, live, versions(name, view))
+    if not len(frame) or frame["value"].isna().all():
+        return
+    if not by_time:
+        st.caption("Production has values of this metric as well: choose Time to see them beside these.")
+        return
+    beside_offline(figure, frame, _length(windows, every))
+    st.caption(
+        "Diamonds are live: what labels of production say of each champion. Dots and steps are what was known before "
+        "it served, on another set: their levels need not agree."
+    )
+
+
+def _length(windows: list[Window], every: Every) -> str:
+    """How long a window is that was drawn, in words."""
+    merged = round(windows[0].minutes / (1440 if every == "day" else 7 * 1440))
+    return every if merged == 1 else f"{merged} {every}s"
