@@ -82,7 +82,7 @@ def test_a_cleanup_from_its_plan_is_undone_from_the_trash(visitor: Enter, filled
     accessible(anna, page, "light")
     page.get_by_role("radio", name="Verify").click()
     page.get_by_role("button", name="Verify now").click()
-    expect(page.get_by_text("Everything is there and true")).to_be_visible()
+    expect(page.get_by_text("Integrity verified")).to_be_visible()
     page.get_by_role("radio", name="Backup").click()
     page.get_by_role("button", name="Make a backup").click()
     with page.expect_download() as waiting:
