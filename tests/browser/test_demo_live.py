@@ -112,7 +112,7 @@ def test_from_shadow_into_the_frost_and_back(
         assert registry.get_metadata(challenger).status == "disqualified"
         (event,) = registry.events(NAME, kinds=["rolled_back"])
         assert event.actor == "auto"
-    expect(page.get_by_test_id("stMain").get_by_text("by the registry itself").first).to_be_visible()
+    expect(page.get_by_test_id("stMain").get_by_text("automatically").first).to_be_visible()
     anna.go("Activity")
     expect(page.get_by_test_id("stMain").locator("body, *").get_by_text("Rolled back").first).to_be_attached()
     context.close()

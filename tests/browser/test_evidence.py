@@ -160,10 +160,10 @@ def test_everybody_goes_on_while_a_model_hangs(visitor: Enter, filled: Registry)
     anna, carla = visitor(), visitor()
     anna.visit(f"/model?id={model_id}")
     press(anna.page, "Evaluate on holdout")
-    expect(anna.page.get_by_text("Measuring in a process of its own")).to_be_visible()
+    expect(anna.page.get_by_text("Evaluating in a sandbox")).to_be_visible()
     for path in ("/", "/leaderboard?model=Churn", "/trends?model=Churn"):
         carla.visit(path)
-    expect(anna.page.get_by_text("Measuring in a process of its own")).to_be_visible()
+    expect(anna.page.get_by_text("Evaluating in a sandbox")).to_be_visible()
     assert filled.evaluations(model_id) == []
     expect(anna.page.get_by_text("ended in the middle").first).to_be_visible()
     assert filled.evaluations(model_id)[0].status == "failed"

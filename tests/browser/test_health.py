@@ -59,7 +59,7 @@ def test_a_decline_and_its_rollback_appear_by_themselves(
     expect(page.locator(".st-key-health-state")).to_contain_text("1.1.0 was rolled back to 1.0.0")
     told = page.locator(".st-key-health-moves").get_by_role("listitem").first
     expect(told).to_contain_text("✕ Rolled back to 1.0.0 instead of 1.1.0")
-    expect(told).to_contain_text("by the registry itself: Worse than its baseline")
+    expect(told).to_contain_text("automatically: Worse than its baseline")
 
     # what somebody writes stays while the page behind goes on
     page.get_by_role("button", name="Acknowledge").click()

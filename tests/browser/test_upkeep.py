@@ -82,7 +82,7 @@ def test_a_cleanup_from_its_plan_is_undone_from_the_trash(visitor: Enter, filled
     accessible(anna, page, "light")
     page.get_by_role("radio", name="Verify").click()
     page.get_by_role("button", name="Verify now").click()
-    expect(page.get_by_text("Everything is there and true")).to_be_visible()
+    expect(page.get_by_text("Integrity verified")).to_be_visible()
     page.get_by_role("radio", name="Backup").click()
     page.get_by_role("button", name="Make a backup").click()
     with page.expect_download() as waiting:
@@ -118,7 +118,7 @@ def test_weights_are_changed_with_their_preview_saved_and_reverted(visitor: Ente
     anna.confirm("Save", "quality says little here")
     expect(page.get_by_role("dialog")).to_contain_text("Somebody was faster")
     page.get_by_role("button", name="Close and look").click()
-    page.get_by_role("button", name="Show the new ones, keep what I typed").click()
+    page.get_by_role("button", name="Show new settings, keep mine").click()
     expect(page.get_by_role("spinbutton", name="AUC")).to_have_value("0.9")
     page.get_by_role("button", name="Save …").click()
     anna.confirm("Save", "quality says little here")
@@ -137,5 +137,5 @@ def test_weights_are_changed_with_their_preview_saved_and_reverted(visitor: Ente
     page.locator(f".st-key-settings-event-{first.event_id}").get_by_role("button", name="Revert to this").click()
     expect(page.get_by_role("dialog")).to_contain_text("Data quality 0.1 (registry-wide)")
     anna.confirm("Revert", "as it was")
-    expect(page.get_by_text("Went back: 2 settings changed.")).to_be_visible()
+    expect(page.get_by_text("Reverted: 2 settings changed.")).to_be_visible()
     assert filled.configuration().to_dict() == before
