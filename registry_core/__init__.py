@@ -97,6 +97,7 @@ from .maintenance import (
     Trashed,
     VerifyReport,
 )
+from .notices import Remedy, ReportWarning
 from .policies import GatePolicy, MonitoringPolicy, Policy, RetentionPolicy
 from .records import (
     Comparison,
@@ -209,6 +210,8 @@ __all__ = [
     "RegistrationPlan",
     "Registry",
     "RegistryError",
+    "Remedy",
+    "ReportWarning",
     "RetentionPolicy",
     "Review",
     "SampleRatio",

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from .notices import Remedy
 from .records import Status
 
 SpaceKind = Literal[
@@ -153,7 +154,7 @@ class Finding:
             knowing.
         subject: the file, model id or table it is about.
         text: what is wrong, in a sentence.
-        remedy: the command that mends it, or what to do where no command does.
+        remedy: what to do about it; ``remedy.command`` says whether it is a command to run.
         repairable: whether ``verify(repair=True)`` mends it.
         repaired: whether it did.
     """
@@ -162,9 +163,12 @@ class Finding:
     severity: Literal["error", "warning", "note"]
     subject: str
     text: str
-    remedy: str
+    remedy: Remedy
     repairable: bool = False
     repaired: bool = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "remedy", Remedy.of(self.remedy))
 
 
 @dataclass(frozen=True)

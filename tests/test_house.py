@@ -33,6 +33,7 @@ FOUNDATION = {
     "evidence",
     "live",
     "maintenance",
+    "notices",
     "visitors",
 }
 MIDDLE = {"rules", "catalog", "artifacts"}
@@ -49,8 +50,9 @@ ROOMS: dict[str, set[str]] = {
     "policies": {"settings"},
     "config": {"policies", "settings", "records", "version", "errors"},
     "evidence": set(),
-    "live": {"records", "evidence", "signature"},
-    "maintenance": {"records"},
+    "notices": set(),
+    "live": {"records", "evidence", "signature", "notices"},
+    "maintenance": {"records", "notices"},
     "visitors": set(),
     "rules": FOUNDATION,
     "catalog": FOUNDATION,
@@ -171,6 +173,8 @@ PUBLIC_NAMES = {
     "Registry",
     "RegistryError",
     "RetentionPolicy",
+    "Remedy",
+    "ReportWarning",
     "Review",
     "SampleRatio",
     "Setting",

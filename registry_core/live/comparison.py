@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ..evidence import Gate
+from ..notices import ReportWarning
 from .checks import NO_CALLS, Coverage, Guardrail, SampleRatio
 from .effect import Effect
 from .records import Experiment
@@ -100,7 +101,7 @@ class ExperimentReport:
     coverage: Coverage | None
     next_stage: str | float | None
     verdict: str
-    warnings: tuple[str, ...] = ()
+    warnings: tuple[ReportWarning, ...] = ()
     failures: Guardrail = NO_CALLS
     slow_calls: Guardrail | None = None
 

@@ -11,15 +11,16 @@ from ...catalog import dump
 from ...catalog.database import Damage, Queries
 from ...config import Configuration
 from ...maintenance import Finding, Progress
+from ...notices import Remedy
 from ...records import Row
 from ..context import Context
 
-MEND: Final = "model-registry verify --repair"
-REBUILD: Final = "model-registry rebuild-index"
-CLEANUP: Final = "model-registry cleanup"
-EXPORT: Final = "model-registry export-index"
-BACKUP: Final = "restore it from a backup"
-AGAIN: Final = "restore it from a backup, or register the model again"
+MEND: Final = Remedy("model-registry verify --repair", command=True)
+REBUILD: Final = Remedy("model-registry rebuild-index", command=True)
+CLEANUP: Final = Remedy("model-registry cleanup", command=True)
+EXPORT: Final = Remedy("model-registry export-index", command=True)
+BACKUP: Final = Remedy("restore it from a backup")
+AGAIN: Final = Remedy("restore it from a backup, or register the model again")
 
 
 @dataclass
@@ -66,17 +67,17 @@ class Look:
 
 def error(kind: str, subject: str, text: str, remedy: str, *, repairable: bool = False) -> Finding:
     """Something is lost or untrue."""
-    return Finding(kind, "error", subject, text, remedy, repairable)
+    return Finding(kind, "error", subject, text, Remedy.of(remedy), repairable)
 
 
 def warning(kind: str, subject: str, text: str, remedy: str, *, repairable: bool = False) -> Finding:
     """Something should be mended."""
-    return Finding(kind, "warning", subject, text, remedy, repairable)
+    return Finding(kind, "warning", subject, text, Remedy.of(remedy), repairable)
 
 
 def note(kind: str, subject: str, text: str, remedy: str = "") -> Finding:
     """Worth knowing."""
-    return Finding(kind, "note", subject, text, remedy)
+    return Finding(kind, "note", subject, text, Remedy.of(remedy))
 
 
 def differing(found: Row, expected: Row) -> Row:

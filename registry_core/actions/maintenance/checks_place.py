@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import shlex
 
 from ... import rights
 from ...errors import StorageError
+from ...notices import Remedy
 from .. import foreign
 from .checks import Findings, Look, error, warning
 
@@ -15,7 +17,7 @@ def place(look: Look) -> Findings:
     folder = look.context.location
     text = rights.open_to_everybody(folder) if os.path.isdir(folder) else None
     if text is not None:
-        yield warning("place", folder, text, f"chmod o-w {folder}")
+        yield warning("place", folder, text, Remedy(f"chmod o-w {shlex.quote(folder)}", command=True))
 
 
 def origin(look: Look) -> Findings:
@@ -27,4 +29,4 @@ def origin(look: Look) -> Findings:
         return
     if found:
         text = "decisions about trust came from elsewhere, and nobody accepted them here"
-        yield warning("origin", look.context.location, text, "model-registry accept")
+        yield warning("origin", look.context.location, text, Remedy("model-registry accept", command=True))

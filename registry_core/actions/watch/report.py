@@ -22,6 +22,7 @@ from ...live import (
     Guardrail,
     SampleRatio,
 )
+from ...notices import ReportWarning, WarningKind
 from ...policies import MonitoringPolicy
 from ...records import utc_text
 from ...rules.live import ratio, rollout, shadow, split
@@ -52,7 +53,7 @@ class _Evidence:
     mature: int | None
     begins: int
     guardrails: tuple[Guardrail, ...]
-    warnings: tuple[str, ...]
+    warnings: tuple[ReportWarning, ...]
 
     @property
     def compared(self) -> list[traffic.Bucket]:
@@ -80,12 +81,13 @@ def report(context: Context, found: Experiment, *, charts: bool = True) -> Exper
         coverage = ratio.coverage([each.arms for each in seen.compared], names)
     warnings = [*seen.warnings]
     if sample_ratio is not None and sample_ratio.state == "mismatch":
-        warnings.append(sample_ratio.sentence)
+        warnings.append(_warning(found, "sample_ratio", sample_ratio.sentence, "warning"))
     if coverage is not None and coverage.state == "apart":
-        warnings.append(
+        apart = (
             f"{coverage.sentence}. Where an outcome is only seen after a certain answer, the models' choices are "
             "compared, not their quality: keep a part of the traffic that is answered alike"
         )
+        warnings.append(_warning(found, "label_coverage", apart, "warning"))
     return ExperimentReport(
         found, utc_text(context.now()), challengers, sample_ratio, coverage, experiment.next_stage(found),
         _verdict(found, challengers), tuple(warnings), *seen.guardrails,
@@ -111,19 +113,19 @@ def _evidence(context: Context, found: Experiment, policy: MonitoringPolicy) -> 
     warnings = []
     mature = maturity.before(context, found.model_name, policy)
     if len(found.arms) > 1:
-        warnings.append(
+        shared = (
             f"{len(found.arms)} challengers share the certainty of one verdict: each interval is made at "
             f"{1 - found.alpha / len(found.arms):.1%}"
         )
+        warnings.append(_warning(found, "shared_certainty", shared))
     asked = tuple([each.arms for each in buckets] if found.mode == "split" else _asked_in_shadow(context, found))
     guardrails = _guardrails(found, asked, policy)
     if found.mode == "split" and any(failed for _, failed in guardrails[0].counts):
-        warnings.append(_of_failures(found))
+        warnings.append(_warning(found, "failed_requests", _of_failures(found)))
     variance, begins = _variance(context, found, buckets)
     if begins:
-        warnings.append(
-            f"windows before {text(begins)[:16]} only told how much {found.metric} varies, and are not compared"
-        )
+        before = f"windows before {text(begins)[:16]} only told how much {found.metric} varies, and are not compared"
+        warnings.append(_warning(found, "variance_windows", before))
     seen = _Evidence(found, found.alpha / len(found.arms), variance, buckets, asked, mature, begins, guardrails, ())
     young = sum(not seen.counts(each.start, *each.arms) for each in buckets)
     if young:
@@ -133,8 +135,14 @@ def _evidence(context: Context, found: Experiment, policy: MonitoringPolicy) -> 
             if young == 1
             else f"{young} windows are not compared yet, since their"
         )
-        warnings.append(f"{which} outcomes are still arriving: {known}")
+        warnings.append(_warning(found, "labels_arriving", f"{which} outcomes are still arriving: {known}"))
     return replace(seen, warnings=tuple(warnings))
+
+
+def _warning(
+    found: Experiment, kind: WarningKind, text: str, severity: Literal["warning", "note"] = "note"
+) -> ReportWarning:
+    return ReportWarning(text, kind, severity, f"{found.model_name}, experiment {found.experiment_id}")
 
 
 def _guardrails(found: Experiment, asked: Sequence[Sequence[Sums]], policy: MonitoringPolicy) -> tuple[Guardrail, ...]:
