@@ -22,7 +22,7 @@ class GatePolicy:
 
     minimum_metrics: Mapping[str, float] = setting(
         {},
-        "Minimum metrics",
+        "Minimum metrics (maximum if minimized)",
         "Metric -> its lowest allowed value, or the highest for a metric where lower is better. The value measured by "
         "the registry counts; a metric it did not measure counts as reported.",
         "bounds", empty="none",
@@ -44,7 +44,7 @@ class GatePolicy:
     )  # fmt: skip
     slice_floors: Mapping[str, float] = setting(
         {},
-        "Minimum metrics per slice",
+        "Minimum metrics in every slice",
         "Metric -> its lowest allowed value (highest, where lower is better) in every slice with at least "
         "``slice_rows`` rows.",
         "bounds", empty="none",
@@ -57,7 +57,7 @@ class GatePolicy:
     )  # fmt: skip
     same_inputs: bool = setting(
         True,
-        "Same features as champion",
+        "Same features and classes as the champion",
         "Require the champion's features by name, order and kind, its task and its classes: whoever sends rows to the "
         "champion sends them to its successor. Features that are not recorded cannot be compared, and fail.",
         "switch",
@@ -76,7 +76,7 @@ class GatePolicy:
     )  # fmt: skip
     required_metadata: tuple[str, ...] = setting(
         (),
-        "Required metadata",
+        "Required fields",
         "Fields of the version that must not be empty; other names are looked up in ``training_info``.",
         "names", empty="none", example="description",
     )  # fmt: skip
@@ -88,13 +88,13 @@ class GatePolicy:
     )  # fmt: skip
     benchmark_required: bool = setting(
         False,
-        "Benchmark required",
+        "Evaluation required",
         "Require that the registry evaluated the version on its benchmark.",
         "switch",
     )  # fmt: skip
     unchecked_answers: bool = setting(
         False,
-        "Allow unverified predictions",
+        "Allow models without example rows",
         "Allow versions without example rows, whose predictions cannot be compared with those at registration.",
         "switch",
     )  # fmt: skip
@@ -122,7 +122,7 @@ class MonitoringPolicy:
     )  # fmt: skip
     on_rollout: Literal["suggest", "act"] = setting(
         "act",
-        "On rollout",
+        "On passed stage gates",
         "``suggest`` opens an alert when the gates of a stage pass; ``act`` also takes the stage, the promotion at the "
         "end included, and stops a challenger that does harm.",
         "choice", choices={"suggest": "alert", "act": "advance"},
@@ -148,7 +148,7 @@ class MonitoringPolicy:
     )  # fmt: skip
     baseline_labels: int = setting(
         1000,
-        "Baseline size",
+        "Baseline labels",
         "Labelled predictions that make the baseline of a champion the registry never evaluated.",
         "whole", unit="labels", low=1, high=_MOST, step=50,
     )  # fmt: skip
@@ -167,20 +167,20 @@ class MonitoringPolicy:
     )  # fmt: skip
     standby_sample: float = setting(
         0.05,
-        "Standby sample",
+        "Rows the previous champion scores too",
         "The fraction of rows that the previous champion scores beside the present one while all is well. It scores "
         "all of them while there is trouble.",
         "number", unit="0 to 1", high=1, step=0.01,
     )  # fmt: skip
     overdispersion_icc: float | None = setting(
         None,
-        "Day correlation",
+        "Intra-day correlation of outcomes",
         "Intraclass correlation of the labels of one day. Left empty, it is learnt from past days.",
-        "number", unit="0 to 1", high=1, step=0.01, optional=True, empty="learnt",
+        "number", unit="0 to 1", high=1, step=0.01, optional=True, empty="learned",
     )  # fmt: skip
     thresholds: Mapping[str, float] = setting(
         {},
-        "Alert thresholds",
+        "Alert below (above if minimized)",
         "Metric -> its lowest allowed value over the last ``threshold_labels`` labels (highest, where lower is "
         "better). A narrow margin raises false alerts: thresholds alert, they never roll back.",
         "bounds", empty="none",
@@ -200,7 +200,7 @@ class MonitoringPolicy:
     )  # fmt: skip
     failures_in_a_row: int = setting(
         5,
-        "Failed requests in a row",
+        "Consecutive failed requests",
         "Requests in a row that the champion may fail to answer before it counts as failing.",
         "whole", unit="requests", low=1, high=_MOST,
     )  # fmt: skip
@@ -211,13 +211,15 @@ class MonitoringPolicy:
         "champion opens an alert and does not advance. Left empty, it is not watched.",
         "number", unit="milliseconds", high=3_600_000, optional=True, empty="not watched",
     )  # fmt: skip
-    drift: bool = setting(True, "Drift", "Compare features and scores with the training reference.", "switch")
+    drift: bool = setting(
+        True, "Detect feature drift", "Compare features and scores with the training reference.", "switch"
+    )
     maturity_hours: float | None = setting(
         None,
-        "Label maturity",
+        "Label delay",
         "Predictions younger than this do not count yet, unless every prediction of their window has its label: early "
         "labels are a biased sample. Left empty, it is learnt from how late labels came before.",
-        "number", unit="hours", high=100_000, optional=True, empty="learnt",
+        "number", unit="hours", high=100_000, optional=True, empty="learned",
     )  # fmt: skip
     window_minutes: int = setting(
         60,
@@ -227,16 +229,16 @@ class MonitoringPolicy:
     )  # fmt: skip
     keep_predictions_days: int = setting(
         90,
-        "Raw predictions kept",
+        "Keep raw predictions",
         "Raw predictions older than this move to ``archive/``; their windows of statistics stay.",
         "whole", unit="days", low=1, high=_MOST,
     )  # fmt: skip
     notify: tuple[str, ...] = setting(
         (),
-        "Notification channels",
+        "Notify",
         "Where alerts are sent: ``https://...`` (JSON by POST), a service of apprise (``slack://...``, "
         "``mailto://...``), or ``env:NAME`` for an address kept in an environment variable. Public addresses only.",
-        "names", empty="none", example="https://hooks.example.org/models",
+        "names", empty="nobody", example="https://hooks.example.org/models",
     )  # fmt: skip
 
 
@@ -257,13 +259,13 @@ class RetentionPolicy:
     )  # fmt: skip
     keep_best: int = setting(
         5,
-        "Best scores kept",
+        "Always keep the best",
         "So many of the highest scores are kept, whatever their number or age.",
         "whole", unit="versions", high=_MOST,
     )  # fmt: skip
     keep_newest: int = setting(
         3,
-        "Newest kept",
+        "Always keep the newest",
         "So many of the newest are kept, even beyond the maximum number: they are too new to be judged.",
         "whole", unit="versions", high=_MOST,
     )  # fmt: skip
@@ -272,23 +274,23 @@ class RetentionPolicy:
     )
     trash_days: float = setting(
         30.0,
-        "Time in trash",
+        "Trash retention",
         "How long a version stays in the trash before its files are purged.",
         "number", unit="days", high=100_000,
     )  # fmt: skip
     automatic: bool = setting(
-        False, "Automatic cleanup", "Clean up after every registration of the model name.", "switch"
+        False, "Clean up after every registration", "Clean up after every registration of the model name.", "switch"
     )
     compress_after_days: float | None = setting(
         None,
-        "Compress after",
+        "Compress files older than",
         "Compress the files of versions registered longer ago, during an automatic cleanup or when ``compress`` is "
         "called without a time. Left empty, they are not compressed.",
         "number", unit="days", high=100_000, optional=True, empty="never",
     )  # fmt: skip
     sweep_after_days: float = setting(
         1.0,
-        "Remove orphaned files after",
+        "Delete orphaned files older than",
         "Files that nothing in the catalog claims are removed when they are that old.",
         "number", unit="days", high=100_000,
     )  # fmt: skip
@@ -303,20 +305,20 @@ class Policy:
     """
 
     auto_select_best: bool = setting(
-        True, "Auto-promotion", "Promote a newly registered version that beats the champion.", "switch"
+        True, "Promote automatically", "Promote a newly registered version that beats the champion.", "switch"
     )
     max_models_to_keep: int = setting(
         50,
-        "Maximum versions kept",
+        "Versions kept",
         "How many versions of a model name retention keeps.",
         "whole", unit="versions", low=1, high=_MOST,
     )  # fmt: skip
     performance_weight: Mapping[str, float] = setting(
-        SEED_WEIGHTS, "Score weights", "Metric -> its weight in the composite score.", "weights"
+        SEED_WEIGHTS, "Weights", "Metric -> its weight in the composite score.", "weights"
     )
     regression_weight: Mapping[str, float] = setting(
         {"r2": 1.0},
-        "Regression score weights",
+        "Regression weights",
         "The same, for regression models of a model name without weights of its own.",
         "weights",
     )
@@ -328,7 +330,7 @@ class Policy:
     )  # fmt: skip
     selection_margin: float = setting(
         0.0,
-        "Selection margin",
+        "Promotion margin",
         "By how much a score must beat the champion's before the version is promoted automatically.",
         "number", unit="score", step=0.005,
     )  # fmt: skip
@@ -336,7 +338,7 @@ class Policy:
         (),
         "Minimized metrics",
         "Metrics, beyond the well-known ones, of which a lower value is better.",
-        "names", empty="only the well-known ones", example="wape",
+        "names", empty="standard losses only", example="wape",
     )  # fmt: skip
     rank_by: Literal["reported", "measured"] = setting(
         "reported",
@@ -352,7 +354,7 @@ class Policy:
     )  # fmt: skip
     auto_evaluate: bool = setting(
         True,
-        "Automatic evaluation",
+        "Evaluate automatically",
         "Evaluate a newly registered version on the active benchmark before it may become champion.",
         "switch",
     )
@@ -376,7 +378,7 @@ class Policy:
     )  # fmt: skip
     keep_example_rows: bool = setting(
         True,
-        "Keep example rows",
+        "Keep example rows with each version",
         "Keep up to 32 example rows with each version, and its predictions for them.",
         "switch",
     )

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from dashboard.views.settings.schema import BY_PATH, RETENTION, Difference, Setting, differences
-from registry_core import Configuration
+from dashboard.views.settings.schema import BY_PATH, RETENTION, Difference, differences
+from registry_core import Configuration, Setting
 
 Task = Literal["classification", "regression"]
 #: What changes a score or a place.

@@ -10,7 +10,18 @@ import streamlit as st
 from dashboard import formatting, session
 from dashboard.ui import messages
 from dashboard.views.settings.draft import RANKS, Draft, together
-from dashboard.views.settings.schema import BY_PATH, GATES, INHERITED, MONITORING, RANKING, RETENTION, Setting
+from dashboard.views.settings.schema import (
+    BY_PATH,
+    GATES,
+    INHERITED,
+    LISTS,
+    MONITORING,
+    RANKING,
+    RETENTION,
+    described,
+    labelled,
+)
+from registry_core import Setting
 
 #: Behind a label: other than the default; other than what is saved.
 OTHER, UNSAVED = "◆", "●"
@@ -26,7 +37,7 @@ def ranking(draft: Draft, name: str, view: session.View) -> None:
     weights(draft, BY_PATH["performance_weight"], name, view)
     if draft.model_name is None:
         weights(draft, BY_PATH["regression_weight"], name, view)
-    asked = [each for each in RANKING[2:] if each.key in RANKS]
+    asked = [each for each in RANKING if each.key in RANKS and each.kind != "weights"]
     _fields(draft, asked, {"lower_is_better": metrics(name, view)}, "places")
 
 
@@ -73,12 +84,12 @@ def group(draft: Draft, settings: Sequence[Setting], title: str, names: Sequence
 
 def _fields(draft: Draft, settings: Sequence[Setting], offered: Mapping[str, Sequence[str]], key: str) -> None:
     """Short fields beside each other, then switches, then lists."""
-    short = [each for each in settings if each.kind not in ("switch", "bounds", "names")]
+    short = [each for each in settings if each.kind not in ("switch", "bounds", *LISTS)]
     with st.grid(min_column_width=WIDE, gap="medium", key=f"grid-{key}") as grid:
         for setting in short:
             with grid.cell():
                 one(draft, setting, offered.get(setting.path, ()))
-    for kinds in (("switch",), ("bounds", "names")):
+    for kinds in (("switch",), ("bounds", *LISTS)):
         for setting in settings:
             if setting.kind in kinds:
                 one(draft, setting, offered.get(setting.path, ()))
@@ -175,8 +186,8 @@ def one(draft: Draft, setting: Setting, names: Sequence[str]) -> None:
         draft.put(setting, _meant(draft, setting, st.session_state[key]))
     value = draft.value(setting)
     common: dict[str, Any] = {
-        "label": setting.labelled + _marks(draft, setting),
-        "help": setting.help,
+        "label": labelled(setting) + _marks(draft, setting),
+        "help": described(setting),
         "key": key,
     }
     if not setting.name and draft.model_name is not None:
@@ -185,12 +196,17 @@ def one(draft: Draft, setting: Setting, names: Sequence[str]) -> None:
     options = (
         list(dict.fromkeys([*names, *([value] if isinstance(value, str) else value or ())])) if _listed(setting) else []
     )
-    common |= {"options": options, "placeholder": setting.empty, "accept_new_options": True} if _listed(setting) else {}
+    common |= (
+        {"options": options, "placeholder": setting.empty or "off", "accept_new_options": True}
+        if _listed(setting)
+        else {}
+    )
     if setting.kind == "switch":
         st.toggle(value=bool(value), **common)
     elif setting.kind == "whole":
-        low = 0 if setting.path in ("retention.keep_best", "retention.keep_newest") else 1
-        st.number_input(value=int(value), min_value=low, max_value=int(setting.high), step=int(setting.step), **common)
+        st.number_input(
+            value=int(value), min_value=int(setting.low), max_value=int(setting.high), step=int(setting.step), **common
+        )
     elif setting.kind == "number":
         st.number_input(
             value=None if value is None else float(value),
@@ -198,7 +214,7 @@ def one(draft: Draft, setting: Setting, names: Sequence[str]) -> None:
             max_value=float(setting.high),
             step=float(setting.step),
             format="%.6g",
-            placeholder=setting.empty,
+            placeholder=setting.empty or "off",
             **common,
         )
     elif setting.kind == "choice":
@@ -208,7 +224,7 @@ def one(draft: Draft, setting: Setting, names: Sequence[str]) -> None:
         )
     elif setting.kind == "name":
         st.selectbox(index=options.index(value) if value else None, **common)
-    elif setting.kind == "names":
+    elif setting.kind in LISTS:
         st.multiselect(default=list(value), **common)
     else:
         chosen = st.multiselect(default=list(value), format_func=formatting.metric, **common)
@@ -217,12 +233,12 @@ def one(draft: Draft, setting: Setting, names: Sequence[str]) -> None:
 
 
 def _listed(setting: Setting) -> bool:
-    return setting.kind in ("name", "names", "bounds")
+    return setting.kind in ("name", "bounds", *LISTS)
 
 
 def _meant(draft: Draft, setting: Setting, typed: Any) -> Any:
     """The setting's value by what its field holds."""
-    if setting.kind == "names":
+    if setting.kind in LISTS:
         return tuple(typed)
     if setting.kind == "bounds":
         known: Mapping[str, float] = draft.value(setting)
