@@ -11,7 +11,7 @@ from typing import Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from dashboard import allowed
-from registry_core import Comparison, Event, ModelMetadata, Paired
+from registry_core import Comparison, Event, EventKind, ModelMetadata, Paired
 
 #: The name shown for each model id.
 Versions = Mapping[str, str]
@@ -34,59 +34,6 @@ QUARANTINED = "◆ quarantined"
 #: Behind the state of a version that was promoted over failed gates.
 OVERRIDDEN = " ⚑"
 NOT_SAID = "not said"
-
-EVENT_WORDS = {
-    "registered": "Registered",
-    "uploaded": "Uploaded",
-    "promoted": "Promoted",
-    "promotion_undone": "Promotion undone",
-    "rolled_back": "Rolled back",
-    "rollback_undone": "Rollback undone",
-    "watch_begun_anew": "Monitoring restarted",
-    "comparison_began": "Full comparison started",
-    "comparison_ended": "Full comparison ended",
-    "rejected": "Rejected",
-    "archived": "Archived",
-    "restored": "Restored",
-    "disqualified": "Disqualified",
-    "reinstated": "Reinstated",
-    "configured": "Settings changed",
-    "foreign_accepted": "External decisions accepted",
-    "benchmark_added": "Benchmark added",
-    "evaluated": "Evaluated",
-    "considered": "Auto-promotion evaluated",
-    "answers_checked": "Predictions verified",
-    "review_approved": "Approved",
-    "review_rejected": "Review declined",
-    "review_comment": "Commented",
-    "trashed": "Moved to the trash",
-    "purged": "Deleted permanently",
-    "pinned": "Pinned",
-    "unpinned": "Unpinned",
-    "compressed": "Compressed",
-    "swept": "Orphaned files deleted",
-    "rebuilt": "Index rebuilt",
-    "recovered": "Catalog recovered",
-    "imported": "Imported",
-    "repaired": "Repaired",
-    "restored_backup": "Backup restored",
-    "adopted": "Adopted",
-    "alert_opened": "Alert opened",
-    "alert_acknowledged": "Alert acknowledged",
-    "alert_resolved": "Alert resolved",
-    "cleanup_failed": "Cleanup failed",
-    "experiment_started": "Experiment started",
-    "experiment_share_set": "Traffic share set",
-    "experiment_paused": "Experiment paused",
-    "experiment_resumed": "Experiment resumed",
-    "experiment_advanced": "Experiment advanced",
-    "experiment_stopped": "Experiment stopped",
-    "experiment_promoted": "Experiment promoted",
-    "challenger_withdrawn": "Challenger withdrawn",
-    "challenger_refused": "Challenger refused",
-    "challenger_promoted": "Challenger promoted",
-    "created": "Created",
-}
 
 _METRIC_WORDS = {
     "auc": "AUC",
@@ -245,7 +192,7 @@ def _state(values: Mapping[str, Any]) -> str:
 
 def event(kind: str) -> str:
     """A kind of event in words."""
-    return EVENT_WORDS.get(kind) or kind.replace("_", " ").capitalize()
+    return EventKind.label_of(kind)
 
 
 def event_detail(each: Event) -> str:

@@ -22,6 +22,7 @@ from registry_core import (
     Deployment,
     Evaluation,
     Event,
+    EventKind,
     Experiment,
     ExperimentReport,
     GateReport,
@@ -53,18 +54,7 @@ ENDED_SECONDS = 30.0
 #: How many versions are offered as challengers, the best first.
 CANDIDATES = 300
 #: The kinds of events that an experiment leaves.
-EXPERIMENT_EVENTS = (
-    "experiment_started",
-    "experiment_share_set",
-    "experiment_paused",
-    "experiment_resumed",
-    "experiment_advanced",
-    "experiment_stopped",
-    "experiment_promoted",
-    "challenger_withdrawn",
-    "challenger_refused",
-    "challenger_promoted",
-)
+EXPERIMENT_EVENTS = tuple(kind for kind in EventKind if kind.startswith(("experiment_", "challenger_")))
 
 _address: tuple[str, str | None] | None = None
 #: Said where somebody starts a page with Streamlit's own command.

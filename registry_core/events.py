@@ -34,7 +34,7 @@ class EventKind(StrEnum):
     REGISTERED = "registered", "Registered", "after: version, version_because, composite_score, promoted, because, ..."
     UPLOADED = "uploaded", "Uploaded", "as for registered"
     IMPORTED = "imported", "Imported", "as for registered, and where the version came from"
-    ADOPTED = "adopted", "Adopted from folder", "after: what was found in the folder"
+    ADOPTED = "adopted", "Adopted", "after: what was found in the folder"
     CONSIDERED = "considered", "Auto-promotion evaluated", "after: promoted, steps"
 
     # The champion changes.
@@ -49,8 +49,8 @@ class EventKind(StrEnum):
     RESTORED = "restored", "Restored", "before and after: status"
     DISQUALIFIED = "disqualified", "Disqualified", "before and after: status"
     REINSTATED = "reinstated", "Reinstated", "before and after: status"
-    TRASHED = "trashed", "Moved to trash", "before: status, status_reason; after: status, purge_at, because"
-    PURGED = "purged", "Purged", "before and after: status; after: because"
+    TRASHED = "trashed", "Moved to the trash", "before: status, status_reason; after: status, purge_at, because"
+    PURGED = "purged", "Deleted permanently", "before and after: status; after: because"
     PINNED = "pinned", "Pinned", "before and after: pinned"
     UNPINNED = "unpinned", "Unpinned", "before and after: pinned"
 
@@ -58,28 +58,28 @@ class EventKind(StrEnum):
     BENCHMARK_ADDED = "benchmark_added", "Benchmark added", "after: benchmark, rows, fingerprint, thresholds"
     EVALUATED = "evaluated", "Evaluated", "after: benchmark, fingerprint, status, metrics, because"
     ANSWERS_CHECKED = "answers_checked", "Predictions verified", "after: status, because, rows, environment"
-    REVIEW_APPROVED = "review_approved", "Review: approved", "after: verdict"
-    REVIEW_REJECTED = "review_rejected", "Review: changes requested", "after: verdict"
-    REVIEW_COMMENT = "review_comment", "Review: comment", "after: verdict"
+    REVIEW_APPROVED = "review_approved", "Approved", "after: verdict"
+    REVIEW_REJECTED = "review_rejected", "Review declined", "after: verdict"
+    REVIEW_COMMENT = "review_comment", "Commented", "after: verdict"
     FOREIGN_ACCEPTED = (
         "foreign_accepted",
-        "Imported decisions accepted",
+        "External decisions accepted",
         "after: trusted_names, gates, approvals, overrides, champions",
     )
 
     # Live traffic.
     EXPERIMENT_STARTED = "experiment_started", "Experiment started", "after: champion, mode, shares, stages, metric"
-    EXPERIMENT_SHARE_SET = "experiment_share_set", "Traffic share changed", "before and after: mode, shares, arms"
+    EXPERIMENT_SHARE_SET = "experiment_share_set", "Traffic share set", "before and after: mode, shares, arms"
     EXPERIMENT_PAUSED = "experiment_paused", "Experiment paused", "before and after: status"
     EXPERIMENT_RESUMED = "experiment_resumed", "Experiment resumed", "before and after: status"
     EXPERIMENT_ADVANCED = "experiment_advanced", "Experiment advanced", "before and after: stage, shares; overridden"
     EXPERIMENT_STOPPED = "experiment_stopped", "Experiment stopped", "before and after: status, shares, arms"
-    EXPERIMENT_PROMOTED = "experiment_promoted", "Experiment won", "before and after: status, shares, arms"
+    EXPERIMENT_PROMOTED = "experiment_promoted", "Experiment promoted", "before and after: status, shares, arms"
     CHALLENGER_WITHDRAWN = "challenger_withdrawn", "Challenger withdrawn", "before and after: status, shares, arms"
-    CHALLENGER_REFUSED = "challenger_refused", "Challenger stopped", "before and after: status, shares, arms"
+    CHALLENGER_REFUSED = "challenger_refused", "Challenger refused", "before and after: status, shares, arms"
     WATCH_BEGUN_ANEW = "watch_begun_anew", "Monitoring restarted", "after: deployment"
-    COMPARISON_BEGAN = "comparison_began", "Standby scores all rows", "after: deployment, standby"
-    COMPARISON_ENDED = "comparison_ended", "Standby scores a sample", "after: deployment, standby"
+    COMPARISON_BEGAN = "comparison_began", "Full comparison started", "after: deployment, standby"
+    COMPARISON_ENDED = "comparison_ended", "Full comparison ended", "after: deployment, standby"
     ALERT_OPENED = "alert_opened", "Alert opened", "after: kind, severity, key"
     ALERT_ACKNOWLEDGED = "alert_acknowledged", "Alert acknowledged", "before and after: alert, status"
     ALERT_RESOLVED = "alert_resolved", "Alert resolved", "before and after: alert, status"
@@ -87,8 +87,8 @@ class EventKind(StrEnum):
     # The registry itself.
     CREATED = "created", "Registry created", "after: the settings"
     CONFIGURED = "configured", "Settings changed", "before and after: the settings"
-    COMPRESSED = "compressed", "Artifacts compressed", "after: compressed, linked, bytes_before, bytes_after"
-    SWEPT = "swept", "Orphaned files removed", "after: files, count, bytes"
+    COMPRESSED = "compressed", "Compressed", "after: compressed, linked, bytes_before, bytes_after"
+    SWEPT = "swept", "Orphaned files deleted", "after: files, count, bytes"
     REPAIRED = "repaired", "Repaired", "after: mended (subject to kinds of findings), and what was rebuilt"
     REBUILT = "rebuilt", "Index rebuilt", "after: changed, left_out"
     RECOVERED = "recovered", "Catalog recovered", "after: source, models, left_out"

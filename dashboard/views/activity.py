@@ -11,7 +11,7 @@ import streamlit as st
 from dashboard import formatting, navigation, session
 from dashboard.queries import PAGE_SIZE, Log, moment
 from dashboard.ui import charts, frames, messages, tables
-from registry_core import Event, Registry
+from registry_core import Event, EventKind, Registry
 
 #: Above this many events the chain is recomputed when asked for, not whenever something has changed.
 CHECKED_UNASKED = 5000
@@ -105,7 +105,7 @@ def filters(name: str, view: session.View) -> Log:
         bind="query-params",
         on_change=_first_page,
     )
-    labels = {label: kind for kind, label in formatting.EVENT_WORDS.items()}
+    labels = {kind.label: kind for kind in EventKind}
     kinds = what.multiselect(
         "What", list(labels), key="what", bind="query-params", placeholder="Everything", on_change=_first_page
     )

@@ -97,7 +97,7 @@ def _experiment(found: Experiment, view: session.View) -> None:
     found = report.experiment
     with verdict:
         _verdict(report, versions, view)
-    for warning in (each for each in report.warnings if _serious(each, report)):
+    for warning in (each for each in report.warnings if each.severity == "warning"):
         messages.show("warning", formatting.escaped(formatting.sentence(formatting.named(warning, versions))))
     decisions.buttons(found, report, view.experiments(found.model_name), versions)
     ids = [found.champion_id, *(arm.challenger_id for arm in found.arms)]
@@ -162,16 +162,10 @@ def _verdict(report: ExperimentReport, versions: formatting.Versions, view: sess
     if told:
         st.caption("  \n".join(told))
     for warning in report.warnings:
-        if not _serious(warning, report):
+        if warning.severity == "note":
             st.caption(
                 f":material/info: {formatting.escaped(formatting.sentence(formatting.named(warning, versions)))}"
             )
-
-
-def _serious(warning: str, report: ExperimentReport) -> bool:
-    """Whether it says that the comparison itself is at fault, not only how it was made."""
-    failed = [each for each in (report.sample_ratio, report.coverage) if each and each.state in ("mismatch", "apart")]
-    return any(warning.startswith(each.sentence) for each in failed)
 
 
 def _traffic(

@@ -97,7 +97,7 @@ def _finding(each: Finding) -> None:
             f"**{SHADES[each.severity]}** {formatting.escaped(each.kind.replace('_', ' '))}: "
             + formatting.escaped(formatting.sentence(each.text))
         )
-        command = each.remedy.startswith("model-registry ")
+        command = each.remedy.command
         if command and each.repairable:
             st.markdown(":material/build: Repair above fixes it.")
         elif command:
