@@ -206,13 +206,10 @@ def _carry_out(decision: Decision, choice: Choice, reason: str, actor: str, *, o
 def _trouble(decision: Decision) -> None:
     if decision.clash is not None:
         messages.show("warning", decision.clash.text)
-        st.button(
-            decision.clash.button,
-            key="decision-again",
-            icon=":material/refresh:",
-            on_click=_again,
-            args=(decision, decision.clash),
-        )
+        if st.button(decision.clash.button, key="decision-again", icon=":material/refresh:"):
+            _again(decision, decision.clash)
+            # The whole page: what changed meanwhile stands behind the dialog, too.
+            st.rerun()
     if decision.failure:
         messages.show("warning", decision.failure)
 

@@ -193,7 +193,7 @@ def test_a_model_that_crashes_when_it_is_loaded_harms_nobody(visitor: Enter, fil
     expect(dialog.get_by_text("Gate failed: Answers")).to_be_visible()
     anna.confirm("Promote", "let us try")
     expect(dialog.get_by_text("Tick the override")).to_be_visible()
-    dialog.get_by_text("stays marked with this version").first.click()
+    dialog.get_by_text("Override 1 failed gate").click()
     dialog.get_by_role("button", name="Promote").click()
     expect(page.get_by_text("does not answer here").first).to_be_visible(timeout=60_000)
     carla.visit("/activity?model=Churn")

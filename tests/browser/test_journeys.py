@@ -131,7 +131,7 @@ def test_two_promote_at_once_and_one_is_told_who_was_faster(visitor: Enter, fill
 
 def test_a_link_and_a_reload_bring_the_same_view(visitor: Enter) -> None:
     anna = visitor()
-    address = f"/leaderboard?model=Churn&q=Ridge&sort=AUC&direction=Low+first&select={CHURN.format('Ridge', 1)}"
+    address = f"/leaderboard?model=Churn&q=Ridge&sort=AUC&direction=Ascending&select={CHURN.format('Ridge', 1)}"
     page = anna.visit(address)
     for reload in (False, True):
         if reload:

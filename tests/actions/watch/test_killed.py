@@ -21,7 +21,7 @@ DIES = """
 import json, os, sys
 from datetime import datetime
 from registry_core import Registry
-from registry_core.actions.serve import watching
+from registry_core.actions.watch import act_on_findings
 from registry_core.actions.watch import champion
 from tests.actions.watch.live_traffic import Mistakes
 from tests.clock import Clock
@@ -30,7 +30,7 @@ where, opened = sys.argv[1], json.loads(sys.argv[2])
 clock = Clock(datetime.fromisoformat(sys.argv[3]))
 with Registry(**opened, clock=clock) as registry:
     if where == "before":
-        watching.look = lambda *_: os._exit(9)
+        act_on_findings.look = lambda *_: os._exit(9)
     else:
         opens = champion.open_alert
         # The first that is opened says that it became worse, the second that it was rolled back.
