@@ -56,7 +56,8 @@ def _judged(name: str, kind: str, found: Facts, trust: Trust) -> Inspection:
     if unknown:
         because = f"{name} uses {_advised(unknown, kind)}, or save the model without it"
     else:
-        because = f"{name} uses nothing beyond the list of trusted names ({len(trust.names)} of them)"
+        count = len(trust.names)
+        because = f"{name} uses trusted imports only ({count})" if count else f"{name} imports nothing"
     return Inspection(
         "quarantined" if unknown else "trusted",
         kind,
