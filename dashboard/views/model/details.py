@@ -38,7 +38,7 @@ def _signature(model: ModelMetadata, champion: ModelMetadata | None, view: sessi
     if found.takes == "text":
         messages.section("Features: one text a row")
     elif not found.features:
-        messages.section("Features: not recorded", "It takes rows of any width, or nobody said what it takes.")
+        messages.section("Features: not recorded", "Neither its file nor its registration names them.")
     else:
         messages.section(formatting.count(len(found.features), "feature"))
     if champion is not None and found.features:
