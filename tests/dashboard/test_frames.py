@@ -146,7 +146,7 @@ def test_events_for_a_table_and_a_file(several: dict[str, str], own: Registry, c
     found = own.events(limit=None)
     frame = frames.events(found, clock.now, UTC)
     assert len(frame) == len(found)
-    assert set(frame["What"]) == {"Created", "Registered", "Promoted", "Rejected", "Archived"}
+    assert set(frame["What"]) == {"Registry created", "Registered", "Promoted", "Rejected", "Archived"}
     assert list(frames.events_export(found)["event_id"]) == [each.event_id for each in found]
     assert frames.events_export([]).empty
 
