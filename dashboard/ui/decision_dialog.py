@@ -5,6 +5,7 @@ A view describes a decision as a ``Decision`` and asks for it with ``ask``; the 
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -58,7 +59,7 @@ class Done:
 
 
 @dataclass
-class Decision:
+class Decision(ABC):
     """A decision somebody is about to take, on what they saw. Each kind describes itself by ``describe``.
 
     Attributes:
@@ -88,13 +89,13 @@ class Decision:
     #: How the keys of its own fields begin: they start empty for each decision.
     fields: ClassVar[tuple[str, ...]] = ()
 
+    @abstractmethod
     def describe(self, view: session.View) -> Choice | None:
         """Draw the consequences, the evidence and the fields; None where there is nothing to decide any more."""
-        raise NotImplementedError
 
+    @abstractmethod
     def done(self, result: Any) -> Done:
         """What the verb did, and what takes it back."""
-        raise NotImplementedError
 
     def clashed(self, error: Conflict) -> Clash | None:
         """What a conflict means; None where it is an error like any other."""

@@ -90,7 +90,7 @@ def plan(versions: Sequence[Candidate], policy: RetentionPolicy, now: datetime) 
         elif always < most:
             gone[each.model_id] = f"{limit}, and it is older than those"
         else:
-            gone[each.model_id] = f"{limit}, and those that always are leave no place for it"
+            gone[each.model_id] = f"{limit}, and the protected ones leave no place for it"
     return [_item(each, kept, gone, now) for each in versions if each.status != "purged"]
 
 

@@ -70,7 +70,7 @@ def test_the_newest_are_kept_where_others_take_all_places() -> None:
     versions = [version(order, days=9 - order, was_champion=order < 4) for order in reversed(range(8))]
     found = reasons(versions, max_models_to_keep=3, keep_best=0, keep_newest=2)
     assert found["m7"] == found["m6"] == "it is one of the newest, too new to be judged"
-    assert found["m5"] == found["m4"] == "3 versions are kept, and those that always are leave no place for it"
+    assert found["m5"] == found["m4"] == "3 versions are kept, and the protected ones leave no place for it"
     assert actions(versions, max_models_to_keep=3, keep_best=0, keep_newest=2) == {
         f"m{order}": "trash" if order in (4, 5) else "keep" for order in range(8)
     }

@@ -73,9 +73,9 @@ def moved(current: Deployment, found: Sequence[Drift]) -> str | None:
     if not those:
         return None
     return (
-        f"what {current.model_id} is asked is no longer what it was trained on: "
-        f"{listed([each.feature for each in those])} moved ({those[0].sentence}). It may still be right; look at it "
-        "before you act"
+        f"{current.model_id}: the features of live requests have drifted from its training data: "
+        f"{listed([each.feature for each in those])} ({those[0].sentence}). Its predictions may still be right: check "
+        "its live metric before you act"
     )
 
 
