@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from registry_core import InvalidInput, Registry
+from tests import prepared
 from tests.clock import Clock
 from tests.forking import CHILDREN, ROWS
 from tests.traffic import register, rows
@@ -35,20 +36,25 @@ MATRIX = [
 ]
 
 
-def run(*arguments: str) -> str:
-    """Run Python in a process of its own; it may warn that it forks while it has threads."""
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", *arguments], capture_output=True, text=True, timeout=120, check=False
-    )
-    assert (done.returncode, done.stderr) == (0, "")
-    return done.stdout
+def run(code: str, *arguments: str) -> str:
+    """Run a program that forks by itself, and return what it wrote."""
+    return prepared.run(["-c", FORK + code, *arguments], check=True).stdout
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 @pytest.mark.slow
 @pytest.mark.parametrize(("catalog_url", "way"), MATRIX, indirect=["catalog_url"])
 def test_children_of_a_threaded_service_work_and_nothing_is_lost(catalog_url: dict[str, Any], way: str) -> None:
-    answered = int(run("-m", "tests.forking", way, *map(str, catalog_url.values())))
+    done = subprocess.run(
+        # It may warn that it forks while it has threads.
+        [sys.executable, "-W", "ignore", "-m", "tests.forking", way, *map(str, catalog_url.values())],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    answered = int(done.stdout)
     with Registry(**catalog_url) as registry:
         assert registry.count_models() == 1 + CHILDREN
         assert registry.verify_events() is None
@@ -114,7 +120,8 @@ def test_a_clock_that_cannot_go_along_is_said(registry_folder: Path) -> None:
 
 
 FORK = """
-import os, signal, sys, threading
+import os, signal, sys, threading, warnings
+warnings.simplefilter("ignore")  # it forks while it has threads
 from registry_core import Registry, StorageError
 from tests.traffic import register
 place = dict(zip(("location", "artifacts"), sys.argv[1:]))
@@ -145,7 +152,7 @@ def test_a_parent_may_close_while_its_child_goes_on(catalog_url: dict[str, Any])
         "assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0\n"
         "assert Registry(**place).count_models() == 3\n"
     )
-    run("-c", FORK + code, *map(str, catalog_url.values()))
+    run(code, *map(str, catalog_url.values()))
     with Registry(**catalog_url) as registry:
         assert registry.count_models() == 3
         assert not registry.verify().findings
@@ -161,7 +168,7 @@ def test_a_fork_waits_for_what_other_threads_do(catalog_url: dict[str, Any]) -> 
         "assert child(lambda: register(registry, 0.5)) == 0\n"
         "thread.join(); register(registry, 0.6); assert registry.count_models() == 3\n"
     )
-    run("-c", FORK + code, *map(str, catalog_url.values()))
+    run(code, *map(str, catalog_url.values()))
 
 
 def test_who_cannot_be_waited_for_is_named(registry_folder: Path) -> None:
@@ -176,7 +183,7 @@ def test_who_cannot_be_waited_for_is_named(registry_folder: Path) -> None:
         "done.set(); thread.join(); register(registry, 0.6)\n"
         "assert child(lambda: register(registry, 0.7)) == 0\n"
     )
-    assert "forked in the middle of long work" in run("-c", FORK + code, str(registry_folder))
+    assert "forked in the middle of long work" in run(code, str(registry_folder))
 
 
 def test_a_child_of_a_child(catalog_url: dict[str, Any]) -> None:
@@ -184,4 +191,4 @@ def test_a_child_of_a_child(catalog_url: dict[str, Any]) -> None:
         "assert child(lambda: (register(registry, 0.5), child(lambda: register(registry, 0.6)))) == 0\n"
         "assert registry.count_models() == 3\n"
     )
-    run("-c", FORK + code, *map(str, catalog_url.values()))
+    run(code, *map(str, catalog_url.values()))

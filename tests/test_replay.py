@@ -26,11 +26,12 @@ def test_the_whole_story_happens_by_itself_and_again_the_same_way(tmp_path: Path
     went_all_the_way(once)
     was_refused(once)
     frost_took_it_down(once)
-    replay.flights(again, said[1].append, every=3, last=200)
+    replay.flights(again, said[1].append, every=3, last=120)
     # The last week is told at once.
-    kept = [(event.at, event.kind, event.reason, event.after) for event in told(again) if event.at < "2013-07-20"]
+    kept = [(event.at, event.kind, event.reason, event.after) for event in told(again) if event.at < "2013-04-30"]
     assert kept == [(event.at, event.kind, event.reason, event.after) for event in told(once)[: len(kept)]]
-    assert said[0][:6] == said[1][:6]
+    assert len(kept) > 5
+    assert said[0][:3] == said[1][:3]
 
 
 def went_all_the_way(folder: Path) -> None:

@@ -100,7 +100,7 @@ def test_from_shadow_into_the_frost_and_back(
 
     # in December it has never seen such cold: the model before, which has, is put back, and nobody has to be awake
     anna.go("Health")
-    with flights(folder, "--rate", "150", "--delay", "0.5", "--from-day", "343", "--days", "16") as december:
+    with flights(folder, "--rate", "400", "--delay", "0.5", "--from-day", "343", "--days", "16") as december:
         # How long these flights take is the machine's affair; what happens in them is not.
         expect(page.get_by_text("Rolled back by the registry").first).to_be_visible(timeout=600_000)
         said = december.communicate()[0]
