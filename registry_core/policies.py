@@ -195,7 +195,7 @@ class MonitoringPolicy:
         (),
         "Slice columns",
         "Columns of the predictions each value of which is watched by itself, such as ``region``. A slice that became "
-        "worse opens an alert and never rolls back.",
+        "worse opens an alert and never rolls back. A challenger that is worse in a slice does not advance.",
         "columns", empty="none", example="region",
     )  # fmt: skip
     failures_in_a_row: int = setting(

@@ -6,7 +6,7 @@ Shares are fractions of the traffic (0.05 is 5%); metrics are in their own units
 from __future__ import annotations
 
 from .checks import Coverage, Drift, Estimate, Guardrail, SampleRatio
-from .comparison import ArmTraffic, ChallengerReport, EffectPoint, ExperimentReport
+from .comparison import ArmTraffic, ChallengerReport, EffectPoint, ExperimentReport, SliceComparison
 from .effect import Effect
 from .health import (
     DetectorState,
@@ -54,6 +54,7 @@ __all__ = [
     "RecordedOutcomes",
     "Role",
     "SampleRatio",
+    "SliceComparison",
     "SliceState",
     "StandbyComparison",
     "ThresholdCheck",

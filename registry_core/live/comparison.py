@@ -78,6 +78,25 @@ class ChallengerReport:
 
 
 @dataclass(frozen=True)
+class SliceComparison:
+    """A challenger against the champion on the rows of one slice: in shadow on the same rows, else in the split.
+
+    Attributes:
+        name: of the slice, as people read it: ``region = north``.
+        challenger_id: which challenger.
+        effect: the difference there. Its alpha is this slice's part of the error rate of all guardrails.
+        worse: whether the challenger is significantly worse there.
+        sentence: what that means.
+    """
+
+    name: str
+    challenger_id: str
+    effect: Effect
+    worse: bool
+    sentence: str
+
+
+@dataclass(frozen=True)
 class ExperimentReport:
     """What an experiment has shown so far.
 
@@ -92,6 +111,7 @@ class ExperimentReport:
         warnings: what to keep in mind when reading it.
         failures: a guardrail: whether a challenger fails more often than the champion, in the present mode.
         slow_calls: likewise whether it is slow more often, in a split where ``monitoring.slow_call_ms`` is set.
+        slices: likewise whether it is worse in a declared slice (``monitoring.slices``), the worst first.
     """
 
     experiment: Experiment
@@ -104,6 +124,7 @@ class ExperimentReport:
     warnings: tuple[ReportWarning, ...] = ()
     failures: Guardrail = NO_CALLS
     slow_calls: Guardrail | None = None
+    slices: tuple[SliceComparison, ...] = ()
 
     @property
     def checks(self) -> tuple[SampleRatio | Coverage | Guardrail, ...]:

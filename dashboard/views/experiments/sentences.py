@@ -211,6 +211,9 @@ def believed(report: ExperimentReport) -> list[tuple[str, str]]:
     told.append(("✕" if more else "○", calls) if failed else ("✓", "no failures"))
     if report.slow_calls is not None and report.slow_calls.state == "more":
         told.append(("✕", "slow more often"))
+    worse = sum(each.worse for each in report.slices)
+    if report.slices:
+        told.append(("✕", f"worse in {formatting.count(worse, 'slice')}") if worse else ("✓", "no slice worse"))
     if report.sample_ratio is None:
         told.append(("✓", "the same rows for both"))
     return told

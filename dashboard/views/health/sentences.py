@@ -30,6 +30,7 @@ NO_WEEK = "○ no whole week yet"
 ALERTS = {
     "challenger_failing": "A challenger fails to answer",
     "challenger_slow": "A challenger answers late",
+    "challenger_slice": "A challenger is worse in a slice",
     "degradation": "The champion became worse",
     "slice_degradation": "A slice became worse",
     "every_version_worse": "Every version became worse",

@@ -267,7 +267,7 @@ class _Call:
             )
         )
         self.answered[-1].slow = self._slow
-        if shadows and self.slices:
+        if self.slices and (shadows or model.stream.role == "split"):
             self.answered[-1].slices = self._sliced(rows)
         if shadows and self.plan.standby is not None:
             self._keep_standby(self.plan.standby, ids, units, features)

@@ -38,7 +38,8 @@ class Answered:
     """What one model answered in one call; of one that failed there are no rows, but ``lost``. Nobody changes it.
 
     ``answers`` are places in ``classes`` where ``coded``, else labels or values. ``inputs`` are all rows where shadows
-    follow, else every so-many-th row for drift. ``slices`` are the values of columns whose values are watched apart.
+    follow, else every so-many-th row for drift. ``slices`` are the values of columns whose values are watched apart;
+    shadows have the same.
     """
 
     stream: Stream

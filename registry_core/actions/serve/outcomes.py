@@ -233,15 +233,17 @@ def count(
     for seq, found in sorted(by_stream.items()):
         for start, columns in _windows(known[seq], found):
             tally.add(known[seq], seq, start, columns.counted())
-    by_shadow: dict[int, list[tuple[Any, ...]]] = defaultdict(list)
+    by_shadow: dict[tuple[int, bool], list[tuple[Any, ...]]] = defaultdict(list)
     for each, seq, answer, score in shadows:
         if each in new:
             row = rows[each]
-            by_shadow[seq].append((row[2], row[3], answer, score, new[each], row[4], row[5]))
-    for seq, found in sorted(by_shadow.items()):
+            # Of a slice: the rows that its model answered itself are not compared with themselves.
+            beside = known[row[1]].model_id != known[seq].model_id
+            by_shadow[seq, beside].append((row[2], row[3], answer, score, new[each], row[4], row[5]))
+    for (seq, beside), found in sorted(by_shadow.items()):
         for start, columns in _windows(known[seq], found):
             tally.add(known[seq], seq, start, columns.counted())
-            if known[seq].role == "shadow":
+            if beside:
                 tally.add_pairs(seq, start, columns.compared())
 
 

@@ -91,7 +91,7 @@ class Recorder:
                     self._write_group(transaction, group, tally)
                 for group in _grouped(shadowed):
                     self._write_group(transaction, group, tally, shadow=True)
-                sliced = [part for each in kept if each.slices for part in self._slices.of(transaction, each)]
+                sliced = [part for each in (*kept, *shadowed) for part in self._slices.of(transaction, each)]
                 for group in _grouped(sliced):
                     self._write_group(transaction, group, tally, shadow=True)
                 self._inputs.add(transaction, kept)
@@ -255,5 +255,6 @@ def _shadowed(each: Answered) -> Iterator[Answered]:
         else:
             answers, scores = taken(values, each.verb)
             yield Answered(
-                model.stream, each.at, each.ids, each.units, answers, scores, model.classes, scores is not None
-            )
+                model.stream, each.at, each.ids, each.units, answers, scores, model.classes, scores is not None,
+                slices=each.slices,
+            )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Slices: the champion's rows of one value of a column, counted once more as a stream of their own."""
+"""Slices: the rows of one value of a column, counted once more as a stream of their own."""
 
 from __future__ import annotations
 
@@ -115,7 +115,8 @@ class Slices:
 
 
 def _rows(answered: Answered, name: str, rows: list[int]) -> Answered:
-    stream = answered.stream._replace(role="slice", experiment_id=0, shares=name)
+    of = answered.stream
+    stream = of._replace(role="slice", experiment_id=0 if of.role == "champion" else of.experiment_id, shares=name)
     units = None if answered.units is None else [answered.units[row] for row in rows]
     scores = None if answered.scores is None else answered.scores[rows]
     return Answered(

@@ -334,7 +334,7 @@ def _earlier(
     since -= since % DAY
     listed = traffic.by_loss(streams.listed(context.telemetry, current.model_name, current.model_id), metric)
     before = {seq: each for seq, each in listed.items() if each.deployment_id != current.deployment_id}
-    before |= {seq: each for seq, each in listed.items() if each.experiment_id and each.role != "champion"}
+    before |= {seq: each for seq, each in listed.items() if each.experiment_id and each.role in ("split", "shadow")}
     counted = [row[3] for row in stored.counts(context.telemetry, "days", list(before), since) if row[1] < until]
     place, known = ("earlier", current.deployment_id), (metric, policy.baseline_labels, counted)
     held = context.looked.get(place)

@@ -44,7 +44,7 @@ def look(context: Context, model_name: str, policy: MonitoringPolicy, *, thoroug
 
 def _look(context: Context, found: Experiment, policy: MonitoringPolicy) -> list[str]:
     seen = report.report(context, found, charts=False)
-    said = _ratio(context, seen) + _failing(context, seen)
+    said = _ratio(context, seen) + _failing(context, seen) + _slices(context, seen)
     running = [each for each in seen.challengers if each.status == "running"]
     harmful = [each for each in running if each.step == "stop"]
     for each in harmful:
@@ -88,6 +88,23 @@ def _failing(context: Context, seen: ExperimentReport) -> list[str]:
                     "it needs, or stop the experiment"
                 )
                 said += _alert(context, found, kind, "warning", key, text, arm.challenger_id)
+    return said
+
+
+def _slices(context: Context, seen: ExperimentReport) -> list[str]:
+    """Alert once of each slice in which a challenger is worse; somebody who resolves it has seen it."""
+    found = seen.experiment
+    running = {arm.challenger_id for arm in found.running}
+    said: list[str] = []
+    for each in seen.slices:
+        key = f"challenger_slice:{found.experiment_id}:{each.challenger_id}:{each.name}"
+        new = alerts.newest(context.database, found.model_name, key) is None
+        if each.worse and each.challenger_id in running and new:
+            text = (
+                f"experiment {found.experiment_id}: {each.challenger_id} is worse than the champion in a slice. "
+                f"{each.sentence}. Look at these rows, or stop the experiment"
+            )
+            said += _alert(context, found, "challenger_slice", "warning", key, text, each.challenger_id)
     return said
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
@@ -21,6 +22,7 @@ from ...live import (
     ExperimentReport,
     Guardrail,
     SampleRatio,
+    SliceComparison,
 )
 from ...notices import ReportWarning, WarningKind
 from ...policies import MonitoringPolicy
@@ -31,7 +33,7 @@ from ...rules.live.sums import Sums, total
 from .. import baseline, experiment
 from ..context import Context
 from ..timestamps import DAY, MINUTE, microseconds, text
-from . import maturity, traffic
+from . import maturity, slices, traffic
 
 #: Labels of the champion from before the experiment that make its spread known, or else from its first windows.
 TUNING_LABELS = 200
@@ -53,6 +55,7 @@ class _Evidence:
     mature: int | None
     begins: int
     guardrails: tuple[Guardrail, ...]
+    slices: tuple[SliceComparison, ...]
     warnings: tuple[ReportWarning, ...]
 
     @property
@@ -90,7 +93,8 @@ def report(context: Context, found: Experiment, *, charts: bool = True) -> Exper
         warnings.append(_warning(found, "label_coverage", apart, "warning"))
     return ExperimentReport(
         found, utc_text(context.now()), challengers, sample_ratio, coverage, experiment.next_stage(found),
-        _verdict(found, challengers), tuple(warnings), *seen.guardrails,
+        _verdict(found, challengers), tuple(warnings), *_both(seen.guardrails),
+        tuple(sorted(seen.slices, key=lambda each: -(each.effect.log_e_worse or -math.inf))),
     )  # fmt: skip
 
 
@@ -126,7 +130,10 @@ def _evidence(context: Context, found: Experiment, policy: MonitoringPolicy) -> 
     if begins:
         before = f"windows before {text(begins)[:16]} only told how much {found.metric} varies, and are not compared"
         warnings.append(_warning(found, "variance_windows", before))
-    seen = _Evidence(found, found.alpha / len(found.arms), variance, buckets, asked, mature, begins, guardrails, ())
+    seen = _Evidence(
+        found, found.alpha / len(found.arms), variance, buckets, asked, mature, begins, guardrails, (), ()
+    )  # fmt: skip
+    seen = replace(seen, slices=tuple(_slices(context, seen, policy)))
     young = sum(not seen.counts(each.start, *each.arms) for each in buckets)
     if young:
         known = maturity.learnt(context, found.model_name, policy).sentence
@@ -146,13 +153,62 @@ def _warning(
 
 
 def _guardrails(found: Experiment, asked: Sequence[Sequence[Sums]], policy: MonitoringPolicy) -> tuple[Guardrail, ...]:
-    """Failures, and in a split slow calls where they are looked for: all of them share one certainty."""
-    names, allowed = _names(found), policy.slow_call_ms
+    """Failures, and in a split slow calls where they are looked for."""
+    names, alpha = _names(found), _alpha_of_guardrail(found, policy)
+    failures = ratio.failures(asked, names, alpha=alpha)
+    if not _looks_at_time(found, policy):
+        return (failures,)
+    return failures, ratio.slow_calls(asked, names, allowed=policy.slow_call_ms or 0.0, alpha=alpha)
+
+
+def _looks_at_time(found: Experiment, policy: MonitoringPolicy) -> bool:
     # A shadow answers nobody, beside what else its process does then.
-    if allowed is None or found.mode != "split":
-        return (ratio.failures(asked, names, alpha=found.alpha),)
-    alpha = found.alpha / 2
-    return ratio.failures(asked, names, alpha=alpha), ratio.slow_calls(asked, names, allowed=allowed, alpha=alpha)
+    return policy.slow_call_ms is not None and found.mode == "split"
+
+
+def _alpha_of_guardrail(found: Experiment, policy: MonitoringPolicy) -> float:
+    """Failures, slow calls and slices share the error rate of the experiment, as far as they are looked at."""
+    return found.alpha / (1 + _looks_at_time(found, policy) + bool(policy.slices))
+
+
+def _both(guardrails: tuple[Guardrail, ...]) -> tuple[Guardrail, Guardrail | None]:
+    return guardrails[0], guardrails[1] if len(guardrails) > 1 else None
+
+
+def _slices(context: Context, seen: _Evidence, policy: MonitoringPolicy) -> Iterator[SliceComparison]:
+    """Each challenger in each declared slice."""
+    found = seen.experiment
+    deployment = deployments.at(context.database, found.model_name, found.started_at)
+    metric = baseline.kind(found.metric)
+    if not policy.slices or deployment is None or (metric != "accuracy" and seen.variance is None):
+        return
+    # The champion's slices do not know shares: no window in which these changed, nor the one in which the split began.
+    shares = Counter(each.start for each in seen.buckets)
+    starts = {start for start, count in shares.items() if count == 1 and start >= seen.begins} - {
+        min(shares, default=0)
+    }
+    alpha = _alpha_of_guardrail(found, policy) / len(found.arms)
+    for arm in found.arms:
+        listed = traffic.slices(context, found, deployment, arm.challenger_id, policy.slices, starts)
+        for place, part in enumerate(listed):
+            yield _slice(seen, arm.challenger_id, part, alpha * rollout.part_of_slice(place))
+
+
+def _slice(seen: _Evidence, challenger_id: str, part: traffic.SliceTraffic, alpha: float) -> SliceComparison:
+    metric = baseline.kind(seen.experiment.metric)
+    if seen.experiment.mode == "split":
+        days = [
+            (start // DAY, of_champion, own)
+            for start, of_champion, own in part.split
+            if seen.counts(start, of_champion, own)
+        ]
+        effect = split.compare(days, metric, alpha=alpha, baseline_variance=seen.variance)
+    else:
+        pairs = [(start // DAY, sums) for start, sums in part.pairs if seen.mature is None or start < seen.mature]
+        effect = shadow.compare(pairs, metric, alpha=alpha, baseline_variance=seen.variance)
+    harmless, name = rollout.harm(effect), slices.shown(part.name)
+    said = f"challenger {effect.numbers}: {harmless.because}" if effect.enough else effect.why_not
+    return SliceComparison(name, challenger_id, effect, not harmless.passed, f"{name}: {said}")
 
 
 def _of_failures(found: Experiment) -> str:
@@ -321,7 +377,12 @@ def stages_of(found: Experiment, variance: float | None) -> tuple[rollout.Stage,
 
 def _failing(seen: _Evidence, place: int) -> str:
     """What the guardrails say against a challenger; empty where they say nothing."""
-    return "; ".join(each.sentence for each in seen.guardrails if place < len(each.more) and each.more[place])
+    said = [each.sentence for each in seen.guardrails if place < len(each.more) and each.more[place]]
+    challenger = seen.experiment.arms[place].challenger_id
+    said += [
+        f"Worse in a slice: {each.sentence}" for each in seen.slices if each.worse and each.challenger_id == challenger
+    ]
+    return "; ".join(said)
 
 
 def _step(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from ...catalog.telemetry import streams
@@ -82,7 +83,7 @@ def told(context: Context, experiment: Experiment) -> int:
         for seq, stream in streams.listed(
             telemetry, experiment.model_name, experiment_id=experiment.experiment_id
         ).items()
-        if stream.role != "champion"
+        if stream.role in ("split", "shadow")
     }
     return sum(
         int(row[3]) + int(row[4]) for row in stored.read(telemetry, "windows", list(by_loss(among, experiment.metric)))
@@ -109,6 +110,54 @@ def split(context: Context, experiment: Experiment) -> list[Bucket]:
         Bucket(_shares(shares, len(places)), start, arms[0], tuple(arms[1:]))
         for (shares, start), arms in sorted(found.items(), key=lambda item: (item[0][1], item[0][0]))
     ]
+
+
+@dataclass(frozen=True)
+class SliceTraffic:
+    """One slice of a challenger's traffic: its windows in a split beside the champion's, and its pairs in shadow."""
+
+    name: str
+    split: list[tuple[int, Sums, Sums]]
+    pairs: list[tuple[int, PairedSums]]
+
+
+def slices(
+    context: Context, experiment: Experiment, deployment: Deployment, challenger_id: str, columns: Sequence[str],
+    starts: Collection[int],
+) -> list[SliceTraffic]:  # fmt: skip
+    """What a challenger did in each slice of some columns, in the order in which the slices came up.
+
+    Args:
+        context: of the registry.
+        experiment: the challenger's.
+        deployment: the champion's in which the experiment began.
+        challenger_id: which challenger.
+        columns: whose values are the slices.
+        starts: the windows of the split that are compared.
+    """
+    telemetry, name = context.telemetry, experiment.model_name
+    theirs = _sliced(streams.listed(telemetry, name, challenger_id, experiment.experiment_id), experiment, columns)
+    champions = _sliced(
+        streams.listed(telemetry, name, experiment.champion_id, 0, deployment.deployment_id), experiment, columns
+    )
+    found = {stream.shares: SliceTraffic(stream.shares, [], []) for stream in theirs.values()}
+    answered: dict[tuple[str, int], Sums] = {}
+    for _, stream, start, sums in windows.read(telemetry, champions):
+        if start in starts:
+            answered[stream.shares, start] = answered.get((stream.shares, start), Sums()) + sums
+    for _, stream, start, sums in windows.read(telemetry, theirs):
+        if (stream.shares, start) in answered:
+            found[stream.shares].split.append((start, answered[stream.shares, start], sums))
+    for _, stream, start, pairs in windows.read_pairs(telemetry, theirs):
+        found[stream.shares].pairs.append((start, pairs))
+    return list(found.values())
+
+
+def _sliced(listed: dict[int, Stream], experiment: Experiment, columns: Sequence[str]) -> dict[int, Stream]:
+    slices = {
+        seq: each for seq, each in listed.items() if each.role == "slice" and each.shares.partition("=")[0] in columns
+    }
+    return by_loss(slices, experiment.metric)
 
 
 def _shares(text: str, count: int) -> tuple[float, ...]:

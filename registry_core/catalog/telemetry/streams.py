@@ -23,7 +23,8 @@ class Stream(NamedTuple):
     ``0.05``: rows answered under different shares are never compared with each other. ``positive`` is the number of the
     positive label, -1 without one; ``loss`` that of a regression; ``minutes`` the length of a window.
 
-    A ``slice`` of the champion's rows is a stream as well; its ``shares`` are column and value, ``region=north``.
+    The rows of a ``slice`` are a stream as well; its ``shares`` are column and value, ``region=north``. The champion's
+    has no experiment. A challenger's holds what it scored in shadow and what it answered in a split.
     """
 
     model_name: str

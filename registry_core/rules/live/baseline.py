@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 from typing import Literal
 
 from ...errors import InvalidInput
 from ...live.effect import NAMES, Metric
-from ..intervals import Z
 from .split import of_metric
 from .sums import Sums
 
@@ -17,12 +17,13 @@ from .sums import Sums
 MANY_ROWS = 20_000
 #: Days that make a whole cycle.
 WEEK = 7
-#: One-sided chance that the model is within its bound. With the tolerance, at most 2 of 1,000 models that had not
-#: changed raised a false alarm within 200,000 labels, even when their baselines had 500 rows; at 99.9% a drop of 5
-#: points would take twice as long to show.
-CONFIDENCE = 0.975
+#: One-sided chance that the model is within its bound. With the tolerance, at most 8 of 1,000 models that had not
+#: changed raised a false alarm within 200,000 labels, even when their baselines had 500 rows; at 97.5% a drop of 5
+#: points takes a quarter longer to show, at 99.9% twice as long.
+CONFIDENCE = 0.95
 #: How much worse than the bound is still no reason for an alarm: a point, or a twentieth of the mean loss.
 TOLERANCE, TOLERANCE_OF_LOSSES = 0.01, 0.05
+_DEVIATIONS = NormalDist().inv_cdf(CONFIDENCE)
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ class Baseline:
     def bound(self, tolerance: float | None = None) -> Bound:
         """The upper bound of what it has shown, plus a tolerance.
 
-        Of wrong answers it is that of Clopper and Pearson (1934), of losses that of the normal distribution, at 97.5%.
+        Of wrong answers it is that of Clopper and Pearson (1934), of losses that of the normal distribution, at 95%.
         It is wider the fewer rows there are, and the more they hang together.
 
         Args:
@@ -88,7 +89,7 @@ class Baseline:
                 raise InvalidInput(
                     f"the baseline's {NAMES[self.metric]} is {self.mean:g}; give one with losses above 0"
                 )
-            upper = self.mean + Z * math.sqrt(self.variance / rows)
+            upper = self.mean + _DEVIATIONS * math.sqrt(self.variance / rows)
             value = upper + tolerance
             shown = f"mean {NAMES[self.metric]} {self.mean:.4g}", f"{upper:.4g}", f"{tolerance:.4g}", f"{value:.4g}"
         found, most, extra, allowed = shown

@@ -172,5 +172,13 @@ def harm(effect: Effect) -> Check:
     return Check("not worse", value < asked, f"evidence that it is worse {shown}, {asked:,.4g} stops it")
 
 
+def part_of_slice(place: int) -> float:
+    """The part of an error rate that the slice has which came up at a place, from 0; all parts together are 1.
+
+    Nobody knows beforehand how many slices there will be, and which came up first says nothing of outcomes.
+    """
+    return 1 / ((place + 1) * (place + 2))
+
+
 def _percent(effect: Effect) -> str:
     return f"{(1 - effect.bound_alpha) * 100:.4g}%"
