@@ -142,10 +142,10 @@ def slices(
     )
     found = {stream.shares: SliceTraffic(stream.shares, [], []) for stream in theirs.values()}
     answered: dict[tuple[str, int], Sums] = {}
-    for _, stream, start, sums in windows.read(telemetry, champions):
+    for _, stream, start, sums in windows.read(telemetry, champions, detail=True):
         if start in starts:
             answered[stream.shares, start] = answered.get((stream.shares, start), Sums()) + sums
-    for _, stream, start, sums in windows.read(telemetry, theirs):
+    for _, stream, start, sums in windows.read(telemetry, theirs, detail=True):
         if (stream.shares, start) in answered:
             found[stream.shares].split.append((start, answered[stream.shares, start], sums))
     for _, stream, start, pairs in windows.read_pairs(telemetry, theirs):

@@ -77,11 +77,15 @@ def test_columns_are_found_in_whatever_comes(raw: Any, matched: Any, found: dict
 
 
 def slices(registry: Registry) -> dict[str, int]:
-    """The slices of all streams, each with its predictions."""
+    """The slices of champions, each with its predictions."""
     telemetry = registry._context.telemetry
     listed = streams.listed(telemetry)
     counted = telemetry.tuples("SELECT stream, sum(predictions) FROM days GROUP BY stream")
-    return {listed[seq].shares: int(count) for seq, count in counted if listed[seq].role == "slice"}
+    return {listed[seq].shares: int(count) for seq, count in counted if _of_champion(listed[seq])}
+
+
+def _of_champion(stream: streams.Stream) -> bool:
+    return stream.role == "slice" and not stream.experiment_id
 
 
 def test_fifty_values_of_a_column_are_watched_and_all_others_are_one(
@@ -103,7 +107,7 @@ def test_fifty_values_of_a_column_are_watched_and_all_others_are_one(
     assert (len(found), found["city=city 0"], found["city=other"]) == (51, 2, 22)
 
 
-def test_only_rows_that_the_champion_answers_count(registry: Registry) -> None:
+def test_only_rows_that_the_champion_answers_count_as_its_own(registry: Registry) -> None:
     registry.configure("Churn", monitoring={"slices": ["second"]})
     champion, challenger = register(registry), register(registry, 0.8)
     registry.start_experiment("Churn", challenger, mode="split", share=0.5)

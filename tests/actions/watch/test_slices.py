@@ -11,8 +11,11 @@ import pytest
 
 from registry_core import RecordedOutcomes, Registry
 from registry_core.catalog.telemetry import detectors
+from registry_core.rules.live import rollout
 from tests.clock import Clock
 from tests.traffic import register, rows
+
+from .live_traffic import reading
 
 WATCH = {"slices": ["region"], "baseline_labels": 100, "minimum_labels": 50, "overdispersion_icc": 0.0}
 
@@ -152,3 +155,61 @@ def test_slices_do_not_leave_for_files_as_rows(registry: Registry, clock: Clock,
     assert registry._context.telemetry.tuples("SELECT count(*) FROM shadow_answers") == [(0,)]
     assert not registry.verify().findings
     assert clock.now - timedelta(days=100) > history["at"].max().to_pydatetime() - timedelta(days=1)
+
+
+@pytest.mark.parametrize("how", [{"stages": ["shadow", 0.5, 1.0]}, {"mode": "split", "share": 0.5}])
+def test_a_challenger_that_is_worse_in_a_slice_goes_no_further(
+    registry: Registry, clock: Clock, how: dict[str, Any]
+) -> None:
+    registry.configure("Churn", monitoring=WATCH)
+    champion = register(registry, 0.9, reading(0))
+    challenger = register(registry, 0.8, reading(1))
+    number = registry.start_experiment("Churn", challenger, **how).experiment_id
+    predictor, chance = registry.predictor("Churn", log="sync"), np.random.default_rng(3)
+    said: list[str] = []
+    for _ in range(12):
+        clock.tick(days=1)
+        features, count = rows(400)[0].copy(), 400
+        north = np.arange(count) % 10 == 0
+        truth = (features[:, 0] > 0) ^ (chance.random(count) < 0.10)
+        # As many mistakes as the champion on the whole, most of them in the north.
+        mistaken = chance.random(count) < np.where(north, 0.60, 0.045)
+        features[:, 1] = np.where(truth ^ mistaken, 1, -1) * np.abs(features[:, 1])
+        frame = pd.DataFrame(features, columns=["first", "second"])
+        answer = predictor.predict(
+            frame.assign(region=np.where(north, "north", "south")),
+            units=[f"{clock():%j} {row}" for row in range(count)],
+        )
+        said += registry.record_outcomes(prediction_ids=answer.prediction_ids, labels=truth.astype(int)).acted
+    report = registry.experiment_report(number)
+    assert [(each.name, each.challenger_id, each.worse) for each in report.slices] == [
+        ("region = north", challenger, True),
+        ("region = south", challenger, False),
+    ]
+    north_slice, south = report.slices
+    assert north_slice.effect.value is not None
+    assert -0.65 < north_slice.effect.value < -0.35
+    assert south.effect.value is not None
+    assert south.effect.value > 0
+    # Slices have a half of all, of which the one that came up first has a half and the second one a sixth.
+    assert sorted(each.effect.alpha for each in report.slices) == pytest.approx([0.05 / 2 / 6, 0.05 / 2 / 2])
+    (alert,) = registry.alerts("Churn")
+    assert (alert.kind, alert.model_id) == ("challenger_slice", challenger)
+    assert [each for each in said if "worse than the champion in a slice" in each] == [alert.text]
+    assert "region = north: challenger -" in alert.text
+    assert registry.experiment(number).status == "running"
+    assert registry.get_active_model_id("Churn") == champion
+    if "stages" in how:
+        assert registry.experiment(number).stage == 0
+        assert "Worse in a slice: region = north" in report.challengers[0].verdict
+    # Whoever asks who answered what sees each row once, and nothing of it is counted otherwise than the raw rows say.
+    windows = registry.performance_history("Churn", every="day")
+    assert {each.role for each in windows} <= {"champion", "shadow", "split"}
+    assert sum(each.labelled for each in windows if each.role in ("champion", "split")) == 12 * 400
+    assert registry.verify().clean
+
+
+def test_parts_of_slices_share_one_error_rate() -> None:
+    parts = [rollout.part_of_slice(place) for place in range(2_000)]
+    assert parts[:3] == pytest.approx([1 / 2, 1 / 6, 1 / 12])
+    assert 0.999 < sum(parts) < 1
