@@ -31,7 +31,7 @@ from ..timestamps import DAY, microseconds
 from . import maturity, standby, traffic
 
 #: The way the state is worked out; another one is begun anew.
-FORMAT = 2
+FORMAT = 3
 #: The states of so many last days are kept, and of every so-many-th before.
 LAST_DAYS, EVERY = 3, 16
 #: (stream, start, predictions, labelled)

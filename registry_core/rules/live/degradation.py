@@ -21,7 +21,7 @@ from ...live.effect import Metric
 Numbers = NDArray[np.float64]
 
 #: Rises of the error rate it is prepared for, all at once; of losses, the tilts of the exponential.
-DROPS: Numbers = np.array([0.02, 0.05, 0.10])
+DROPS: Numbers = np.array([0.02, 0.03, 0.05, 0.10])
 TILTS: Numbers = np.array([0.02, 0.05, 0.1, 0.2, 0.4])
 #: Labels between two false alarms on average, at least.
 THRESHOLD = 1e6
