@@ -195,8 +195,11 @@ def event(kind: str) -> str:
     return EventKind.label_of(kind)
 
 
-def event_detail(each: Event) -> str:
-    """What an event changed, in short: the keys whose value it changed, with both values."""
+def event_detail(each: Event, versions: Versions) -> str:
+    """What an event changed, in short: the keys whose value it changed, with both values.
+
+    A value that is a model id is written as its version, where ``versions`` has it.
+    """
     if each.kind in ("registered", "uploaded") and "version" in each.after:
         score = each.after.get("composite_score")
         said = each.after.get("score_note") if score is None else f"score {number(score)}"
@@ -223,18 +226,29 @@ def event_detail(each: Event) -> str:
     parts = []
     for key in keys:
         before, after = each.before.get(key), each.after.get(key)
-        shown = _short(after) if before is None else f"{_short(before)} → {_short(after)}"
+        old, new = _short(before, versions), _short(after, versions)
+        shown = new if before is None else f"{old} → {new}"
         parts.append(f"{key.replace('_', ' ')}: {shown}")
     return "; ".join(parts)
 
 
-def _short(value: Any) -> str:
+def _short(value: Any, versions: Versions) -> str:
     if value is None:
         return "none"
     if isinstance(value, float):
         return number(value)
-    text = str(value)
+    text = str(_with_versions(value, versions))
     return text if len(text) <= 90 else f"{text[:87]}…"
+
+
+def _with_versions(value: Any, versions: Versions) -> Any:
+    if isinstance(value, str):
+        return versions.get(value, value)
+    if isinstance(value, dict):
+        return {versions.get(key, key): _with_versions(inner, versions) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_with_versions(inner, versions) for inner in value]
+    return value
 
 
 def value(anything: Any) -> str:
@@ -352,10 +366,3 @@ def _tally(comparison: Comparison) -> str:
 def _listed(names: list[str]) -> str:
     shown = names if len(names) <= 4 else [*names[:3], f"{len(names) - 3} more"]
     return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"
-
-
-def named(text: str, versions: Versions) -> str:
-    """The core's sentence with versions in place of model ids."""
-    for model_id in sorted(versions, key=len, reverse=True):
-        text = text.replace(model_id, versions[model_id])
-    return text

@@ -128,6 +128,11 @@ class ModelMetadata:
             given["extra"] = {**given.get("extra", {}), **further}
         own.update(given)
 
+    @property
+    def display_name(self) -> str:
+        """How sentences call it: ``Churn 1.2.0``."""
+        return f"{self.model_name} {self.version}"
+
     def all_metrics(self) -> dict[str, float]:
         """Every reported metric by its name, those with a field of their own included."""
         named = {name: getattr(self, name) for name in METRIC_FIELDS}

@@ -101,10 +101,6 @@ class Decision(ABC):
         """What a conflict means; None where it is an error like any other."""
         return None
 
-    def readable(self, text: str) -> str:
-        """An error of the registry as the dialog says it."""
-        return text
-
 
 def ask(decision: Decision) -> None:
     """Open the dialog of a decision in the next run of the application.
@@ -186,9 +182,7 @@ def _carry_out(decision: Decision, choice: Choice, reason: str, actor: str, *, o
     except (RegistryError, ValueError) as error:
         decision.clash = decision.clashed(error) if isinstance(error, Conflict) else None
         if decision.clash is None:
-            decision.failure = (
-                f"{decision.unchanged} {formatting.escaped(formatting.sentence(decision.readable(str(error))))}"
-            )
+            decision.failure = f"{decision.unchanged} {formatting.escaped(formatting.sentence(str(error)))}"
         return
     forget()
     session.act_as(actor)
@@ -223,7 +217,7 @@ def _again(decision: Decision, clash: Clash) -> None:
     try:
         clash.again()
     except RegistryError as error:
-        decision.failure = formatting.escaped(decision.readable(str(error)))
+        decision.failure = formatting.escaped(str(error))
 
 
 def undo(verb: Callable[..., Any], what: str, done: Callable[[], None] | None = None) -> Callable[[], None]:

@@ -281,8 +281,8 @@ def events(
                 "Model name": each.model_name or formatting.MISSING,
                 "Version": known.get(each.model_id or "", formatting.MISSING),
                 "Model id": each.model_id or formatting.MISSING,
-                "Reason": formatting.visible(formatting.named(each.reason, known)),
-                "Change": formatting.visible(formatting.named(formatting.event_detail(each), known)),
+                "Reason": formatting.visible(each.reason),
+                "Change": formatting.visible(formatting.event_detail(each, known)),
                 "At": formatting.exact(each.at, where),
                 "No.": each.event_id,
             }

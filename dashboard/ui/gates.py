@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import streamlit as st
 
@@ -11,19 +11,17 @@ from dashboard.ui import messages
 from registry_core import Gate
 
 
-def told(gates: Sequence[Gate], *, versions: Mapping[str, str] | None = None) -> int:
-    """Say which gates hold; gives how many do not. ``versions`` stand in for model ids."""
+def told(gates: Sequence[Gate]) -> int:
+    """Say which gates passed; returns how many failed."""
     failed = [gate for gate in gates if not gate.passed]
     for gate in failed:
-        tail = f" {_words(formatting.sentence(gate.remedy), versions)}" if gate.remedy else ""
-        name = _words(gate.name[:1].upper() + gate.name[1:], versions)
-        messages.show("error", f"**Gate failed: {name}.** {_words(formatting.sentence(gate.because), versions)}{tail}")
+        tail = f" {formatting.escaped(formatting.sentence(gate.remedy))}" if gate.remedy else ""
+        name = formatting.escaped(gate.name[:1].upper() + gate.name[1:])
+        messages.show(
+            "error", f"**Gate failed: {name}.** {formatting.escaped(formatting.sentence(gate.because))}{tail}"
+        )
     held = len(gates) - len(failed)
     if held:
         names = ", ".join(gate.name for gate in gates if gate.passed)
-        st.caption(f":material/check: {formatting.count(held, 'gate')} passed: {_words(names, versions)}")
+        st.caption(f":material/check: {formatting.count(held, 'gate')} passed: {formatting.escaped(names)}")
     return len(failed)
-
-
-def _words(text: str, versions: Mapping[str, str] | None) -> str:
-    return formatting.escaped(formatting.named(text, versions or {}))

@@ -135,7 +135,7 @@ class ChampionDecision(Decision):
         """Who was faster, when and with what; a promotion may be decided again with open eyes."""
         if not isinstance(error, ChampionChanged):
             return None
-        serving = f"`{error.actual}`" if error.actual else "no model"
+        serving = session.view().metadata(error.actual).display_name if error.actual else "no model"
         by = f" by **{formatting.escaped(error.by)}**" if error.by else ""
         at = f", {messages.when(error.at)}" if error.at else ""
         text = (

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Literal
 
-from ..catalog import alerts, events, notifications
+from ..catalog import alerts, events, models, notifications
 from ..catalog.database import Queries, Transaction
 from ..errors import NotFound, StateConflict
 from ..events import EventKind
@@ -69,10 +69,11 @@ def champion_changes(
 
     What the registry dealt with by itself stays until a person has seen it, or changes the champion.
     """
+    named = models.display_name(transaction, champion)
     for alert in alerts.listed(transaction, model_name):
         if actor == AUTO and alert.kind in DEALT_WITH:
             continue
-        resolve_in(transaction, now, alert, actor, f"{champion} became champion ({verb} by {actor})")
+        resolve_in(transaction, now, alert, actor, f"{named} became champion ({verb} by {actor})")
 
 
 def experiment_moves(

@@ -45,7 +45,7 @@ def decide(context: Context, queries: Queries, metadata: ModelMetadata, answers:
         metadata.composite_score,
         metadata.score_note,
         metadata.ranked_on or None,
-        champion.get("model_id"),
+        models.display_name(queries, current.model_id) if current else None,
         champion.get("score"),
         champion.get("ranked_on") or None,
         policy.selection_margin,

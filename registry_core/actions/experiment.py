@@ -123,19 +123,21 @@ def check_start(
         if row["model_name"] != model_name:
             raise InvalidInput(f"{challenger} belongs to {row['model_name']}, not to {model_name}; name one of its own")
         if challenger == champion.model_id:
-            raise StateConflict(f"{challenger} is the champion of {model_name}; a challenger is another model")
+            raise StateConflict(
+                f"{champion.display_name} is the champion of {model_name}; a challenger is another model"
+            )
         promotion.check_eligible(row, "take part")
         taken = next((each for each in running if any(arm.challenger_id == challenger for arm in each.running)), None)
         if taken is not None:
             raise StateConflict(
-                f"{challenger} takes part in experiment {taken.experiment_id} already, since {taken.started_at}; "
-                "stop that one first"
+                f"{models.display_name(queries, challenger)} takes part in experiment {taken.experiment_id} already, "
+                f"since {taken.started_at}; stop that one first"
             )
         same, because, _ = signatures.same_inputs(queries, record(context, row), champion)
         if not same:
             raise InvalidInput(
-                f"{challenger} cannot answer what is sent to {champion.model_id}: {because}; train it on the same "
-                "inputs"
+                f"{models.display_name(queries, challenger)} cannot answer what is sent to {champion.display_name}: "
+                f"{because}; train it on the same features"
             )
         rows.append(row)
     if plan.mode == "split":
@@ -203,15 +205,18 @@ def check_seen(queries: Queries, experiment_id: int, expected: Experiment | None
         )
         who = f" (changed by {last.actor} at {last.at})" if last else ""
         raise StateConflict(
-            f"experiment {experiment_id} of {found.model_name}: you acted on {where(expected)}, but it is now "
-            f"{where(found)}{who}. Nothing was changed; look at it and decide again."
+            f"experiment {experiment_id} of {found.model_name}: you acted on {where(queries, expected)}, but it is now "
+            f"{where(queries, found)}{who}. Nothing was changed; look at it and decide again."
         )
     return found
 
 
-def where(experiment: Experiment) -> str:
-    """The state of an experiment in a few words: ``running, split, 5% for Churn_...``."""
-    shares = ", ".join(f"{arm.share:.3g} of the traffic to {arm.challenger_id}" for arm in experiment.running)
+def where(queries: Queries, experiment: Experiment) -> str:
+    """The state of an experiment in a few words: ``running, 5% of the traffic to Churn 1.2.0``."""
+    shares = ", ".join(
+        f"{arm.share * 100:.3g}% of the traffic to {models.display_name(queries, arm.challenger_id)}"
+        for arm in experiment.running
+    )
     return f"{experiment.status}, " + (shares if experiment.mode == "split" else "in shadow")
 
 

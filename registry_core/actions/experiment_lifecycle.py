@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, Literal
 
-from ..catalog import events, experiments
+from ..catalog import events, experiments, models
 from ..catalog.database import Transaction
 from ..events import EventKind
 from ..live import Arm, Experiment
@@ -97,16 +97,16 @@ def champion_changes(
 ) -> list[Experiment]:
     """End the experiments of a model name, since another model becomes champion: their arms answered beside the old
     one. A challenger that takes the place has won its experiment."""
-    ended = []
+    ended, named = [], models.display_name(transaction, champion)
     for experiment in experiments.current(transaction, model_name):
         won = any(arm.challenger_id == champion for arm in experiment.running)
         if not won:
-            verdict = f"ended, since {champion} became champion"
+            verdict = f"ended, since {named} became champion"
             ended.append(stop(transaction, now, experiment, actor, verdict, verdict))
             continue
         left = arms(experiment, "promoted", because, lambda arm: arm.challenger_id == champion)
-        left = arms(replace(experiment, arms=left), "withdrawn", f"{champion} won")
-        verdict = f"{champion} was promoted by {actor}" + (f": {because}" if because else "")
+        left = arms(replace(experiment, arms=left), "withdrawn", f"{named} won")
+        verdict = f"{named} was promoted by {actor}" + (f": {because}" if because else "")
         ended.append(
             change(
                 transaction, now, experiment, EventKind.EXPERIMENT_PROMOTED, actor, because,

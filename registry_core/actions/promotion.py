@@ -289,7 +289,7 @@ def set_status(
     if status == "purged":
         proofs.forget_rows(transaction, row["seq"], f"deleted when the version was purged {kept_reason}")
     if status != "registered":
-        because = f"{model_id} was {kind}" + (f": {reason}" if reason else "")
+        because = f"{models.display_name(transaction, model_id)} was {kind}" + (f": {reason}" if reason else "")
         experiment_lifecycle.challenger_unfit(transaction, context.now(), row["model_name"], model_id, actor, because)
     return at
 

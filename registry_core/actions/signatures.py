@@ -46,4 +46,4 @@ def of_champion(queries: Queries, model_name: str) -> Signature | None:
 
 def same_inputs(queries: Queries, model: ModelMetadata, champion: ModelMetadata) -> InputComparison:
     """Whether a version takes and gives what the champion does, and the sentence on it."""
-    return compare_inputs(signature(queries, model), signature(queries, champion), champion.model_id)
+    return compare_inputs(signature(queries, model), signature(queries, champion), champion.display_name)

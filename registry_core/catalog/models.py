@@ -108,6 +108,15 @@ def find(queries: Queries, model_id: str) -> Row | None:
     return rows[0] if rows else None
 
 
+def display_name(queries: Queries, model_id: str) -> str:
+    """How sentences call a version: ``Churn 1.2.0``; its id where the catalog does not hold it."""
+    rows = queries.query("SELECT model_name, major, minor, patch FROM models WHERE model_id = :id", {"id": model_id})
+    if not rows:
+        return model_id
+    row = rows[0]
+    return f"{row['model_name']} {Version(row['major'], row['minor'], row['patch'])}"
+
+
 def last_ordinal(queries: Queries, stem: str) -> int:
     """How many ids were made from one name, type and second."""
     rows = queries.query("SELECT coalesce(max(ordinal), 0) AS n FROM models WHERE stem = :stem", {"stem": stem})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -175,7 +176,7 @@ class HealthReport:
         slices: of each value of the columns in ``slices`` of the policy, the worst first; empty where none is declared.
         drift: of each input of the training reference and of the score, the worst first; empty without a reference.
         estimate: accuracy without labels, always an estimate; None where scores cannot tell.
-        alerts: those that are not over.
+        alerts: those that are not over; ``text`` is what each is about as it stands now, where that is known.
         last_rollback: None when there never was one.
         on_degradation: what the policy says is done: ``off``, ``suggest`` or ``act``.
         predecessor: the latest earlier champion that is healthy, still eligible and takes the same inputs, which an
@@ -237,6 +238,13 @@ class HealthReport:
         return tuple(said)
 
     @property
+    def main_alert(self) -> Alert | None:
+        """The alert that ``sentence`` is about; None where it is about none."""
+        if self.answers is not None and self.answers.status in ("differs", "fails"):
+            return next((alert for alert in self.alerts if alert.kind == "answers"), None)
+        return worst(self.alerts)
+
+    @property
     def shown_metric(self) -> str:
         """What ``metric`` is called among live metrics: ``accuracy``, ``mae`` or ``rmse``."""
         return SHOWN_AS.get(self.metric, self.metric)
@@ -245,3 +253,8 @@ class HealthReport:
     def allowed(self) -> float | None:
         """The detector's bound in the metric that is shown: up to there nothing is wrong; None without a detector."""
         return None if self.detector is None else in_shown_metric(self.metric, self.detector.bound)
+
+
+def worst(alerts: Sequence[Alert]) -> Alert | None:
+    """The first critical alert, or else the first; None of none."""
+    return next((alert for alert in alerts if alert.severity == "critical"), alerts[0] if alerts else None)

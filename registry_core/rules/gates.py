@@ -143,10 +143,10 @@ def _versions(model: ModelMetadata, found: AnswersCheck, policy: GatePolicy) -> 
 
 
 def _same_inputs(candidate: Candidate, champion: ModelMetadata) -> Gate:
-    found = compare_inputs(candidate.signature, candidate.champion_signature, champion.model_id)
+    found = compare_inputs(candidate.signature, candidate.champion_signature, champion.display_name)
     if found.same:
         return Gate("same inputs", True, found.because)
-    remedy = f"train it on what {champion.model_id} takes, or change what sends the predictions first"
+    remedy = f"train it on what {champion.display_name} takes, or change what sends the predictions first"
     if found.unknown:
         remedy = "register both with feature_names= or input_example=, so that they can be compared"
     return Gate("same inputs", False, found.because, remedy)
@@ -200,13 +200,13 @@ def _not_worse(candidate: Candidate, champion: ModelMetadata, policy: GatePolicy
     metric = canonical(policy.primary_metric) if policy.primary_metric else next(iter(found), None)
     if metric is None or metric not in found:
         of = f" in {metric}" if metric else ""
-        because = f"it was not compared with the champion {champion.model_id}{of} on the same rows"
+        because = f"it was not compared with the champion {champion.display_name}{of} on the same rows"
         return Gate(gate, False, because, "evaluate both on the same benchmark")
     each = found[metric]
     worst = each.high if each.lower_is_better else -each.low
     shown, limit = apart(max(worst, 0.0), margin)
     because = (
-        f"{change(each)}, on {each.rows:,} of the same rows as the champion {champion.model_id}: "
+        f"{change(each)}, on {each.rows:,} of the same rows as the champion {champion.display_name}: "
         f"at most {shown} worse, {limit} allowed"
     )
     remedy = "" if worst <= margin else "measure on more rows, if the interval is wide, or register a better model"

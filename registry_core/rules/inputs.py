@@ -21,7 +21,7 @@ class InputComparison(NamedTuple):
     unknown: bool = False
 
 
-def compare_inputs(model: Signature, champion: Signature, champion_id: str) -> InputComparison:
+def compare_inputs(model: Signature, champion: Signature, champion_name: str) -> InputComparison:
     """Whether features, task and classes agree, and the sentence that says what does, what differs, or what is unknown.
 
     What cannot be compared counts as different: whoever sends rows to the champion sends them to its successor.
@@ -35,7 +35,7 @@ def compare_inputs(model: Signature, champion: Signature, champion_id: str) -> I
         return InputComparison(False, "; ".join(differ))
     unknown = _unknown(model, champion)
     if unknown:
-        because = f"{listed(unknown)}, so they cannot be compared with those of the champion {champion_id}"
+        because = f"{listed(unknown)}, so they cannot be compared with those of the champion {champion_name}"
         return InputComparison(False, because, unknown=True)
     if model.takes == "text":
         same = ["one text a row"]
@@ -43,7 +43,7 @@ def compare_inputs(model: Signature, champion: Signature, champion_id: str) -> I
         count = len(model.features)
         same = [f"{count:,} {'feature' if count == 1 else 'features'}"] if count else ["any features"]
     same += [f"{len(model.classes):,} classes"] if model.classes else ["a number as the answer"]
-    return InputComparison(True, f"{listed(same)} as the champion {champion_id}, in its order")
+    return InputComparison(True, f"{listed(same)} as the champion {champion_name}, in its order")
 
 
 def _features(model: Signature, champion: Signature) -> list[str]:

@@ -34,7 +34,7 @@ def challenge(
     score: float | None,
     note: str | None,
     evaluation_set: str | None,
-    champion_id: str | None,
+    champion_name: str | None,
     champion_score: float | None,
     champion_set: str | None,
     margin: float,
@@ -45,21 +45,21 @@ def challenge(
     """
     if score is None:
         return Decision(False, note or "no score")
-    if champion_id is None:
+    if champion_name is None:
         return Decision(True, f"score {score:.4f}; there was no champion")
     if evaluation_set != champion_set:
         return Decision(
             False,
             f"not comparable: measured on {evaluation_set or 'an unnamed set'}, "
-            f"the champion {champion_id} on {champion_set or 'an unnamed set'}",
+            f"the champion {champion_name} on {champion_set or 'an unnamed set'}",
         )
     if champion_score is None:
-        return Decision(False, f"the champion {champion_id} has no score to beat; a person has to decide")
+        return Decision(False, f"the champion {champion_name} has no score to beat; a person has to decide")
     beyond = f" by more than {margin:g}" if margin else ""
     if score > champion_score + margin:
-        return Decision(True, f"score {score:.4f} beats {champion_score:.4f} of {champion_id}{beyond}")
+        return Decision(True, f"score {score:.4f} beats {champion_score:.4f} of {champion_name}{beyond}")
     return Decision(
-        False, f"score {score:.4f} does not beat {champion_score:.4f} of the champion {champion_id}{beyond}"
+        False, f"score {score:.4f} does not beat {champion_score:.4f} of the champion {champion_name}{beyond}"
     )
 
 

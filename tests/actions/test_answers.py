@@ -300,7 +300,7 @@ def test_health_says_which_champion_no_longer_answers(
     team_code(tmp_path, -1)
     found = registry.check_health("Risk", act=False)
     assert (found.state, registry.alerts("Risk")) == ("critical", [])
-    assert found.sentence.startswith(f"{champion} does not answer here as it did where it was registered")
+    assert found.sentence.startswith("Risk 1.0.0 does not answer here as it did where it was registered")
     assert found.library_versions.startswith("registered with team_models code")
     (said,) = registry.check_health("Risk").acted
     assert said == found.sentence

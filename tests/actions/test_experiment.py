@@ -128,7 +128,7 @@ def test_who_acted_on_another_state_is_told(registry: Registry, four: list[str])
     before = registry.revision()
     with pytest.raises(StateConflict, match=r"changed by bea .* Nothing was changed"):
         registry.set_share(seen.experiment_id, 0.3, expected=seen)
-    with pytest.raises(StateConflict, match=r"0\.2 of the traffic"):
+    with pytest.raises(StateConflict, match=r"20% of the traffic to Churn 1\.0\.1"):
         registry.promote_challenger(seen.experiment_id, expected=seen)
     with pytest.raises(ChampionChanged):
         registry.promote_challenger(seen.experiment_id, expected_champion=four[2])
@@ -205,7 +205,7 @@ def test_who_may_not_take_part(registry: Registry, four: list[str]) -> None:
         (ModelNotFound, "carries the name", ("Nobody", four[1])),
         (NoModelAvailable, "no champion", ("Quiet", no_champion)),
         (InvalidInput, "belongs to Rain", ("Churn", other)),
-        (InvalidInput, "same inputs", ("Churn", narrow)),
+        (InvalidInput, "same features", ("Churn", narrow)),
         (NotEligible, "restore it first", ("Churn", four[3])),
         (StateConflict, "is the champion", ("Churn", four[0])),
         (StateConflict, "takes part in experiment", ("Churn", four[2])),

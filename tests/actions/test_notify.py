@@ -119,7 +119,7 @@ def test_a_new_champion_ends_what_was_about_the_old_one(registry: Registry, cloc
     better = register(registry, 0.9)
     (over,) = registry.alerts(resolved=True)
     assert (over.alert_id, over.status) == (opened.alert_id, "resolved")
-    assert f"{better} became champion" in over.resolution
+    assert f"{registry.get_metadata(better).display_name} became champion" in over.resolution
 
 
 def test_it_is_sent_again_until_it_arrives(registry: Registry, clock: Clock, inbox: Inbox) -> None:

@@ -56,10 +56,10 @@ def test_a_decline_and_its_rollback_appear_by_themselves(
         serve(filled, predictor, 100 + part, wrong=0.5)
     assert filled.get_active_model_id("Churn") != before
     expect(page.locator(".st-key-health-state")).to_contain_text("Critical")
-    expect(page.locator(".st-key-health-state")).to_contain_text("1.1.0 was rolled back to 1.0.0")
+    expect(page.locator(".st-key-health-state")).to_contain_text("Churn 1.1.0 was rolled back to Churn 1.0.0")
     told = page.locator(".st-key-health-moves").get_by_role("listitem").first
     expect(told).to_contain_text("✕ Rolled back to 1.0.0 instead of 1.1.0")
-    expect(told).to_contain_text("automatically: Worse than its baseline")
+    expect(told).to_contain_text("automatically: Churn 1.1.0: Worse than its baseline")
 
     # what somebody writes stays while the page behind goes on
     page.get_by_role("button", name="Acknowledge").click()

@@ -96,7 +96,7 @@ def test_shadow(four: list[str], own: Registry, clock: Clock, open_page: Open) -
     app = open_page("experiments")
     assert "Too early to say whether 1.0.4 is better than 1.0.0" in plain(app)
     assert "scores the same rows beside it, answers nothing" in plain(app)
-    assert "Started: “newer *data*”" in plain(app)
+    assert "Experiment started: “newer *data*”" in plain(app)
     assert app.button(key="experiment-advance").disabled
     assert "no stages" in app.button(key="experiment-advance").help
 
@@ -165,7 +165,7 @@ def test_paused_and_resumed(four: list[str], own: Registry, open_page: Open) -> 
     app = confirm(press(open_page("experiments"), "pause"), "weekend")
     assert own.experiment(started.experiment_id).status == "paused"
     assert "answered 20%, and nothing while paused" in plain(app)
-    assert "Paused: “weekend”" in plain(app)
+    assert "Experiment paused: “weekend”" in plain(app)
     (undo,) = [each for each in app.button if each.label == "Undo: resume"]
     undo.click().run()
     assert own.experiment(started.experiment_id).status == "running"
@@ -265,7 +265,7 @@ def test_a_conflict_is_explained_and_keeps_the_reason(four: list[str], own: Regi
     assert own.experiment(number).arms[0].share == 0.3
     assert "Somebody was faster" in plain(app)
     assert "changed by bert" in plain(app)
-    assert "0.3 of the traffic to 1.0.1" in plain(app)
+    assert "30% of the traffic to Churn 1.0.1" in plain(app)
     app = app.button(key="decision-again").click().run()
     assert app.text_area(key="reason").value == "my good reason"
     confirm(app, "my good reason")

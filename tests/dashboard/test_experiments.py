@@ -188,10 +188,10 @@ def test_what_happened() -> None:
         9, "2026-01-01T00:00:00+00:00", "experiment_advanced", "Churn", None, "anna", "B is fine", before, after, ""
     )
     frame = experiment_frames.history([event], VERSIONS, datetime(2026, 1, 1, 1, tzinfo=UTC), UTC)
-    assert frame["Reason"].tolist() == ["1.0.1 is fine"]
+    assert frame["Reason"].tolist() == ["B is fine"]
     assert frame["Change"].tolist() == ["shadow → split; 1.0.1: 0% → 5%; gates passed over: labels: 3 of 100 labels"]
     over = made(ended_at="2026-01-01T00:00:00+00:00", ended_by="anna", status="stopped", verdict="B was slow")
     past = experiment_frames.past([over], VERSIONS, datetime(2026, 1, 1, 1, tzinfo=UTC))
     assert past[["How it ended", "Challengers", "Verdict"]].to_numpy().tolist() == [
-        ["■ stopped", "1.0.1", "1.0.1 was slow"]
+        ["■ stopped", "1.0.1", "B was slow"]
     ]

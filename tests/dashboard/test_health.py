@@ -183,9 +183,9 @@ def test_a_rollback_is_told_and_its_alert_acknowledged(own: Registry, clock: Clo
     assert not app.exception
     said = texts(app)
     assert ":red[✕ Critical]" in said
-    assert "was rolled back to 1.0.0" in said
+    assert "was rolled back to Churn 1.0.0" in said
     assert ":orange[✕ Rolled back]** to **1.0.0** instead of 1.0.1" in said
-    assert "automatically: Worse than its baseline" in said
+    assert "automatically: Churn 1.0.1: Worse than its baseline" in said
     assert "Churn_LogisticRegression" not in said
     (alert,) = own.alerts("Churn")
 

@@ -312,4 +312,4 @@ def test_time_left_and_policies_in_words() -> None:
 )
 def test_upkeep_in_the_log(kind: str, after: dict[str, object], said: str) -> None:
     event = Event(1, "2026-01-01T00:00:00+00:00", kind, None, None, "anna", "", {}, after, "")
-    assert formatting.event_detail(event) == said
+    assert formatting.event_detail(event, {}) == said

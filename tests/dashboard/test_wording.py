@@ -114,7 +114,7 @@ def test_an_events_detail_names_what_changed() -> None:
     event = Event(
         1, "", "rejected", "A", "a", "x", "", {"status": "registered", "n": 1}, {"status": "rejected", "n": 1}, ""
     )
-    assert formatting.event_detail(event) == "status: registered → rejected"
+    assert formatting.event_detail(event, {}) == "status: registered → rejected"
     assert formatting.event("something_new") == "Something new"
 
 

@@ -205,14 +205,14 @@ def test_not_worse_than_the_champion(difference: Difference, margin: float, pass
     candidate = replace(FULL, differences={difference.metric: difference})
     found = gate("not worse than the champion", GatePolicy(not_worse_than_champion=margin), candidate)
     assert found.passed is passed
-    assert "Churn_a" in found.because
+    assert "Churn 1.0.0" in found.because
 
 
 def test_the_sentence_about_the_champion() -> None:
     candidate = replace(FULL, differences={"accuracy": Difference("accuracy", 0.004, -0.006, 0.014, 1530, False)})
     found = gate("not worse than the champion", GatePolicy(not_worse_than_champion=0.005), candidate)
     assert found.because == (
-        "+0.4 points accuracy, 95% interval -0.6 to +1.4, on 1,530 of the same rows as the champion Churn_a: "
+        "+0.4 points accuracy, 95% interval -0.6 to +1.4, on 1,530 of the same rows as the champion Churn 1.0.0: "
         "at most 0.006 worse, 0.005 allowed"
     )
 
@@ -222,7 +222,7 @@ def test_a_comparison_that_is_asked_for_and_missing_fails(differences: Any) -> N
     policy = GatePolicy(not_worse_than_champion=0.5, primary_metric="accuracy")
     found = gate("not worse than the champion", policy, replace(FULL, differences=differences))
     assert not found.passed
-    assert found.because == "it was not compared with the champion Churn_a in accuracy on the same rows"
+    assert found.because == "it was not compared with the champion Churn 1.0.0 in accuracy on the same rows"
 
 
 def test_nobody_is_compared_with_oneself_or_with_nobody() -> None:

@@ -89,7 +89,7 @@ def test_the_gate_says_what_to_do() -> None:
     found = gate("same inputs", GatePolicy(), candidate(model(feature_names=["age"]), CHAMPION))
     assert (found.passed, found.remedy) == (
         False,
-        "train it on what Churn_a takes, or change what sends the predictions first",
+        "train it on what Churn 1.0.0 takes, or change what sends the predictions first",
     )
     found = gate("same inputs", GatePolicy(), candidate(model(feature_names=[]), CHAMPION))
     assert (found.passed, found.remedy) == (

@@ -71,7 +71,7 @@ class ExperimentDecision(Decision):
         """Somebody changed the experiment or the champion: look again, then decide."""
         if self.experiment is None and not isinstance(error, ChampionChanged):
             return None
-        text = f"Somebody was faster. {formatting.escaped(self.readable(str(error)))} Your reason is kept."
+        text = f"Somebody was faster. {formatting.escaped(str(error))} Your reason is kept."
         return Clash(text, "Look again, then decide", self._look_again)
 
     def _look_again(self) -> None:
@@ -79,13 +79,6 @@ class ExperimentDecision(Decision):
         if self.experiment is not None:
             self.experiment = registry.experiment(self.experiment.experiment_id)
         self.expected = registry.get_active_model_id(self.name)
-
-    def readable(self, text: str) -> str:
-        """The core's words with versions in place of the ids of this model name."""
-        view = session.view()
-        known = {each.model_id: each.version for each in view.candidates(self.name)}
-        champion = view.champion(self.name)
-        return formatting.named(text, known | ({champion.model_id: champion.version} if champion else {}))
 
     def done(self, result: Any) -> Done:
         """The new state, and what takes the decision back, checked against the state it left."""

@@ -244,7 +244,7 @@ def advance(decision: Experimenting, view: session.View) -> Choice | None:
     following = report.next_stage
     if following == 1.0:
         asked += view.gates(running[0].challenger_id).gates
-    failed = gates.told(asked, versions=versions)
+    failed = gates.told(asked)
     if following == 1.0:
         st.markdown(
             f"{_everyone(decision)} {versions[running[0].challenger_id]} becomes champion instead of "
@@ -286,7 +286,7 @@ def promote(decision: Experimenting, view: session.View) -> Choice | None:
     messages.show(
         tones.get(won.effect.verdict, "warning"), f"{formatting.escaped(sentences.finding(won, found, versions))}."
     )
-    failed = gates.told(view.gates(winner).gates, versions=versions)
+    failed = gates.told(view.gates(winner).gates)
     others = " The other challengers are withdrawn." if len(running) > 1 else ""
     st.markdown(
         f"{_everyone(decision)} {new} becomes champion instead of {old} from the next call on, and the experiment "

@@ -93,7 +93,7 @@ def past(found: Sequence[Experiment], versions: formatting.Versions, at: datetim
             "Was": ["staged" if each.stages else each.mode for each in found],
             "Lasted": [formatting.lasted(each.started_at, each.ended_at, at) for each in found],
             "By": [formatting.visible(each.ended_by or "") for each in found],
-            "Verdict": [formatting.visible(formatting.named(each.verdict, versions)) for each in found],
+            "Verdict": [formatting.visible(each.verdict) for each in found],
         }
     )
 
@@ -107,7 +107,7 @@ def history(events: Sequence[Event], versions: formatting.Versions, at: datetime
             "At": [formatting.exact(each.at, where) for each in events],
             "What": [formatting.event(each.kind) for each in events],
             "Who": [formatting.visible(each.actor) for each in events],
-            "Reason": [formatting.visible(formatting.named(each.reason, versions)) for each in events],
+            "Reason": [formatting.visible(each.reason) for each in events],
             "Change": [formatting.visible(change(each, versions)) for each in events],
         }
     )

@@ -98,7 +98,7 @@ def _experiment(found: Experiment, view: session.View) -> None:
     with verdict:
         _verdict(report, versions, view)
     for warning in (each for each in report.warnings if each.severity == "warning"):
-        messages.show("warning", formatting.escaped(formatting.sentence(formatting.named(warning, versions))))
+        messages.show("warning", formatting.escaped(formatting.sentence(warning)))
     decisions.buttons(found, report, view.experiments(found.model_name), versions)
     ids = [found.champion_id, *(arm.challenger_id for arm in found.arms)]
     shades = dict(zip(ids, charts.colours(ids, found.champion_id), strict=True))
@@ -130,7 +130,8 @@ def _state(found: Experiment, view: session.View) -> None:
         if found.ended_at
         else f"for {formatting.lasted(since, None, now)}, {told[0]}"
     )
-    told[1] += f" by {formatting.escaped(found.started_by)}"
+    if last and last.kind != "experiment_started":
+        told[1] += f" by {formatting.escaped(found.started_by)}"
     if found.ended_at is None:
         told.append(f"updated {now.astimezone(where):%H:%M:%S}")
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
@@ -151,21 +152,19 @@ def _verdict(report: ExperimentReport, versions: formatting.Versions, view: sess
         ends = [sentences.finding(each, found, versions) for each in report.challengers]
         st.markdown(f"At its end: {formatting.escaped('; '.join(ends))}.")
     elif found.stages or not report.challengers[0].effect.enough:
-        st.markdown(formatting.escaped(formatting.sentence(formatting.named(report.verdict, versions))))
+        st.markdown(formatting.escaped(formatting.sentence(report.verdict)))
     rests = " · ".join(f"{SHADES[shape]} {words}" for shape, words in sentences.believed(report))
     st.markdown(f"**Validity checks** {rests}")
-    reasons = [("Started", found.reason)]
+    reasons = [(formatting.event("experiment_started"), found.reason)]
     last = next(iter(view.experiment_events(found)), None)
     if last is not None and last.kind != "experiment_started":
-        reasons.append((formatting.event(last.kind).removeprefix("Experiment ").capitalize(), last.reason))
-    told = [f"{title}: “{formatting.escaped(formatting.named(words, versions))}”" for title, words in reasons if words]
+        reasons.append((formatting.event(last.kind), last.reason))
+    told = [f"{title}: “{formatting.escaped(words)}”" for title, words in reasons if words]
     if told:
         st.caption("  \n".join(told))
     for warning in report.warnings:
         if warning.severity == "note":
-            st.caption(
-                f":material/info: {formatting.escaped(formatting.sentence(formatting.named(warning, versions)))}"
-            )
+            st.caption(f":material/info: {formatting.escaped(formatting.sentence(warning))}")
 
 
 def _traffic(
@@ -181,20 +180,19 @@ def _traffic(
     else:
         st.html(experiment_charts.split(found, versions, shades))
     if found.stages:
-        _checks(report, versions)
+        _checks(report)
 
 
-def _checks(report: ExperimentReport, versions: formatting.Versions) -> None:
+def _checks(report: ExperimentReport) -> None:
     for each in report.checks:
-        shape, _, words = sentences.check(each, versions).partition(" ")
-        st.markdown(f"{SHADES[shape]} {formatting.escaped(words)}")
+        st.markdown(f"{SHADES[sentences.CHECKS[each.state]]} {formatting.escaped(each.sentence)}")
 
 
 def _ramp(report: ExperimentReport, versions: formatting.Versions, view: session.View) -> None:
     found = report.experiment
     if not found.stages:
         messages.section("Checks")
-        _checks(report, versions)
+        _checks(report)
         if found.ended_at is None:
             comes = "“Share” begins a split" if found.mode == "shadow" else "“Promote” ends it with a winner"
             st.caption(f"It has no stages: people set the share. {comes}.")
@@ -261,8 +259,7 @@ def _challenger(
         frame = experiment_frames.over_time(each, messages.viewer_zone())
         messages.section(formatting.escaped(sentences.course(each, frame, found, versions)))
         if each.status != "running" and each.because:
-            because = formatting.escaped(formatting.named(each.because, versions))
-            st.caption(f"{each.status.capitalize()}: {because}")
+            st.caption(f"{each.status.capitalize()}: {formatting.escaped(each.because)}")
         if frame.empty:
             st.caption("The line begins when there are labels enough for a claim.")
             _facts(each, ended=found.ended_at is not None)

@@ -12,13 +12,10 @@ import pandas as pd
 from dashboard import formatting
 from registry_core import (
     ChallengerReport,
-    Coverage,
     Effect,
     Event,
     Experiment,
     ExperimentReport,
-    Guardrail,
-    SampleRatio,
 )
 
 METRICS = {
@@ -181,11 +178,6 @@ def still_needed(each: ChallengerReport) -> str:
     place = 10 ** max(len(str(effect.more_labels)) - 2, 0)
     more = -(-effect.more_labels // place) * place
     return f"About {more:,} of both models together would show {points(effect.metric, effect.worth, sign=False)}"
-
-
-def check(found: SampleRatio | Coverage | Guardrail, versions: formatting.Versions) -> str:
-    """A check with its shape, and what it found."""
-    return f"{CHECKS[found.state]} {formatting.named(found.sentence, versions)}"
 
 
 def believed(report: ExperimentReport) -> list[tuple[str, str]]:

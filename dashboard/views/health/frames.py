@@ -64,7 +64,7 @@ def moved(each: Drift) -> str:
     return f"{formatting.visible(each.moved)}: {each.before:.1%} → {each.now:.1%}"
 
 
-def past_alerts(found: Sequence[Alert], versions: Mapping[str, str], now: datetime, where: tzinfo) -> pd.DataFrame:
+def past_alerts(found: Sequence[Alert], now: datetime, where: tzinfo) -> pd.DataFrame:
     """Alerts that are over, newest first."""
     return pd.DataFrame(
         [
@@ -72,8 +72,8 @@ def past_alerts(found: Sequence[Alert], versions: Mapping[str, str], now: dateti
                 "When": formatting.ago(each.opened_at, now),
                 "What": sentences.title(each),
                 "Lasted": formatting.lasted(each.opened_at, each.resolved_at, now),
-                "Text": sentences.plain(formatting.named(each.text, versions)),
-                "Over because": sentences.plain(formatting.named(each.resolution, versions)),
+                "Text": sentences.plain(each.text),
+                "Over because": sentences.plain(each.resolution),
                 "At": formatting.exact(each.opened_at, where),
                 "No.": each.alert_id,
             }

@@ -60,12 +60,6 @@ def drift(found: Drift) -> str:
     return NO_WEEK if found.state == "not enough" and found.psi is not None else DRIFT[found.state]
 
 
-def sentence(report: HealthReport, versions: Mapping[str, str]) -> str:
-    """What a report says, without the champion's name before it: the page says whose health it is."""
-    text = report.sentence.removeprefix(f"{report.model_id}: ")
-    return formatting.sentence(formatting.named(text, versions))
-
-
 def title(alert: Alert) -> str:
     """What an alert is about, in a few words."""
     return ALERTS.get(alert.kind) or formatting.event(alert.kind)

@@ -47,21 +47,21 @@ def _now(name: str, drawn_as: tuple[str, int | None], view: session.View) -> Non
         st.rerun(scope="app")
     known = live_queries.versions(name, view)
     with st.container(border=True, key="health-state"):
-        _state(report, known)
+        _state(report)
         _waiting(report)
         if report.model_id is not None:
             _facts(report, view, known)
             _slices(report)
             _policy(name, report, view)
-    open_alerts(report, view, known)
+    open_alerts(report, view)
 
 
-def _state(report: HealthReport, known: dict[str, str]) -> None:
+def _state(report: HealthReport) -> None:
     moment = messages.now().astimezone(messages.viewer_zone())
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         st.header(live_text.mark(report.state), anchor=False, width="content")
         st.caption(f"live, read at {moment:%H:%M:%S}", width="content", help="Read again every 5 seconds")
-    st.markdown(formatting.escaped(sentences.sentence(report, known)))
+    st.markdown(formatting.escaped(formatting.sentence(report.sentence)))
 
 
 def _facts(report: HealthReport, view: session.View, known: dict[str, str]) -> None:
@@ -125,21 +125,21 @@ def _policy(name: str, report: HealthReport, view: session.View) -> None:
     st.caption(f"**On degradation:** {formatting.escaped(does)}")
 
 
-def open_alerts(report: HealthReport, view: session.View, known: dict[str, str]) -> None:
+def open_alerts(report: HealthReport, view: session.View) -> None:
     """Alerts that are not over, each with what can be said of it."""
     found = report.alerts
     if not found:
         return
     messages.section(f"{formatting.count(len(found), 'open alert')}")
     for alert in sorted(found, key=lambda each: each.severity != "critical")[:MOST_ALERTS]:
-        _alert(alert, report, view, known)
+        _alert(alert, report, view)
     if len(found) > MOST_ALERTS:
         st.caption(f"{formatting.count(len(found) - MOST_ALERTS, 'older alert')} more; resolve these to see them.")
 
 
-def _alert(alert: Alert, report: HealthReport, view: session.View, known: dict[str, str]) -> None:
+def _alert(alert: Alert, report: HealthReport, view: session.View) -> None:
     colour, shape, word = live_text.STATES[alert.severity]
-    text = formatting.sentence(formatting.named(alert.text, known))
+    text = formatting.sentence(alert.text)
     with st.container(border=True, key=f"alert-{alert.alert_id}"):
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
             title = formatting.escaped(sentences.title(alert))
@@ -148,8 +148,8 @@ def _alert(alert: Alert, report: HealthReport, view: session.View, known: dict[s
                 decisions.buttons(alert, text)
                 if alert.kind in ("degradation", "not_rolled_back", "champion_failing", "answers"):
                     _roll_back_button(alert, report, view)
-        # The state above already says what it is made of.
-        if text != sentences.sentence(report, known):
+        # The state above already says what the main alert is about.
+        if alert != report.main_alert:
             st.markdown(formatting.escaped(text))
         said = [f"Since {messages.when(alert.opened_at)}"]
         if alert.acknowledged_at:

@@ -67,7 +67,7 @@ def _course(name: str, chosen: str, view: session.View) -> None:
     else:
         _drift(report)
     _last_rollback(report, known, since)
-    _past_alerts(name, view, known)
+    _past_alerts(name, view)
 
 
 def _over_time(
@@ -103,7 +103,7 @@ def _over_time(
         key="health-chart",
         alt=f"{metric.label} of the champions over time with changes of champion, and how many labels are behind it",
     )
-    _moves(moves, known)
+    _moves(moves)
     _look_at_taken_out(report, known, begin)
 
 
@@ -124,7 +124,7 @@ def _levels(report: HealthReport, metric: live_text.Watched) -> list[health_char
     return levels
 
 
-def _moves(moves: pd.DataFrame, known: dict[str, str]) -> None:
+def _moves(moves: pd.DataFrame) -> None:
     if not len(moves):
         return
     lines = []
@@ -132,7 +132,7 @@ def _moves(moves: pd.DataFrame, known: dict[str, str]) -> None:
         back = row["how"] == "rolled back"
         shape = ":orange[✕ Rolled back]" if back else "▲ Promoted"
         instead = f" instead of {formatting.escaped(row['before'])}" if row["before"] else ""
-        because = f": {formatting.escaped(_because(row['reason'], known))}" if row["reason"] else ""
+        because = f": {formatting.escaped(formatting.sentence(row['reason']))}" if row["reason"] else ""
         lines.append(
             f"- **{shape}** to **{formatting.escaped(row['version'])}**{instead}, {messages.when(row['started_at'])}, "
             f"{formatting.escaped(live_text.by(row['actor']))}{because}"
@@ -267,21 +267,15 @@ def _last_rollback(report: HealthReport, known: dict[str, str], since: datetime 
     messages.section(f"Last rollback: {formatting.escaped(out)} was taken out, {formatting.escaped(into)} restored")
     st.markdown(
         f"{messages.when(past.at)}, {formatting.escaped(by)}. "
-        f"{formatting.escaped(_because(past.reason, known))} "
+        f"{formatting.escaped(formatting.sentence(past.reason))} "
         f"{formatting.escaped(out)} is disqualified: it is not chosen again until somebody reinstates it."
     )
 
 
-def _because(reason: str, known: dict[str, str]) -> str:
-    """A reason with versions in place of ids; the registry's own begins with the model's, which is said already."""
-    head, parted, rest = reason.partition(": ")
-    return formatting.sentence(formatting.named(rest if parted and head in known else reason, known))
-
-
-def _past_alerts(name: str, view: session.View, known: dict[str, str]) -> None:
+def _past_alerts(name: str, view: session.View) -> None:
     over = [each for each in live_queries.alerts(view, name, resolved=True) if each.status == "resolved"]
     if not over:
         return
     with st.expander(f"{formatting.count(len(over), 'resolved alert')}", key="past-alerts"):
-        frame = health_frames.past_alerts(over, known, messages.now(), messages.viewer_zone())
+        frame = health_frames.past_alerts(over, messages.now(), messages.viewer_zone())
         health_tables.past_alerts(frame, key="past-alerts")

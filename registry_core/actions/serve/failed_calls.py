@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ...catalog import alerts, deployments
+from ...catalog import alerts, deployments, models
 from ..alert import open_alert
 from ..context import Context
 from ..watch import act_on_findings
@@ -25,7 +25,10 @@ class Failing:
         key = f"champion_failing:{self.model_id}"
         if alerts.unresolved(context.database, self.model_name, key) is not None:
             return
-        instead = f"{self.fallback} answers instead" if self.fallback else "nobody else could answer"
+        named = models.display_name(context.database, self.model_id)
+        instead = "nobody else could answer"
+        if self.fallback:
+            instead = f"{models.display_name(context.database, self.fallback)} answers instead"
         often = "1 call" if self.calls == 1 else f"{self.calls} calls in a row"
         with context.database.transaction() as transaction:
             current = deployments.current(transaction, self.model_name)
@@ -39,7 +42,7 @@ class Failing:
                 kind="champion_failing",
                 severity="critical",
                 key=key,
-                text=f"{self.model_id} failed to answer {often} ({self.error:.500}); {instead}. "
+                text=f"{named} failed to answer {often} ({self.error:.500}); {instead}. "
                 "Roll back, mend what it needs, or look at the rows it was sent",
                 model_id=self.model_id,
                 evidence={"calls": self.calls, "error": self.error[:500], "stand_in": self.fallback},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from ...catalog import alerts
+from ...catalog import alerts, models
 from ...errors import ArtifactError
 from ...records import Deployment
 from ...signature import AnswersCheck
@@ -28,10 +28,10 @@ def asked(context: Context, current: Deployment, *, thorough: bool) -> AnswersCh
     return found
 
 
-def words(current: Deployment, found: AnswersCheck) -> str:
-    """What is wrong with its answers, and what to do."""
+def words(champion: str, found: AnswersCheck) -> str:
+    """What is wrong with the predictions of a champion, by its name, and what to do."""
     return (
-        f"{current.model_id} does not answer here as it did where it was registered: {found.because}. Use the "
+        f"{champion} does not answer here as it did where it was registered: {found.because}. Use the "
         "libraries it was registered with, or train it again with those installed here"
     )
 
@@ -41,8 +41,9 @@ def look(context: Context, current: Deployment, *, thorough: bool) -> list[str]:
     found, now = asked(context, current, thorough=thorough), context.now()
     key = f"answers:{current.deployment_id}"
     held = alerts.unresolved(context.database, current.model_name, key)
+    named = models.display_name(context.database, current.model_id)
     if found is not None and found.status in WRONG and held is None:
-        text = words(current, found)
+        text = words(named, found)
         with context.database.transaction() as transaction:
             opened = open_alert(
                 context, transaction, now, model_name=current.model_name, model_id=current.model_id, kind="answers",
@@ -53,5 +54,5 @@ def look(context: Context, current: Deployment, *, thorough: bool) -> list[str]:
         text = "it answers again as it did where it was registered"
         with context.database.transaction() as transaction:
             close_if_over(context, transaction, held, text)
-        return [f"{current.model_id}: {text}"]
+        return [f"{named}: {text}"]
     return []

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from ...catalog import alerts, deployments, events
+from ...catalog import alerts, deployments, events, models
 from ...catalog.database import Queries, Transaction
 from ...errors import RegistryError, StorageError
 from ...events import EventKind
@@ -76,7 +76,7 @@ def _worse(context: Context, current: Deployment, policy: MonitoringPolicy, seen
     if last is not None and somebody_resolved(last, detector.alarms):
         return None
     since = minute(timestamps.text(detector.recent_since))
-    because = f"{current.model_id}: {detector.sentence} (predictions since {since} UTC)"
+    because = f"{_named(context, current.model_id)}: {detector.sentence} (predictions since {since} UTC)"
     evidence = {"alarm": detector.alarms, "labels": seen.labels, "since": since, "heard": detector.sentence}
     return Trouble("degradation", key, because, evidence)
 
@@ -91,13 +91,14 @@ def _judged(
             "It stays champion, since no healthy earlier champion takes the same inputs: retrain, or promote another"
         )
         return _told(context, current, found, nobody)
-    known, compared = seen.watch.standby, seen.watch.compared_with(other)
+    known, named = seen.watch.standby, _named(context, other)
+    compared = seen.watch.compared_with(named)
     evidence = {**found.evidence, "standby": other, "comparison": compared}
     if known != "better" and not policy.act_without_comparison:
-        waits = f"It stays champion unless {other}, which scores every row beside it now, is better on the same rows"
+        waits = f"It stays champion unless {named}, which scores every row beside it now, is better on the same rows"
         said = _told(context, current, replace(found, evidence=evidence), waits)
         if known == "no better":
-            because = f"{current.model_id} became worse, and {other} is no better. {compared}"
+            because = f"{_named(context, current.model_id)} became worse, and {named} is no better. {compared}"
             worse = Trouble("every_version_worse", f"every_version_worse:{current.deployment_id}", because, evidence)
             remedy = "Every version got worse: retrain on recent data. Running experiments go on"
             said += _told(context, current, worse, remedy)
@@ -105,7 +106,7 @@ def _judged(
     found = replace(found, because=f"{found.because}. {compared}", evidence=evidence)
     if policy.on_degradation == "suggest":
         key = f"rollback_suggested:{current.deployment_id}"
-        way = f"Roll {current.model_name} back to {other}, or resolve the alert if it may stay"
+        way = f"Roll back to {named}, or resolve the alert if it may stay"
         return _told(context, current, replace(found, kind="rollback_suggested", key=key), way)
     return _back(context, current, policy, found, [other])
 
@@ -118,7 +119,7 @@ def _well_again(context: Context, current: Deployment, seen: Observed) -> list[s
         if held is not None:
             with context.database.transaction() as transaction:
                 close_if_over(context, transaction, held, text)
-            said.append(f"{current.model_id}: {text}")
+            said.append(f"{_named(context, current.model_id)}: {text}")
     return said
 
 
@@ -152,7 +153,7 @@ def _answers_again(context: Context, current: Deployment) -> list[str]:
             held = alerts.unresolved(transaction, current.model_name, key)
             if held is not None:
                 close_if_over(context, transaction, held, text)
-    return [f"{current.model_id}: {text}"]
+    return [f"{_named(context, current.model_id)}: {text}"]
 
 
 def cooldown_until(queries: Queries, model_name: str, policy: MonitoringPolicy, now: datetime) -> str | None:
@@ -184,6 +185,10 @@ def _told(context: Context, current: Deployment, found: Trouble, remedy: str, **
     return [text] if opened else []
 
 
+def _named(context: Context, model_id: str) -> str:
+    return models.display_name(context.database, model_id)
+
+
 def _not_rolled_back(current: Deployment) -> str:
     return f"not_rolled_back:{current.deployment_id}"
 
@@ -202,7 +207,8 @@ def _roll_back(
     if target is None:
         nobody = f"It stays champion, since no healthy earlier champion is left{left_out}. Promote another model"
         return _told(context, current, _hindered(current, found), nobody, passed_over=sorted(skipped))
-    text = f"{found.because}; {current.model_id} was rolled back to {target}{left_out}"
+    out, back = _named(context, current.model_id), _named(context, target)
+    text = f"{found.because}; {out} was rolled back to {back}{left_out}"
     with context.database.transaction() as transaction:
         # Somebody else may have acted, or the target may have been rejected, while its file was read.
         now = context.now()
@@ -229,19 +235,19 @@ def _target(
     answer_checks.complete(context, current.model_id)
     for model_id in targets:
         answer_checks.complete(context, model_id)
-        row = require(context.database, model_id)
+        row, named = require(context.database, model_id), _named(context, model_id)
         same, because, _ = signatures.same_inputs(context.database, record(context, row), champion)
         if not same:
-            skipped[model_id] = f"{model_id} takes other inputs ({because})"
+            skipped[model_id] = f"{named} takes other features ({because})"
         elif model_id in known:
-            skipped[model_id] = f"{model_id} did not load"
+            skipped[model_id] = f"{named} did not load"
         else:
             try:
                 answer_checks.require_answers(context, row)
             except StorageError:
                 raise
             except RegistryError as error:
-                skipped[model_id] = f"{model_id} does not load ({error})"
+                skipped[model_id] = f"{named} does not load ({error})"
             else:
                 return model_id, skipped
     return None, skipped

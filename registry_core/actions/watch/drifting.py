@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 import numpy as np
 
-from ...catalog import alerts
+from ...catalog import alerts, models
 from ...catalog.telemetry import windows as stored
 from ...live import Drift
 from ...records import Deployment
@@ -67,13 +67,13 @@ def judged(context: Context, current: Deployment) -> tuple[Drift, ...]:
     return tuple(sorted(judgements, key=lambda each: (_ORDER.index(each.state), -(each.psi or 0.0))))
 
 
-def moved(current: Deployment, found: Sequence[Drift]) -> str | None:
-    """What has moved, in words; None where nothing has."""
+def moved(champion: str, found: Sequence[Drift]) -> str | None:
+    """What has moved, in words that begin with the champion's name; None where nothing has."""
     those = [each for each in found if each.state in MOVED]
     if not those:
         return None
     return (
-        f"{current.model_id}: the features of live requests have drifted from its training data: "
+        f"{champion}: the features of live requests have drifted from its training data: "
         f"{listed([each.feature for each in those])} ({those[0].sentence}). Its predictions may still be right: check "
         "its live metric before you act"
     )
@@ -87,7 +87,8 @@ def look(context: Context, current: Deployment, *, thorough: bool) -> list[str]:
         return []
     context.looked[place] = now
     found = judged(context, current)
-    text = moved(current, found)
+    named = models.display_name(context.database, current.model_id)
+    text = moved(named, found)
     key = f"drift:{current.deployment_id}"
     held = alerts.unresolved(context.database, current.model_name, key)
     if text is not None and held is None:
@@ -102,5 +103,5 @@ def look(context: Context, current: Deployment, *, thorough: bool) -> list[str]:
         text = "inputs and scores look again like those it was trained on"
         with context.database.transaction() as transaction:
             close_if_over(context, transaction, held, text)
-        return [f"{current.model_id}: {text}"]
+        return [f"{named}: {text}"]
     return []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from ...catalog import alerts, experiments
+from ...catalog import alerts, experiments, models
 from ...errors import Conflict, RegistryError, StorageError
 from ...live import ChallengerReport, Experiment, ExperimentReport
 from ...policies import MonitoringPolicy
@@ -83,8 +83,9 @@ def _failing(context: Context, seen: ExperimentReport) -> list[str]:
                 continue
             key = f"{kind}:{found.experiment_id}:{arm.challenger_id}"
             if alerts.newest(context.database, found.model_name, key) is None:
+                named = models.display_name(context.database, arm.challenger_id)
                 text = (
-                    f"experiment {found.experiment_id}: {arm.challenger_id} {trouble}. {judged.sentence}. Look at what "
+                    f"experiment {found.experiment_id}: {named} {trouble}. {judged.sentence}. Look at what "
                     "it needs, or stop the experiment"
                 )
                 said += _alert(context, found, kind, "warning", key, text, arm.challenger_id)
@@ -100,9 +101,10 @@ def _slices(context: Context, seen: ExperimentReport) -> list[str]:
         key = f"challenger_slice:{found.experiment_id}:{each.challenger_id}:{each.name}"
         new = alerts.newest(context.database, found.model_name, key) is None
         if each.worse and each.challenger_id in running and new:
+            named = models.display_name(context.database, each.challenger_id)
             text = (
-                f"experiment {found.experiment_id}: {each.challenger_id} is worse than the champion in a slice. "
-                f"{each.sentence}. Look at these rows, or stop the experiment"
+                f"experiment {found.experiment_id}: {named} is worse than the champion in a slice. {each.sentence}. "
+                "Look at these rows, or stop the experiment"
             )
             said += _alert(context, found, "challenger_slice", "warning", key, text, each.challenger_id)
     return said
@@ -110,7 +112,7 @@ def _slices(context: Context, seen: ExperimentReport) -> list[str]:
 
 def _harm(context: Context, found: Experiment, each: ChallengerReport, policy: MonitoringPolicy) -> list[str]:
     number, challenger = found.experiment_id, each.challenger_id
-    text = f"experiment {number}: {challenger} does harm: {each.verdict}"
+    text = f"experiment {number}: {models.display_name(context.database, challenger)} does harm: {each.verdict}"
     if policy.on_rollout == "suggest":
         key = f"challenger_harm:{number}:{challenger}"
         return _alert(context, found, "challenger_harm", "critical", key, f"{text}. Stop the experiment", challenger)
@@ -144,7 +146,7 @@ def _forward(context: Context, seen: ExperimentReport, policy: MonitoringPolicy)
             raise
         except RegistryError as error:
             return _reached(context, found, f"experiment {number} passed its last stage, but: {error}")
-        return [f"{found.running[0].challenger_id} was promoted: {seen.verdict}"]
+        return [f"{models.display_name(context.database, found.running[0].challenger_id)} was promoted: {seen.verdict}"]
     with context.database.transaction() as transaction:
         again = experiment.check_seen(transaction, number, found)
         if again.status != "running":

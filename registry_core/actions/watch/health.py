@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from datetime import datetime
 from typing import Literal
 
@@ -22,7 +23,7 @@ from ...live import (
     ThresholdCheck,
 )
 from ...live.effect import gain
-from ...live.health import SHOWN_AS
+from ...live.health import SHOWN_AS, worst
 from ...policies import MonitoringPolicy
 from ...records import Deployment, utc_text
 from ...rules import environments
@@ -78,16 +79,19 @@ def health(context: Context, model_name: str, acted: tuple[str, ...] = ()) -> He
     counted = None if frozen else (round(seen.watch.days.rows), asked.baseline_labels)
     drift = drifting.judged(context, current) if asked.drift else ()
     parts = slices.states(context, current, asked, seen, whole.predictions)
-    said = {each.alert_id: _now(each, current, seen, drift) for each in still_open}
+    other = models.display_name(context.database, seen.standby) if seen.standby else ""
+    still_open = tuple(
+        replace(each, text=_now(each, current, seen, drift, metadata.display_name, other)) for each in still_open
+    )
     done = performance.pooled(
         (model_name, current.model_id, current.started_at, utc_text(now)), whole, metadata.task or "", asked.loss
     )
     late = maturity.learnt(context, model_name, asked)
     answers = answer_drift.asked(context, current, thorough=False)
     versions = environments.in_words(metadata.libraries, proofs.environment(metadata))
-    state, sentence = _state(current, metric, done, asked, frozen, detector, judged, still_open, said)
+    state, sentence = _state(metadata.display_name, current, metric, done, asked, frozen, detector, judged, still_open)
     if answers is not None and answers.status in answer_drift.WRONG:
-        state, sentence = "critical", answer_drift.words(current, answers)
+        state, sentence = "critical", answer_drift.words(metadata.display_name, answers)
     elif late.warning and state != "critical":
         sentence = f"{sentence}. Take care: {late.warning}"
     elif versions and state != "critical":
@@ -119,7 +123,7 @@ def health(context: Context, model_name: str, acted: tuple[str, ...] = ()) -> He
         last_rollback=past,
         on_degradation=asked.on_degradation,
         predecessor=seen.standby,
-        comparison=_comparison(seen),
+        comparison=_comparison(seen, other),
         maturity=late.sentence,
         late_labels=late.warning,
         waiting=seen.waiting,
@@ -161,7 +165,7 @@ def _detector(watch: Watch) -> DetectorState | None:
     )  # fmt: skip
 
 
-def _comparison(seen: detector_state.Observed) -> StandbyComparison | None:
+def _comparison(seen: detector_state.Observed, named: str) -> StandbyComparison | None:
     watch = seen.watch
     if seen.standby is None:
         return None
@@ -171,21 +175,28 @@ def _comparison(seen: detector_state.Observed) -> StandbyComparison | None:
         seen.standby, round(shown.rows), shown.mean if shown.rows else None,
         gain(watch.rules.metric, shown.mean) if shown.rows else "", math.exp(min(watch.log_e_better, 700.0)),
         1 / watching.ALPHA, watch.standby, watch.standing != "well",
-        watch.compared_with(seen.standby),
+        watch.compared_with(named),
     )  # fmt: skip
 
 
-def _now(alert: Alert, current: Deployment, seen: detector_state.Observed, drift: tuple[Drift, ...]) -> str:
+def _now(
+    alert: Alert,
+    current: Deployment,
+    seen: detector_state.Observed,
+    drift: tuple[Drift, ...],
+    champion: str,
+    other: str,
+) -> str:
     """What an open alert is about as it stands by now, where that is known; its text is of when it was opened."""
     remedy = alert.evidence.get("remedy")
     if remedy and alert.key.endswith(f":{current.deployment_id}") and seen.watch.detector.alarm:
-        beside = f"{seen.watch.compared_with(seen.standby)}. " if seen.standby else ""
-        return f"{seen.watch.detector.sentence}. {beside}{remedy}"
+        beside = f"{seen.watch.compared_with(other)}. " if other else ""
+        return f"{champion}: {seen.watch.detector.sentence}. {beside}{remedy}"
     if alert.kind == slices.KIND and (part := seen.slices.get(str(alert.evidence["slice"]))) is not None:
-        return f"{slices.shown(str(alert.evidence['slice']))}: {part.watch.detector.sentence}"
+        return f"{champion}: {slices.shown(str(alert.evidence['slice']))}: {part.watch.detector.sentence}"
     if alert.key == f"drift:{current.deployment_id}":
-        return drifting.moved(current, drift) or f"when the alert was opened, {minute(alert.opened_at)}: {alert.text}"
-    return alert.text.removeprefix(f"{current.model_id}: ")
+        return drifting.moved(champion, drift) or f"when the alert was opened, {minute(alert.opened_at)}: {alert.text}"
+    return alert.text
 
 
 def _estimate(context: Context, current: Deployment, whole: Sums) -> Estimate | None:
@@ -200,6 +211,7 @@ def _estimate(context: Context, current: Deployment, whole: Sums) -> Estimate | 
 
 
 def _state(
+    who: str,
     current: Deployment,
     metric: str,
     done: LivePerformance,
@@ -208,21 +220,16 @@ def _state(
     detector: DetectorState | None,
     judged: tuple[ThresholdCheck, ...],
     still_open: tuple[Alert, ...],
-    said: dict[int, str],
 ) -> tuple[State, str]:
-    critical = [each for each in still_open if each.severity == "critical"]
+    first = worst(still_open)
     shown = "no labels yet"
     named, labels = SHOWN_AS.get(metric, metric), done.labelled
     if named in done.metrics:
         since = minute(current.started_at)
         shown = f"{named} {done.metrics[named]:.4g} over {labels:,} labels since {since} UTC"
     against = "" if frozen is None else f", {frozen.value:.4g} on {frozen.source}"
-    who = current.model_id
-    if critical:
-        return "critical", f"{who}: {said[critical[0].alert_id]}"
-    if still_open:
-        further = f" ({len(still_open)} alerts are open)" if len(still_open) > 1 else ""
-        return "warning", f"{who}: {said[still_open[0].alert_id]}{further}"
+    if first is not None:
+        return first.severity, first.text
     beyond = [each for each in judged if each.state == "beyond"]
     if beyond:
         return "warning", f"{who}: {beyond[0].sentence}"

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
-from ...catalog import baselines, deployments
+from ...catalog import baselines, deployments, models
 from ...evidence import Gate
 from ...live import (
     Arm,
@@ -78,7 +78,7 @@ def report(context: Context, found: Experiment, *, charts: bool = True) -> Exper
     shares_known = [each for each in seen.buckets if any(each.shares)]
     sample_ratio: SampleRatio | None = None
     coverage: Coverage | None = None
-    names = _names(found)
+    names = _names(context, found)
     if shares_known:
         sample_ratio = ratio.check([(each.shares, each.arms) for each in shares_known], names)
         coverage = ratio.coverage([each.arms for each in seen.compared], names)
@@ -93,13 +93,16 @@ def report(context: Context, found: Experiment, *, charts: bool = True) -> Exper
         warnings.append(_warning(found, "label_coverage", apart, "warning"))
     return ExperimentReport(
         found, utc_text(context.now()), challengers, sample_ratio, coverage, experiment.next_stage(found),
-        _verdict(found, challengers), tuple(warnings), *_both(seen.guardrails),
+        _verdict(context, found, challengers), tuple(warnings), *_both(seen.guardrails),
         tuple(sorted(seen.slices, key=lambda each: -(each.effect.log_e_worse or -math.inf))),
     )  # fmt: skip
 
 
-def _names(found: Experiment) -> tuple[str, ...]:
-    return ("champion", *(arm.challenger_id for arm in found.arms)) if len(found.arms) > 1 else ()
+def _names(context: Context, found: Experiment) -> tuple[str, ...]:
+    """What sentences call the arms; a single challenger needs no name."""
+    if len(found.arms) == 1:
+        return ()
+    return "champion", *(models.display_name(context.database, arm.challenger_id) for arm in found.arms)
 
 
 def stage_gates(context: Context, found: Experiment) -> tuple[Gate, ...]:
@@ -108,7 +111,9 @@ def stage_gates(context: Context, found: Experiment) -> tuple[Gate, ...]:
     if len(challengers) == 1:
         return challengers[0].gates
     return tuple(
-        replace(gate, name=f"{gate.name} of {each.challenger_id}") for each in challengers for gate in each.gates
+        replace(gate, name=f"{gate.name} of {models.display_name(context.database, each.challenger_id)}")
+        for each in challengers
+        for gate in each.gates
     )
 
 
@@ -123,7 +128,7 @@ def _evidence(context: Context, found: Experiment, policy: MonitoringPolicy) -> 
         )
         warnings.append(_warning(found, "shared_certainty", shared))
     asked = tuple([each.arms for each in buckets] if found.mode == "split" else _asked_in_shadow(context, found))
-    guardrails = _guardrails(found, asked, policy)
+    guardrails = _guardrails(_names(context, found), found, asked, policy)
     if found.mode == "split" and any(failed for _, failed in guardrails[0].counts):
         warnings.append(_warning(found, "failed_requests", _of_failures(found)))
     variance, begins = _variance(context, found, buckets)
@@ -152,9 +157,11 @@ def _warning(
     return ReportWarning(text, kind, severity, f"{found.model_name}, experiment {found.experiment_id}")
 
 
-def _guardrails(found: Experiment, asked: Sequence[Sequence[Sums]], policy: MonitoringPolicy) -> tuple[Guardrail, ...]:
+def _guardrails(
+    names: Sequence[str], found: Experiment, asked: Sequence[Sequence[Sums]], policy: MonitoringPolicy
+) -> tuple[Guardrail, ...]:
     """Failures, and in a split slow calls where they are looked for."""
-    names, alpha = _names(found), _alpha_of_guardrail(found, policy)
+    alpha = _alpha_of_guardrail(found, policy)
     failures = ratio.failures(asked, names, alpha=alpha)
     if not _looks_at_time(found, policy):
         return (failures,)
@@ -404,11 +411,12 @@ def _step(
     return step, gates, judged.because, judged.to
 
 
-def _verdict(found: Experiment, challengers: Sequence[ChallengerReport]) -> str:
+def _verdict(context: Context, found: Experiment, challengers: Sequence[ChallengerReport]) -> str:
     if found.ended_at is not None:
         return f"Ended: {found.verdict}"
     running = [each for each in challengers if each.status == "running"]
     state = "Paused. " if found.status == "paused" else ""
     if len(running) == 1:
         return state + running[0].verdict
-    return state + "; ".join(f"{each.challenger_id}: {each.verdict}" for each in running)
+    named = models.display_name
+    return state + "; ".join(f"{named(context.database, each.challenger_id)}: {each.verdict}" for each in running)

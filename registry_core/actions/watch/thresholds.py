@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ...catalog import alerts
+from ...catalog import alerts, models
 from ...catalog.telemetry.streams import Stream
 from ...live import ThresholdCheck
 from ...policies import MonitoringPolicy, Policy
@@ -82,7 +82,7 @@ def look(context: Context, current: Deployment, policy: Policy, *, thorough: boo
         key = f"threshold:{limit.metric}:{current.deployment_id}"
         held = alerts.unresolved(context.database, current.model_name, key)
         if limit.state == "beyond" and held is None:
-            text = f"{current.model_id}: {limit.sentence}"
+            text = f"{models.display_name(context.database, current.model_id)}: {limit.sentence}"
             with context.database.transaction() as transaction:
                 opened = open_alert(
                     context, transaction, context.now(), model_name=current.model_name, model_id=current.model_id,

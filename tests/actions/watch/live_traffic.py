@@ -12,7 +12,12 @@ from registry_core import RecordedOutcomes, Registry
 from tests.clock import Clock
 from tests.traffic import register, rows
 
-__all__ = ["Mistakes", "champions", "reading", "register"]
+__all__ = ["Mistakes", "champions", "named", "reading", "register"]
+
+
+def named(registry: Registry, model_id: str) -> str:
+    """How sentences call a version."""
+    return registry.get_metadata(model_id).display_name
 
 
 def reading(column: int) -> LogisticRegression:

@@ -14,7 +14,7 @@ from sklearn.linear_model import LinearRegression
 from registry_core import Registry
 from registry_core.actions.serve.failed_calls import Failing
 from registry_core.catalog.telemetry import detectors
-from tests.actions.watch.live_traffic import Mistakes, champions, reading, register
+from tests.actions.watch.live_traffic import Mistakes, champions, named, reading, register
 from tests.clock import Clock
 from tests.traffic import Mute, fitted, regression, rows, trust
 
@@ -73,10 +73,10 @@ def test_a_champion_that_becomes_worse_is_rolled_back(registry: Registry, clock:
     assert 20 <= health.comparison.rows <= 90
 
     said = until_it_acts(registry, traffic)
-    assert f"{second} was rolled back to {first}" in said
+    assert f"{named(registry, second)} was rolled back to {named(registry, first)}" in said
     assert "is allowed (predictions since 2025-08-01 " in said
     assert "labelled rows since trouble began" in said
-    assert re.search(rf"{first} was \d+\.\d pp more accurate than the champion \(e-value ", said)
+    assert re.search(rf"{named(registry, first)} was \d+\.\d pp more accurate than the champion \(e-value ", said)
     assert registry.get_active_model_id("Churn") == first
     assert registry.get_metadata(second).status == "disqualified"
     ended = registry.experiment(number)
@@ -109,7 +109,7 @@ def test_where_every_version_gets_worse_nobody_is_put_back(registry: Registry, c
     number = registry.start_experiment("Churn", register(registry, 0.5, reading(1))).experiment_id
     traffic.beside = 0.5
     said = until_it_says(registry, traffic, "Every version got worse: retrain")
-    assert f"{two[0]} is no better" in said
+    assert f"{named(registry, two[0])} is no better" in said
     assert sorted(kinds(registry)) == ["degradation", "every_version_worse"]
     assert registry.get_active_model_id("Churn") == two[1]
     assert registry.experiment(number).status == "running", "whoever is better may still show it"
@@ -140,7 +140,7 @@ def test_an_alarm_that_was_over_too_early_is_acted_on(registry: Registry, clock:
         hour(200, default=0.5)
     assert "degradation" in kinds(registry)
     traffic.beside = 0.0
-    assert f"{second} was rolled back to {first}" in until_it_acts(registry, traffic)
+    assert f"{named(registry, second)} was rolled back to {named(registry, first)}" in until_it_acts(registry, traffic)
 
 
 def test_a_predecessor_that_is_worse_still_is_no_way_back(registry: Registry, clock: Clock, two: list[str]) -> None:
@@ -156,7 +156,7 @@ def test_who_wants_it_is_rolled_back_without_a_comparison(registry: Registry, cl
     traffic = Mistakes(registry, clock, beside=0.6)
     for _ in range(10):
         traffic(100)
-    assert f"was rolled back to {two[0]}" in until_it_acts(registry, traffic)
+    assert f"was rolled back to {named(registry, two[0])}" in until_it_acts(registry, traffic)
 
 
 @pytest.mark.parametrize("policy", ["suggest", "off"])
@@ -170,7 +170,7 @@ def test_nothing_is_done_where_nobody_wants_it(registry: Registry, clock: Clock,
     assert sorted(kinds(registry)) == ([] if policy == "off" else ["degradation", "rollback_suggested"])
     if policy == "suggest":
         suggested, opened = registry.alerts("Churn")
-        assert f"Roll Churn back to {two[0]}" in suggested.text
+        assert f"Roll back to {named(registry, two[0])}" in suggested.text
         for each in (suggested, opened):
             registry.resolve_alert(each.alert_id, actor="anna", reason="a holiday")
         traffic(100, default=0.5)
@@ -204,11 +204,11 @@ def test_there_is_a_pause_between_two_rollbacks(registry: Registry, clock: Clock
     for _ in range(6):
         traffic(100)
     said = until_it_says(registry, traffic, "It is not rolled back: there was an automatic rollback shortly before")
-    assert second in said
+    assert named(registry, second) in said
     assert registry.get_active_model_id("Churn") == second
     clock.tick(hours=50)
     (said,) = registry.check_health("Churn").acted
-    assert f"{second} was rolled back to {first}" in said
+    assert f"{named(registry, second)} was rolled back to {named(registry, first)}" in said
     assert kinds(registry) == ["rolled_back", "rolled_back"], "both have to be seen"
     assert registry.get_metadata(third).status == registry.get_metadata(second).status == "disqualified"
 
@@ -239,7 +239,7 @@ def test_without_a_healthy_predecessor_it_stays_and_says_so(registry: Registry, 
     for _ in range(6):
         traffic(100)
     said = until_it_says(registry, traffic, "no healthy earlier champion takes the same inputs: retrain, or promote")
-    assert f"{last}: " in said
+    assert f"{named(registry, last)}: " in said
     assert registry.get_active_model_id("Churn") == last
     assert kinds(registry) == ["degradation"]
     revision = registry.revision()
@@ -247,7 +247,7 @@ def test_without_a_healthy_predecessor_it_stays_and_says_so(registry: Registry, 
     assert registry.revision() == revision
     # once there is one again, it is compared
     registry.reinstate(second, reason="it was the network")
-    assert f"{last} was rolled back to {second}" in until_it_acts(registry, traffic)
+    assert f"{named(registry, last)} was rolled back to {named(registry, second)}" in until_it_acts(registry, traffic)
 
 
 def test_a_predecessor_that_does_not_load_is_no_way_back(registry: Registry, clock: Clock) -> None:
@@ -463,8 +463,8 @@ def test_health_tells_how_it_stands_by_now(registry: Registry, clock: Clock, two
     assert (health.detector.alarm, health.detector.alarms) == (True, 1)
     assert health.detector.sentence in health.sentence
     assert health.sentence != first.sentence, "figures of now, not of when the alert was opened"
-    assert f"{two[0]} was " in health.sentence
-    assert health.sentence.count(two[1]) == 1
+    assert f"{named(registry, two[0])} was " in health.sentence
+    assert health.sentence.count(named(registry, two[1])) == 1
 
 
 def test_a_champion_that_answers_again_is_not_rolled_back_later(registry: Registry, clock: Clock) -> None:
@@ -554,7 +554,8 @@ def test_drift_warns_and_never_rolls_back(registry: Registry, clock: Clock, two:
         predictor.predict_proba(inputs + np.array([3.0, 0.0]))
     clock.tick(days=1)
     later = registry.check_health("Churn")
-    assert later.alerts[0].text == alert.text
+    assert registry.alerts("Churn")[0].text == alert.text, "as it was opened"
+    assert later.alerts[0].text == later.sentence
     assert later.drift[0].sentence in later.sentence
     assert later.sentence != health.sentence, "figures of now, not of when the alert was opened"
     assert registry.get_active_model_id("Churn") == third

@@ -9,7 +9,7 @@ from registry_core.actions.serve import answering
 from registry_core.catalog.telemetry import streams
 from registry_core.catalog.telemetry import windows as stored
 from registry_core.rules.live.sums import Sums, of_predictions
-from tests.actions.watch.live_traffic import Mistakes, register
+from tests.actions.watch.live_traffic import Mistakes, named, register
 from tests.clock import Clock
 from tests.traffic import Late, Mute, Picky, fitted, regression, trust
 
@@ -198,7 +198,7 @@ def test_a_harmful_challenger_is_stopped(registry: Registry, clock: Clock, two: 
         clock.tick(60)
     found = registry.experiment(number)
     (alert,) = registry.alerts("Churn")
-    assert f"{two[1]} does harm: Challenger -" in said[0]
+    assert f"{named(registry, two[1])} does harm: Challenger -" in said[0]
     assert "evidence that it is worse" in said[0]
     assert ", 20 stops it" in said[0]
     assert "no clear difference" not in said[0].lower()
@@ -251,7 +251,10 @@ def test_a_challenger_in_shadow_that_fails_is_told_of(registry: Registry, clock:
         said += registry.record_outcomes({int(told.prediction_ids[0]): labels[0] for told, labels in answers}).acted
     (alert,) = registry.alerts("Churn")
     assert (alert.kind, alert.severity, alert.model_id) == ("challenger_failing", "warning", mute)
-    assert f"{mute} fails to answer. A challenger fails more often than the champion: champion 0.00%" in said[0]
+    assert (
+        f"{named(registry, mute)} fails to answer. A challenger fails more often than the champion: champion 0.00%"
+        in said[0]
+    )
     report = registry.experiment_report(number)
     assert report.failures.state == "more"
     assert report.failures.more == (False, True)

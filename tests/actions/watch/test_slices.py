@@ -70,7 +70,7 @@ def test_a_slice_that_becomes_worse(catalog_url: dict[str, Any], clock: Clock) -
         assert alert.key.endswith(":region=north")
         health = registry.check_health("Churn")
         assert (health.model_id, health.state) == (champion, "warning")
-        assert health.sentence.startswith(f"{champion}: region = north: Worse")
+        assert health.sentence.startswith("Churn 1.0.1: region = north: Worse")
         assert health.slices[0].name == "region = north"
         assert health.slices[0].alarm
         assert not health.slices[1].alarm

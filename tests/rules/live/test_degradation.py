@@ -24,13 +24,13 @@ def test_one_batch_by_hand() -> None:
     found = NEW.update(100, 15, BOUND)
     expected = [100 * ((0.1 + d) / 0.1) ** 15 * ((0.9 - d) / 0.9) ** 85 for d in (0.02, 0.03, 0.05, 0.10)]
     assert [math.exp(each) for each in found.log_r] == pytest.approx(expected)
-    assert found.value == pytest.approx(sum(expected) / 3)
+    assert found.value == pytest.approx(sum(expected) / 4)
     then = found.update(50, 4, BOUND)
     again = [
         (r + 50) * ((0.1 + d) / 0.1) ** 4 * ((0.9 - d) / 0.9) ** 46
         for r, d in zip(expected, (0.02, 0.03, 0.05, 0.10), strict=True)
     ]
-    assert then.value == pytest.approx(sum(again) / 3)
+    assert then.value == pytest.approx(sum(again) / 4)
     assert (then.labels, then.bad) == (150, 19.0)
 
 
