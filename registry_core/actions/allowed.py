@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
+from typing import NamedTuple
 
-from ..catalog import deployments, models
+from ..catalog import deployments, experiments, models
+from ..catalog.database import Queries
 from ..errors import GatesFailed, InvalidInput, ModelNotFound, NoModelAvailable, NotEligible, StateConflict
 from ..live import Experiment
-from ..records import Permission, Row
+from ..records import Deployment, ModelMetadata, Permission, Row
 from ..rules import experiments as planning
 from . import experiment, foreign, promotion, undo
 from .context import NOT_CHECKED, Context
 from .maintenance import trash
+from .model_records import record, require
 
 _STATUS_VERBS = ("reject", "archive", "restore", "disqualify", "reinstate", "purge")
 
@@ -31,6 +34,60 @@ def allowed(context: Context, subject: str | int) -> dict[str, Permission]:
     )
 
 
+def allowed_many(context: Context, model_ids: Sequence[str]) -> dict[str, dict[str, Permission]]:
+    """See ``Registry.allowed_many``."""
+    with context.database.snapshot() as queries:
+        rows = models.find_many(queries, model_ids)
+        for model_id in model_ids:
+            if model_id not in rows:
+                require(queries, model_id)
+        names = {row["model_name"] for row in rows.values()}
+        states = {name: _state(context, queries, name) for name in names}
+        return {
+            model_id: _of_candidate(context, queries, rows[model_id], states[rows[model_id]["model_name"]])
+            for model_id in model_ids
+        }
+
+
+class _State(NamedTuple):
+    """What the versions of one model name are judged against."""
+
+    current: Deployment | None
+    champion: ModelMetadata | None
+    running: list[Experiment]
+    decided: Permission
+    challengeable: Permission
+
+
+def _state(context: Context, queries: Queries, model_name: str) -> _State:
+    current = deployments.current(queries, model_name)
+    return _State(
+        current,
+        None if current is None else record(context, require(queries, current.model_id)),
+        experiments.current(queries, model_name),
+        _permission(lambda: foreign.require_decided(context, queries, model_name)),
+        _permission(lambda: experiment.check_champion(context, queries, model_name, NOT_CHECKED)),
+    )
+
+
+def _of_candidate(context: Context, queries: Queries, row: Row, state: _State) -> dict[str, Permission]:
+    def promote() -> None:
+        promotion.check_new_champion(row["model_id"], state.current)
+        promotion.check_eligible(row)
+
+    def start_experiment() -> None:
+        if state.champion is not None:
+            experiment.check_challenger(context, queries, row, state.champion, state.running)
+
+    def first(*steps: Permission) -> Permission:
+        return next((step for step in steps if not step.allowed), steps[-1])
+
+    return {
+        "promote": first(_permission(promote), state.decided),
+        "start_experiment": first(state.challengeable, _permission(start_experiment)),
+    }
+
+
 def _permission(check: Callable[[], object]) -> Permission:
     try:
         check()
@@ -45,9 +102,7 @@ def _of_version(context: Context, row: Row) -> dict[str, Permission]:
     queries, model_id, name = context.database, row["model_id"], row["model_name"]
 
     def promote() -> None:
-        current = deployments.current(queries, name)
-        if current is not None and current.model_id == model_id:
-            raise StateConflict(f"{model_id} is the champion of {name} already")
+        promotion.check_new_champion(model_id, deployments.current(queries, name))
         promotion.check_promotion(context, queries, model_id, NOT_CHECKED, False)
 
     def start_experiment() -> None:

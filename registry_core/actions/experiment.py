@@ -13,7 +13,7 @@ from ..errors import GatesFailed, InvalidInput, ModelNotFound, NoModelAvailable,
 from ..events import EventKind
 from ..evidence import Gate, GateReport
 from ..live import Arm, Experiment
-from ..records import Deployment, Row
+from ..records import Deployment, ModelMetadata, Row
 from ..rules import experiments as planning
 from . import answer_checks, experiment_lifecycle, foreign, promotion, signatures
 from .context import NOT_CHECKED, Context, check_reason
@@ -117,32 +117,32 @@ def check_start(
     current = check_champion(context, queries, model_name, expected)
     champion = record(context, require(queries, current.model_id))
     running = experiments.current(queries, model_name)
-    rows = []
-    for challenger in challengers:
-        row = require(queries, challenger)
-        if row["model_name"] != model_name:
-            raise InvalidInput(f"{challenger} belongs to {row['model_name']}, not to {model_name}; name one of its own")
-        if challenger == champion.model_id:
-            raise StateConflict(
-                f"{champion.display_name} is the champion of {model_name}; a challenger is another model"
-            )
-        promotion.check_eligible(row, "take part")
-        taken = next((each for each in running if any(arm.challenger_id == challenger for arm in each.running)), None)
-        if taken is not None:
-            raise StateConflict(
-                f"{models.display_name(queries, challenger)} takes part in experiment {taken.experiment_id} already, "
-                f"since {taken.started_at}; stop that one first"
-            )
-        same, because, _ = signatures.same_inputs(queries, record(context, row), champion)
-        if not same:
-            raise InvalidInput(
-                f"{models.display_name(queries, challenger)} cannot answer what is sent to {champion.display_name}: "
-                f"{because}; train it on the same features"
-            )
-        rows.append(row)
+    rows = [require(queries, challenger) for challenger in challengers]
+    for row in rows:
+        check_challenger(context, queries, row, champion, running)
     if plan.mode == "split":
         _check_nobody_answers(running, model_name)
     return rows, (champion.model_id, _metric(context, queries, model_name, champion.task, metric))
+
+
+def check_challenger(
+    context: Context, queries: Queries, row: Row, champion: ModelMetadata, running: Sequence[Experiment]
+) -> None:
+    """Whether a version may challenge the champion beside the ``running`` experiments; raises what prevents it."""
+    challenger, name = row["model_id"], models.display_name(queries, row["model_id"])
+    if row["model_name"] != champion.model_name:
+        raise InvalidInput(f"{name} is no version of {champion.model_name}; name one of its own")
+    if challenger == champion.model_id:
+        raise StateConflict(f"{name} is the champion; a challenger is another version")
+    promotion.check_eligible(row, "take part")
+    for other in running:
+        if any(arm.challenger_id == challenger for arm in other.running):
+            since = f"experiment {other.experiment_id} already, since {other.started_at}"
+            raise StateConflict(f"{name} takes part in {since}; stop that one first")
+    same, because, _ = signatures.same_inputs(queries, record(context, row), champion)
+    if not same:
+        what = f"what is sent to {champion.display_name}: {because}"
+        raise InvalidInput(f"{name} cannot answer {what}; train it on the same features")
 
 
 def _check_nobody_answers(running: Sequence[Experiment], model_name: str) -> None:

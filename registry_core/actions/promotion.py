@@ -105,6 +105,12 @@ def _present(queries: Queries, model_id: str, expected: str | None) -> Deploymen
     return current if current is not None and current.model_id == model_id else None
 
 
+def check_new_champion(model_id: str, current: Deployment | None) -> None:
+    """Whether a version would be a new champion; raises where it is the champion already."""
+    if current is not None and current.model_id == model_id:
+        raise StateConflict(f"{model_id} is the champion of {current.model_name} already")
+
+
 def check_expected(queries: Queries, model_name: str, expected: str | None) -> Deployment | None:
     """The present deployment.
 

@@ -117,6 +117,17 @@ def display_name(queries: Queries, model_id: str) -> str:
     return f"{row['model_name']} {Version(row['major'], row['minor'], row['patch'])}"
 
 
+def find_many(queries: Queries, model_ids: Sequence[str]) -> dict[str, Row]:
+    """The versions that exist of some ids, by their id, each with its metadata document."""
+    rows: dict[str, Row] = {}
+    for start in range(0, len(model_ids), _MOST_VALUES):
+        parameters = {f"id{n}": model_id for n, model_id in enumerate(model_ids[start : start + _MOST_VALUES])}
+        marks = ", ".join(f":{key}" for key in parameters)
+        sql = f"SELECT {_WHOLE} FROM models m{_WITH_DOCUMENTS} WHERE m.model_id IN ({marks})"
+        rows.update((row["model_id"], row) for row in queries.query(sql, parameters))
+    return rows
+
+
 def last_ordinal(queries: Queries, stem: str) -> int:
     """How many ids were made from one name, type and second."""
     rows = queries.query("SELECT coalesce(max(ordinal), 0) AS n FROM models WHERE stem = :stem", {"stem": stem})

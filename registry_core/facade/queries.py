@@ -187,6 +187,20 @@ class QueryVerbs(Verbs):
 
         return allowed.allowed(self._context, subject)
 
+    def allowed_many(self, model_ids: Sequence[str]) -> dict[str, dict[str, Permission]]:
+        """Which versions of a list may be promoted or start an experiment, and why not: model id -> verb -> permission.
+
+        The light form of ``allowed``, for lists of hundreds: the verbs are ``promote`` and ``start_experiment`` (with
+        the version as only challenger), each row is read once, and no promotion gate is judged. A version that
+        may be promoted here can still fail a gate; ``allowed`` judges them for one version.
+
+        Raises:
+            ModelNotFound: no model has one of the ids.
+        """
+        from ..actions import allowed
+
+        return allowed.allowed_many(self._context, model_ids)
+
     def deployments(self, model_name: str | None = None) -> list[Deployment]:
         """The deployments (of a model name), newest first: model, start, end, actor and reason."""
         return read.deployments(self._context, model_name)

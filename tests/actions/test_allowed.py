@@ -114,3 +114,34 @@ def test_what_is_not_there(registry: Registry) -> None:
         registry.allowed("Nobody")
     with pytest.raises(NotFound):
         registry.allowed(7)
+
+
+def test_a_list_is_judged_as_each_version_is(registry: Registry, three: list[str]) -> None:
+    champion, other, busy = three
+    columns = register(registry, 0.6, feature_names=[f"column {n}" for n in range(30)])
+    registry.start_experiment("Churn", busy)
+    states = [columns]
+    for verb in (registry.reject, registry.archive, registry.disqualify, registry.delete):
+        states.append(register(registry, 0.5))
+        verb(states[-1])
+    alone = register(registry, 0.7, model_name="Fraud")
+    registry.configure(auto_select_best=False)
+    unserved = register(registry, 0.7, model_name="Leads")
+    model_ids = [champion, other, busy, *states, alone, unserved]
+    permissions = registry.allowed_many(model_ids)
+    assert list(permissions) == model_ids
+    for model_id in model_ids:
+        each = registry.allowed(model_id)
+        assert permissions[model_id]["start_experiment"] == each["start_experiment"]
+        if model_id != columns:
+            assert permissions[model_id]["promote"] == each["promote"]
+    assert "no champion to challenge" in permissions[unserved]["start_experiment"].reason
+    # The gate on the inputs is not judged here.
+    assert permissions[columns]["promote"].allowed
+    assert not registry.allowed(columns)["promote"].allowed
+
+
+def test_a_list_without_versions_and_one_with_an_unknown_id(registry: Registry, three: list[str]) -> None:
+    assert registry.allowed_many([]) == {}
+    with pytest.raises(ModelNotFound, match="Nobody"):
+        registry.allowed_many([three[0], "Nobody"])

@@ -204,7 +204,7 @@ def test_who_may_not_take_part(registry: Registry, four: list[str]) -> None:
         (ModelNotFound, "nobody", ("Churn", "nobody")),
         (ModelNotFound, "carries the name", ("Nobody", four[1])),
         (NoModelAvailable, "no champion", ("Quiet", no_champion)),
-        (InvalidInput, "belongs to Rain", ("Churn", other)),
+        (InvalidInput, "is no version of Churn", ("Churn", other)),
         (InvalidInput, "same features", ("Churn", narrow)),
         (NotEligible, "restore it first", ("Churn", four[3])),
         (StateConflict, "is the champion", ("Churn", four[0])),
