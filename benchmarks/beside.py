@@ -26,6 +26,7 @@ from benchmarks.served import dashboard
 from benchmarks.timing import quantile
 from registry_core import Registry
 from tests import hostile
+from tests.artifacts.inspection import floods
 from tests.artifacts.inspection.corpus import bad_artifacts
 
 TOUR = (("Overview", ""), ("Leaderboard", ""), ("Trends", ""))
@@ -47,6 +48,8 @@ def files(folder: Path) -> list[Path]:
     for bad in bad_artifacts(folder / "mark"):
         if bad.name.startswith(LINES):
             found.setdefault(f"{bad.name[:2]}.pkl", bad.data)
+    for number, (_, data) in enumerate(floods.files()):
+        found[f"flood {number}.pkl"] = data
     for name, data in found.items():
         (folder / name).write_bytes(data)
     return [folder / name for name in found]

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import lightgbm
 import numpy as np
 import pandas as pd
 import pytest
@@ -144,6 +145,14 @@ def test_threads_and_thread_pools_do_no_harm(worker: Worker) -> None:
         expected = model.fit(inputs, target).predict(inputs)
         answer = worker.predict(pickle.dumps(model.set_params(n_jobs=-1)), None, npy(inputs))
         assert (answer.predicted == expected).all()
+
+
+def test_more_threads_than_there_may_be_are_not_started(worker: Worker) -> None:
+    inputs, target = load_iris(return_X_y=True)
+    model = lightgbm.LGBMClassifier(n_estimators=2, n_jobs=1, verbose=-1).fit(inputs, target)
+    expected = model.predict(inputs)
+    answer = worker.predict(pickle.dumps(model.set_params(n_jobs=255)), None, npy(inputs))
+    assert (answer.predicted == expected).all()
 
 
 @pytest.mark.slow

@@ -18,6 +18,7 @@ from sklearn.linear_model import LogisticRegression
 
 from registry_core import Registry
 from tests import hostile
+from tests.artifacts.inspection import floods
 from tests.artifacts.inspection.corpus import bad_artifacts
 
 from .conftest import Visitor
@@ -131,15 +132,17 @@ def test_from_two_uploads_and_a_benchmark_to_an_override(visitor: Enter, filled:
 def test_bad_files_are_refused_before_anything_is_kept(visitor: Enter, filled: Registry, tmp_path: Path) -> None:
     marker = tmp_path / "marker"
     every = bad_artifacts(marker)
-    chosen = [next(bad for bad in every if bad.name.startswith(line)) for line in LINES]
+    found = [next(bad for bad in every if bad.name.startswith(line)) for line in LINES]
+    chosen = [(bad.data, bad.expected == "refused") for bad in found]
+    # One that would keep whoever reads it busy: here only the process that looks into it is.
+    chosen.append((next(floods.files())[1], True))
     anna = visitor()
     page = anna.visit("/upload?model=Churn")
     before = filled.revision()
-    for number, bad in enumerate(chosen):
+    for number, (data, refused) in enumerate(chosen):
         file = tmp_path / f"bad{number}.pkl"
-        file.write_bytes(bad.data)
+        file.write_bytes(data)
         page.get_by_test_id("stFileUploaderDropzoneInput").first.set_input_files(file)
-        refused = bad.expected == "refused"
         expected = "It is refused." if refused else "It will be quarantined."
         expect(page.get_by_text(file.name).last).to_be_visible()
         expect(page.get_by_text(expected)).to_be_visible()

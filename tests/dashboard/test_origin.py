@@ -31,7 +31,7 @@ def test_they_are_shown_and_accepted(tmp_path: Path, open_page: Callable[..., Ap
         (button,) = [each for each in page.button if each.label == "Accept all of them"]
         page = button.click().run()
         assert not page.exception
-        assert "Decided elsewhere" not in texts(page)
+        assert "Decisions to confirm" not in texts(page)
         with Registry(tmp_path / "theirs") as registry:
             assert registry.events(kinds=["foreign_accepted"])[0].reason == "I asked them"
     finally:

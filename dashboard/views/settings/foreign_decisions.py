@@ -22,7 +22,7 @@ def section(view: session.View) -> None:
         return
     with st.container(border=True, key="foreign"):
         messages.section(
-            "Decided elsewhere",
+            "Decisions to confirm",
             "These decisions were made on another machine, by another user, or before this release. Until somebody "
             "accepts them here, the trusted names trust nothing, nothing is sent to the addresses, and nobody promotes "
             "by the gates and approvals.",

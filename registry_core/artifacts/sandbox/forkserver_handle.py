@@ -33,6 +33,8 @@ _ENVIRONMENT = {
     "LANG": "C.UTF-8",
     "JOBLIB_MULTIPROCESSING": "0",
     "MALLOC_ARENA_MAX": "2",
+    # Whatever a model asks for: LightGBM hands its n_jobs to OpenMP, which ends a process that cannot start so many.
+    "OMP_THREAD_LIMIT": "8",
     "JE_ARROW_MALLOC_CONF": "background_thread:false",
     **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1"),
 }
