@@ -158,7 +158,8 @@ def against_gbstats(runs: int) -> Iterator[Row]:
         v = h**2 * variance
         rho2 = mixture.rho_squared(ALPHA, 5_000) * (n0 + n1) / v
         half = float(mixture.half_width(v, rho2, ALPHA)) / h
-        found = mixture.p_value(float(mixture.log_e(h * difference, v, rho2))), difference - half, difference + half
+        effect = Effect("accuracy", "split", n0, n1, True, log_e=float(mixture.log_e(h * difference, v, rho2)))
+        found = effect.p or 0.0, difference - half, difference + half
         furthest = max(furthest, *(abs(one - two) for one, two in zip(found, (p, *interval), strict=True)))
     yield Row("p and interval against gbstats 0.8.0", "<= 1e-9", f"{furthest:.1e} apart", furthest <= 1e-9)
 
@@ -253,7 +254,9 @@ def alarms_of_estimates(runs: int) -> Iterator[Row]:
     for rows_known in (500, 2_000, 20_000):
         chance, batch = np.random.default_rng([12, rows_known]), 500
         seen = chance.binomial(rows_known, 0.10, runs)
-        bounds = np.array([baseline.of_wrong(rows_known, int(k)).bound().value for k in seen])
+        shares = seen / rows_known
+        known = [baseline.Baseline("accuracy", rows_known, share, share * (1 - share)) for share in shares.tolist()]
+        bounds = np.array([each.bound().value for each in known])
         log_r, found = np.full((runs, len(degradation.DROPS)), -np.inf), np.zeros(runs, bool)
         for _ in range(200_000 // batch):
             likelihood = degradation.log_likelihood_of_wrong(batch, chance.binomial(batch, 0.10, runs), bounds)

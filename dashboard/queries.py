@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from datetime import UTC, date, datetime, time, tzinfo
 from hashlib import blake2b
 from typing import Any
 
@@ -140,16 +140,6 @@ def ids(text: str | None) -> list[str]:
 def moment(day: date, clock: time, where: tzinfo) -> datetime:
     """A day and a time as the viewer's zone has them, in UTC."""
     return datetime.combine(day, clock, tzinfo=where).astimezone(UTC)
-
-
-def whole_number(text: str | None, default: int = 1) -> int:
-    """A number from an address, which anybody may have typed."""
-    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 8 else default
-
-
-def last_days(days: int | None, now: datetime) -> datetime | None:
-    """Since when, for "the last so many days"; None for all time."""
-    return None if days is None else now - timedelta(days=days)
 
 
 class DuplicateKey(ValueError):

@@ -12,11 +12,6 @@ import warnings
 from pathlib import Path
 
 
-def file_mode(folder: str | os.PathLike[str]) -> int:
-    """The mode of a new file of the registry in a folder."""
-    return 0o660 if _is_shared(folder) else 0o600
-
-
 def create(path: str | os.PathLike[str], folder: str | os.PathLike[str], flags: int = os.O_EXCL) -> int:
     """A descriptor of a new file, for reading and writing.
 

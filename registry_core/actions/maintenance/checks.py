@@ -16,7 +16,6 @@ from ...records import Row
 from ..context import Context
 
 MEND: Final = Remedy("model-registry verify --repair", command=True)
-REBUILD: Final = Remedy("model-registry rebuild-index", command=True)
 CLEANUP: Final = Remedy("model-registry cleanup", command=True)
 EXPORT: Final = Remedy("model-registry export-index", command=True)
 BACKUP: Final = Remedy("restore it from a backup")

@@ -1,17 +1,13 @@
-"""What is known of a model at its promotion, and simple limits: what the watch over it compares with."""
+"""What is known of a model at its promotion: what the watch over it compares with."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
-from typing import Literal
 
 from ...errors import InvalidInput
 from ...live.effect import NAMES, Metric
-from .split import of_metric
-from .sums import Sums
 
 #: Fewer rows than these know the model too little: the bound is then so wide that it has to be said.
 MANY_ROWS = 20_000
@@ -103,72 +99,8 @@ class Baseline:
         return Bound(self.metric, value, because)
 
 
-def of_wrong(rows: int, wrong: int) -> Baseline:
-    """The baseline of a classifier.
-
-    Raises:
-        InvalidInput: ``wrong`` is not between 0 and ``rows``, or there are no rows.
-    """
-    if rows < 1 or not 0 <= wrong <= rows:
-        raise InvalidInput(f"{wrong} wrong of {rows} rows; give counts, wrong ones among all")
-    share = wrong / rows
-    return Baseline("accuracy", rows, share, share * (1 - share))
-
-
 def clopper_pearson_upper(rows: float, wrong: float, confidence: float) -> float:
     """The exact one-sided upper bound of a share (Clopper and Pearson 1934), continued to counts that are no whole."""
     from scipy.special import betaincinv
 
     return 1.0 if wrong >= rows else float(betaincinv(wrong + 1, rows - wrong, confidence))
-
-
-@dataclass(frozen=True)
-class Crossing:
-    """Whether the last labels are beyond a simple limit. ``kind`` says what that is worth."""
-
-    state: Literal["within", "beyond", "not enough"]
-    value: float | None
-    labels: int
-    sentence: str
-    kind: str = "simple limit, no guard against chance"
-
-
-@dataclass(frozen=True)
-class Threshold:
-    """A simple limit: such as accuracy below 0.80 over the last 500 labels.
-
-    It is what many ask for, and raises hundreds of false alarms per million labels where the limit lies two points from
-    what the model does: use the detector to act, this one to be told.
-
-    Attributes:
-        metric: accuracy has to be at least the limit, losses at most.
-        limit: a share for accuracy, else in the metric's unit.
-        labels: over how many of the last labels, whole buckets: as many as it takes.
-    """
-
-    metric: Metric
-    limit: float
-    labels: int = 500
-
-    def judge(self, buckets: Sequence[Sums]) -> Crossing:
-        """The state after some buckets, the newest one last."""
-        rows, total = 0, 0.0
-        for sums in reversed(buckets):
-            if rows >= self.labels:
-                break
-            n, bad, _ = of_metric(sums, self.metric)
-            rows, total = rows + n, total + bad
-        if rows < self.labels:
-            because = f"Not enough labels yet: {rows:,} of {self.labels:,}"
-            return Crossing("not enough", None, rows, because)
-        value = total / rows
-        if self.metric == "accuracy":
-            value = 1 - value
-        beyond = value < self.limit if self.metric == "accuracy" else value > self.limit
-        side = "below" if self.metric == "accuracy" else "above"
-        name = NAMES[self.metric].capitalize() if self.metric == "accuracy" else NAMES[self.metric]
-        because = (
-            f"{name[0].upper()}{name[1:]} {value:.4g} over the last {rows:,} labels, "
-            f"{'' if beyond else 'not '}{side} {self.limit:g}"
-        )
-        return Crossing("beyond" if beyond else "within", value, rows, because)

@@ -42,11 +42,6 @@ def width_below(v: Any, rho2: float, alpha: float) -> Any:
     return np.sqrt(2 * (v + 1 / rho2) * np.log1p(np.sqrt(1 + rho2 * v) / (2 * alpha)))
 
 
-def p_value(log_e: float) -> float:
-    """An always valid p from ln e: it may be compared with alpha at every look."""
-    return min(1.0, math.exp(-max(log_e, 0.0)))
-
-
 def information_needed(effect: float, variance: float, rho2: float, alpha: float) -> float:
     """How large H = V / ``variance`` must be before a true ``effect`` gives an e-value of 1 / alpha, as a rule."""
     goal, low, high = math.log(1 / alpha), 0.0, 1.0

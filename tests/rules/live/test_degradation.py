@@ -12,9 +12,8 @@ from hypothesis import strategies as st
 
 from registry_core.errors import InvalidInput
 from registry_core.rules.live import baseline
-from registry_core.rules.live.baseline import Baseline, Threshold
+from registry_core.rules.live.baseline import Baseline
 from registry_core.rules.live.degradation import Detector
-from registry_core.rules.live.sums import of_outcomes
 
 BOUND = 0.10
 NEW = Detector("accuracy")
@@ -117,29 +116,32 @@ def test_a_bet_on_losses_wins_nothing_on_average(y: float, tilt: float) -> None:
     assert math.exp(tilt * y - psi * y * y) <= 1 + tilt * y + 1e-12
 
 
+def _of_wrong(rows: int, wrong: int) -> Baseline:
+    share = wrong / rows
+    return Baseline("accuracy", rows, share, share * (1 - share))
+
+
 def test_the_bound_by_hand() -> None:
     # Clopper and Pearson: 10 of 100, 97.5% one-sided, is 17.62%.
     assert baseline.clopper_pearson_upper(100, 10, 0.975) == pytest.approx(0.1762, abs=5e-5)
     assert baseline.clopper_pearson_upper(3, 3, 0.975) == 1
-    many = baseline.of_wrong(40_000, 4_000).bound()
+    many = _of_wrong(40_000, 4_000).bound()
     # 10% + 1.645 standard errors of 0.15 pp + 1 pp
     assert many.value == pytest.approx(0.1125, abs=5e-5)
     assert many.because == ("10.0% wrong on 40,000 labels, at most 10.3% by chance, 1 point more: 11.3%")
-    few = baseline.of_wrong(2_000, 200).bound()
+    few = _of_wrong(2_000, 200).bound()
     assert few.value == pytest.approx(0.10 + 1.645 * math.sqrt(0.09 / 2_000) + 0.01, abs=2e-3)
     assert few.because.endswith("; with so few, smaller losses than that show late or never")
     days = Baseline("accuracy", 2_000, 0.1, 0.09, inflation=4.0, days=3)
-    assert days.bound().value == pytest.approx(baseline.of_wrong(500, 50).bound().value)
+    assert days.bound().value == pytest.approx(_of_wrong(500, 50).bound().value)
     assert "on 2,000 labels of 3 days, which vary by day like 500, at most" in days.bound().because
     assert days.bound().because.endswith("no whole week yet, so that a day of the week may pass for a change")
-    assert baseline.of_wrong(40_000, 4_000).bound(0.0).value < many.value
+    assert _of_wrong(40_000, 4_000).bound(0.0).value < many.value
 
 
 def test_what_cannot_be_watched() -> None:
-    with pytest.raises(InvalidInput, match="5 wrong of 4"):
-        baseline.of_wrong(4, 5)
     with pytest.raises(InvalidInput, match="tolerance -1"):
-        baseline.of_wrong(4, 1).bound(-1)
+        _of_wrong(4, 1).bound(-1)
     with pytest.raises(InvalidInput, match="give one with losses above 0"):
         Baseline("loss", 10, 0.0, 0.0).bound()
     with pytest.raises(InvalidInput, match="5 wrong of 4"):
@@ -152,18 +154,3 @@ def test_what_cannot_be_watched() -> None:
         Detector("loss").update_losses(4, 8.0, 1.0, BOUND)
     with pytest.raises(InvalidInput, match="give 1 or more"):
         NEW.update(4, 1, BOUND, inflation=0.5)
-
-
-def test_a_simple_limit() -> None:
-    good, bad = of_outcomes([1] * 300, [1] * 270 + [0] * 30), of_outcomes([1] * 300, [1] * 200 + [0] * 100)
-    limit = Threshold("accuracy", 0.80)
-    assert limit.judge([good]).sentence == "Not enough labels yet: 300 of 500"
-    fine = limit.judge([bad, good, good])
-    assert (fine.state, fine.value, fine.labels) == ("within", 0.9, 600)
-    assert fine.sentence == "Accuracy 0.9 over the last 600 labels, not below 0.8"
-    beyond = limit.judge([good, good, good, bad])
-    assert beyond.state == "beyond"
-    assert beyond.sentence == "Accuracy 0.7833 over the last 600 labels, below 0.8"
-    assert beyond.kind == "simple limit, no guard against chance"
-    losses = Threshold("loss", 1.0, 2).judge([of_outcomes([0.0, 0.0], [3.0, 1.0], task="regression")])
-    assert losses.sentence == "Loss 2 over the last 2 labels, above 1"

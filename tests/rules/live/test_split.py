@@ -46,7 +46,8 @@ def test_one_stratum_is_that_of_gbstats(
     # There information is counted in rows: rho^2 V here is rho^2 N there.
     rho2 = mixture.rho_squared(0.05, 5_000) * (n0 + n1) / v
     half = float(mixture.half_width(v, rho2, 0.05)) / h
-    assert mixture.p_value(float(mixture.log_e(s, v, rho2))) == pytest.approx(p, abs=1e-9)
+    effect = Effect("accuracy", "split", n0, n1, True, log_e=float(mixture.log_e(s, v, rho2)))
+    assert effect.p == pytest.approx(p, abs=1e-9)
     assert (s / h - half, s / h + half) == pytest.approx(interval, abs=1e-9)
 
 
