@@ -70,9 +70,9 @@ def frost_took_it_down(folder: Path) -> None:
     assert rolled.at.startswith("2013-11")
     assert "Worse than its baseline" in rolled.reason
     back = rolled.after["champion"]
-    assert f"{back} was " in rolled.reason
     assert " pp more accurate than the champion" in rolled.reason
     with Registry(folder) as registry:
+        assert f"{registry.get_metadata(back).display_name} was " in rolled.reason
         failed = registry.get_metadata(str(rolled.before["champion"]))
         alerts = registry.alerts("LateArrival", resolved=True)
         weeks = registry.performance_history("LateArrival", since="2013-10-29T00:00:00+00:00", every="week")

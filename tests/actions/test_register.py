@@ -99,7 +99,9 @@ def test_the_event_says_what_was_decided_and_why(registry: Registry) -> None:
     assert (promoted.kind, promoted.actor) == ("promoted", "auto")
     (refused,) = registry.events(model_id=second)
     assert refused.after["promoted"] is False
-    assert refused.after["because"] == f"score {score(0.8):.4f} does not beat {score(0.9):.4f} of the champion {first}"
+    assert (
+        refused.after["because"] == f"score {score(0.8):.4f} does not beat {score(0.9):.4f} of the champion Churn 1.0.0"
+    )
 
 
 def test_a_better_model_becomes_champion_and_a_tie_does_not(registry: Registry) -> None:
