@@ -95,6 +95,13 @@ class SliceComparison:
     worse: bool
     sentence: str
 
+    @property
+    def state(self) -> Literal["worse", "not worse", "not enough"]:
+        """What the comparison found there."""
+        if self.worse:
+            return "worse"
+        return "not worse" if self.effect.enough else "not enough"
+
 
 @dataclass(frozen=True)
 class ExperimentReport:
@@ -127,10 +134,10 @@ class ExperimentReport:
     slices: tuple[SliceComparison, ...] = ()
 
     @property
-    def checks(self) -> tuple[SampleRatio | Coverage | Guardrail, ...]:
-        """Whatever the comparison rests on, as far as it is looked at."""
+    def checks(self) -> tuple[SampleRatio | Coverage | Guardrail | SliceComparison, ...]:
+        """Whatever the comparison rests on, as far as it is looked at; of slices those where a challenger is worse."""
         known = (self.sample_ratio, self.coverage, self.failures, self.slow_calls)
-        return tuple(each for each in known if each is not None)
+        return (*(each for each in known if each is not None), *(each for each in self.slices if each.worse))
 
     @property
     def guardrails(self) -> tuple[Guardrail, ...]:

@@ -33,6 +33,7 @@ CHECKS = {
     "mismatch": "✕",
     "apart": "✕",
     "more": "✕",
+    "worse": "✕",
     "not enough": "○",
 }
 

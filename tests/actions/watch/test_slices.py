@@ -187,6 +187,7 @@ def test_a_challenger_that_is_worse_in_a_slice_goes_no_further(
         ("region = south", challenger, False),
     ]
     north_slice, south = report.slices
+    assert (report.checks[-1], south.state) == (north_slice, "not worse")
     assert north_slice.effect.value is not None
     assert -0.65 < north_slice.effect.value < -0.35
     assert south.effect.value is not None
