@@ -195,13 +195,14 @@ def _slices(context: Context, seen: _Evidence, policy: MonitoringPolicy) -> Iter
         min(shares, default=0)
     }
     alpha = _alpha_of_guardrail(found, policy) / len(found.arms)
-    for arm in found.arms:
+    names = _names(context, found) or ("champion", "challenger")
+    for who, arm in zip(names[1:], found.arms, strict=True):
         listed = traffic.slices(context, found, deployment, arm.challenger_id, policy.slices, starts)
         for place, part in enumerate(listed):
-            yield _slice(seen, arm.challenger_id, part, alpha * rollout.part_of_slice(place))
+            yield _slice(seen, who, arm.challenger_id, part, alpha * rollout.part_of_slice(place))
 
 
-def _slice(seen: _Evidence, challenger_id: str, part: traffic.SliceTraffic, alpha: float) -> SliceComparison:
+def _slice(seen: _Evidence, who: str, challenger_id: str, part: traffic.SliceTraffic, alpha: float) -> SliceComparison:
     metric = baseline.kind(seen.experiment.metric)
     if seen.experiment.mode == "split":
         days = [
@@ -214,7 +215,7 @@ def _slice(seen: _Evidence, challenger_id: str, part: traffic.SliceTraffic, alph
         pairs = [(start // DAY, sums) for start, sums in part.pairs if seen.mature is None or start < seen.mature]
         effect = shadow.compare(pairs, metric, alpha=alpha, baseline_variance=seen.variance)
     harmless, name = rollout.harm(effect), slices.shown(part.name)
-    said = f"challenger {effect.numbers}: {harmless.because}" if effect.enough else effect.why_not
+    said = f"{who} {effect.numbers}: {harmless.because}" if effect.enough else effect.why_not
     return SliceComparison(name, challenger_id, effect, not harmless.passed, f"{name}: {said}")
 
 
