@@ -178,6 +178,7 @@ PUBLIC_NAMES = {
     "Review",
     "SampleRatio",
     "Setting",
+    "SliceComparison",
     "SliceState",
     "StandbyComparison",
     "SandboxFailure",
