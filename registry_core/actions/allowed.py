@@ -72,7 +72,7 @@ def _state(context: Context, queries: Queries, model_name: str) -> _State:
 
 def _of_candidate(context: Context, queries: Queries, row: Row, state: _State) -> dict[str, Permission]:
     def promote() -> None:
-        promotion.check_new_champion(row["model_id"], state.current)
+        promotion.check_new_champion(row, state.current)
         promotion.check_eligible(row)
 
     def start_experiment() -> None:
@@ -102,7 +102,7 @@ def _of_version(context: Context, row: Row) -> dict[str, Permission]:
     queries, model_id, name = context.database, row["model_id"], row["model_name"]
 
     def promote() -> None:
-        promotion.check_new_champion(model_id, deployments.current(queries, name))
+        promotion.check_new_champion(row, deployments.current(queries, name))
         promotion.check_promotion(context, queries, model_id, NOT_CHECKED, False)
 
     def start_experiment() -> None:

@@ -86,7 +86,7 @@ def check_promotion(
     foreign.require_decided(context, queries, row["model_name"])
     report = gates.report(context, queries, row)
     if report.failures and not override:
-        raise GatesFailed(report)
+        raise GatesFailed(report, f"{models.name_of_row(row)} may not go into production")
     return row, report.failures
 
 
@@ -105,10 +105,10 @@ def _present(queries: Queries, model_id: str, expected: str | None) -> Deploymen
     return current if current is not None and current.model_id == model_id else None
 
 
-def check_new_champion(model_id: str, current: Deployment | None) -> None:
+def check_new_champion(row: Row, current: Deployment | None) -> None:
     """Whether a version would be a new champion; raises where it is the champion already."""
-    if current is not None and current.model_id == model_id:
-        raise StateConflict(f"{model_id} is the champion of {current.model_name} already")
+    if current is not None and current.model_id == row["model_id"]:
+        raise StateConflict(f"{models.name_of_row(row)} is the champion already")
 
 
 def check_expected(queries: Queries, model_name: str, expected: str | None) -> Deployment | None:
@@ -138,7 +138,7 @@ def check_eligible(row: Row, to_what: str = "go into production") -> None:
     if unfit is not None:
         ways = {"rejected": "restore", "archived": "restore", "trashed": "restore", "disqualified": "reinstate"}
         way = ways.get(row["status"])
-        raise NotEligible(f"{row['model_id']} cannot {to_what}: {unfit}" + (f"; {way} it first" if way else ""))
+        raise NotEligible(f"{models.name_of_row(row)} cannot {to_what}: {unfit}" + (f"; {way} it first" if way else ""))
 
 
 def predecessor(queries: Queries, model_name: str) -> str | None:
@@ -181,14 +181,17 @@ def check_rollback(queries: Queries, model_name: str, to: str | None, expected: 
     target = to or predecessor(queries, model_name)
     if target is None:
         raise NoModelAvailable(
-            f"{model_name} has no earlier champion that is still eligible; {current.model_id} stays champion. "
-            "Promote another model, or reinstate a disqualified one first"
+            f"{model_name} has no earlier champion that is still eligible; "
+            f"{models.display_name(queries, current.model_id)} stays champion. Promote another model, "
+            "or reinstate a disqualified one first"
         )
     row = require(queries, target)
     if target == current.model_id:
-        raise StateConflict(f"{target} is the champion of {model_name} already")
+        raise StateConflict(f"{models.name_of_row(row)} is the champion already")
     if all(each.model_id != target for each in deployments.listed(queries, model_name)):
-        raise InvalidInput(f"{target} was never champion of {model_name}; promote it instead of rolling back to it")
+        raise InvalidInput(
+            f"{models.name_of_row(row)} was never champion of {model_name}; promote it instead of rolling back to it"
+        )
     check_eligible(row)
     return current, row
 
@@ -220,13 +223,14 @@ def check_undo(queries: Queries, model_name: str, expected: str | None) -> tuple
     (began,) = events.listed(queries, model_name, kinds=DEPLOYED, limit=1)
     if began.kind == EventKind.ROLLED_BACK:
         raise StateConflict(
-            f"{current.model_id} is champion by a rollback, not by a promotion; undo the rollback, or promote another "
-            "model"
+            f"{models.display_name(queries, current.model_id)} is champion by a rollback, not by a promotion; "
+            "undo the rollback, or promote another model"
         )
     if earlier[0].undone:
         raise StateConflict(
-            f"the last promotion of {model_name} was taken back already; to put {earlier[0].model_id} into production "
-            "again, promote it, which asks the gates"
+            f"the last promotion of {model_name} was taken back already; to put "
+            f"{models.display_name(queries, earlier[0].model_id)} into production again, promote it, which asks the "
+            "gates"
         )
     row = require(queries, earlier[0].model_id)
     check_eligible(row)

@@ -46,16 +46,16 @@ def check_undo(queries: Queries, model_name: str, expected: str | None) -> tuple
     (began,) = events.listed(queries, model_name, kinds=DEPLOYED, limit=1)
     if began.kind != EventKind.ROLLED_BACK:
         raise StateConflict(
-            f"the champion {current.model_id} did not come by a rollback, so there is none to undo; promote the model "
-            "you want"
+            f"{models.display_name(queries, current.model_id)} did not become champion by a rollback, so there is none "
+            "to undo; promote the model you want"
         )
     row = require(queries, str(began.before["champion"]))
     changes = [each for each in events.listed(queries, model_id=row["model_id"]) if each.event_id > began.event_id]
     again = [each for each in changes if each.kind in (EventKind.DISQUALIFIED, EventKind.REINSTATED)]
     if row["status"] == "disqualified" and len(again) > 1:
         raise StateConflict(
-            f"{row['model_id']} was disqualified again after the rollback, by {again[0].actor}; reinstate it, then "
-            "promote it"
+            f"{models.name_of_row(row)} was disqualified again after the rollback, by {again[0].actor}; reinstate it, "
+            "then promote it"
         )
     check_eligible({**row, "status": "registered"} if row["status"] == "disqualified" else row)
     return current, row

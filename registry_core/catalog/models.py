@@ -113,7 +113,11 @@ def display_name(queries: Queries, model_id: str) -> str:
     rows = queries.query("SELECT model_name, major, minor, patch FROM models WHERE model_id = :id", {"id": model_id})
     if not rows:
         return model_id
-    row = rows[0]
+    return name_of_row(rows[0])
+
+
+def name_of_row(row: Row) -> str:
+    """How sentences call the version of a row: ``Churn 1.2.0``."""
     return f"{row['model_name']} {Version(row['major'], row['minor'], row['patch'])}"
 
 

@@ -34,7 +34,7 @@ class SampleRatio:
 class Coverage:
     """How many predictions of each arm have their labels.
 
-    ``state`` is ``apart`` when an arm's share differs from the champion's by more than 2 points and beyond chance.
+    ``state`` is ``apart`` when an arm's share differs from the champion's by more than 2 pp and beyond chance.
     """
 
     state: Literal["alike", "apart", "not enough"]

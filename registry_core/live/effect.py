@@ -26,7 +26,7 @@ class Effect:
         challenger_labels: those of the challenger.
         enough: whether there is enough for any claim.
         why_not: what is missing, a sentence; empty when there is enough.
-        value: the difference: a share for accuracy (0.018 is 1.8 points), else in the metric's unit.
+        value: the difference: a share for accuracy (0.018 is 1.8 pp), else in the metric's unit.
         low: of the two-sided interval at level 1 - alpha; it holds at all looks together.
         high: likewise.
         at_least: the one-sided lower bound at level 1 - bound_alpha, at all looks together.
@@ -82,7 +82,7 @@ class Effect:
         """The verdict with its numbers.
 
         >>> Effect("accuracy", "split", 3090, 3120, True, value=0.018, low=0.004, high=0.032).sentence
-        'Challenger is better by 1.8 points of accuracy (0.4 to 3.2), 3,120 against 3,090 labels'
+        'Challenger is better by 1.8 pp of accuracy (0.4 to 3.2), 3,120 against 3,090 labels'
         """
         if self.value is None or self.low is None or self.high is None:
             return self.why_not
@@ -112,15 +112,15 @@ class Effect:
 
 
 def amount(metric: Metric, value: float) -> str:
-    """``2 points of accuracy``, ``0.01 of Brier score``."""
+    """``2 pp of accuracy``, ``0.01 of Brier score``."""
     if metric == "accuracy":
-        return f"{value * 100:g} points of accuracy"
+        return f"{value * 100:g} pp of accuracy"
     return f"{value:.3g} of {NAMES[metric]}"
 
 
 def signed_amount(metric: Metric, value: float) -> str:
-    """``-2.0 points``, ``+0.01``: a bound or a limit in the metric's unit."""
-    return f"{value * 100 + 0.0:+.1f} points" if metric == "accuracy" else f"{value + 0.0:+.3g}"
+    """``-2.0 pp``, ``+0.01``: a bound or a limit in the metric's unit."""
+    return f"{value * 100 + 0.0:+.1f} pp" if metric == "accuracy" else f"{value + 0.0:+.3g}"
 
 
 def gain(metric: Metric, value: float) -> str:
@@ -132,11 +132,11 @@ def gain(metric: Metric, value: float) -> str:
 
 def _shown(metric: Metric, numbers: tuple[float, float, float], sign: str) -> str:
     if metric == "accuracy":
-        points = [each * 100 for each in numbers]
-        largest = max(map(abs, points))
+        percent = [number * 100 for number in numbers]
+        largest = max(map(abs, percent))
         digits = 1 if largest >= 0.5 or not largest else 2 if largest >= 0.05 else 4
-        value, low, high = (f"{each + 0.0:{sign}.{digits}f}" for each in points)
-        return f"{value} points of accuracy ({low} to {high})"
+        value, low, high = (f"{each + 0.0:{sign}.{digits}f}" for each in percent)
+        return f"{value} pp of accuracy ({low} to {high})"
     value, low, high = (f"{each + 0.0:{sign}.3g}" for each in numbers)
     return f"{value} of {NAMES[metric]} ({low} to {high})"
 

@@ -16,7 +16,7 @@ def verdict_sentence(
 ) -> str:
     """Whether a model is better than the champion, by how much, and in what it is worse all the same.
 
-    Shares are written in points (hundredths), everything else in its own unit.
+    Shares are written in percentage points, everything else in its own unit.
 
     Args:
         champion: its name or id; None when there is none.
@@ -26,7 +26,7 @@ def verdict_sentence(
 
     >>> gain = Difference("accuracy", 0.018, 0.009, 0.027, 1530, False)
     >>> verdict_sentence("Churn 1.2.0", {"accuracy": gain}, ["region=N"])
-    'better than the champion Churn 1.2.0 on 1,530 of the same rows: +1.8 points accuracy, 95% interval +0.9 to +2.7; worse for slice region=N'
+    'better than the champion Churn 1.2.0 on 1,530 of the same rows: +1.8 pp accuracy, 95% interval +0.9 to +2.7; worse for slice region=N'
     """  # noqa: E501
     if champion is None:
         return "there is no champion to compare with"
@@ -43,14 +43,14 @@ def verdict_sentence(
 
 
 def change(difference: Difference) -> str:
-    """``+1.8 points accuracy, 95% interval +0.9 to +2.7``; with more digits where the change is small."""
+    """``+1.8 pp accuracy, 95% interval +0.9 to +2.7``; with more digits where the change is small."""
     numbers = (difference.value, difference.low, difference.high)
     if RANGES.get(difference.metric) == (0.0, 1.0):
         numbers = (numbers[0] * 100, numbers[1] * 100, numbers[2] * 100)
         largest = max(map(abs, numbers))
         digits = 1 if largest >= 0.5 or not largest else 2 if largest >= 0.05 else 4
         value, low, high = (f"{each + 0.0:+.{digits}f}" for each in numbers)
-        return f"{value} points {difference.metric}, 95% interval {low} to {high}"
+        return f"{value} pp {difference.metric}, 95% interval {low} to {high}"
     value, low, high = (f"{each + 0.0:+.3g}" for each in numbers)
     return f"{value} {difference.metric}, 95% interval {low} to {high}"
 

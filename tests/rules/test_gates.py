@@ -212,7 +212,7 @@ def test_the_sentence_about_the_champion() -> None:
     candidate = replace(FULL, differences={"accuracy": Difference("accuracy", 0.004, -0.006, 0.014, 1530, False)})
     found = gate("not worse than the champion", GatePolicy(not_worse_than_champion=0.005), candidate)
     assert found.because == (
-        "+0.4 points accuracy, 95% interval -0.6 to +1.4, on 1,530 of the same rows as the champion Churn 1.0.0: "
+        "+0.4 pp accuracy, 95% interval -0.6 to +1.4, on 1,530 of the same rows as the champion Churn 1.0.0: "
         "at most 0.006 worse, 0.005 allowed"
     )
 

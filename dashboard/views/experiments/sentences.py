@@ -16,6 +16,7 @@ from registry_core import (
     Event,
     Experiment,
     ExperimentReport,
+    SliceComparison,
 )
 
 METRICS = {
@@ -49,7 +50,7 @@ def listed(names: Sequence[str]) -> str:
 
 
 def points(metric: str, value: float, *, sign: bool = True) -> str:
-    """A difference in the metric's unit: ``+1.8 points``, ``0.0123``."""
+    """A difference in the metric's unit: ``+1.8 pp``, ``0.0123``."""
     if metric != "accuracy":
         return formatting.signed(value) if sign else formatting.number(abs(value))
     shown = value * 100 if sign else abs(value) * 100
@@ -204,12 +205,21 @@ def believed(report: ExperimentReport) -> list[tuple[str, str]]:
     told.append(("✕" if more else "○", calls) if failed else ("✓", "no failures"))
     if report.slow_calls is not None and report.slow_calls.state == "more":
         told.append(("✕", "slow more often"))
-    worse = sum(each.worse for each in report.slices)
     if report.slices:
-        told.append(("✕", f"worse in {formatting.count(worse, 'slice')}") if worse else ("✓", "no slice worse"))
+        told.append(_of_slices(report.slices))
     if report.sample_ratio is None:
         told.append(("✓", "the same rows for both"))
     return told
+
+
+def _of_slices(slices: Sequence[SliceComparison]) -> tuple[str, str]:
+    worse = sum(each.worse for each in slices)
+    unknown = sum(not each.effect.enough for each in slices)
+    if worse:
+        return "✕", f"worse in {formatting.count(worse, 'slice')}"
+    if unknown:
+        return "○", f"not enough labels in {unknown:,} of {formatting.count(len(slices), 'slice')}"
+    return "✓", "no slice worse"
 
 
 @dataclass(frozen=True)

@@ -204,7 +204,7 @@ def compare(
             variance of its losses. It tunes the widths and is never to be taken from the test itself. None takes that
             of an accuracy of .85; losses of any unit have no usual variance, so for them it is asked for.
         clustered: whether units occur more than once, so that their rows may hang together.
-        worth: the difference to plan for, in the metric's unit; None: 2 points of accuracy, else a tenth of the
+        worth: the difference to plan for, in the metric's unit; None: 2 pp of accuracy, else a tenth of the
             standard deviation.
 
     Raises:

@@ -274,7 +274,7 @@ class Watch:
             labels = labels_needed(rate, bound.value, self.detector.threshold) * spread
             found.append(f"to {rate:.1%} after about {_rounded(labels):,} labels" if labels < MOST_LABELS else "")
         shown = ", ".join(each for each in found if each)
-        return f"would notice a rise {shown}" if shown else "would notice no rise of 10 points or less"
+        return f"would notice a rise {shown}" if shown else "would notice no rise of 10 pp or less"
 
     def to_dict(self) -> dict[str, Any]:
         """The part that changes, JSON-able; ``restore`` reads it."""

@@ -33,8 +33,7 @@ def test_it_advances() -> None:
     found = judge(STAGES, 2, FINE)
     assert found.step == "advance"
     assert found.because == (
-        "From 5% to 25%: 400 labels, 300 asked, at least -4.0 points of accuracy with 99% certainty, "
-        "above -5.0 points asked"
+        "From 5% to 25%: 400 labels, 300 asked, at least -4.0 pp of accuracy with 99% certainty, above -5.0 pp asked"
     )
     assert [(check.name, check.passed) for check in found.checks] == [
         ("labels", True),
@@ -47,8 +46,7 @@ def test_it_waits() -> None:
     found = judge(STAGES, 3, FINE)
     assert found.step == "wait"
     assert found.because == (
-        "Stays at 25%: 400 labels, 1,000 asked; at least -4.0 points of accuracy with 99% certainty, "
-        "above -3.0 points asked"
+        "Stays at 25%: 400 labels, 1,000 asked; at least -4.0 pp of accuracy with 99% certainty, above -3.0 pp asked"
     )
     none = Effect("accuracy", "split", 9_000, 85, False, "Not enough labels yet: 85 of 100 for the challenger")
     assert judge(STAGES, 1, none).step == "wait"
@@ -62,7 +60,7 @@ def test_it_rolls_back() -> None:
     found = judge(STAGES, 2, bad)
     assert found.step == "roll back"
     assert found.because == (
-        "Challenger -6.0 points of accuracy (-11.0 to -1.0), 400 against 9,000 labels: "
+        "Challenger -6.0 pp of accuracy (-11.0 to -1.0), 400 against 9,000 labels: "
         "evidence that it is worse 31, 20 stops it"
     )
     # Of several challengers each has its part of alpha, and is asked for more.
@@ -80,7 +78,7 @@ def test_it_promotes_behind_the_last_stage() -> None:
 def test_the_shadow_goes_first() -> None:
     shadow = replace(FINE, kind="shadow", at_least=-0.009, challenger_labels=4_000, bound_alpha=0.05)
     assert judge(STAGES, 0, shadow).because.startswith(
-        "From shadow to 1%: 4,000 labels, 100 asked, at least -0.9 points of accuracy with 95% certainty"
+        "From shadow to 1%: 4,000 labels, 100 asked, at least -0.9 pp of accuracy with 95% certainty"
     )
     assert judge(STAGES, 0, replace(shadow, at_least=-0.011)).step == "wait"
     with pytest.raises(InvalidInput, match="judged by a shadow test"):
@@ -99,7 +97,7 @@ def test_a_clearly_better_challenger_passes_early() -> None:
     found = judge(STAGES, 0, shadow)
     assert (found.step, found.to) == ("advance", 4)
     assert found.because == (
-        "From shadow to 50%: 130 labels, 100 asked, clearly better, +10.0 points of accuracy (+2.0 to +18.0), "
+        "From shadow to 50%: 130 labels, 100 asked, clearly better, +10.0 pp of accuracy (+2.0 to +18.0), "
         "130 labels of the same rows"
     )
     # Shown by the split, at any of its stages; the usual way takes one stage.
@@ -110,7 +108,7 @@ def test_a_clearly_better_challenger_passes_early() -> None:
     assert judge(STAGES, 4, unclear, here=99, shadow=shadow).step == "wait"
     passed = judge(STAGES, 4, unclear, here=100, shadow=shadow)
     assert passed.step == "promote"
-    assert "clearly better in shadow, +10.0 points" in passed.because
+    assert "clearly better in shadow, +10.0 pp" in passed.because
     assert judge(STAGES, 4, unclear, here=100).step == "wait"
 
 

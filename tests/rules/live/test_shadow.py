@@ -43,7 +43,7 @@ def test_evidence_by_hand() -> None:
     assert found.log_e_worse == pytest.approx(float(shadow.log_e_worse(40 / inflation, 100 / inflation)))
     assert found.value == pytest.approx(-60 / 1_200)
     assert found.verdict == "worse"
-    assert found.sentence.startswith("Challenger is worse by 5.0 points of accuracy (")
+    assert found.sentence.startswith("Challenger is worse by 5.0 pp of accuracy (")
     assert found.sentence.endswith("1,200 labels of the same rows")
 
 

@@ -136,13 +136,13 @@ def test_too_little_is_an_answer_of_its_own(
 
 def test_sentences() -> None:
     better = split.compare([(day, counted(100, 20), counted(120, 18)) for day in range(30)])
-    assert better.sentence == "Challenger is better by 5.0 points of accuracy (1.9 to 8.1), 3,600 against 3,000 labels"
+    assert better.sentence == "Challenger is better by 5.0 pp of accuracy (1.9 to 8.1), 3,600 against 3,000 labels"
     worse = split.compare([(day, counted(120, 18), counted(100, 20)) for day in range(30)])
-    assert worse.sentence == "Challenger is worse by 5.0 points of accuracy (1.9 to 8.1), 3,000 against 3,600 labels"
+    assert worse.sentence == "Challenger is worse by 5.0 pp of accuracy (1.9 to 8.1), 3,000 against 3,600 labels"
     open_ = split.compare([(0, counted(500, 75), counted(500, 70))])
     assert open_.sentence == (
-        "No clear difference yet: challenger +1.0 points of accuracy (-15.6 to +17.6), 500 against 500 labels; "
-        "about 11,000 more labels would show 2 points of accuracy"
+        "No clear difference yet: challenger +1.0 pp of accuracy (-15.6 to +17.6), 500 against 500 labels; "
+        "about 11,000 more labels would show 2 pp of accuracy"
     )
 
 
