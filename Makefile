@@ -13,9 +13,9 @@ LOCKED := $(PIP) --require-hashes --no-build-isolation --requirement
 LOCKS  := demo test setup lock sbom
 PORT   ?= 8501
 FOLDER ?= model_registry_demo
-WORKERS ?= 2
+WORKERS ?= 3
 PYTEST_ARGS ?=
-# As many test processes as there are cores: what each computes takes one thread, or they wait for one another.
+# One test process more than two cores, since tests with a browser mostly wait; what each computes takes one thread.
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 # What `make check` runs: the rules (without their simulations), the catalog on SQLite, the actions everything rests on,
 # the style guide and the rules of the house. `make check PYTEST_ARGS=--collect-only` prints the tests.

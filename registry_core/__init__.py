@@ -52,7 +52,9 @@ from .evidence import (
     KnownClass,
     Measured,
     Paired,
+    PromotionVerdict,
     Review,
+    SelfReported,
 )
 from .live import (
     Alert,
@@ -203,6 +205,7 @@ __all__ = [
     "Permission",
     "Policy",
     "Predictor",
+    "PromotionVerdict",
     "Proof",
     "RankingChange",
     "RankingPreview",
@@ -220,6 +223,7 @@ __all__ = [
     "SandboxIncomplete",
     "Score",
     "ScoreTerm",
+    "SelfReported",
     "Setting",
     "Signature",
     "SliceComparison",

@@ -113,6 +113,8 @@ class Gate:
     """One check before promotion: ``because`` says on which numbers, ``remedy`` what to do when it failed.
 
     ``overridable``: a person may pass over it with a reason; nobody passes over a model that does not answer.
+    ``fix``: what would mend a failed one, where the registry itself can do it: an evaluation (``evaluate``), one on
+    more rows (``more rows``), a review (``review``), a look into the file's names (``trust``); empty for anything else.
     """
 
     name: str
@@ -120,6 +122,7 @@ class Gate:
     because: str
     remedy: str = ""
     overridable: bool = True
+    fix: Literal["", "evaluate", "more rows", "review", "trust"] = ""
 
 
 @dataclass(frozen=True)
@@ -139,6 +142,74 @@ class GateReport:
     def passed(self) -> bool:
         """Whether nothing stands in the way."""
         return not self.failures
+
+
+@dataclass(frozen=True)
+class SelfReported:
+    """A metric that was reported with a version and lies outside the 95% interval of what the registry evaluated."""
+
+    metric: str
+    reported: float
+    evaluated: Measured
+
+    @property
+    def sentence(self) -> str:
+        """Both numbers.
+
+        >>> SelfReported("accuracy", 0.97, Measured(0.91, 0.9, 0.92)).sentence
+        'self-reported accuracy 0.9700 is outside the evaluated 95% interval, 0.9000 to 0.9200'
+        """
+        low, high = self.evaluated.low, self.evaluated.high
+        interval = f"{low:.4f} to {high:.4f}" if low is not None and high is not None else f"{self.evaluated.value:.4f}"
+        return f"self-reported {self.metric} {self.reported:.4f} is outside the evaluated 95% interval, {interval}"
+
+
+VerdictWord = Literal["champion", "blocked", "not evaluated", "worse", "inconclusive", "better", "no champion"]
+Action = Literal["", "evaluate", "review", "trust", "restore", "promote", "override", "experiment"]
+
+
+@dataclass(frozen=True)
+class PromotionVerdict:
+    """Whether a version should take the champion's place. The same for every page, command and event that asks.
+
+    ``word``: ``champion``, it serves already; ``blocked``, a check fails that no comparison mends; ``not evaluated``,
+    nothing was evaluated that could be compared; ``worse``, ``inconclusive`` or ``better``, by the 95% interval of the
+    primary metric's difference to the champion on the same rows; ``no champion``, it passes, and there is none to
+    compare with. Only what the registry evaluated counts, never what was reported.
+
+    Attributes:
+        sentence: the word with its numbers and reasons.
+        next_step: what to do now.
+        action: the same as a verb, for the main button of a page; empty where there is nothing to do.
+        benchmark: on which it was evaluated; None without.
+        metric: the primary metric.
+        evaluated: that metric of this version; None without an evaluation.
+        difference: this version minus the champion in that metric; None where they were not compared.
+        margin: how much worse the policy allows the primary metric to be, in its unit; None where it does not say.
+        gates: every gate.
+        worse_slices: slices in which it is clearly worse than the champion, such as ``region=N``.
+        self_reported: metrics reported better or worse than what was evaluated.
+    """
+
+    model_id: str
+    champion_id: str | None
+    word: VerdictWord
+    sentence: str
+    next_step: str
+    action: Action
+    benchmark: str | None = None
+    metric: str = ""
+    evaluated: Measured | None = None
+    difference: Difference | None = None
+    margin: float | None = None
+    gates: tuple[Gate, ...] = ()
+    worse_slices: tuple[str, ...] = ()
+    self_reported: tuple[SelfReported, ...] = ()
+
+    @property
+    def failures(self) -> tuple[Gate, ...]:
+        """The gates that failed."""
+        return tuple(gate for gate in self.gates if not gate.passed)
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..catalog import deployments, events, evidence, models
 from ..catalog.database import Queries
@@ -83,14 +83,14 @@ def of_candidate(
     if current is not None and current.model_id != model.model_id:
         champion = record(context, require(queries, current.model_id))
     benchmark = benchmarks.counting(queries, model.model_name, policy)
-    measured = _latest(queries, model.model_id, benchmark)
+    measured = latest(queries, model.model_id, benchmark)
     differences = None
     if champion is not None and policy.gate_policy.not_worse_than_champion is not None and measured is not None:
-        theirs = _latest(queries, champion.model_id, benchmark)
+        theirs = latest(queries, champion.model_id, benchmark)
         if theirs is not None and theirs.status == measured.status == "measured":
             # Answers that are gone or altered compare with nothing; the gate then says what to do.
             with suppress(ArtifactError):
-                differences = _differences(context, theirs, measured)
+                differences = Pair(context, theirs, measured).differences()
     reviews = evidence.reviews(queries, model.model_id) if policy.gate_policy.approval else []
     found = gates.Candidate(
         model, champion, _inspection(model), benchmark, measured, differences, reviews, answers,
@@ -117,52 +117,73 @@ def _inspection(model: ModelMetadata) -> Inspection | None:
     return Inspection(**found)
 
 
-def _latest(queries: Queries, model_id: str, benchmark: Benchmark | None) -> Evaluation | None:
+def latest(queries: Queries, model_id: str, benchmark: Benchmark | None) -> Evaluation | None:
+    """The newest evaluation of a version on the present content of a benchmark; None without either."""
     if benchmark is None:
         return None
     found = evidence.evaluations(queries, model_id, benchmark.fingerprint, 1)
     return found[0] if found else None
 
 
-def _differences(context: Context, first: Evaluation, second: Evaluation) -> Mapping[str, Difference]:
-    return _pair(context, first, second).differences()
+class Pair:
+    """What two models answered on the same rows; their differences are computed once for the same answers."""
 
+    def __init__(self, context: Context, first: Evaluation, second: Evaluation) -> None:
+        self._context, self._evaluations = context, (first, second)
+        kept = [evidence.answers_of(context.database, each.evaluation_id) for each in (first, second)]
+        #: The sha256 of both files of answers, which hold the truth as well.
+        self._digests = tuple("" if each is None else each[1] for each in kept)
 
-@dataclass(frozen=True, eq=False)
-class _Pair:
-    """Two models' answers with one list of classes; their differences are computed once for the same answers."""
+    @cached_property
+    def kept(self) -> tuple[Kept, Kept]:
+        """Both models' answers with one list of classes.
 
-    digests: tuple[str, str]
-    one: Kept
-    two: Kept
+        Raises:
+            ArtifactError: those of one are gone or altered.
+        """
+        from .answers import together
+
+        first, second = self._evaluations
+        return together(_answers(self._context, first), _answers(self._context, second))
 
     def differences(self) -> Mapping[str, Difference]:
-        """The second minus the first."""
+        """Metric -> the second minus the first; errors as ``kept``."""
         from ..rules.pairing import paired_differences
 
-        found = _known.get(self.digests)
-        if found is None:
-            one, two = self.one, self.two
-            found = paired_differences(one.task, one.truth, one.answers, two.answers, one.classes)
-            while len(_known) >= _MOST_KNOWN:
-                _known.pop(next(iter(_known)), None)
-            _known[self.digests] = found
-        return found
+        def compute() -> Mapping[str, Difference]:
+            one, two = self.kept
+            return paired_differences(one.task, one.truth, one.answers, two.answers, one.classes)
+
+        return _remember(_differences, self._digests, compute)
+
+    def slices(self, benchmark: Benchmark) -> Mapping[str, Mapping[str, Difference]]:
+        """Slice -> the same on its rows, for the slices of the benchmark with 30 rows or more; errors as ``kept``."""
+        from ..rules.pairing import slice_differences
+
+        def compute() -> Mapping[str, Mapping[str, Difference]]:
+            one, two = self.kept
+            frame = benchmarks.read(self._context, benchmark)
+            columns = {name: frame[name].astype(str).to_numpy() for name in benchmark.slices}
+            return slice_differences(one.task, one.truth, one.answers, two.answers, columns, one.classes)
+
+        return _remember(_slice_differences, self._digests, compute) if benchmark.slices else {}
 
 
+V = TypeVar("V")
 _MOST_KNOWN = 256
-#: By the sha256 of both files of answers, which hold the truth as well.
-_known: dict[tuple[str, str], Mapping[str, Difference]] = {}
+_Digests = tuple[str, ...]
+_differences: dict[_Digests, Mapping[str, Difference]] = {}
+_slice_differences: dict[_Digests, Mapping[str, Mapping[str, Difference]]] = {}
 
 
-def _pair(context: Context, first: Evaluation, second: Evaluation) -> _Pair:
-    from .answers import together
-
-    one, two = together(_answers(context, first), _answers(context, second))
-    kept = [evidence.answers_of(context.database, each.evaluation_id) for each in (first, second)]
-    assert kept[0] is not None
-    assert kept[1] is not None
-    return _Pair((kept[0][1], kept[1][1]), one, two)
+def _remember(known: dict[_Digests, V], digests: _Digests, compute: Callable[[], V]) -> V:
+    found = known.get(digests)
+    if found is None:
+        found = compute()
+        while len(known) >= _MOST_KNOWN:
+            known.pop(next(iter(known)), None)
+        known[digests] = found
+    return found
 
 
 def _answers(context: Context, evaluation: Evaluation) -> Kept:
@@ -176,16 +197,11 @@ def _answers(context: Context, evaluation: Evaluation) -> Kept:
 
 def compare_measured(context: Context, first_id: str, second_id: str, benchmark: str | None) -> Paired:
     """See ``Registry.compare_measured``."""
-    from ..rules.pairing import disagreements, slice_differences
+    from ..rules.pairing import disagreements
 
     chosen, (first, second) = _measured_both(context, (first_id, second_id), benchmark)
-    pair = _pair(context, first, second)
-    one, two, differences = pair.one, pair.two, pair.differences()
-    slices: dict[str, dict[str, Difference]] = {}
-    if chosen.slices:
-        frame = benchmarks.read(context, chosen)
-        columns = {name: frame[name].astype(str).to_numpy() for name in chosen.slices}
-        slices = slice_differences(one.task, one.truth, one.answers, two.answers, columns, one.classes)
+    both = Pair(context, first, second)
+    (one, two), differences, slices = both.kept, both.differences(), both.slices(chosen)
     policy = context.configuration().policy(chosen.model_name)
     primary = policy.gate_policy.primary_metric or ""
     if primary not in differences:
@@ -212,7 +228,7 @@ def _measured_both(
         raise InvalidInput(f"{rows[0]['model_name']} has no benchmark to compare on; add one with add_benchmark()")
     found = []
     for model_id in model_ids:
-        each = _latest(context.database, model_id, chosen)
+        each = latest(context.database, model_id, chosen)
         if each is None or each.status == "failed":
             why = f": {each.because}" if each else ""
             raise InvalidInput(f"{model_id} is not measured on {chosen.name}{why}; evaluate it there first")

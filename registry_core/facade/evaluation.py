@@ -5,10 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..actions import answer_checks, gates, proofs, signatures, trust
+from ..actions import answer_checks, gates, proofs, signatures, trust, verdict
 from ..actions.model_records import record, require
 from ..catalog import evidence
-from ..evidence import Benchmark, Confusion, Curve, Evaluation, GateReport, Inspection, Paired, Review, Task
+from ..evidence import (
+    Benchmark,
+    Confusion,
+    Curve,
+    Evaluation,
+    GateReport,
+    Inspection,
+    Paired,
+    PromotionVerdict,
+    Review,
+    Task,
+)
 from ..maintenance import Progress
 from ..rules import environments
 from ..signature import AnswersCheck, Proof, Signature
@@ -196,6 +207,28 @@ class EvaluationVerbs(Verbs):
             ModelNotFound: no model has that id.
         """
         return gates.check(self._context, model_id)
+
+    def verdict(self, model_id: str) -> PromotionVerdict:
+        """Whether a version should take the champion's place: a word, a sentence with its numbers, what to do next.
+
+        The word is ``champion``, ``blocked``, ``not evaluated``, ``worse``, ``inconclusive``, ``better`` or ``no
+        champion``. Only evaluations on the active benchmark count, never self-reported metrics. If the model's
+        predictions were not checked with the installed libraries yet, that is done now in the sandbox (a second or two)
+        and stored.
+
+        Raises:
+            ModelNotFound: no model has that id.
+        """
+        return verdict.of_version(self._context, model_id)
+
+    def verdicts(self, model_ids: Sequence[str]) -> dict[str, PromotionVerdict]:
+        """``verdict`` of many versions, by their id. Nothing is loaded for it: where the predictions of a version were
+        not checked yet, it is ``not evaluated``.
+
+        Raises:
+            ModelNotFound: a model is not there.
+        """
+        return verdict.of_many(self._context, model_ids)
 
     def signature(self, model_id: str) -> Signature:
         """The signature of a version: features by name, order and type; task, classes, probabilities.

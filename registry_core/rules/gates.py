@@ -102,7 +102,7 @@ def _artifact(candidate: Candidate) -> Gate:
     if found is not None and found.verdict == "quarantined":
         names = f" ({listed(found.unknown)})" if found.unknown else ""
         remedy = "have somebody look into these names and trust them, or register a model without them"
-        return Gate("artifact", False, f"its file is quarantined: {found.because}{names}", remedy)
+        return Gate("artifact", False, f"its file is quarantined: {found.because}{names}", remedy, fix="trust")
     if candidate.metadata.artifact != "trusted":
         remedy = "have it inspected and trusted, or register it from the code that trains it"
         return Gate("artifact", False, f"its file is {candidate.metadata.artifact}", remedy)
@@ -156,13 +156,14 @@ def _benchmark(candidate: Candidate) -> Gate:
     evaluation, benchmark = candidate.evaluation, candidate.benchmark
     name = benchmark.name if benchmark else "a benchmark"
     if evaluation is None:
-        return Gate("benchmark", False, f"it was never measured on {name}", f"evaluate it on {name}")
+        return Gate("benchmark", False, f"it was never measured on {name}", f"evaluate it on {name}", fix="evaluate")
     if evaluation.status == "failed":
         remedy = "mend what that says, the model or the benchmark, and measure again"
-        return Gate("benchmark", False, f"measuring it on {evaluation.benchmark} failed: {evaluation.because}", remedy)
+        because = f"measuring it on {evaluation.benchmark} failed: {evaluation.because}"
+        return Gate("benchmark", False, because, remedy)
     if candidate.measured is None:
         because = f"it was measured on another content of {name} than {name} has now"
-        return Gate("benchmark", False, because, f"evaluate it on {name} again")
+        return Gate("benchmark", False, because, f"evaluate it on {name} again", fix="evaluate")
     return Gate("benchmark", True, f"measured {_on(evaluation)}")
 
 
@@ -188,7 +189,7 @@ def _bound(gate: str, metric: str, value: float | None, where: str, asked: float
     least = "at most" if lower else "at least"
     if value is None:
         remedy = f"evaluate it on a benchmark that measures {metric}"
-        return Gate(gate, False, f"{metric} {where}, {least} {asked:g} asked", remedy)
+        return Gate(gate, False, f"{metric} {where}, {least} {asked:g} asked", remedy, fix="evaluate")
     passed = value <= asked if lower else value >= asked
     shown, limit = apart(value, asked)
     remedy = "" if passed else f"register a model with {'less' if lower else 'more'} {metric}, or ask for less"
@@ -201,7 +202,7 @@ def _not_worse(candidate: Candidate, champion: ModelMetadata, policy: GatePolicy
     if metric is None or metric not in found:
         of = f" in {metric}" if metric else ""
         because = f"it was not compared with the champion {champion.display_name}{of} on the same rows"
-        return Gate(gate, False, because, "evaluate both on the same benchmark")
+        return Gate(gate, False, because, "evaluate both on the same benchmark", fix="evaluate")
     each = found[metric]
     worst = each.high if each.lower_is_better else -each.low
     shown, limit = apart(max(worst, 0.0), margin)
@@ -210,7 +211,7 @@ def _not_worse(candidate: Candidate, champion: ModelMetadata, policy: GatePolicy
         f"at most {shown} worse, {limit} allowed"
     )
     remedy = "" if worst <= margin else "measure on more rows, if the interval is wide, or register a better model"
-    return Gate(gate, worst <= margin, because, remedy)
+    return Gate(gate, worst <= margin, because, remedy, fix="" if worst <= margin else "more rows")
 
 
 def _slices(candidate: Candidate, policy: GatePolicy, metric: str, floor: float) -> Gate:
@@ -218,7 +219,9 @@ def _slices(candidate: Candidate, policy: GatePolicy, metric: str, floor: float)
     lower = lower_is_better(metric, policy.lower_is_better)
     asked = f"{'at most' if lower else 'at least'} {floor:g} asked in each of {policy.slice_rows:,} rows or more"
     if measured is None:
-        return Gate(gate, False, f"no slice was measured, {asked}", "evaluate it on a benchmark with slices")
+        return Gate(
+            gate, False, f"no slice was measured, {asked}", "evaluate it on a benchmark with slices", fix="evaluate"
+        )
     judged = sorted(
         (
             (metrics[known].value, f"{column}={value}", int(metrics["rows"].value))
@@ -251,7 +254,7 @@ def _latency(candidate: Candidate, asked: float) -> Gate:
     took = candidate.measured.row_microseconds if candidate.measured else None
     if took is None:
         because = f"the time of a prediction was not measured, at most {asked:,g} microseconds a row asked"
-        return Gate("latency", False, because, "evaluate it on a benchmark")
+        return Gate("latency", False, because, "evaluate it on a benchmark", fix="evaluate")
     shown, limit = apart(took, asked)
     because = f"{shown} microseconds a row in the median, at most {limit} asked"
     return Gate("latency", took <= asked, because, "" if took <= asked else "register a smaller model, or allow more")
@@ -285,15 +288,15 @@ def _approval(model: ModelMetadata, reviews: Sequence[Review]) -> Gate:
     twins = [actor for actor in approvals if actor != registrar and actor not in approving]
     if rejecting:
         because, remedy = f"rejected by {listed(rejecting)}", f"answer {listed(rejecting)} and ask for another review"
-        return Gate("approval", False, because, remedy)
+        return Gate("approval", False, because, remedy, fix="review")
     if approving:
         return Gate("approval", True, f"approved by {listed(approving)}, registered by {model.registered_by or '?'}")
     if twins:
         named = listed([ascii(each) for each in twins])
         because = f"approved by {named} only, which is read as {registrar}, who registered it"
-        return Gate("approval", False, because, "ask somebody else for a review")
+        return Gate("approval", False, because, "ask somebody else for a review", fix="review")
     who = f"nobody but {model.registered_by}, who registered it," if model.registered_by in last else "nobody"
-    return Gate("approval", False, f"{who} approved it", "ask somebody else for a review")
+    return Gate("approval", False, f"{who} approved it", "ask somebody else for a review", fix="review")
 
 
 def _on(evaluation: Evaluation) -> str:

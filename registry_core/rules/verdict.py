@@ -1,0 +1,252 @@
+"""Should this version take the champion's place? One answer in a word, with its numbers and what to do next.
+
+Pages, dialogs, commands and events all ask here. Only what the registry evaluated counts: what was reported with a
+version is quoted as unverified, and never decides.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from statistics import NormalDist
+
+from ..evidence import (
+    Action,
+    Benchmark,
+    Difference,
+    Evaluation,
+    Gate,
+    GateReport,
+    PromotionVerdict,
+    SelfReported,
+    VerdictWord,
+)
+from ..policies import GatePolicy
+from ..records import ModelMetadata
+from .metrics import canonical
+from .selection import why_not_eligible
+from .sentences import change, listed
+
+#: Of the slices that are called worse, at most so many are expected to be so by chance alone.
+FALSE_DISCOVERIES = 0.05
+#: What an evaluation or a review can mend does not block for good: it comes next.
+_LATER = ("evaluate", "more rows", "review")
+_WAYS: Mapping[str, Action] = {"evaluate": "evaluate", "more rows": "evaluate", "review": "review", "trust": "trust"}
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """All that the verdict on one version stands on.
+
+    Attributes:
+        model: the version.
+        champion: the champion of its name; None where there is none.
+        report: its gates.
+        policy: the policy that made them.
+        benchmark: the active one; None where the model name has none.
+        evaluation: the version's newest evaluation on the benchmark's present content, where it has metrics.
+        champion_evaluated: whether the champion has one, too.
+        differences: metric -> the version minus the champion on the same rows; empty where they were not compared.
+        slices: slice (``region=N``) -> the same on its rows.
+        unchecked: whether the loaded model was not asked its example rows here yet.
+    """
+
+    model: ModelMetadata
+    champion: ModelMetadata | None
+    report: GateReport
+    policy: GatePolicy
+    benchmark: Benchmark | None = None
+    evaluation: Evaluation | None = None
+    champion_evaluated: bool = False
+    differences: Mapping[str, Difference] = field(default_factory=dict)
+    slices: Mapping[str, Mapping[str, Difference]] = field(default_factory=dict)
+    unchecked: bool = False
+
+
+def judge(evidence: Evidence) -> PromotionVerdict:
+    """The verdict on a version; see ``PromotionVerdict``. Where several things stand in the way, the first of these
+    names it: its state, a gate that nothing the registry can do would mend, no evaluation, a worse metric, any gate.
+    """
+    model, champion = evidence.model, evidence.champion
+    metric, difference = _primary(evidence)
+    failures = [gate for gate in evidence.report.gates if not gate.passed]
+    unfit = why_not_eligible(model.status, model.artifact)
+    blocking = [gate for gate in failures if gate.fix not in _LATER]
+    word: VerdictWord
+    if model.is_active:
+        word, sentence, step, action = "champion", f"{model.display_name} is the champion", "", _NOTHING
+    elif unfit is not None:
+        word, sentence = "blocked", f"{model.display_name} cannot be promoted: {unfit}"
+        step, action = _way_back(model)
+    elif blocking and (evidence.evaluation is None or difference is None):
+        word, sentence = "blocked", _failed(evidence, blocking)
+        step, action = _mend(blocking)
+    elif evidence.evaluation is None or evidence.unchecked or (champion is not None and difference is None):
+        word, sentence = "not evaluated", _not_evaluated(evidence)
+        step, action = _evaluate(evidence)
+    elif difference is None:
+        word = "blocked" if failures else "no champion"
+        sentence = _failed(evidence, failures) if failures else _first(evidence)
+        step, action = _mend(failures) if failures else ("Promote it: there is no champion yet.", "promote")
+    else:
+        word, sentence, step, action = _compared(evidence, difference, failures)
+    return PromotionVerdict(
+        model.model_id, champion.model_id if champion else None, word, sentence, step, action,
+        evidence.benchmark.name if evidence.benchmark else None, metric,
+        evidence.evaluation.metrics.get(metric) if evidence.evaluation else None,
+        difference, evidence.policy.not_worse_than_champion, evidence.report.gates,
+        worse_slices(evidence.slices, metric), self_reported(model, evidence.evaluation),
+    )  # fmt: skip
+
+
+_NOTHING: Action = ""
+_MORE_ROWS = "Evaluate both on more rows: the interval does not exclude a loss beyond the non-inferiority margin yet."
+
+
+def self_reported(model: ModelMetadata, evaluation: Evaluation | None) -> tuple[SelfReported, ...]:
+    """The metrics whose reported value lies outside the 95% interval of what was evaluated."""
+    if evaluation is None:
+        return ()
+    flagged = []
+    for name, value in model.all_metrics().items():
+        evaluated = evaluation.metrics.get(canonical(name))
+        if evaluated is None or evaluated.low is None or evaluated.high is None:
+            continue
+        if not evaluated.low <= value <= evaluated.high:
+            flagged.append(SelfReported(name, value, evaluated))
+    return tuple(flagged)
+
+
+def worse_slices(slices: Mapping[str, Mapping[str, Difference]], metric: str) -> tuple[str, ...]:
+    """The slices in which a version is worse, the clearest first, with the share of false ones bounded.
+
+    The intervals' normal p-values go through the procedure of Benjamini and Hochberg (1995), which bounds the expected
+    share of false discoveries by ``FALSE_DISCOVERIES``; the slices of one column are independent of one another.
+    """
+    found = sorted((_p_worse(each[metric]), name) for name, each in slices.items() if metric in each)
+    passed = [place for place, (p, _) in enumerate(found, 1) if p <= FALSE_DISCOVERIES * place / len(found)]
+    return tuple(name for _, name in found[: max(passed, default=0)])
+
+
+def _p_worse(difference: Difference) -> float:
+    loss = difference.value if difference.lower_is_better else -difference.value
+    error = (difference.high - difference.low) / (2 * NormalDist().inv_cdf(0.975))
+    if error <= 0 or not math.isfinite(error):
+        return 1.0
+    return 1 - NormalDist().cdf(loss / error)
+
+
+def _primary(evidence: Evidence) -> tuple[str, Difference | None]:
+    wanted = canonical(evidence.policy.primary_metric) if evidence.policy.primary_metric else None
+    if evidence.differences:
+        metric = wanted or next(iter(evidence.differences))
+        return metric, evidence.differences.get(metric)
+    metrics = evidence.evaluation.metrics if evidence.evaluation else {}
+    return wanted or next(iter(metrics), ""), None
+
+
+def _compared(
+    evidence: Evidence, difference: Difference, failures: Sequence[Gate]
+) -> tuple[VerdictWord, str, str, Action]:
+    champion, model = evidence.champion, evidence.model
+    assert champion is not None
+    shown = f"{change(difference)}, on {difference.rows:,} of the same rows"
+    worse = worse_slices(evidence.slices, difference.metric)
+    shown += f"; worse in {_slices(worse)}" if worse else ""
+    if difference.verdict == "worse":
+        sentence = f"{model.display_name} is worse than the champion {champion.display_name}: {shown}"
+        return "worse", sentence, f"Keep {champion.display_name}, or look for the slices in which it gains.", _NOTHING
+    mendable = [gate for gate in failures if gate.fix != "more rows"]
+    if mendable:
+        against = {"better": "better than", "no clear difference": "not clearly different from"}[difference.verdict]
+        compared = f"it is {against} the champion {champion.display_name}: {shown}"
+        return "blocked", f"{_failed(evidence, mendable)}; {compared}", *_mend(mendable)
+    if difference.verdict == "better":
+        sentence = f"{model.display_name} is better than the champion {champion.display_name}: {shown}"
+        gates = len(evidence.report.gates)
+        look = f" Look at {_slices(worse)} first." if worse else ""
+        if failures:
+            return "better", sentence, _MORE_ROWS, "evaluate"
+        return "better", sentence, f"Promote it: {_passed(gates)}.{look}", "promote"
+    sentence = f"{model.display_name} is not clearly better or worse than the champion {champion.display_name}: {shown}"
+    if failures:
+        return "inconclusive", sentence, _MORE_ROWS, "evaluate"
+    return "inconclusive", sentence, "Evaluate both on more rows, or start an experiment on live traffic.", "experiment"
+
+
+def _slices(names: Sequence[str]) -> str:
+    return f"{'slice' if len(names) == 1 else 'slices'} {listed(names, 3)}"
+
+
+def _passed(gates: int) -> str:
+    return "its gate passes" if gates == 1 else f"all {gates} gates pass"
+
+
+def _failed(evidence: Evidence, failures: Sequence[Gate]) -> str:
+    count = f"{len(failures)} of {len(evidence.report.gates)} gates" if len(evidence.report.gates) > 1 else "its gate"
+    said = "; ".join(f"{gate.name}: {gate.because}" for gate in failures)
+    return f"{evidence.model.display_name} is blocked by {count}: {said}"
+
+
+def _mend(failures: Sequence[Gate]) -> tuple[str, Action]:
+    # What nobody may pass over comes first, then what the registry can do something about.
+    first = min(failures, key=lambda gate: (gate.overridable, gate.fix == ""))
+    step = f"{first.remedy[:1].upper()}{first.remedy[1:]}." if first.remedy else f"See to {first.name}."
+    if first.fix:
+        return step, _WAYS[first.fix]
+    return step, "override" if all(gate.overridable for gate in failures) else _NOTHING
+
+
+def _not_evaluated(evidence: Evidence) -> str:
+    model, champion, benchmark = evidence.model, evidence.champion, evidence.benchmark
+    if benchmark is None:
+        why = f"{model.model_name} has no benchmark"
+    elif evidence.evaluation is None:
+        failed = next(
+            (gate.because for gate in evidence.report.gates if gate.name == "benchmark" and not gate.passed), ""
+        )
+        why = failed or f"it was never evaluated on {benchmark.name}"
+    elif evidence.unchecked:
+        why = "its predictions were not checked with the installed libraries"
+    else:
+        assert champion is not None
+        what = "was never evaluated on" if not evidence.champion_evaluated else "was not compared with it on"
+        why = f"the champion {champion.display_name} {what} {benchmark.name}"
+    return f"{model.display_name} is not evaluated: {why}{_unverified(evidence)}"
+
+
+def _unverified(evidence: Evidence) -> str:
+    model, champion = evidence.model, evidence.champion
+    if evidence.evaluation is not None or model.composite_score is None:
+        return ""
+    against = ""
+    if champion is not None and champion.composite_score is not None and champion.ranked_on == model.ranked_on:
+        against = f" against {champion.composite_score:.4f} of the champion"
+    return f"; its self-reported score is {model.composite_score:.4f}{against} (unverified)"
+
+
+def _evaluate(evidence: Evidence) -> tuple[str, Action]:
+    champion, benchmark = evidence.champion, evidence.benchmark
+    if benchmark is None:
+        return f"Add a benchmark for {evidence.model.model_name}, and evaluate its versions on it.", _NOTHING
+    if evidence.evaluation is None or champion is None or evidence.champion_evaluated:
+        return f"Evaluate it on {benchmark.name}.", "evaluate"
+    return f"Evaluate the champion {champion.display_name} on {benchmark.name}.", "evaluate"
+
+
+def _first(evidence: Evidence) -> str:
+    return (
+        f"{evidence.model.model_name} has no champion to compare {evidence.model.display_name} with; "
+        f"{_passed(len(evidence.report.gates))}"
+    )
+
+
+def _way_back(model: ModelMetadata) -> tuple[str, Action]:
+    if model.status == "purged":
+        return "Register it again: its files are gone.", _NOTHING
+    if model.status == "disqualified":
+        return "Reinstate it first, if what disqualified it is mended.", "restore"
+    if model.status != "registered":
+        return "Restore it first.", "restore"
+    return "Have somebody look into the names in its file and trust them.", "trust"
