@@ -5,13 +5,11 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
-from typing import Any, Literal
+from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from dashboard import allowed
-from registry_core import Comparison, Event, EventKind, ModelMetadata, Paired
+from registry_core import Event, EventKind, ModelMetadata
 
 #: The name shown for each model id.
 Versions = Mapping[str, str]
@@ -226,6 +224,9 @@ def event_detail(each: Event, versions: Versions) -> str:
     parts = []
     for key in keys:
         before, after = each.before.get(key), each.after.get(key)
+        if key == "verdict" and after is not None:
+            parts.append(f"verdict: {after['word']}")
+            continue
         old, new = _short(before, versions), _short(after, versions)
         shown = new if before is None else f"{old} → {new}"
         parts.append(f"{key.replace('_', ' ')}: {shown}")
@@ -287,82 +288,3 @@ def escaped(text: str) -> str:
 def why_no_score(note: str | None) -> str:
     """Why a model has no score, to follow these words."""
     return (note or "the reason is not known").removeprefix("no score: ")
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """Whether a model should go live: a headline, the sentence that says why, and its tone."""
-
-    tone: Literal["success", "info", "warning", "error"]
-    headline: str
-    sentence: str
-
-
-def verdict(model: ModelMetadata, champion: ModelMetadata | None, comparison: Comparison | None) -> Verdict:
-    """Should this one go live? Says what the numbers say, and when they say nothing."""
-    if model.is_active:
-        score = f"Its score is {number(model.composite_score)}." if model.composite_score is not None else ""
-        return Verdict("success", f"{model.version} is the champion: it serves production.", score)
-    if blocked := allowed.why_not(model):
-        return Verdict("error", f"{model.version} cannot go live.", blocked)
-    if champion is None or comparison is None:
-        note = (
-            f"Its score is {number(model.composite_score)}."
-            if model.score_note is None
-            else f"It has {model.score_note}."
-        )
-        return Verdict(
-            "info", f"{model.version} could become the first champion.", f"{note} There is nothing to beat yet."
-        )
-    if not comparison.comparable:
-        return Verdict("warning", f"{model.version} cannot be judged against {champion.version}.", comparison.note)
-    if model.composite_score is None or champion.composite_score is None:
-        which = model if model.composite_score is None else champion
-        note = f"{which.version} has {which.score_note or 'no score'}. A person has to decide."
-        return Verdict("warning", f"{model.version} cannot be ranked against {champion.version}.", note)
-    gap = model.composite_score - champion.composite_score
-    against = (
-        f"Score {number(model.composite_score)} against {number(champion.composite_score)} of champion "
-        f"{champion.version} ({signed(gap)}). {_tally(comparison)}"
-    )
-    if gap > 0:
-        return Verdict("success", f"{model.version} has a higher self-reported score (unverified).", against)
-    if gap == 0:
-        return Verdict("info", f"{model.version} ties with the champion; ties keep the incumbent.", against)
-    return Verdict("warning", f"{model.version} does not beat the champion.", against)
-
-
-def measured_verdict(model: ModelMetadata, paired: Paired) -> Verdict:
-    """Should this one go live, by what both answered on the same rows."""
-    primary = paired.differences[paired.primary]
-    sentence = f"{paired.sentence[:1].upper()}{paired.sentence[1:]}."
-    if primary.verdict == "better":
-        return Verdict("success", f"{model.version} is better than the champion.", sentence)
-    if primary.verdict == "worse":
-        return Verdict("warning", f"{model.version} is worse than the champion.", sentence)
-    return Verdict("info", f"{model.version} is not clearly better or worse than the champion.", sentence)
-
-
-def _tally(comparison: Comparison) -> str:
-    """Where a model (first) is better and worse than the champion (second)."""
-    labels = metric_labels(each.metric for each in comparison.metrics)
-    better: list[str] = []
-    worse: list[str] = []
-    for each in comparison.metrics:
-        mine, theirs = each.values[0], each.values[1]
-        if mine is None or theirs is None or mine == theirs:
-            continue
-        gain = theirs - mine if each.lower_is_better else mine - theirs
-        scale = max(abs(mine), abs(theirs))
-        (better if gain > 0 else worse).append(f"{labels[each.metric]} ({signed(mine - theirs, scale)})")
-    parts = []
-    if better:
-        parts.append(f"Better in {_listed(better)}.")
-    if worse:
-        parts.append(f"Worse in {_listed(worse)}.")
-    return " ".join(parts)
-
-
-def _listed(names: list[str]) -> str:
-    shown = names if len(names) <= 4 else [*names[:3], f"{len(names) - 3} more"]
-    return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"

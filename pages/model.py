@@ -1,27 +1,29 @@
-"""One version: what it is, how it compares with the champion, and whether it should go live."""
+"""One version: whether it should take the champion's place, and all that this rests on."""
 
 import streamlit as st
 
 from dashboard import session
-from dashboard.ui import messages, model_decisions
-from dashboard.views.model import details, downloads, evaluation, summary
+from dashboard.ui import messages, model_decisions, promotion_verdict
+from dashboard.views.model import decision, details, downloads, evaluation, summary
 from registry_core import ModelNotFound
+
+TELLS = "Should this version take the champion's place, and what does that rest on?"
 
 view = session.view()
 name = session.model_name()
 if name is None:
-    messages.heading("Model", "What one version is, and whether it should go live.")
+    messages.heading("Model", TELLS)
     messages.empty_registry()
     st.stop()
 
 try:
     model = summary.choose(name, view)
 except ModelNotFound as error:
-    messages.heading("Model", "What one version is, and whether it should go live.")
+    messages.heading("Model", TELLS)
     messages.explain(error)
     st.stop()
 if model is None:
-    messages.heading("Model", "What one version is, and whether it should go live.")
+    messages.heading("Model", TELLS)
     messages.show("info", "This model name has no version yet.")
     st.stop()
 
@@ -30,24 +32,30 @@ compared = champion is not None and champion.model_id != model.model_id
 comparison = view.compare([model.model_id, champion.model_id]) if champion and compared else None
 
 summary.title(model, messages.now())
+offered = False
 if model.status in ("trashed", "purged"):
     summary.put_away(model, view)
+    model_decisions.decisions(model, view)
 else:
-    summary.verdict(model, champion, comparison, view)
+    verdict = promotion_verdict.of_version(model, view)
+    promotion_verdict.show(verdict)
+    model_decisions.decisions(model, view, verdict)
+    decision.columns(model, verdict, view)
+    offered = verdict.evaluate is not None
 evaluation.override(model)
-model_decisions.decisions(model, view)
-if model.status not in ("trashed", "purged"):
-    evaluation.trust(model, view)
-    evaluation.gates(model, view)
+evaluation.trust(model, view)
 
-left, right = st.columns([2, 3], gap="large")
-with left:
-    summary.score(model, champion, view)
-with right:
-    summary.metrics(model, champion, comparison)
-evaluation.measurement(model, view)
+evaluation.measurement(model, view, offered=offered)
 details.made_of(model, champion, view)
-details.origin(model)
-downloads.offer(model, view)
 evaluation.reviews(model, view)
-details.timeline(model, view)
+with st.expander("Self-reported metrics and score (unverified)", key="self-reported"):
+    left, right = st.columns([2, 3], gap="large")
+    with left:
+        summary.score(model, champion, view)
+    with right:
+        summary.metrics(model, champion, comparison)
+with st.expander("Artifacts and lineage", key="artifacts"):
+    details.origin(model)
+    downloads.offer(model, view)
+with st.expander("Version history", key="history"):
+    details.timeline(model, view)

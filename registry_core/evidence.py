@@ -114,7 +114,7 @@ class Gate:
 
     ``overridable``: a person may pass over it with a reason; nobody passes over a model that does not answer.
     ``fix``: what would mend a failed one, where the registry itself can do it: an evaluation (``evaluate``), one on
-    more rows (``more rows``), a review (``review``), a look into the file's names (``trust``); empty for anything else.
+    more rows (``more rows``), a review (``review``), trust in the file's imports (``trust``); empty for anything else.
     """
 
     name: str
@@ -181,10 +181,12 @@ class PromotionVerdict:
         sentence: the word with its numbers and reasons.
         next_step: what to do now.
         action: the same as a verb, for the main button of a page; empty where there is nothing to do.
+        evaluate: which version ``evaluate`` is about, this one or the champion; None for any other action.
         benchmark: on which it was evaluated; None without.
         metric: the primary metric.
         evaluated: that metric of this version; None without an evaluation.
         difference: this version minus the champion in that metric; None where they were not compared.
+        change: the same in words, ``+1.8 pp accuracy, 95% interval +0.9 to +2.7``.
         margin: how much worse the policy allows the primary metric to be, in its unit; None where it does not say.
         gates: every gate.
         worse_slices: slices in which it is clearly worse than the champion, such as ``region=N``.
@@ -197,10 +199,12 @@ class PromotionVerdict:
     sentence: str
     next_step: str
     action: Action
+    evaluate: str | None = None
     benchmark: str | None = None
     metric: str = ""
     evaluated: Measured | None = None
     difference: Difference | None = None
+    change: str = ""
     margin: float | None = None
     gates: tuple[Gate, ...] = ()
     worse_slices: tuple[str, ...] = ()

@@ -9,16 +9,19 @@ from dashboard.ui import messages
 from registry_core import Benchmark, Evaluation, ModelMetadata, RegistryError
 
 
-def measure_button(model: ModelMetadata, benchmark: Benchmark, view: session.View, *, again: bool = False) -> None:
-    """Have a model measured now, with its progress."""
-    label = "Evaluate again" if again else f"Evaluate on {benchmark.name}"
-    if not st.button(label, key="measure", icon=":material/speed:", type="secondary" if again else "primary"):
-        return
+def measure_button(model: ModelMetadata, benchmark: Benchmark, view: session.View, label: str) -> None:
+    """The button that has a model evaluated."""
+    if st.button(label, key="measure", icon=":material/speed:"):
+        measure(model, benchmark.name, view)
+
+
+def measure(model: ModelMetadata, benchmark: str, view: session.View) -> None:
+    """Have a model evaluated now, with its progress."""
     with st.status("Evaluating in a sandbox …", expanded=True) as progress:
-        st.write(f"Loading {benchmark.rows:,} rows of {formatting.escaped(benchmark.name)}, without labels")
+        st.write(f"Loading the rows of {formatting.escaped(benchmark)}, without labels")
         st.write("Starting the sandbox: no network, no files, bounded time and memory")
         try:
-            evaluation = view.registry.evaluate(model.model_id, benchmark.name, actor=session.actor())
+            evaluation = view.registry.evaluate(model.model_id, benchmark, actor=session.actor())
         except RegistryError as error:
             progress.update(label="Not evaluated", state="error")
             messages.show("error", formatting.escaped(str(error)))

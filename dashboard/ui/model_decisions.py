@@ -9,9 +9,9 @@ from typing import Any, ClassVar
 import streamlit as st
 
 from dashboard import allowed, formatting, navigation, session
-from dashboard.ui import decision_dialog, frames, gates, messages, tables
+from dashboard.ui import decision_dialog, evaluating, frames, gates, messages, promotion_verdict, tables
 from dashboard.ui.decision_dialog import Choice, Clash, Decision, Done
-from registry_core import ChampionChanged, Comparison, Conflict, ModelMetadata
+from registry_core import ChampionChanged, Comparison, Conflict, ModelMetadata, PromotionVerdict
 
 #: verb -> (button, icon, dialog title, what it does)
 VERBS: dict[str, tuple[str, str, str, str]] = {
@@ -116,7 +116,11 @@ class ChampionDecision(Decision):
         new = _incoming(self, view)
         if new is None:
             return None
-        failed = gates.told(view.gates(new.model_id).gates) if self.verb == "promote" else 0
+        failed = 0
+        if self.verb == "promote":
+            verdict = promotion_verdict.of_version(new, view)
+            promotion_verdict.show(verdict)
+            failed = gates.told(verdict.gates)
         _change_of_champion(self, new, view)
         registry, name, expected = view.registry, new.model_name, self.expected
 
@@ -195,12 +199,18 @@ def _incoming(decision: ChampionDecision, view: session.View) -> ModelMetadata |
 
 
 def button(
-    verb: str, model: ModelMetadata, champion: ModelMetadata | None, *, because: str | None, primary: bool = False
+    verb: str,
+    model: ModelMetadata,
+    champion: ModelMetadata | None,
+    *,
+    because: str | None,
+    primary: bool = False,
+    label: str | None = None,
 ) -> None:
     """A button that asks for a decision; where it is not possible it stays visible and says why."""
-    label, icon, _, _ = VERBS[verb]
+    usual, icon, _, _ = VERBS[verb]
     st.button(
-        label,
+        label or usual,
         key=f"{verb}-{model.model_id}",
         icon=icon,
         type="primary" if primary and because is None else "secondary",
@@ -211,7 +221,7 @@ def button(
     )
 
 
-def main_decision(model: ModelMetadata, view: session.View) -> None:
+def main_decision(model: ModelMetadata, verdict: PromotionVerdict, view: session.View) -> None:
     """The one decision that changes production: roll back a champion, promote any other."""
     champion = view.champion(model.model_name)
     if model.is_active:
@@ -219,20 +229,33 @@ def main_decision(model: ModelMetadata, view: session.View) -> None:
         nothing = None if target else "There is no earlier champion that is still eligible. Promote another model."
         button("rollback", model, champion, because=nothing)
     else:
-        button("promote", model, champion, because=allowed.why_not(model), primary=True)
+        hard = [gate.because for gate in verdict.failures if not gate.overridable]
+        because = allowed.why_not(model) or formatting.sentence("; ".join(hard)) or None
+        if verdict.failures and because is None:
+            with st.container(key="override-gates", width="content"):
+                button("promote", model, champion, because=None, label="Override gates …")
+        else:
+            button("promote", model, champion, because=because, primary=verdict.action == "promote")
 
 
-def decisions(model: ModelMetadata, view: session.View) -> None:
-    """The buttons for one model, those that fit its state."""
+def decisions(model: ModelMetadata, view: session.View, verdict: PromotionVerdict | None = None) -> None:
+    """The buttons for one model, those that fit its state; the main one is what its verdict asks for."""
     champion = view.champion(model.model_name)
     if model.status == "purged":
         return
     if model.status == "trashed":
         button("restore", model, champion, because=None, primary=True)
         return
-    with st.container(horizontal=True, gap="small"):
-        main_decision(model, view)
-        _challenge(model, champion, view)
+    assert verdict is not None
+    evaluate = False
+    with st.container(horizontal=True, gap="small", key="actions"):
+        if verdict.evaluate is not None and verdict.benchmark is not None:
+            label = f"Evaluate on {verdict.benchmark}"
+            if verdict.evaluate != model.model_id:
+                label = f"Evaluate champion {view.version_of(verdict.evaluate)} on {verdict.benchmark}"
+            evaluate = st.button(label, key="evaluate-first", icon=":material/speed:", type="primary")
+        main_decision(model, verdict, view)
+        _challenge(model, champion, view, primary=verdict.action == "experiment")
         serving = "It is the champion: promote another model or roll back first." if model.is_active else None
         if model.status == "registered":
             button("reject", model, champion, because=serving)
@@ -245,14 +268,17 @@ def decisions(model: ModelMetadata, view: session.View) -> None:
         button("unpin" if model.pinned else "pin", model, champion, because=None)
         pinned = "It is pinned: unpin it first." if model.pinned else None
         button("delete", model, champion, because=serving or pinned)
+    if evaluate and verdict.evaluate is not None and verdict.benchmark is not None:
+        evaluating.measure(view.metadata(verdict.evaluate), verdict.benchmark, view)
 
 
-def _challenge(model: ModelMetadata, champion: ModelMetadata | None, view: session.View) -> None:
+def _challenge(model: ModelMetadata, champion: ModelMetadata | None, view: session.View, *, primary: bool) -> None:
     because = allowed.may_not_start(model, champion, view.experiments(model.model_name))
     st.button(
         "Start experiment",
         key=f"experiment-with-{model.model_id}",
         icon=":material/call_split:",
+        type="primary" if primary and because is None else "secondary",
         disabled=because is not None,
         help=None if because is None else formatting.escaped(because),
         on_click=navigation.challenge,
@@ -267,7 +293,7 @@ def _change_of_champion(decision: ChampionDecision, new: ModelMetadata, view: se
     before, after = st.columns(2)
     for place, label, which in ((before, "Now in production", old), (after, "Afterwards", new)):
         with place.container(border=True, key=f"dialog-{'now' if place is before else 'then'}"):
-            st.metric(label, which.version if which else "none")
+            st.metric(label, which.display_name if which else "none")
             if which:
                 st.markdown(f"{which.model_type}, score **{formatting.number(which.composite_score)}**")
             else:
@@ -282,7 +308,7 @@ def _change_of_champion(decision: ChampionDecision, new: ModelMetadata, view: se
             messages.show("warning", formatting.escaped(change.sentence))
         else:
             st.markdown(formatting.escaped(change.sentence))
-        _evidence(view.compare([new.model_id, old.model_id]), view)
+        _evidence(view.compare([new.model_id, old.model_id]))
     if decision.verb == "rollback" and old:
         st.markdown(
             f"{old.version} is disqualified: it is never chosen again until somebody reinstates it. "
@@ -299,11 +325,7 @@ def _change_of_champion(decision: ChampionDecision, new: ModelMetadata, view: se
         st.markdown("A first champion can be replaced, but there is no earlier one to go back to.")
 
 
-def _evidence(comparison: Comparison, view: session.View) -> None:
-    new, old = comparison.models
-    paired = view.paired(old.model_id, new.model_id)
-    if paired is not None and paired.differences:
-        st.markdown(f"Evaluated: {formatting.escaped(paired.sentence)}.")
+def _evidence(comparison: Comparison) -> None:
     if not comparison.comparable:
         messages.show("warning", formatting.escaped(comparison.note))
     frame = frames.metric_comparison(comparison, baseline=1)

@@ -8,7 +8,7 @@ from datetime import datetime
 from ..catalog import deployments, events
 from ..catalog.database import Transaction
 from ..events import EventKind
-from ..evidence import Gate
+from ..evidence import Gate, PromotionVerdict
 from ..records import Deployment
 from . import alert, baseline, experiment_lifecycle
 from .context import Context
@@ -28,12 +28,14 @@ def deploy(
     reason: str,
     overridden: Sequence[Gate] = (),
     own_gates: str = "",
+    *,
+    verdict: PromotionVerdict | None = None,
 ) -> Deployment:
     """Make a model champion, with all that follows in the same transaction.
 
     The experiments of the name end, the alerts about the champion that goes are over, and what the new one is watched
     against is frozen. ``overridden`` are the failed gates somebody passed over; they stay in the event,
-    as does ``own_gates``: which of the gates the actor had changed before.
+    as do ``own_gates``, which of the gates the actor had changed before, and the ``verdict`` as it stood.
     """
     current = deployments.current(transaction, model_name)
     after: dict[str, object] = {"champion": model_id}
@@ -41,6 +43,8 @@ def deploy(
         after["overridden"] = {gate.name: gate.because for gate in overridden}
     if own_gates:
         after["own_gates"] = own_gates
+    if verdict is not None:
+        after["verdict"] = {"word": verdict.word, "sentence": verdict.sentence}
     seq, at = events.append(
         transaction,
         now=now,

@@ -126,7 +126,10 @@ def latest(queries: Queries, model_id: str, benchmark: Benchmark | None) -> Eval
 
 
 class Pair:
-    """What two models answered on the same rows; their differences are computed once for the same answers."""
+    """What two models answered on the same rows; their differences are computed once for the same answers.
+
+    The answers are read each time all the same: those that are gone or altered compare with nothing.
+    """
 
     def __init__(self, context: Context, first: Evaluation, second: Evaluation) -> None:
         self._context, self._evaluations = context, (first, second)
@@ -150,8 +153,9 @@ class Pair:
         """Metric -> the second minus the first; errors as ``kept``."""
         from ..rules.pairing import paired_differences
 
+        one, two = self.kept
+
         def compute() -> Mapping[str, Difference]:
-            one, two = self.kept
             return paired_differences(one.task, one.truth, one.answers, two.answers, one.classes)
 
         return _remember(_differences, self._digests, compute)
@@ -160,8 +164,9 @@ class Pair:
         """Slice -> the same on its rows, for the slices of the benchmark with 30 rows or more; errors as ``kept``."""
         from ..rules.pairing import slice_differences
 
+        one, two = self.kept
+
         def compute() -> Mapping[str, Mapping[str, Difference]]:
-            one, two = self.kept
             frame = benchmarks.read(self._context, benchmark)
             columns = {name: frame[name].astype(str).to_numpy() for name in benchmark.slices}
             return slice_differences(one.task, one.truth, one.answers, two.answers, columns, one.classes)

@@ -20,7 +20,7 @@ from ..events import EventKind
 from ..evidence import Gate
 from ..records import Deployment, Row, Status
 from ..rules import selection
-from . import experiment_lifecycle, foreign, gates, seals, separation_of_duties
+from . import experiment_lifecycle, foreign, gates, seals, separation_of_duties, verdict
 from .answer_checks import require_answers
 from .context import NOT_CHECKED, Context, check_reason
 from .deploy import DEPLOYED, deploy
@@ -53,6 +53,7 @@ def promote(
     revision = events.newest(context.database)
     row, failures = check_promotion(context, context.database, model_id, expected_champion, override)
     require_answers(context, row)
+    seen = verdict.judge(context, context.database, row)
     with context.database.transaction() as transaction:
         if events.newest(transaction) != revision:
             check(transaction)
@@ -60,11 +61,13 @@ def promote(
             if present is not None:
                 return present
             row, failures = check_promotion(context, transaction, model_id, expected_champion, override)
+            seen = verdict.judge(context, transaction, row)
         now = context.now()
         own_gates = separation_of_duties.gates_changed(transaction, row, who)
         deployment = deploy(
-            context, transaction, now, EventKind.PROMOTED, row["model_name"], model_id, who, why, failures, own_gates
-        )
+            context, transaction, now, EventKind.PROMOTED, row["model_name"], model_id, who, why, failures, own_gates,
+            verdict=seen,
+        )  # fmt: skip
         if not row["vouched"]:
             # Whoever promotes a model answers for it.
             models.update(transaction, model_id, vouched=1, eligible=eligible(row, vouched=1))

@@ -6,7 +6,7 @@ import dataclasses
 
 import click
 
-from registry_core import InvalidInput, Registry
+from registry_core import InvalidInput, PromotionVerdict, Registry
 
 from .console import (
     ARTIFACT,
@@ -30,17 +30,32 @@ _VERDICTS = {"approve": "approved", "reject": "rejected", "comment": "comment"}
 @click.argument("model_id")
 @shared
 def gates(session: Session, model_id: str) -> None:
-    """List the promotion gates of a model. The exit code is 0 if all pass, else 8."""
+    """Give the verdict on a version and list its promotion gates. The exit code is 0 if all pass, else 8."""
     with session.open() as registry:
         report = registry.check_gates(model_id)
+        judged = registry.verdict(model_id)
     against = f"against the champion {visible(report.champion_id)}" if report.champion_id else "without a champion"
-    verdict = "all gates passed" if report.passed else f"{len(report.failures)} of {len(report.gates)} gates failed"
+    counted = "all gates passed" if report.passed else f"{len(report.failures)} of {len(report.gates)} gates failed"
+    said = f"{judged.word.capitalize()}: {visible(judged.sentence)}. {visible(judged.next_step)}".rstrip()
     session.answer(
-        gates_document(report),
-        [f"{visible(model_id)} {against}:", "", *gate_lines(report.gates), "", verdict],
+        {**gates_document(report), "verdict": _verdict_document(judged)},
+        [said, "", f"{visible(model_id)} {against}:", "", *gate_lines(report.gates), "", counted],
     )
     if not report.passed:
         click.get_current_context().exit(GATES)
+
+
+def _verdict_document(judged: PromotionVerdict) -> dict[str, object]:
+    return {
+        "word": judged.word,
+        "sentence": judged.sentence,
+        "next_step": judged.next_step,
+        "benchmark": judged.benchmark,
+        "metric": judged.metric,
+        "difference": None if judged.difference is None else dataclasses.asdict(judged.difference),
+        "worse_slices": list(judged.worse_slices),
+        "self_reported": [dataclasses.asdict(flag) for flag in judged.self_reported],
+    }
 
 
 @main.command()

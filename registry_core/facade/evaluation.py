@@ -226,7 +226,7 @@ class EvaluationVerbs(Verbs):
         not checked yet, it is ``not evaluated``.
 
         Raises:
-            ModelNotFound: a model is not there.
+            ModelNotFound: no model has one of the ids.
         """
         return verdict.of_many(self._context, model_ids)
 

@@ -210,7 +210,9 @@ def _not_worse(candidate: Candidate, champion: ModelMetadata, policy: GatePolicy
         f"{change(each)}, on {each.rows:,} of the same rows as the champion {champion.display_name}: "
         f"at most {shown} worse, {limit} allowed"
     )
-    remedy = "" if worst <= margin else "measure on more rows, if the interval is wide, or register a better model"
+    remedy = "evaluate both on more rows, since the interval is wide, or register a better model"
+    if worst <= margin or each.verdict == "worse":
+        remedy = "" if worst <= margin else "register a better model"
     return Gate(gate, worst <= margin, because, remedy, fix="" if worst <= margin else "more rows")
 
 

@@ -32,7 +32,7 @@ from .sentences import change, listed
 FALSE_DISCOVERIES = 0.05
 #: What an evaluation or a review can mend does not block for good: it comes next.
 _LATER = ("evaluate", "more rows", "review")
-_WAYS: Mapping[str, Action] = {"evaluate": "evaluate", "more rows": "evaluate", "review": "review", "trust": "trust"}
+_WAYS: Mapping[str, Action] = {"evaluate": "evaluate", "more rows": "experiment", "review": "review", "trust": "trust"}
 
 
 @dataclass(frozen=True)
@@ -93,15 +93,19 @@ def judge(evidence: Evidence) -> PromotionVerdict:
         word, sentence, step, action = _compared(evidence, difference, failures)
     return PromotionVerdict(
         model.model_id, champion.model_id if champion else None, word, sentence, step, action,
+        _whom(evidence) if action == "evaluate" else None,
         evidence.benchmark.name if evidence.benchmark else None, metric,
         evidence.evaluation.metrics.get(metric) if evidence.evaluation else None,
-        difference, evidence.policy.not_worse_than_champion, evidence.report.gates,
-        worse_slices(evidence.slices, metric), self_reported(model, evidence.evaluation),
+        difference, change(difference) if difference else "", evidence.policy.not_worse_than_champion,
+        evidence.report.gates, worse_slices(evidence.slices, metric), self_reported(model, evidence.evaluation),
     )  # fmt: skip
 
 
 _NOTHING: Action = ""
-_MORE_ROWS = "Evaluate both on more rows: the interval does not exclude a loss beyond the non-inferiority margin yet."
+_MORE_ROWS = (
+    "The interval does not exclude a loss beyond the non-inferiority margin yet: evaluate both on a benchmark with "
+    "more rows, or start an experiment on live traffic."
+)
 
 
 def self_reported(model: ModelMetadata, evaluation: Evaluation | None) -> tuple[SelfReported, ...]:
@@ -166,13 +170,12 @@ def _compared(
         sentence = f"{model.display_name} is better than the champion {champion.display_name}: {shown}"
         gates = len(evidence.report.gates)
         look = f" Look at {_slices(worse)} first." if worse else ""
-        if failures:
-            return "better", sentence, _MORE_ROWS, "evaluate"
         return "better", sentence, f"Promote it: {_passed(gates)}.{look}", "promote"
     sentence = f"{model.display_name} is not clearly better or worse than the champion {champion.display_name}: {shown}"
     if failures:
-        return "inconclusive", sentence, _MORE_ROWS, "evaluate"
-    return "inconclusive", sentence, "Evaluate both on more rows, or start an experiment on live traffic.", "experiment"
+        return "inconclusive", sentence, _MORE_ROWS, "experiment"
+    step = "Evaluate both on a benchmark with more rows, or start an experiment on live traffic."
+    return "inconclusive", sentence, step, "experiment"
 
 
 def _slices(names: Sequence[str]) -> str:
@@ -235,6 +238,13 @@ def _evaluate(evidence: Evidence) -> tuple[str, Action]:
     return f"Evaluate the champion {champion.display_name} on {benchmark.name}.", "evaluate"
 
 
+def _whom(evidence: Evidence) -> str:
+    """Which version has to be evaluated: this one, or the champion where this one is."""
+    if evidence.evaluation is not None and evidence.champion is not None and not evidence.champion_evaluated:
+        return evidence.champion.model_id
+    return evidence.model.model_id
+
+
 def _first(evidence: Evidence) -> str:
     return (
         f"{evidence.model.model_name} has no champion to compare {evidence.model.display_name} with; "
@@ -249,4 +259,4 @@ def _way_back(model: ModelMetadata) -> tuple[str, Action]:
         return "Reinstate it first, if what disqualified it is mended.", "restore"
     if model.status != "registered":
         return "Restore it first.", "restore"
-    return "Have somebody look into the names in its file and trust them.", "trust"
+    return "Have the imports in its file reviewed and trusted.", "trust"

@@ -40,7 +40,7 @@ def test_from_the_leaderboard_to_a_promotion_a_rollback_and_an_upload(
     anna.select(0)
     page.get_by_role("button", name="Open version").click()
     expect(page.locator("h1")).to_have_text("Churn 1.1.1")
-    expect(page.get_by_text("1.1.1 has a higher self-reported score (unverified).")).to_be_visible()
+    expect(page.get_by_text("Churn 1.1.1 is not evaluated: Churn has no benchmark")).to_be_visible()
     anna.decide("Promote", "better on everything")
     expect(page.get_by_text("1.1.1 is now the champion of Churn.")).to_be_visible()
     assert filled.get_active_model_id("Churn") == CHURN.format("Forest", 3)
@@ -83,7 +83,7 @@ def test_from_the_leaderboard_to_a_promotion_a_rollback_and_an_upload(
     expect(page.get_by_text("and quarantined.")).to_be_visible()
     page.get_by_role("button", name="Open the model").click()
     expect(page.locator("h1")).to_contain_text("Churn 1.")
-    expect(page.get_by_text("cannot go live.")).to_be_visible()
+    expect(page.get_by_text("cannot be promoted: its file holds names nobody has trusted yet")).to_be_visible()
     expect(page.get_by_role("button", name="Promote", exact=True)).to_be_disabled()
     (quarantined,) = filled.list_models("Churn", where={"artifact": "quarantined"})
     assert quarantined.registered_by == "carla"

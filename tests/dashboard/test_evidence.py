@@ -39,7 +39,8 @@ def plain(app: AppTest) -> str:
 
 def test_the_page_to_decide_on(judged: tuple[str, str], open_page: Open) -> None:
     words = plain(open_page("model", id=judged[1]))
-    assert "not clearly better or worse than the champion" in words
+    assert "Blocked" in words
+    assert "not clearly different from the champion" in words
     assert "on 60 of the same rows" in words
     assert "2 of 6 promotion gates failed" in words
     assert "at least 0.99" in words
@@ -109,6 +110,7 @@ def test_a_quarantined_file_is_trusted_with_a_reason(own: Registry, open_page: O
 def test_reviews_are_kept(judged: tuple[str, str], own: Registry, open_page: Open) -> None:
     app = open_page("model", id=judged[1])
     app.text_input(key="actor").set_value("carla").run()
+    app.segmented_control(key="review-verdict").set_value("Comment")
     app.text_area(key="review-text").set_value("measured it <b>twice</b>")
     (button,) = [each for each in app.button if each.proto.form_id == "review"]
     app = button.click().run()

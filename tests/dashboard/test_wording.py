@@ -118,37 +118,6 @@ def test_an_events_detail_names_what_changed() -> None:
     assert formatting.event("something_new") == "Something new"
 
 
-def test_verdict_better_names_where() -> None:
-    mine = model("1.1.0", composite_score=0.9, accuracy=0.9, metrics={"log_loss": 0.5})
-    champion = model(composite_score=0.8, accuracy=0.8, metrics={"log_loss": 0.4}, is_active=True)
-    judged = formatting.verdict(mine, champion, compared(mine, champion))
-    assert judged.tone == "success"
-    assert "Better in Accuracy (+0.1000)." in judged.sentence
-    assert "Worse in Log loss (+0.1000)." in judged.sentence
-
-
-@pytest.mark.parametrize(
-    ("fields", "comparable", "tone", "words"),
-    [
-        ({"composite_score": 0.7}, True, "warning", "does not beat"),
-        ({"composite_score": 0.8}, True, "info", "ties"),
-        ({"composite_score": 0.9}, False, "warning", "cannot be judged"),
-        ({"score_note": "no score: auc is missing"}, True, "warning", "cannot be ranked"),
-        ({"artifact": "quarantined"}, True, "error", "cannot go live"),
-        ({"status": "disqualified", "status_reason": "fell"}, True, "error", "cannot go live"),
-        ({"is_active": True}, True, "success", "is the champion"),
-    ],
-)
-def test_verdicts(fields: dict[str, object], comparable: bool, tone: str, words: str) -> None:
-    mine, champion = model("1.1.0", **fields), model(composite_score=0.8)
-    judged = formatting.verdict(mine, champion, compared(mine, champion, comparable=comparable))
-    assert (judged.tone, words in judged.headline) == (tone, True)
-
-
-def test_verdict_without_a_champion() -> None:
-    assert "first champion" in formatting.verdict(model(composite_score=0.8), None, None).headline
-
-
 @pytest.mark.parametrize(
     ("value", "text"),
     [(1e9, "1,000,000,000.0"), (-1234.56, "−1,234.6"), (1e-7, "1e−07"), (0.0, "0.0000"), (1e15, "1.0000e+15")],

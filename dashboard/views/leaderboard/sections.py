@@ -10,7 +10,7 @@ import streamlit as st
 
 from dashboard import formatting, navigation, session
 from dashboard.queries import PAGE_SIZE, Board, ids
-from dashboard.ui import charts, evaluating, frames, messages, model_decisions, tables
+from dashboard.ui import charts, evaluating, frames, messages, model_decisions, promotion_verdict, tables
 from dashboard.views.leaderboard import filters
 from registry_core import ModelMetadata, Registry
 
@@ -130,14 +130,12 @@ def _export(registry: Registry, asked: Board, metrics: Sequence[str]) -> bytes:
 def one(model_id: str, view: session.View) -> None:
     """The selected version: what it is, and what can be done with it."""
     model = view.metadata(model_id)
-    champion = view.champion(model.model_name)
     with st.container(border=True, key="selected"):
         title, actions = st.columns([3, 2], vertical_alignment="center")
         with title:
             st.markdown(f"**{model.version}** · {model.model_type} · {formatting.status(model)}")
-            compared = view.compare([model_id, champion.model_id]) if champion and not model.is_active else None
-            judged = formatting.verdict(model, champion, compared)
-            st.markdown(f"{formatting.escaped(judged.headline)} {formatting.escaped(judged.sentence)}")
+            verdict = promotion_verdict.of_version(model, view)
+            st.markdown(promotion_verdict.sentence(verdict))
         with actions.container(horizontal=True, horizontal_alignment="right"):
             st.button(
                 "Open version",
@@ -146,7 +144,7 @@ def one(model_id: str, view: session.View) -> None:
                 on_click=navigation.go,
                 args=("model", model.model_name, model_id),
             )
-            model_decisions.main_decision(model, view)
+            model_decisions.main_decision(model, verdict, view)
 
 
 def several(selected: Sequence[str], view: session.View) -> None:

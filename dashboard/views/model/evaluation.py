@@ -1,4 +1,4 @@
-"""The evidence on one model's page: gates, what was measured, whose files are trusted, and what reviewers said."""
+"""The evidence on one model's page: what was evaluated, whose files are trusted, and what reviewers said."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dashboard import allowed, formatting, session
 from dashboard.ui import charts, curves, evaluating, evaluation_frames, messages, tables
 from registry_core import Evaluation, InvalidConfiguration, ModelMetadata, RegistryError
 
-VERDICTS = {"Comment": "comment", "Approve": "approved", "Decline": "rejected"}
+VERDICTS = {"Approve": "approved", "Request changes": "rejected", "Comment": "comment"}
 
 
 def override(model: ModelMetadata) -> None:
@@ -22,27 +22,11 @@ def override(model: ModelMetadata) -> None:
         )
 
 
-def gates(model: ModelMetadata, view: session.View) -> None:
-    """The checklist before promotion."""
-    report = view.gates(model.model_id)
-    failed = len(report.failures)
-    title = "All promotion gates passed"
-    if failed:
-        title = f"{failed} of {formatting.count(len(report.gates), 'promotion gate')} failed"
-    messages.section(title, "Settings define which gates apply.")
-    with st.container(border=True, key="gates"):
-        for gate in report.gates:
-            mark = ":green[✓]" if gate.passed else ":red[✕]"
-            name = formatting.escaped(gate.name[:1].upper() + gate.name[1:])
-            remedy = f" *{formatting.escaped(formatting.sentence(gate.remedy))}*" if gate.remedy else ""
-            st.markdown(f"{mark} **{name}**: {formatting.escaped(gate.because)}.{remedy}")
-
-
-def measurement(model: ModelMetadata, view: session.View) -> None:
-    """What the registry measured itself, and the button that has it measured."""
+def measurement(model: ModelMetadata, view: session.View, *, offered: bool) -> None:
+    """What the registry evaluated itself, and the button that has it evaluated, unless it is ``offered`` already."""
     benchmark, evaluation = view.benchmark(model.model_name), view.evaluation(model)
     if benchmark is None:
-        messages.section("Not evaluated", "The metrics above are self-reported (unverified).")
+        messages.section("Not evaluated", "Only self-reported metrics (unverified) are known.")
         st.markdown("Not verified: this model name has no benchmark yet.")
         st.page_link("../pages/benchmarks.py", label="Add a benchmark", icon=":material/add_chart:")
         return
@@ -52,12 +36,13 @@ def measurement(model: ModelMetadata, view: session.View) -> None:
         return
     if evaluation is None:
         messages.section("Not evaluated yet", f"{benchmark.rows:,} rows of {name} are ready for it.")
-        evaluating.measure_button(model, benchmark, view)
+        if not offered:
+            evaluating.measure_button(model, benchmark, view, f"Evaluate on {benchmark.name}")
         return
     if evaluation.status == "failed":
         messages.section("Evaluation failed", f"On {name}, {messages.when(evaluation.at)}.")
         messages.show("error", formatting.escaped(evaluation.because))
-        evaluating.measure_button(model, benchmark, view, again=True)
+        evaluating.measure_button(model, benchmark, view, "Evaluate again")
         return
     messages.section(
         f"Evaluated on {evaluation.rows:,} rows of {formatting.visible(benchmark.name)}",
@@ -72,7 +57,7 @@ def measurement(model: ModelMetadata, view: session.View) -> None:
     with left:
         lower = {metric: view.lower_is_better(model.model_name, metric) for metric in evaluation.metrics}
         tables.measured(evaluation_frames.metrics(evaluation, model.all_metrics(), lower), key="measured")
-        evaluating.measure_button(model, benchmark, view, again=True)
+        evaluating.measure_button(model, benchmark, view, "Evaluate again")
     with right:
         _slices(evaluation)
     _own_curves(model, view)
@@ -135,17 +120,26 @@ def trust(model: ModelMetadata, view: session.View) -> None:
 
 
 def reviews(model: ModelMetadata, view: session.View) -> None:
-    """What others said, and the form to say something."""
+    """What others said, in full."""
     found = evaluation_frames.reviews(view.reviews(model.model_id))
-    messages.section("Reviews", formatting.count(len(found), "review") + "." if found else "No reviews yet.")
+    if not found:
+        return
+    messages.section("Reviews", formatting.count(len(found), "review") + ".")
     for verdict, who, at, text in found:
         with st.container(border=True):
             st.markdown(f"**{verdict}** by {formatting.escaped(who)}, {messages.when(at)}")
             st.text(formatting.visible(text))
-    with st.form("review", border=False, clear_on_submit=True):
-        chosen = st.segmented_control("Your verdict", list(VERDICTS), default="Comment", key="review-verdict")
-        text = st.text_area("Comment (required)", key="review-text", max_chars=5000, height=80)
-        if st.form_submit_button("Add review", icon=":material/rate_review:"):
+
+
+def review_form(model: ModelMetadata, view: session.View) -> None:
+    """The form to approve, ask for changes or comment, behind a button."""
+    with (
+        st.popover("Review", icon=":material/rate_review:", key="review-popover"),
+        st.form("review", border=False, clear_on_submit=True),
+    ):
+        chosen = st.segmented_control("Your verdict", list(VERDICTS), default="Approve", key="review-verdict")
+        text = st.text_area("What did you look at? (required)", key="review-text", max_chars=5000, height=80)
+        if st.form_submit_button("Send review", icon=":material/rate_review:"):
             said = VERDICTS[chosen or "Comment"]
             _do(
                 lambda: view.registry.review(model.model_id, said, (text or "").strip(), actor=session.actor()),

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import streamlit as st
 
-from dashboard import allowed, formatting, live_queries, navigation, session
+from dashboard import allowed, formatting, live_queries, session
 from dashboard.ui import charts, frames, messages, tables
 from registry_core import Comparison, ModelMetadata
 
@@ -38,17 +38,16 @@ def title(model: ModelMetadata, now: datetime) -> None:
     messages.heading(
         f"{model.model_name} {model.version}",
         f"{model.model_type}, registered {formatting.ago(model.registered_at, now)} by "
-        f"{formatting.escaped(model.registered_by)}: what this version is, and whether it should go live.",
+        f"{formatting.escaped(model.registered_by)}",
     )
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.badge(formatting.status(model), color=BADGES.get(formatting.status(model), "gray"))
         if model.pinned:
             st.badge("pinned", icon=":material/keep:", color="gray")
         st.code(model.model_id, language=None, width="content", wrap_lines=True)
-    if model.description:
-        st.text(formatting.visible(model.description))
-    if model.tags:
-        st.text(formatting.visible("Tags: " + ", ".join(model.tags)))
+    about = [model.description or "", f"Tags: {', '.join(model.tags)}" if model.tags else ""]
+    if any(about):
+        st.text(formatting.visible("\n".join(each for each in about if each)))
 
 
 def put_away(model: ModelMetadata, view: session.View) -> None:
@@ -68,28 +67,6 @@ def put_away(model: ModelMetadata, view: session.View) -> None:
     )
     goes = f" Its files go {formatting.exact(until.purge_at, messages.viewer_zone())}." if until else ""
     messages.show("warning", f"**In the trash** since {when}{why}.{goes}")
-
-
-def verdict(
-    model: ModelMetadata, champion: ModelMetadata | None, comparison: Comparison | None, view: session.View
-) -> None:
-    """Should this one go live: by what was measured on the same rows where both were, else by what was reported."""
-    paired = None
-    if champion and champion.model_id != model.model_id and allowed.why_not(model) is None:
-        paired = view.paired(champion.model_id, model.model_id)
-    if paired is not None and paired.differences:
-        judged = formatting.measured_verdict(model, paired)
-    else:
-        judged = formatting.verdict(model, champion, comparison)
-    messages.show(judged.tone, f"**{formatting.escaped(judged.headline)}** {formatting.escaped(judged.sentence)}")
-    if paired is not None and champion is not None:
-        st.button(
-            f"Compare with {champion.version}: intervals, curves, slices, changed answers",
-            key="compare",
-            icon=":material/compare_arrows:",
-            on_click=navigation.compare,
-            args=(model.model_name, [champion.model_id, model.model_id]),
-        )
 
 
 def score(model: ModelMetadata, champion: ModelMetadata | None, view: session.View) -> None:
