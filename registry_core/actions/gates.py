@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -23,10 +24,11 @@ from ..evidence import (
     Paired,
     Review,
 )
+from ..policies import Policy
 from ..records import ModelMetadata, Row
 from ..rules import gates, people, sentences
 from ..rules.intake import check_text
-from ..signature import UNKNOWN, AnswersCheck
+from ..signature import UNKNOWN, AnswersCheck, Signature
 from . import answer_checks, benchmarks, proofs, seals, signatures
 from .context import Context
 from .model_records import eligible, record, require
@@ -73,33 +75,77 @@ def answers_of(queries: Queries, row: Row, model: ModelMetadata) -> AnswersCheck
     return AnswersCheck("fails", because, proofs.environment(model), "sandbox")
 
 
+@dataclass(frozen=True)
+class Standing:
+    """What every version of a model name is judged against.
+
+    Attributes:
+        policy: the policy of the name.
+        champion: its champion; None without one.
+        takes: the champion's signature.
+        benchmark: the active benchmark; None without one.
+        champion_evaluation: the champion's newest evaluation on its present content, where it has metrics.
+    """
+
+    policy: Policy
+    champion: ModelMetadata | None
+    takes: Signature
+    benchmark: Benchmark | None
+    champion_evaluation: Evaluation | None
+
+
+def standing(context: Context, queries: Queries, model_name: str) -> Standing:
+    """What the versions of a model name are judged against now."""
+    policy = context.configuration(queries).policy(model_name)
+    current = deployments.current(queries, model_name)
+    champion = None if current is None else record(context, require(queries, current.model_id))
+    benchmark = benchmarks.counting(queries, model_name, policy)
+    theirs = None if champion is None else latest(queries, champion.model_id, benchmark)
+    return Standing(
+        policy, champion, UNKNOWN if champion is None else signatures.signature(queries, champion), benchmark,
+        theirs if theirs is not None and theirs.status == "measured" else None,
+    )  # fmt: skip
+
+
 def of_candidate(
     context: Context, queries: Queries, model: ModelMetadata, answers: AnswersCheck | None = None
 ) -> GateReport:
     """Every gate of a model, which may not be in the catalog yet: then nothing was measured of it."""
-    policy = context.configuration(queries).policy(model.model_name)
-    current = deployments.current(queries, model.model_name)
-    champion = None
-    if current is not None and current.model_id != model.model_id:
-        champion = record(context, require(queries, current.model_id))
-    benchmark = benchmarks.counting(queries, model.model_name, policy)
-    measured = latest(queries, model.model_id, benchmark)
+    against = standing(context, queries, model.model_name)
+    compared = against.policy.gate_policy.not_worse_than_champion is not None
+    return check_candidate(queries, candidate(context, queries, model, answers, against, compared=compared), against)
+
+
+def candidate(
+    context: Context,
+    queries: Queries,
+    model: ModelMetadata,
+    answers: AnswersCheck | None,
+    against: Standing,
+    *,
+    compared: bool,
+) -> gates.Candidate:
+    """All that is known of a version; with its differences to the champion where it is ``compared``."""
+    is_champion = against.champion is not None and against.champion.model_id == model.model_id
+    champion, takes = (None, UNKNOWN) if is_champion else (against.champion, against.takes)
+    measured, theirs = latest(queries, model.model_id, against.benchmark), against.champion_evaluation
     differences = None
-    if champion is not None and policy.gate_policy.not_worse_than_champion is not None and measured is not None:
-        theirs = latest(queries, champion.model_id, benchmark)
-        if theirs is not None and theirs.status == measured.status == "measured":
-            # Answers that are gone or altered compare with nothing; the gate then says what to do.
-            with suppress(ArtifactError):
-                differences = Pair(context, theirs, measured).differences()
-    reviews = evidence.reviews(queries, model.model_id) if policy.gate_policy.approval else []
-    found = gates.Candidate(
-        model, champion, _inspection(model), benchmark, measured, differences, reviews, answers,
-        signatures.signature(queries, model),
-        UNKNOWN if champion is None else signatures.signature(queries, champion),
+    if compared and champion is not None and theirs is not None and measured and measured.status == "measured":
+        # Answers that are gone or altered compare with nothing; the gate then says what to do.
+        with suppress(ArtifactError):
+            differences = Pair(context, theirs, measured).differences()
+    reviews = evidence.reviews(queries, model.model_id) if against.policy.gate_policy.approval else []
+    return gates.Candidate(
+        model, champion, _inspection(model), against.benchmark, measured, differences, reviews, answers,
+        signatures.signature(queries, model), takes,
     )  # fmt: skip
-    report = gates.check_gates(found, policy.gate_policy)
-    if benchmark is None and policy.benchmark is not None:
-        there = ", ".join(each.name for each in evidence.benchmarks(queries, model.model_name)) or "none"
+
+
+def check_candidate(queries: Queries, found: gates.Candidate, against: Standing) -> GateReport:
+    """Every gate of a version, and whether the benchmark of the settings is there."""
+    report, policy = gates.check_gates(found, against.policy.gate_policy), against.policy
+    if against.benchmark is None and policy.benchmark is not None:
+        there = ", ".join(each.name for each in evidence.benchmarks(queries, found.metadata.model_name)) or "none"
         because = f"the setting 'benchmark' names {policy.benchmark}, there is {there}"
         missing = Gate("benchmark setting", False, because, "correct the setting, or add that benchmark")
         report = GateReport(report.model_id, report.champion_id, (*report.gates, missing))
