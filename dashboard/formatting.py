@@ -29,6 +29,16 @@ STATUS_WORDS = {
     "purged": "■ purged",
 }
 QUARANTINED = "◆ quarantined"
+#: The words of the core's verdict on a version.
+VERDICTS = {
+    "champion": "★",
+    "blocked": "✕",
+    "not evaluated": "○",
+    "worse": "▼",
+    "inconclusive": "≈",
+    "better": "▲",
+    "no champion": "☆",
+}
 #: Behind the state of a version that was promoted over failed gates.
 OVERRIDDEN = " ⚑"
 NOT_SAID = "not said"

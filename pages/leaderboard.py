@@ -24,6 +24,7 @@ total = view.count(name, asked.where)
 champion = view.champion(name)
 sections.standing(name, total, champion, asked, view)
 
+chosen = st.container()
 table = st.container()
 pages = asked.pages(total)
 # Drawn before the rows are read: only then is the page of the address known. It stands below them all the same.
@@ -44,11 +45,13 @@ with table:
     sections.mixed_sets(rows, champion, view)
     selected = sections.table(rows, asked, champion, view)
 
-if len(selected) == 1:
-    sections.one(selected[0], view)
-elif 1 < len(selected) <= MOST_COMPARED:
-    sections.several(selected, view)
-elif len(selected) > MOST_COMPARED:
-    messages.show("info", f"Select at most {MOST_COMPARED} versions to compare them; {len(selected)} are selected.")
-else:
-    st.caption("Select a row by the box at its left: one to open or promote it, two to five to compare them.")
+# What can be done with a selection stands above the table, where it is seen.
+with chosen:
+    if len(selected) == 1:
+        sections.one(selected[0], view)
+    elif 1 < len(selected) <= MOST_COMPARED:
+        sections.several(selected, view)
+    elif len(selected) > MOST_COMPARED:
+        messages.show("info", f"Select at most {MOST_COMPARED} versions to compare them; {len(selected)} are selected.")
+    else:
+        st.caption("Select a row by the box at its left: one to open or promote it, two to five to compare them.")

@@ -13,7 +13,14 @@ import pandas as pd
 
 from dashboard import formatting
 from dashboard.queries import METRIC_COLUMN
-from registry_core import Comparison, Deployment, Event, ModelMetadata, Score, Signature
+from registry_core import (
+    Comparison,
+    Deployment,
+    Event,
+    ModelMetadata,
+    Score,
+    Signature,
+)
 
 NAMED = ("accuracy", "auc", "f1_score", "precision", "recall", "data_quality_score")
 
@@ -33,75 +40,9 @@ def metric_column(name: str) -> str:
     return METRIC_COLUMN + name
 
 
-def leaderboard(
-    rows: Sequence[Mapping[str, Any]],
-    metrics: Sequence[str],
-    champion: ModelMetadata | None,
-    now: datetime,
-    first_rank: int = 1,
-) -> pd.DataFrame:
-    """One page of the leaderboard, in the order of its rows.
-
-    The difference to the champion is left empty where the two were measured on different sets: it would say nothing.
-    The column "Note" is there when any row has one.
-    """
-    best = champion.composite_score if champion else None
-    gaps = [
-        row["composite_score"] - best
-        if row["comparable"] and not row["is_active"] and row["composite_score"] is not None and best is not None
-        else None
-        for row in rows
-    ]
-    notes = [formatting.visible(row["override_note"] or row["score_note"] or "") for row in rows]
-    # Column by column, each of its type: from a dict for every row it takes pandas five times as long.
-    columns: dict[str, Any] = {
-        "#": list(range(first_rank, first_rank + len(rows))),
-        "Version": [row["version"] for row in rows],
-        "Status": [formatting.status(row) for row in rows],
-        "Type": [formatting.visible(row["model_type"]) for row in rows],
-        "Score": _numbers(row["composite_score"] for row in rows),
-        "Difference": _numbers(gaps),
-        **{metric_column(name): _numbers(metric_of(row, name) for row in rows) for name in metrics},
-        "Ranked on": [formatting.visible(row["ranked_on"] or formatting.UNNAMED_SET) for row in rows],
-        "Comparable": [_comparable(row, champion) for row in rows],
-        "Registered": [formatting.ago(row["registered_at"], now) for row in rows],
-        "By": [formatting.visible(row["registered_by"]) for row in rows],
-        **({"Note": notes} if any(notes) else {}),
-        "Model id": [row["model_id"] for row in rows],
-    }
-    return pd.DataFrame(columns)
-
-
-def _numbers(values: Iterable[float | None]) -> np.ndarray[Any, np.dtype[np.float64]]:
+def numbers(values: Iterable[float | None]) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """A column of numbers; what is not known is NaN."""
     return np.array(list(values), dtype=np.float64)
-
-
-def _comparable(row: Mapping[str, Any], champion: ModelMetadata | None) -> str:
-    if champion is None:
-        return formatting.MISSING
-    return "= same" if row["comparable"] else "≠ other"
-
-
-def export(rows: Sequence[Mapping[str, Any]], metrics: Sequence[str]) -> pd.DataFrame:
-    """Every model of a filter for a spreadsheet: plain values, nothing rounded."""
-    before = ("model_id", "model_name", "version", "model_type", "composite_score", "score_note")
-    after = (
-        *("evaluation_set", "comparable", "status", "artifact", "eligible", "is_active", "is_best", "is_ensemble"),
-        *("training_samples", "training_date", "registered_at", "registered_by", "description", "tags"),
-    )
-    # A metric called like another column gets a name of its own.
-    further = {
-        name: metric_column(name) if name in (*before, *after) else name for name in metrics if name not in NAMED
-    }
-    table = [
-        {
-            **{name: row[name] for name in (*before, *NAMED, *after)},
-            **{column: metric_of(row, name) for name, column in further.items()},
-            "tags": " ".join(row["tags"]),
-        }
-        for row in rows
-    ]
-    return pd.DataFrame(table, columns=[*before, *NAMED, *further.values(), *after])
 
 
 def csv(frame: pd.DataFrame) -> bytes:

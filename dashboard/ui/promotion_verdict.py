@@ -11,16 +11,6 @@ from dashboard.session import View
 from dashboard.ui import messages
 from registry_core import ModelMetadata, PromotionVerdict
 
-#: A shape beside each word, so that a verdict is not told by colour alone.
-MARKS = {
-    "champion": "★",
-    "blocked": "✕",
-    "not evaluated": "○",
-    "worse": "▼",
-    "inconclusive": "≈",
-    "better": "▲",
-    "no champion": "☆",
-}
 TONES: dict[str, messages.Tone] = {
     "champion": "success",
     "blocked": "error",
@@ -44,15 +34,10 @@ def of_many(model_ids: Sequence[str], view: View) -> dict[str, PromotionVerdict]
     return view.shared.recall(view.revision, ("verdicts", *model_ids), lambda: view.registry.verdicts(list(model_ids)))
 
 
-def word(verdict: PromotionVerdict) -> str:
-    """The word with its shape: ``▲ better``."""
-    return f"{MARKS[verdict.word]} {verdict.word}"
-
-
 def sentence(verdict: PromotionVerdict) -> str:
     """Word, reasons and the next step as Markdown."""
     said = formatting.escaped(formatting.sentence(verdict.sentence))
-    head = f"**{MARKS[verdict.word]} {verdict.word.capitalize()}.** {said}"
+    head = f"**{formatting.VERDICTS[verdict.word]} {verdict.word.capitalize()}.** {said}"
     return f"{head} {formatting.escaped(verdict.next_step)}".rstrip()
 
 

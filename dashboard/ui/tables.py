@@ -116,7 +116,9 @@ def board_columns(
     The score bar starts near the lowest score shown, or all bars would look alike.
     """
     number = {}
-    for name, label in formatting.metric_labels(metric_names, taken=[*frame.columns, "Δ vs champion", "Set"]).items():
+    for name, label in formatting.metric_labels(
+        metric_names, taken=[*frame.columns, "Δ vs champion", "Δ score", "Set"]
+    ).items():
         column = frames.metric_column(name)
         form, width = number_format(frame[column])
         label = formatting.visible(label)
@@ -132,6 +134,21 @@ def board_columns(
         "#": st.column_config.NumberColumn("#", width=44, pinned=True, help="Place in the order chosen above"),
         "Version": st.column_config.TextColumn("Version", width=76, pinned=True),
         "Status": st.column_config.TextColumn("Status", width=118),
+        "Verdict": st.column_config.TextColumn(
+            "Verdict", width=128, help="Against the champion, by evaluations on the active benchmark alone"
+        ),
+        "Evaluated": st.column_config.TextColumn(
+            "Evaluated", width=200, help="The primary metric as the registry evaluated it, with its 95% interval"
+        ),
+        "Δ evaluated": st.column_config.TextColumn(
+            "Δ vs champion",
+            width=220,
+            help="The primary metric minus the champion's on the same rows, with its 95% interval",
+        ),
+        "Gates": st.column_config.TextColumn("Gates", width=72, help="Promotion gates passed"),
+        "Worst slice": st.column_config.TextColumn(
+            "Worst slice", width=120, help="Where it is clearly worse than the champion"
+        ),
         "Type": st.column_config.TextColumn("Type", width=140),
         "Score": st.column_config.ProgressColumn(
             "Score",
@@ -142,7 +159,7 @@ def board_columns(
             help=f"The bar begins at {formatting.number(low - room)}, not at 0, so that differences show",
         ),
         "Difference": st.column_config.NumberColumn(
-            "Δ vs champion",
+            "Δ score",
             format=gap_format,
             width=max(98, gap_width),
             help="Empty where both were measured on different sets",

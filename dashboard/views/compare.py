@@ -8,7 +8,7 @@ import streamlit as st
 
 from dashboard import formatting, session
 from dashboard.queries import MOST_COMPARED, ids
-from dashboard.ui import charts, curves, evaluating, evaluation_frames, frames, messages, tables
+from dashboard.ui import charts, curves, evaluating, evaluation_frames, frames, messages, promotion_verdict, tables
 from registry_core import ModelMetadata, Paired
 
 
@@ -39,13 +39,19 @@ def chosen(name: str, view: session.View) -> list[ModelMetadata]:
 
 
 def verdicts(models: Sequence[ModelMetadata], view: session.View) -> list[tuple[ModelMetadata, Paired]]:
-    """Each of the others against the first, in a sentence; gives what was measured on the same rows."""
+    """Each of the others against the first, in a sentence; gives what was evaluated on the same rows.
+
+    Against the champion it is the verdict that every page shows.
+    """
     first, found = models[0], []
     for model in models[1:]:
         paired = view.paired(first.model_id, model.model_id)
         if paired is None:
             continue
         found.append((model, paired))
+        if first.is_active:
+            promotion_verdict.show(promotion_verdict.of_version(model, view))
+            continue
         primary = paired.differences.get(paired.primary)
         says = primary.verdict if primary else "no clear difference"
         tones: dict[str, messages.Tone] = {"better": "success", "worse": "warning"}

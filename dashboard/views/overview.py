@@ -10,7 +10,7 @@ import streamlit as st
 
 from dashboard import allowed, formatting, live_queries, navigation, session
 from dashboard.queries import CARDS
-from dashboard.ui import live_frames, live_text, messages
+from dashboard.ui import live_frames, live_text, messages, promotion_verdict
 from registry_core import Alert, Experiment, ModelMetadata, ModelNameSummary, RegistryError
 
 #: How many versions the small chart of a card shows, and how many days of live traffic.
@@ -40,7 +40,9 @@ def names(page: int) -> None:
 def _names(page: int, view: session.View) -> None:
     found = view.summaries()
     going_on = live(found, view)
+    attention(found, going_on, view)
     totals(found, going_on)
+    found = sorted(found, key=lambda each: (-len(going_on[each.model_name].alerts), each.champion is not None))
     with st.grid(min_column_width=340, gap="medium", key="cards-grid") as grid:
         for summary in found[CARDS * (page - 1) : CARDS * page]:
             with grid.cell():
@@ -94,6 +96,59 @@ def totals(summaries: Sequence[ModelNameSummary], going_on: dict[str, Live]) -> 
         messages.show("warning", f"No champion, so `load_active_model` fails: {shown}.")
 
 
+#: What is listed before the rest is counted.
+MOST_LISTED = 6
+
+
+@dataclass(frozen=True)
+class Concern:
+    """One thing that waits for a person, and the page where it is decided."""
+
+    text: str
+    label: str
+    page: str
+    model_name: str
+    model_id: str | None = None
+
+
+def attention(summaries: Sequence[ModelNameSummary], going_on: dict[str, Live], view: session.View) -> None:
+    """What needs a decision, the worst first, each with its link."""
+    found = [each for summary in summaries for each in concerns(summary, going_on[summary.model_name], view)]
+    if not found:
+        return
+    with st.container(border=True, key="attention"):
+        st.markdown("**Needs attention**")
+        for place, each in enumerate(found[:MOST_LISTED]):
+            with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+                st.markdown(each.text, width="stretch")
+                _link(
+                    each.label,
+                    f"concern-{place}",
+                    ":material/arrow_forward:",
+                    each.page,
+                    each.model_name,
+                    each.model_id,
+                )
+        if len(found) > MOST_LISTED:
+            st.caption(f"{len(found) - MOST_LISTED:,} more on the cards below.")
+
+
+def concerns(summary: ModelNameSummary, going_on: Live, view: session.View) -> list[Concern]:
+    """What one model name waits for: its alerts, a champion, a version that is better."""
+    name, best = summary.model_name, summary.best_model_id
+    listed = [
+        Concern(f":orange[▲] **{name}**: {formatting.escaped(alert.text)}", "Health", "health", name)
+        for alert in sorted(going_on.alerts, key=lambda each: each.severity != "critical")
+    ]
+    if summary.champion is None:
+        listed.append(Concern(f":orange[☆] **{name}** has no champion.", "Leaderboard", "leaderboard", name))
+    elif best not in (None, summary.champion.model_id):
+        verdict = promotion_verdict.of_many([str(best)], view)[str(best)]
+        if verdict.word == "better":
+            listed.append(Concern(promotion_verdict.sentence(verdict), "Open version", "model", name, best))
+    return listed
+
+
 def storage(view: session.View) -> None:
     """What it all takes on the disk, drawn last: every file is looked at for it, once in some minutes."""
     report = view.shared.recall_briefly("storage", view.registry.space, STORAGE_SECONDS)
@@ -132,10 +187,11 @@ def model_name(summary: ModelNameSummary, going_on: Live, view: session.View) ->
         facts.append(f"last registered {formatting.ago(summary.last_registered_at, messages.now())}")
         st.caption(" · ".join(facts))
         if champion and summary.best_model_id not in (None, champion.model_id):
-            better = view.metadata(str(summary.best_model_id))
+            best = str(summary.best_model_id)
+            word = promotion_verdict.of_many([best], view)[best].word
             st.markdown(
-                f":material/trending_up: **{better.version}** ranks above the champion: "
-                f"score {formatting.number(better.composite_score)}"
+                f":material/trending_up: **{view.version_of(best)}** has the best score. Against the champion: "
+                f"{formatting.VERDICTS[word]} {word}"
             )
         _links(name, champion, going_on)
 

@@ -74,7 +74,9 @@ def test_two_versions_compared(judged: tuple[str, str], open_page: Open) -> None
     app = open_page("compare", model="Churn", ids=",".join(judged))
     words = plain(app)
     assert not app.exception
-    assert "1.0.1** shows no clear difference from the champion 1.0.0 on 60 of the same rows" in words
+    assert "Blocked" in words
+    assert "Churn 1.0.1 is blocked by 2 of 6 gates" in words
+    assert "on 60 of the same rows" in words
     assert "0 predictions differ" in words
     assert "Evaluated on holdout" in words
     assert len(app.get("plotly_chart")) == 4

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from dashboard.ui import frames, tables
+from dashboard.views.leaderboard import frames as board_frames
 from registry_core import Deployment, Registry, Score, ScoreTerm
 from tests.clock import Clock
 
@@ -26,7 +27,7 @@ def rows(own: Registry) -> list[dict[str, object]]:
 
 def test_leaderboard(several: dict[str, str], own: Registry, clock: Clock) -> None:
     champion = own.get_metadata(several["second"])
-    frame = frames.leaderboard(rows(own), ["accuracy", "log_loss"], champion, clock.now, first_rank=51)
+    frame = board_frames.leaderboard(rows(own), ["accuracy", "log_loss"], champion, clock.now, first_rank=51)
     assert frame["#"].iloc[0] == 51
     assert frame["metric:log_loss"].isna().all()
     by_id = frame.set_index("Model id")
@@ -41,13 +42,13 @@ def test_leaderboard(several: dict[str, str], own: Registry, clock: Clock) -> No
 
 
 def test_leaderboard_without_rows_or_champion(several: dict[str, str], own: Registry, clock: Clock) -> None:
-    assert frames.leaderboard([], ["accuracy"], None, clock.now).empty
-    frame = frames.leaderboard(rows(own), [], None, clock.now)
+    assert board_frames.leaderboard([], ["accuracy"], None, clock.now).empty
+    frame = board_frames.leaderboard(rows(own), [], None, clock.now)
     assert frame["Difference"].isna().all()
 
 
 def test_export_holds_every_row_and_metric(several: dict[str, str], own: Registry) -> None:
-    content = frames.csv(frames.export(rows(own), own.metric_names("Churn"))).decode("utf-8-sig")
+    content = frames.csv(board_frames.export(rows(own), own.metric_names("Churn"))).decode("utf-8-sig")
     table = list(csv.DictReader(io.StringIO(content)))
     assert len(table) == 7
     assert table[0]["accuracy"] == "0.99"
@@ -158,7 +159,7 @@ def test_metrics_named_like_columns_take_no_place(own: Registry, clock: Clock) -
     metrics = {"accuracy": 0.8, "auc": 0.85, "f1_score": 0.8, **ODD}
     model_id = register(own, performance_metrics=metrics)
     names = own.metric_names("Churn")
-    frame = frames.leaderboard(rows(own), names, own.get_metadata(model_id), clock.now)
+    frame = board_frames.leaderboard(rows(own), names, own.get_metadata(model_id), clock.now)
     assert frame["Status"].iloc[0] == "★ champion"
     assert frame["Version"].iloc[0] == "1.0.0"
     assert {name: frame[f"metric:{name}"].iloc[0] for name in ODD} == ODD
@@ -166,7 +167,7 @@ def test_metrics_named_like_columns_take_no_place(own: Registry, clock: Clock) -
     labels = [columns[f"metric:{name}"]["label"] for name in names]
     assert len(set(labels)) == len(names)
 
-    exported = frames.export(rows(own), names)
+    exported = board_frames.export(rows(own), names)
     assert exported.columns.is_unique
     assert exported["version"].iloc[0] == "1.0.0"
     assert exported["metric:is_best"].iloc[0] == 0.3

@@ -114,7 +114,7 @@ def test_overview_tells_champion_waiting_and_better(several: dict[str, str], own
     assert "2 model names with 9 versions" in words
     assert "1 file quarantined" in words
     assert "promoted by bert" in words
-    assert "**1.1.0** ranks above the champion" in words
+    assert "**1.1.0** has the best score. Against the champion: ○ not evaluated" in words
 
 
 def test_overview_warns_of_a_name_without_champion(own: Registry, open_page: Open) -> None:
@@ -127,7 +127,9 @@ def test_leaderboard_says_that_sets_are_mixed(several: dict[str, str], open_page
     assert "mixes 2 evaluation sets" in app.warning[0].value
     assert "5 of 7 versions" in texts(app)
     frame = app.dataframe[0].value
-    assert list(frame["Version"]) == ["1.3.0", "1.1.0", "1.2.0", "1.0.0", "1.3.1"]
+    assert list(frame["Version"]) == ["1.1.0", "1.3.0", "1.2.0", "1.0.0", "1.3.1"]
+    # the champion first, wherever it is ranked
+    assert list(frame["#"]) == [2, 1, 3, 4, 5]
     assert frame["Difference"].isna().tolist() == [True, True, False, False, True]
 
 
@@ -148,8 +150,7 @@ def test_leaderboard_without_a_match_offers_to_clear(several: dict[str, str], op
 def test_leaderboard_pages_in_the_catalog(own: Registry, open_page: Open, monkeypatch: pytest.MonkeyPatch) -> None:
     for place in range(5):
         register(own, 0.5 + place / 100)
-    for module in ("dashboard.queries", "dashboard.views.leaderboard.sections"):
-        monkeypatch.setattr(f"{module}.PAGE_SIZE", 2)
+    monkeypatch.setattr("dashboard.queries.PAGE_SIZE", 2)
     app = open_page("leaderboard", page="2")
     assert list(app.dataframe[0].value["#"]) == [3, 4]
     app = open_page("leaderboard", page="99")

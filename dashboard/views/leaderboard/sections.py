@@ -9,9 +9,10 @@ from typing import Any
 import streamlit as st
 
 from dashboard import formatting, navigation, session
-from dashboard.queries import PAGE_SIZE, Board, ids
+from dashboard.queries import Board, ids
 from dashboard.ui import charts, evaluating, frames, messages, model_decisions, promotion_verdict, tables
 from dashboard.views.leaderboard import filters
+from dashboard.views.leaderboard import frames as board_frames
 from registry_core import ModelMetadata, Registry
 
 Rows = list[dict[str, Any]]
@@ -32,9 +33,9 @@ def standing(name: str, total: int, champion: ModelMetadata | None, asked: Board
 
 
 def read(asked: Board, view: session.View) -> Rows:
-    """The rows of one page, straight from the catalog."""
+    """The rows of one page, straight from the catalog, each with its ``rank``; the champion comes first."""
     query = asked.models()
-    return view.registry.get_model_comparison(
+    rows = view.registry.get_model_comparison(
         query.limit,
         query.model_name,
         order_by=query.order_by,
@@ -42,6 +43,8 @@ def read(asked: Board, view: session.View) -> Rows:
         offset=query.offset,
         where=query.where,
     )
+    ranked = [{**row, "rank": query.offset + place} for place, row in enumerate(rows, 1)]
+    return sorted(ranked, key=lambda row: not row["is_active"])
 
 
 def mixed_sets(rows: Rows, champion: ModelMetadata | None, view: session.View) -> None:
@@ -73,8 +76,9 @@ def mixed_sets(rows: Rows, champion: ModelMetadata | None, view: session.View) -
 def table(rows: Rows, asked: Board, champion: ModelMetadata | None, view: session.View) -> list[str]:
     """Draw the rows and give the ids of those selected."""
     metrics = view.metric_names(asked.name)
-    frame = frames.leaderboard(rows, metrics, champion, messages.now(), PAGE_SIZE * (asked.page - 1) + 1)
     order = [row["model_id"] for row in rows]
+    verdicts = promotion_verdict.of_many(order, view)
+    frame = board_frames.leaderboard(rows, metrics, champion, messages.now(), verdicts=verdicts)
     # Streamlit keeps a selection by position: under the same key it would jump to whatever stands there now.
     key = f"board-{asked.fingerprint(view.revision)}"
     wanted = ids(st.query_params.get("select"))
@@ -124,7 +128,7 @@ def _export(registry: Registry, asked: Board, metrics: Sequence[str]) -> bytes:
     rows = registry.get_model_comparison(
         None, asked.name, order_by=asked.order_by, descending=asked.descending, where=asked.where
     )
-    return frames.csv(frames.export(rows, metrics))
+    return frames.csv(board_frames.export(rows, metrics))
 
 
 def one(model_id: str, view: session.View) -> None:
