@@ -12,7 +12,7 @@ from ..errors import GatesFailed, InvalidInput, ModelNotFound, NoModelAvailable,
 from ..live import Experiment
 from ..records import Deployment, ModelMetadata, Permission, Row
 from ..rules import experiments as planning
-from . import experiment, foreign, promotion, undo
+from . import experiment_checks, foreign, promotion, undo
 from .context import NOT_CHECKED, Context
 from .maintenance import trash
 from .model_records import record, require
@@ -23,7 +23,7 @@ _STATUS_VERBS = ("reject", "archive", "restore", "disqualify", "reinstate", "pur
 def allowed(context: Context, subject: str | int) -> dict[str, Permission]:
     """See ``Registry.allowed``."""
     if isinstance(subject, int):
-        return _of_experiment(context, experiment.find(context.database, subject))
+        return _of_experiment(context, experiment_checks.find(context.database, subject))
     row = models.find(context.database, subject)
     if row is not None:
         return _of_version(context, row)
@@ -66,7 +66,7 @@ def _state(context: Context, queries: Queries, model_name: str) -> _State:
         None if current is None else record(context, require(queries, current.model_id)),
         experiments.current(queries, model_name),
         _permission(lambda: foreign.require_decided(context, queries, model_name)),
-        _permission(lambda: experiment.check_champion(context, queries, model_name, NOT_CHECKED)),
+        _permission(lambda: experiment_checks.check_champion(context, queries, model_name, NOT_CHECKED)),
     )
 
 
@@ -77,7 +77,7 @@ def _of_candidate(context: Context, queries: Queries, row: Row, state: _State) -
 
     def start_experiment() -> None:
         if state.champion is not None:
-            experiment.check_challenger(context, queries, row, state.champion, state.running)
+            experiment_checks.check_challenger(context, queries, row, state.champion, state.running)
 
     def first(*steps: Permission) -> Permission:
         return next((step for step in steps if not step.allowed), steps[-1])
@@ -107,7 +107,7 @@ def _of_version(context: Context, row: Row) -> dict[str, Permission]:
 
     def start_experiment() -> None:
         plan = planning.plan((model_id,), None, None, None)
-        experiment.check_start(context, queries, name, (model_id,), plan, None, NOT_CHECKED)
+        experiment_checks.check_start(context, queries, name, (model_id,), plan, None, NOT_CHECKED)
 
     checks: dict[str, Callable[[], object]] = {
         "promote": promote,
@@ -134,7 +134,9 @@ def _of_model_name(context: Context, model_name: str) -> dict[str, Permission]:
         "rollback": _permission(decided(lambda: promotion.check_rollback(queries, model_name, None, NOT_CHECKED))),
         "undo_promotion": _permission(decided(lambda: promotion.check_undo(queries, model_name, NOT_CHECKED))),
         "undo_rollback": _permission(decided(lambda: undo.check_undo(queries, model_name, NOT_CHECKED))),
-        "start_experiment": _permission(lambda: experiment.check_champion(context, queries, model_name, NOT_CHECKED)),
+        "start_experiment": _permission(
+            lambda: experiment_checks.check_champion(context, queries, model_name, NOT_CHECKED)
+        ),
     }
 
 
@@ -143,7 +145,7 @@ def _of_experiment(context: Context, found: Experiment) -> dict[str, Permission]
 
     def running(check: Callable[[], object] = lambda: None) -> Permission:
         def ask() -> None:
-            experiment.check_seen(queries, found.experiment_id)
+            experiment_checks.check_seen(queries, found.experiment_id)
             check()
 
         return _permission(ask)
@@ -151,19 +153,19 @@ def _of_experiment(context: Context, found: Experiment) -> dict[str, Permission]
     def advance() -> None:
         from .watch import report
 
-        experiment.check_next_stage(found)
-        experiment.check_gates(found, report.stage_gates(context, found))
-        if experiment.next_stage(found) == 1.0:
+        experiment_checks.check_next_stage(found)
+        experiment_checks.check_gates(found, report.stage_gates(context, found))
+        if experiment_checks.next_stage(found) == 1.0:
             promote()
 
     def promote() -> None:
-        winner = experiment.only_challenger(found)
+        winner = experiment_checks.only_challenger(found)
         promotion.check_promotion(context, queries, winner, found.champion_id, False)
 
     return {
-        "set_share": running(lambda: experiment.check_share(queries, found)),
-        "pause_experiment": running(lambda: experiment.check_pause(found)),
-        "resume_experiment": running(lambda: experiment.check_resume(found)),
+        "set_share": running(lambda: experiment_checks.check_share(queries, found)),
+        "pause_experiment": running(lambda: experiment_checks.check_pause(found)),
+        "resume_experiment": running(lambda: experiment_checks.check_resume(found)),
         "stop_experiment": running(),
         "advance_experiment": running(advance),
         "promote_challenger": running(promote),

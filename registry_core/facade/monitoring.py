@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from ..actions import alert, experiment, notify
+from ..actions import alert, experiment, experiment_checks, notify
 from ..actions.context import NOT_CHECKED
 from ..catalog import alerts, experiments
 from ..live import Alert, Experiment, ExperimentReport, HealthReport, LivePerformance
@@ -131,7 +131,7 @@ class MonitoringVerbs(Verbs):
         from ..actions.watch import report
 
         self._flush_serving()
-        found = experiment.check_seen(self._context.database, experiment_id, expected)
+        found = experiment_checks.check_seen(self._context.database, experiment_id, expected)
         gates = report.stage_gates(self._context, found)
         return experiment.advance(
             self._context, experiment_id, gates, actor=actor, reason=reason, expected=found, override=override
@@ -174,7 +174,7 @@ class MonitoringVerbs(Verbs):
         Raises:
             NotFound: no experiment has that id.
         """
-        return experiment.find(self._context.database, experiment_id)
+        return experiment_checks.find(self._context.database, experiment_id)
 
     def experiment_report(self, experiment_id: int) -> ExperimentReport:
         """The results of an experiment so far: effects with intervals valid at every look, gates, warnings.
@@ -185,7 +185,7 @@ class MonitoringVerbs(Verbs):
         from ..actions.watch import report
 
         self._flush_serving()
-        return report.report(self._context, experiment.find(self._context.database, experiment_id))
+        return report.report(self._context, experiment_checks.find(self._context.database, experiment_id))
 
     def live_performance(
         self,

@@ -8,7 +8,7 @@ from ...catalog import alerts, experiments, models
 from ...errors import Conflict, RegistryError, StorageError
 from ...live import ChallengerReport, Experiment, ExperimentReport
 from ...policies import MonitoringPolicy
-from .. import experiment, experiment_lifecycle
+from .. import experiment, experiment_checks, experiment_lifecycle
 from ..alert import open_alert
 from ..context import AUTO, Context
 from . import report, traffic
@@ -117,7 +117,7 @@ def _harm(context: Context, found: Experiment, each: ChallengerReport, policy: M
         key = f"challenger_harm:{number}:{challenger}"
         return _alert(context, found, "challenger_harm", "critical", key, f"{text}. Stop the experiment", challenger)
     with context.database.transaction() as transaction:
-        again = experiment.check_seen(transaction, number, found if found.mode == "shadow" else None)
+        again = experiment_checks.check_seen(transaction, number, found if found.mode == "shadow" else None)
         if all(arm.challenger_id != challenger for arm in again.running):
             return []
         now = context.now()
@@ -148,7 +148,7 @@ def _forward(context: Context, seen: ExperimentReport, policy: MonitoringPolicy)
             return _reached(context, found, f"experiment {number} passed its last stage, but: {error}")
         return [f"{models.display_name(context.database, found.running[0].challenger_id)} was promoted: {seen.verdict}"]
     with context.database.transaction() as transaction:
-        again = experiment.check_seen(transaction, number, found)
+        again = experiment_checks.check_seen(transaction, number, found)
         if again.status != "running":
             return []
         to = min(each.to_stage for each in seen.challengers if each.status == "running" and each.to_stage is not None)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Literal
 
@@ -22,7 +21,6 @@ from ...live import (
     ExperimentReport,
     Guardrail,
     SampleRatio,
-    SliceComparison,
 )
 from ...notices import ReportWarning, WarningKind
 from ...policies import MonitoringPolicy
@@ -30,10 +28,10 @@ from ...records import utc_text
 from ...rules.live import ratio, rollout, shadow, split
 from ...rules.live.paired import PairedSums
 from ...rules.live.sums import Sums, total
-from .. import baseline, experiment
+from .. import baseline, experiment_checks
 from ..context import Context
 from ..timestamps import DAY, MINUTE, microseconds, text
-from . import maturity, slices, traffic
+from . import compared, guardrails, maturity, traffic
 
 #: Labels of the champion from before the experiment that make its spread known, or else from its first windows.
 TUNING_LABELS = 200
@@ -41,33 +39,6 @@ TUNING_LABELS = 200
 MOST_POINTS = 60
 _USUAL_BRIER_VARIANCE = 0.05
 Step = Literal["wait", "advance", "promote", "stop"]
-
-
-@dataclass(frozen=True)
-class _Evidence:
-    """What all challengers of one experiment are judged by; ``asked`` has all arms by window, the champion's first."""
-
-    experiment: Experiment
-    alpha: float
-    variance: float | None
-    buckets: tuple[traffic.Bucket, ...]
-    asked: tuple[Sequence[Sums], ...]
-    mature: int | None
-    begins: int
-    guardrails: tuple[Guardrail, ...]
-    slices: tuple[SliceComparison, ...]
-    warnings: tuple[ReportWarning, ...]
-
-    @property
-    def compared(self) -> list[traffic.Bucket]:
-        """The windows of a split whose outcomes are in, without those that told of the spread."""
-        return [each for each in self.buckets if self.begins <= each.start and self.counts(each.start, *each.arms)]
-
-    def counts(self, start: int, *arms: Sums) -> bool:
-        """Whether the outcomes of a window are no selection: it is old enough, or all of them are in."""
-        if self.mature is None or start < self.mature:
-            return True
-        return sum(each.labelled for each in arms) >= sum(each.predictions for each in arms)
 
 
 def report(context: Context, found: Experiment, *, charts: bool = True) -> ExperimentReport:
@@ -78,7 +49,7 @@ def report(context: Context, found: Experiment, *, charts: bool = True) -> Exper
     shares_known = [each for each in seen.buckets if any(each.shares)]
     sample_ratio: SampleRatio | None = None
     coverage: Coverage | None = None
-    names = _names(context, found)
+    names = compared.names_of(context, found)
     if shares_known:
         sample_ratio = ratio.check([(each.shares, each.arms) for each in shares_known], names)
         coverage = ratio.coverage([each.arms for each in seen.compared], names)
@@ -92,17 +63,10 @@ def report(context: Context, found: Experiment, *, charts: bool = True) -> Exper
         )
         warnings.append(_warning(found, "label_coverage", apart, "warning"))
     return ExperimentReport(
-        found, utc_text(context.now()), challengers, sample_ratio, coverage, experiment.next_stage(found),
+        found, utc_text(context.now()), challengers, sample_ratio, coverage, experiment_checks.next_stage(found),
         _verdict(context, found, challengers), tuple(warnings), *_both(seen.guardrails),
         tuple(sorted(seen.slices, key=lambda each: -(each.effect.log_e_worse or -math.inf))),
     )  # fmt: skip
-
-
-def _names(context: Context, found: Experiment) -> tuple[str, ...]:
-    """What sentences call the arms; a single challenger needs no name."""
-    if len(found.arms) == 1:
-        return ()
-    return "champion", *(models.display_name(context.database, arm.challenger_id) for arm in found.arms)
 
 
 def stage_gates(context: Context, found: Experiment) -> tuple[Gate, ...]:
@@ -117,7 +81,7 @@ def stage_gates(context: Context, found: Experiment) -> tuple[Gate, ...]:
     )
 
 
-def _evidence(context: Context, found: Experiment, policy: MonitoringPolicy) -> _Evidence:
+def _evidence(context: Context, found: Experiment, policy: MonitoringPolicy) -> compared.Evidence:
     buckets = tuple(traffic.split(context, found))
     warnings = []
     mature = maturity.before(context, found.model_name, policy)
@@ -127,18 +91,18 @@ def _evidence(context: Context, found: Experiment, policy: MonitoringPolicy) -> 
             f"{1 - found.alpha / len(found.arms):.1%}"
         )
         warnings.append(_warning(found, "shared_certainty", shared))
-    asked = tuple([each.arms for each in buckets] if found.mode == "split" else _asked_in_shadow(context, found))
-    guardrails = _guardrails(_names(context, found), found, asked, policy)
-    if found.mode == "split" and any(failed for _, failed in guardrails[0].counts):
+    asked = tuple([each.arms for each in buckets] if found.mode == "split" else traffic.asked_in_shadow(context, found))
+    calls = guardrails.of_calls(compared.names_of(context, found), found, asked, policy)
+    if found.mode == "split" and any(failed for _, failed in calls[0].counts):
         warnings.append(_warning(found, "failed_requests", _of_failures(found)))
     variance, begins = _variance(context, found, buckets)
     if begins:
         before = f"windows before {text(begins)[:16]} only told how much {found.metric} varies, and are not compared"
         warnings.append(_warning(found, "variance_windows", before))
-    seen = _Evidence(
-        found, found.alpha / len(found.arms), variance, buckets, asked, mature, begins, guardrails, (), ()
+    seen = compared.Evidence(
+        found, found.alpha / len(found.arms), variance, buckets, asked, mature, begins, calls, (), ()
     )  # fmt: skip
-    seen = replace(seen, slices=tuple(_slices(context, seen, policy)))
+    seen = replace(seen, slices=tuple(guardrails.of_slices(context, seen, policy)))
     young = sum(not seen.counts(each.start, *each.arms) for each in buckets)
     if young:
         known = maturity.learnt(context, found.model_name, policy).sentence
@@ -157,66 +121,8 @@ def _warning(
     return ReportWarning(text, kind, severity, f"{found.model_name}, experiment {found.experiment_id}")
 
 
-def _guardrails(
-    names: Sequence[str], found: Experiment, asked: Sequence[Sequence[Sums]], policy: MonitoringPolicy
-) -> tuple[Guardrail, ...]:
-    """Failures, and in a split slow calls where they are looked for."""
-    alpha = _alpha_of_guardrail(found, policy)
-    failures = ratio.failures(asked, names, alpha=alpha)
-    if not _looks_at_time(found, policy):
-        return (failures,)
-    return failures, ratio.slow_calls(asked, names, allowed=policy.slow_call_ms or 0.0, alpha=alpha)
-
-
-def _looks_at_time(found: Experiment, policy: MonitoringPolicy) -> bool:
-    # A shadow answers nobody, beside what else its process does then.
-    return policy.slow_call_ms is not None and found.mode == "split"
-
-
-def _alpha_of_guardrail(found: Experiment, policy: MonitoringPolicy) -> float:
-    """Failures, slow calls and slices share the error rate of the experiment, as far as they are looked at."""
-    return found.alpha / (1 + _looks_at_time(found, policy) + bool(policy.slices))
-
-
 def _both(guardrails: tuple[Guardrail, ...]) -> tuple[Guardrail, Guardrail | None]:
     return guardrails[0], guardrails[1] if len(guardrails) > 1 else None
-
-
-def _slices(context: Context, seen: _Evidence, policy: MonitoringPolicy) -> Iterator[SliceComparison]:
-    """Each challenger in each declared slice."""
-    found = seen.experiment
-    deployment = deployments.at(context.database, found.model_name, found.started_at)
-    metric = baseline.kind(found.metric)
-    if not policy.slices or deployment is None or (metric != "accuracy" and seen.variance is None):
-        return
-    # The champion's slices do not know shares: no window in which these changed, nor the one in which the split began.
-    shares = Counter(each.start for each in seen.buckets)
-    starts = {start for start, count in shares.items() if count == 1 and start >= seen.begins} - {
-        min(shares, default=0)
-    }
-    alpha = _alpha_of_guardrail(found, policy) / len(found.arms)
-    names = _names(context, found) or ("champion", "challenger")
-    for who, arm in zip(names[1:], found.arms, strict=True):
-        listed = traffic.slices(context, found, deployment, arm.challenger_id, policy.slices, starts)
-        for place, part in enumerate(listed):
-            yield _slice(seen, who, arm.challenger_id, part, alpha * rollout.part_of_slice(place))
-
-
-def _slice(seen: _Evidence, who: str, challenger_id: str, part: traffic.SliceTraffic, alpha: float) -> SliceComparison:
-    metric = baseline.kind(seen.experiment.metric)
-    if seen.experiment.mode == "split":
-        days = [
-            (start // DAY, of_champion, own)
-            for start, of_champion, own in part.split
-            if seen.counts(start, of_champion, own)
-        ]
-        effect = split.compare(days, metric, alpha=alpha, baseline_variance=seen.variance)
-    else:
-        pairs = [(start // DAY, sums) for start, sums in part.pairs if seen.mature is None or start < seen.mature]
-        effect = shadow.compare(pairs, metric, alpha=alpha, baseline_variance=seen.variance)
-    harmless, name = rollout.harm(effect), slices.shown(part.name)
-    said = f"{who} {effect.numbers}: {harmless.because}" if effect.enough else effect.why_not
-    return SliceComparison(name, challenger_id, effect, not harmless.passed, f"{name}: {said}")
 
 
 def _of_failures(found: Experiment) -> str:
@@ -226,13 +132,6 @@ def _of_failures(found: Experiment) -> str:
         "a call that was not answered counts as wrong answers of the model that was asked, weighed with the share of "
         "predictions whose outcome is known"
     )
-
-
-def _asked_in_shadow(context: Context, found: Experiment) -> list[list[Sums]]:
-    """By window, what the champion and each challenger beside it were asked, and how often they failed."""
-    arms = [dict(_beside_shadow(context, found))]
-    arms += [dict(traffic.in_shadow(context, found, arm.challenger_id)) for arm in found.arms]
-    return [[arm.get(start, Sums()) for arm in arms] for start in sorted(set().union(*arms))]
 
 
 def _variance(context: Context, found: Experiment, buckets: Sequence[traffic.Bucket]) -> tuple[float | None, int]:
@@ -277,7 +176,7 @@ def _spread(sums: Sums, metric: str) -> float | None:
     return max(squares / rows - (whole / rows) ** 2, 0.0) or None
 
 
-def _challenger(context: Context, seen: _Evidence, place: int, arm: Arm, charts: bool) -> ChallengerReport:
+def _challenger(context: Context, seen: compared.Evidence, place: int, arm: Arm, charts: bool) -> ChallengerReport:
     found = seen.experiment
     pairs = traffic.pairs(context, found, arm.challenger_id)
     shadowed = traffic.in_shadow(context, found, arm.challenger_id)
@@ -311,7 +210,7 @@ def _challenger(context: Context, seen: _Evidence, place: int, arm: Arm, charts:
     )  # fmt: skip
 
 
-def _of_split(seen: _Evidence, buckets: Sequence[tuple[int, Sums, Sums]]) -> Effect:
+def _of_split(seen: compared.Evidence, buckets: Sequence[tuple[int, Sums, Sums]]) -> Effect:
     metric = baseline.kind(seen.experiment.metric)
     if metric != "accuracy" and seen.variance is None:
         return _unknown_spread(seen, "split")
@@ -319,7 +218,7 @@ def _of_split(seen: _Evidence, buckets: Sequence[tuple[int, Sums, Sums]]) -> Eff
     return split.compare(days, metric, alpha=seen.alpha, baseline_variance=seen.variance)
 
 
-def _of_shadow(seen: _Evidence, pairs: Sequence[tuple[int, PairedSums]]) -> Effect:
+def _of_shadow(seen: compared.Evidence, pairs: Sequence[tuple[int, PairedSums]]) -> Effect:
     metric = baseline.kind(seen.experiment.metric)
     if metric != "accuracy" and seen.variance is None:
         return _unknown_spread(seen, "shadow")
@@ -328,7 +227,7 @@ def _of_shadow(seen: _Evidence, pairs: Sequence[tuple[int, PairedSums]]) -> Effe
     return shadow.compare(days, metric, alpha=seen.alpha, baseline_variance=seen.variance, worth=worth)
 
 
-def _unknown_spread(seen: _Evidence, kind: Literal["split", "shadow"]) -> Effect:
+def _unknown_spread(seen: compared.Evidence, kind: Literal["split", "shadow"]) -> Effect:
     why = f"Not enough labels yet: {TUNING_LABELS} of the champion have to show first how much its loss varies"
     return Effect(baseline.kind(seen.experiment.metric), kind, 0, 0, False, why, alpha=seen.alpha)
 
@@ -354,20 +253,6 @@ def _traffic(found: Experiment, model_id: str, role: Literal["champion", "split"
     return ArmTraffic(model_id, role, sums.predictions, sums.failures, sums.labelled, sums.coverage, value)
 
 
-def _beside_shadow(context: Context, found: Experiment) -> list[tuple[int, Sums]]:
-    """The champion while challengers score beside it: its windows from the experiment's on, by their start."""
-    deployment = deployments.at(context.database, found.model_name, found.started_at)
-    if deployment is None:
-        return []
-    began = microseconds(datetime.fromisoformat(found.started_at))
-    until = microseconds(datetime.fromisoformat(found.ended_at)) if found.ended_at else None
-    return [
-        (start, sums)
-        for start, stream, sums in traffic.of_deployment(context, deployment, found.metric)
-        if start + stream.minutes * MINUTE > began and (until is None or start < until)
-    ]
-
-
 def stages_of(found: Experiment, variance: float | None) -> tuple[rollout.Stage, ...]:
     """The stages as the rules judge them, each with what the next usual one asks; the promotion is no stage."""
     point = 0.01 if variance is None else math.sqrt(variance) / 20
@@ -383,7 +268,7 @@ def stages_of(found: Experiment, variance: float | None) -> tuple[rollout.Stage,
     return tuple(stages)
 
 
-def _failing(seen: _Evidence, place: int) -> str:
+def _failing(seen: compared.Evidence, place: int) -> str:
     """What the guardrails say against a challenger; empty where they say nothing."""
     said = [each.sentence for each in seen.guardrails if place < len(each.more) and each.more[place]]
     challenger = seen.experiment.arms[place].challenger_id
@@ -394,7 +279,7 @@ def _failing(seen: _Evidence, place: int) -> str:
 
 
 def _step(
-    seen: _Evidence, effect: Effect, here: int | None, of_shadow: Effect | None, failing: str
+    seen: compared.Evidence, effect: Effect, here: int | None, of_shadow: Effect | None, failing: str
 ) -> tuple[Step, tuple[Gate, ...], str, int | None]:
     found = seen.experiment
     if not found.stages:

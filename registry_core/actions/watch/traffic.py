@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
+from ...catalog import deployments
 from ...catalog.telemetry import streams
 from ...catalog.telemetry import windows as stored
 from ...catalog.telemetry.streams import Stream
@@ -14,6 +16,7 @@ from ...rules.live.paired import PairedSums
 from ...rules.live.sums import Sums, total
 from .. import windows
 from ..context import Context
+from ..timestamps import MINUTE, microseconds
 
 
 @dataclass(frozen=True)
@@ -186,3 +189,24 @@ def _shadow(context: Context, experiment: Experiment, challenger_id: str) -> dic
         context.telemetry, experiment.model_name, challenger_id, experiment_id=experiment.experiment_id
     )
     return by_loss({seq: stream for seq, stream in listed.items() if stream.role == "shadow"}, experiment.metric)
+
+
+def asked_in_shadow(context: Context, found: Experiment) -> list[list[Sums]]:
+    """By window, what the champion and each challenger beside it were asked, and how often they failed."""
+    arms = [dict(_beside_shadow(context, found))]
+    arms += [dict(in_shadow(context, found, arm.challenger_id)) for arm in found.arms]
+    return [[arm.get(start, Sums()) for arm in arms] for start in sorted(set().union(*arms))]
+
+
+def _beside_shadow(context: Context, found: Experiment) -> list[tuple[int, Sums]]:
+    """The champion while challengers score beside it: its windows from the experiment's on, by their start."""
+    deployment = deployments.at(context.database, found.model_name, found.started_at)
+    if deployment is None:
+        return []
+    began = microseconds(datetime.fromisoformat(found.started_at))
+    until = microseconds(datetime.fromisoformat(found.ended_at)) if found.ended_at else None
+    return [
+        (start, sums)
+        for start, stream, sums in of_deployment(context, deployment, found.metric)
+        if start + stream.minutes * MINUTE > began and (until is None or start < until)
+    ]
