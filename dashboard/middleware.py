@@ -12,7 +12,7 @@ from pathlib import Path
 
 import streamlit
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
@@ -20,15 +20,6 @@ LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
 READING_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 _log = logging.getLogger(__name__)
-
-#: What Streamlit's page says where nobody answers it, and what is true of this server.
-UNANSWERED = {
-    "Streamlit server is not responding. Are you connected to the internet?": "The dashboard's server does not answer. "
-    "If it was stopped, start it again: model-registry dashboard",
-    "Is Streamlit still running? If you accidentally stopped Streamlit, just restart it in your terminal:": "The "
-    "dashboard's server does not answer. If it was stopped, start it again:",
-    "streamlit run yourscript.py": "model-registry dashboard",
-}
 
 
 class SecurityHeaders:
@@ -155,23 +146,3 @@ def is_address(name: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-class OwnWords:
-    """Answers for Streamlit's script with our words where it speaks of a server that does not answer."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-        self.scripts: dict[str, Response] = {}
-        for path in (Path(streamlit.__file__).parent / "static" / "static" / "js").glob("index.*.js"):
-            text = path.read_text(encoding="utf-8")
-            if any(words in text for words in UNANSWERED):
-                for words, ours in UNANSWERED.items():
-                    text = text.replace(words, ours)
-                # The file's name changes with its content, so that a browser may keep it.
-                headers = {"Cache-Control": "public, max-age=86400"}
-                self.scripts[f"/static/js/{path.name}"] = Response(text, media_type="text/javascript", headers=headers)
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        reads = scope["type"] == "http" and scope["method"] in ("GET", "HEAD")
-        await (self.scripts.get(scope["path"], self.app) if reads else self.app)(scope, receive, send)

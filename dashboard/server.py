@@ -23,7 +23,8 @@ from starlette.responses import JSONResponse, RedirectResponse
 from starlette.routing import Route
 
 from dashboard import session, uploads
-from dashboard.middleware import LOOPBACK_NAMES, OwnWords, SameOrigin, SecurityHeaders, is_address
+from dashboard.middleware import LOOPBACK_NAMES, SameOrigin, SecurityHeaders, is_address
+from dashboard.static_files import StaticFiles
 from registry_core import InvalidInput, RegistryError
 
 HERE = Path(__file__).resolve().parent
@@ -138,7 +139,7 @@ def application(
             Middleware(SecurityHeaders),
             Middleware(SameOrigin, allowed_hosts=allowed_hosts, any_address=any_address),
             Middleware(uploads.UploadQuota),
-            Middleware(OwnWords),
+            Middleware(StaticFiles),
         ],
         on_script_error=on_script_error,
     )

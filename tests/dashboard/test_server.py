@@ -4,12 +4,14 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import streamlit
 from starlette.testclient import TestClient
 
 from dashboard import server
-from dashboard.middleware import UNANSWERED, OwnWords
+from dashboard.static_files import UNANSWERED
 from registry_core import InvalidInput, Registry
 
+STATIC = Path(streamlit.__file__).parent / "static" / "static"
 THEME = Path(server.__file__).parent / "theme.toml"
 
 
@@ -55,11 +57,40 @@ def test_old_addresses_lead_to_their_pages(client: TestClient, old: str, new: st
 
 
 def test_a_server_that_stopped_is_not_taken_for_a_lost_network(client: TestClient) -> None:
-    (path,) = OwnWords(client.app).scripts
-    answer = client.get(path)
+    (script,) = STATIC.glob("js/index.????????.js")
+    assert all(words in script.read_text(encoding="utf-8") for words in UNANSWERED)
+    answer = client.get(f"/static/js/{script.name}")
     assert answer.headers["content-type"].startswith("text/javascript")
     assert "The dashboard's server does not answer" in answer.text
     assert not any(words in answer.text for words in UNANSWERED)
+
+
+@pytest.mark.parametrize("pattern", ["js/index.*.js", "js/PlotlyChart.*.js", "css/index.*.css", "media/Source*.woff2"])
+def test_static_files_are_small_and_kept_by_the_browser(client: TestClient, pattern: str) -> None:
+    file = next(iter(STATIC.glob(pattern)))
+    path = f"/static/{file.parent.name}/{file.name}"
+    zipped = client.get(path)
+    plain = client.get(path, headers={"accept-encoding": "identity"})
+    assert zipped.content == plain.content
+    assert plain.headers.get("content-encoding") is None
+    for answer in (zipped, plain):
+        assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
+        assert answer.headers["x-content-type-options"] == "nosniff"
+    if file.suffix != ".woff2":
+        assert zipped.headers["content-encoding"] == "gzip"
+        assert int(zipped.headers["content-length"]) < len(plain.content) / 2
+        assert client.head(path).headers["content-length"] == zipped.headers["content-length"]
+
+
+def test_a_page_has_the_script_of_charts_fetched_ahead(client: TestClient) -> None:
+    (chart,) = STATIC.glob("js/PlotlyChart.*.js")
+    assert client.get("/").headers["link"] == f"</static/js/{chart.name}>; rel=prefetch; as=script"
+    assert "link" not in client.get("/healthz").headers
+
+
+def test_a_static_file_that_is_missing_is_not_found(client: TestClient) -> None:
+    for path in ("/static/js/none.AAAAAAAA.js", "/static/js/../index.html", "/static/js/%2e%2e/index.html"):
+        assert "immutable" not in client.get(path).headers.get("cache-control", "")
 
 
 def test_other_names_for_this_host_are_refused(client: TestClient) -> None:
