@@ -46,6 +46,7 @@ evaluation.override(model)
 evaluation.trust(model, view)
 
 evaluation.measurement(model, view, offered=offered)
+details.changed(comparison)
 details.made_of(model, champion, view)
 evaluation.reviews(model, view)
 with st.expander("Self-reported metrics and score (unverified)", key="self-reported"):

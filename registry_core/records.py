@@ -50,7 +50,8 @@ class ModelMetadata:
     into production although gates had failed; it stays. ``pinned``: no cleanup reaches it. ``reference`` says how the
     inputs and scores of training were distributed, so that live ones can be compared with them. ``signature`` is what
     it takes and gives, as ``Signature.from_dict`` reads it; empty where that was found out after its registration
-    (``Registry.signature`` knows it then).
+    (``Registry.signature`` knows it then). ``lineage`` is where it comes from: training script, git commit, Python and
+    packages of the process that registered it, and the fingerprint of the training data where that was given.
 
     ``model_file_path`` and ``scaler_file_path`` are whole paths (or addresses, for a bucket) when the record comes from
     a registry, and relative to the registry's folder in the sidecar file. Sizes are bytes.
@@ -106,6 +107,7 @@ class ModelMetadata:
     pinned: bool = False
     reference: dict[str, Any] = field(default_factory=dict)
     signature: dict[str, Any] = field(default_factory=dict)
+    lineage: dict[str, Any] = field(default_factory=dict)
     extra: dict[str, Any] = field(default_factory=dict)
 
     def __init__(self, *args: Any, **values: Any) -> None:

@@ -28,7 +28,7 @@ from ..records import (
 from ..rules import intake, selection, sentences, versioning
 from ..signature import AnswersCheck, Proof, RowsFrom, Signature
 from ..version import Version
-from . import answer_checks, artifact_trust, proofs
+from . import answer_checks, artifact_trust, lineage, proofs
 from .auto_promotion import decide_at_once, measure_and_choose, steps
 from .context import Context, check_reason
 from .deploy import deploy
@@ -53,11 +53,13 @@ def register_object(
     fields: Mapping[str, Any],
     reference: Any = None,
     input_example: Any = None,
+    training_data: Any = None,
     actor: str | None,
     reason: str,
 ) -> str:
     """See ``Registry.register_model``."""
     given = intake.submission(fields)
+    comes_from = lineage.of_registration(training_data)
     who, why = context.who(actor), check_reason(reason)
     found = describe.describe(model, scaler)
     names = given.feature_names or tuple(found.feature_names)
@@ -96,7 +98,10 @@ def register_object(
             asked_with = {**proofs.environment_of(here), **here}
             check = proofs.read_back(asked, (model, scaler), files, policy.trusted_globals, asked_with)
         proof = replace(asked.proof, environment=here)
-        return _register(context, given, staging, judged, "pipeline", who, why, trained_on, proof=proof, check=check)
+        return _register(
+            context, given, staging, judged, "pipeline", who, why, trained_on,
+            proof=proof, check=check, comes_from=comes_from,
+        )  # fmt: skip
 
 
 def _check_importable(judged: artifact_trust.Judged) -> None:
@@ -213,6 +218,7 @@ def _register(
     *,
     proof: Proof | None = None,
     check: AnswersCheck | None = None,
+    comes_from: Mapping[str, Any] | None = None,
 ) -> str:
     """Wait for the files that were looked into, then under the write lock give them their names and add the row.
 
@@ -243,6 +249,7 @@ def _register(
                 registered_by=actor,
                 inspection=judged.document,
                 reference=dict(reference or {}),
+                lineage=dict(comes_from or {}),
             )
             sidecar = f"metadata/model_{plan.model_id}.json"
             published.extend((*keys, sidecar))

@@ -31,6 +31,7 @@ class RegistrationVerbs(Verbs):
         tags: Sequence[str] | None = None,
         input_example: Any = None,
         reference: Any = None,
+        training_data: Any = None,
         actor: str | None = None,
         reason: str = "",
     ) -> str:
@@ -57,6 +58,9 @@ class RegistrationVerbs(Verbs):
                 are checked wherever the model is loaded. Default: rows of ``reference``, or generated rows.
             reference: training features (rows, features) before scaling, a DataFrame or array. Their distribution, and
                 that of the model's scores, is stored as the reference for feature drift.
+            training_data: the data it was trained on, a DataFrame, an array or the path of a file. Its hash, rows,
+                columns and time range are stored as lineage, not the data. The git commit, the training script, Python
+                and the imported packages are recorded unasked.
 
         Returns:
             the model id.
@@ -100,6 +104,7 @@ class RegistrationVerbs(Verbs):
             },
             reference=reference,
             input_example=input_example,
+            training_data=training_data,
             actor=actor,
             reason=reason,
         )

@@ -6,11 +6,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..records import METRIC_FIELDS, Comparison, MetricComparison, ModelMetadata
+from .lineage import facts
 from .metrics import lower_is_better
 
 
 def compare(models: Sequence[ModelMetadata], declared_lower: Callable[[str], Sequence[str]]) -> Comparison:
-    """Every metric any of the models has, and what of their inputs, classes and hyperparameters differs.
+    """Every metric any of the models has, and what of their features, classes, hyperparameters and lineage differs.
 
     Args:
         models: two or more.
@@ -31,10 +32,11 @@ def compare(models: Sequence[ModelMetadata], declared_lower: Callable[[str], Seq
     sides: list[dict[str, Any]] = [
         {
             "model type": each.model_type,
-            "inputs": tuple(each.feature_names),
+            "features": tuple(each.feature_names),
             "classes": tuple(each.classes),
             "training samples": each.training_samples,
             **{f"hyperparameter {key}": value for key, value in each.hyperparameters.items()},
+            **facts(each.lineage),
         }
         for each in models
     ]

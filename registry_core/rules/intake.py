@@ -31,7 +31,7 @@ MOST_FILE = 4_000_000_000
 #: What identifies one registration or is computed by it: dropped when a sidecar file is handed in again.
 _COMPUTED = STATE_FIELDS | {
     "model_id", "model_file_path", "scaler_file_path", "model_sha256", "scaler_sha256", "model_bytes", "scaler_bytes",
-    "registered_at", "registered_by", "origin", "inspection", "reference", "signature",
+    "registered_at", "registered_by", "origin", "inspection", "reference", "signature", "lineage",
 }  # fmt: skip
 _ARGUMENTS = frozenset(
     {

@@ -6,7 +6,20 @@ import streamlit as st
 
 from dashboard import formatting, session
 from dashboard.ui import frames, messages, tables
-from registry_core import ModelMetadata
+from registry_core import Comparison, ModelMetadata
+
+
+def changed(comparison: Comparison | None) -> None:
+    """What differs from the champion besides the metrics: code, libraries, data, features, hyperparameters."""
+    if comparison is None:
+        return
+    champion = comparison.models[1]
+    messages.section("What changed since the champion", f"Between {champion.version} and this version; nothing else.")
+    frame = frames.differences(comparison)
+    if len(frame):
+        tables.plain(frame, key="changed", alt="What changed since the champion")
+    else:
+        st.caption("Type, features, classes, hyperparameters, code and libraries are the same.")
 
 
 def made_of(model: ModelMetadata, champion: ModelMetadata | None, view: session.View) -> None:
