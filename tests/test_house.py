@@ -71,11 +71,11 @@ ROOMS: dict[str, set[str]] = {
 # What stands beside these is a view, which knows no other view.
 DASHBOARD_FLOORS: tuple[set[str], ...] = (
     {
-        "allowed",
         "formatting",
         "live_queries",
         "middleware",
         "navigation",
+        "permissions",
         "queries",
         "session",
         "static_files",

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import streamlit as st
 
-from dashboard import allowed, formatting, navigation, session
+from dashboard import formatting, navigation, permissions, session
 from dashboard.ui import decision_dialog, evaluating, frames, gates, messages, promotion_verdict, tables
 from dashboard.ui.decision_dialog import Choice, Clash, Decision, Done
 from registry_core import ChampionChanged, Comparison, Conflict, ModelMetadata, PromotionVerdict
@@ -225,17 +225,16 @@ def main_decision(model: ModelMetadata, verdict: PromotionVerdict, view: session
     """The one decision that changes production: roll back a champion, promote any other."""
     champion = view.champion(model.model_name)
     if model.is_active:
-        target = view.rollback_target(model.model_name)
-        nothing = None if target else "There is no earlier champion that is still eligible. Promote another model."
-        button("rollback", model, champion, because=nothing)
+        known = permissions.of(model.model_name, view)["rollback"]
+        button("rollback", model, champion, because=permissions.refusal(known))
+        return
+    known = permissions.of(model.model_id, view)["promote"]
+    if known.overridable:
+        with st.container(key="override-gates", width="content"):
+            button("promote", model, champion, because=None, label="Override gates …")
     else:
-        hard = [gate.because for gate in verdict.failures if not gate.overridable]
-        because = allowed.why_not(model) or formatting.sentence("; ".join(hard)) or None
-        if verdict.failures and because is None:
-            with st.container(key="override-gates", width="content"):
-                button("promote", model, champion, because=None, label="Override gates …")
-        else:
-            button("promote", model, champion, because=because, primary=verdict.action == "promote")
+        because = permissions.refusal(known)
+        button("promote", model, champion, because=because, primary=verdict.action == "promote")
 
 
 def decisions(model: ModelMetadata, view: session.View, verdict: PromotionVerdict | None = None) -> None:
@@ -255,25 +254,18 @@ def decisions(model: ModelMetadata, view: session.View, verdict: PromotionVerdic
                 label = f"Evaluate champion {view.version_of(verdict.evaluate)} on {verdict.benchmark}"
             evaluate = st.button(label, key="evaluate-first", icon=":material/speed:", type="primary")
         main_decision(model, verdict, view)
-        _challenge(model, champion, view, primary=verdict.action == "experiment")
-        serving = "It is the champion: promote another model or roll back first." if model.is_active else None
-        if model.status == "registered":
-            button("reject", model, champion, because=serving)
-        if model.status in ("registered", "rejected"):
-            button("archive", model, champion, because=serving)
-        if model.status in ("rejected", "archived"):
-            button("restore", model, champion, because=None)
-        if model.status == "disqualified":
-            button("reinstate", model, champion, because=None)
-        button("unpin" if model.pinned else "pin", model, champion, because=None)
-        pinned = "It is pinned: unpin it first." if model.pinned else None
-        button("delete", model, champion, because=serving or pinned)
+        _challenge(model, view, primary=verdict.action == "experiment")
+        known = permissions.of(model.model_id, view)
+        shown = {"registered": ("reject", "archive"), "rejected": ("archive", "restore"), "archived": ("restore",)}
+        shown["disqualified"] = ("reinstate",)
+        for verb in (*shown.get(model.status, ()), "unpin" if model.pinned else "pin", "delete"):
+            button(verb, model, champion, because=permissions.refusal(known[verb]))
     if evaluate and verdict.evaluate is not None and verdict.benchmark is not None:
         evaluating.measure(view.metadata(verdict.evaluate), verdict.benchmark, view)
 
 
-def _challenge(model: ModelMetadata, champion: ModelMetadata | None, view: session.View, *, primary: bool) -> None:
-    because = allowed.may_not_start(model, champion, view.experiments(model.model_name))
+def _challenge(model: ModelMetadata, view: session.View, *, primary: bool) -> None:
+    because = permissions.refusal(permissions.of(model.model_id, view)["start_experiment"])
     st.button(
         "Start experiment",
         key=f"experiment-with-{model.model_id}",

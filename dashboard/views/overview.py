@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import streamlit as st
 
-from dashboard import allowed, formatting, live_queries, navigation, session
+from dashboard import formatting, live_queries, navigation, permissions, session
 from dashboard.queries import CARDS
 from dashboard.ui import live_frames, live_text, messages, promotion_verdict
 from registry_core import Alert, Experiment, ModelMetadata, ModelNameSummary, RegistryError
@@ -90,7 +90,7 @@ def totals(summaries: Sequence[ModelNameSummary], going_on: dict[str, Live]) -> 
     ]
     st.markdown("; ".join(each for each in said if each) + ".")
     if quarantined:
-        messages.show("info", f"{formatting.count(quarantined, 'file')} quarantined. {allowed.QUARANTINE}")
+        messages.show("info", f"{formatting.count(quarantined, 'file')} quarantined. {permissions.QUARANTINE}")
     if without:
         shown = ", ".join(without[:5]) + (" …" if len(without) > 5 else "")
         messages.show("warning", f"No champion, so `load_active_model` fails: {shown}.")

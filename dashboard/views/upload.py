@@ -8,8 +8,7 @@ from typing import Any
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from dashboard import allowed as ui_allowed
-from dashboard import formatting, navigation, queries, session
+from dashboard import formatting, navigation, permissions, queries, session
 from dashboard.ui import messages, tables, upload_fields
 from registry_core import Inspection, RegistryError
 
@@ -25,7 +24,7 @@ def finished() -> bool:
     model = session.view().metadata(model_id)
     stored = f"Stored as version **{model.version}** of **{model.model_name}**"
     if model.artifact == "quarantined":
-        messages.show("warning", f"{stored}, and quarantined. {ui_allowed.QUARANTINE}")
+        messages.show("warning", f"{stored}, and quarantined. {permissions.QUARANTINE}")
     elif model.is_active:
         messages.show("success", f"{stored}. It was measured, passed every gate, and is the champion now.")
     else:

@@ -156,11 +156,20 @@ def _of_experiment(context: Context, found: Experiment) -> dict[str, Permission]
         experiment_checks.check_next_stage(found)
         experiment_checks.check_gates(found, report.stage_gates(context, found))
         if experiment_checks.next_stage(found) == 1.0:
-            promote()
+            promotion_of(experiment_checks.only_challenger(found))
 
     def promote() -> None:
-        winner = experiment_checks.only_challenger(found)
-        promotion.check_promotion(context, queries, winner, found.champion_id, False)
+        # Whoever calls it names the winner where there are several: one that may be promoted is enough.
+        refusals = [
+            refusal
+            for arm in found.running
+            if not (refusal := _permission(lambda: promotion_of(arm.challenger_id))).allowed  # noqa: B023
+        ]
+        if refusals and len(refusals) == len(found.running):
+            promotion_of(found.running[0].challenger_id)
+
+    def promotion_of(challenger: str) -> None:
+        promotion.check_promotion(context, queries, challenger, found.champion_id, False)
 
     return {
         "set_share": running(lambda: experiment_checks.check_share(queries, found)),

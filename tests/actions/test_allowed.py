@@ -43,7 +43,7 @@ def verbs_of(registry: Registry, subject: str | int) -> set[str]:
         elif verb == "set_share":
             assert isinstance(subject, int)
             refuses(permission, partial(registry.set_share, subject, 0.1))
-        elif verb == "promote" and "champion of Churn already" in permission.reason:
+        elif verb == "promote" and "is the champion already" in permission.reason:
             # Promoting the champion changes nothing, which is no error and nothing to offer.
             assert registry.promote(str(subject)).model_id == subject
         else:
@@ -95,11 +95,12 @@ def test_a_model_name(registry: Registry, three: list[str]) -> None:
 def test_experiments(registry: Registry, three: list[str]) -> None:
     champion, one, two = three
     number = registry.start_experiment("Churn", [one, two]).experiment_id
-    assert verbs_of(registry, number) == {"set_share", "pause_experiment", "stop_experiment"}
+    # the caller names the winner of the two
+    assert verbs_of(registry, number) == {"set_share", "pause_experiment", "stop_experiment", "promote_challenger"}
     assert "start_experiment" not in verbs_of(registry, one)
     registry.set_share(number, 0.1)
     registry.pause_experiment(number)
-    assert verbs_of(registry, number) == {"set_share", "resume_experiment", "stop_experiment"}
+    assert verbs_of(registry, number) == {"set_share", "resume_experiment", "stop_experiment", "promote_challenger"}
     registry.stop_experiment(number)
     assert verbs_of(registry, number) == set()
     single = registry.start_experiment("Churn", one, stages="default").experiment_id

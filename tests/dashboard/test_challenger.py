@@ -98,7 +98,7 @@ def test_shadow(four: list[str], own: Registry, clock: Clock, open_page: Open) -
     assert "scores the same rows beside it, answers nothing" in plain(app)
     assert "Experiment started: “newer *data*”" in plain(app)
     assert app.button(key="experiment-advance").disabled
-    assert "no stages" in app.button(key="experiment-advance").help
+    assert "no further stage" in app.button(key="experiment-advance").help
 
 
 def test_shadow_of_what_is_worse(four: list[str], own: Registry, clock: Clock, open_page: Open) -> None:
@@ -219,7 +219,7 @@ def test_starting_a_split(four: list[str], own: Registry, open_page: Open) -> No
 def test_starting_with_own_stages_and_refusals(four: list[str], own: Registry, open_page: Open) -> None:
     own.start_experiment("Churn", four[3], reason="other")
     app = open_page("experiments").button(key="experiment-start").click().run()
-    assert "1.0.3: It takes part in experiment" in plain(app)
+    assert "1.0.3: Churn 1.0.3 takes part in experiment" in plain(app)
     app.multiselect(key="start-challengers").set_value([four[1]])
     app.radio(key="start-way").set_value("Staged rollout").run()
     app.text_input(key="start-stages").set_value("shadow, many").run()

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from dashboard import allowed
 from dashboard.views.experiments import charts as experiment_charts
 from dashboard.views.experiments import frames as experiment_frames
 from dashboard.views.experiments import sentences
@@ -109,19 +108,6 @@ def test_the_ramp() -> None:
     drawn = experiment_charts.ramp(found)
     assert drawn.count("<li") == 4
     assert drawn.count("aria-current") == 1
-
-
-def test_what_may_not_be_done() -> None:
-    assert allowed.blocked("stop", made()) is None
-    assert "ended" in str(allowed.blocked("stop", made(ended_at="2026-01-02T00:00:00+00:00")))
-    assert "follows stages" in str(allowed.blocked("share", made(stages=("shadow", 1.0))))
-    other = made(experiment_id=8)
-    assert "Experiment 8 deals" in str(allowed.blocked("share", made(mode="shadow"), [other]))
-    assert allowed.blocked("share", made(), [made()]) is None
-    assert "paused" in str(allowed.blocked("advance", made(stages=("shadow", 1.0), status="paused")))
-    assert "last stage" in str(allowed.blocked("advance", made(stages=(0.1, 0.2), stage=1)))
-    two = (Arm("B", 0.1), Arm("C", 0.1))
-    assert "several" in str(allowed.blocked("advance", made(stages=(0.2, 1.0), arms=two)))
 
 
 def test_stages_as_typed() -> None:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, ClassVar
 
 import streamlit as st
 
-from dashboard import allowed, formatting, navigation, session
+from dashboard import formatting, navigation, permissions, session
 from dashboard.ui import decision_dialog, messages
 from dashboard.ui.decision_dialog import Choice, Clash, Decision, Done
 from dashboard.views.experiments import forms, sentences
-from registry_core import ChampionChanged, Conflict, Deployment, Experiment, ExperimentReport
+from registry_core import ChampionChanged, Conflict, Deployment, Experiment, ExperimentReport, Permission
 
 #: verb -> (button, icon, dialog title, what it asks and explains)
 VERBS: dict[str, tuple[str, str, str, Callable[[forms.Experimenting, session.View], Choice | None]]] = {
@@ -24,6 +24,16 @@ VERBS: dict[str, tuple[str, str, str, Callable[[forms.Experimenting, session.Vie
     "advance": ("Advance", ":material/skip_next:", "Advance to the next stage", forms.advance),
     "promote": ("Promote", ":material/publish:", "Promote to production", forms.promote),
     "stop": ("Stop", ":material/stop:", "Stop the experiment", forms.stop),
+}
+
+#: The verbs as the core calls them.
+ALLOWED_AS = {
+    "share": "set_share",
+    "pause": "pause_experiment",
+    "resume": "resume_experiment",
+    "advance": "advance_experiment",
+    "promote": "promote_challenger",
+    "stop": "stop_experiment",
 }
 
 
@@ -65,7 +75,11 @@ class ExperimentDecision(Decision):
             return "It is paused already: there is nothing left to do."
         if self.verb == "resume" and self.seen.status == "running":
             return "It runs already: there is nothing left to do."
-        return allowed.blocked(self.verb, self.seen)
+        view = session.view()
+        if view.experiment(self.seen.experiment_id) != self.seen:
+            # The core says who was faster once it is decided, and the reason is kept.
+            return None
+        return permissions.refusal(permissions.of(self.seen.experiment_id, view)[ALLOWED_AS[self.verb]])
 
     def clashed(self, error: Conflict) -> Clash | None:
         """Somebody changed the experiment or the champion: look again, then decide."""
@@ -100,13 +114,17 @@ def ask(verb: str, name: str, experiment: Experiment | None, expected: str | Non
         st.query_params["experiment"] = str(experiment.experiment_id)
 
 
+def _judged(name: str, view: session.View) -> dict[str, dict[str, Permission]]:
+    return permissions.of_many([each.model_id for each in view.candidates(name)], view)
+
+
 def start(name: str, view: session.View, *, primary: bool) -> None:
     """The button that starts an experiment of a model name."""
     champion = view.champion(name)
     because = None
     if champion is None:
         because = "There is no champion to challenge: promote a model first."
-    elif all(allowed.may_not_start(each, champion, view.experiments(name)) for each in view.candidates(name)):
+    elif not any(each["start_experiment"].allowed for each in _judged(name, view).values()):
         because = (
             "No version can challenge the champion: register another one, or stop the experiment it takes part in."
         )
@@ -132,22 +150,21 @@ def challenge(view: session.View) -> None:
         st.session_state["start-challengers"] = [model_id]
 
 
-def buttons(
-    found: Experiment, report: ExperimentReport, others: Collection[Experiment], versions: Mapping[str, str]
-) -> None:
+def buttons(found: Experiment, report: ExperimentReport, view: session.View) -> None:
     """What may be done to an experiment; what may not be done now is there too, and says why."""
     if found.ended_at is not None:
         return
+    known = permissions.of(found.experiment_id, view)
     better = any(each.step == "promote" for each in report.challengers)
     goes_on = any(each.step == "advance" for each in report.challengers)
     # What was better beside the champion has to be so in answering, too.
     best = "share" if found.mode == "shadow" and not found.stages else "promote"
     first = "advance" if goes_on else best if better else ""
     if report.next_stage == 1.0 and first == "promote":
-        first = "advance" if allowed.blocked("advance", found) is None else "promote"
+        first = "advance" if permissions.refusal(known["advance_experiment"]) is None else "promote"
     with st.container(horizontal=True, gap="small", key="experiment-buttons"):
         for verb in ("advance", "share", "promote", "resume" if found.status == "paused" else "pause", "stop"):
-            because = allowed.blocked(verb, found, others)
+            because = permissions.refusal(known[ALLOWED_AS[verb]])
             asked = st.button(
                 sentences.next_stage(report.next_stage) if verb == "advance" else VERBS[verb][0],
                 key=f"experiment-{verb}",

@@ -8,13 +8,15 @@ from typing import Protocol
 
 import streamlit as st
 
-from dashboard import allowed, formatting, session
+from dashboard import formatting, permissions, session
 from dashboard.ui import charts, gates, messages
 from dashboard.ui.decision_dialog import Choice
 from dashboard.views.experiments import charts as experiment_charts
 from dashboard.views.experiments import sentences
 from registry_core import Experiment, Gate, ModelMetadata
 
+#: The usual way from shadow to production, as the core knows it by ``"default"``.
+USUAL_STAGES = "shadow, 1, 5, 25, 50, 100"
 WAYS = {
     "Shadow": "It scores the same rows as the champion and answers nobody.",
     "Split": "It answers a share of the traffic, for real.",
@@ -39,8 +41,9 @@ def start(decision: Experimenting, view: session.View) -> Choice | None:
     if champion is None:
         messages.show("error", "There is no champion to challenge: promote a model first.")
         return None
-    found = view.experiments(decision.name)
-    judged = [(each, allowed.may_not_start(each, champion, found)) for each in view.candidates(decision.name)]
+    candidates = view.candidates(decision.name)
+    known = permissions.of_many([each.model_id for each in candidates], view)
+    judged = [(each, permissions.refusal(known[each.model_id]["start_experiment"])) for each in candidates]
     models = {each.model_id: each for each, because in judged if because is None}
     chosen = st.multiselect(
         "Challengers",
@@ -59,7 +62,7 @@ def start(decision: Experimenting, view: session.View) -> Choice | None:
     if way == "Staged rollout":
         stages = st.text_input(
             "Stages: “shadow” and shares in %, 100 is the promotion",
-            value=allowed.USUAL_STAGES,
+            value=USUAL_STAGES,
             key="start-stages",
             max_chars=200,
         )
@@ -90,7 +93,7 @@ def start(decision: Experimenting, view: session.View) -> Choice | None:
         steps = None
         if way == "Staged rollout":
             own = " ".join((stages or "").split())
-            steps = "default" if own in ("default", allowed.USUAL_STAGES) else sentences.stages_from(own)
+            steps = "default" if own in ("default", USUAL_STAGES) else sentences.stages_from(own)
         return view.registry.start_experiment(
             decision.name,
             list(chosen),

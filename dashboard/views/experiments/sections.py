@@ -99,7 +99,7 @@ def _experiment(found: Experiment, view: session.View) -> None:
         _verdict(report, versions, view)
     for warning in (each for each in report.warnings if each.severity == "warning"):
         messages.show("warning", formatting.escaped(formatting.sentence(warning)))
-    decisions.buttons(found, report, view.experiments(found.model_name), versions)
+    decisions.buttons(found, report, view)
     ids = [found.champion_id, *(arm.challenger_id for arm in found.arms)]
     shades = dict(zip(ids, charts.colours(ids, found.champion_id), strict=True))
     left, right = st.columns(2, gap="medium")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from dashboard import allowed, formatting, navigation, session
+from dashboard import formatting, navigation, permissions, session
 from dashboard.ui import evaluation_frames, messages, strips
 from dashboard.views.model import evaluation
 from registry_core import Gate, ModelMetadata, PromotionVerdict
@@ -80,5 +80,5 @@ def _reviews(model: ModelMetadata, view: session.View) -> None:
         st.markdown(f"{verdict} by {formatting.escaped(who)}, {formatting.ago(at, messages.now())}")
     if len(found) > 4:
         st.caption(f"{len(found) - 4:,} more below.")
-    if model.status not in allowed.GONE:
+    if model.status not in permissions.GONE:
         evaluation.review_form(model, view)

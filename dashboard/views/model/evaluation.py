@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from dashboard import allowed, formatting, session
+from dashboard import formatting, permissions, session
 from dashboard.ui import charts, curves, evaluating, evaluation_frames, messages, tables
 from registry_core import Evaluation, InvalidConfiguration, ModelMetadata, RegistryError
 
@@ -31,8 +31,8 @@ def measurement(model: ModelMetadata, view: session.View, *, offered: bool) -> N
         st.page_link("../pages/benchmarks.py", label="Add a benchmark", icon=":material/add_chart:")
         return
     name = formatting.escaped(benchmark.name)
-    if evaluation is None and model.status in allowed.GONE:
-        messages.section("Not evaluated", f"It is {allowed.GONE[model.status]}.")
+    if evaluation is None and model.status in permissions.GONE:
+        messages.section("Not evaluated", f"It is {permissions.GONE[model.status]}.")
         return
     if evaluation is None:
         messages.section("Not evaluated yet", f"{benchmark.rows:,} rows of {name} are ready for it.")

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import streamlit as st
 
-from dashboard import allowed, formatting, live_queries, session
+from dashboard import formatting, live_queries, permissions, session
 from dashboard.ui import charts, frames, messages, tables
 from registry_core import Comparison, ModelMetadata
 
@@ -52,7 +52,7 @@ def title(model: ModelMetadata, now: datetime) -> None:
 
 def put_away(model: ModelMetadata, view: session.View) -> None:
     """Of a version in the trash or purged: since when, why, by whom, and what there still is."""
-    if model.status not in allowed.GONE:
+    if model.status not in permissions.GONE:
         return
     kinds = {"trashed": "trashed", "purged": "purged"}
     found = view.recent_events(model.model_name, model.model_id)

@@ -1,0 +1,37 @@
+"""What may be done now, and the reason where it may not, as the core says: the one place where pages ask."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from dashboard import formatting
+from dashboard.session import View
+from registry_core import Permission
+
+#: What is put away, in a sentence about it.
+GONE = {
+    "trashed": "in the trash: put it back before anything else",
+    "purged": "purged: its files are gone, its metrics and history stay",
+}
+#: What quarantine means, and the way to take part all the same.
+QUARANTINE = (
+    "A quarantined file holds names the registry does not know: it is kept, and not loaded or chosen until somebody "
+    "has read the code behind them and trusts it, on the model's page."
+)
+
+
+def of(subject: str | int, view: View) -> dict[str, Permission]:
+    """What may be done with a version, a model name or an experiment."""
+    return view.shared.recall(view.revision, ("allowed", subject), lambda: view.registry.allowed(subject))
+
+
+def of_many(model_ids: Sequence[str], view: View) -> dict[str, dict[str, Permission]]:
+    """Whether each of many versions may be promoted or challenge the champion, without asking its gates."""
+    return view.shared.recall(
+        view.revision, ("allowed", *model_ids), lambda: view.registry.allowed_many(list(model_ids))
+    )
+
+
+def refusal(permission: Permission) -> str | None:
+    """Why something may not be done; None where it may, or where a person may pass over what stands in the way."""
+    return None if permission.allowed or permission.overridable else formatting.sentence(permission.reason)
