@@ -7,9 +7,11 @@ from dashboard.ui import messages
 from dashboard.views.health import status, trends
 
 view = session.view()
-messages.heading("Health", "Whether the champion does in production what it did before, and what was done when not.")
-
 name = session.model_name()
+messages.heading(
+    f"Health of {name}" if name else "Health",
+    "Whether the champion does in production what it did before, and what was done when not.",
+)
 if name is None:
     messages.empty_registry()
     st.stop()

@@ -6,9 +6,19 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from dashboard import formatting, session
+from dashboard import formatting, navigation, session
 from dashboard.queries import MOST_COMPARED, ids
-from dashboard.ui import charts, curves, evaluating, evaluation_frames, frames, messages, promotion_verdict, tables
+from dashboard.ui import (
+    charts,
+    curves,
+    evaluating,
+    evaluation_frames,
+    frames,
+    messages,
+    model_decisions,
+    promotion_verdict,
+    tables,
+)
 from registry_core import ModelMetadata, Paired
 
 
@@ -50,7 +60,17 @@ def verdicts(models: Sequence[ModelMetadata], view: session.View) -> list[tuple[
             continue
         found.append((model, paired))
         if first.is_active:
-            promotion_verdict.show(promotion_verdict.of_version(model, view))
+            verdict = promotion_verdict.of_version(model, view)
+            promotion_verdict.show(verdict)
+            with st.container(horizontal=True, gap="small"):
+                st.button(
+                    f"Open {model.version}",
+                    key=f"open-{model.model_id}",
+                    icon=":material/open_in_full:",
+                    on_click=navigation.go,
+                    args=("model", model.model_name, model.model_id),
+                )
+                model_decisions.main_decision(model, verdict, view)
             continue
         primary = paired.differences.get(paired.primary)
         says = primary.verdict if primary else "no clear difference"
@@ -92,10 +112,6 @@ def metrics(models: Sequence[ModelMetadata], found: Sequence[tuple[ModelMetadata
         return
     benchmark = view.benchmark(models[0].model_name)
     assert benchmark is not None
-    messages.section(f"Evaluated on {formatting.visible(benchmark.name)}", "95% CI per model.")
-    tables.plain(
-        evaluation_frames.side_by_side(models, evaluations), key="measured-side", alt="Measured metrics side by side"
-    )
     for model, paired in found:
         frame = evaluation_frames.differences(paired.differences)
         rows = next(iter(paired.differences.values())).rows if paired.differences else 0
@@ -113,6 +129,10 @@ def metrics(models: Sequence[ModelMetadata], found: Sequence[tuple[ModelMetadata
         with right:
             tables.differences(frame, key=f"gap-{model.model_id}")
         _slices_and_changes(model, models[0], paired)
+    messages.section(f"Evaluated on {formatting.visible(benchmark.name)}", "Each version with its 95% intervals.")
+    tables.plain(
+        evaluation_frames.side_by_side(models, evaluations), key="measured-side", alt="Evaluated metrics side by side"
+    )
 
 
 def _slices_and_changes(model: ModelMetadata, first: ModelMetadata, paired: Paired) -> None:

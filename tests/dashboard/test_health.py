@@ -282,7 +282,7 @@ def test_a_card_shows_what_production_says(own: Registry, clock: Clock, open_pag
     assert ":red[✕ Critical]: 1 open alert" in said
     assert app.metric[0].label == "Accuracy in production of champion 1.0.0"
     app.button(key="health-Churn").click().run()
-    assert app.title[0].value == "Health"
+    assert app.title[0].value == "Health of Churn"
 
 
 def test_running_experiments_are_counted(own: Registry, clock: Clock, open_page: Open) -> None:

@@ -89,7 +89,7 @@ TITLES = {
     "compare": "Compare",
     "trends": "Trends",
     "experiments": "Champion / challenger",
-    "health": "Health",
+    "health": "Health of Churn",
     "benchmarks": "Benchmarks",
     "upload": "Upload",
     "maintenance": "Maintenance",
