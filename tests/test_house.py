@@ -21,6 +21,7 @@ PACKAGES = ("pages", "dashboard", "registry_core")
 FOUNDATION = {
     "errors",
     "events",
+    "file_keys",
     "forks",
     "rights",
     "settings",
@@ -40,6 +41,7 @@ MIDDLE = {"rules", "catalog", "artifacts"}
 ROOMS: dict[str, set[str]] = {
     "errors": {"evidence"},  # for its types only
     "events": set(),
+    "file_keys": set(),
     "forks": set(),
     "rights": set(),
     "settings": set(),
@@ -70,7 +72,7 @@ ROOMS: dict[str, set[str]] = {
 # The floors of the dashboard, from below; a module imports from floors below its own, and on its own without a circle.
 # What stands beside these is a view, which knows no other view.
 DASHBOARD_FLOORS: tuple[set[str], ...] = (
-    {"allowed", "formatting", "live_queries", "middleware", "navigation", "queries", "session", "uploads"},
+    {"allowed", "formatting", "live_queries", "middleware", "navigation", "queries", "served", "session", "uploads"},
     {"ui"},
     {"views"},
     {"app", "server"},

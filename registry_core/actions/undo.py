@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from ..catalog import deployments, events, models
 from ..catalog.database import Queries
 from ..errors import ModelNotFound, NoModelAvailable, StateConflict
 from ..events import EventKind
 from ..records import Deployment, Row
-from . import foreign
-from .answer_checks import require_answers
 from .context import Context, check_reason
 from .deploy import DEPLOYED, deploy
 from .model_records import require
-from .promotion import check_eligible, check_expected, set_status
+from .promotion import check_eligible, check_expected, returning, set_status
 
 
 def undo_rollback(
@@ -20,19 +20,14 @@ def undo_rollback(
 ) -> Deployment:
     """See ``Registry.undo_rollback``."""
     who, why = context.who(actor), check_reason(reason)
-    foreign.require_decided(context, context.database, model_name)
-    _, target = check_undo(context.database, model_name, expected_champion)
-    require_answers(context, target)
-    with context.database.transaction() as transaction:
-        current, again = check_undo(transaction, model_name, expected_champion)
-        if again["model_id"] != target["model_id"]:
-            require_answers(context, again)
-        if again["status"] == "disqualified":
-            set_status(context, transaction, again["model_id"], "reinstate", who, why)
+    check = partial(check_undo, model_name=model_name, expected=expected_champion)
+    with returning(context, model_name, check) as (transaction, current, target):
+        if target["status"] == "disqualified":
+            set_status(context, transaction, target["model_id"], "reinstate", who, why)
         # Whom the rollback put into production neither failed there nor proved itself.
         deployments.mark_undone(transaction, current.deployment_id)
         return deploy(
-            context, transaction, context.now(), EventKind.ROLLBACK_UNDONE, model_name, again["model_id"], who, why
+            context, transaction, context.now(), EventKind.ROLLBACK_UNDONE, model_name, target["model_id"], who, why
         )
 
 

@@ -15,6 +15,7 @@ from ...catalog import events, packed
 from ...catalog.packed import Packed
 from ...errors import ArtifactAltered, ArtifactMissing, RegistryError
 from ...events import EventKind
+from ...file_keys import benchmark_file, metadata_file, model_files
 from ...maintenance import Finding
 from ...records import Row, utc_text
 from . import sweep
@@ -55,7 +56,7 @@ def claims(look: Look) -> list[Claim]:
                 size = document.get(f"{kind}_bytes") or None
                 found[document[path]] = Claim(document[path], document[f"{kind}_sha256"], size, AGAIN)
     for row in look.rows("benchmarks"):
-        key = f"benchmarks/{row['fingerprint']}.parquet"
+        key = benchmark_file(row["fingerprint"])
         found[key] = Claim(key, row["file_sha256"], None, BACKUP)
     for row in look.rows("evaluations"):
         if row["answers"] is not None:
@@ -128,7 +129,7 @@ def sidecars(look: Look) -> Findings:
     told = _adopted(look)
     wanted: list[tuple[Row, str]] = []
     for row in look.rows("models"):
-        key = f"metadata/model_{row['model_id']}.json"
+        key = metadata_file(row["model_id"])
         if not look.wants(key):
             continue
         if row["seq"] in told:
@@ -142,7 +143,7 @@ def sidecars(look: Look) -> Findings:
         if expected:
             wanted.append((row, expected))
     store = look.context.store
-    keys = [f"metadata/model_{row['model_id']}.json" for row, _ in wanted]
+    keys = [metadata_file(row["model_id"]) for row, _ in wanted]
     found = _by_threads(lambda key: _digest(store, key), keys, lambda _: 0)
     for key, (row, expected), (digest, size, problem) in zip(keys, wanted, found, strict=True):
         look.checked["files"] += 1
@@ -207,4 +208,4 @@ def _just_purged(look: Look) -> set[str]:
     """Files whose removal may go on right now: it begins when the purge is committed."""
     since = utc_text(look.context.now() - _LONGEST_REMOVAL)
     gone = [event.model_id for event in events.listed(look.catalog, since=since, kinds=(EventKind.PURGED,))]
-    return {f"models/{which}_{model_id}.pkl" for model_id in gone for which in ("model", "scaler")}
+    return {key for model_id in gone if model_id is not None for key in model_files(model_id)}
