@@ -19,7 +19,6 @@ from dashboard.views.settings.schema import (
     RANKING,
     RETENTION,
     described,
-    labelled,
 )
 from registry_core import Setting
 
@@ -186,7 +185,7 @@ def one(draft: Draft, setting: Setting, names: Sequence[str]) -> None:
         draft.put(setting, _meant(draft, setting, st.session_state[key]))
     value = draft.value(setting)
     common: dict[str, Any] = {
-        "label": labelled(setting) + _marks(draft, setting),
+        "label": setting.full_label + _marks(draft, setting),
         "help": described(setting),
         "key": key,
     }
