@@ -284,11 +284,6 @@ def escaped(text: str) -> str:
     return _LINKED.sub(lambda found: f"{found[0]}\u2060", _SPECIAL.sub(r"\\\1", visible(" ".join(text.split()))))
 
 
-def why_no_score(note: str | None) -> str:
-    """Why a model has no score, to follow these words."""
-    return (note or "the reason is not known").removeprefix("no score: ")
-
-
 @dataclass(frozen=True)
 class Verdict:
     """Whether a model should go live: a headline, the sentence that says why, and its tone."""
