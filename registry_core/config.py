@@ -225,7 +225,7 @@ class Configuration:
             found: dict[str, Any] = {}
             for key, value in pairs:
                 if key in found:
-                    raise InvalidConfiguration(f"configuration key {key!r} stands there twice; keep one")
+                    raise InvalidConfiguration(f"configuration key {key!r} appears twice; keep one")
                 found[key] = value
             return found
 

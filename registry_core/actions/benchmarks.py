@@ -195,9 +195,11 @@ def _columns(frame: pd.DataFrame, target: str, features: Sequence[str] | None, s
                 raise InvalidInput(f"{what} names {column!r:.80}, which is no column of the data; it has {there}")
     inputs = list(features) if features is not None else [name for name in frame.columns if name != target]
     if target in inputs:
-        raise InvalidInput(f"the target {target!r} is among the features; a model would be shown the answer")
+        raise InvalidInput(
+            f"the target {target!r} is among the features; remove it from them, since models must not see the labels"
+        )
     if not inputs:
-        raise InvalidInput(f"the data has no column beside the target {target!r}; it needs the inputs of the model")
+        raise InvalidInput(f"the data has only the target column {target!r}; add the feature columns")
     return inputs
 
 
@@ -224,11 +226,11 @@ def _check_target(target: pd.Series[Any], task: Task, name: str) -> None:
 
     missing = int(target.isna().sum())
     if missing:
-        raise InvalidInput(f"the target {name!r} is missing in {missing:,} rows; leave those rows out")
+        raise InvalidInput(f"the target {name!r} is missing in {missing:,} rows; omit those rows")
     if task == "classification" and not all(isinstance(each, str | int | float | bool) for each in target.tolist()):
         raise InvalidInput(f"the target {name!r} holds {target.dtype} values; classes are texts or numbers")
     if target.dtype.kind == "f" and not bool(np.isfinite(target.to_numpy(dtype=float)).all()):
-        raise InvalidInput(f"the target {name!r} holds infinite numbers; leave those rows out")
+        raise InvalidInput(f"the target {name!r} holds infinite numbers; omit those rows")
     if task == "regression" and target.dtype.kind not in "biuf":
         raise InvalidInput(f"the target {name!r} holds text; a regression needs numbers")
     if task == "classification" and target.nunique() > MOST_CLASSES:

@@ -33,4 +33,4 @@ def check_not_purged(model_id: str, status: str, status_reason: str) -> None:
 
 def purged(model_id: str, status_reason: str) -> str:
     """What became of the files of a purged version, when and by whom, in a sentence."""
-    return f"{model_id} was purged {status_reason}: its files are gone for good"
+    return f"{model_id} was purged {status_reason}: its files were deleted permanently"

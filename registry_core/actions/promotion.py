@@ -200,7 +200,7 @@ def check_rollback(queries: Queries, model_name: str, to: str | None, expected: 
     current = check_expected(queries, model_name, expected)
     if current is None:
         if model_name not in models.names(queries):
-            raise ModelNotFound(f"no model carries the name {model_name!r:.160}; model_names() lists all")
+            raise ModelNotFound(f"no model has the name {model_name!r:.160}; model_names() lists all")
         raise NoModelAvailable(f"{model_name} has no champion to roll back from; promote a model instead")
     target = to or predecessor(queries, model_name)
     if target is None:

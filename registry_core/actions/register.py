@@ -65,7 +65,7 @@ def register_object(
     if names and found.inputs is not None and len(names) != found.inputs:
         raise InvalidInput(
             f"feature_names has {len(names)} names, but the {'scaler' if scaler is not None else 'model'} was fitted "
-            f"on {found.inputs} inputs; give one name for each, in their order"
+            f"on {found.inputs} features; give one name for each, in their order"
         )
     policy = context.configuration().policy(given.model_name)
     files = [(formats.dumps(model), "the model")]

@@ -36,7 +36,7 @@ def check_undo(queries: Queries, model_name: str, expected: str | None) -> tuple
     current = check_expected(queries, model_name, expected)
     if current is None:
         if model_name not in models.names(queries):
-            raise ModelNotFound(f"no model carries the name {model_name!r:.160}; model_names() lists all")
+            raise ModelNotFound(f"no model has the name {model_name!r:.160}; model_names() lists all")
         raise NoModelAvailable(f"{model_name} has no champion, so there is no rollback to undo; promote a model")
     (began,) = events.listed(queries, model_name, kinds=DEPLOYED, limit=1)
     if began.kind != EventKind.ROLLED_BACK:

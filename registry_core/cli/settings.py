@@ -57,7 +57,7 @@ def _table(document: Mapping[str, Any], settings: Iterable[Setting]) -> list[str
         value = json.dumps(holder.get(setting.name or setting.key, setting.default))
         default = json.dumps(setting.default)
         rows.append((setting.path, setting.full_label, value if value == default else f"{value} (default: {default})"))
-    return table(("SETTING", "LABEL", "VALUE"), rows)
+    return table(("setting", "label", "value"), rows)
 
 
 class _WithSettings(click.Command):

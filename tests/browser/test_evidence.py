@@ -199,6 +199,6 @@ def test_a_model_that_crashes_when_it_is_loaded_harms_nobody(visitor: Enter, fil
     expect(dialog.get_by_text("Tick the override")).to_be_visible()
     dialog.get_by_text(re.compile(r"^Override \d+ failed gates?")).click()
     dialog.get_by_role("button", name="Promote").click()
-    expect(page.get_by_text("does not answer here").first).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("cannot predict here").first).to_be_visible(timeout=60_000)
     carla.visit("/activity?model=Churn")
     assert filled.get_active_model_id("Churn") == champion

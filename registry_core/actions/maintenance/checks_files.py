@@ -60,7 +60,7 @@ def claims(look: Look) -> list[Claim]:
         found[key] = Claim(key, row["file_sha256"], None, BACKUP)
     for row in look.rows("evaluations"):
         if row["answers"] is not None:
-            remedy = f"{BACKUP}, or measure the model again: model-registry evaluate {row['model_id']}"
+            remedy = f"{BACKUP}, or evaluate the model again: model-registry evaluate {row['model_id']}"
             found[row["answers"]] = Claim(row["answers"], row["answers_sha256"], None, remedy)
     if look.telemetry is not None:
         for key, digest in look.telemetry.tuples("SELECT file, file_sha256 FROM archives ORDER BY file"):
@@ -103,12 +103,12 @@ def _read(store: Store, claim: Claim, noted: Packed | None) -> tuple[int, Findin
     try:
         digest, size = store.digest(key)
         if noted is not None and digest != noted.sha256:
-            text = f"{store.address(key)} is not what was packed: its sha256 is {digest[:12]}..., the catalog says "
+            text = f"{store.address(key)} is not what was compressed: its sha256 is {digest[:12]}..., the catalog says "
             return size, error("altered", key, f"{text}{noted.sha256[:12]}...", claim.remedy)
         if digest != claim.sha256:
             store.content(key, claim.sha256, claim.size)
             if noted is None:
-                text = f"{store.address(key)} is packed, and the catalog does not say so"
+                text = f"{store.address(key)} is compressed, and the catalog has no record of it"
                 return size, warning("packed", key, text, MEND, repairable=True)
         elif claim.size is not None and size != claim.size:
             text = f"{store.address(key)} has {size:,} bytes, the catalog says {claim.size:,}"
@@ -189,18 +189,21 @@ def unclaimed(look: Look) -> Findings:
         if each.key in going:
             text = f"{place} belongs to a version that was purged a short while ago: it is being removed"
             yield note(
-                "unclaimed", each.key, text, "nothing to do: a cleanup sweeps it, should that have been interrupted"
+                "unclaimed",
+                each.key,
+                text,
+                "nothing to do: a cleanup deletes it if the removal was interrupted",
             )
         elif each.key in spared:
-            text = f"nothing in the catalog claims {place}, which is older than the catalog's last recovery or loss"
+            text = f"no version owns {place}, which is older than the catalog's last recovery or loss"
             yield note("unclaimed", each.key, text, "nothing to do: it may be the only copy; remove it by hand, if not")
         elif each.key in old:
-            text = f"nothing in the catalog claims {place} ({each.size:,} bytes, written {each.modified:%Y-%m-%d})"
+            text = f"no version owns {place} ({each.size:,} bytes, written {each.modified:%Y-%m-%d})"
             yield warning("unclaimed", each.key, text, CLEANUP, repairable=True)
         else:
-            text = f"nothing in the catalog claims {place} yet; it was written {each.modified:%Y-%m-%d %H:%M} UTC"
+            text = f"no version owns {place} yet; it was written {each.modified:%Y-%m-%d %H:%M} UTC"
             yield note(
-                "unclaimed", each.key, text, f"nothing to do: a cleanup sweeps it once it is older than {days:g} days"
+                "unclaimed", each.key, text, f"nothing to do: a cleanup deletes it once it is older than {days:g} days"
             )
 
 

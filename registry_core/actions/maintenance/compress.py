@@ -88,7 +88,7 @@ def _ages(context: Context, days: float | None, model_name: str | None) -> dict[
         raise InvalidInput(f"older_than_days is {days!r:.80}; a number of days from 0 to {_MOST_DAYS:,} is needed")
     names = models.names(context.database)
     if model_name is not None and model_name not in names:
-        raise ModelNotFound(f"no model carries the name {model_name!r:.160}; model_names() lists all")
+        raise ModelNotFound(f"no model has the name {model_name!r:.160}; model_names() lists all")
     chosen = names if model_name is None else [model_name]
     settings = context.configuration()
     found = {
@@ -98,7 +98,7 @@ def _ages(context: Context, days: float | None, model_name: str | None) -> dict[
     }
     if chosen and not found:
         raise InvalidInput(
-            "nobody said how old a version has to be: give older_than_days, or set compress_after_days in retention"
+            "older_than_days is missing: give a minimum age in days, or set retention.compress_after_days"
         )
     return found
 

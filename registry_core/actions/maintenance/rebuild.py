@@ -126,7 +126,7 @@ def _index(
             progress("building rows", number, len(kept))
     for model_id in sorted(unclaimed):
         if context.store.exists(metadata_file(model_id)):
-            left_out[metadata_file(model_id)] = "no version of the catalog claims it: its registration was not finished"
+            left_out[metadata_file(model_id)] = "no version owns it: its registration did not finish"
     return index
 
 

@@ -78,7 +78,7 @@ def check_delete(queries: Queries, row: Row) -> None:
     """Whether a version may go into the trash; raises what stands in the way."""
     model_id = row["model_id"]
     if row["status"] == "trashed":
-        raise StateConflict(f"{model_id} is in the trash already; purge deletes its files for good")
+        raise StateConflict(f"{model_id} is in the trash already; purge deletes its files permanently")
     if row["status"] != "purged":
         known = roles.roles(queries, row["model_name"])
         fixed = known.untouchable(model_id, bool(row["pinned"]))

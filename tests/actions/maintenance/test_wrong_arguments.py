@@ -62,7 +62,7 @@ def test_no_model_name(registry: Registry, tmp_path: Path, verb: str) -> None:
         with pytest.raises(InvalidInput, match="model_name is"):
             calls[verb](name)
     for unknown in ("typo", "\ud800", ""):
-        with pytest.raises(ModelNotFound, match="no model carries the name"):
+        with pytest.raises(ModelNotFound, match="no model has the name"):
             calls[verb](unknown)
     calls[verb]("Churn")
 
