@@ -97,7 +97,11 @@ def deployments(line: pd.DataFrame, label: str) -> None:
         Column("Version", lambda step: step["version"], 76),
         Column("Value", lambda step: step["value"], 90, "number", label=formatting.visible(label)),
         Column("Difference", lambda step: step["difference"], 90, "difference"),
-        Column("Evaluation set", lambda step: formatting.visible(step["set"]) if step["set"] else None, 150),
+        Column(
+            "Evaluation set",
+            lambda step: formatting.visible(step["set"]) if isinstance(step["set"], str) else None,
+            150,
+        ),
         Column("Who", lambda step: formatting.visible(step["actor"]), 92),
         Column("Reason", lambda step: formatting.visible(step["reason"]), 400),
     )

@@ -135,6 +135,14 @@ class MaintenanceVerbs(Verbs):
             self._context, older_than_days, self._known(model_name), actor, reason, backup.teller(progress)
         )
 
+    def compressible(self, older_than_days: float | None = None, *, model_name: str | None = None) -> list[str]:
+        """Ids of the versions whose files ``compress`` would check, with the same arguments.
+
+        Example:
+            ``registry.compressible(90, model_name="Churn")``
+        """
+        return compress.compressible(self._context, older_than_days, self._known(model_name))
+
     def space(self) -> SpaceReport:
         """Disk usage by model name and kind, in bytes."""
         return space.report(self._context)

@@ -102,8 +102,7 @@ def test_what_others_saved_meanwhile_is_told_and_not_overwritten(
     own.configure(selection_margin=0.1, actor="bert", reason="calm")
     app.text_area(key="reason").set_value("mine")
     confirm(app, "Save")
-    assert "Somebody was faster" in texts(app)
-    assert "changed by bert" in texts(app)
+    assert "The settings were changed meanwhile by bert" in texts(app)
     assert own.policy("Churn").performance_weight["auc"] == 0.3
     app.button(key="decision-again").click().run()
     assert "The settings were changed by **bert**" in texts(app)

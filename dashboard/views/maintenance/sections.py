@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from datetime import timedelta
 from hashlib import blake2b
 from typing import Any, TypeVar
 
@@ -270,20 +269,15 @@ def _compress(name: str | None, view: session.View) -> None:
             format="%.6g",
             key="compress-days",
         )
-        before = (messages.now() - timedelta(days=days)).isoformat()
-        old = [
-            item
-            for item in live_queries.plan_of(name, view).items
-            if item.registered_at < before and not item.untouchable
-        ]
-        size = sum(item.bytes for item in old)
+        old = {*live_queries.compressible(name, days, view)}
+        size = sum(item.bytes for item in live_queries.plan_of(name, view).items if item.model_id in old)
         with right.container(horizontal=True, vertical_alignment="center"):
             st.button(
                 "Compress",
                 key="compress",
                 icon=":material/compress:",
                 disabled=not old,
-                help=None if old else "No unprotected version is that old.",
+                help=None if old else "No version is that old, champions and rollback targets left out.",
                 on_click=ask,
                 args=("compress", name),
                 kwargs={"days": days},
