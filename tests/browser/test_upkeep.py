@@ -116,7 +116,7 @@ def test_weights_are_changed_with_their_preview_saved_and_reverted(visitor: Ente
     expect(page.get_by_role("dialog").get_by_label("Reason")).to_be_visible()
     filled.configure(selection_margin=0.01, actor="bert", reason="calm")
     anna.confirm("Save", "quality says little here")
-    expect(page.get_by_role("dialog")).to_contain_text("Somebody was faster")
+    expect(page.get_by_role("dialog")).to_contain_text("The settings were changed meanwhile")
     page.get_by_role("button", name="Close and review").click()
     page.get_by_role("button", name="Show new settings, keep mine").click()
     expect(page.get_by_role("spinbutton", name="AUC")).to_have_value("0.9")

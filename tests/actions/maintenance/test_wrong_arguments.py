@@ -206,5 +206,6 @@ def test_an_odd_mlflow_version_is_left_out(tmp_path: Path, statement: str, sourc
 )
 def test_an_odd_mlflow_database_is_named(tmp_path: Path, statement: str) -> None:
     path = mlflow(tmp_path, statement)
-    with Registry(tmp_path / "r") as registry, pytest.raises(InvalidInput, match=f"{path} cannot be read .*; mend it"):
+    wrong = f"{path} is not a database of MLflow, or is damaged .*; mend it"
+    with Registry(tmp_path / "r") as registry, pytest.raises(InvalidInput, match=wrong):
         registry.import_mlflow(path)
