@@ -369,7 +369,7 @@ def test_an_interruption_says_nothing_of_the_models(quiet_folder: Registry) -> N
 
 @pytest.mark.parametrize(
     ("classes", "text"),
-    [(list(range(12_000)), "knows 12,000 classes"), (["a" * 5000, "b"], "in 5,000 characters"), ([1, 1], "twice")],
+    [(list(range(12_000)), "has 12,000 classes"), (["a" * 5000, "b"], "of 5,000 characters"), ([1, 1], "twice")],
     ids=["many", "long", "twice"],
 )
 def test_what_a_model_claims_to_know_costs_nothing(classes: list[Any], text: str) -> None:
