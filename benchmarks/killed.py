@@ -7,24 +7,19 @@ checked, and the next process goes on in it. ``tests/test_killed_while_serving.p
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
 import random
-import select
-import signal
-import sys
-import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
+from benchmarks.kill import Killed, Kills, Report, kills, main
 from registry_core import Arm, EventKind, Experiment, Registry
 from registry_core.actions import windows
 from registry_core.actions.serve.log import CAPACITY
@@ -35,10 +30,9 @@ NAME = "Churn"
 
 
 @dataclass
-class Found:
+class Found(Kills):
     """What all kills together came to."""
 
-    kills: int = 0
     answered: int = 0
     lost: int = 0
     most_lost: int = 0
@@ -47,7 +41,6 @@ class Found:
     told: int = 0
     rollbacks: int = 0
     promotions: int = 0
-    wrong: list[str] = field(default_factory=list)
 
 
 def inputs(chance: np.random.Generator, count: int) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
@@ -82,12 +75,8 @@ def prepare(folder: Path) -> None:
             experiments.insert(transaction, shadow)
 
 
-def serve(folder: Path, seed: int, say: int) -> None:
-    """Serve until killed, saying in lines what was done: an answer after it was given, an outcome after it was kept."""
-
-    def tell(**line: Any) -> None:
-        os.write(say, f"{json.dumps(line)}\n".encode())
-
+def serve(folder: Path, seed: int, report: Report) -> None:
+    """Serve until killed, reporting what was done: an answer after it was given, an outcome after it was kept."""
     chance = random.Random(seed)
     numbers = np.random.default_rng(seed)
     log: Literal["batch", "sync"] = chance.choice(("batch", "batch", "sync"))
@@ -95,19 +84,19 @@ def serve(folder: Path, seed: int, say: int) -> None:
     first, second = (each.model_id for each in registry.list_models(NAME, order_by="accuracy", limit=2))
     predictor = registry.predictor(NAME, log=log)
     waiting: list[tuple[list[int], list[int]]] = []
-    tell(log=log)
+    report(log=log)
     while True:
         act = chance.random()
         if act < 0.6:
             rows, truth = inputs(numbers, chance.choice((1, 1, 20, 300)))
             units = [f"u{chance.randrange(500)}" for _ in rows] if chance.random() < 0.5 else None
             ids = predictor.predict_proba(rows, units).prediction_ids.tolist()
-            tell(first=ids[0], count=len(ids), at=time.time())
+            report(first=ids[0], count=len(ids), at=time.time())
             waiting.append((ids, truth.tolist()))
         elif act < 0.92 and waiting:
             ids, truth_of = waiting[chance.randrange(len(waiting))]
             result = registry.record_outcomes(prediction_ids=ids, labels=truth_of)
-            tell(told=ids, recorded=result.recorded)
+            report(told=ids, recorded=result.recorded)
         else:
             champion = registry.get_active_model_id(NAME)
             if registry.get_metadata(second).status == "disqualified":
@@ -118,47 +107,9 @@ def serve(folder: Path, seed: int, say: int) -> None:
                 registry.rollback(NAME, reason="worse")
 
 
-@contextmanager
-def serving(folder: Path, seed: int) -> Iterator[tuple[int, int]]:
-    """A process that serves; its number, and where it says what it does."""
-    listen, say = os.pipe()
-    child = os.fork()
-    if not child:
-        try:
-            os.close(listen)
-            serve(folder, seed, say)
-        finally:
-            os._exit(1)
-    os.close(say)
-    try:
-        yield child, listen
-    finally:
-        os.close(listen)
-
-
-def killed(folder: Path, seed: int) -> tuple[int, float, bytes]:
-    """Let a process serve for a random time; its exit code, when it was killed, and all it said."""
-    chance = random.Random(seed + 1_000_000)
-    with serving(folder, seed) as (child, listen):
-        said = b""
-        # Mostly while it serves; sometimes while it still opens the folder.
-        if chance.random() < 0.85:
-            while b"\n" not in said:
-                said += os.read(listen, 65536) or b"\n"
-        deadline = time.monotonic() + chance.uniform(0.0, 0.1 if not said else 0.7)
-        while (left := deadline - time.monotonic()) > 0:
-            if select.select([listen], [], [], left)[0]:
-                said += os.read(listen, 65536)
-        moment = time.time()
-        os.kill(child, signal.SIGKILL)
-        while part := os.read(listen, 65536):
-            said += part
-        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), moment, said
-
-
-def check(folder: Path, said: bytes, moment: float, found: Found) -> None:
+def check(folder: Path, killed: Killed, found: Found) -> None:
     """Open what was left behind, and note whatever is wrong with it."""
-    lines = [json.loads(line) for line in said.splitlines() if line.endswith(b"}")]
+    lines = killed.lines
     with Registry(folder) as registry:
         telemetry = registry._context.telemetry
         wrong = list(_wrong_in_catalog(registry))
@@ -184,7 +135,7 @@ def check(folder: Path, said: bytes, moment: float, found: Found) -> None:
     found.lost += lost
     found.most_lost = max(found.most_lost, lost)
     if gone:
-        found.oldest_lost = max(found.oldest_lost, moment - gone[0]["at"])
+        found.oldest_lost = max(found.oldest_lost, killed.moment - gone[0]["at"])
     found.wrong.extend(f"after kill {found.kills}: {each}" for each in wrong)
 
 
@@ -256,38 +207,20 @@ def run(folder: Path, times: int, seed: int = 0) -> Found:
     if os.waitpid(maker, 0)[1]:
         raise RuntimeError("the registry could not be prepared")
     found = Found()
-    for number in range(times):
-        code, moment, said = killed(folder, seed * 1_000 + number)
-        found.kills += 1
-        if code != -signal.SIGKILL:
-            found.wrong.append(f"process {number} ended by itself with {code}")
-        check(folder, said, moment, found)
+    for killed in kills(partial(serve, folder), times, seed, found):
+        check(folder, killed, found)
     return found
 
 
-def main() -> None:
-    """Print what was found, as a table or as JSON."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--times", type=int, default=200)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--json", action="store_true")
-    given = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        found = run(Path(folder) / "registry", given.times, given.seed)
-    if given.json:
-        print(json.dumps(vars(found)))
-    else:
-        print("| what | found |\n|---|---|")
-        print(f"| kills | {found.kills:,} |")
-        print(f"| predictions answered; lost with the last moment | {found.answered:,}; {found.lost:,} |")
-        print(f"| most lost by one kill | {found.most_lost:,} rows, the oldest {found.oldest_lost:.2f} s old |")
-        print(f"| outcomes confirmed; kept | {found.told:,}; {found.outcomes:,} |")
-        print(f"| promotions; rollbacks | {found.promotions:,}; {found.rollbacks:,} |")
-        print(f"| wrong | {len(found.wrong)} |")
-    for each in found.wrong:
-        print(each, file=sys.stderr)
-    sys.exit(bool(found.wrong))
+def table(found: Found) -> list[tuple[str, str]]:
+    """What the command prints."""
+    return [
+        ("predictions answered; lost with the last moment", f"{found.answered:,}; {found.lost:,}"),
+        ("most lost by one kill", f"{found.most_lost:,} rows, the oldest {found.oldest_lost:.2f} s old"),
+        ("outcomes confirmed; kept", f"{found.told:,}; {found.outcomes:,}"),
+        ("promotions; rollbacks", f"{found.promotions:,}; {found.rollbacks:,}"),
+    ]
 
 
 if __name__ == "__main__":
-    main()
+    main(__doc__, 200, run, table)

@@ -8,20 +8,12 @@ what had begun has happened or has not, verify finds nothing but what it mends, 
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
 import random
-import select
-import signal
-import sys
-import tempfile
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +21,7 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
+from benchmarks.kill import Kills, Report, kills, main
 from registry_core import Conflict, ModelMetadata, NoModelAvailable, NotEligible, Registry
 
 NAMES = ("Churn", "Fraud")
@@ -66,10 +59,9 @@ class Known:
 
 
 @dataclass
-class Found:
+class Found(Kills):
     """What all kills together came to."""
 
-    kills: int = 0
     confirmed: Counter[str] = field(default_factory=Counter)
     interrupted: Counter[str] = field(default_factory=Counter)
     happened: Counter[str] = field(default_factory=Counter)
@@ -77,7 +69,6 @@ class Found:
     swept: int = 0
     loads: int = 0
     backups: int = 0
-    wrong: list[str] = field(default_factory=list)
 
 
 def prepare(folder: Path) -> None:
@@ -102,27 +93,23 @@ def _register(registry: Registry, name: str, number: int, accuracy: float) -> st
     )
 
 
-def work(folder: Path, seed: int, say: int) -> None:
-    """Do one thing after the other until killed, saying in lines what begins, and what was confirmed."""
-
-    def tell(**line: Any) -> None:
-        os.write(say, f"{json.dumps(line)}\n".encode())
-
+def work(folder: Path, seed: int, report: Report) -> None:
+    """Do one thing after the other until killed, reporting what begins, and what was confirmed."""
     chance = random.Random(seed)
     registry = Registry(folder, actor="anna")
-    tell(opened=True)
+    report(opened=True)
     while True:
         verb = chance.choices(*zip(*_WEIGHTS.items(), strict=True))[0]
         name = chance.choice(NAMES)
         ids = [each.model_id for each in registry.list_models(name) if each.status != "purged"]
         model_id = chance.choice(ids)
-        tell(begin=verb, name=name, model_id=model_id)
+        report(begin=verb, name=name, model_id=model_id)
         try:
             said = _VERBS[verb](registry, chance, name, model_id, folder, seed)
         except _STATED as error:
-            tell(refused=verb, because=str(error))
+            report(refused=verb, because=str(error))
             continue
-        tell(
+        report(
             done=verb,
             said=said,
             states={each.model_id: each.status for each in registry.list_models()},
@@ -174,48 +161,6 @@ _MAY_BECOME = {
 _OF_ONE = {"reinstate", "delete", "restore", "purge"}
 
 
-@contextmanager
-def working(folder: Path, seed: int) -> Iterator[tuple[int, int]]:
-    """A process at work; its number, and where it says what it does."""
-    listen, say = os.pipe()
-    child = os.fork()
-    if not child:
-        try:
-            os.close(listen)
-            work(folder, seed, say)
-        except BaseException as error:
-            os.write(say, f"{json.dumps({'failed': f'{type(error).__name__}: {error}'})}\n".encode())
-        finally:
-            os._exit(1)
-    os.close(say)
-    try:
-        yield child, listen
-    finally:
-        os.close(listen)
-
-
-def killed(folder: Path, seed: int) -> tuple[int, list[dict[str, Any]]]:
-    """Let a process work for a random time; its exit code, and all it said."""
-    chance = random.Random(seed + 1_000_000)
-    with working(folder, seed) as (child, listen):
-        said = b""
-        if chance.random() < 0.9:
-            while b"\n" not in said:
-                said += os.read(listen, 65536) or b"\n"
-        deadline = time.monotonic() + chance.uniform(0.0, 0.05 if not said else 0.8)
-        while (left := deadline - time.monotonic()) > 0:
-            if select.select([listen], [], [], left)[0]:
-                part = os.read(listen, 65536)
-                said += part
-                if not part:
-                    break
-        os.kill(child, signal.SIGKILL)
-        while part := os.read(listen, 65536):
-            said += part
-        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    return code, [json.loads(line) for line in said.splitlines() if line.endswith(b"}")]
-
-
 def learn(known: Known, said: list[dict[str, Any]], found: Found) -> dict[str, Any] | None:
     """Take down what was confirmed; what had begun and was not, or None."""
     begun = None
@@ -225,8 +170,6 @@ def learn(known: Known, said: list[dict[str, Any]], found: Found) -> dict[str, A
         elif "refused" in line:
             found.confirmed["refused"] += 1
             begun = None
-        elif "failed" in line:
-            found.wrong.append(f"after kill {found.kills}: {begun}: {line['failed']}")
         elif "done" in line:
             found.confirmed[line["done"]] += 1
             known.states, known.champions, known.bonus = line["states"], line["champions"], line["bonus"]
@@ -361,12 +304,8 @@ def run(folder: Path, times: int, seed: int = 0) -> Found:
     scaler()
     known, found = Known(), Found()
     check(folder, known, None, found)
-    for number in range(times):
-        code, said = killed(folder, seed * 1_000 + number)
-        found.kills += 1
-        if code != -signal.SIGKILL:
-            found.wrong.append(f"process {number} ended by itself with {code}")
-        check(folder, known, learn(known, said, found), found)
+    for killed in kills(partial(work, folder), times, seed, found):
+        check(folder, known, learn(known, killed.lines, found), found)
     return found
 
 
@@ -374,31 +313,17 @@ def _counted(counts: Counter[str]) -> str:
     return ", ".join(f"{count:,} {what}" for what, count in counts.most_common()) or "nothing"
 
 
-def main() -> None:
-    """Print what was found, as a table or as JSON."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--times", type=int, default=300)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--json", action="store_true")
-    given = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        found = run(Path(folder) / "registry", given.times, given.seed)
-    if given.json:
-        print(json.dumps(vars(found)))
-    else:
-        print("| what | found |\n|---|---|")
-        print(f"| kills | {found.kills:,} |")
-        print(f"| confirmed | {_counted(found.confirmed)} |")
-        print(f"| interrupted | {_counted(found.interrupted)} |")
-        print(f"| of these, what had begun was whole | {_counted(+found.happened)} |")
-        print(f"| found by verify, and mended or swept | {_counted(found.findings)} |")
-        print(f"| files swept | {found.swept:,} |")
-        print(f"| loads; backups restored | {found.loads:,}; {found.backups:,} |")
-        print(f"| wrong | {len(found.wrong)} |")
-    for each in found.wrong:
-        print(each, file=sys.stderr)
-    sys.exit(bool(found.wrong))
+def table(found: Found) -> list[tuple[str, str]]:
+    """What the command prints."""
+    return [
+        ("confirmed", _counted(found.confirmed)),
+        ("interrupted", _counted(found.interrupted)),
+        ("of these, what had begun was whole", _counted(+found.happened)),
+        ("found by verify, and mended or swept", _counted(found.findings)),
+        ("files swept", f"{found.swept:,}"),
+        ("loads; backups restored", f"{found.loads:,}; {found.backups:,}"),
+    ]
 
 
 if __name__ == "__main__":
-    main()
+    main(__doc__, 300, run, table)

@@ -29,9 +29,13 @@ class Times:
 
     def ratio(self, above: str, below: str) -> float | None:
         """The median of the ratios of two contestants, each taken within one round."""
-        over, under = self.rounds.get(above, {}), self.rounds.get(below, {})
-        ratios = [over[number] / under[number] for number in over.keys() & under.keys() if under[number] > 0]
+        ratios = self.ratios(above, below)
         return statistics.median(ratios) if ratios else None
+
+    def ratios(self, above: str, below: str) -> list[float]:
+        """The ratio of two contestants in each round that both ran in."""
+        over, under = self.rounds.get(above, {}), self.rounds.get(below, {})
+        return [over[number] / under[number] for number in over.keys() & under.keys() if under[number] > 0]
 
     def spread(self, name: str) -> float:
         """How far the middle half of a contestant's times is apart, as a share of the median."""

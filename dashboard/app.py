@@ -6,7 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard import navigation, session
+from dashboard import navigation, served, session
 from dashboard.ui import decision_dialog, messages
 from registry_core import RegistryError
 
@@ -15,12 +15,12 @@ ASSETS = Path(__file__).resolve().parent / "assets"
 
 def script_of_our_server() -> Path:
     """This file, where our server runs it; anybody else is told how to start."""
-    if session.served():
+    if served.is_known():
         return Path(__file__)
-    raise SystemExit(session.HOW_TO_START)
+    raise SystemExit(served.HOW_TO_START)
 
 
-if not session.served():
+if not served.is_known():
     # `streamlit run` looks for an assignment like this one. Where it finds one it imports the file before it answers
     # anybody; without it, it would answer first and run this only when a visitor comes.
     app = st.App(script_of_our_server())
@@ -86,13 +86,13 @@ def sidebar(view: session.View, page: str) -> None:
         # Not in the address: whoever opens a link somebody sent would act under the sender's name.
         if "next_actor" in st.session_state:
             st.session_state["actor"] = st.session_state.pop("next_actor")
-        st.session_state.setdefault("actor", session.open_registry().actor)
+        st.session_state.setdefault("actor", served.registry().actor)
         st.text_input(
             "Acting as",
             key="actor",
             max_chars=100,
             persist_state="session",
-            help="Recorded with every decision. The dashboard has no sign-in: nobody verifies this name.",
+            help="Recorded with every decision. The dashboard has no sign-in: this name is not verified.",
         )
         messages.freshness(view.revision)
 

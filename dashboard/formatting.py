@@ -293,8 +293,3 @@ def escaped(text: str) -> str:
     so an invisible word joiner keeps them apart; line breaks become spaces.
     """
     return _LINKED.sub(lambda found: f"{found[0]}\u2060", _SPECIAL.sub(r"\\\1", visible(" ".join(text.split()))))
-
-
-def why_no_score(note: str | None) -> str:
-    """Why a model has no score, to follow these words."""
-    return (note or "the reason is not known").removeprefix("no score: ")

@@ -89,6 +89,12 @@ def plan_of(name: str | None, view: View) -> CleanupPlan:
     return view.shared.recall_briefly(key, lambda: view.registry.plan_cleanup(name), SECONDS)
 
 
+def compressible(name: str | None, days: float, view: View) -> list[str]:
+    """The versions whose files would be compressed, by their ids."""
+    key = ("compressible", name, days, view.revision)
+    return view.shared.recall_briefly(key, lambda: view.registry.compressible(days, model_name=name), SECONDS)
+
+
 def trash_of(name: str | None, view: View) -> list[Trashed]:
     """What is in the trash."""
     key = ("trash", name, view.revision)

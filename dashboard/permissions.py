@@ -15,8 +15,8 @@ GONE = {
 }
 #: What quarantine means, and the way to take part all the same.
 QUARANTINE = (
-    "A quarantined file holds names the registry does not know: it is kept, and not loaded or chosen until somebody "
-    "has read the code behind them and trusts it, on the model's page."
+    "A quarantined file imports code that is not trusted: it is stored, and not loaded or chosen until a person has "
+    "reviewed that code and allowed the imports on the model's page."
 )
 
 

@@ -22,7 +22,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse
 from starlette.routing import Route
 
-from dashboard import session, uploads
+from dashboard import served, uploads
 from dashboard.middleware import LOOPBACK_NAMES, SameOrigin, SecurityHeaders, is_address
 from dashboard.static_files import StaticFiles
 from registry_core import InvalidInput, RegistryError
@@ -41,7 +41,7 @@ _log = logging.getLogger(__name__)
 async def healthz(request: Request) -> JSONResponse:
     """Whether the registry can be read: 200 with its revision, or 503 with the reason."""
     try:
-        revision = await asyncio.to_thread(lambda: session.open_registry().revision())
+        revision = await asyncio.to_thread(lambda: served.registry().revision())
     except RegistryError as error:
         _log.warning("The registry cannot be read: %s", error)
         return JSONResponse({"status": "unavailable"}, status_code=503)
@@ -118,7 +118,7 @@ def application(
 
     @asynccontextmanager
     async def lifespan(app: streamlit.App) -> AsyncIterator[dict[str, Any]]:
-        session.open_registry()  # an unreadable registry is told now, not on the first page
+        served.registry()  # an unreadable registry is told now, not on the first page
         _send_at_once(asyncio.get_running_loop())
         # What is loaded by now stays for good: taking it out of the collector's sight makes each collection short.
         gc.collect()
@@ -129,7 +129,7 @@ def application(
             asyncio.get_running_loop().call_later(0.2, webbrowser.open, browse)
         async with uploads.swept():
             yield {}
-        session.close_registry()
+        served.close()
 
     return streamlit.App(
         HERE / "app.py",
@@ -196,12 +196,12 @@ def serve(
             "It has no sign-in: whoever reaches it may promote and upload. Leave the host out, or allow remote access."
         )
     _check_free(host, port)
-    session.serve_from(location, artifacts)
+    served.serve_from(location, artifacts)
     url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
     app = application(
         (*LOOPBACK_NAMES, *allowed_hosts) if local else (*LOOPBACK_NAMES, host, socket.gethostname(), *allowed_hosts),
         any_address=not local,
-        announce=f"Dashboard of {session.open_registry().location} on {url} (Ctrl+C stops it)",
+        announce=f"Dashboard of {served.registry().location} on {url} (Ctrl+C stops it)",
         browse=url if open_browser else "",
     )
     with _launched_as_script():

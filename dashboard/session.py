@@ -1,11 +1,8 @@
-"""What all pages share: the open registry, what was asked of it at its present revision, who acts, which model name."""
+"""What a session works with: the registry at its present revision, who acts, which model name was chosen."""
 
 from __future__ import annotations
 
 import os
-import threading
-import time
-from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,6 +10,7 @@ from typing import Any, TypeVar, cast
 
 import streamlit as st
 
+from dashboard import served
 from registry_core import (
     AnswersCheck,
     Benchmark,
@@ -26,7 +24,6 @@ from registry_core import (
     Experiment,
     ExperimentReport,
     GateReport,
-    InvalidInput,
     ModelMetadata,
     ModelNameSummary,
     Paired,
@@ -43,12 +40,8 @@ T = TypeVar("T")
 
 #: How many versions a chart or a history reads at most, the newest first; the page says so when there are more.
 HISTORY = 1000
-#: Answers kept per registry. They are small: a count, a page of names, one history.
-REMEMBERED = 256
 #: Up to so many bytes a file's hash is recomputed before it is offered for download.
 CHECKED_WHOLE = 20_000_000
-#: For so many seconds all sessions share an answer about live traffic, which does not move the revision.
-LIVE_SECONDS = 2.5
 #: What has ended changes only by outcomes that come late.
 ENDED_SECONDS = 30.0
 #: How many versions are offered as challengers, the best first.
@@ -56,102 +49,12 @@ CANDIDATES = 300
 #: The kinds of events that an experiment leaves.
 EXPERIMENT_EVENTS = tuple(kind for kind in EventKind if kind.startswith(("experiment_", "challenger_")))
 
-_address: tuple[str, str | None] | None = None
-#: Said where somebody starts a page with Streamlit's own command.
-HOW_TO_START = (
-    "The dashboard does not run under `streamlit run`: without its own server there is no check of hosts and origins, "
-    "no security header and no quota of uploads. Start it with: model-registry dashboard FOLDER"
-)
-
-
-def serve_from(location: str, artifacts: str | None = None) -> None:
-    """Say which registry the pages show, before the first page is drawn."""
-    global _address
-    _address = (str(location), artifacts)
-
-
-def served() -> bool:
-    """Whether somebody said which registry the pages show, as our server does."""
-    return _address is not None
-
-
-def open_registry() -> Registry:
-    """The registry the pages show: opened once for all sessions.
-
-    Raises:
-        InvalidInput: no server of ours runs this page.
-    """
-    return _shared().registry
-
-
-def close_registry() -> None:
-    """Give back its connections."""
-    _shared().registry.close()
-    _opened.clear()
-
-
-class Shared:
-    """One open registry and the answers it gave, each kept until the registry's revision moves on."""
-
-    def __init__(self, registry: Registry) -> None:
-        self.registry = registry
-        self._answers: OrderedDict[Hashable, Any] = OrderedDict()
-        self._brief: dict[Hashable, tuple[float, Any]] = {}
-        self._asking: dict[Hashable, threading.Lock] = {}
-        self._revision = -1
-        self._lock = threading.Lock()
-
-    def recall(self, revision: int, key: Hashable, ask: Callable[[], T]) -> T:
-        """The answer to a question, asked again only after something changed."""
-        with self._lock:
-            if revision != self._revision:
-                self._answers.clear()
-                self._revision = revision
-            elif key in self._answers:
-                self._answers.move_to_end(key)
-                return cast(T, self._answers[key])
-        answer = ask()
-        with self._lock:
-            if revision == self._revision:
-                self._answers[key] = answer
-                while len(self._answers) > REMEMBERED:
-                    self._answers.popitem(last=False)
-        return answer
-
-    def recall_briefly(self, key: Hashable, ask: Callable[[], T], seconds: float = LIVE_SECONDS) -> T:
-        """The answer to a question about live traffic, asked again after a moment; who comes meanwhile waits for it."""
-        with self._lock:
-            asking = self._asking.setdefault(key, threading.Lock())
-        with asking:
-            with self._lock:
-                until, known = self._brief.get(key, (0.0, None))
-                if time.monotonic() < until:
-                    return cast(T, known)
-            answer = ask()
-            with self._lock:
-                now = time.monotonic()
-                self._brief = {each: kept for each, kept in self._brief.items() if now < kept[0]}
-                self._brief[key] = (now + seconds, answer)
-                self._asking = {each: lock for each, lock in self._asking.items() if each in self._brief}
-        return answer
-
-
-def _shared() -> Shared:
-    if _address is None:
-        raise InvalidInput(HOW_TO_START)
-    return _opened(*_address)
-
-
-@st.cache_resource(show_spinner=False)
-def _opened(location: str, artifacts: str | None) -> Shared:
-    return Shared(Registry(location, artifacts=artifacts))
-
 
 @dataclass(frozen=True)
 class View:
     """The registry as one run of a page sees it: everything it asks belongs to one revision."""
 
-    shared: Shared
+    shared: served.Shared
     revision: int
 
     @property
@@ -305,7 +208,7 @@ class View:
         def ask() -> GateReport:
             if self.answers_check(model_id) is not None:
                 return self.registry.check_gates(model_id)
-            with st.spinner("Loading the model in the sandbox, to see whether it answers …", show_time=True):
+            with st.spinner("Checking in the sandbox that the model loads and predicts …", show_time=True):
                 return self.registry.check_gates(model_id)
 
         return self._recall(("gates", model_id), ask)
@@ -357,7 +260,7 @@ class View:
     def experiment_report(self, experiment_id: int) -> ExperimentReport:
         """What an experiment has shown a moment ago, or now."""
         key = ("experiment report", experiment_id, self.revision)
-        seconds = LIVE_SECONDS if self.experiment(experiment_id).ended_at is None else ENDED_SECONDS
+        seconds = served.LIVE_SECONDS if self.experiment(experiment_id).ended_at is None else ENDED_SECONDS
         return self.shared.recall_briefly(key, lambda: self.registry.experiment_report(experiment_id), seconds)
 
     def experiment_events(self, experiment: Experiment) -> list[Event]:
@@ -392,13 +295,13 @@ class View:
 
 def view() -> View:
     """The registry as it stands at this moment."""
-    shared = _shared()
+    shared = served.shared()
     return View(shared, shared.registry.revision())
 
 
 def actor() -> str:
     """Who acts, as it goes into the record: the name in the sidebar."""
-    return str(st.session_state.get("actor") or "").strip() or open_registry().actor
+    return str(st.session_state.get("actor") or "").strip() or served.registry().actor
 
 
 def act_as(name: str) -> None:

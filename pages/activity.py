@@ -3,11 +3,11 @@
 import streamlit as st
 
 from dashboard import session
-from dashboard.ui import frames, messages, tables
+from dashboard.ui import messages, tables
 from dashboard.views import activity
 
 view = session.view()
-messages.heading("Activity", "Every change of state, who made it, when and why. The log is append-only.")
+messages.heading("Activity", "Every change of state with its actor, time and reason. The log is append-only.")
 
 name = session.model_name()
 if name is None:
@@ -28,7 +28,7 @@ with st.container(horizontal=True, horizontal_alignment="distribute", vertical_a
 with table:
     found = activity.read(asked, min(page, pages), view)
     if found:
-        frame = frames.events(found, messages.now(), messages.viewer_zone(), view.versions_of(found))
-        tables.events(frame, key="events", names=asked.name is None)
+        now, zone, versions = messages.now(), messages.viewer_zone(), view.versions_of(found)
+        tables.events(found, now, zone, key="events", versions=versions, names=asked.name is None)
     else:
-        messages.show("info", "No event fits these filters.")
+        messages.show("info", "No event matches these filters.")

@@ -4,7 +4,7 @@ import streamlit as st
 
 from dashboard import session
 from dashboard.queries import CARDS
-from dashboard.ui import frames, messages, tables
+from dashboard.ui import messages, tables
 from dashboard.views import overview
 
 view = session.view()
@@ -26,8 +26,11 @@ with shown:
 messages.section("Latest events")
 events = view.recent_events(limit=8)
 tables.events(
-    frames.events(events, messages.now(), messages.viewer_zone(), view.versions_of(events)),
+    events,
+    messages.now(),
+    messages.viewer_zone(),
     key="latest",
+    versions=view.versions_of(events),
     names=len(summaries) > 1,
 )
 st.page_link("../pages/activity.py", label="All events", icon=":material/history:")

@@ -32,7 +32,7 @@ elif section == "Ranking":
         try:
             settings_preview.preview(draft, name, view)
         except InvalidConfiguration:
-            messages.section("No preview", "A value is not allowed: above it says which.")
+            messages.section("No preview", "A value is not allowed: see the message above.")
     settings_fields.choosing(draft, name, view)
 else:
     settings_fields.SECTIONS[section](draft, name, view)

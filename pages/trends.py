@@ -4,7 +4,7 @@ import streamlit as st
 
 from dashboard import formatting, session
 from dashboard.session import HISTORY
-from dashboard.ui import charts, frames, messages, tables
+from dashboard.ui import charts, frames, messages
 from dashboard.views import trends
 
 view = session.view()
@@ -54,7 +54,8 @@ if len(points) > charts.MOST_POINTS:
     )
 if points["set"].nunique() > 1:
     messages.show(
-        "warning", "These versions were measured on several evaluation sets: a step may be the set, not the model."
+        "warning",
+        "These versions were measured on several evaluation sets: a step may come from the set, not from the model.",
     )
 figure = charts.trend(points, line, label, by_time=axis == "Time")
 trends.live_in_trend(figure, name, metric, points, view, by_time=axis == "Time")
@@ -64,6 +65,6 @@ st.plotly_chart(
 
 messages.section("Deployment history")
 if len(line):
-    tables.changes(line, label, messages.now(), messages.viewer_zone())
+    trends.deployments(line, label)
 else:
     st.caption("No version with this metric has been champion.")

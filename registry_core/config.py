@@ -9,92 +9,108 @@ from typing import Any
 
 from .errors import InvalidConfiguration
 from .policies import GatePolicy, MonitoringPolicy, Policy, RetentionPolicy
-from .settings import Setting, settings_of
-
-#: Every value of a slice column is one more detector, and the more there are, the later each raises its alarm.
-MOST_SLICE_COLUMNS = 10
+from .settings import MOST_SLICE_COLUMNS, Setting, settings_of
 
 #: Checks the value of a key and gives it as it is kept; raises InvalidConfiguration.
 Check = Callable[[str, Any], Any]
 
 
-def _number(low: float, high: float) -> Check:
+def _number(low: float, high: float, allowed: str) -> Check:
     def check(key: str, value: Any) -> float:
         # Compared before it is asked whether it is finite: a whole number may be too large for that.
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise _wrong(key, value, f"a number from {low:g} to {high:g}")
-        if not low <= value <= high:
-            raise _wrong(key, value, f"a number from {low:g} to {high:g}")
+        if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+            raise _wrong(key, value, allowed)
         return float(value)
 
     return check
 
 
-def _boolean(key: str, value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise _wrong(key, value, "true or false")
-    return value
-
-
-def _whole(low: int, high: int) -> Check:
-    def check(key: str, value: Any) -> int:
-        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-            raise _wrong(key, value, f"a whole number from {low} to {high}")
+def _boolean(allowed: str) -> Check:
+    def check(key: str, value: Any) -> bool:
+        if not isinstance(value, bool):
+            raise _wrong(key, value, allowed)
         return value
 
     return check
 
 
-def _weights(key: str, value: Any) -> dict[str, float]:
-    if not isinstance(value, Mapping) or not value:
-        raise _wrong(key, value, 'metric names with weights, such as {"accuracy": 0.6, "auc": 0.4}')
-    weights = {}
-    for metric, weight in value.items():
-        if not isinstance(metric, str) or not metric or not metric.isprintable():
-            raise _wrong(key, value, "metric names as text")
-        weights[metric] = _number(0, 1000)(f"{key}.{metric}", weight)
-    if not any(weights.values()):
-        raise _wrong(key, value, "at least one weight above 0")
-    return weights
+def _whole(low: float, high: float, allowed: str) -> Check:
+    def check(key: str, value: Any) -> int:
+        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+            raise _wrong(key, value, allowed)
+        return value
+
+    return check
 
 
-def _names(example: str) -> Check:
+def _weights(allowed: str) -> Check:
+    number = _number(0, 1000, "a number from 0 to 1,000")
+
+    def check(key: str, value: Any) -> dict[str, float]:
+        if not isinstance(value, Mapping) or not value:
+            raise _wrong(key, value, allowed)
+        weights = {}
+        for metric, weight in value.items():
+            if not isinstance(metric, str) or not metric or not metric.isprintable():
+                raise _wrong(key, value, "metric names as text")
+            weights[metric] = number(f"{key}.{metric}", weight)
+        if not any(weights.values()):
+            raise _wrong(key, value, "at least one weight above 0")
+        return weights
+
+    return check
+
+
+def _names(allowed: str) -> Check:
     def check(key: str, value: Any) -> tuple[str, ...]:
-        if not isinstance(value, list | tuple) or not all(isinstance(each, str) and each for each in value):
-            raise _wrong(key, value, f'a list of names, such as ["{example}"]')
+        if not isinstance(value, list | tuple) or not all(isinstance(name, str) and name for name in value):
+            raise _wrong(key, value, allowed)
         return tuple(value)
 
     return check
 
 
-def _columns(key: str, value: Any) -> tuple[str, ...]:
-    found: tuple[str, ...] = _names("region")(key, value)
-    if len(found) > MOST_SLICE_COLUMNS or len({*found}) < len(found):
-        raise _wrong(key, value, f"{MOST_SLICE_COLUMNS} different columns at most")
-    for name in found:
-        _name(key, name)
-        if "=" in name:
-            raise _wrong(key, value, "columns whose names hold no =")
-    return found
+def _columns(allowed: str) -> Check:
+    names = _names(allowed)
+
+    def check(key: str, value: Any) -> tuple[str, ...]:
+        columns: tuple[str, ...] = names(key, value)
+        if len(columns) > MOST_SLICE_COLUMNS or len({*columns}) < len(columns):
+            raise _wrong(key, value, f"{MOST_SLICE_COLUMNS} different columns at most")
+        for name in columns:
+            if not name.isprintable() or len(name) > 128 or "=" in name:
+                raise _wrong(key, value, "column names of 1 to 128 printable characters without =")
+        return columns
+
+    return check
 
 
-def _bounds(key: str, value: Any) -> dict[str, float]:
-    if not isinstance(value, Mapping) or not all(isinstance(metric, str) and metric for metric in value):
-        raise _wrong(key, value, 'metric names with bounds, such as {"accuracy": 0.9}')
-    return {metric: _number(-1e12, 1e12)(f"{key}.{metric}", bound) for metric, bound in value.items()}
+def _bounds(allowed: str) -> Check:
+    number = _number(-1e12, 1e12, "a number from -1e12 to 1e12")
+
+    def check(key: str, value: Any) -> dict[str, float]:
+        if not isinstance(value, Mapping) or not all(isinstance(metric, str) and metric for metric in value):
+            raise _wrong(key, value, allowed)
+        return {metric: number(f"{key}.{metric}", bound) for metric, bound in value.items()}
+
+    return check
 
 
-def _name(key: str, value: Any) -> str:
-    if not isinstance(value, str) or not value or not value.isprintable() or len(value) > 128:
-        raise _wrong(key, value, "a name of 1 to 128 printable characters")
-    return value
-
-
-def _one_of(*allowed: str) -> Check:
+def _name(allowed: str) -> Check:
     def check(key: str, value: Any) -> str:
-        if value not in allowed:
-            raise _wrong(key, value, " or ".join(f'"{each}"' for each in allowed))
-        return str(value)
+        if not isinstance(value, str) or not value or not value.isprintable() or len(value) > 128:
+            raise _wrong(key, value, allowed)
+        return value
+
+    return check
+
+
+def _one_of(choices: Mapping[str, str], allowed: str) -> Check:
+    def check(key: str, value: Any) -> str:
+        # A value of a kind that cannot be a key is none of them either.
+        if not isinstance(value, str) or value not in choices:
+            raise _wrong(key, value, allowed)
+        return value
 
     return check
 
@@ -123,27 +139,28 @@ _GROUPS: dict[str, type] = {"gates": GatePolicy, "monitoring": MonitoringPolicy,
 
 def _check_of(setting: Setting) -> Check:
     """What a value of a setting has to pass, from what the policy says of the setting."""
+    allowed = setting.allowed
     match setting.kind:
         case "switch":
-            return _boolean
+            return _boolean(allowed)
         case "number":
-            return _number(setting.low, setting.high)
+            return _number(setting.low, setting.high, allowed)
         case "whole":
-            return _whole(int(setting.low), int(setting.high))
+            return _whole(setting.low, setting.high, allowed)
         case "choice":
-            return _one_of(*setting.choices)
+            return _one_of(setting.choices, allowed)
         case "name":
-            return _name
+            return _name(allowed)
         case "names":
-            return _names(setting.example)
+            return _names(allowed)
         case "columns":
-            return _columns
+            return _columns(allowed)
         case "bounds":
-            return _bounds
+            return _bounds(allowed)
         case "weights":
-            return _weights
+            return _weights(allowed)
         case "group":
-            return _group(_checks_of(_GROUPS[setting.path], setting.path), setting.example)
+            return _group(_checks_of(_GROUPS[setting.path], setting.path), allowed)
 
 
 def _checks_of(policy: type, group: str = "") -> dict[str, Check]:
@@ -208,7 +225,7 @@ class Configuration:
             found: dict[str, Any] = {}
             for key, value in pairs:
                 if key in found:
-                    raise InvalidConfiguration(f"configuration key {key!r} stands there twice; keep one")
+                    raise InvalidConfiguration(f"configuration key {key!r} appears twice; keep one")
                 found[key] = value
             return found
 
@@ -231,12 +248,22 @@ class Configuration:
         return frozenset(channel for group in groups for channel in group.get("monitoring", {}).get("notify", ()))
 
     def changed(self, model_name: str | None, changes: Mapping[str, Any]) -> Configuration:
-        """A copy with some keys changed, for all model names or one; None takes a key back to its default."""
+        """A copy with some keys changed, for all model names or one; None takes a key back to its default.
+
+        A key such as ``gates.slice_rows`` changes one setting of its group, ``gates`` replaces the group. A model name
+        without a group of its own gets a copy of the registry-wide one, with that change.
+
+        Raises:
+            InvalidConfiguration: naming the key, its value and what is allowed.
+        """
         before = self.to_dict()
         target = before if model_name is None else before.setdefault("model_names", {}).setdefault(model_name, {})
-        for key, value in changes.items():
-            if key not in _CHECKS:
-                raise _unknown(key)
+        for path, value in changes.items():
+            key, point, name = path.partition(".")
+            if key not in _CHECKS or (point and key not in _GROUPS):
+                raise _unknown(path)
+            if point:
+                value = {**_CHECKS[key](key, target.get(key, before[key])), name: value}
             target.pop(key, None)
             if value is not None:
                 target[key] = value

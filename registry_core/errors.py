@@ -51,7 +51,7 @@ class InvalidName(InvalidInput):
 
 
 class InvalidMetric(InvalidInput):
-    """A metric that is no finite number, or lies outside the range of its kind."""
+    """A metric that is not finite, or lies outside the range of its kind."""
 
 
 class InvalidVersion(InvalidInput):
@@ -67,7 +67,7 @@ class Conflict(RegistryError):
 
 
 class ChampionChanged(Conflict):
-    """Somebody else was faster: the champion is not the one the caller saw.
+    """The champion changed meanwhile: it is not the one the caller saw.
 
     ``expected`` and ``actual`` are model ids or None; ``by`` and ``at`` say who changed it and when (UTC, ISO 8601).
     """
@@ -163,7 +163,7 @@ class AnswersDiffer(ArtifactError):
 
 
 class ArtifactQuarantined(ArtifactError):
-    """These bytes hold names nobody has trusted: they are kept, and not loaded."""
+    """The file imports names that are not trusted: it is stored, and not loaded."""
 
 
 class SandboxFailure(ArtifactError):

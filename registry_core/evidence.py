@@ -16,11 +16,12 @@ Task = Literal["classification", "regression"]
 
 @dataclass(frozen=True)
 class Inspection:
-    """What a look into a file found, without running anything in it.
+    """The result of the static scan of a file; nothing in it is executed.
 
-    ``trusted``: everything it names is on the list. ``quarantined``: well formed, but ``unknown`` names are not on the
-    list (exact, ``module.name``); somebody may trust them. ``refused``: malformed, a bomb, disguised, or it names what
-    can never be trusted. ``because`` says which, in a sentence. The rest is what the file says of itself.
+    ``trusted``: every import is on the list of trusted ones. ``quarantined``: well formed, but the imports ``unknown``
+    (exact, ``module.name``) are not on the list; a person may trust them. ``refused``: malformed, a decompression bomb,
+    disguised, or with an import that can never be trusted. ``because`` says which, in a sentence. The rest is read
+    from the file and not verified.
     """
 
     verdict: Verdict
@@ -112,7 +113,7 @@ class Evaluation:
 class Gate:
     """One check before promotion: ``because`` says on which numbers, ``remedy`` what to do when it failed.
 
-    ``overridable``: a person may pass over it with a reason; nobody passes over a model that does not answer.
+    ``overridable``: a person may override it with a reason; a model that returns no predictions cannot be overridden.
     ``fix``: what would mend a failed one, where the registry itself can do it: an evaluation (``evaluate``), one on
     more rows (``more rows``), a review (``review``), trust in the file's imports (``trust``); empty for anything else.
     """
@@ -309,7 +310,7 @@ class KnownClass:
 
 @dataclass(frozen=True)
 class ForeignDecisions:
-    """Decisions about trust that came with a registry from elsewhere, and that nobody made or accepted here.
+    """Decisions about trust that came with a registry from another installation, and are not accepted here.
 
     Attributes:
         trusted_names: model name (empty: all) -> names. They trust nothing here.

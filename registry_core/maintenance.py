@@ -20,8 +20,8 @@ Progress = Callable[[str, int, int], None]
 class CleanupItem:
     """One version in a cleanup plan: what happens to it, and why.
 
-    ``untouchable``: no policy reaches it (the champion, who a rollback would return to, who takes part in a running
-    experiment, who is pinned). ``bytes`` is what its files take in the store.
+    ``untouchable``: protected from every policy (the champion, the rollback target, a model in a running experiment, a
+    pinned version). ``bytes`` is what its files take in the store.
     """
 
     model_id: str
@@ -49,7 +49,8 @@ class OrphanedFile:
 class CleanupPlan:
     """What a cleanup would do, version by version; nothing has happened yet.
 
-    ``unclaimed`` are the files old enough to be swept. ``last_event`` is the event the plan was made after.
+    ``unclaimed`` are the orphaned files that are old enough to be deleted. ``last_event`` is the newest event that the
+    plan knows.
     """
 
     made_at: str
@@ -68,7 +69,7 @@ class CleanupPlan:
 
     @property
     def bytes_to_free(self) -> int:
-        """What the disk has back at once: what is purged, and what nothing claims."""
+        """Bytes that are freed at once: of purged versions and orphaned files."""
         return sum(item.bytes for item in self.of("purge")) + sum(each.bytes for each in self.unclaimed)
 
 
@@ -86,7 +87,7 @@ class CleanupResult:
 
 @dataclass(frozen=True)
 class Trashed:
-    """A version in the trash: who put it there, what it was before, and when its files go for good."""
+    """A version in the trash: who moved it there, its status before, and when its files are deleted permanently."""
 
     model_id: str
     model_name: str

@@ -83,7 +83,7 @@ class GatePolicy:
     approval: bool = setting(
         False,
         "Independent approval",
-        "Require an approval by somebody other than the registrar, and no reviewer whose last word is a rejection.",
+        "Require an approval by a person other than the registrar, and no open rejection.",
         "switch",
     )  # fmt: skip
     benchmark_required: bool = setting(

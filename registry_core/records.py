@@ -39,19 +39,19 @@ def utc_text(moment: datetime) -> str:
 class ModelMetadata:
     """One registered model version: the seed's fields by the seed's names, then the registry's own.
 
-    A metric nobody reported is None, never 0. ``composite_score`` is None when a weighted metric is missing;
+    A metric that was not reported is None, never 0. ``composite_score`` is None when a weighted metric is missing;
     ``score_note`` then says which. ``metrics`` holds every further metric by name. ``extra`` keeps unknown keys of
     files written by an older or newer release, so that ``ModelMetadata(**json)`` loses nothing.
 
     ``metrics`` and the fields named like metrics are what was reported on ``evaluation_set``; ``measured`` is what the
     registry itself computed on the benchmark ``measured_on``; ``ranked_on`` says which of the two the score is made of.
     ``origin`` says whether a pipeline registered the model from Python or a file came from outside; ``inspection`` is
-    what a look into the files found when they came in. ``override_note`` says that a person put the model
+    the static scan of the files at registration. ``override_note`` says that a person put the model
     into production although gates had failed; it stays. ``pinned``: no cleanup reaches it. ``reference`` says how the
-    inputs and scores of training were distributed, so that live ones can be compared with them. ``signature`` is what
-    it takes and gives, as ``Signature.from_dict`` reads it; empty where that was found out after its registration
-    (``Registry.signature`` knows it then). ``lineage`` is where it comes from: training script, git commit, Python and
-    packages of the process that registered it, and the fingerprint of the training data where that was given.
+    inputs and scores of training were distributed, so that live ones can be compared with them. ``signature`` is
+    the features and the output, as ``Signature.from_dict`` reads them; empty where they were derived after the
+    registration (``Registry.signature`` has them then). ``lineage`` is where it comes from: script, git commit,
+    Python and packages of the process that registered it, and the fingerprint of the training data where it was given.
 
     ``model_file_path`` and ``scaler_file_path`` are whole paths (or addresses, for a bucket) when the record comes from
     a registry, and relative to the registry's folder in the sidecar file. Sizes are bytes.
@@ -213,7 +213,7 @@ class Event:
 
 @dataclass(frozen=True)
 class Submission:
-    """What somebody hands in for registration, checked and in one spelling; no bytes, no times of ours."""
+    """The metadata of a registration, validated and in one spelling; without files and times."""
 
     model_name: str
     model_type: str
@@ -328,7 +328,7 @@ class ScoreTerm:
 
 @dataclass(frozen=True)
 class Score:
-    """A composite score taken apart. ``value`` is None when a weighted metric is missing; ``note`` says which."""
+    """A composite score and its breakdown. ``value`` is None when a weighted metric is missing; ``note`` says which."""
 
     value: float | None
     terms: tuple[ScoreTerm, ...]
@@ -362,7 +362,7 @@ class RankingPreview:
     """How settings that do not hold yet would rank the versions of a model name; nothing has happened.
 
     ``changes`` holds every version, the best then first, those without a place last. The best are ids, as
-    ``get_best_model_id`` gives them. ``champion`` stays what it is: settings promote nobody.
+    ``get_best_model_id`` gives them. The ``champion`` stays: a change of settings promotes no version.
     """
 
     model_name: str

@@ -11,6 +11,9 @@ from typing import Any, Literal, TypeVar
 #: a ``group`` holds settings of its own.
 Kind = Literal["switch", "number", "whole", "choice", "name", "names", "columns", "bounds", "weights", "group"]
 _KEY = "setting"
+
+#: Every value of a slice column is one more detector, and the more there are, the later each raises its alarm.
+MOST_SLICE_COLUMNS = 10
 _Policy = TypeVar("_Policy", bound=type)
 
 
@@ -57,6 +60,36 @@ class Setting:
     def name(self) -> str:
         """Its name within its group; empty where it belongs to none."""
         return self.path.partition(".")[2]
+
+    @property
+    def full_label(self) -> str:
+        """The label with its unit, where the label does not say it: ``Versions kept (versions)``."""
+        unit = self.unit and self.unit not in self.label.lower()
+        return f"{self.label} ({self.unit})" if unit else self.label
+
+    @property
+    def allowed(self) -> str:
+        """What values it takes, as a phrase: ``a whole number from 1 to 100``."""
+        match self.kind:
+            case "switch":
+                return "true or false"
+            case "number" | "whole":
+                whole = "whole " if self.kind == "whole" else ""
+                return f"a {whole}number from {self.low:,.15g} to {self.high:,.15g}"
+            case "choice":
+                return " or ".join(f'"{value}"' for value in self.choices)
+            case "name":
+                return "a name of 1 to 128 printable characters"
+            case "names":
+                return f'a list of names, such as ["{self.example}"]'
+            case "columns":
+                return f'a list of up to {MOST_SLICE_COLUMNS} columns, such as ["{self.example}"]'
+            case "bounds":
+                return 'metric names with bounds, such as {"accuracy": 0.9}'
+            case "weights":
+                return 'metric names with weights, such as {"accuracy": 0.6, "auc": 0.4}'
+            case "group":
+                return self.example
 
 
 def setting(default: Any, label: str, text: str, kind: Kind, **further: Any) -> Any:

@@ -36,11 +36,11 @@ class Feature:
 
 @dataclass(frozen=True)
 class Signature:
-    """What a model takes and gives.
+    """The features a model expects, and its output.
 
     Attributes:
         features: the columns in their order; empty where nothing says how many there are.
-        names: who said how the columns are called: the ``model``, whoever registered it (``given``), or nobody
+        names: who said how the columns are called: the ``model``, whoever registered it (``given``), or nothing
             (``none``): then they are called x0, x1, ... by their places.
         takes: ``table`` (rows, features), or ``text``: one text a row, shape (rows,).
         task: ``binary``, ``multiclass`` or ``regression``; None where nothing says it.

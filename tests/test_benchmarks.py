@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import pages
+from benchmarks import checksums, pages
 from benchmarks.__main__ import PARTS, main, run
 from benchmarks.bench import Bench, Size
 from benchmarks.filling import bulk
@@ -153,3 +153,11 @@ def test_quantities_are_shown_in_a_unit_that_suits() -> None:
     assert shown(282e6, "bytes") == "282 MB"
     assert shown(952.4, "per second") == "952/s"
     assert quantile([3, 1, 2], 0.99) == 3
+
+
+def test_checksums_are_measured_with_and_without_their_triggers(tmp_path: Path) -> None:
+    results = checksums.measure(tmp_path, seconds=0.0, rounds=1)
+    for times in results.values():
+        assert len(times.ratios(checksums.WITH, checksums.WITHOUT)) == 1
+    assert checksums.drop_triggers(tmp_path / checksums.WITHOUT) == 0
+    assert checksums.drop_triggers(tmp_path / checksums.WITH) > 0

@@ -175,7 +175,7 @@ def test_config(registry_folder: Path, two: tuple[str, str]) -> None:
     assert answer(registry_folder, "show", two[0])["composite_score"] == pytest.approx(0.9)
     run(registry_folder, "config", "set", "auto_select_best=false", "--name", "Churn", "--actor", "anna")
     assert answer(registry_folder, "config", "show", "--name", "Churn")["auto_select_best"] is False
-    assert "Churn:" in run(registry_folder, "config", "show").stdout
+    assert "Churn (overrides the values above):" in run(registry_folder, "config", "show").stdout
     answer(registry_folder, "config", "set", "selection_margin=null")
     assert answer(registry_folder, "config", "show")["selection_margin"] == 0
     refused(registry_folder, 2, "InvalidConfiguration", "config", "set", "colour=red")

@@ -81,7 +81,7 @@ def test_one_version(registry_folder: Path, five: list[str]) -> None:
     refused(registry_folder, 4, "StateConflict", "purge", five[1])
     answer(registry_folder, "delete", five[1])
     assert answer(registry_folder, "purge", five[1])["bytes_freed"] == found["bytes"]
-    assert "gone for good" in refused(registry_folder, 4, "StateConflict", "restore", five[1])
+    assert "deleted permanently" in refused(registry_folder, 4, "StateConflict", "restore", five[1])
     assert answer(registry_folder, "list", "--status", "purged")["total"] == 1
 
 

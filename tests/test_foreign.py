@@ -125,7 +125,7 @@ def test_what_came_with_a_folder_needs_a_decision_here(foreign: tuple[Path, str]
         assert found.approvals == {champion: ("friend",)}
         assert found.champions == {"Cancer": champion}
         assert [each.name for each in found.classes] == [MAJORITY]
-        with pytest.raises(ArtifactQuarantined, match="came with this registry from elsewhere"):
+        with pytest.raises(ArtifactQuarantined, match="were decided in another installation"):
             registry.load_active_model("Cancer")
         (listed,) = [each.model_id for each in registry.list_models("Cancer") if each.model_type == "Forest"]
         assert registry.load_model(listed)[0].n_estimators == 5

@@ -78,3 +78,17 @@ def test_a_default_can_be_written_down(path: str) -> None:
     else:
         assert setting.optional
         assert setting.empty
+
+
+def test_a_path_changes_one_setting_of_a_group_and_keeps_the_others() -> None:
+    wide = Configuration().changed(None, {"gates": {"slice_rows": 50, "approval": True}})
+    assert wide.changed(None, {"gates.slice_rows": 60}).policy("Churn").gates == {"slice_rows": 60, "approval": True}
+    own = wide.changed("Churn", {"gates.approval": False})
+    assert own.policy("Churn").gates == {"slice_rows": 50, "approval": False}
+    assert own.policy("Fraud").gates == {"slice_rows": 50, "approval": True}
+
+
+@pytest.mark.parametrize("path", ["gates.colour", "colour.gates", "auto_select_best.on", "gates.", "."])
+def test_a_path_that_names_no_setting_is_refused(path: str) -> None:
+    with pytest.raises(InvalidConfiguration, match="unknown"):
+        Configuration().changed(None, {path: True})

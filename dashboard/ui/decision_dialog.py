@@ -235,7 +235,7 @@ def _take_back(verb: Callable[..., Any], what: str, done: Callable[[], None] | N
     try:
         verb(actor=session.actor(), reason=f"undo of the {what}")
     except Conflict as conflict:
-        changed = "the champion has changed" if isinstance(conflict, ChampionChanged) else "somebody has changed it"
+        changed = "the champion has changed" if isinstance(conflict, ChampionChanged) else "it was changed"
         faster = conflict.by if isinstance(conflict, ChampionChanged) else None
         by = f", by {formatting.escaped(faster)}" if faster else ""
         messages.post("warning", f"Not undone: {changed} again{by}. Look at the change, then decide.")

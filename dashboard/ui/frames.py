@@ -13,14 +13,8 @@ import pandas as pd
 
 from dashboard import formatting
 from dashboard.queries import METRIC_COLUMN
-from registry_core import (
-    Comparison,
-    Deployment,
-    Event,
-    ModelMetadata,
-    Score,
-    Signature,
-)
+from dashboard.ui.columns import Column
+from registry_core import Comparison, Deployment, Event, ModelMetadata, Score, Signature
 
 NAMED = ("accuracy", "auc", "f1_score", "precision", "recall", "data_quality_score")
 
@@ -208,27 +202,27 @@ def files(model: ModelMetadata) -> pd.DataFrame:
     return pd.DataFrame(table)
 
 
-def events(
-    found: Sequence[Event], now: datetime, where: tzinfo, versions: Mapping[str, str] | None = None
-) -> pd.DataFrame:
-    """Events for a table, newest first as they came. ``versions`` names the version of each model id."""
+def event_columns(
+    now: datetime, where: tzinfo, versions: Mapping[str, str] | None = None, *, names: bool = True
+) -> tuple[Column[Event], ...]:
+    """The columns of events. ``versions`` names the version of each model id; without it, and with ``names`` off, there
+    is no column for whose they are."""
     known = versions or {}
-    return pd.DataFrame(
-        [
-            {
-                "When": formatting.ago(each.at, now),
-                "What": formatting.event(each.kind),
-                "Who": formatting.visible(each.actor),
-                "Model name": each.model_name or formatting.MISSING,
-                "Version": known.get(each.model_id or "", formatting.MISSING),
-                "Model id": each.model_id or formatting.MISSING,
-                "Reason": formatting.visible(each.reason),
-                "Change": formatting.visible(formatting.event_detail(each, known)),
-                "At": formatting.exact(each.at, where),
-                "No.": each.event_id,
-            }
-            for each in found
-        ]
+    name = Column[Event]("Model name", lambda event: event.model_name or formatting.MISSING, 120)
+    version = Column[Event]("Version", lambda event: known.get(event.model_id or "", formatting.MISSING), 66)
+    model_id = Column[Event]("Model id", lambda event: event.model_id or formatting.MISSING, 330)
+    ids = versions is not None
+    return (
+        Column("When", lambda event: formatting.ago(event.at, now), 96, pinned=True),
+        Column("What", lambda event: formatting.event(event.kind), 132),
+        Column("Who", lambda event: formatting.visible(event.actor), 92),
+        *((name,) if names else ()),
+        *((version,) if ids else ()),
+        Column("Reason", lambda event: formatting.visible(event.reason), 235),
+        Column("Change", lambda event: formatting.visible(formatting.event_detail(event, known)), 255),
+        Column("At", lambda event: formatting.exact(event.at, where), 192),
+        *((model_id,) if ids else ()),
+        Column("No.", lambda event: event.event_id, 60, "ordinal"),
     )
 
 

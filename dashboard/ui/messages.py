@@ -9,7 +9,7 @@ from typing import Literal
 
 import streamlit as st
 
-from dashboard import formatting, session
+from dashboard import formatting, served, session
 from registry_core import ModelNotFound, RegistryError, StorageError
 
 Tone = Literal["success", "info", "warning", "error"]
@@ -130,7 +130,7 @@ def empty_registry() -> None:
     """What to do in a registry that holds nothing yet."""
     with st.container(border=True):
         section("No model is registered yet", "Register one from the pipeline that trains it, or upload a file.")
-        location = session.open_registry().location
+        location = served.registry().location
         st.code(HOW_TO_REGISTER.format(location=location, name="GreyhoundPredictor"), language=None)
         st.page_link("../pages/upload.py", label="Upload a model file", icon=":material/upload_file:")
 
@@ -152,7 +152,7 @@ def when(text: str | None) -> str:
 @st.fragment(run_every=15)
 def freshness(seen: int) -> None:
     """Say when others have changed something since this page was read, and offer to read it again."""
-    behind = session.open_registry().revision() - seen
+    behind = served.registry().revision() - seen
     if behind > 0:
         if st.button(f"{formatting.count(behind, 'update')}, refresh", icon=":material/refresh:", key="reread"):
             st.rerun()

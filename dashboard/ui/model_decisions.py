@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import streamlit as st
 
-from dashboard import formatting, navigation, permissions, session
+from dashboard import formatting, navigation, permissions, served, session
 from dashboard.ui import decision_dialog, evaluating, frames, gates, messages, promotion_verdict, tables
 from dashboard.ui.decision_dialog import Choice, Clash, Decision, Done
 from registry_core import ChampionChanged, Comparison, Conflict, ModelMetadata, PromotionVerdict
@@ -97,7 +97,7 @@ class ModelDecision(Decision):
         text = f"**{model.model_name} {model.version}** is {DONE[self.verb]}."
         if self.verb not in REVERSE:
             return Done(text)
-        reverse = getattr(session.open_registry(), REVERSE[self.verb])
+        reverse = getattr(served.registry(), REVERSE[self.verb])
         return Done(text, decision_dialog.undo(partial(reverse, model.model_id), f"decision: {DONE[self.verb]}"))
 
 
@@ -159,7 +159,7 @@ class ChampionDecision(Decision):
     def done(self, result: Any) -> Done:
         """Who serves now, and the way back."""
         name, new = self.model.model_name, session.view().metadata(result.model_id)
-        registry = session.open_registry()
+        registry = served.registry()
         if self.verb == "promote":
             text = f"**{new.version}** is now the champion of **{name}**."
             if self.expected is None:
@@ -303,7 +303,7 @@ def _change_of_champion(decision: ChampionDecision, new: ModelMetadata, view: se
         _evidence(view.compare([new.model_id, old.model_id]))
     if decision.verb == "rollback" and old:
         st.markdown(
-            f"{old.version} is disqualified: it is never chosen again until somebody reinstates it. "
+            f"{old.version} is disqualified: it is not chosen again until it is reinstated. "
             "The message afterwards offers to undo the rollback."
         )
     elif decision.verb == "undo_rollback":

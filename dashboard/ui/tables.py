@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, tzinfo
-from typing import Any
+from typing import Any, TypeVar
 
 import pandas as pd
 import streamlit as st
@@ -13,11 +13,17 @@ from dashboard import formatting
 from dashboard.queries import ORDERS
 from dashboard.ui import frames
 from dashboard.ui.columns import Column
+from dashboard.ui.columns import frame as frame_of
+from registry_core import Event
+
+T = TypeVar("T")
 
 ROW_HEIGHT = 33
 MOST_ROWS = 18
 METRIC = "%.4f"
 DIFFERENCE = "%+.4f"
+#: The formats of the kinds of numbers that need no look at the values.
+_FORMATS = {"count": "localized", "ordinal": "%d", "percent": "%.1f %%"}
 
 
 def number_format(values: pd.Series[float], *, difference: bool = False) -> tuple[str, int]:
@@ -95,17 +101,26 @@ def formats(columns: Sequence[Column[Any]], frame: pd.DataFrame) -> dict[str, An
     """How the columns of a specification are shown, as Streamlit takes it."""
     shown: dict[str, Any] = {}
     for column in columns:
+        label = column.label or column.name
         common: dict[str, Any] = {"pinned": column.pinned or None, "help": column.help, "width": column.width}
         if column.kind == "text":
             common |= {"alignment": "right"} if column.right else {}
-            shown[column.name] = st.column_config.TextColumn(column.name, **common)
-        elif column.kind == "count":
-            shown[column.name] = st.column_config.NumberColumn(column.name, format="localized", **common)
+            shown[column.name] = st.column_config.TextColumn(label, **common)
+        elif column.kind in _FORMATS:
+            shown[column.name] = st.column_config.NumberColumn(label, format=_FORMATS[column.kind], **common)
         else:
-            form, width = number_format(frame[column.name])
+            alike = [each.name for each in columns if each is column or (each.scale and each.scale == column.scale)]
+            values = pd.concat([frame[name] for name in alike])
+            form, width = number_format(values, difference=column.kind == "difference")
             common["width"] = max(column.width, width)
-            shown[column.name] = st.column_config.NumberColumn(column.name, format=form, **common)
+            shown[column.name] = st.column_config.NumberColumn(label, format=form, **common)
     return shown
+
+
+def records(columns: Sequence[Column[T]], rows: Sequence[T], *, key: str, alt: str) -> None:
+    """A table to read, of some records by its specification."""
+    frame = frame_of(columns, rows)
+    plain(frame, key=key, alt=alt, columns=formats(columns, frame))
 
 
 def board_columns(
@@ -248,24 +263,20 @@ def benchmarks(frame: pd.DataFrame, *, key: str) -> None:
     plain(frame, key=key, alt="Benchmarks", columns=columns)
 
 
-def events(frame: pd.DataFrame, *, key: str, names: bool = True, ids: bool = True) -> None:
-    """Events, newest first; columns that would say the same in every row are left out."""
-    dropped = [column for column, wanted in (("Model name", names), ("Version", ids), ("Model id", ids)) if not wanted]
-    columns = {
-        "When": st.column_config.TextColumn("When", width=96, pinned=True),
-        "What": st.column_config.TextColumn("What", width=132),
-        "Who": st.column_config.TextColumn("Who", width=92),
-        "Model name": st.column_config.TextColumn("Model name", width=120),
-        "Version": st.column_config.TextColumn("Version", width=66),
-        "Reason": st.column_config.TextColumn("Reason", width=235),
-        "Change": st.column_config.TextColumn("Change", width=255),
-        "At": st.column_config.TextColumn("At", width=192),
-        "Model id": st.column_config.TextColumn("Model id", width=330),
-        "No.": st.column_config.NumberColumn("No.", width=60),
-    }
-    shown = [column for column in columns if column in frame and column not in dropped]
-    plain(frame.reindex(columns=shown), key=key, alt="Events, newest first", columns=columns)
-    if long := in_full(frame):
+def events(
+    found: Sequence[Event],
+    now: datetime,
+    where: tzinfo,
+    *,
+    key: str,
+    versions: formatting.Versions | None = None,
+    names: bool = True,
+) -> None:
+    """Events, newest first; what would say the same in every row is left out: model names, and without versions whose
+    they are."""
+    columns = frames.event_columns(now, where, versions, names=names)
+    records(columns, found, key=key, alt="Events, newest first")
+    if long := in_full(frame_of(columns, found)):
         with st.expander(f"Full event details ({formatting.count(len(long), 'event')})"):
             st.text("\n\n".join(long))
 
@@ -288,35 +299,3 @@ def facts(values: dict[str, str], *, key: str) -> None:
             with grid.cell():
                 st.caption(formatting.escaped(name))
                 st.text(formatting.visible(value))
-
-
-def changes(line: pd.DataFrame, label: str, now: datetime, where: tzinfo) -> None:
-    """Every change of champion, newest first, with what it did to a metric.
-
-    Two champions measured on different sets have no difference.
-    """
-    steps = line[line["how"] != ""]
-    frame = pd.DataFrame(
-        {
-            "When": [formatting.ago(each.isoformat(), now) for each in steps["at"]],
-            "At": [formatting.exact(each.isoformat(), where) for each in steps["at"]],
-            "How": steps["how"].map({"promoted": "▲ promoted", "rolled back": "✕ rolled back"}),
-            "Version": steps["version"],
-            "Value": steps["value"],
-            "Change": steps["value"].diff().where(steps["set"] == steps["set"].shift()),
-            "Evaluation set": steps["set"].map(formatting.visible, na_action="ignore"),
-            "Who": steps["actor"].map(formatting.visible),
-            "Reason": steps["reason"].map(formatting.visible),
-        }
-    ).iloc[::-1]
-    form, width = number_format(frame["Value"])
-    change, change_width = number_format(frame["Change"], difference=True)
-    columns = {
-        "When": st.column_config.TextColumn("When", width=104, pinned=True),
-        "At": st.column_config.TextColumn("At", width=192),
-        "How": st.column_config.TextColumn("How", width=116),
-        "Value": st.column_config.NumberColumn(formatting.visible(label), format=form, width=max(90, width)),
-        "Change": st.column_config.NumberColumn("Change", format=change, width=max(90, change_width)),
-        "Reason": st.column_config.TextColumn("Reason", width="large"),
-    }
-    plain(frame, key="changes", alt="Changes of champion, newest first", columns=columns)

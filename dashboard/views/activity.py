@@ -30,7 +30,7 @@ def chain(view: session.View) -> None:
         messages.show(
             "error",
             f"Audit log damaged: event {broken} does not match its hash, so that event or an earlier one was altered. "
-            "Compare it with a backup before you trust what it says.",
+            "Compare it with a backup before you rely on it.",
         )
 
 
@@ -113,7 +113,7 @@ def filters(name: str, view: session.View) -> Log:
         "Who",
         key="who",
         bind="query-params",
-        placeholder="The whole name",
+        placeholder="Exact name",
         icon=":material/person:",
         on_change=_first_page,
     )
@@ -135,7 +135,7 @@ def export_button(asked: Log, view: session.View) -> None:
         mime="text/csv",
         icon=":material/download:",
         on_click="ignore",
-        help="Every event that fits the filters, with its hash",
+        help="Every event that matches the filters, with its hash",
     )
 
 

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
+from typing import Any
+
 import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
 from dashboard import formatting, live_queries, session
 from dashboard.live_queries import Every, versions
-from dashboard.ui import live_frames, messages
+from dashboard.ui import live_frames, messages, tables
 from dashboard.ui.charts import OTHERS
+from dashboard.ui.columns import Column
 from registry_core import Window
 
+#: How a deployment began, by word and shape.
+BEGAN = {"promoted": "▲ promoted", "rolled back": "✕ rolled back"}
 #: Live values beside offline ones.
 LIVE = OTHERS[1]
 
@@ -65,8 +71,8 @@ def live_in_trend(
         return
     beside_offline(figure, frame, _length(windows, every))
     st.caption(
-        "Diamonds are live: what labels of production say of each champion. Dots and steps are what was known before "
-        "it served, on another set: their levels need not agree."
+        "Diamonds are live values of each champion, from production labels. Dots and steps are offline values, from "
+        "another set: their levels need not agree."
     )
 
 
@@ -74,3 +80,30 @@ def _length(windows: list[Window], every: Every) -> str:
     """How long a window is that was drawn, in words."""
     merged = round(windows[0].minutes / (1440 if every == "day" else 7 * 1440))
     return every if merged == 1 else f"{merged} {every}s"
+
+
+def deployments(line: pd.DataFrame, label: str) -> None:
+    """Every change of champion, newest first, with what it did to a metric; ``line`` is the champion's.
+
+    Two champions measured on different sets have no difference.
+    """
+    steps = line[line["how"] != ""]
+    steps = steps.assign(difference=steps["value"].diff().where(steps["set"] == steps["set"].shift()))
+    now, zone = messages.now(), messages.viewer_zone()
+    columns: tuple[Column[dict[Hashable, Any]], ...] = (
+        Column("When", lambda step: formatting.ago(step["at"].isoformat(), now), 104, pinned=True),
+        Column("At", lambda step: formatting.exact(step["at"].isoformat(), zone), 192),
+        Column("What", lambda step: BEGAN[step["how"]], 116),
+        Column("Version", lambda step: step["version"], 76),
+        Column("Value", lambda step: step["value"], 90, "number", label=formatting.visible(label)),
+        Column("Difference", lambda step: step["difference"], 90, "difference"),
+        Column(
+            "Evaluation set",
+            lambda step: formatting.visible(step["set"]) if isinstance(step["set"], str) else None,
+            150,
+        ),
+        Column("Who", lambda step: formatting.visible(step["actor"]), 92),
+        Column("Reason", lambda step: formatting.visible(step["reason"]), 400),
+    )
+    rows = steps.iloc[::-1].to_dict("records")
+    tables.records(columns, rows, key="changes", alt="Changes of champion, newest first")

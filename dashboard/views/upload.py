@@ -30,8 +30,8 @@ def finished() -> bool:
     else:
         messages.show("success", f"{stored}, and trusted: it names only what the registry knows.")
         st.markdown(
-            "What it reports of itself is a claim: it is not chosen by itself until somebody approves or promotes it, "
-            "or the registry ranks by what it measured."
+            "Its metrics are self-reported (unverified): it is not chosen automatically until a reviewer approves or "
+            "promotes it, or the registry ranks by evaluated metrics."
         )
     _answering(model_id)
     st.code(model_id, language=None)
@@ -87,7 +87,7 @@ def files() -> tuple[UploadedFile | None, UploadedFile | None]:
         "Model file",
         key=f"model-file-{_round()}",
         help="Pickle or joblib (compressed or not), skops, ONNX, XGBoost's or LightGBM's own. "
-        "It is looked into and hashed; nothing in it is run here",
+        "The file is scanned and hashed; nothing in it is executed",
     )
     scaler_file = right.file_uploader("Scaler file, if the model needs one", key=f"scaler-file-{_round()}")
     return upload_fields.taken(model_file), upload_fields.taken(scaler_file)
@@ -216,7 +216,7 @@ def preview(
         st.code(_id_to_be(plan.model_id, given), language=None, wrap_lines=True)
         st.markdown(f"Version **{plan.version}**: {formatting.escaped(plan.version_because)}")
         if plan.composite_score is None:
-            st.markdown(f"**No score**: {formatting.escaped(formatting.why_no_score(plan.score_note))}")
+            st.markdown(formatting.escaped(formatting.sentence(plan.score_note or "no score")))
         else:
             st.markdown(f"Score **{formatting.number(plan.composite_score)}** under the weights that hold now")
         champion = view.champion(str(given["model_name"]))

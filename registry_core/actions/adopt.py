@@ -16,6 +16,7 @@ from ..catalog.database import Transaction
 from ..config import Configuration
 from ..errors import ArtifactAltered, ArtifactMissing, InvalidInput, RegistryError
 from ..events import EventKind
+from ..file_keys import model_files
 from ..policies import Policy
 from ..records import Artifact, ModelMetadata, Row, Submission, utc_text
 from ..rules import intake, selection, versioning
@@ -178,10 +179,11 @@ def take_states(context: Context, transaction: Transaction, found: Collection[Fo
 def _index(context: Context, transaction: Transaction, found: Found) -> None:
     plan, metadata = plan_of(context, transaction, found.given, "pipeline", context.now(), found.verdict)
     model, scaler = found.files[0], found.files[1] if len(found.files) > 1 else None
+    keys = model_files(found.model_id)
     metadata = metadata.having(
         model_id=found.model_id,
-        model_file_path=f"models/model_{found.model_id}.pkl",
-        scaler_file_path=f"models/scaler_{found.model_id}.pkl" if scaler else None,
+        model_file_path=keys[0],
+        scaler_file_path=keys[1] if scaler else None,
         model_sha256=model[0],
         model_bytes=model[1],
         scaler_sha256=scaler[0] if scaler else None,
@@ -237,7 +239,7 @@ def _look(
     """Digest and size of each file, the model's first; the verdict, and what was found."""
     files: list[tuple[str, int]] = []
     inspected: dict[str, Any] = {}
-    scaler = context.store.exists(f"models/scaler_{model_id}.pkl")
+    scaler = context.store.exists(model_files(model_id)[1])
     keys = artifact_keys({"model_id": model_id}, "", "" if scaler else None)
     for (key, _), part in zip(keys, ("model", "scaler"), strict=False):
         said = document.get(f"{part}_sha256")

@@ -76,7 +76,7 @@ def ensure(context: Context, row: Row, actor: str | None = None, *, again: bool 
         with PLACES.taken(), sandbox.Worker(extra_trusted=extra_trusted, require_all=False) as worker:
             return check(context, row, worker, context.who(actor))
     except (SandboxFailure, SandboxIncomplete) as error:
-        return AnswersCheck("unchecked", f"it could not be asked: {error}", environment(known), "sandbox")
+        return AnswersCheck("unchecked", f"it could not be run: {error}", environment(known), "sandbox")
 
 
 def check(context: Context, row: Row, worker: sandbox.Worker, actor: str) -> AnswersCheck:
@@ -163,7 +163,9 @@ def require_answers(context: Context, row: Row) -> AnswersCheck:
     verified_files(context, row, known)
     found = ensure(context, row)
     if found.status == "fails":
-        raise ArtifactUnloadable(f"{row['model_id']} does not answer here: {found.because}; register it anew here")
+        raise ArtifactUnloadable(
+            f"{row['model_id']} cannot predict here: {found.because}; register the model again on this installation"
+        )
     if found.status == "differs":
         raise AnswersDiffer(row["model_id"], found.because)
     return found
@@ -202,7 +204,7 @@ def verify_all(
                 here = environment(record(context, row))
                 found[row["model_id"]] = AnswersCheck("fails", str(error), here, "sandbox")
             if progress is not None:
-                progress("asking models", done, len(rows))
+                progress("checking predictions", done, len(rows))
     return found
 
 
@@ -232,9 +234,9 @@ def check_loaded(context: Context, known: ModelMetadata, model: Any, scaler: Any
     except Exception as error:
         words = environments.in_words(known.libraries, environment(known))
         raise ArtifactUnloadable(
-            f"{known.model_id} loads and does not answer its example rows here ({type(error).__name__}: {error})"
+            f"{known.model_id} loads, but cannot predict its example rows here ({type(error).__name__}: {error})"
             + (f"; {words}" if words else "")
-            + "; serve it with the libraries it was registered with, or register it anew here"
+            + "; install the libraries it was registered with, or register the model again on this installation"
         ) from error
     found = agreement.compare(examples.unpack_answers(proof.answers), again)
     if not found.agrees:

@@ -92,8 +92,8 @@ def pack(task: Task, target: pd.Series[Any], answer: Answer) -> Kept:
     if beyond:
         mine, theirs = (sentences.listed([*map(repr, each)]) for each in (known, beyond))
         raise InvalidInput(
-            f"the benchmark holds {theirs}, which the model cannot answer: its classes are {mine}. Spell the labels "
-            "alike in both, give classes= with a file that knows them by number only, or train it on all of them"
+            f"the benchmark has the labels {theirs}, which the model cannot predict: its classes are {mine}. Spell the "
+            "labels alike in both, give classes= with a file that has class numbers only, or train it on all classes"
         )
     predicted = class_codes([_alike(each, spelt) for each in answer.predicted.tolist()], known)
     truth = class_codes(labels, known, who="the benchmark")
@@ -104,12 +104,12 @@ def _check_classes(classes: list[Any], there: int) -> None:
     """What a model says of itself must not cost the registry its memory."""
     if len(classes) > there + MOST_FURTHER_CLASSES:
         raise InvalidInput(
-            f"the model says it knows {len(classes):,} classes, the benchmark has {there:,}; measure it on a benchmark "
-            "of the same job"
+            f"the model has {len(classes):,} classes, the benchmark {there:,}; evaluate it on a benchmark of the same "
+            "task"
         )
     longest = max((len(str(each)) for each in classes), default=0)
     if longest > MOST_LABEL:
-        raise InvalidInput(f"the model names a class in {longest:,} characters; at most {MOST_LABEL:,} are read")
+        raise InvalidInput(f"the model has a class of {longest:,} characters; at most {MOST_LABEL:,} are read")
     if len({*classes}) < len(classes):
         raise InvalidInput("the model names a class twice; repair its classes_")
 

@@ -24,7 +24,7 @@ def decide_at_once(
     """The decision while a model is registered: where the registry measures for itself, it waits for that."""
     waits = benchmarks.counting(queries, metadata.model_name, policy) if policy.auto_evaluate else None
     if waits is not None and metadata.artifact == "trusted":
-        return Decision(False, f"it waits to be measured on {waits.name}", waits.name)
+        return Decision(False, f"it waits for its evaluation on {waits.name}", waits.name)
     return decide(context, queries, metadata, answers)
 
 
@@ -38,7 +38,7 @@ def decide(context: Context, queries: Queries, metadata: ModelMetadata, answers:
     if unfit is not None:
         return Decision(False, unfit)
     if metadata.origin == "upload" and policy.rank_by == "reported":
-        return Decision(False, "it came from outside, and its metrics are only reported: a person has to promote it")
+        return Decision(False, "its metrics are self-reported, since the file was uploaded: a person has to promote it")
     current = deployments.current(queries, metadata.model_name)
     champion = (models.find(queries, current.model_id) if current else None) or {}
     decision = selection.challenge(
@@ -74,9 +74,9 @@ def steps(metadata: ModelMetadata, evaluation: Evaluation | None, decision: Deci
     """The five steps of the registration process in their order, each with its outcome in words."""
     reported = metadata.all_metrics()
     if evaluation is None:
-        measured = "there is no benchmark to measure it on: what was reported counts"
+        measured = "the model name has no benchmark: the reported metrics count"
     elif evaluation.status == "failed":
-        measured = f"measuring it on {evaluation.benchmark} failed: {evaluation.because}"
+        measured = f"the evaluation on {evaluation.benchmark} failed: {evaluation.because}"
     else:
         values = ", ".join(f"{name} {each.value:.4f}" for name, each in list(evaluation.metrics.items())[:3])
         measured = f"measured on {evaluation.rows:,} rows of {evaluation.benchmark}: {values}"
@@ -108,7 +108,7 @@ def measure_and_choose(context: Context, model_id: str, name: str, actor: str) -
             require_answers(context, row)
     except RegistryError as error:
         # The model is kept by now: whoever registered it gets its id, and the record says what went wrong.
-        decision = Decision(False, f"it could not be measured on {name}: {error}")
+        decision = Decision(False, f"it could not be evaluated on {name}: {error}")
     with context.database.transaction() as transaction:
         metadata = record(context, require(transaction, model_id))
         if decision.promote and events.newest(transaction) != revision:

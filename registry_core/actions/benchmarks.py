@@ -14,6 +14,7 @@ from ..catalog.database import Queries
 from ..errors import InvalidInput, StateConflict
 from ..events import EventKind
 from ..evidence import Benchmark, Task
+from ..file_keys import benchmark_file
 from ..policies import Policy
 from ..rules import intake
 from ..rules.metrics import checked
@@ -70,9 +71,9 @@ def add(
     with context.database.transaction() as transaction:
         for each in evidence.benchmarks(transaction, model_name):
             if each.name == name and each.fingerprint == fingerprint:
-                if not context.store.exists(_key(fingerprint)):
+                if not context.store.exists(benchmark_file(fingerprint)):
                     # Its file was lost: the same rows are the way to mend that.
-                    context.store.write(_key(fingerprint), content)
+                    context.store.write(benchmark_file(fingerprint), content)
                     return each
                 raise StateConflict(f"{model_name} has the benchmark {name} already, with this very content")
             if each.name == name:
@@ -81,7 +82,7 @@ def add(
                     f"would change its meaning. Give the new one another name, such as {name}-2"
                 )
         # Written under the lock: it is small beside a model, and no row may point at missing bytes.
-        context.store.write(_key(fingerprint), content)
+        context.store.write(benchmark_file(fingerprint), content)
         now = context.now()
         seq, at = events.append(
             transaction,
@@ -145,13 +146,9 @@ def read(context: Context, benchmark: Benchmark) -> pd.DataFrame:
     """A benchmark's rows, its bytes checked against the catalog."""
     import pandas
 
-    key = _key(benchmark.fingerprint)
+    key = benchmark_file(benchmark.fingerprint)
     content = context.store.content(key, evidence.file_digest(context.database, benchmark.fingerprint))
     return pandas.read_parquet(io.BytesIO(content))
-
-
-def _key(fingerprint: str) -> str:
-    return f"benchmarks/{fingerprint}.parquet"
 
 
 def preview(context: Context, data: Any, model_name: str | None, target: str | None) -> TableReading:
@@ -198,9 +195,11 @@ def _columns(frame: pd.DataFrame, target: str, features: Sequence[str] | None, s
                 raise InvalidInput(f"{what} names {column!r:.80}, which is no column of the data; it has {there}")
     inputs = list(features) if features is not None else [name for name in frame.columns if name != target]
     if target in inputs:
-        raise InvalidInput(f"the target {target!r} is among the features; a model would be shown the answer")
+        raise InvalidInput(
+            f"the target {target!r} is among the features; remove it from them, since models must not see the labels"
+        )
     if not inputs:
-        raise InvalidInput(f"the data has no column beside the target {target!r}; it needs the inputs of the model")
+        raise InvalidInput(f"the data has only the target column {target!r}; add the feature columns")
     return inputs
 
 
@@ -227,11 +226,11 @@ def _check_target(target: pd.Series[Any], task: Task, name: str) -> None:
 
     missing = int(target.isna().sum())
     if missing:
-        raise InvalidInput(f"the target {name!r} is missing in {missing:,} rows; leave those rows out")
+        raise InvalidInput(f"the target {name!r} is missing in {missing:,} rows; omit those rows")
     if task == "classification" and not all(isinstance(each, str | int | float | bool) for each in target.tolist()):
         raise InvalidInput(f"the target {name!r} holds {target.dtype} values; classes are texts or numbers")
     if target.dtype.kind == "f" and not bool(np.isfinite(target.to_numpy(dtype=float)).all()):
-        raise InvalidInput(f"the target {name!r} holds infinite numbers; leave those rows out")
+        raise InvalidInput(f"the target {name!r} holds infinite numbers; omit those rows")
     if task == "regression" and target.dtype.kind not in "biuf":
         raise InvalidInput(f"the target {name!r} holds text; a regression needs numbers")
     if task == "classification" and target.nunique() > MOST_CLASSES:

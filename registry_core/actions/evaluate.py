@@ -153,7 +153,7 @@ class _Crew:
     def check(self) -> None:
         """Stop a thread whose process may have been ended under it: what came of that says nothing of the model."""
         if self._dismissed:
-            raise InterruptedError("measuring was stopped")
+            raise InterruptedError("the evaluation was stopped")
 
     @contextmanager
     def worker(self) -> Iterator[sandbox.Worker]:
@@ -186,7 +186,7 @@ def _benchmark(context: Context, model_name: str, name: str | None) -> Benchmark
     wanted = name or context.configuration().policy(model_name).benchmark
     found = benchmarks.chosen(context.database, model_name, wanted)
     if found is None:
-        raise InvalidInput(f"{model_name} has no benchmark yet; add one with add_benchmark(), from rows with the truth")
+        raise InvalidInput(f"{model_name} has no benchmark yet; add one with add_benchmark(), from labelled rows")
     return found
 
 
@@ -232,7 +232,7 @@ def _measure(
         return _Measured(replace(blank, because=str(error)), None)
     except Exception as error:
         # Answers may be anything, so anything may come of them; it must not stop the registry.
-        because = f"what it answered could not be measured ({type(error).__name__}: {str(error)[:200]})"
+        because = f"its predictions could not be evaluated ({type(error).__name__}: {str(error)[:200]})"
         return _Measured(replace(blank, because=because), None)
 
 
@@ -298,7 +298,7 @@ def _keep(context: Context, row: Row, found: _Measured, actor: str, reason: str)
     with context.database.transaction() as transaction:
         present = models.find(transaction, row["model_id"])
         if present is None:
-            raise ModelNotFound(f"{row['model_id']} was deleted while it was measured; nothing was kept")
+            raise ModelNotFound(f"{row['model_id']} was deleted during its evaluation; no result was stored")
         if key is not None:
             # Under the lock, so that nobody sweeps an older file of the same content while this one takes its name.
             context.store.publish({key: staged})

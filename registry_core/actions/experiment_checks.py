@@ -24,7 +24,7 @@ def check_champion(context: Context, queries: Queries, model_name: str, expected
     current = promotion.check_expected(queries, model_name, expected)
     if current is None:
         if model_name not in models.names(queries):
-            raise ModelNotFound(f"no model carries the name {model_name!r:.160}; model_names() lists all")
+            raise ModelNotFound(f"no model has the name {model_name!r:.160}; model_names() lists all")
         raise NoModelAvailable(f"{model_name} has no champion to challenge; promote a model first")
     return current
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 
 from ..errors import ArtifactMissing
+from ..file_keys import model_files
 from ..records import Row
 
 
@@ -15,10 +16,8 @@ def artifact_keys(row: Row, model_sha256: str, scaler_sha256: str | None) -> lis
         ArtifactMissing: they were purged.
     """
     check_not_purged(row["model_id"], row.get("status", ""), row.get("status_reason", ""))
-    keys = [(f"models/model_{row['model_id']}.pkl", model_sha256)]
-    if scaler_sha256 is not None:
-        keys.append((f"models/scaler_{row['model_id']}.pkl", scaler_sha256))
-    return keys
+    model, scaler = model_files(row["model_id"])
+    return [(model, model_sha256), *([] if scaler_sha256 is None else [(scaler, scaler_sha256)])]
 
 
 def check_not_purged(model_id: str, status: str, status_reason: str) -> None:
@@ -34,4 +33,4 @@ def check_not_purged(model_id: str, status: str, status_reason: str) -> None:
 
 def purged(model_id: str, status_reason: str) -> str:
     """What became of the files of a purged version, when and by whom, in a sentence."""
-    return f"{model_id} was purged {status_reason}: its files are gone for good"
+    return f"{model_id} was purged {status_reason}: its files were deleted permanently"

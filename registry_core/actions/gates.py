@@ -71,7 +71,7 @@ def answers_of(queries: Queries, row: Row, model: ModelMetadata) -> AnswersCheck
     found = answer_checks.known_check(queries, row, model)
     if found is not None:
         return found
-    because = "its answers were not checked with the libraries that are installed here"
+    because = "its predictions were not checked with the installed libraries"
     return AnswersCheck("fails", because, proofs.environment(model), "sandbox")
 
 
@@ -159,7 +159,7 @@ def _inspection(model: ModelMetadata) -> Inspection | None:
     found = {**model.inspection, "verdict": model.artifact}
     if model.artifact == "trusted" and found.get("unknown"):
         names = sentences.listed(list(found["unknown"]))
-        found.update(because=f"somebody trusted {names}, which it holds", unknown=())
+        found.update(because=f"its imports {names} were trusted after the scan", unknown=())
     return Inspection(**found)
 
 
@@ -242,7 +242,10 @@ def _answers(context: Context, evaluation: Evaluation) -> Kept:
 
     kept = answers.read(context, evaluation)
     if kept is None:
-        raise InvalidInput(f"{evaluation.model_id} gave no answers on {evaluation.benchmark}: {evaluation.because}")
+        raise InvalidInput(
+            f"{evaluation.model_id} has no predictions on {evaluation.benchmark}: {evaluation.because}"
+            "; evaluate it again"
+        )
     return kept
 
 
@@ -259,9 +262,7 @@ def compare_measured(context: Context, first_id: str, second_id: str, benchmark:
         primary = next(iter(differences), "")
     worse = [name for name, each in slices.items() if primary in each and each[primary].verdict == "worse"]
     named = record(context, require(context.database, first_id))
-    sentence = sentences.verdict_sentence(named.version, differences, worse, primary)
-    if not named.is_active:
-        sentence = sentence.replace("the champion ", "")
+    sentence = sentences.verdict_sentence(named.version, differences, worse, primary, serves=named.is_active)
     changed = disagreements(one.task, one.truth, one.answers, two.answers, one.classes)
     return Paired(chosen.name, first, second, differences, slices, changed, sentence, primary)
 
@@ -308,14 +309,14 @@ def review(context: Context, model_id: str, verdict: str, text: str, actor: str 
     if verdict not in _REVIEWED:
         raise InvalidInput(f"verdict is {verdict!r:.80}; allowed are {', '.join(_REVIEWED)}")
     if not words:
-        raise InvalidInput("a review needs words: say what you looked at, and why you decided so")
+        raise InvalidInput("a review needs a comment: say what you checked, and the reason for the verdict")
     with context.database.transaction() as transaction:
         row = require(transaction, model_id)
         if verdict == "approved" and people.same(who, row["registered_by"]):
             registrar = row["registered_by"]
             twin = "" if who == registrar else f"{who!a} is read as {registrar!a}, and "
             raise InvalidInput(
-                f"{twin}{registrar} registered {model_id}, so somebody else has to approve it; leave a comment instead"
+                f"{twin}{registrar} registered {model_id}, so another person has to approve it; leave a comment instead"
             )
         seq, at = events.append(
             transaction,

@@ -89,10 +89,10 @@ class Loader:
         # Asked before the memory is: it may still lie there.
         check_not_purged(model_id, known.status, known.status_reason)
         if known.artifact == "quarantined":
-            unknown = ", ".join(known.inspection.get("unknown", ())) or "names nobody has trusted"
+            unknown = ", ".join(known.inspection.get("unknown", ())) or "imports that are not trusted"
             raise ArtifactQuarantined(
-                f"{model_id} is quarantined and not loaded: its file holds {unknown}; have the code behind that "
-                "reviewed, then trust it, or register the model without it"
+                f"{model_id} is quarantined and not loaded: its file holds {unknown}; review that code, then trust "
+                "it, or register the model without it"
             )
         key = (model_id, known.model_sha256)
         with self._lock:
@@ -115,7 +115,7 @@ class Loader:
         if known.origin == "upload" or events.listed(
             self._context.database, model_id=known.model_id, kinds=(EventKind.ADOPTED,), limit=1
         ):
-            # What came from outside is loaded in the sandbox first, so that what it does there harms nobody.
+            # What came from outside is loaded in the sandbox first, so that what it does there does no harm.
             answer_checks.require_answers(self._context, row)
         loaded: list[Any] = []
         extra_trusted = self._context.configuration().policy(known.model_name).trusted_globals
@@ -129,8 +129,8 @@ class Loader:
                 if {*written} <= {*extra_trusted}:
                     raise
                 raise ArtifactQuarantined(
-                    f"{error}; trusted names came with this registry from elsewhere, and count once somebody accepts "
-                    "them: `model-registry accept` shows them"
+                    f"{error}; its trusted names were decided in another installation, and count once they are "
+                    "accepted: `model-registry accept` lists them"
                 ) from error
             try:
                 loaded.append(formats.load(data, place, extra_trusted=extra_trusted))

@@ -50,7 +50,7 @@ def ranked(
     metrics, on = reported
     if policy.rank_by == "measured":
         if not measured.metrics:
-            note = "no score: the registry has not measured it; evaluate it on a benchmark"
+            note = "no score: the version is not evaluated; evaluate it on a benchmark"
             return Score(None, (), 0.0, note), ""
         kept = {name: value for name, value in metrics.items() if name == "data_quality_score"}
         metrics, on = {**kept, **measured.metrics}, measured.on

@@ -12,12 +12,11 @@ from .. import forks
 from ..catalog import alerts, notifications
 from ..errors import InvalidConfiguration, RegistryError
 from ..live import Alert
+from ..live.records import PAUSES
 from ..records import utc_text
 from . import outgoing
 from .context import Context
 
-#: Seconds after the first, second ... attempt that failed; there are as many attempts.
-PAUSES = (10, 30, 120, 600, 1800, 7200, 21_600, 43_200)
 TIMEOUT_SECONDS = 5.0
 _LONGEST_WAIT = 60.0
 

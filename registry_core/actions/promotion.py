@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from ..catalog import deployments, events, models, proofs, retention_queries, trash
@@ -151,8 +153,36 @@ def predecessor(queries: Queries, model_name: str) -> str | None:
 
 def predecessors(queries: Queries, model_name: str) -> list[str]:
     """The earlier champions that are still eligible, latest first."""
-    history = deployments.listed(queries, model_name)
-    return selection.predecessors(history, retention_queries.eligible_champions(queries, model_name))
+    return predecessors_by_name(queries, model_name).get(model_name, [])
+
+
+def predecessors_by_name(queries: Queries, model_name: str | None) -> dict[str, list[str]]:
+    """Model name -> its earlier champions that are still eligible, latest first; for one model name or for all."""
+    history: dict[str, list[Deployment]] = {}
+    for deployment in deployments.listed(queries, model_name):
+        history.setdefault(deployment.model_name, []).append(deployment)
+    eligible_ids = retention_queries.eligible_champions(queries, model_name)
+    return {name: selection.predecessors(of_name, eligible_ids) for name, of_name in history.items()}
+
+
+@contextmanager
+def returning(
+    context: Context, model_name: str, check: Callable[[Queries], tuple[Deployment, Row]]
+) -> Iterator[tuple[Transaction, Deployment, Row]]:
+    """A transaction that returns to an earlier champion: with the present deployment and the row of that version.
+
+    ``check`` finds both, or raises what stands in the way. It is asked before the lock is taken, so that the version's
+    files are verified outside of it, and again under the lock.
+    """
+    foreign.require_decided(context, context.database, model_name)
+    _, verified = check(context.database)
+    require_answers(context, verified)
+    with context.database.transaction() as transaction:
+        current, target = check(transaction)
+        if target["model_id"] != verified["model_id"]:
+            # Somebody changed the history while the file was read; the new target has to be verified as well.
+            require_answers(context, target)
+        yield transaction, current, target
 
 
 def rollback(
@@ -160,16 +190,10 @@ def rollback(
 ) -> Deployment:
     """See ``Registry.rollback``."""
     who, why = context.who(actor), check_reason(reason)
-    foreign.require_decided(context, context.database, model_name)
-    _, target = check_rollback(context.database, model_name, to, expected_champion)
-    require_answers(context, target)
-    with context.database.transaction() as transaction:
-        current, again = check_rollback(transaction, model_name, to, expected_champion)
-        if again["model_id"] != target["model_id"]:
-            # Somebody changed the history while the file was read; the new target has to be verified as well.
-            require_answers(context, again)
+    check = partial(check_rollback, model_name=model_name, to=to, expected=expected_champion)
+    with returning(context, model_name, check) as (transaction, current, target):
         now = context.now()
-        deployment = deploy(context, transaction, now, EventKind.ROLLED_BACK, model_name, again["model_id"], who, why)
+        deployment = deploy(context, transaction, now, EventKind.ROLLED_BACK, model_name, target["model_id"], who, why)
         set_status(context, transaction, current.model_id, "disqualify", who, why or "rolled back")
         return deployment
 
@@ -179,7 +203,7 @@ def check_rollback(queries: Queries, model_name: str, to: str | None, expected: 
     current = check_expected(queries, model_name, expected)
     if current is None:
         if model_name not in models.names(queries):
-            raise ModelNotFound(f"no model carries the name {model_name!r:.160}; model_names() lists all")
+            raise ModelNotFound(f"no model has the name {model_name!r:.160}; model_names() lists all")
         raise NoModelAvailable(f"{model_name} has no champion to roll back from; promote a model instead")
     target = to or predecessor(queries, model_name)
     if target is None:
@@ -204,16 +228,11 @@ def undo_promotion(
 ) -> Deployment:
     """See ``Registry.undo_promotion``."""
     who, why = context.who(actor), check_reason(reason)
-    foreign.require_decided(context, context.database, model_name)
-    _, target = check_undo(context.database, model_name, expected_champion)
-    require_answers(context, target)
-    with context.database.transaction() as transaction:
-        current, again = check_undo(transaction, model_name, expected_champion)
-        if again["model_id"] != target["model_id"]:
-            require_answers(context, again)
+    check = partial(check_undo, model_name=model_name, expected=expected_champion)
+    with returning(context, model_name, check) as (transaction, current, target):
         deployments.mark_undone(transaction, current.deployment_id)
         return deploy(
-            context, transaction, context.now(), EventKind.PROMOTION_UNDONE, model_name, again["model_id"], who, why
+            context, transaction, context.now(), EventKind.PROMOTION_UNDONE, model_name, target["model_id"], who, why
         )
 
 

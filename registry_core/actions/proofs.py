@@ -65,13 +65,13 @@ def of_object(
         rows, found, answers, because = asking.example_rows(model, scaler, given, names, ask)
         signature = asking.signature_of(model, scaler, rows, answers, names, classes)
     except asking.CannotAnswer as error:
-        raise InvalidInput(f"model_obj cannot answer: {error}") from error
+        raise InvalidInput(f"model_obj cannot predict: {error}") from error
     except InvalidInput:
         raise
     # Any library may raise anything at rows it does not know.
     except Exception as error:
         raise InvalidInput(
-            f"the model cannot answer the rows of {source} ({type(error).__name__}: {str(error)[:300]}); give rows as "
+            f"the model cannot predict the rows of {source} ({type(error).__name__}: {str(error)[:300]}); give rows as "
             "they will arrive in production, before scaling"
         ) from error
     if rows is None or answers is None:
@@ -129,20 +129,20 @@ def read_back(
         found = ask(model, scaler)
     except Exception as error:
         raise InvalidInput(
-            f"the model answers, and no longer does once it was saved and loaded ({type(error).__name__}: {error}); "
-            "something in it is lost when it is pickled: look at its __getstate__ and __reduce__"
+            f"the model does not predict any more after it was saved and loaded ({type(error).__name__}: {error}); "
+            "pickling loses a part of it: check its __getstate__ and __reduce__"
         ) from error
     if found.agrees:
         return AnswersCheck("agrees", found.sentence, here, "registration", found.rows)
     again = ask(*original)
     if not again.agrees:
         raise InvalidInput(
-            f"the model answers the same rows differently each time it is asked ({again.sentence}), so nothing can be "
-            "proved of it; fix its random_state"
+            f"the model returns different predictions for the same rows ({again.sentence}), so they "
+            "cannot be checked later; fix its random_state"
         )
     raise InvalidInput(
-        f"the model answers otherwise once it was saved and loaded: {found.sentence}; something in it is lost when it "
-        "is pickled: look at its __getstate__ and __reduce__"
+        f"the model's predictions change after it was saved and loaded: {found.sentence}; pickling loses a part of it: "
+        "check its __getstate__ and __reduce__"
     )
 
 
@@ -216,19 +216,19 @@ def in_sandbox(
         )
     steady = agreement.compare(found.answers, found.again)
     if not steady.agrees:
-        because = f"it answers the same rows differently each time it is loaded: {steady.sentence}"
+        because = f"its predictions for the same rows differ each time it is loaded: {steady.sentence}"
         return None, AnswersCheck("fails", because, here, "sandbox", count, steady.differing)
     if earlier is not None and earlier.answers is not None:
         return None, _held(examples.unpack_answers(earlier.answers), found.answers, registered, here)
     if earlier is not None and environments.differing(earlier.environment, here):
         words = environments.in_words(earlier.environment, here)
-        because = f"it answers, and no rows of its registration are kept to hold that against ({words})"
+        because = f"it predicts; no example rows of its registration are kept to compare with ({words})"
         return None, AnswersCheck("unchecked", because, here, "sandbox", count)
     source: RowsFrom = found.rows_from
     proof = Proof(found.signature, "none", because="the setting keep_example_rows is off", environment=here)
     if keep:
         proof = Proof(found.signature, source, count, found.rows, examples.pack_answers(found.answers), here)
-    because = f"{count} example rows answered alike each time it is loaded"
+    because = f"{count} example rows give the same predictions each time it is loaded"
     return proof, AnswersCheck("agrees", because, here, "sandbox", count)
 
 

@@ -16,6 +16,7 @@ from ..catalog import proofs as proof_rows
 from ..catalog.database import Queries, Transaction
 from ..errors import InvalidInput, InvalidName, VersionTaken
 from ..events import EventKind
+from ..file_keys import metadata_file, model_files
 from ..records import (
     METRIC_FIELDS,
     Artifact,
@@ -66,7 +67,7 @@ def register_object(
     if names and found.inputs is not None and len(names) != found.inputs:
         raise InvalidInput(
             f"feature_names has {len(names)} names, but the {'scaler' if scaler is not None else 'model'} was fitted "
-            f"on {found.inputs} inputs; give one name for each, in their order"
+            f"on {found.inputs} features; give one name for each, in their order"
         )
     policy = context.configuration().policy(given.model_name)
     files = [(formats.dumps(model), "the model")]
@@ -237,7 +238,7 @@ def _register(
             if events.newest(transaction) != revision:
                 now = context.now()
                 plan, metadata = plan_of(context, transaction, given, origin, now, artifact, wanted, check)
-            keys = _keys(plan.model_id)
+            keys = model_files(plan.model_id)
             model, scaler = staged[0], staged[1] if len(staged) > 1 else None
             metadata = metadata.having(
                 model_file_path=keys[0],
@@ -251,7 +252,7 @@ def _register(
                 reference=dict(reference or {}),
                 lineage=dict(comes_from or {}),
             )
-            sidecar = f"metadata/model_{plan.model_id}.json"
+            sidecar = metadata_file(plan.model_id)
             published.extend((*keys, sidecar))
             context.store.publish(dict(zip(keys, staged, strict=False)))
             document = json.dumps(metadata.sidecar())
@@ -284,10 +285,6 @@ def _withdraw(context: Context, model_id: str, keys: list[str]) -> None:
         if models.find(transaction, model_id) is None:
             for key in keys:
                 context.store.remove(key)
-
-
-def _keys(model_id: str) -> tuple[str, str]:
-    return f"models/model_{model_id}.pkl", f"models/scaler_{model_id}.pkl"
 
 
 def plan_of(

@@ -75,7 +75,7 @@ def identity_of(first_event: str) -> str:
 
 def _known(queries: Queries) -> str:
     found = identity(queries)
-    assert found is not None, "a registry has its first event before anybody decides anything"
+    assert found is not None, "a registry has its first event before any decision"
     return found
 
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from ..catalog import deployments, events, models
 from ..catalog.database import Queries
 from ..errors import ModelNotFound, NoModelAvailable, StateConflict
 from ..events import EventKind
 from ..records import Deployment, Row
-from . import foreign
-from .answer_checks import require_answers
 from .context import Context, check_reason
 from .deploy import DEPLOYED, deploy
 from .model_records import require
-from .promotion import check_eligible, check_expected, set_status
+from .promotion import check_eligible, check_expected, returning, set_status
 
 
 def undo_rollback(
@@ -20,19 +20,14 @@ def undo_rollback(
 ) -> Deployment:
     """See ``Registry.undo_rollback``."""
     who, why = context.who(actor), check_reason(reason)
-    foreign.require_decided(context, context.database, model_name)
-    _, target = check_undo(context.database, model_name, expected_champion)
-    require_answers(context, target)
-    with context.database.transaction() as transaction:
-        current, again = check_undo(transaction, model_name, expected_champion)
-        if again["model_id"] != target["model_id"]:
-            require_answers(context, again)
-        if again["status"] == "disqualified":
-            set_status(context, transaction, again["model_id"], "reinstate", who, why)
+    check = partial(check_undo, model_name=model_name, expected=expected_champion)
+    with returning(context, model_name, check) as (transaction, current, target):
+        if target["status"] == "disqualified":
+            set_status(context, transaction, target["model_id"], "reinstate", who, why)
         # Whom the rollback put into production neither failed there nor proved itself.
         deployments.mark_undone(transaction, current.deployment_id)
         return deploy(
-            context, transaction, context.now(), EventKind.ROLLBACK_UNDONE, model_name, again["model_id"], who, why
+            context, transaction, context.now(), EventKind.ROLLBACK_UNDONE, model_name, target["model_id"], who, why
         )
 
 
@@ -41,7 +36,7 @@ def check_undo(queries: Queries, model_name: str, expected: str | None) -> tuple
     current = check_expected(queries, model_name, expected)
     if current is None:
         if model_name not in models.names(queries):
-            raise ModelNotFound(f"no model carries the name {model_name!r:.160}; model_names() lists all")
+            raise ModelNotFound(f"no model has the name {model_name!r:.160}; model_names() lists all")
         raise NoModelAvailable(f"{model_name} has no champion, so there is no rollback to undo; promote a model")
     (began,) = events.listed(queries, model_name, kinds=DEPLOYED, limit=1)
     if began.kind != EventKind.ROLLED_BACK:

@@ -33,7 +33,7 @@ def check_model(model: Any, scaler: Any = None) -> None:
     """
     if scaler is not None and not callable(getattr(scaler, "transform", None)):
         raise CannotAnswer(
-            f"its scaler is {type(scaler).__name__}, which has no transform; give what scales its features"
+            f"its scaler is {type(scaler).__name__}, which has no transform; give a transformer of its features"
         )
     if isinstance(model, type):
         raise CannotAnswer(f"it is the class {model.__name__} itself, not a fitted model; save a fitted one")
@@ -91,10 +91,10 @@ def predicted(values: Any, rows: int) -> NDArray[Any]:
         array = array[:, 0]
     if array.ndim == 2 and array.shape[0] == rows:
         raise CannotAnswer(
-            f"it answers {array.shape[1]} values a row, and one is supported: register one model for each output"
+            f"it returns {array.shape[1]} values per row, and one is supported: register one model for each output"
         )
     if array.shape != (rows,):
-        raise CannotAnswer(f"it answered the shape {array.shape} to {rows:,} rows; one answer a row is needed")
+        raise CannotAnswer(f"it returned the shape {array.shape} for {rows:,} rows; one prediction per row is required")
     return array
 
 
@@ -117,13 +117,13 @@ def answers_of(model: Any, scaler: Any, rows: Any) -> ExampleAnswers:
     classes = classes_of(model)
     if not classes and found.dtype.kind not in "biuf":
         raise CannotAnswer(
-            f"it answers {found.ravel()[0]!r:.40} and has no classes_; set classes_ to the labels that it answers"
+            f"it returns {found.ravel()[0]!r:.40} and has no classes_; set classes_ to the labels that it predicts"
         )
     if not classes and found.dtype.kind == "f" and not np.isfinite(found).any():
-        raise CannotAnswer("it answers no finite number to any row; look at its predict")
+        raise CannotAnswer("its prediction is not finite for any row; check its predict method")
     if shares is not None and classes and shares.shape[1] != len(classes):
         raise CannotAnswer(
-            f"it answers {shares.shape[1]} probabilities for {len(classes)} classes; repair its classes_"
+            f"it returns {shares.shape[1]} probabilities for {len(classes)} classes; correct its classes_"
         )
     return ExampleAnswers(found, shares, classes)
 
@@ -143,7 +143,7 @@ def probabilities_of(model: Any, table: Any, count: int) -> NDArray[Any] | None:
         return None
     if isinstance(found, list):
         raise CannotAnswer(
-            f"it answers {len(found)} outputs at once; models of one output are supported: register one for each output"
+            f"it returns {len(found)} outputs at once; models of one output are supported: register one for each output"
         )
     array = np.asarray(found)
     if array.ndim != 2 or len(array) != count or array.dtype.kind not in "fiu":
@@ -208,8 +208,8 @@ def example_rows(
     bare = library in ("lightgbm", "xgboost") and known.columns
     if bare and failures and all(isinstance(each, TypeError) for each in failures):
         raise CannotAnswer(
-            f"it answers no rows of {len(bare):,} numbers{said}, as a file of another {_LIBRARIES[library]} "
-            "does; save it with the one that is installed here"
+            f"it cannot predict rows of {len(bare):,} numbers{said}, as happens with a file of another "
+            f"{_LIBRARIES[library]}; save it with the one that is installed here"
         )
     return None, "none", None, f"no rows that were made up suit it{said}; register it with input_example="
 

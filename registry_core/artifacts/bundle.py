@@ -256,7 +256,9 @@ class Reader:
             digest.update(chunk)
             yield chunk
         if digest.hexdigest() != member.sha256:
-            raise InvalidInput(f"{self.name} was changed while it was read; try again with a copy nobody writes to")
+            raise InvalidInput(
+                f"{self.name} was changed while it was read; try again with a copy that nothing writes to"
+            )
 
     def lines(self, name: str) -> Iterator[bytes]:
         """The lines of a member."""
@@ -346,9 +348,9 @@ class Reader:
         try:
             document = json.loads(self.read(name))
         except (ValueError, RecursionError) as error:
-            raise self._damaged(f"has a {name} that is no JSON ({error})") from error
+            raise self._damaged(f"has a {name} that is not JSON ({error})") from error
         if not isinstance(document, dict):
-            raise self._damaged(f"has a {name} that is no JSON object")
+            raise self._damaged(f"has a {name} that is not a JSON object")
         return document
 
     def _read_manifest(self, kind: str, newest: int) -> None:

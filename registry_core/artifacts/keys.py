@@ -83,7 +83,7 @@ def export(registry: str, location: str, path: Path) -> None:
         _write(path, registry, key)
     except OSError as error:
         raise StorageError(
-            error.errno or errno.EIO, f"{path} cannot be written ({error.strerror}); name a file that is not there yet"
+            error.errno or errno.EIO, f"{path} cannot be written ({error.strerror}); name a new file"
         ) from error
 
 
@@ -96,7 +96,7 @@ def bring(registry: str, location: str, path: Path) -> None:
     """
     found = _read(path)
     if found is None:
-        raise InvalidInput(f"{path} is not there; name the file that `key export` wrote")
+        raise InvalidInput(f"{path} is missing; name the file that `key export` wrote")
     if found[0] != registry:
         raise InvalidInput(f"{path} holds the key of another registry than {location}; export the key of this one")
     known = find(registry, location)

@@ -276,6 +276,12 @@ class Bucket:
                     self.remove(f"{folder}/{entry.name}")
 
 
+def place_at(address: str) -> Place:
+    """The folder or bucket at an address."""
+    plain = address.removeprefix("file://")
+    return Bucket(address) if "://" in plain else Folder(plain)
+
+
 def _modified(entry: dict[str, Any]) -> datetime:
     """When an object was written, by whichever name its driver has for that; now where it has none."""
     for name in ("LastModified", "last_modified", "mtime", "updated", "created"):

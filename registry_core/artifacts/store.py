@@ -13,7 +13,7 @@ from typing import IO, Any, Protocol
 from ..errors import ArtifactMissing, StorageError
 from . import packing, regular
 from .formats import check_digest
-from .places import Bucket, Entry, Folder, Place
+from .places import Entry, place_at
 
 _ASIDE = ".staged"
 #: The drivers of buckets have errors of their own beside the operating system's.
@@ -68,8 +68,7 @@ class Store:
     """Keys are relative paths with forward slashes, such as ``models/model_x.pkl``."""
 
     def __init__(self, address: str) -> None:
-        plain = address.removeprefix("file://")
-        self._place: Place = Bucket(address) if "://" in plain else Folder(plain)
+        self._place = place_at(address)
         with self._explained(""):
             for folder in ("models", "metadata", "benchmarks", "evaluations", _ASIDE):
                 self._place.make_folder(folder)

@@ -72,7 +72,7 @@ def versions(database: Path, names: Collection[str] | None) -> tuple[list[Mlflow
         StorageError: it cannot be read.
     """
     unread: dict[str, str] = {}
-    with _opened(database) as connection, stated(f"{database} cannot be read as MLflow writes it"):
+    with _opened(database) as connection, stated(f"{database} is not a database of MLflow, or is damaged"):
         there = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
         if not {"registered_models", "model_versions"} <= there:
             raise InvalidInput(f"{database} is no database of an MLflow registry: it has no registered models")

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from ..file_keys import benchmark_file, metadata_file, model_files
 from ..records import Status
 from .database import Queries
 
 _PART = 500
+#: The keys of a version's model and scaler in SQL, for the alias ``m`` of its row.
+_MODEL_KEY, _SCALER_KEY = (f"'{key}'" for key in model_files("' || m.model_id || '"))
 
 
 class Kept(NamedTuple):
@@ -92,11 +95,11 @@ def claims(queries: Queries) -> dict[str, Owner]:
     found: dict[str, Owner] = {}
     for model_id, model_name, status in queries.tuples("SELECT model_id, model_name, status FROM models"):
         owner = Owner(model_name, status)
-        found[f"metadata/model_{model_id}.json"] = owner
+        found[metadata_file(model_id)] = owner
         if status != "purged":
-            found[f"models/model_{model_id}.pkl"] = found[f"models/scaler_{model_id}.pkl"] = owner
+            found |= dict.fromkeys(model_files(model_id), owner)
     for fingerprint, model_name in queries.tuples("SELECT fingerprint, model_name FROM benchmarks ORDER BY seq DESC"):
-        found[f"benchmarks/{fingerprint}.parquet"] = Owner(model_name, None)
+        found[benchmark_file(fingerprint)] = Owner(model_name, None)
     for answers, model_name in queries.tuples(
         "SELECT DISTINCT e.answers, m.model_name FROM evaluations e JOIN models m ON m.model_id = e.model_id "
         "WHERE e.answers IS NOT NULL"
@@ -126,7 +129,7 @@ def never_compressed(queries: Queries, model_name: str, before: str) -> set[str]
     rows = queries.tuples(
         "SELECT m.model_id FROM models m WHERE m.model_name = :name AND m.registered_at <= :before "
         "AND m.status <> 'purged' AND NOT EXISTS "
-        "(SELECT 1 FROM packed_files p WHERE p.file = 'models/model_' || m.model_id || '.pkl')",
+        f"(SELECT 1 FROM packed_files p WHERE p.file = {_MODEL_KEY})",
         {"name": model_name, "before": before},
     )
     return {model_id for (model_id,) in rows}
@@ -136,7 +139,6 @@ def packed_documents(queries: Queries) -> list[tuple[str, str]]:
     """Id and metadata document of the versions whose files ``compress`` has seen."""
     rows = queries.tuples(
         "SELECT m.model_id, c.metadata FROM models m JOIN model_documents c ON c.model_seq = m.seq WHERE EXISTS "
-        "(SELECT 1 FROM packed_files p WHERE p.file IN "
-        "('models/model_' || m.model_id || '.pkl', 'models/scaler_' || m.model_id || '.pkl'))"
+        f"(SELECT 1 FROM packed_files p WHERE p.file IN ({_MODEL_KEY}, {_SCALER_KEY}))"
     )
     return [(model_id, metadata) for model_id, metadata in rows]

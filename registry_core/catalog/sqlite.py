@@ -171,7 +171,7 @@ class SqliteDatabase:
                 "was damaged, or it was replaced by an older copy",
             )  # fmt: skip
         for table, row, other, _ in connection.execute("PRAGMA foreign_key_check").fetchmany(_MOST_TOLD):
-            yield Damage("damaged", name, f"row {row} of {table} refers to a row of {other} that is not there")
+            yield Damage("damaged", name, f"row {row} of {table} refers to a missing row of {other}")
         for what in row_checksums.missing(connection, self._schema):
             yield Damage("damaged", name, f"the {what} of {self._path} is not as it was made")
         for (table, bucket), (count, _) in sorted(row_checksums.misfits(connection, self._schema).items(), key=repr):

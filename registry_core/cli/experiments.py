@@ -61,7 +61,7 @@ def _changed(session: Session, experiment: Experiment) -> None:
 @options_of(
     Registry.start_experiment,
     types={"mode": click.Choice(["shadow", "split"])},
-    mode="shadow: score without answering (default). split: answer a share of the traffic.",
+    mode="shadow: score the same rows without serving (default). split: serve a share of the traffic.",
     metric="Decision metric. Default: accuracy, or the loss of a regression.",
 )
 @shared
@@ -123,7 +123,7 @@ def _add_command(verb: str, text: str, act: Callable[..., Experiment], *required
         _changed(session, experiment)
 
 
-_add_command("pause", "Pause an experiment: the champion answers all traffic.", Registry.pause_experiment)
+_add_command("pause", "Pause an experiment: the champion serves all traffic.", Registry.pause_experiment)
 _add_command("resume", "Resume a paused experiment.", Registry.resume_experiment)
 _add_command("stop", "Stop an experiment without a winner; statistics are kept.", Registry.stop_experiment, "reason")
 

@@ -22,8 +22,8 @@ _MARK = "DEMO.md"
 _MARK_TEXT = """\
 # A demo registry
 
-`model-registry demo` filled this folder with models trained on public data. Nobody depends on it: try things, and
-delete it when you are done (`model-registry demo --fresh` fills it anew).
+`model-registry demo` filled this folder with models trained on public data. No service depends on it: try things,
+and delete it when you are done (`model-registry demo --fresh` fills it anew).
 """
 #: A fill takes seconds. What an interrupted one left behind is removed by a later one after this many.
 _STALE_SECONDS = 600
@@ -122,5 +122,5 @@ def _rename(aside: Path, target: Path) -> None:
             return
         raise StorageError(
             error.errno or errno.EIO,
-            f"{target} cannot be put in its place ({error.strerror}); name a folder that is not there yet",
+            f"{target} cannot be put in its place ({error.strerror}); name a new folder",
         ) from error

@@ -75,7 +75,7 @@ class Airport:
         """No further day is served."""
         self._story.clock.each_day = None
         self._service.close()
-        self._story.say(f"{NAME}: {self._day - FIRST} days of flights answered, the truth a week later")
+        self._story.say(f"{NAME}: {self._day - FIRST} days of flights predicted, their labels a week later")
 
 
 def _register(story: Story, flights: Flights, rows: Rows, model_type: str, parameters: Mapping[str, Any]) -> str:

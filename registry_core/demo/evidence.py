@@ -44,7 +44,7 @@ def send_in(story: Story) -> None:
             actor=PARTNER,
             reason="Our candidate, trained on everything up to 1989",
         )
-        story.say(f"{title(story.registry.get_metadata(model_id))} sent in by partner-lab: waits for somebody's word")
+        story.say(f"{title(story.registry.get_metadata(model_id))} uploaded by partner-lab: awaiting review")
         stranger = story.registry.upload(
             unknown_to_the_registry(Path(outside) / "odds.pkl"),
             metadata={

@@ -238,7 +238,7 @@ def _tidying(story: Story) -> None:
     registry.configure(
         "OffuttRain",
         actor=ANNA,
-        reason="Nobody looks at the old ones any more",
+        reason="The old versions are not used any more",
         max_models_to_keep=6,
         retention={"keep_best": 2, "trash_days": 60},
     )

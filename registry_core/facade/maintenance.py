@@ -36,7 +36,7 @@ class MaintenanceVerbs(Verbs):
         if model_name is not None and not isinstance(model_name, str):
             raise InvalidInput(f"model_name is {model_name!r:.80}; give it as text; model_names() lists all")
         if model_name is not None and model_name not in read.names(self._context):
-            raise ModelNotFound(f"no model carries the name {model_name!r:.160}; model_names() lists all")
+            raise ModelNotFound(f"no model has the name {model_name!r:.160}; model_names() lists all")
         return model_name
 
     def plan_cleanup(self, model_name: str | None = None) -> CleanupPlan:
@@ -134,6 +134,14 @@ class MaintenanceVerbs(Verbs):
         return compress.compress(
             self._context, older_than_days, self._known(model_name), actor, reason, backup.teller(progress)
         )
+
+    def compressible(self, older_than_days: float | None = None, *, model_name: str | None = None) -> list[str]:
+        """Ids of the versions whose files ``compress`` would check, with the same arguments.
+
+        Example:
+            ``registry.compressible(90, model_name="Churn")``
+        """
+        return compress.compressible(self._context, older_than_days, self._known(model_name))
 
     def space(self) -> SpaceReport:
         """Disk usage by model name and kind, in bytes."""

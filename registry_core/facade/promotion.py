@@ -183,7 +183,9 @@ class PromotionVerbs(Verbs):
         Args:
             model_name: change the settings of one model name; all model names by default.
             expected: the configuration the caller saw. Not checked by default.
-            changes: setting -> value, see ``docs/concepts.md``. None resets a setting to its default.
+            changes: setting -> value, see ``settings_schema()``. None resets a setting to its default. ``gates``,
+                ``monitoring`` and ``retention`` replace the whole group; ``**{"gates.slice_rows": 50}`` changes one
+                setting of it.
 
         Returns:
             the new configuration.

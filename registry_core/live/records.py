@@ -141,6 +141,10 @@ class LivePerformance:
     auc_bracket: tuple[float, float] | None = None
 
 
+#: Seconds after the first, second ... attempt to send a notification that failed; there are as many attempts.
+PAUSES = (10, 30, 120, 600, 1800, 7200, 21_600, 43_200)
+
+
 @dataclass(frozen=True)
 class Notification:
     """One alert on its way to one address. ``address`` is shown without what may be secret in it.
@@ -154,6 +158,11 @@ class Notification:
     next_at: str
     sent_at: str | None
     failure: str
+
+    @property
+    def given_up(self) -> bool:
+        """Whether every attempt failed, so that there will be no other."""
+        return self.sent_at is None and self.attempts >= len(PAUSES)
 
 
 @dataclass(frozen=True)

@@ -49,7 +49,7 @@ def metrics(logged: Mapping[str, float | None]) -> tuple[dict[str, float], dict[
             if kept[ours] != value:
                 left_out[name] = f"there is another {ours}"
         elif value is None or not math.isfinite(value):
-            left_out[name] = "it is no finite number"
+            left_out[name] = "it is not finite"
         elif len(kept) == MOST_METRICS:
             left_out[name] = f"at most {MOST_METRICS} are kept"
         else:

@@ -13,6 +13,8 @@ def verdict_sentence(
     differences: Mapping[str, Difference],
     worse_slices: Sequence[str] = (),
     primary_metric: str | None = None,
+    *,
+    serves: bool = True,
 ) -> str:
     """Whether a model is better than the champion, by how much, and in what it is worse all the same.
 
@@ -23,6 +25,7 @@ def verdict_sentence(
         differences: the model minus the champion, on the same rows.
         worse_slices: slices in which it is clearly worse, such as ``region=N``.
         primary_metric: the metric that decides; None, or one that was not compared, takes the first.
+        serves: whether the other model is the champion; if not, it is called by its name alone.
 
     >>> gain = Difference("accuracy", 0.018, 0.009, 0.027, 1530, False)
     >>> verdict_sentence("Churn 1.2.0", {"accuracy": gain}, ["region=N"])
@@ -30,11 +33,12 @@ def verdict_sentence(
     """  # noqa: E501
     if champion is None:
         return "there is no champion to compare with"
+    other = f"the champion {champion}" if serves else champion
     if not differences:
-        return f"not compared with the champion {champion}: there are no rows that both answered"
+        return f"not compared with {other}: there are no rows that both answered"
     first = differences.get(primary_metric or "", next(iter(differences.values())))
     than = "from" if first.verdict == "no clear difference" else "than"
-    parts = [f"{first.verdict} {than} the champion {champion} on {first.rows:,} of the same rows: {change(first)}"]
+    parts = [f"{first.verdict} {than} {other} on {first.rows:,} of the same rows: {change(first)}"]
     others = [each for each in differences.values() if each is not first and each.verdict != first.verdict]
     parts += [f"{each.verdict} in {each.metric}: {change(each)}" for each in others if each.verdict == "worse"]
     if worse_slices:

@@ -128,7 +128,7 @@ def test_training_rows_serve_as_examples_as_well(sqlite_registry: Registry) -> N
     [
         (LogisticRegression(), "it is not fitted"),
         (MultiOutputClassifier(LogisticRegression()).fit(ROWS, np.c_[LABELS, LABELS]), "2 outputs at once"),
-        (LinearRegression().fit(ROWS, ROWS), "3 values a row, and one is supported"),
+        (LinearRegression().fit(ROWS, ROWS), "3 values per row, and one is supported"),
     ],
     ids=["unfitted", "several classifications", "several numbers"],
 )
@@ -139,14 +139,14 @@ def test_what_cannot_answer_is_not_registered(sqlite_registry: Registry, model: 
 
 
 def test_an_example_that_the_model_cannot_answer_is_refused(sqlite_registry: Registry) -> None:
-    with pytest.raises(InvalidInput, match="cannot answer the rows of input_example"):
+    with pytest.raises(InvalidInput, match="cannot predict the rows of input_example"):
         sqlite_registry.register_model(
             LogisticRegression().fit(ROWS, LABELS), model_name="M", model_type="T", input_example=[[1.0]]
         )
 
 
 def test_a_model_that_answers_differently_each_time_is_refused(sqlite_registry: Registry) -> None:
-    with pytest.raises(InvalidInput, match=r"differently each time it is asked .* fix its random_state"):
+    with pytest.raises(InvalidInput, match=r"different predictions for the same rows .* fix its random_state"):
         sqlite_registry.register_model(
             DummyClassifier(strategy="stratified").fit(ROWS, LABELS), model_name="M", model_type="T"
         )
@@ -183,7 +183,7 @@ def test_without_rows_changed_code_is_not_checked_and_policy_decides(
     (tmp_path / "team_models.py").write_text((tmp_path / "team_models.py").read_text() + "# reviewed\n")
     found = gate(sqlite_registry, model_id)
     assert not found.passed
-    assert found.because.startswith("agreement not checked: it answers, and no rows of its registration are kept")
+    assert found.because.startswith("agreement not checked: it predicts; no example rows of its registration are kept")
     assert "registered with team_models code" in found.because
     sqlite_registry.configure(gates={"unchecked_answers": True}, reason="we looked at it")
     assert gate(sqlite_registry, model_id).passed
@@ -378,7 +378,9 @@ def test_a_benchmark_that_does_not_fit_the_champion_does_not_count_by_itself(reg
     assert counting.name == "first"
     assert registry.get_metadata(champion).measured["accuracy"] > 0.9
     failed = registry.evaluate(champion, "others")
-    assert failed.because.startswith("the benchmark holds '?', which the model cannot answer: its classes are")
+    assert failed.because.startswith(
+        "the benchmark has the labels '?', which the model cannot predict: its classes are"
+    )
     assert "no column 'a'" in registry.evaluate(champion, "fewer").because
 
 

@@ -166,7 +166,7 @@ def test_a_preview_tells_who_loses_a_score_by_measured_metrics(registry: Registr
     model_id = register(registry, 0.5)
     change = registry.preview_configuration("Churn", rank_by="measured")["Churn"].changes[0]
     assert (change.model_id, change.rank_before, change.rank_after, change.score_after) == (model_id, 1, None, None)
-    assert "has not measured it" in str(change.note_after)
+    assert "the version is not evaluated" in str(change.note_after)
 
 
 def test_settings_go_back_to_an_event_with_an_event_of_their_own(registry: Registry) -> None:

@@ -133,7 +133,7 @@ def test_ranking_by_what_was_measured(quiet: Registry) -> None:
     add(quiet)
     quiet.configure(rank_by="measured", reason="claims are claims")
     assert quiet.get_best_model_id() is None
-    assert "not measured" in (quiet.get_metadata(modest).score_note or "")
+    assert "not evaluated" in (quiet.get_metadata(modest).score_note or "")
     for model_id in (boaster, modest):
         quiet.evaluate(model_id)
     scores = {each: quiet.get_metadata(each).composite_score for each in (boaster, modest)}
@@ -279,9 +279,9 @@ def test_reviews_vouch_for_uploads_and_gate_promotions(quiet: Registry) -> None:
     assert quiet.get_best_model_id() is None
     with pytest.raises(GatesFailed, match="approv"):
         quiet.promote(model_id, actor="bert", reason="mine")
-    with pytest.raises(InvalidInput, match="somebody else"):
+    with pytest.raises(InvalidInput, match="another person"):
         quiet.review(model_id, "approved", "looks good to me", actor="bert")
-    with pytest.raises(InvalidInput, match="needs words"):
+    with pytest.raises(InvalidInput, match="needs a comment"):
         quiet.review(model_id, "approved", " ", actor="anna")
     with pytest.raises(InvalidInput, match="verdict"):
         quiet.review(model_id, "fine", "yes", actor="anna")
@@ -302,7 +302,7 @@ def test_bad_benchmarks_leave_nothing(registry: Registry, tmp_path: Path) -> Non
         ({"data": frame.iloc[:0]}, "no rows"),
         ({"target": "outcome"}, "no column"),
         ({"slices": ["region"]}, "no column"),
-        ({"features": ["target"]}, "shown the answer"),
+        ({"features": ["target"]}, "must not see the labels"),
         ({"data": holes}, "missing in 4 rows"),
         ({"data": broken}, "cannot be read"),
         ({"data": tmp_path / "none.parquet"}, "cannot be read"),
@@ -369,7 +369,7 @@ def test_an_interruption_says_nothing_of_the_models(quiet_folder: Registry) -> N
 
 @pytest.mark.parametrize(
     ("classes", "text"),
-    [(list(range(12_000)), "knows 12,000 classes"), (["a" * 5000, "b"], "in 5,000 characters"), ([1, 1], "twice")],
+    [(list(range(12_000)), "has 12,000 classes"), (["a" * 5000, "b"], "of 5,000 characters"), ([1, 1], "twice")],
     ids=["many", "long", "twice"],
 )
 def test_what_a_model_claims_to_know_costs_nothing(classes: list[Any], text: str) -> None:
@@ -392,7 +392,7 @@ def test_a_registration_survives_what_measuring_meets(sqlite_registry: Registry,
     path.unlink()
     model_id = put(sqlite_registry)
     considered = sqlite_registry.events(model_id=model_id, kinds=["considered"])[0]
-    assert "could not be measured on holdout" in considered.reason
+    assert "could not be evaluated on holdout" in considered.reason
     # The same rows once more are the way to mend it.
     add(sqlite_registry)
     assert path.read_bytes() == content

@@ -202,7 +202,7 @@ def test_who_may_not_take_part(registry: Registry, four: list[str]) -> None:
     no_champion = register(registry, None, model_name="Quiet")
     calls: list[tuple[type[RegistryError], str, tuple[Any, ...]]] = [
         (ModelNotFound, "nobody", ("Churn", "nobody")),
-        (ModelNotFound, "carries the name", ("Nobody", four[1])),
+        (ModelNotFound, "has the name", ("Nobody", four[1])),
         (NoModelAvailable, "no champion", ("Quiet", no_champion)),
         (InvalidInput, "is no version of Churn", ("Churn", other)),
         (InvalidInput, "same features", ("Churn", narrow)),

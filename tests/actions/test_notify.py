@@ -14,6 +14,7 @@ import pytest
 from registry_core import Alert, NotFound, Registry, StateConflict
 from registry_core.actions import alert, notify
 from registry_core.actions.outgoing import PRIVATE_NETWORKS
+from registry_core.live.records import PAUSES
 from tests.clock import Clock
 from tests.fitted import register
 from tests.processes import until
@@ -150,13 +151,16 @@ def test_it_gives_up_in_the_end_and_says_so(registry: Registry, clock: Clock, mo
     monkeypatch.setenv(PRIVATE_NETWORKS, "127.0.0.0/8")
     registry.configure("Churn", monitoring={"notify": ["env:NO_SUCH_HOOK", "https://127.0.0.1:1/s3cret"]})
     trouble(registry)
-    for _ in notify.PAUSES:
+    for _ in PAUSES:
+        assert not registry.alerts()[0].notifications[0].given_up
         notify.send_due(registry._context)
         clock.tick(days=1)
     assert notify.send_due(registry._context) is None
     one, two = registry.alerts()[0].notifications
+    assert one.given_up
+    assert two.given_up
     assert one.failure.startswith("the environment variable NO_SUCH_HOOK is not set")
-    assert one.failure.endswith(f"given up after {len(notify.PAUSES)} attempts")
+    assert one.failure.endswith(f"given up after {len(PAUSES)} attempts")
     assert two.address == "https://127.0.0.1:1/..."
     assert "s3cret" not in two.failure
     assert "ConnectionRefused" in two.failure

@@ -181,7 +181,7 @@ def test_names_that_differ_by_capitals_only_are_refused(registry: Registry) -> N
 
 def test_feature_names_have_to_fit_the_model(registry: Registry, registry_folder: Path) -> None:
     before = files(registry_folder)
-    with pytest.raises(InvalidInput, match="29 names, but the scaler was fitted on 30 inputs"):
+    with pytest.raises(InvalidInput, match="29 names, but the scaler was fitted on 30 features"):
         register(registry, feature_names=FEATURES[1:])
     with pytest.raises(InvalidInput, match="no predict method"):
         registry.register_model({"weights": [1]}, model_name="A", model_type="T")

@@ -73,7 +73,7 @@ def test_a_second_spelling_is_no_second_person(what: str, sqlite_registry: Regis
     one, other = TWINS[what]
     sqlite_registry.configure("Cancer", gates={"approval": True}, reason="four eyes")
     model_id = registered(sqlite_registry, one)
-    with pytest.raises(InvalidInput, match="somebody else has to approve"):
+    with pytest.raises(InvalidInput, match="another person has to approve"):
         sqlite_registry.review(model_id, "approved", "fine", actor=other)
     with pytest.raises(GatesFailed):
         sqlite_registry.promote(model_id, actor=other, reason="now")

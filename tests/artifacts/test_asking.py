@@ -54,7 +54,7 @@ def test_a_model_of_an_older_lightgbm_that_takes_no_numbers_cannot_answer() -> N
     assert made(model)[0] is not None
     # In older files regressors had no number of classes.
     model.__dict__.update(_n_classes=None)
-    with pytest.raises(asking.CannotAnswer, match=r"it answers no rows of 3 numbers .* another LightGBM"):
+    with pytest.raises(asking.CannotAnswer, match=r"it cannot predict rows of 3 numbers .* another LightGBM"):
         made(model)
 
 

@@ -214,7 +214,7 @@ def test_cells_are_read_by_what_is_expected(column: list[str], kind: Kind, value
         (b"a\0\1\2\3\0\0\0", {}, "zero bytes"),
         (b"SQLite format 3\0", {}, "an SQLite database"),
         (b"PAR1 but no more", {}, "cannot be read"),
-        ('{"a": 1}\n{"a": }\n', {}, "line 2 is no JSON"),
+        ('{"a": 1}\n{"a": }\n', {}, "line 2 is not JSON"),
         ("[1, 2]", {}, "no list of objects"),
         (b"\xef\xbb\xbfa,b\n\xff,1\n", {}, "begins as utf-8-sig"),
         ("a,b\n1,2\n", {"c": "number"}, None),

@@ -107,7 +107,7 @@ def test_weights_are_changed_with_their_preview_saved_and_reverted(visitor: Ente
     page.get_by_role("spinbutton", name="AUC").fill("0.9")
     page.get_by_role("spinbutton", name="AUC").press("Enter")
     expect(preview).to_contain_text("would stay the best")
-    expect(preview).to_contain_text("Saving promotes nobody: champion 1.1.0 stays")
+    expect(preview).to_contain_text("Saving promotes no version: champion 1.1.0 stays")
     expect(page.get_by_text("1 change not saved")).to_be_visible()
     assert filled.configuration().to_dict() == before
 
@@ -116,8 +116,8 @@ def test_weights_are_changed_with_their_preview_saved_and_reverted(visitor: Ente
     expect(page.get_by_role("dialog").get_by_label("Reason")).to_be_visible()
     filled.configure(selection_margin=0.01, actor="bert", reason="calm")
     anna.confirm("Save", "quality says little here")
-    expect(page.get_by_role("dialog")).to_contain_text("Somebody was faster")
-    page.get_by_role("button", name="Close and look").click()
+    expect(page.get_by_role("dialog")).to_contain_text("The settings were changed meanwhile")
+    page.get_by_role("button", name="Close and review").click()
     page.get_by_role("button", name="Show new settings, keep mine").click()
     expect(page.get_by_role("spinbutton", name="AUC")).to_have_value("0.9")
     page.get_by_role("button", name="Save …").click()

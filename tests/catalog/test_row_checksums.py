@@ -104,10 +104,15 @@ def test_a_database_made_before_is_summed_when_it_is_opened(tmp_path: Path) -> N
     database.close()
 
 
-def test_a_program_that_does_not_keep_the_sums_cannot_write(tmp_path: Path) -> None:
-    SqliteDatabase(tmp_path / "registry.db").close()
-    with closing(sqlite3.connect(tmp_path / "registry.db")) as connection, pytest.raises(sqlite3.OperationalError):
-        connection.execute("INSERT INTO settings VALUES ('n', 'v')")
+def test_a_program_that_does_not_keep_the_sums_reads_and_cannot_write(tmp_path: Path) -> None:
+    database = SqliteDatabase(tmp_path / "registry.db")
+    with database.transaction() as transaction:
+        transaction.query(SET, {"value": "v"})
+    database.close()
+    with closing(sqlite3.connect(tmp_path / "registry.db")) as connection:
+        assert ("n", "v") in connection.execute("SELECT name, value FROM settings").fetchall()
+        with pytest.raises(sqlite3.OperationalError, match="no such function: row_sum"):
+            connection.execute("INSERT INTO settings VALUES ('m', 'v')")
 
 
 def test_a_table_that_is_there_although_its_migration_is_not_noted_is_damage(tmp_path: Path) -> None:

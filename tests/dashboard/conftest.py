@@ -12,7 +12,7 @@ from sklearn.linear_model import LogisticRegression
 from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 
-from dashboard import session
+from dashboard import served
 from registry_core import Registry
 from tests.clock import Clock
 
@@ -55,10 +55,10 @@ def _own_main(monkeypatch: pytest.MonkeyPatch) -> None:
 def own(registry_folder: Path, clock: Clock) -> Iterator[Registry]:
     """An empty registry in a folder, which the pages show."""
     registry = Registry(registry_folder, clock=clock, actor="anna")
-    session.serve_from(str(registry_folder))
+    served.serve_from(str(registry_folder))
     yield registry
     registry.close()
-    session.close_registry()
+    served.close()
     st.cache_resource.clear()
 
 

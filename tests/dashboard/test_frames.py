@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pandas as pd
 import pytest
 
-from dashboard.ui import frames, tables
+from dashboard.ui import columns, frames, tables
 from dashboard.views.leaderboard import frames as board_frames
 from registry_core import Deployment, Registry, Score, ScoreTerm
 from tests.clock import Clock
@@ -145,7 +145,7 @@ def test_the_champions_line(several: dict[str, str], own: Registry, clock: Clock
 
 def test_events_for_a_table_and_a_file(several: dict[str, str], own: Registry, clock: Clock) -> None:
     found = own.events(limit=None)
-    frame = frames.events(found, clock.now, UTC)
+    frame = columns.frame(frames.event_columns(clock.now, UTC, {}), found)
     assert len(frame) == len(found)
     assert set(frame["What"]) == {"Registry created", "Registered", "Promoted", "Rejected", "Archived"}
     assert list(frames.events_export(found)["event_id"]) == [each.event_id for each in found]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from websockets.exceptions import InvalidStatus
 
-from dashboard import session
+from dashboard import served
 from registry_core import InvalidInput
 from tests.servers import free_port, running_dashboard
 from tests.visitors import visiting
@@ -63,10 +63,10 @@ def test_streamlits_own_command_is_refused(tmp_path: Path) -> None:
         text=True,
         check=False,
     )
-    assert (done.returncode, done.stdout, done.stderr) == (1, "", f"{session.HOW_TO_START}\n")
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", f"{served.HOW_TO_START}\n")
 
 
 def test_a_page_alone_opens_no_registry(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session, "_address", None)
+    monkeypatch.setattr(served, "_address", None)
     with pytest.raises(InvalidInput, match="model-registry dashboard"):
-        session.open_registry()
+        served.registry()

@@ -56,15 +56,15 @@ def test_new_weights_are_previewed_saved_undone_and_reverted(
     said = texts(app)
     assert "Weights ◆ ●" in said
     assert number(app, "performance_weight.accuracy").value == 0.0
-    assert "**1.0.1** would be the best, instead of **1.0.0**. 2 versions of 2 would change place." in said
-    assert "Saving promotes nobody: champion **1.0.0** stays" in said
+    assert "**1.0.1** would be the best, instead of **1.0.0**. 2 versions of 2 would change rank." in said
+    assert "Saving promotes no version: champion **1.0.0** stays" in said
     assert "**1 change not saved**" in said
     table = app.dataframe[0].value
     assert table["Move"].tolist() == ["▲ up 1", "▼ down 1"]
     assert own.policy("Churn").performance_weight["auc"] == 0.3
 
     app.button(key="save").click().run()
-    assert "For Churn only. Nobody is promoted by it" in texts(app)
+    assert "For Churn only. No version is promoted by it" in texts(app)
     before = "Accuracy 0.4, AUC 0.3, F1 0.2, Data quality 0.1 (registry-wide)"
     assert f"Churn: Weights: {before} → **AUC 1, F1 0.2, Data quality 0.1**" in texts(app)
     confirm(app, "Save")
@@ -102,8 +102,7 @@ def test_what_others_saved_meanwhile_is_told_and_not_overwritten(
     own.configure(selection_margin=0.1, actor="bert", reason="calm")
     app.text_area(key="reason").set_value("mine")
     confirm(app, "Save")
-    assert "Somebody was faster" in texts(app)
-    assert "changed by bert" in texts(app)
+    assert "The settings were changed meanwhile by bert" in texts(app)
     assert own.policy("Churn").performance_weight["auc"] == 0.3
     app.button(key="decision-again").click().run()
     assert "The settings were changed by **bert**" in texts(app)
@@ -300,7 +299,7 @@ def test_moves_are_told_by_word_and_arrow() -> None:
         return settings_preview.move(RankingChange("a", "1.0.0", before, after, None, None, None, None))
 
     assert [move(1, 1), move(3, 1), move(1, 4)] == ["= stays", "▲ up 2", "▼ down 3"]
-    assert [move(1, None), move(None, 2), move(None, None)] == ["✕ no place", "✚ new", "–"]
+    assert [move(1, None), move(None, 2), move(None, None)] == ["✕ unranked", "✚ new", "–"]
 
 
 def test_a_preview_without_any_score_says_what_that_means() -> None:

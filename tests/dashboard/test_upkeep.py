@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboard import formatting, session
+from dashboard import formatting, served
 from dashboard.ui import messages
 from dashboard.views.maintenance import frames as maintenance_frames
 from dashboard.views.maintenance import sections
@@ -179,7 +179,7 @@ def test_an_error_on_the_way_is_explained(
     confirm(app, "Clean up")
     assert "No space is left on the disk" in texts(app)
     monkeypatch.setattr(Registry, "plan_cleanup", broken)
-    session.close_registry()
+    served.close()
     assert "no space is left" in open_page("maintenance", model="Churn").error[0].value
 
 
@@ -284,8 +284,9 @@ def test_the_worst_finding_comes_first_and_what_is_repaired_last() -> None:
     def finding(severity: str, subject: str, repaired: bool = False) -> Finding:
         return Finding("missing", severity, subject, "it is not there", "restore it", True, repaired)  # type: ignore[arg-type]
 
-    frame = maintenance_frames.findings([finding("note", "a"), finding("error", "b", True), finding("error", "c")])
-    assert frame["Severity"].tolist() == ["✕ error", "○ note", "✓ repaired"]
+    found = maintenance_frames.findings([finding("note", "a"), finding("error", "b", True), finding("error", "c")])
+    severity = maintenance_frames.FINDINGS[0].cell
+    assert [severity(each) for each in found] == ["✕ error", "○ note", "✓ repaired"]
 
 
 def test_time_left_and_policies_in_words() -> None:

@@ -148,9 +148,5 @@ def test_what_turns_the_direction_of_writing_is_shown() -> None:
     assert formatting.visible("Größe\nשלום") == "Größe\nשלום"
 
 
-def test_why_there_is_no_score() -> None:
-    assert formatting.why_no_score("no score: auc is missing") == "auc is missing"
-
-
 def test_seconds_are_told() -> None:
     assert formatting.lasted(NOW.isoformat(), (NOW + timedelta(seconds=12)).isoformat(), NOW) == "12 s"

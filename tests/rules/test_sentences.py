@@ -29,6 +29,7 @@ def test_the_verdict_in_a_sentence() -> None:
     assert "+0.0 pp accuracy, 95% interval +0.0 to +0.0" in verdict_sentence("Churn_a", {"accuracy": same})
     assert verdict_sentence(None, {}) == "there is no champion to compare with"
     assert "no rows that both answered" in verdict_sentence("Churn_a", {})
+    assert verdict_sentence("2.0.1", {"accuracy": GAIN}, serves=False).startswith("better than 2.0.1 on ")
 
 
 def test_numbers_side_by_side() -> None:

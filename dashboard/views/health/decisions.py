@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
@@ -42,8 +43,9 @@ class AlertDecision(Decision):
         st.markdown(formatting.escaped(self.text))
         return self._meaning(view)
 
+    @abstractmethod
     def _meaning(self, view: session.View) -> Choice:
-        raise NotImplementedError
+        """What the decision means for everyone, drawn, and how it is carried out."""
 
     def done(self, result: Any) -> Done:
         """The alert's new state. Nothing takes it back."""

@@ -72,7 +72,7 @@ def notification(each: Notification, now: datetime) -> str:
     if not each.attempts:
         return f"○ waits to be sent to {each.address}"
     tries = formatting.count(each.attempts, "attempt")
-    again = "" if "given up" in each.failure else "; it is tried again"
+    again = "" if each.given_up else "; it is tried again"
     return f"✕ not sent to {each.address} after {tries}: {each.failure or 'the last one is under way'}{again}"
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from dashboard import formatting, live_queries, navigation, session
+from dashboard import formatting, live_queries, navigation, served, session
 from dashboard.ui import live_text, messages, model_decisions
 from dashboard.views.health import decisions, sentences
 from registry_core import Alert, HealthReport, RegistryError
@@ -188,7 +188,7 @@ def no_traffic(name: str) -> None:
             "No prediction was logged yet",
             "Ask through the registry, and tell it what came of it; this page fills itself from then on.",
         )
-        location = session.open_registry().location
+        location = served.registry().location
         st.code(HOW_TO_SERVE.format(location=location, name=name), language=None)
 
 

@@ -107,11 +107,11 @@ def _finding(each: Finding) -> None:
 
 
 def _table(report: VerifyReport) -> None:
-    frame = maintenance_frames.findings(report.findings)
-    columns = tables.formats(maintenance_frames.FINDINGS, frame)
-    tables.plain(frame.head(MOST), key="findings", alt="Findings of the last verify, the worst first", columns=columns)
-    if len(frame) > MOST:
-        st.caption(f"The first {MOST} of {len(frame):,}; `model-registry verify` prints all.")
+    found = maintenance_frames.findings(report.findings)
+    alt = "Findings of the last verify, the worst first"
+    tables.records(maintenance_frames.FINDINGS, found[:MOST], key="findings", alt=alt)
+    if len(found) > MOST:
+        st.caption(f"The first {MOST} of {len(found):,}; `model-registry verify` prints all.")
 
 
 def _counted(what: str, amount: int) -> str:
@@ -128,7 +128,7 @@ def backup(view: session.View) -> None:
 
 
 def _backup(view: session.View) -> None:
-    messages.section("Backup", "The whole registry in one file. Others can go on working.")
+    messages.section("Backup", "The whole registry in one file. The registry stays in use meanwhile.")
     total = live_queries.space_of(view).bytes
     if total <= DOWNLOADED:
         if st.button("Make a backup", key="backup", icon=":material/archive:"):
@@ -159,10 +159,7 @@ def _backup(view: session.View) -> None:
                 key="download-backup",
             )
     else:
-        st.markdown(
-            f"{formatting.size(total)} is too large to download here. This command writes the backup where it "
-            "is run, with its progress:"
-        )
+        st.markdown(f"{formatting.size(total)} is too large to download here. Run this command on the server instead:")
     where = shlex.quote(view.registry.location)
     st.code(f"model-registry --registry {where} backup backup.tar", language=None, wrap_lines=True)
     st.caption(

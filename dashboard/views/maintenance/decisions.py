@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Literal
 
 import streamlit as st
 
-from dashboard import formatting, session
+from dashboard import formatting, served, session
 from dashboard.ui import decision_dialog, messages
 from dashboard.ui.decision_dialog import Choice, Decision, Done
 from registry_core import CleanupPlan, CleanupResult, Trashed
@@ -39,8 +39,8 @@ class MaintenanceDecision(Decision):
     trashed: tuple[Trashed, ...] = ()
     days: float = 0.0
 
-    placeholder: ClassVar[str] = "What it is for"
-    unchanged: ClassVar[str] = "Not done, or not to the end."
+    placeholder: ClassVar[str] = "Rationale and links"
+    unchanged: ClassVar[str] = "The action did not finish."
 
     def describe(self, view: session.View) -> Choice | None:
         """The consequences of the verb."""
@@ -137,7 +137,7 @@ def _cleanup(decision: MaintenanceDecision) -> None:
 
 
 def _trash_days(name: str) -> float:
-    return session.open_registry().policy(name).retention_policy.trash_days
+    return served.registry().policy(name).retention_policy.trash_days
 
 
 def _named(shown: Sequence[str]) -> None:
@@ -148,9 +148,7 @@ def _named(shown: Sequence[str]) -> None:
 
 def _restored(decision: MaintenanceDecision) -> None:
     many = len(decision.trashed)
-    st.markdown(
-        f"**{formatting.count(many, 'version')}** will be restored to the state before. None becomes champion by it."
-    )
+    st.markdown(f"**{formatting.count(many, 'version')}** will be restored to the state before. No champion changes.")
     _named([f"{each.model_name} {each.version}" for each in decision.trashed])
 
 
@@ -162,7 +160,7 @@ def _purge(decision: MaintenanceDecision) -> None:
         f"The files of **{formatting.count(many, 'version')}** are deleted now: {size} freed. This cannot be undone.",
     )
     _named([f"{each.model_name} {each.version}" for each in decision.trashed])
-    st.caption("Metrics, reviews and history are kept, with when and by whom the files were deleted.")
+    st.caption("Metrics, reviews and history are kept, with the time and the actor of the deletion.")
 
 
 def _compress(decision: MaintenanceDecision) -> None:
@@ -178,14 +176,14 @@ def _compress(decision: MaintenanceDecision) -> None:
 def _repair(decision: MaintenanceDecision) -> None:
     st.markdown(
         "Everything is verified again, and what can be repaired without losing anything is repaired. Findings that "
-        "need a backup or a decision stay, each with its remedy."
+        "need a backup or a decision stay listed, each with its remedy."
     )
 
 
 def _rebuild(decision: MaintenanceDecision) -> None:
     st.markdown(
-        "The catalog is rebuilt from the metadata files, with all states and the history. Others go on reading the old "
-        "one until the new one is ready; nothing that was there before is left out."
+        "The catalog is rebuilt from the metadata files, with all states and the history. The old one is "
+        "read until the new one is ready. No version is lost."
     )
 
 
@@ -200,7 +198,7 @@ _CONSEQUENCES: dict[str, Callable[[MaintenanceDecision], None]] = {
 
 
 def _do_cleanup(decision: MaintenanceDecision, reason: str, actor: str) -> Done:
-    registry, bar = session.open_registry(), Bar("Cleaning up …")
+    registry, bar = served.registry(), Bar("Cleaning up …")
     done = registry.cleanup(decision.plan, only=decision.only, actor=actor, reason=reason, progress=bar)
     st.session_state.pop("cleanup-left", None)
     undo = decision_dialog.undo(partial(_restore, done.trashed), "cleanup") if done.trashed else None
@@ -231,7 +229,7 @@ def told(done: CleanupResult) -> str:
 
 
 def _restore(model_ids: Sequence[str], *, actor: str, reason: str) -> None:
-    registry, bar = session.open_registry(), Bar("Restoring …")
+    registry, bar = served.registry(), Bar("Restoring …")
     for done, model_id in enumerate(model_ids, start=1):
         registry.restore(model_id, actor=actor, reason=reason)
         bar("restored", done, len(model_ids))
@@ -244,7 +242,7 @@ def _do_restore(decision: MaintenanceDecision, reason: str, actor: str) -> Done:
 
 
 def _do_purge(decision: MaintenanceDecision, reason: str, actor: str) -> Done:
-    registry, bar, freed = session.open_registry(), Bar("Deleting …"), 0
+    registry, bar, freed = served.registry(), Bar("Deleting …"), 0
     for done, each in enumerate(decision.trashed, start=1):
         freed += registry.purge(each.model_id, actor=actor, reason=reason)
         bar("deleted", done, len(decision.trashed))
@@ -253,7 +251,7 @@ def _do_purge(decision: MaintenanceDecision, reason: str, actor: str) -> Done:
 
 
 def _do_compress(decision: MaintenanceDecision, reason: str, actor: str) -> Done:
-    done = session.open_registry().compress(
+    done = served.registry().compress(
         decision.days, model_name=decision.model_name, actor=actor, reason=reason, progress=Bar("Compressing …")
     )
     left = f" {formatting.count(len(done.left), 'file')} skipped: missing or altered." if done.left else ""
@@ -268,15 +266,15 @@ def _do_compress(decision: MaintenanceDecision, reason: str, actor: str) -> Done
 
 
 def _do_repair(decision: MaintenanceDecision, reason: str, actor: str) -> Done:
-    report = session.open_registry().verify(repair=True, actor=actor, progress=Bar("Verifying and repairing …"))
-    st.session_state["verified"] = (session.open_registry().revision(), report)
+    report = served.registry().verify(repair=True, actor=actor, progress=Bar("Verifying and repairing …"))
+    st.session_state["verified"] = (served.registry().revision(), report)
     mended = sum(each.repaired for each in report.findings)
     left = sum(not each.repaired and each.severity != "note" for each in report.findings)
     return Done(f"{formatting.count(mended, 'finding')} repaired, {left:,} left.")
 
 
 def _do_rebuild(decision: MaintenanceDecision, reason: str, actor: str) -> Done:
-    report = session.open_registry().rebuild_index(actor=actor, reason=reason, progress=Bar("Rebuilding …"))
+    report = served.registry().rebuild_index(actor=actor, reason=reason, progress=Bar("Rebuilding …"))
     changed = ", ".join(
         f"{formatting.count(count, 'row')} of {formatting.escaped(table)}" for table, count in report.changed.items()
     )

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
+from typing import Any
 
 import pandas as pd
 import plotly.graph_objects as go
 
 from dashboard import formatting
-from dashboard.ui import charts, columns
+from dashboard.ui import charts
 from dashboard.ui.columns import Column
 from registry_core import CleanupItem, CleanupPlan, Finding, OrphanedFile, SpaceReport, Trashed
 
@@ -22,7 +23,7 @@ WHOLE = "whole registry"
 
 #: What happens, by word and shape.
 ACTIONS = {"trash": "▽ to trash", "purge": "✕ delete", "keep": "○ kept"}
-SWEPT = "✕ swept"
+SWEPT = "✕ delete"
 UNTOUCHABLE = "● protected"
 SEVERITIES = {"error": "✕ error", "warning": "▲ warning", "note": "○ note"}
 
@@ -105,7 +106,7 @@ def plan(now: datetime, *, names: bool) -> tuple[Column[Line], ...]:
         Column("Version", lambda each: each.version, 76, pinned=True),
         *((name,) if names else ()),
         Column("Action", lambda each: each.what, 116),
-        Column("Why", lambda each: formatting.visible(each.why), 400),
+        Column("Reason", lambda each: formatting.visible(each.why), 400),
         Column("Size", lambda each: formatting.size(each.bytes), 80, right=True),
         Column("Registered", lambda each: formatting.ago(each.at, now), 96),
         Column("Score", lambda each: each.score, 80, "number"),
@@ -123,9 +124,9 @@ def trash(now: datetime, where: tzinfo, *, names: bool) -> tuple[Column[Trashed]
         Column("Purge", lambda each: until(each.purge_at, now), 104),
         Column("Purge date", lambda each: formatting.exact(each.purge_at, where), 180),
         Column("Moved", lambda each: formatting.ago(each.trashed_at, now), 92),
-        Column("By", lambda each: formatting.visible(each.actor), 96),
+        Column("Who", lambda each: formatting.visible(each.actor), 96),
         Column("Reason", lambda each: formatting.visible(each.reason), 260),
-        Column("Was", lambda each: formatting.STATUS_WORDS.get(each.was, each.was), 112),
+        Column("Status before", lambda each: formatting.STATUS_WORDS.get(each.was, each.was), 112),
     )
 
 
@@ -156,6 +157,16 @@ def space(report: SpaceReport) -> pd.DataFrame:
         if use.files or use.bytes
     ]
     return pd.DataFrame(rows, columns=["name", "kind", "files", "bytes", "share"])
+
+
+#: The columns of the same.
+SPACE: tuple[Column[dict[str, Any]], ...] = (
+    Column("Model name", lambda use: formatting.visible(use["name"]), 180, pinned=True),
+    Column("Kind", lambda use: use["kind"], 130),
+    Column("Files", lambda use: use["files"], 80, "count"),
+    Column("Size", lambda use: formatting.size(use["bytes"]), 90, right=True),
+    Column("Share", lambda use: use["share"] * 100, 80, "percent"),
+)
 
 
 def bars(frame: pd.DataFrame) -> go.Figure:
@@ -193,14 +204,13 @@ def bars(frame: pd.DataFrame) -> go.Figure:
 #: The columns of what verify found.
 FINDINGS: tuple[Column[Finding], ...] = (
     Column("Severity", lambda each: "✓ repaired" if each.repaired else SEVERITIES[each.severity], 92, pinned=True),
-    Column("What", lambda each: each.kind.replace("_", " "), 104),
+    Column("Kind", lambda each: each.kind.replace("_", " "), 104),
     Column("Subject", lambda each: formatting.visible(each.subject), 250),
     Column("Description", lambda each: formatting.visible(formatting.sentence(each.text)), 380),
     Column("Remedy", lambda each: formatting.visible(each.remedy), 320),
 )
 
 
-def findings(found: Collection[Finding]) -> pd.DataFrame:
+def findings(found: Collection[Finding]) -> list[Finding]:
     """What was found, the worst first."""
-    ordered = sorted(found, key=lambda each: (each.repaired, list(SEVERITIES).index(each.severity), each.subject))
-    return columns.frame(FINDINGS, ordered)
+    return sorted(found, key=lambda each: (each.repaired, list(SEVERITIES).index(each.severity), each.subject))

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from datetime import timedelta
 from hashlib import blake2b
-from typing import Any
+from typing import Any, TypeVar
 
 import streamlit as st
 
 from dashboard import formatting, live_queries, session
 from dashboard.ui import charts, messages, tables
 from dashboard.ui import columns as ui_columns
+from dashboard.ui.columns import Column
 from dashboard.views.maintenance import frames as maintenance_frames
 from dashboard.views.maintenance.decisions import VERBS, Verb, ask
 from dashboard.views.maintenance.frames import ORDERS, PAGE, WHICH
 from registry_core import CleanupPlan, RetentionPolicy, Trashed
+
+T = TypeVar("T")
 
 
 def cleanup(name: str | None, view: session.View) -> None:
@@ -49,13 +51,11 @@ def cleanup(name: str | None, view: session.View) -> None:
     page = _pager(len(found), "rows")
     shown = found[PAGE * (page - 1) : PAGE * page]
     columns = maintenance_frames.plan(messages.now(), names=name is None)
-    frame = ui_columns.frame(columns, shown)
-    formats = tables.formats(columns, frame)
     if which != WHICH[0]:
         with table:
-            tables.plain(frame, key="plan", alt=f"{which} of the cleanup plan", columns=formats)
+            tables.records(columns, shown, key="plan", alt=f"{which} of the cleanup plan")
         return
-    chosen = _chosen(table, frame, formats, found, shown, plan, name)
+    chosen = _chosen(table, columns, found, shown, plan, name)
     size = sum(line.bytes for line in chosen)
     to_trash = sum(line.what == maintenance_frames.ACTIONS["trash"] for line in chosen)
     further = len(chosen) - to_trash
@@ -92,7 +92,7 @@ def _says(plan: CleanupPlan) -> str:
         parts.append(f"**{formatting.count(len(for_good), 'version')}** from the trash permanently ({size})")
     if plan.unclaimed:
         size = formatting.size(sum(each.bytes for each in plan.unclaimed))
-        parts.append(f"**{formatting.count(len(plan.unclaimed), 'orphaned file')}** swept ({size})")
+        parts.append(f"**{formatting.count(len(plan.unclaimed), 'orphaned file')}** deleted ({size})")
     stays = f"{formatting.count(len(kept), 'version')} stay{'s' if len(kept) == 1 else ''}, "
     stays += f"{sum(item.untouchable for item in kept):,} of them protected"
     if in_trash:
@@ -138,8 +138,7 @@ def _pager(total: int, key: str) -> int:
 
 def _chosen(
     table: Any,
-    frame: Any,
-    formats: dict[str, Any],
+    columns: Sequence[Column[maintenance_frames.Line]],
     found: Sequence[maintenance_frames.Line],
     shown: Sequence[maintenance_frames.Line],
     plan: CleanupPlan,
@@ -152,28 +151,31 @@ def _chosen(
         left_out = frozenset()
     here = [line.key for line in shown]
     with table, st.container(key="cleanup-table"):
-        ticked = selection(frame, here, {key for key in here if key not in left_out}, f"plan-{mark}", formats)
+        ticked = selection(columns, shown, here, {key for key in here if key not in left_out}, f"plan-{mark}")
     left_out = (left_out - {*here}) | ({*here} - {*ticked})
     st.session_state["cleanup-left"] = (mark, left_out)
     return [line for line in found if line.key not in left_out]
 
 
-def selection(frame: Any, keys: Sequence[str], ticked: Collection[str], key: str, columns: dict[str, Any]) -> list[str]:
+def selection(
+    columns: Sequence[Column[T]], rows: Sequence[T], keys: Sequence[str], ticked: Collection[str], key: str
+) -> list[str]:
     """A table with a box for each row; the keys of those that are ticked."""
+    frame = ui_columns.frame(columns, rows)
     # Streamlit keeps a selection by position: other rows need another key.
     mark = blake2b(repr(list(keys)).encode(), digest_size=6).hexdigest()
     state = st.dataframe(
         frame,
         key=f"{key}-{mark}",
         hide_index=True,
-        column_config=columns,
+        column_config=tables.formats(columns, frame),
         on_select="rerun",
         selection_mode="multi-row",
         selection_default={"selection": {"rows": [place for place, each in enumerate(keys) if each in ticked]}},
         placeholder=formatting.MISSING,
         height=tables.height(len(frame)),
         row_height=tables.ROW_HEIGHT,
-        alt="Versions with a box to tick each",
+        alt="Versions, each with a checkbox",
     )
     return [keys[place] for place in state["selection"]["rows"] if place < len(keys)]
 
@@ -191,9 +193,8 @@ def trash(name: str | None, view: session.View) -> None:
     page = _pager(len(found), "trashed")
     shown = found[PAGE * (page - 1) : PAGE * page]
     columns = maintenance_frames.trash(messages.now(), messages.viewer_zone(), names=name is None)
-    frame = ui_columns.frame(columns, shown)
     with table:
-        ticked = selection(frame, [each.model_id for each in shown], (), "trash", tables.formats(columns, frame))
+        ticked = selection(columns, shown, [each.model_id for each in shown], (), "trash")
     chosen = tuple(each for each in shown if each.model_id in ticked)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         _trash_button("restore", name, chosen, primary=True)
@@ -220,7 +221,7 @@ def _trash_button(verb: Verb, name: str | None, chosen: tuple[Trashed, ...], *, 
 
 def space(name: str | None, view: session.View) -> None:
     """What takes the space: drawn, listed, and how to make it less."""
-    with st.spinner("Looking at every file …"):
+    with st.spinner("Reading the size of every file …"):
         report = live_queries.space_of(view)
     frame = maintenance_frames.space(report)
     largest = frame.iloc[0] if len(frame) else None
@@ -244,20 +245,10 @@ def space(name: str | None, view: session.View) -> None:
 
 
 def _space_table(frame: Any) -> None:
-    shown = frame.assign(
-        **{"Model name": frame["name"].map(formatting.visible), "Kind": frame["kind"], "Files": frame["files"]},
-        Size=frame["bytes"].map(formatting.size),
-        Share=frame["share"] * 100,
-    )[["Model name", "Kind", "Files", "Size", "Share"]]
-    columns = {
-        "Model name": st.column_config.TextColumn("Model name", width=180, pinned=True),
-        "Kind": st.column_config.TextColumn("Kind", width=130),
-        "Files": st.column_config.NumberColumn("Files", format="localized", width=80),
-        "Size": st.column_config.TextColumn("Size", width=90, alignment="right"),
-        "Share": st.column_config.NumberColumn("Share", format="%.1f %%", width=80),
-    }
-    with st.expander(f"As a table ({formatting.count(len(shown), 'line')})"):
-        tables.plain(shown, key="space", alt="Bytes by model name and kind", columns=columns)
+    with st.expander(f"As a table ({formatting.count(len(frame), 'line')})"):
+        tables.records(
+            maintenance_frames.SPACE, frame.to_dict("records"), key="space", alt="Bytes by model name and kind"
+        )
 
 
 def _compress(name: str | None, view: session.View) -> None:
@@ -278,25 +269,20 @@ def _compress(name: str | None, view: session.View) -> None:
             format="%.6g",
             key="compress-days",
         )
-        before = (messages.now() - timedelta(days=days)).isoformat()
-        old = [
-            item
-            for item in live_queries.plan_of(name, view).items
-            if item.registered_at < before and not item.untouchable
-        ]
-        size = sum(item.bytes for item in old)
+        old = {*live_queries.compressible(name, days, view)}
+        size = sum(item.bytes for item in live_queries.plan_of(name, view).items if item.model_id in old)
         with right.container(horizontal=True, vertical_alignment="center"):
             st.button(
                 "Compress",
                 key="compress",
                 icon=":material/compress:",
                 disabled=not old,
-                help=None if old else "No unprotected version is that old.",
+                help=None if old else "No version is that old, champions and rollback targets left out.",
                 on_click=ask,
                 args=("compress", name),
                 kwargs={"days": days},
             )
             st.caption(
-                f"Checks {formatting.count(len(old), 'version')} with {formatting.size(size)}. What it saves is "
-                "known afterwards: a file that would not shrink by a tenth is left as it is."
+                f"Checks {formatting.count(len(old), 'version')} with {formatting.size(size)}. The saving is "
+                "known afterwards: a file that would shrink by less than a tenth stays as it is."
             )

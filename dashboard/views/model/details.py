@@ -123,5 +123,4 @@ def timeline(model: ModelMetadata, view: session.View) -> None:
     """What happened to this model, newest first."""
     messages.section("Version history")
     found = view.recent_events(model.model_name, model.model_id)
-    frame = frames.events(found, messages.now(), messages.viewer_zone())
-    tables.events(frame, key="timeline", names=False, ids=False)
+    tables.events(found, messages.now(), messages.viewer_zone(), key="timeline", names=False)

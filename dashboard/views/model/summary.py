@@ -73,9 +73,8 @@ def score(model: ModelMetadata, champion: ModelMetadata | None, view: session.Vi
     """The score weight by weight."""
     explained = view.explain_score(model.model_id)
     if explained.value is None:
-        messages.section("No score")
-        because = formatting.why_no_score(explained.note)
-        messages.show("warning", formatting.escaped(because[:1].upper() + because[1:]) + ".")
+        messages.section("Score")
+        messages.show("warning", formatting.escaped(formatting.sentence(explained.note or "no score")))
     else:
         messages.section(f"Score {formatting.number(explained.value)}, breakdown")
     terms = frames.score_terms(explained)
@@ -90,7 +89,7 @@ def score(model: ModelMetadata, champion: ModelMetadata | None, view: session.Vi
     for name in ("Value", "Contribution"):
         form, width = tables.number_format(terms[name])
         columns[name] = st.column_config.NumberColumn(name, format=form, width=max(74, width))
-    tables.plain(terms, key="score", alt="The score taken apart", columns=columns)
+    tables.plain(terms, key="score", alt="Score breakdown", columns=columns)
 
 
 def metrics(model: ModelMetadata, champion: ModelMetadata | None, comparison: Comparison | None) -> None:

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import streamlit as st
 
-from dashboard import formatting, session
+from dashboard import formatting, served, session
 from dashboard.ui import decision_dialog, messages
 from dashboard.ui.decision_dialog import Choice, Clash, Decision, Done
 from dashboard.views.settings.draft import Draft
@@ -34,8 +34,8 @@ class SettingsDecision(Decision):
     lines: Sequence[Difference] = field(default_factory=list)
     before: Event | None = None
 
-    placeholder: ClassVar[str] = "What the change is for, and who asked for it"
-    working: ClassVar[str] = "Saving, and scoring every version again …"
+    placeholder: ClassVar[str] = "Rationale and links"
+    working: ClassVar[str] = "Saving, and scoring every version …"
 
     def describe(self, view: session.View) -> Choice | None:
         """What changes, and for which model names."""
@@ -46,7 +46,7 @@ class SettingsDecision(Decision):
         return Choice(self._save, possible=bool(self.lines))
 
     def _save(self, actor: str, reason: str, _: bool) -> Configuration:
-        registry = session.open_registry()
+        registry = served.registry()
         self.before = next(iter(registry.events(kinds=KINDS, limit=1)), None)
         if self.draft is not None:
             changes = self.draft.changes()
@@ -58,12 +58,12 @@ class SettingsDecision(Decision):
         """Who changed the settings meanwhile."""
         if isinstance(error, StateConflict):
             return None
-        last = next(iter(session.open_registry().events(kinds=KINDS, limit=1)), None)
-        by = f"{formatting.escaped(last.actor)}, {messages.when(last.at)}" if last else "somebody"
+        last = next(iter(served.registry().events(kinds=KINDS, limit=1)), None)
+        by = f"{formatting.escaped(last.actor)}, {messages.when(last.at)}" if last else "another person"
         return Clash(
-            f"Somebody was faster: the settings were changed by {by}. Nothing was changed by you. What you typed is "
-            "kept; look at the other change, then decide again.",
-            "Close and look",
+            f"The settings were changed meanwhile by {by}. Your change was not saved, and is kept in the form: review "
+            "the new settings, then save again.",
+            "Close and review",
         )
 
     def done(self, result: Any) -> Done:
@@ -73,7 +73,7 @@ class SettingsDecision(Decision):
         text = f"Saved: {changed} changed." if self.draft is not None else f"Reverted: {changed} changed."
         if self.before is None:
             return Done(text)
-        undo = partial(session.open_registry().revert_configuration, self.before.event_id, expected=result)
+        undo = partial(served.registry().revert_configuration, self.before.event_id, expected=result)
         return Done(text, decision_dialog.undo(undo, "change of settings", forget_drafts), "Undo: the settings before")
 
 
@@ -123,10 +123,10 @@ def _reach(decision: SettingsDecision) -> list[str]:
         own = decision.draft.exceptions() if decision.draft else []
         if own:
             shown = ", ".join(own[:6]) + (" …" if len(own) > 6 else "")
-            whom += f" {formatting.escaped(shown)}: what is set there on its own stays."
+            whom += f" {formatting.escaped(shown)}: overrides stay."
     else:
         whom = f"For {formatting.escaped(', '.join(sorted(each for each in names if each)))}." if names else ""
-    return [whom, "Nobody is promoted by it; scores and places follow at once. Undo, or the history, takes it back."]
+    return [whom, "No version is promoted by it; scores and ranks change at once. Undo and the history revert it."]
 
 
 def forget_drafts() -> None:
@@ -138,9 +138,7 @@ def forget_drafts() -> None:
 
 def history(view: session.View) -> None:
     """Who changed the settings, when and why, newest first, each with the way back to it."""
-    messages.section(
-        "History of the settings", "Changes of all model names. Reverting is recorded as a change of its own."
-    )
+    messages.section("History of the settings", "Changes of all model names. A revert is recorded as another change.")
     total = view.count_events(kinds=list(KINDS))
     pages = max(1, -(-total // PAGE))
     rows = st.container()

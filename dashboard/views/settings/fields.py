@@ -19,15 +19,12 @@ from dashboard.views.settings.schema import (
     RANKING,
     RETENTION,
     described,
-    labelled,
 )
 from registry_core import Setting
 
 #: Behind a label: other than the default; other than what is saved.
 OTHER, UNSAVED = "◆", "●"
-LEGEND = (
-    f"{OTHER} differs from the default  ·  {UNSAVED} changed here and not saved. Hover over ? for what a field means."
-)
+LEGEND = f"{OTHER} differs from the default  ·  {UNSAVED} changed and not saved. ? explains a field."
 #: The weights a field each is drawn for; more come by "Add a metric".
 WIDE = 210
 
@@ -129,7 +126,7 @@ def weights(draft: Draft, setting: Setting, name: str, view: session.View) -> No
         index=None,
         format_func=formatting.metric,
         accept_new_options=True,
-        placeholder="any that is reported",
+        placeholder="any reported metric",
         key=_key(draft, f"{setting.path}-add"),
         on_change=_add,
         args=(draft, setting),
@@ -186,7 +183,7 @@ def one(draft: Draft, setting: Setting, names: Sequence[str]) -> None:
         draft.put(setting, _meant(draft, setting, st.session_state[key]))
     value = draft.value(setting)
     common: dict[str, Any] = {
-        "label": labelled(setting) + _marks(draft, setting),
+        "label": setting.full_label + _marks(draft, setting),
         "help": described(setting),
         "key": key,
     }

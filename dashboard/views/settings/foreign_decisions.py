@@ -23,9 +23,9 @@ def section(view: session.View) -> None:
     with st.container(border=True, key="foreign"):
         messages.section(
             "Decisions to confirm",
-            "These decisions were made on another machine, by another user, or before this release. Until somebody "
-            "accepts them here, the trusted names trust nothing, nothing is sent to the addresses, and nobody promotes "
-            "by the gates and approvals.",
+            "These decisions were made on another machine, by another user, or before this release. Until they are "
+            "accepted here, the allowed imports are not allowed, no alert is sent to the addresses, and the gates and "
+            "approvals block promotion.",
         )
         st.code("\n".join(lines(found)), language=None)
         if found:
@@ -52,8 +52,8 @@ def lines(found: ForeignDecisions) -> list[str]:
 
 def _form(found: ForeignDecisions, view: session.View) -> None:
     with st.form("accept-foreign", border=False):
-        reason = st.text_input("Reason (required): who looked at them", key="accept-reason", max_chars=2000)
-        if st.form_submit_button("Accept all of them", icon=":material/verified_user:"):
+        reason = st.text_input("Reason (required): who reviewed them", key="accept-reason", max_chars=2000)
+        if st.form_submit_button("Accept all", icon=":material/verified_user:"):
             try:
                 view.registry.accept_foreign(found, actor=session.actor(), reason=(reason or "").strip())
             except RegistryError as error:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Mapping
 
-import pandas as pd
 import streamlit as st
 
 from dashboard import formatting, session
 from dashboard.ui import messages, tables
+from dashboard.ui.columns import Column
 from dashboard.views.settings.draft import RANKS, Draft
 from registry_core import RankingChange, RankingPreview
 
@@ -27,22 +26,10 @@ def preview(draft: Draft, name: str, view: session.View) -> None:
         return
     for sentence in sentences(mine, changed=bool(changes)):
         st.markdown(sentence)
-    frame = ranking(mine)
-    form, width = tables.number_format(pd.concat([frame["Score now"], frame["Score then"]]))
-    gap, gap_width = tables.number_format(frame["Change"], difference=True)
-    columns: dict[str, Any] = {
-        "Version": st.column_config.TextColumn("Version", width=84, pinned=True),
-        "Now": st.column_config.NumberColumn("Now", width=50, help="Rank now"),
-        "Then": st.column_config.NumberColumn("Then", width=50, help="Rank with these settings"),
-        "Move": st.column_config.TextColumn("Move", width=96),
-        "Score now": st.column_config.NumberColumn("Score now", format=form, width=max(80, width)),
-        "Score then": st.column_config.NumberColumn("Score then", format=form, width=max(82, width)),
-        "Change": st.column_config.NumberColumn("Change", format=gap, width=max(74, gap_width)),
-    }
-    tables.plain(frame, key="ranking", alt=f"Places of {name} now and then", columns=columns)
+    tables.records(ranking_columns(mine.champion), ranking(mine), key="ranking", alt=f"Ranks of {name} now and then")
     ranked = sum(each.rank_after is not None for each in mine.changes)
     if ranked > MOST:
-        st.caption(f"The best {MOST} of {formatting.count(ranked, 'version')} with a place, and the champion.")
+        st.caption(f"The best {MOST} of {formatting.count(ranked, 'version')} with a rank, and the champion.")
     _lost(mine)
     if draft.model_name is None and changes and len(found) > 1:
         _others({each: found[each] for each in found if each != name})
@@ -53,12 +40,12 @@ def sentences(found: RankingPreview, *, changed: bool) -> list[str]:
     versions = {each.model_id: each.version for each in found.changes}
     best = versions.get(found.best_after or "")
     if not changed:
-        said = f"**{best}** is the best." if best else "No version may be chosen and has a score."
-        return [f"{said} Change a weight to see who would move."]
+        said = f"**{best}** is the best." if best else "No eligible version has a score."
+        return [f"{said} Change a weight to see the new ranks."]
     moved = sum(_moved(each) for each in found.changes)
     lines = []
     if best is None:
-        lines.append(":orange[▲ No version would have a score.] Nothing could be chosen any more.")
+        lines.append(":orange[▲ No version would have a score.] No version could be promoted automatically.")
     elif found.best_after != found.best_before:
         old = versions.get(found.best_before or "")
         lines.append(
@@ -67,9 +54,9 @@ def sentences(found: RankingPreview, *, changed: bool) -> list[str]:
     else:
         lines.append(f"**{best}** would stay the best.")
     lines[0] += (
-        f" {formatting.count(moved, 'version')} of {len(found.changes):,} would change place."
+        f" {formatting.count(moved, 'version')} of {len(found.changes):,} would change rank."
         if moved
-        else (" No version would change its place.")
+        else (" No version would change its rank.")
     )
     champion = versions.get(found.champion or "")
     if champion:
@@ -77,14 +64,14 @@ def sentences(found: RankingPreview, *, changed: bool) -> list[str]:
         beaten = (
             f"its score would be {formatting.number(score)}"
             if score is not None
-            else ("it would have no score, so a person would have to decide on every successor")
+            else ("it would have no score, so a person would have to decide on every new version")
         )
         lines.append(
-            f"Saving promotes nobody: champion **{champion}** stays. Whoever is registered from then on is held "
-            f"against it by the new settings; {beaten}."
+            f"Saving promotes no version: champion **{champion}** stays. New versions are compared with it by the new "
+            f"settings; {beaten}."
         )
     else:
-        lines.append("Saving promotes nobody: there is no champion, and there would be none by it.")
+        lines.append("Saving promotes no version: the model name stays without a champion.")
     return lines
 
 
@@ -97,69 +84,73 @@ def move(each: RankingChange) -> str:
     if each.rank_before is None or each.rank_after is None:
         if each.rank_before == each.rank_after:
             return formatting.MISSING
-        return "✕ no place" if each.rank_after is None else "✚ new"
+        return "✕ unranked" if each.rank_after is None else "✚ new"
     steps = each.rank_before - each.rank_after
     return "= stays" if not steps else f"▲ up {steps:,}" if steps > 0 else f"▼ down {-steps:,}"
 
 
-def ranking(found: RankingPreview) -> pd.DataFrame:
+def ranking(found: RankingPreview) -> list[RankingChange]:
     """The best then, and the champion wherever it would be."""
     shown = [each for each in found.changes if each.rank_after is not None][:MOST]
     if all(each.model_id != found.champion for each in shown):
         shown += [each for each in found.changes if each.model_id == found.champion]
-    gaps = [
-        each.score_after - each.score_before if each.score_after is not None and each.score_before is not None else None
-        for each in shown
-    ]
-    return pd.DataFrame(
-        {
-            "Version": [f"{each.version}{' ★' if each.model_id == found.champion else ''}" for each in shown],
-            "Now": pd.array([each.rank_before for each in shown], dtype="Int64"),
-            "Then": pd.array([each.rank_after for each in shown], dtype="Int64"),
-            "Move": [move(each) for each in shown],
-            "Score now": _numbers(each.score_before for each in shown),
-            "Score then": _numbers(each.score_after for each in shown),
-            "Change": _numbers(gaps),
-        }
+    return shown
+
+
+def ranking_columns(champion: str | None) -> tuple[Column[RankingChange], ...]:
+    """The columns of ranks now and then; a star marks the champion."""
+    return (
+        Column("Version", lambda each: f"{each.version}{' ★' if each.model_id == champion else ''}", 84, pinned=True),
+        Column("Rank now", lambda each: each.rank_before, 76, "ordinal"),
+        Column("Rank then", lambda each: each.rank_after, 78, "ordinal", help="Rank with these settings"),
+        Column("Move", move, 96),
+        Column("Score now", lambda each: each.score_before, 80, "number", scale="score"),
+        Column("Score then", lambda each: each.score_after, 82, "number", scale="score"),
+        Column("Difference", _gap, 86, "difference"),
     )
 
 
-def _numbers(values: Iterable[float | None]) -> list[float]:
-    return [float("nan") if value is None else value for value in values]
+def _gap(each: RankingChange) -> float | None:
+    return None if each.score_after is None or each.score_before is None else each.score_after - each.score_before
+
+
+def _losers(found: RankingPreview) -> list[RankingChange]:
+    return [each for each in found.changes if each.score_before is not None and each.score_after is None]
 
 
 def _lost(found: RankingPreview) -> None:
     """Who would lose the score, and why."""
-    lost = [each for each in found.changes if each.score_before is not None and each.score_after is None]
+    lost = _losers(found)
     if not lost:
         return
     why: dict[str, list[str]] = {}
     for each in lost:
-        why.setdefault(formatting.why_no_score(each.note_after), []).append(each.version)
+        why.setdefault(each.note_after or "no score", []).append(each.version)
     lines = [
-        f"- {formatting.escaped(note)}: {', '.join(versions[:8])}"
+        f"- {', '.join(versions[:8])}"
         + (f" and {len(versions) - 8:,} more" if len(versions) > 8 else "")
+        + f" ({formatting.escaped(note)})"
         for note, versions in sorted(why.items(), key=lambda item: -len(item[1]))[:5]
     ]
     said = f"**{formatting.count(len(lost), 'version')} would lose {'its' if len(lost) == 1 else 'their'} score:**"
     messages.show("warning", "\n".join([said, "", *lines]))
 
 
+#: The columns of what registry-wide settings do to a model name.
+_OTHERS: tuple[Column[tuple[str, RankingPreview]], ...] = (
+    Column("Model name", lambda each: formatting.visible(each[0]), 150, pinned=True),
+    Column("Best now", lambda each: _version(each[1], each[1].best_before), 84),
+    Column("Best then", lambda each: _version(each[1], each[1].best_after), 84),
+    Column("Moves", lambda each: sum(_moved(change) for change in each[1].changes), 70, "count"),
+    Column("Lose their score", lambda each: len(_losers(each[1])), 120, "count"),
+)
+
+
+def _version(found: RankingPreview, model_id: str | None) -> str:
+    return next((each.version for each in found.changes if each.model_id == model_id), formatting.MISSING)
+
+
 def _others(found: Mapping[str, RankingPreview]) -> None:
     """What registry-wide settings do to the other model names."""
-    rows = []
-    for name, each in found.items():
-        versions = {change.model_id: change.version for change in each.changes}
-        rows.append(
-            {
-                "Model name": name,
-                "Best now": versions.get(each.best_before or "", formatting.MISSING),
-                "Best then": versions.get(each.best_after or "", formatting.MISSING),
-                "Moves": sum(_moved(change) for change in each.changes),
-                "Lose their score": sum(
-                    change.score_before is not None and change.score_after is None for change in each.changes
-                ),
-            }
-        )
-    with st.expander(f"The other {formatting.count(len(rows), 'model name')}"):
-        tables.plain(pd.DataFrame(rows), key="other-names", alt="What it does to the other model names")
+    with st.expander(f"The other {formatting.count(len(found), 'model name')}"):
+        tables.records(_OTHERS, list(found.items()), key="other-names", alt="Effect on the other model names")

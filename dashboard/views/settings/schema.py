@@ -23,12 +23,6 @@ ELSEWHERE = (BY_PATH["trusted_globals"],)
 RANKING = tuple(each for each in ALL if not each.name and each not in (*RETENTION, *ELSEWHERE))
 
 
-def labelled(setting: Setting) -> str:
-    """The label with its unit, where the label does not say it."""
-    unit = setting.unit and setting.unit not in setting.label.lower()
-    return f"{setting.label} ({setting.unit})" if unit else setting.label
-
-
 def described(setting: Setting) -> str:
     """What it means, in Markdown, and its default."""
     meaning = formatting.sentence(setting.help.replace("``", "`"))

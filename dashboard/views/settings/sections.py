@@ -25,8 +25,8 @@ def choose(name: str, view: session.View) -> tuple[Draft, str]:
         required=True,
         key="whose",
         bind="query-params",
-        help=f"This name: {formatting.escaped(name)}, chosen in the sidebar. All names: what holds where a name has "
-        "none of its own",
+        help=f"This name: {formatting.escaped(name)}, chosen in the sidebar. All names: the default for "
+        "names without overrides",
     )
     section = right.segmented_control(
         "Section", list(SECTIONS), default="Ranking", required=True, key="section", bind="query-params"
@@ -88,7 +88,7 @@ def save_bar(draft: Draft, view: session.View, *, fields: bool) -> None:
 def _why_not(*, changes: bool, others: bool) -> str | None:
     """Why nothing can be saved, where the page does not say it already."""
     if others:
-        return "Somebody else changed the settings: review the new ones first."
+        return "The settings were changed meanwhile: review the new ones first."
     return None if changes else "No unsaved change."
 
 

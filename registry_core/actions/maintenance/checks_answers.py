@@ -14,7 +14,7 @@ def findings(asked: Mapping[str, AnswersCheck]) -> Findings:
     """One finding for each version that does not answer here as it did, or of which that cannot be told."""
     for model_id, check in asked.items():
         if check.status in ("differs", "fails"):
-            text = f"{model_id} does not answer here as it did where it was registered: {check.because}"
+            text = f"{model_id} does not return the predictions recorded at its registration: {check.because}"
             yield error("answers", model_id, text, _REGISTER)
         elif check.status == "unchecked":
-            yield note("answers", model_id, f"the answers of {model_id} were not checked: {check.because}")
+            yield note("answers", model_id, f"the predictions of {model_id} were not checked: {check.because}")

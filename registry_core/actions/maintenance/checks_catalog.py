@@ -22,7 +22,7 @@ SETTINGS = "registry_config.json"
 
 
 def databases(look: Look) -> Findings:
-    """Pages, references, rows that nobody wrote so, commits that are gone."""
+    """Pages, references, rows that nobody wrote so, commits that are missing."""
     for each in look.damage:
         yield _told(each)
 
@@ -40,13 +40,13 @@ def chain(look: Look) -> Findings:
     look.checked["events"] = events.newest(look.catalog)
     broken = events.first_break(look.catalog)
     if broken is not None:
-        text = f"the record of events does not hold from event {broken} on: it was altered, or an event is gone"
+        text = f"the audit log is not valid from event {broken} on: an event was altered or deleted"
         yield error("chain", f"event {broken}", text, BACKUP)
     newest = look.checked["events"]
     for table in ("models", "deployments", "benchmarks", "evaluations", "reviews", "experiments", "alerts"):
         late = [row["seq"] for row in look.rows(table) if row["seq"] > newest]
         if late:
-            text = f"{table} has the row {late[0]}, and the last event is {newest}: the newest events are gone"
+            text = f"{table} has the row {late[0]}, and the last event is {newest}: the newest events are missing"
             yield error("chain", table, text, BACKUP)
 
 
@@ -70,14 +70,14 @@ def champions(look: Look) -> Findings:
         name, model_id = row["model_name"], row["model_id"]
         if name in current:
             text = f"{name} has two champions: {current[name]} and {model_id}"
-            yield error("champions", name, text, f"model-registry promote one of them, or {BACKUP}")
+            yield error("champions", name, text, f"promote one of them (model-registry promote), or {BACKUP}")
         current[name] = model_id
         version = versions.get(model_id)
         if version is None or version["model_name"] != name:
             yield error("champions", name, f"the champion of {name}, {model_id}, is no version of it", BACKUP)
         elif version["artifact"] != "trusted" or version["status"] != "registered":
             state = version["status"] if version["status"] != "registered" else version["artifact"]
-            remedy = f"model-registry promote another model, or rollback {name}"
+            remedy = f"promote another version (model-registry promote), or run model-registry rollback {name}"
             yield error("champions", name, f"the champion of {name}, {model_id}, is {state}", remedy)
 
 
@@ -154,12 +154,12 @@ def settings(look: Look) -> Findings:
     last = events.listed(look.catalog, kinds=(EventKind.CREATED, EventKind.CONFIGURED), limit=1)
     if last and _completed(last[0].after) != json.loads(json.dumps(stored)):
         text = f"the settings are not those of the last event about them, {last[0].event_id}"
-        yield error("settings", CONFIGURATION, text, f"model-registry configure them again, or {BACKUP}")
+        yield error("settings", CONFIGURATION, text, f"save them again (model-registry config set), or {BACKUP}")
     if last and last[0].reason == f"{SETTINGS} was edited":
         yield note(
             "settings", SETTINGS,
             f"settings were taken over from an edited {SETTINGS} at {last[0].at} by {last[0].actor}",
-            "if nobody meant that, revert them on the page Settings",
+            "if that was not intended, revert them on the page Settings",
         )  # fmt: skip
     try:
         written = configure.from_file(look.context)

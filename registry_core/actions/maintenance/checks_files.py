@@ -15,6 +15,7 @@ from ...catalog import events, packed
 from ...catalog.packed import Packed
 from ...errors import ArtifactAltered, ArtifactMissing, RegistryError
 from ...events import EventKind
+from ...file_keys import benchmark_file, metadata_file, model_files
 from ...maintenance import Finding
 from ...records import Row, utc_text
 from . import sweep
@@ -55,11 +56,11 @@ def claims(look: Look) -> list[Claim]:
                 size = document.get(f"{kind}_bytes") or None
                 found[document[path]] = Claim(document[path], document[f"{kind}_sha256"], size, AGAIN)
     for row in look.rows("benchmarks"):
-        key = f"benchmarks/{row['fingerprint']}.parquet"
+        key = benchmark_file(row["fingerprint"])
         found[key] = Claim(key, row["file_sha256"], None, BACKUP)
     for row in look.rows("evaluations"):
         if row["answers"] is not None:
-            remedy = f"{BACKUP}, or measure the model again: model-registry evaluate {row['model_id']}"
+            remedy = f"{BACKUP}, or evaluate the model again: model-registry evaluate {row['model_id']}"
             found[row["answers"]] = Claim(row["answers"], row["answers_sha256"], None, remedy)
     if look.telemetry is not None:
         for key, digest in look.telemetry.tuples("SELECT file, file_sha256 FROM archives ORDER BY file"):
@@ -102,12 +103,12 @@ def _read(store: Store, claim: Claim, noted: Packed | None) -> tuple[int, Findin
     try:
         digest, size = store.digest(key)
         if noted is not None and digest != noted.sha256:
-            text = f"{store.address(key)} is not what was packed: its sha256 is {digest[:12]}..., the catalog says "
+            text = f"{store.address(key)} is not what was compressed: its sha256 is {digest[:12]}..., the catalog says "
             return size, error("altered", key, f"{text}{noted.sha256[:12]}...", claim.remedy)
         if digest != claim.sha256:
             store.content(key, claim.sha256, claim.size)
             if noted is None:
-                text = f"{store.address(key)} is packed, and the catalog does not say so"
+                text = f"{store.address(key)} is compressed, and the catalog has no record of it"
                 return size, warning("packed", key, text, MEND, repairable=True)
         elif claim.size is not None and size != claim.size:
             text = f"{store.address(key)} has {size:,} bytes, the catalog says {claim.size:,}"
@@ -128,7 +129,7 @@ def sidecars(look: Look) -> Findings:
     told = _adopted(look)
     wanted: list[tuple[Row, str]] = []
     for row in look.rows("models"):
-        key = f"metadata/model_{row['model_id']}.json"
+        key = metadata_file(row["model_id"])
         if not look.wants(key):
             continue
         if row["seq"] in told:
@@ -142,7 +143,7 @@ def sidecars(look: Look) -> Findings:
         if expected:
             wanted.append((row, expected))
     store = look.context.store
-    keys = [f"metadata/model_{row['model_id']}.json" for row, _ in wanted]
+    keys = [metadata_file(row["model_id"]) for row, _ in wanted]
     found = _by_threads(lambda key: _digest(store, key), keys, lambda _: 0)
     for key, (row, expected), (digest, size, problem) in zip(keys, wanted, found, strict=True):
         look.checked["files"] += 1
@@ -188,18 +189,21 @@ def unclaimed(look: Look) -> Findings:
         if each.key in going:
             text = f"{place} belongs to a version that was purged a short while ago: it is being removed"
             yield note(
-                "unclaimed", each.key, text, "nothing to do: a cleanup sweeps it, should that have been interrupted"
+                "unclaimed",
+                each.key,
+                text,
+                "nothing to do: a cleanup deletes it if the removal was interrupted",
             )
         elif each.key in spared:
-            text = f"nothing in the catalog claims {place}, which is older than the catalog's last recovery or loss"
+            text = f"no version owns {place}, which is older than the catalog's last recovery or loss"
             yield note("unclaimed", each.key, text, "nothing to do: it may be the only copy; remove it by hand, if not")
         elif each.key in old:
-            text = f"nothing in the catalog claims {place} ({each.size:,} bytes, written {each.modified:%Y-%m-%d})"
+            text = f"no version owns {place} ({each.size:,} bytes, written {each.modified:%Y-%m-%d})"
             yield warning("unclaimed", each.key, text, CLEANUP, repairable=True)
         else:
-            text = f"nothing in the catalog claims {place} yet; it was written {each.modified:%Y-%m-%d %H:%M} UTC"
+            text = f"no version owns {place} yet; it was written {each.modified:%Y-%m-%d %H:%M} UTC"
             yield note(
-                "unclaimed", each.key, text, f"nothing to do: a cleanup sweeps it once it is older than {days:g} days"
+                "unclaimed", each.key, text, f"nothing to do: a cleanup deletes it once it is older than {days:g} days"
             )
 
 
@@ -207,4 +211,4 @@ def _just_purged(look: Look) -> set[str]:
     """Files whose removal may go on right now: it begins when the purge is committed."""
     since = utc_text(look.context.now() - _LONGEST_REMOVAL)
     gone = [event.model_id for event in events.listed(look.catalog, since=since, kinds=(EventKind.PURGED,))]
-    return {f"models/{which}_{model_id}.pkl" for model_id in gone for which in ("model", "scaler")}
+    return {key for model_id in gone if model_id is not None for key in model_files(model_id)}

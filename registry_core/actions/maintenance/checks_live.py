@@ -37,7 +37,7 @@ def live(look: Look) -> Findings:
     for place, stored, expected in differences(look, look.telemetry):
         stream = known.get(place[1])
         of = f"{stream.model_id} ({stream.role})" if stream else f"the stream {place[1]}"
-        said = "cannot be read" if stored is None else "differ from the predictions and outcomes that are there"
+        said = "cannot be read" if stored is None else "differ from the stored predictions and outcomes"
         repairable = expected is not None
         yield error(
             "statistics", subject(place), f"the {place[0].replace('_', ' ')} of {of} from {text(place[2])} {said}",
@@ -55,13 +55,13 @@ def _references(look: Look, telemetry: Queries) -> Findings:
     deployments = {row["seq"]: row["model_name"] for row in look.rows("deployments")}
     for deployment, name, state in telemetry.tuples("SELECT deployment_id, model_name, state FROM detectors"):
         if deployments.get(deployment) != name:
-            what = f"a detector watches the deployment {deployment} of {name}, which is not there"
+            what = f"a detector belongs to the deployment {deployment} of {name}, which is missing"
             yield warning("live", f"detector {deployment}", what, BACKUP)
         if not _is_object(state):
             yield error("live", f"detector {deployment}", f"the detector's state of {name} cannot be read", BACKUP)
     for seq, stream in streams.listed(telemetry).items():
         if stream.model_id not in versions:
-            yield warning("live", f"stream {seq}", f"predictions of {stream.model_id}, which is not there", BACKUP)
+            yield warning("live", f"stream {seq}", f"predictions of {stream.model_id}, which is missing", BACKUP)
 
 
 def _is_object(document: str) -> bool:

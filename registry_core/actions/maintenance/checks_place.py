@@ -28,5 +28,5 @@ def origin(look: Look) -> Findings:
         yield error("origin", "key", str(problem), "let this user read the key, or bring it: model-registry key import")
         return
     if found:
-        text = "decisions about trust came from elsewhere, and nobody accepted them here"
+        text = "decisions about trust came from another installation, and are not accepted here"
         yield warning("origin", look.context.location, text, Remedy("model-registry accept", command=True))

@@ -22,7 +22,7 @@ def derived(look: Look) -> Findings:
             continue
         wrong = [*columns, *(["its metrics"] if metrics is not None else [])]
         if wrong:
-            text = f"what the catalog lists of {model_id} does not follow from its document: {', '.join(wrong)}"
+            text = f"the catalog's row of {model_id} does not follow from its document: {', '.join(wrong)}"
             yield error("derived", model_id, text, MEND if mendable else BACKUP, repairable=mendable)
 
 
@@ -53,5 +53,5 @@ def expected(look: Look) -> list[tuple[str, Row | str, Row | None]]:
         found.append((row["model_id"], differing(row, new), None if same else values))
     known = {row["seq"] for row in look.rows("models")}
     stray = sorted(metrics.keys() - known)
-    found += [(f"model_metrics {seq}", "its version is not there", None) for seq in stray]
+    found += [(f"model_metrics {seq}", "its version is missing", None) for seq in stray]
     return found

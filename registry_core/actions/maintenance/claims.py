@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
+from ...file_keys import benchmark_file, metadata_file
 from ..files import artifact_keys
 
 
@@ -47,7 +48,7 @@ class Claims:
 
     def _document(self, row: dict[str, Any]) -> None:
         model_id, status = self._models.pop(row["model_seq"])
-        self.files[f"metadata/model_{model_id}.json"] = Claim(None, None, model_id)
+        self.files[metadata_file(model_id)] = Claim(None, None, model_id)
         document = json.loads(row["metadata"])
         sizes = (document.get("model_bytes"), document.get("scaler_bytes"))
         keys = artifact_keys({"model_id": model_id}, document["model_sha256"], document.get("scaler_sha256"))
@@ -57,7 +58,7 @@ class Claims:
                 self.files[key] = Claim(digest, size, model_id, status == "trashed")
 
     def _benchmark(self, row: dict[str, Any]) -> None:
-        self.files[f"benchmarks/{row['fingerprint']}.parquet"] = Claim(row["file_sha256"], None, None)
+        self.files[benchmark_file(row["fingerprint"])] = Claim(row["file_sha256"], None, None)
 
     def _evaluation(self, row: dict[str, Any]) -> None:
         if row["answers"] is not None:

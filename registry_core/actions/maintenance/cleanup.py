@@ -101,7 +101,7 @@ class _Run:
                         self.skipped[item.model_id] = "it came out of the trash"
                         continue
                     if due[item.model_id] > now:
-                        self.skipped[item.model_id] = "its time in the trash is not over"
+                        self.skipped[item.model_id] = "its purge date is in the future"
                         continue
                     trash.take_out(self.context, transaction, item.model_id, self.actor, self.reason, item.reason)
                     gone.append(item.model_id)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from datetime import timedelta
 from functools import partial
@@ -13,7 +13,7 @@ from typing import NamedTuple
 from ...artifacts import packing
 from ...artifacts.store import Sink, Staged
 from ...catalog import events, models, packed, retention_queries
-from ...catalog.database import Transaction
+from ...catalog.database import Queries, Transaction
 from ...catalog.packed import Packed
 from ...errors import ArtifactError, InvalidInput, ModelNotFound
 from ...events import EventKind
@@ -80,6 +80,13 @@ def compress(
     return _Run(context, model_name, who, why, progress).take(_wanted(context, ages))
 
 
+def compressible(context: Context, older_than_days: float | None, model_name: str | None) -> list[str]:
+    """See ``Registry.compressible``."""
+    ages = _ages(context, older_than_days, model_name)
+    with context.database.snapshot() as queries:
+        return [model_id for model_id, _ in _old(context, queries, ages)]
+
+
 def _ages(context: Context, days: float | None, model_name: str | None) -> dict[str, float]:
     """Model name -> days since registration from which on its versions are compressed."""
     if days is not None and (
@@ -88,7 +95,7 @@ def _ages(context: Context, days: float | None, model_name: str | None) -> dict[
         raise InvalidInput(f"older_than_days is {days!r:.80}; a number of days from 0 to {_MOST_DAYS:,} is needed")
     names = models.names(context.database)
     if model_name is not None and model_name not in names:
-        raise ModelNotFound(f"no model carries the name {model_name!r:.160}; model_names() lists all")
+        raise ModelNotFound(f"no model has the name {model_name!r:.160}; model_names() lists all")
     chosen = names if model_name is None else [model_name]
     settings = context.configuration()
     found = {
@@ -98,7 +105,7 @@ def _ages(context: Context, days: float | None, model_name: str | None) -> dict[
     }
     if chosen and not found:
         raise InvalidInput(
-            "nobody said how old a version has to be: give older_than_days, or set compress_after_days in retention"
+            "older_than_days is missing: give a minimum age in days, or set retention.compress_after_days"
         )
     return found
 
@@ -106,20 +113,25 @@ def _ages(context: Context, days: float | None, model_name: str | None) -> dict[
 def _wanted(context: Context, ages: Mapping[str, float]) -> dict[str, list[_File]]:
     """sha256 -> the files that were registered with it, the oldest first."""
     found: dict[str, list[_File]] = {}
-    now = context.now()
     with context.database.snapshot() as queries:
-        for name, days in ages.items():
-            known = roles.roles(queries, name)
-            for model_id, text in retention_queries.documents(queries, name, utc_text(now - timedelta(days=days))):
-                if model_id in known.champions or model_id in known.predecessors:
-                    continue
-                document = json.loads(text)
-                digests = (document["model_sha256"], document["scaler_sha256"])
-                sizes = (document["model_bytes"], document["scaler_bytes"])
-                for (key, digest), size in zip(artifact_keys({"model_id": model_id}, *digests), sizes, strict=False):
-                    if digest:
-                        found.setdefault(digest, []).append(_File(key, digest, size, model_id))
+        for model_id, text in _old(context, queries, ages):
+            document = json.loads(text)
+            digests = (document["model_sha256"], document["scaler_sha256"])
+            sizes = (document["model_bytes"], document["scaler_bytes"])
+            for (key, digest), size in zip(artifact_keys({"model_id": model_id}, *digests), sizes, strict=False):
+                if digest:
+                    found.setdefault(digest, []).append(_File(key, digest, size, model_id))
     return found
+
+
+def _old(context: Context, queries: Queries, ages: Mapping[str, float]) -> Iterator[tuple[str, str]]:
+    """Id and metadata document of each version that is old enough, champions and rollback targets left out."""
+    now = context.now()
+    for name, days in ages.items():
+        known = roles.roles(queries, name)
+        for model_id, text in retention_queries.documents(queries, name, utc_text(now - timedelta(days=days))):
+            if model_id not in known.champions and model_id not in known.predecessors:
+                yield model_id, text
 
 
 class _Run:

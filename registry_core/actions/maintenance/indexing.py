@@ -11,6 +11,7 @@ from ...catalog import dump, models
 from ...catalog.database import Transaction
 from ...config import Configuration
 from ...errors import InvalidVersion
+from ...file_keys import model_files
 from ...records import METRIC_FIELDS, ModelMetadata, Row
 from ...rules import versioning
 from ..context import Context
@@ -88,7 +89,7 @@ def take_care(context: Context, kept: Row) -> str:
     would answer, and wrongly, so it is quarantined.
     """
     said = "what the version's row says is all that is left"
-    if not context.store.exists(f"models/scaler_{kept['model_id']}.pkl"):
+    if not context.store.exists(model_files(kept["model_id"])[1]):
         return said
     kept["artifact"] = "quarantined"
     return f"{said}, and which scaler belongs to it is not known any more: it is quarantined; register it again"
@@ -107,7 +108,7 @@ def remains(kept: Row, model_sha256: str) -> ModelMetadata:
         tags=json.loads(kept["tags"]),
         metrics=metrics,
         model_sha256=model_sha256,
-        model_file_path=f"models/model_{kept['model_id']}.pkl",
+        model_file_path=model_files(kept["model_id"])[0],
     )
 
 

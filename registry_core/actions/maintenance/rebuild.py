@@ -15,6 +15,7 @@ from ...catalog.database import Queries, Transaction
 from ...config import Configuration
 from ...errors import RegistryError, StorageError
 from ...events import EventKind
+from ...file_keys import metadata_file
 from ...maintenance import Progress, RebuildReport
 from ...records import ModelMetadata, Row
 from ..adopt import SIDECAR
@@ -106,7 +107,7 @@ def _index(
     told = afters(found, {row["seq"] for row in kept})
     unclaimed = sidecars.keys() - {row["model_id"] for row in kept}
     for number, row in enumerate(kept, 1):
-        key = f"metadata/model_{row['model_id']}.json"
+        key = metadata_file(row["model_id"])
         text = documents.get(row["seq"])
         metadata: ModelMetadata | None = None
         if text is not None:
@@ -124,10 +125,8 @@ def _index(
         if progress is not None and (number % _STEP == 0 or number == len(kept)):
             progress("building rows", number, len(kept))
     for model_id in sorted(unclaimed):
-        if context.store.exists(f"metadata/model_{model_id}.json"):
-            left_out[f"metadata/model_{model_id}.json"] = (
-                "no version of the catalog claims it: its registration was not finished"
-            )
+        if context.store.exists(metadata_file(model_id)):
+            left_out[metadata_file(model_id)] = "no version owns it: its registration did not finish"
     return index
 
 

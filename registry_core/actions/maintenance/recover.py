@@ -17,6 +17,7 @@ from ...catalog.database import Transaction
 from ...config import Configuration
 from ...errors import ArtifactAltered, ArtifactMissing, InvalidInput, RegistryError, StateConflict
 from ...events import EventKind
+from ...file_keys import metadata_file
 from ...maintenance import RebuildReport
 from ...records import ModelMetadata, Row
 from .. import adopt, configure, seals
@@ -82,7 +83,7 @@ class _Documents:
     def of(self, row: Row) -> tuple[ModelMetadata, str]:
         """A version's record and its document: as it was exported, else the best that is left of it."""
         model_id, digest = row["model_id"], self.history.documents.get(row["model_id"])
-        key = f"metadata/model_{model_id}.json"
+        key = metadata_file(model_id)
         found = self.kept.get(row["seq"])
         if found is not None:
             return indexing.metadata_of(model_id, found), found

@@ -9,6 +9,7 @@ from ...catalog.database import Transaction
 from ...catalog.packed import Packed
 from ...catalog.telemetry import windows as stored
 from ...events import EventKind
+from ...file_keys import metadata_file
 from ...maintenance import Finding
 from ..context import Context
 from ..model_records import eligible, require
@@ -80,7 +81,7 @@ def _sidecars(context: Context, subjects: set[str]) -> None:
         "SELECT m.model_id, c.metadata FROM models m JOIN model_documents c ON c.model_seq = m.seq"
     )
     for row in rows:
-        key = f"metadata/model_{row['model_id']}.json"
+        key = metadata_file(row["model_id"])
         if key in subjects:
             context.store.write(key, row["metadata"].encode())
 

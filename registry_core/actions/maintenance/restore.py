@@ -82,10 +82,11 @@ def _check_free(folder: Path) -> None:
         return
     except OSError as error:
         raise StorageError(
-            error.errno or errno.EIO, f"{folder} cannot be used ({error.strerror}); name a folder that is not there yet"
+            error.errno or errno.EIO,
+            f"{folder} cannot be used ({error.strerror}); name a new folder",
         ) from error
     if there is not None:
-        raise StateConflict(f"{folder} is not empty: it holds {there.name!r:.200}; name a folder that is not there yet")
+        raise StateConflict(f"{folder} is not empty: it holds {there.name!r:.200}; name a new folder")
 
 
 def _give_name(aside: Path, folder: Path) -> None:
@@ -96,10 +97,10 @@ def _give_name(aside: Path, folder: Path) -> None:
         _sync(folder.parent)
     except OSError as error:
         if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
-            raise StateConflict(f"{folder} was made by somebody else meanwhile; name another folder") from error
+            raise StateConflict(f"{folder} was created by another process meanwhile; name another folder") from error
         raise StorageError(
             error.errno or errno.EIO,
-            f"{folder} cannot be given to what was restored ({error.strerror}); name a folder that is not there yet",
+            f"{folder} cannot be given to what was restored ({error.strerror}); name a new folder",
         ) from error
 
 

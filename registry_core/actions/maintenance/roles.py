@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from itertools import groupby
-from operator import attrgetter
 from typing import NamedTuple
 
 from ...catalog import deployments, retention_queries
 from ...catalog.database import Queries
-from ...rules import retention, selection
+from ...file_keys import model_files
+from ...rules import retention
 from ...rules.retention import Candidate
+from .. import promotion
 
 
 class Roles(NamedTuple):
@@ -30,15 +30,11 @@ class Roles(NamedTuple):
 
 def roles(queries: Queries, model_name: str | None) -> Roles:
     """Who does what, of one model name or of all."""
-    eligible = retention_queries.eligible_champions(queries, model_name)
-    history = sorted(deployments.listed(queries, model_name), key=attrgetter("model_name"))
-    predecessors = []
-    for _, each in groupby(history, attrgetter("model_name")):
-        # The sort is stable: the newest still come first.
-        predecessors += selection.predecessors(list(each), eligible)[:1]
+    history = deployments.listed(queries, model_name)
+    predecessors = promotion.predecessors_by_name(queries, model_name).values()
     return Roles(
         frozenset(each.model_id for each in history if each.ended_at is None),
-        frozenset(predecessors),
+        frozenset(latest for latest, *_ in filter(None, predecessors)),
         frozenset(each.model_id for each in history),
         retention_queries.in_experiments(queries, model_name),
     )
@@ -51,15 +47,10 @@ def candidates(queries: Queries, model_name: str | None, sizes: Mapping[str, int
         Candidate(
             each.model_id, each.model_name, f"{each.major}.{each.minor}.{each.patch}", each.seq, each.registered_at,
             each.score, each.ranked_on, bool(each.eligible), each.status,
-            sum(sizes.get(key, 0) for key in keys(each.model_id)),
+            sum(sizes.get(key, 0) for key in model_files(each.model_id)),
             each.model_id in known.champions, each.model_id in known.predecessors,
             known.experiments.get(each.model_id), bool(each.pinned), each.model_id in known.were_champions,
             each.purge_at,
         )
         for each in retention_queries.versions(queries, model_name)
     ]  # fmt: skip
-
-
-def keys(model_id: str) -> tuple[str, str]:
-    """Where a version's files lie: the model's, and the scaler's if it has one."""
-    return f"models/model_{model_id}.pkl", f"models/scaler_{model_id}.pkl"

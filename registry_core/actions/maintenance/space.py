@@ -7,10 +7,11 @@ from collections import Counter
 from collections.abc import Mapping
 
 from ...catalog import packed, retention_queries
+from ...file_keys import model_files
 from ...maintenance import SpaceKind, SpaceReport, SpaceUse
 from ...records import utc_text
 from ..context import Context
-from . import roles, sweep
+from . import sweep
 from .sweep import ARCHIVE, ASIDE, File
 
 _KINDS: dict[str, SpaceKind] = {
@@ -72,7 +73,7 @@ def _registered(documents: list[tuple[str, str]]) -> dict[str, int]:
     for model_id, text in documents:
         document = json.loads(text)
         sizes = (document["model_bytes"], document["scaler_bytes"])
-        found.update(zip(roles.keys(model_id), sizes, strict=True))
+        found.update(zip(model_files(model_id), sizes, strict=True))
     return found
 
 

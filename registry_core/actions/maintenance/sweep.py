@@ -135,9 +135,9 @@ def remove(context: Context, wanted: Collection[str]) -> tuple[dict[str, int], d
                     if key not in there:
                         left[key] = "it is gone already"
                     elif key in claimed:
-                        left[key] = "it is claimed by now"
+                        left[key] = "a version owns it now"
                     elif key not in may_go or not there[key].ours:
-                        left[key] = "it was written a short while ago"
+                        left[key] = "it is not old enough yet"
                     else:
                         context.store.remove(key)
                         gone[key] = there[key].size

@@ -88,7 +88,7 @@ def _chosen(queries: Queries, model_ids: str | Collection[str] | None, model_nam
         raise ModelNotFound(
             "there is no version to export"
             if model_name is None
-            else f"no model carries the name {model_name!r:.160}; model_names() lists all"
+            else f"no model has the name {model_name!r:.160}; model_names() lists all"
         )
     return found
 
@@ -195,7 +195,7 @@ def _read(found: bundle.Reader, model_id: str) -> dict[str, Any]:
     try:
         document = json.loads(found.read(member))
     except (ValueError, RecursionError) as error:
-        raise InvalidInput(f"its {member} is no JSON ({error})") from error
+        raise InvalidInput(f"its {member} is not JSON ({error})") from error
     if not isinstance(document, dict) or not all(
         isinstance(document.get(key), dict) for key in ("document", "states", "measured")
     ):
@@ -257,7 +257,7 @@ def _bring_in(
         notes.append(f"{model_id} was version {known.get('version')}, which is taken here: it is {version}")
     if known.get("reference"):
         # Live inputs would be counted against what a file says.
-        notes.append(f"how the inputs of {model_id} were distributed in training stays behind; it is not watched for")
+        notes.append(f"the training reference of {model_id} is not imported; feature drift is not detected for it")
     if new != model_id:
         notes.append(f"{model_id} is another version here: it came in as {new}")
     return new

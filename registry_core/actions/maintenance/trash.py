@@ -11,6 +11,7 @@ from ...catalog import trash as table
 from ...catalog.database import Queries, Transaction
 from ...errors import StateConflict
 from ...events import EventKind
+from ...file_keys import model_files
 from ...maintenance import Trashed
 from ...records import Row, Status, utc_text
 from ..context import Context, check_reason
@@ -77,7 +78,7 @@ def check_delete(queries: Queries, row: Row) -> None:
     """Whether a version may go into the trash; raises what stands in the way."""
     model_id = row["model_id"]
     if row["status"] == "trashed":
-        raise StateConflict(f"{model_id} is in the trash already; purge deletes its files for good")
+        raise StateConflict(f"{model_id} is in the trash already; purge deletes its files permanently")
     if row["status"] != "purged":
         known = roles.roles(queries, row["model_name"])
         fixed = known.untouchable(model_id, bool(row["pinned"]))
@@ -129,7 +130,7 @@ def take_out(
     set_status(
         context, transaction, model_id, "purge", actor, reason or because, {"because": because} if because else None
     )
-    packed.forget(transaction, roles.keys(model_id))
+    packed.forget(transaction, model_files(model_id))
 
 
 class Removal:
@@ -144,7 +145,7 @@ class Removal:
         """Remove their files; the bytes freed."""
         freed = 0
         for model_id in model_ids:
-            for key in roles.keys(model_id):
+            for key in model_files(model_id):
                 self._context.store.remove(key)
                 file = self._there.pop(key, None)
                 if file is None:
@@ -163,7 +164,7 @@ def listed(context: Context, model_name: str | None) -> list[Trashed]:
         Trashed(
             row["model_id"], row["model_name"], f"{row['major']}.{row['minor']}.{row['patch']}", row["trashed_at"],
             row["purge_at"], row["actor"], row["reason"], row["was"],
-            sum(sizes.get(key, 0) for key in roles.keys(row["model_id"])),
+            sum(sizes.get(key, 0) for key in model_files(row["model_id"])),
         )
         for row in rows
     ]  # fmt: skip

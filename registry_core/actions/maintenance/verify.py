@@ -43,16 +43,16 @@ def _live(look: Look) -> Findings:
 
 _CHECKS = (
     _Check("the databases", checks_catalog.databases),
-    _Check("the record of events", checks_catalog.chain),
+    _Check("the audit log", checks_catalog.chain),
     _Check("champions and deployments", checks_catalog.champions),
     _Check("states", checks_catalog.states),
-    _Check("the place", checks_place.place),
-    _Check("what came from elsewhere", checks_place.origin),
+    _Check("permissions", checks_place.place),
+    _Check("decisions from other installations", checks_place.origin),
     _Check("the settings", checks_catalog.settings, again=True),
     _Check("the index", checks_rows.derived),
     _Check("metadata files", checks_files.sidecars, again=True),
     _Check("files", checks_files.files, again=True),
-    _Check("unclaimed files", checks_files.unclaimed, again=True),
+    _Check("orphaned files", checks_files.unclaimed, again=True),
     _Check("live traffic", _live),
     _Check("the exported index", checks_export.exported, again=True),
 )

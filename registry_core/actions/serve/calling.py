@@ -18,7 +18,7 @@ from ...signature import Signature
 
 #: Up to so many numbers Python looks at them sooner than numpy begins.
 _FEW = 32
-_REMEDY = "look at the rows, or put another model in its place"
+_REMEDY = "check the rows, or promote another model"
 
 
 class NoAnswer(RegistryError):
@@ -53,14 +53,14 @@ class Served:
         values = np.asarray(self.model.predict_proba(self._taken(features)))
         rows = count(features)
         if values.ndim != 2 or len(values) != rows:
-            raise NoAnswer(f"{self.model_id} answered the shape {values.shape} to {rows:,} rows; {_REMEDY}")
+            raise NoAnswer(f"{self.model_id} returned the shape {values.shape} for {rows:,} rows; {_REMEDY}")
         if not _probabilities(values):
-            raise NoAnswer(f"{self.model_id} answered what is no probability; {_REMEDY}")
+            raise NoAnswer(f"{self.model_id} returned a value that is not a probability; {_REMEDY}")
         if self.columns is not None:
             values = values[:, self.columns]
         if values.shape[1] != len(self.classes):
             raise NoAnswer(
-                f"{self.model_id} answered {values.shape[1]} classes, {len(self.classes)} are known; {_REMEDY}"
+                f"{self.model_id} returned {values.shape[1]} classes instead of {len(self.classes)}; {_REMEDY}"
             )
         return values
 
@@ -76,10 +76,10 @@ class Served:
         if values.shape == (rows, 1):
             values = values[:, 0]
         if values.shape != (rows,):
-            raise NoAnswer(f"{self.model_id} answered the shape {values.shape} to {rows:,} rows; {_REMEDY}")
+            raise NoAnswer(f"{self.model_id} returned the shape {values.shape} for {rows:,} rows; {_REMEDY}")
         if self.task == "regression":
             if not np.isfinite(values.sum(dtype=np.float64)):
-                raise NoAnswer(f"{self.model_id} answered what is no finite number; {_REMEDY}")
+                raise NoAnswer(f"{self.model_id} returned a value that is not finite; {_REMEDY}")
             return values
         return self._labels(values) if self.classes else values
 
@@ -87,7 +87,7 @@ class Served:
         """Labels that are classes, as the champion spells them: 1.0 where that is 1."""
         strange = [each for each in {*values.tolist()} if each not in self.classes]
         if strange:
-            raise NoAnswer(f"{self.model_id} answered {strange[0]!r:.80}, which is no class it has; {_REMEDY}")
+            raise NoAnswer(f"{self.model_id} returned {strange[0]!r:.80}, which is not one of its classes; {_REMEDY}")
         return values.astype(np.asarray(self.classes).dtype, copy=False)
 
     def _taken(self, features: Any) -> Any:
@@ -143,8 +143,8 @@ def served(
     if task == "classification" and own != wanted:
         if {*own} != {*wanted}:
             raise InvalidInput(
-                f"{known.model_id} answers the classes {_shown(own)}, the champion {_shown(wanted)}; serve models of "
-                "the same classes together"
+                f"{known.model_id} predicts the classes {_shown(own)}, the champion {_shown(wanted)}; serve only "
+                "models of the same classes together"
             )
         columns = np.array([own.index(each) for each in wanted], np.intp)
     matcher = Matcher(_as_loaded(signature, model, scaler))

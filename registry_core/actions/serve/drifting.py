@@ -45,7 +45,7 @@ def reference(model: Any, scaler: Any, inputs: Any, names: Sequence[str]) -> dic
     # Any library may raise anything at inputs it does not know.
     except Exception as error:
         raise InvalidInput(
-            f"the model cannot answer to the rows of reference ({type(error).__name__}: {error}); give the inputs it "
+            f"the model cannot predict the rows of reference ({type(error).__name__}: {error}); give the features it "
             "was trained on, before scaling"
         ) from error
     columns = columns_of(table, names)[:MOST_FEATURES]

@@ -26,9 +26,9 @@ class Failing:
         if alerts.unresolved(context.database, self.model_name, key) is not None:
             return
         named = models.display_name(context.database, self.model_id)
-        instead = "nobody else could answer"
+        instead = "no fallback could answer"
         if self.fallback:
-            instead = f"{models.display_name(context.database, self.fallback)} answers instead"
+            instead = f"{models.display_name(context.database, self.fallback)} serves instead"
         often = "1 call" if self.calls == 1 else f"{self.calls} calls in a row"
         with context.database.transaction() as transaction:
             current = deployments.current(transaction, self.model_name)
@@ -42,8 +42,8 @@ class Failing:
                 kind="champion_failing",
                 severity="critical",
                 key=key,
-                text=f"{named} failed to answer {often} ({self.error:.500}); {instead}. "
-                "Roll back, mend what it needs, or look at the rows it was sent",
+                text=f"{named} failed {often} ({self.error:.500}); {instead}. "
+                "Roll back, repair its environment, or check the rows that were sent",
                 model_id=self.model_id,
                 evidence={"calls": self.calls, "error": self.error[:500], "stand_in": self.fallback},
             )

@@ -160,18 +160,18 @@ class _Spelling:
         if alike is not None:
             return alike
         if label is None:
-            raise InvalidInput(f"an outcome of {self._model_name} is None; leave out predictions without a truth")
+            raise InvalidInput(f"an outcome of {self._model_name} is None; omit predictions without a label")
         if not isinstance(label, str | int | float | bool):
             raise InvalidInput(f"an outcome of {self._model_name} is {type(label).__name__}; give its label")
         if self._labels.known and all(isinstance(each, str) != isinstance(label, str) for each in self._labels.known):
             raise InvalidInput(
-                f"an outcome of {self._model_name} is {label!r:.80}, the model answers labels such as "
-                f"{self._labels.known[0]!r:.80}; record outcomes as the model answers them"
+                f"an outcome of {self._model_name} is {label!r:.80}, its models predict labels such as "
+                f"{self._labels.known[0]!r:.80}; record outcomes as the models predict them"
             )
         if self._closed:
             raise InvalidInput(
-                f"an outcome of {self._model_name} is {label!r:.80}, which its models cannot answer: their classes are "
-                f"{sentences.listed([*map(repr, self._labels.known)])}; record outcomes as the models answer them"
+                f"an outcome of {self._model_name} is {label!r:.80}, which its models cannot predict: their classes "
+                f"are {sentences.listed([*map(repr, self._labels.known)])}; record outcomes as the models predict them"
             )
         self._labels.add(self._transaction, self._model_name, [label])
         return float(self._labels.numbers[label])
@@ -180,13 +180,13 @@ class _Spelling:
         """Before it is spelt: that fails for thousands of digits."""
         if isinstance(label, float) and not math.isfinite(label):
             raise InvalidInput(
-                f"an outcome of {self._model_name} is {label!r}, no finite number; leave out predictions without a "
-                "truth, or give the label as the model answers it"
+                f"an outcome of {self._model_name} is {label!r}, which is not finite; omit predictions without "
+                "a label, or give the label as the model predicts it"
             )
         if isinstance(label, int) and not -_WHOLE <= label < _WHOLE:
             raise InvalidInput(
                 f"an outcome of {self._model_name} is {_shown(label)}, which does not fit into 64 bits; give the label "
-                "as the model answers it, or as text"
+                "as the model predicts it, or as text"
             )
 
 

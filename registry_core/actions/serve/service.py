@@ -33,7 +33,7 @@ class Service:
             raise InvalidInput(f"log is {log!r:.80}; allowed are 'batch', 'sync' and 'off'")
         name = only_name(self._context.database, model_name)
         if name is None or name not in models.names(self._context.database):
-            raise ModelNotFound(f"no model carries the name {model_name!r:.160}; model_names() lists all")
+            raise ModelNotFound(f"no model has the name {model_name!r:.160}; model_names() lists all")
         answering = Answering(self._context, self._loader, name, self.log, log)
         forks.survive(answering)
         return Predictor(name, answering, self.log.flush, (self._context.reopened, log))
@@ -69,7 +69,7 @@ def record_outcomes(
         return outcomes.by_id(context, by_id, prediction_ids, labels)
     name = only_name(context.database, model_name)
     if name is None:
-        raise ModelNotFound("the registry holds no model yet, so nobody has predicted anything")
+        raise ModelNotFound("the registry holds no model yet, so it has no predictions; register a model")
     if name not in models.names(context.database):
-        raise ModelNotFound(f"no model carries the name {name!r:.160}; model_names() lists all")
+        raise ModelNotFound(f"no model has the name {name!r:.160}; model_names() lists all")
     return outcomes.by_unit(context, name, units, context.now() if at is None else at, labels)

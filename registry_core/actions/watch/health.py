@@ -48,7 +48,7 @@ State = Literal["healthy", "warning", "critical", "unknown"]
 def check(context: Context, model_name: str, *, act: bool) -> HealthReport:
     """See ``Registry.check_health``."""
     if model_name not in models.names(context.database):
-        raise ModelNotFound(f"no model carries the name {model_name!r:.160}; model_names() lists all")
+        raise ModelNotFound(f"no model has the name {model_name!r:.160}; model_names() lists all")
     acted = look(context, model_name, thorough=True) if act else ()
     current = deployments.current(context.database, model_name)
     if current is not None:

@@ -31,7 +31,7 @@ def performance(
         current = deployments.current(context.database, model_name)
         if current is None:
             if model_name not in models.names(context.database):
-                raise ModelNotFound(f"no model carries the name {model_name!r:.160}; model_names() lists all")
+                raise ModelNotFound(f"no model has the name {model_name!r:.160}; model_names() lists all")
             raise NoModelAvailable(f"{model_name} has no champion; promote a model, or name a model_id")
         model_id, deployment_id = current.model_id, current.deployment_id
         began = microseconds(datetime.fromisoformat(current.started_at))

@@ -10,28 +10,19 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ...errors import ArtifactQuarantined, ArtifactUnloadable
 from ..inspection import inspect
 from .models import Classifier, Labels, Predictor
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-__all__ = ["FORMATS", "Classifier", "Labels", "Predictor", "load"]
-
-FORMATS: Mapping[str, str] = {
-    "skops": "skops",
-    "xgboost": "xgboost",
-    "lightgbm": "lightgbm",
-    "onnx": "onnxruntime",
-}
-"""Each format by its name in ``Inspection.format``, with the library that reads it."""
+__all__ = ["Classifier", "Labels", "Predictor", "load"]
 
 
 def load(data: bytes, kind: str, place: str, extra_trusted: Collection[str]) -> Any:
     """The model in a file of one of these kinds; its content is inspected once more before its library sees it.
+
+    ``kind`` is what the inspection calls the format; the module ``from_<kind>`` reads it.
 
     Raises:
         ArtifactQuarantined: it is not trusted, or no longer.
@@ -45,7 +36,7 @@ def load(data: bytes, kind: str, place: str, extra_trusted: Collection[str]) -> 
             return _skops(data, inspection.names)
         return import_module(f"{__name__}.from_{kind}").read(data)
     except ModuleNotFoundError as error:
-        library = error.name or FORMATS[kind]
+        library = error.name or kind
         raise ArtifactUnloadable(f"{place} needs {library} to load; install {library}") from error
 
 

@@ -145,4 +145,4 @@ def _parsed(source: str, text: str, where: str) -> object:
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise InvalidInput(f"{source}{where} is no JSON: {error}") from error
+        raise InvalidInput(f"{source}{where} is not JSON: {error}") from error

@@ -86,7 +86,7 @@ def test_from_the_plan_to_the_trash_and_for_good(registry: Registry, registry_fo
         registry.load_model(ids[2])
     with pytest.raises(ArtifactMissing, match="was purged by anna"):
         registry.read_artifact(ids[2])
-    with pytest.raises(StateConflict, match=r"was purged by anna on 2025-08-15 .* gone for good"):
+    with pytest.raises(StateConflict, match=r"was purged by anna on 2025-08-15 .* deleted permanently"):
         registry.restore(ids[2])
     assert registry.verify_events() is None
 
@@ -253,8 +253,8 @@ def test_what_is_claimed_or_written_anew_meanwhile_stays(
     )
     assert [*gone] == ["models/model_y.pkl"]
     assert left == {
-        "models/model_x.pkl": "it was written a short while ago",
-        f"models/model_{model_id}.pkl": "it is claimed by now",
+        "models/model_x.pkl": "it is not old enough yet",
+        f"models/model_{model_id}.pkl": "a version owns it now",
     }
 
 

@@ -95,6 +95,16 @@ def test_loads_and_hashes_stay_as_they_were(registry: Registry, registry_folder:
     assert registry.verify_events() is None
 
 
+def test_what_would_be_compressed_is_asked_first(sqlite_registry: Registry, clock: Clock) -> None:
+    ids = several(sqlite_registry, clock)
+    # Protected from a cleanup, not from compression: a pinned version loads as before.
+    sqlite_registry.pin(ids[3])
+    assert sqlite_registry.compressible(0) == ids[2:]
+    assert sqlite_registry.compressible(2.5, model_name="Churn") == [ids[2]]
+    with pytest.raises(InvalidInput, match="older_than_days is missing"):
+        sqlite_registry.compressible()
+
+
 def test_it_is_measured_as_any_other(sqlite_registry: Registry, clock: Clock) -> None:
     ids = several(sqlite_registry, clock)
     sqlite_registry.compress(0)

@@ -62,7 +62,7 @@ def test_a_version_keeps_what_its_run_logged(brought: tuple[Registry, ImportRepo
         1, "anna", "pipeline", {"reviewed": "yes"}, {"team": "growth"},
     )  # fmt: skip
     notes = "\n".join(report.notes)
-    assert "Churn/1: the metric 'log_loss' is left out: it is no finite number" in notes
+    assert "Churn/1: the metric 'log_loss' is left out: it is not finite" in notes
     assert "Churn/1: the metric 'recall' is left out: metric recall is 93, outside its range" in notes
     assert "'House Prices' is called House-Prices here" in notes
 

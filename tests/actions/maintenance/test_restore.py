@@ -244,7 +244,7 @@ def test_a_folder_that_appears_meanwhile_stays(backup: Path, tmp_path: Path) -> 
         (tmp_path / "r").mkdir(exist_ok=True)
         (tmp_path / "r" / "mine").touch()
 
-    with pytest.raises(StateConflict, match="was made by somebody else"):
+    with pytest.raises(StateConflict, match="was created by another process"):
         Registry.from_backup(backup, tmp_path / "r", progress=appear)
     assert os.listdir(tmp_path / "r") == ["mine"]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["r"]

@@ -114,7 +114,7 @@ def test_only_some_versions(sqlite_registry: Registry, tmp_path: Path) -> None:
         ({"model_ids": "none"}, ModelNotFound, "no model has the id"),
         ({"model_ids": []}, InvalidInput, "names no version"),
         ({"model_ids": churn, "model_name": "Odd"}, InvalidInput, "is a version of Churn, not of Odd"),
-        ({"model_name": "None"}, ModelNotFound, "no model carries the name"),
+        ({"model_name": "None"}, ModelNotFound, "no model has the name"),
     ):
         with pytest.raises(error, match=why):
             sqlite_registry.export_models(tmp_path / "b.tar", **arguments)
@@ -157,7 +157,7 @@ def export(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     ("member", "data", "why"),
     [
         ("model.pkl", b"cos\nsystem\n(S'true'\ntR.", "is refused"),
-        ("model.json", b"{", "is no JSON"),
+        ("model.json", b"{", "is not JSON"),
         ("model.json", b"[]", "does not describe a version"),
         ("model.json", b'{"document": {}, "states": {}, "measured": {}}', "model_name is missing"),
         (

@@ -150,9 +150,9 @@ def test_labels_are_found_however_they_are_spelt(registry: Registry) -> None:
     assert registry.record_outcomes({ids[1]: "no"}).repeated == 1
     for label, words in (
         (1, "'no'"),
-        ("perhaps", "cannot answer: their classes are 'no' and 'yes'"),
-        (None, "without a truth"),
-        (float("nan"), "without a truth"),
+        ("perhaps", "cannot predict: their classes are 'no' and 'yes'"),
+        (None, "without a label"),
+        (float("nan"), "without a label"),
         ([], "list"),
     ):
         with pytest.raises(InvalidInput, match=words):
@@ -172,10 +172,10 @@ def test_numbers_told_as_text_are_the_same_labels(sqlite_registry: Registry) -> 
 @pytest.mark.parametrize(
     ("label", "words"),
     [
-        (float("inf"), "no finite number"),
-        (-np.inf, "no finite number"),
-        (np.float64("inf"), "no finite number"),
-        (np.float32("nan"), "no finite number"),
+        (float("inf"), "not finite"),
+        (-np.inf, "not finite"),
+        (np.float64("inf"), "not finite"),
+        (np.float32("nan"), "not finite"),
         (2**63, "64 bits"),
         (-(2**63) - 1, "64 bits"),
         (10**400, "64 bits"),
@@ -188,7 +188,7 @@ def test_numbers_that_are_no_labels(sqlite_registry: Registry, label: Any, words
     ids = sqlite_registry.predictor(log="sync").predict(INPUTS[:2]).prediction_ids.tolist()
     with pytest.raises(InvalidInput, match=f"Churn.*{words}.*(leave out|give the label)"):
         sqlite_registry.record_outcomes({ids[0]: 1, ids[1]: label})
-    with pytest.raises(InvalidInput, match="cannot answer: their classes are 0 and 1"):
+    with pytest.raises(InvalidInput, match="cannot predict: their classes are 0 and 1"):
         sqlite_registry.record_outcomes({ids[0]: 1, ids[1]: 2**63 - 1})
     assert sqlite_registry.record_outcomes({ids[0]: 1, ids[1]: 0}).recorded == 2
 

@@ -152,7 +152,7 @@ def test_where_the_champion_fails_its_predecessor_answers(registry: Registry) ->
         predictor.predict_proba(bad)
     (alert,) = alerts.listed(registry._context.database)
     assert (alert.kind, alert.model_id, alert.severity) == ("champion_failing", new, "critical")
-    assert f"{registry.get_metadata(old).display_name} answers instead" in alert.text
+    assert f"{registry.get_metadata(old).display_name} serves instead" in alert.text
     assert "an input above 100" in alert.text
     assert registry.verify_events() is None
 

@@ -387,7 +387,7 @@ def test_health_without_a_champion_or_a_name(registry: Registry) -> None:
     register(registry, 0.9, performance_metrics={})
     health = registry.check_health("Churn")
     assert (health.state, health.model_id) == ("unknown", None)
-    with pytest.raises(KeyError, match="carries the name"):
+    with pytest.raises(KeyError, match="has the name"):
         registry.check_health("Nobody")
 
 
@@ -502,7 +502,7 @@ def test_a_champion_that_does_not_answer_is_rolled_back(registry: Registry, cloc
     assert registry.get_metadata(second).status == "disqualified"
     (alert,) = registry.alerts("Churn")
     assert alert.kind == "rolled_back"
-    assert "failed to answer 5 calls in a row (RuntimeError: no answer)" in alert.text
+    assert "failed 5 calls in a row (RuntimeError: no answer)" in alert.text
     assert [each.kind for each in registry.alerts("Churn", resolved=True)] == ["rolled_back", "champion_failing"]
 
 

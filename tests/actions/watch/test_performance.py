@@ -84,7 +84,7 @@ def test_it_is_of_the_present_deployment_unless_a_model_is_named(registry: Regis
     assert registry.check_health("Churn").performance.metrics == found.metrics  # type: ignore[union-attr]
     assert registry.live_performance("Churn", first).model_id == first
     assert registry.live_performance("Churn", first).labelled > 0
-    with pytest.raises(ModelNotFound, match="no model carries the name"):
+    with pytest.raises(ModelNotFound, match="no model has the name"):
         registry.live_performance("Nobody")
     register(registry, model_name="Fraud")
     with pytest.raises(ModelNotFound, match="no model of Fraud"):
