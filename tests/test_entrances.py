@@ -29,8 +29,8 @@ from registry_core import (
 from registry_core.artifacts.sandbox import inspecting, places
 from registry_core.catalog import row_checksums
 from registry_core.cli import main
-from tests.artifacts.inspection.assembly import called, name, plain, text, whole
 from tests.artifacts.inspection import floods, misfits, natives
+from tests.artifacts.inspection.assembly import called, name, plain, text, whole
 from tests.artifacts.inspection.corpus import Bad, bad_artifacts
 from tests.entrances import ENTRANCES, Outcome, Scene, Site, Thief, enter
 from tests.fitted import logistic, register

@@ -26,4 +26,4 @@ def release(*files: UploadedFile | None) -> None:
         return
     for file in files:
         if file is not None:
-            uploads.stored_files().remove_file(context.session_id, file.file_id)
+            st.runtime.get_instance().uploaded_file_mgr.remove_file(context.session_id, file.file_id)
