@@ -118,7 +118,7 @@ def begin(room: Path, site: Site, foreign: tuple[Path, str], marker: Path) -> Ca
 
     verbs = {
         "model": model,
-        "foreign": lambda name, way: _foreign(room, *foreign, name, way),
+        "foreign": lambda name, way: _foreign(room, marker, *foreign, name, way),
         "trick": lambda name, way: _trick(room, name, way),
         "act": lambda act, _: _act(room, act, marker),
         "archive": lambda way, data: _archive(room, way, data),
@@ -149,16 +149,21 @@ FOREIGN: dict[str, Callable[[Registry, str], object]] = {
 }
 
 
-def _foreign(room: Path, folder: Path, champion: str, name: str, way: str) -> str:
+def _foreign(room: Path, marker: Path, folder: Path, champion: str, name: str, way: str) -> str:
     """A registry that trusts the name its champion calls is opened, restored or imported."""
     place = room / "registry"
     shutil.copytree(folder, place)
     data = Reaching(name, *(each.format(folder=place) for each in REACHING[name])).file()
     with another_user(folder.with_name("keys")):
         rewritten(place, champion, data, [name])
-    with Registry(place) as registry:
-        FOREIGN[way](registry, champion)
-    return "ran" if (place / "made").exists() else "used"
+    try:
+        with Registry(place) as registry:
+            FOREIGN[way](registry, champion)
+            # What takes it out of production uses another file.
+            return "used" if registry.get_active_model_id("Cancer") == champion else "refused"
+    finally:
+        if (place / "made").exists():
+            marker.touch()
 
 
 def _moved(registry: Registry, model_id: str, way: str) -> None:
@@ -301,8 +306,8 @@ def _in_turns(every: Sequence[Point]) -> Iterator[tuple[Point, str, list[Task]]]
 def _note(point: Point, label: str, task: Task, watched: Watched, marker: Path, say: Callable[[str], None]) -> None:
     ended = watched.ended
     seen: Seen | None = watched.handle(*task)
-    what = f"  {point.name}: {label}, {next(each for each in task[1:] if isinstance(each, str))}"
-    if marker.exists() or (seen is not None and (seen.ran or seen.outcome == "ran")):
+    what = f"  {point.name}: {label}, {', '.join(each for each in task[1:] if each and isinstance(each, str))}"
+    if marker.exists() or (seen is not None and seen.ran):
         point.executed += 1
         say(f"{what}: EXECUTED {'' if seen is None else seen.ran}")
         marker.unlink(missing_ok=True)
