@@ -125,13 +125,13 @@ def begin(room: Path, site: Site, foreign: tuple[Path, str], marker: Path) -> Ca
     }
 
     def handle(verb: str, first: Any, second: Any) -> str:
+        # Before, and not after: a process that ended left its room as it was.
+        for path in list(room.iterdir()):
+            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
         try:
             return verbs[verb](first, second)
         except RegistryError:
             return "refused"
-        finally:
-            for path in list(room.iterdir()):
-                shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
 
     return handle
 
@@ -159,8 +159,9 @@ def _foreign(room: Path, marker: Path, folder: Path, champion: str, name: str, w
     try:
         with Registry(place) as registry:
             FOREIGN[way](registry, champion)
-            # What takes it out of production uses another file.
-            return "used" if registry.get_active_model_id("Cancer") == champion else "refused"
+            # Whatever went on, the file may still be of no use, and then nothing was done with it.
+            registry.load_model(champion)
+            return "used"
     finally:
         if (place / "made").exists():
             marker.touch()

@@ -105,10 +105,13 @@ class Site:
             clock.tick(3600)
         return cls(folder, first, second, clock.now)
 
+    def original(self) -> bytes:
+        """The first one's file."""
+        return (self.folder / "models" / f"model_{self.first}.pkl").read_bytes()
+
     def good(self) -> bytes:
-        """The first one's file, written in another way: it answers as before, and nobody has seen it."""
-        data = (self.folder / "models" / f"model_{self.first}.pkl").read_bytes()
-        return pickle.dumps(pickle.loads(data), protocol=4)
+        """The same, written in another way: it answers as before, and nobody has seen it."""
+        return pickle.dumps(pickle.loads(self.original()), protocol=4)
 
 
 @dataclass(frozen=True)
@@ -137,10 +140,10 @@ class Scene:
         """The registry, an hour after its last call."""
         return Registry(self.folder, clock=Clock(self.site.now), actor="bert")
 
-    def file(self, data: bytes | None = None) -> Path:
+    def file(self) -> Path:
         """The bytes as a file outside of the registry."""
         path = self.folder.with_name("winner.pkl")
-        path.write_bytes(self.data if data is None else data)
+        path.write_bytes(self.data)
         return path
 
 
@@ -221,15 +224,15 @@ def load(scene: Scene) -> Outcome:
 
 
 def serve(scene: Scene) -> Outcome:
-    """The champion, whose file holds the bytes as well, is loaded and asked."""
+    """It is champion, its file is exchanged, and somebody asks for predictions."""
     with closing(Thief(scene.folder)) as thief:
-        thief.put(scene.site.second, scene.data)
+        thief.put(scene.site.first, scene.site.original())
+        with scene.open() as registry:
+            registry.promote(scene.site.first, override=True, reason="now")
+        thief.put(scene.site.first, scene.data)
     with scene.open() as registry:
-        try:
-            registry.predictor(NAME, log="off").predict(np.zeros((1, 2)))
-        except RegistryError:
-            return "refused"
-    return "used"
+        answer = registry.predictor(NAME, log="off").predict(np.zeros((1, 2)))
+        return "used" if answer.model_ids.tolist() == [scene.site.first] else "refused"
 
 
 def evaluate(scene: Scene) -> Outcome:
@@ -275,7 +278,7 @@ def experiment(scene: Scene) -> Outcome:
 def running(scene: Scene) -> Outcome:
     """It is a challenger, and its file is exchanged meanwhile."""
     with closing(Thief(scene.folder)) as thief:
-        thief.put(scene.site.first, (scene.site.folder / "models" / f"model_{scene.site.first}.pkl").read_bytes())
+        thief.put(scene.site.first, scene.site.original())
         with scene.open() as registry:
             started = registry.start_experiment(NAME, scene.site.first, mode="split", share=0.5)
         thief.put(scene.site.first, scene.data)

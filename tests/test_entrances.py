@@ -379,3 +379,15 @@ def test_a_bad_file_does_not(way: str, site: Site, corpus: list[Bad], tmp_path: 
         with Scene.of(site, data, tmp_path) as scene:
             outcomes[label] = enter(scene, ENTRANCES[way])
     assert not [label for label, outcome in outcomes.items() if outcome == "used"]
+
+
+@pytest.mark.parametrize("way", ["load", "serve", "running experiment"])
+def test_bytes_that_nobody_loaded_here_open_in_the_sandbox_first(way: str, site: Site, tmp_path: Path) -> None:
+    with Scene.of(site, site.good(), tmp_path) as scene:
+        with scene.open() as registry:
+            assert registry.answers_check(site.first) is None
+        assert enter(scene, ENTRANCES[way]) == "used"
+        with scene.open() as registry:
+            check = registry.answers_check(site.first)
+            assert check is not None
+            assert (check.place, check.status) == ("sandbox", "agrees")
