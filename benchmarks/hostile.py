@@ -116,7 +116,7 @@ def begin(room: Path, site: Site, foreign: tuple[Path, str], marker: Path) -> Ca
         with Scene.of(site, data, room) as scene:
             return enter(scene, ways[way])
 
-    verbs = {
+    verbs: dict[str, Callable[[Any, Any], str]] = {
         "model": model,
         "foreign": lambda name, way: _foreign(room, marker, *foreign, name, way),
         "trick": lambda name, way: _trick(room, name, way),

@@ -21,9 +21,9 @@ OPERATORS = ("com.microsoft.Gelu", "com.microsoft.operators")
 
 def onnx_file() -> io.BytesIO:
     """A graph of one input whose only operator ONNX Runtime has, and the ONNX standard does not."""
-    values = (helper.make_tensor_value_info(name, TensorProto.FLOAT, [None, 1]) for name in "xy")
+    x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, [None, 1]) for name in "xy")
     node = helper.make_node("Gelu", ["x"], ["y"], domain="com.microsoft")
-    graph = helper.make_graph([node], "g", *([each] for each in values))
+    graph = helper.make_graph([node], "g", [x], [y])
     opsets = [helper.make_opsetid("", 17), helper.make_opsetid("com.microsoft", 1)]
     return io.BytesIO(helper.make_model(graph, opset_imports=opsets, ir_version=8).SerializeToString())
 
