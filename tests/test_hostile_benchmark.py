@@ -43,5 +43,12 @@ def test_every_kind_has_files_enough_and_each_failure_counts(tmp_path: Path) -> 
         assert len({*labels}) == len(labels), point.name
     done = Point("x", [("file", [])], reached=1)
     assert not done.fails
-    for change in ({"executed": 1}, {"ended": 1}, {"frozen": 1}, {"grown_bytes": MOST_BYTES + 1}, {"reached": 0}):
+    for change in (
+        {"executed": 1},
+        {"ended": 1},
+        {"raised": 1},
+        {"frozen": 1},
+        {"grown_bytes": MOST_BYTES + 1},
+        {"reached": 0},
+    ):
         assert Point("x", [("file", [])], **{"reached": 1, **change}).fails, change  # type: ignore[arg-type]
