@@ -13,7 +13,6 @@ import io
 import multiprocessing
 import pickle
 import random
-import resource
 import sys
 import time
 import warnings
@@ -26,6 +25,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.watched import memory
 from registry_core.artifacts import formats
 from registry_core.artifacts.inspection import inspect
 from registry_core.artifacts.sandbox import Form, Limits, Worker
@@ -136,28 +136,14 @@ def _look_forever(channel: Connection) -> None:
             data = channel.recv_bytes()
         except EOFError:
             return
-        before = _memory(forget=True)
+        before = memory(forget=True)
         begun = time.process_time()
         found = inspect(data, "a mutant")
-        seconds, grown = time.process_time() - begun, _memory() - before
+        seconds, grown = time.process_time() - begun, memory() - before
         unreported: set[str] = set()
         if found.verdict == "trusted" and found.format.startswith(("pickle", "joblib")):
             unreported = mutations.resolved(data) - set(found.names)
         channel.send_bytes(pickle.dumps(Look(found.verdict, tuple(sorted(unreported)), seconds, max(grown, 0))))
-
-
-def _memory(*, forget: bool = False) -> int:
-    """The most memory this process has had since it was told to forget, in bytes."""
-    try:
-        if forget:
-            with open("/proc/self/clear_refs", "w") as file:
-                file.write("5")
-        with open("/proc/self/status") as file:
-            lines = dict(line.partition(":")[::2] for line in file)
-        return int(lines["VmRSS" if forget else "VmHWM"].split()[0]) << 10
-    except (OSError, KeyError):
-        # Elsewhere than on Linux the peak only ever rises.
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10
 
 
 def run(count: int, seed: int, say: Any = print) -> int:

@@ -124,7 +124,7 @@ from .settings import Setting
 from .signature import AnswersCheck, Feature, Proof, Signature
 from .tables import TableColumn, TableReading
 from .version import RELEASE as __version__
-from .visitors import visitor
+from .visitors import on_wait, visitor
 
 __all__ = [
     "Alert",
@@ -241,6 +241,7 @@ __all__ = [
     "VersionTaken",
     "Window",
     "__version__",
+    "on_wait",
     "settings_schema",
     "visitor",
 ]

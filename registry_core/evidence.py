@@ -291,6 +291,7 @@ class KnownClass:
         line: where the class begins in it, from 1; 0 where that is not known.
         bases: what it inherits from, as its source writes it.
         at_load: those of its own methods that run while a file is loaded.
+        kind: ``operator`` for an operator of ONNX Runtime outside the ONNX standard: no code comes with the file.
     """
 
     name: str
@@ -298,10 +299,13 @@ class KnownClass:
     line: int
     bases: tuple[str, ...]
     at_load: tuple[str, ...]
+    kind: Literal["class", "operator"] = "class"
 
     @property
     def sentence(self) -> str:
         """In words, for whoever has to read its code."""
+        if self.kind == "operator":
+            return f"{self.name} is an operator of ONNX Runtime, outside the ONNX standard; no code comes with the file"
         where = f"{self.file}:{self.line}" if self.line else self.file or "compiled code"
         of = f" of {', '.join(self.bases)}" if self.bases else ""
         runs = f"; {', '.join(self.at_load)} may run while a file is loaded" if self.at_load else ""

@@ -8,7 +8,6 @@ import pickle
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, suppress
-from hashlib import sha256
 from pathlib import Path
 
 import joblib
@@ -30,8 +29,10 @@ from registry_core import (
 from registry_core.artifacts.sandbox import inspecting, places
 from registry_core.catalog import row_checksums
 from registry_core.cli import main
+from tests.artifacts.inspection import floods, misfits, natives
 from tests.artifacts.inspection.assembly import called, name, plain, text, whole
 from tests.artifacts.inspection.corpus import Bad, bad_artifacts
+from tests.entrances import ENTRANCES, Outcome, Scene, Site, Thief, enter
 from tests.fitted import logistic, register
 
 # Claims and a benchmark that would make the file champion at once, if anybody believed it.
@@ -222,33 +223,6 @@ def test_what_the_command_says_of_a_bad_file_is_one_line(corpus: list[Bad], fold
             assert done.stderr[:-1].isprintable(), f"{bad.name}: {done.stderr!r}"
 
 
-class Thief:
-    """Somebody who may write into the folder and the catalog, and makes a registered model's file another one."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._catalog = sqlite3.connect(folder / "registry.db")
-        row_checksums.connect(self._catalog)
-
-    def close(self) -> None:
-        self._catalog.close()
-
-    def put(self, model_id: str, data: bytes, which: str = "model") -> None:
-        """The file gets these bytes, and the catalog their sha256."""
-        (self._folder / "models" / f"{which}_{model_id}.pkl").write_bytes(data)
-        with self._catalog:
-            self._catalog.execute(
-                "UPDATE model_documents SET metadata = json_set(metadata, ?, ?) "
-                "WHERE model_seq = (SELECT seq FROM models WHERE model_id = ?)",
-                (f"$.{which}_sha256", sha256(data).hexdigest(), model_id),
-            )
-
-    def trust(self, model_id: str) -> None:
-        """The catalog says that there was nothing to find."""
-        with self._catalog:
-            self._catalog.execute("UPDATE models SET artifact = 'trusted', eligible = 1 WHERE model_id = ?", [model_id])
-
-
 @pytest.fixture
 def thief(folder: Path) -> Iterator[Thief]:
     with closing(Thief(folder)) as thief:
@@ -376,3 +350,44 @@ def test_measuring_an_exchanged_file_contains_it(corpus: list[Bad], folder: Path
             assert found[model_id].status == "failed", bad.name
             assert "could not be opened" in found[model_id].because, f"{bad.name}: {found[model_id].because}"
     assert not marker.exists()
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Site:
+    return Site.make(tmp_path_factory.mktemp("site") / "registry")
+
+
+#: What ``test_uploads`` and the others above do not go through; ``python -m benchmarks.hostile`` goes through all.
+FURTHER = ("restore", "import", "serve", "undo", "roll back", "rollback by health", "experiment", "running experiment")
+
+
+@pytest.mark.parametrize("way", FURTHER)
+def test_a_good_file_comes_into_use(way: str, site: Site, tmp_path: Path) -> None:
+    with Scene.of(site, site.good(), tmp_path) as scene:
+        assert enter(scene, ENTRANCES[way]) == "used"
+
+
+@pytest.mark.parametrize("way", FURTHER)
+def test_a_bad_file_does_not(way: str, site: Site, corpus: list[Bad], tmp_path: Path) -> None:
+    live = next(bad for bad in corpus if bad.live)
+    sample = {
+        live.name: live.data,
+        **dict([next(natives.bad_xgboost()), next(floods.files()), next(misfits.files())]),
+    }
+    outcomes: dict[str, Outcome] = {}
+    for label, data in sample.items():
+        with Scene.of(site, data, tmp_path) as scene:
+            outcomes[label] = enter(scene, ENTRANCES[way])
+    assert not [label for label, outcome in outcomes.items() if outcome == "used"]
+
+
+@pytest.mark.parametrize("way", ["load", "serve", "running experiment"])
+def test_bytes_that_nobody_loaded_here_open_in_the_sandbox_first(way: str, site: Site, tmp_path: Path) -> None:
+    with Scene.of(site, site.good(), tmp_path) as scene:
+        with scene.open() as registry:
+            assert registry.answers_check(site.first) is None
+        assert enter(scene, ENTRANCES[way]) == "used"
+        with scene.open() as registry:
+            check = registry.answers_check(site.first)
+            assert check is not None
+            assert (check.place, check.status) == ("sandbox", "agrees")

@@ -24,7 +24,7 @@ from registry_core import (
 from registry_core.actions import notify
 from tests.actions.test_adopt import put
 from tests.actions.test_notify import trouble
-from tests.elsewhere import Reaching, another_user, foreign_registry, own_module, rewritten
+from tests.elsewhere import REACHING, Reaching, another_user, foreign_registry, own_module, rewritten
 from tests.fitted import forest
 from tests.strangers import MAJORITY, Majority
 
@@ -52,30 +52,6 @@ def mark(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     yield path
     sys.modules.pop("own_code_from_elsewhere", None)
 
-
-#: Names that reach code when a file calls them: of this product, of what it installs, of somebody's own.
-REACHING: dict[str, tuple[str, ...]] = {
-    "werkzeug.utils.import_string": ("own_code_from_elsewhere",),
-    "uvicorn.importer.import_from_string": ("own_code_from_elsewhere:Winner",),
-    "own_code_from_elsewhere.helper": ("own_code_from_elsewhere",),
-    "own_code_from_elsewhere.Winner": (),
-    "streamlit.util.calc_md5": ("text",),
-    "registry_core.artifacts.formats.load": ("text", "place"),
-    "registry_core.Registry": ("{folder}/made",),
-    "dashboard.server.main": (),
-    "pages.upload": (),
-    "click.utils.open_stream": ("{folder}/made", "w"),
-    "fsspec.core.open": ("{folder}/made", "w"),
-    "fsspec.registry.get_filesystem_class": ("file",),
-    "sqlite_utils.db.Database": ("{folder}/made",),
-    "watchdog.utils.load_module": ("own_code_from_elsewhere",),
-    "starlette.config.Config": ("{folder}/made",),
-    "moto.core.utils.get_equivalent_url_in_aws_domain": ("text",),
-    "sklearn.utils._param_validation.validate_params": ("text",),
-    "pandas.core.computation.eval.eval": ("1+1",),
-    "numpy.distutils.exec_command.exec_command": ("true",),
-    "joblib.parallel.Parallel": ("2",),
-}
 
 Entrance = Callable[[Registry, str], object]
 ENTRANCES: dict[str, Entrance] = {

@@ -213,6 +213,7 @@ PUBLIC_NAMES = {
     "VersionTaken",
     "Window",
     "__version__",
+    "on_wait",
     "settings_schema",
     "visitor",
 }

@@ -89,3 +89,17 @@ def test_the_sandbox_takes_over_no_folder_of_libraries(tmp_path: Path, monkeypat
     (tmp_path / "libpython3.11.so").write_bytes(b"")
     monkeypatch.setenv("LD_LIBRARY_PATH", f"{tmp_path}::/usr/lib")
     assert str(tmp_path) not in forkserver_handle._environment().get("LD_LIBRARY_PATH", "")
+
+
+def test_health_warns_of_a_folder_that_everybody_may_write(tmp_path: Path) -> None:
+    filled(tmp_path / "open")
+    (tmp_path / "open").chmod(0o777)
+    with pytest.warns(UserWarning, match="chmod o-w"):
+        registry = Registry(tmp_path / "open")
+    with registry:
+        found = registry.check_health("Cancer")
+        assert found.state == "warning"
+        assert f"every user of this machine may write {tmp_path / 'open'}" in found.sentence
+        assert found.sentence.endswith("chmod o-w it")
+        (tmp_path / "open").chmod(0o700)
+        assert "may write" not in registry.check_health("Cancer").sentence

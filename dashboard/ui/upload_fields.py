@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import streamlit as st
+from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
@@ -22,8 +22,8 @@ def taken(file: UploadedFile | None) -> UploadedFile | None:
 def release(*files: UploadedFile | None) -> None:
     """Give back what a page has stored elsewhere by now: Streamlit would keep it as long as the session."""
     context = get_script_run_ctx()
-    if context is None or not st.runtime.exists():
+    if context is None or not isinstance(context.uploaded_file_mgr, MemoryUploadedFileManager):
         return
     for file in files:
         if file is not None:
-            uploads.stored_files().remove_file(context.session_id, file.file_id)
+            context.uploaded_file_mgr.remove_file(context.session_id, file.file_id)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import streamlit as st
@@ -10,16 +12,25 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from dashboard import formatting, navigation, permissions, queries, session
 from dashboard.ui import messages, tables, upload_fields
-from registry_core import Inspection, RegistryError
+from registry_core import Inspection, RegistryError, SandboxFailure, on_wait
 
 METRICS = ("accuracy", "auc", "f1_score", "precision", "recall", "data_quality_score")
 Metadata = dict[str, Any]
+#: Where the session keeps the name of the file that is being stored: still there in the next run, it was not.
+_UPLOADING = "uploading"
 
 
 def finished() -> bool:
     """After an upload: say what came of it, and offer the next step."""
     model_id = st.session_state.get("uploaded")
     if model_id is None:
+        name = st.session_state.pop(_UPLOADING, None)
+        if name is not None:
+            messages.show(
+                "info",
+                f"The upload of **{formatting.escaped(name)}** was cancelled. Nothing was stored. Press Upload to "
+                "start again.",
+            )
         return False
     model = session.view().metadata(model_id)
     stored = f"Stored as version **{model.version}** of **{model.model_name}**"
@@ -53,6 +64,12 @@ def _answering(model_id: str) -> None:
     view = session.view()
     check = view.answers_check(model_id)
     if check is None:
+        if view.metadata(model_id).artifact == "trusted":
+            messages.show(
+                "warning",
+                "**Its predictions are not checked yet**, since the sandbox did not start. They are checked before a "
+                "promotion.",
+            )
         return
     if check.status == "agrees":
         found = view.signature(model_id)
@@ -236,9 +253,16 @@ def _inside(label: str, file: UploadedFile | None, name: str, view: session.View
     known: dict[tuple[str, str], Inspection] = st.session_state.setdefault("inspected", {})
     found = known.get((file.file_id, name))
     if found is None:
-        with st.spinner(f"Looking into {file.name} …"):
-            found = known[file.file_id, name] = view.registry.inspect(file, name or None)
-        file.seek(0)
+        try:
+            with st.spinner(f"Scanning {file.name} …"):
+                found = known[file.file_id, name] = view.registry.inspect(file, name or None)
+        except SandboxFailure as error:
+            sentence = formatting.escaped(formatting.sentence(str(error)))
+            messages.show("error", f"**{formatting.escaped(file.name)} was not scanned.** {sentence}")
+            st.button("Try again", key=f"scan-{label}", icon=":material/refresh:")
+            return False
+        finally:
+            file.seek(0)
     st.text(f"{label} file: {file.name}, {formatting.size(file.size)}, {found.format}")
     tones: dict[str, messages.Tone] = {"trusted": "success", "quarantined": "warning", "refused": "error"}
     head = {"trusted": "Trusted", "quarantined": "It will be quarantined", "refused": "It is refused"}[found.verdict]
@@ -282,14 +306,39 @@ def upload_button(
     clicked = st.button("Upload", type="primary", icon=":material/upload_file:", disabled=not ready, key="upload")
     if not clicked or given is None or model_file is None:
         return
+    st.session_state[_UPLOADING] = model_file.name
     try:
-        with st.spinner("Storing, inspecting and loading it in the sandbox …", show_time=True):
+        with (
+            st.spinner("Scanning it, loading it in the sandbox and storing it …", show_time=True),
+            _cancelled_by_leaving(),
+        ):
+            st.button("Cancel", icon=":material/close:", key="upload-cancel")
             model_id = view.registry.upload(
                 model_file, scaler_file, metadata=given, actor=session.actor(), reason=(reason or "").strip()
             )
     except (RegistryError, ValueError, RecursionError) as error:
-        messages.show("error", f"Nothing was stored. {formatting.escaped(str(error))}")
+        del st.session_state[_UPLOADING]
+        messages.show("error", f"Nothing was stored. {formatting.escaped(formatting.sentence(str(error)))}")
         return
-    upload_fields.release(model_file, scaler_file)
     st.session_state["uploaded"] = model_id
+    del st.session_state[_UPLOADING]
+    upload_fields.release(model_file, scaler_file)
     st.rerun()
+
+
+@contextmanager
+def _cancelled_by_leaving() -> Iterator[None]:
+    """Within it, whoever clicks on anything or closes the page ends what they wait for.
+
+    Streamlit ends a script when it draws something, and so is given something to draw.
+    """
+    drawn = st.empty()
+
+    def draw() -> None:
+        drawn.empty()
+
+    token = on_wait.set(draw)
+    try:
+        yield
+    finally:
+        on_wait.reset(token)

@@ -112,10 +112,12 @@ class Loader:
 
     def _read(self, known: ModelMetadata) -> tuple[Any, Any]:
         row = require(self._context.database, known.model_id)
-        if known.origin == "upload" or events.listed(
+        from_outside = known.origin == "upload" or events.listed(
             self._context.database, model_id=known.model_id, kinds=(EventKind.ADOPTED,), limit=1
-        ):
-            # What came from outside is loaded in the sandbox first, so that what it does there does no harm.
+        )
+        if from_outside or answer_checks.known_check(self._context.database, row, known) is None:
+            # What came from outside, and bytes that nobody loaded with these libraries, open in the sandbox first:
+            # what they do there harms nobody.
             answer_checks.require_answers(self._context, row)
         loaded: list[Any] = []
         extra_trusted = self._context.configuration().policy(known.model_name).trusted_globals

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import IO, Any
 
 from ..artifacts import classes
@@ -57,9 +58,7 @@ def trust(context: Context, model_id: str, actor: str | None, reason: str) -> tu
     found = record(context, row).inspection
     if found.get("verdict") == "refused":
         raise StateConflict(f"the file of {model_id} can never be trusted: {found.get('because', 'it is refused')}")
-    names = tuple(found.get("unknown", ()))
-    for name in names:
-        classes.find(name)
+    names = tuple(each.name for each in _known(found))
     known = context.settings(context.database).policy(row["model_name"]).trusted_globals
     wanted = [*known, *(name for name in names if name not in known)]
     configure.configure(context, row["model_name"], {"trusted_globals": wanted}, actor, reason)
@@ -68,5 +67,14 @@ def trust(context: Context, model_id: str, actor: str | None, reason: str) -> tu
 
 def classes_of(context: Context, model_id: str) -> tuple[KnownClass, ...]:
     """See ``Registry.unknown_classes``."""
-    names = record(context, require(context.database, model_id)).inspection.get("unknown", ())
-    return tuple(classes.find(name) for name in names)
+    return _known(record(context, require(context.database, model_id)).inspection)
+
+
+def _known(inspection: Mapping[str, Any]) -> tuple[KnownClass, ...]:
+    """What keeps a file in quarantine.
+
+    Raises:
+        InvalidConfiguration: a name is of nothing that can be trusted.
+    """
+    find = classes.find_operator if inspection.get("format") == "onnx" else classes.find
+    return tuple(find(name) for name in inspection.get("unknown", ()))

@@ -1,4 +1,4 @@
-"""What a trusted name is: a class of somebody's own code, found without importing that code."""
+"""What a trusted name is: a class of somebody's own code, found without importing that code, or an ONNX operator."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from types import ModuleType
 
 from ..errors import InvalidConfiguration
 from ..evidence import KnownClass
-from .inspection.names import check_trustable, listed
+from .inspection.names import check_trustable, is_operator, listed
 
 _PRODUCT = "model-registry-dashboard"
 #: What this product itself is made of; installed for editing, it does not say so.
@@ -40,8 +40,23 @@ def check(name: str) -> None:
         )
 
 
+def find_operator(name: str) -> KnownClass:
+    """The operator of a name that an ONNX file uses.
+
+    Raises:
+        InvalidConfiguration: ONNX Runtime has no operators of that domain.
+    """
+    check(name)
+    if not is_operator(name):
+        raise InvalidConfiguration(
+            f"{name!r:.120} may not be trusted: ONNX Runtime has no operators of the domain "
+            f"{name.rpartition('.')[0]!r:.120}, so the model runs nowhere; export it with standard operators"
+        )
+    return KnownClass(name, "", 0, (), (), kind="operator")
+
+
 def find(name: str) -> KnownClass:
-    """The class of a name, as its source has it.
+    """The class of a name, as its source has it; the operator, where the name is one of ONNX Runtime's.
 
     Raises:
         InvalidConfiguration: it is not there, or no class.
@@ -52,6 +67,8 @@ def find(name: str) -> KnownClass:
     if module is not None:
         return _imported(name, module, own)
     path = _source(module_name)
+    if path is None and is_operator(name):
+        return find_operator(name)
     if path is None:
         raise InvalidConfiguration(
             f"{name!r:.120} cannot be looked at: there is no Python source of {module_name!r:.120} here; install the "

@@ -10,7 +10,7 @@ import click
 from registry_core import AnswersCheck, InvalidInput, ModelMetadata, Registry
 
 from .arguments import as_number, as_value, assignments, json_object, names
-from .console import Session, main, shared
+from .console import Session, Stopped, main, shared
 from .models import waits_for_approval
 from .options import model_name_option, options_of
 from .output import visible
@@ -104,17 +104,28 @@ def register(
                 raise InvalidInput(f"{key} in {document} is not a JSON object. Write names with values")
             fields[key] = {**known, **pairs}
     with session.open(create=True) as registry:
-        model_id = registry.upload(
-            model_file, scaler, metadata=fields, input_example=input_example, actor=actor, reason=reason
-        )
+        before = registry.revision()
+        try:
+            model_id = registry.upload(
+                model_file, scaler, metadata=fields, input_example=input_example, actor=actor, reason=reason
+            )
+        except KeyboardInterrupt:
+            raise Stopped(_stopped(model_file, changed=registry.revision() != before)) from None
         metadata = registry.get_metadata(model_id)
         waits = waits_for_approval(registry, metadata)
         considered = registry.events(model_id=model_id, kinds=["considered"])
         check, versions = registry.answers_check(model_id), registry.compare_libraries(metadata.libraries)
     because = considered[0].reason if considered else ""
     session.answer(
-        metadata.to_dict(), [*_kept(metadata), *_answering(check, versions), *_next(metadata, waits, because)]
+        metadata.to_dict(), [*_kept(metadata), *_answering(metadata, check, versions), *_next(metadata, waits, because)]
     )
+
+
+def _stopped(model_file: str, *, changed: bool) -> str:
+    """What became of a file whose registration was stopped."""
+    if changed:
+        return f"stopped while {model_file} was being stored. `model-registry list` shows whether it is registered"
+    return f"stopped before {model_file} was stored. The same command registers it"
 
 
 def _kept(metadata: ModelMetadata) -> list[str]:
@@ -126,9 +137,14 @@ def _kept(metadata: ModelMetadata) -> list[str]:
     ]
 
 
-def _answering(check: AnswersCheck | None, versions: str) -> list[str]:
+def _answering(metadata: ModelMetadata, check: AnswersCheck | None, versions: str) -> list[str]:
     """The prediction check in the sandbox, and library versions that differ."""
     lines = [] if check is None else [f"Prediction check: {check.status}: {visible(check.because)}."]
+    if check is None and metadata.artifact == "trusted":
+        lines = [
+            "Prediction check: not done: the sandbox did not start. It is done before a promotion, or by "
+            f"`model-registry verify-answers {visible(metadata.model_id)}`."
+        ]
     return lines + ([f"Library versions: {visible(versions)}."] if versions else [])
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+import os
 from dataclasses import replace
 from datetime import datetime
 from typing import Literal
 
+from ... import rights
 from ...catalog import alerts, baselines, deployments, events, models
 from ...errors import ModelNotFound
 from ...events import EventKind
@@ -96,6 +98,9 @@ def health(context: Context, model_name: str, acted: tuple[str, ...] = ()) -> He
         sentence = f"{sentence}. Take care: {late.warning}"
     elif versions and state != "critical":
         sentence = f"{sentence}. Library versions differ: {versions}"
+    everybody = rights.open_to_everybody(context.location) if os.path.isdir(context.location) else None
+    if everybody is not None and state != "critical":
+        state, sentence = "warning", f"{sentence}. Take care: {everybody}"
     return HealthReport(
         model_name=model_name,
         at=utc_text(now),

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...evidence import Inspection
 from . import containers, work
-from .names import PARTIAL, Trust, check_trustable, is_trustable
+from .names import PARTIAL, Trust, check_trustable, is_operator, is_trustable
 from .refused import Refused
 from .values import Made
 
@@ -75,8 +75,12 @@ def _advised(unknown: tuple[str, ...], kind: str) -> str:
     """The names that keep a file in quarantine, and what can be done about those that are hardest to get rid of."""
     for fits, advice in (
         (
-            lambda name: kind == "onnx" and not name.startswith("com.microsoft."),
+            lambda name: kind == "onnx" and not is_operator(name),
             "which the ONNX runtime does not have; export the model with standard operators",
+        ),
+        (
+            lambda name: kind == "onnx",
+            "operators of ONNX Runtime outside the standard; trust them, or export the model with standard operators",
         ),
         (
             lambda name: name == PARTIAL,

@@ -30,6 +30,8 @@ Role = Literal["instantiate", "call", "reference"]
 
 _WELL_FORMED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", re.ASCII)
 PARTIAL = "functools.partial"
+# The domain of the operators that ONNX Runtime has beside those of the standard.
+_RUNTIME = "com.microsoft."
 _FOR_REVIEW = frozenset({"builtins.getattr", PARTIAL})
 _OLD_MODULES = frozenset(IMPORT_MAPPING) | {module for module, _ in NAME_MAPPING}
 _STANDARD = frozenset(sys.stdlib_module_names) | {name.partition(".")[0] for name in _OLD_MODULES} | {"nt", "posix"}
@@ -162,6 +164,11 @@ def is_trustable(name: str) -> bool:
     except InvalidConfiguration:
         return False
     return True
+
+
+def is_operator(name: str) -> bool:
+    """Whether a name from an ONNX file is of an operator that ONNX Runtime has, outside the standard."""
+    return name.startswith(_RUNTIME)
 
 
 def check_trustable(name: str) -> None:

@@ -10,7 +10,7 @@ from contextvars import ContextVar
 
 from ... import forks
 from ...errors import SandboxFailure
-from ...visitors import visitor
+from ...visitors import WAIT_SECONDS, still_waits, visitor
 
 _held: ContextVar[bool] = ContextVar("held", default=False)
 _MOST_WAITING = 32
@@ -44,7 +44,7 @@ class Places:
 
     @contextmanager
     def taken(self) -> Iterator[None]:
-        """Wait for a place and keep it; whoever has one already keeps that.
+        """Wait for a place and keep it; whoever has one already keeps that. ``visitors.on_wait`` may end the wait.
 
         Raises:
             SandboxFailure: too many wait.
@@ -61,9 +61,11 @@ class Places:
                 raise SandboxFailure("the sandbox", reason, remedy="try again in a minute")
             self._line.append(who)
             try:
-                self._changed.wait_for(lambda: self._is_next(who))
+                while not self._changed.wait_for(lambda: self._is_next(who), WAIT_SECONDS):
+                    still_waits()
             finally:
                 self._line.remove(who)
+                self._changed.notify_all()
             self._busy.add(who)
         token = _held.set(True)
         try:

@@ -15,6 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from ...errors import SandboxFailure
+from ...visitors import WAIT_SECONDS, still_waits
 from . import forkserver, frames, isolation
 from .forkserver_handle import EXIT_SECONDS, FORK_SERVER, OUTPUT_BYTES, START_SECONDS, TAIL_BYTES, search_path
 from .frames import printable
@@ -100,6 +101,8 @@ class Child:
     def exchange(self, request: list[bytes], seconds: float, limit: int, name: str = "the model") -> frames.Message:
         """Hand over a message and wait for an answer of at most ``limit`` bytes beside its header.
 
+        ``visitors.on_wait`` may end the wait by an error; whoever gets it stops the child.
+
         Raises:
             SandboxFailure: there was none in time, or none that can be used.
         """
@@ -115,7 +118,10 @@ class Child:
                 remaining = deadline - time.monotonic()
                 if remaining <= 0:
                     raise self._failure(name, f"did not answer within {seconds:g} s and was stopped")
-                for key, _ in ends.select(remaining):
+                ready = ends.select(min(remaining, WAIT_SECONDS))
+                if not ready:
+                    still_waits()
+                for key, _ in ready:
                     if key.fd == self._stdin:
                         if not _written(self._stdin, waiting):
                             ends.unregister(self._stdin)

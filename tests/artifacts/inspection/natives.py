@@ -205,7 +205,7 @@ def _forged_tree() -> bytes:
 
 def bad_natives() -> Iterator[tuple[str, bytes, Expected]]:
     """Native files whose numbers do not hold."""
-    for label, data in (*_bad_xgboost(), *_bad_lightgbm()):
+    for label, data in (*bad_xgboost(), *_bad_lightgbm()):
         yield label, data, "refused"
     good = onnx_model()
     yield "ONNX cut off", good[:-3], "refused"
@@ -238,7 +238,7 @@ def _changed(path: str, change: Callable[[Any], Any]) -> bytes:
     return json.dumps(model).encode()
 
 
-def _bad_xgboost() -> Iterator[tuple[str, bytes]]:
+def bad_xgboost() -> Iterator[tuple[str, bytes]]:
     yield "XGBoost: a child outside", _changed("trees.0.left_children", lambda old: [1 << 30, *old[1:]])
     yield "XGBoost: a circle", _changed("trees.0.left_children", lambda old: [0, *old[1:]])
     yield "XGBoost: a feature outside", _changed("trees.0.split_indices", lambda old: [1 << 20, *old[1:]])
