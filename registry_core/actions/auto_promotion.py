@@ -11,7 +11,7 @@ from ..policies import Policy
 from ..records import Decision, ModelMetadata
 from ..rules import selection
 from ..signature import AnswersCheck
-from . import benchmarks, foreign, gates
+from . import benchmarks, foreign, gates, verdict
 from .answer_checks import require_answers
 from .context import AUTO, Context
 from .deploy import deploy
@@ -124,8 +124,19 @@ def measure_and_choose(context: Context, model_id: str, name: str, actor: str) -
             after={"promoted": decision.promote, "steps": steps(metadata, evaluation, decision)},
         )
         if decision.promote:
-            now = context.now()
-            deploy(context, transaction, now, EventKind.PROMOTED, metadata.model_name, model_id, AUTO, decision.because)
+            now, because = context.now(), decision.because
+            seen = verdict.judge(context, transaction, require(transaction, model_id))
+            deploy(
+                context,
+                transaction,
+                now,
+                EventKind.PROMOTED,
+                metadata.model_name,
+                model_id,
+                AUTO,
+                because,
+                verdict=seen,
+            )
             if not row["vouched"]:
                 models.update(transaction, model_id, vouched=1)
 
