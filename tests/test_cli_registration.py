@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import tempfile
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import joblib
@@ -18,6 +19,14 @@ from registry_core.artifacts.sandbox.places import Places
 from registry_core.cli import main
 from tests.fitted import forest
 from tests.processes import until
+
+
+@pytest.fixture
+def control_c() -> Iterator[None]:
+    """SIGINT interrupts, as on a terminal: a process that was started in the background ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture
@@ -54,7 +63,7 @@ def test_a_full_queue(file: Path, registry_folder: Path, monkeypatch: pytest.Mon
 
 
 def test_who_stops_it_is_told_that_nothing_was_stored(
-    file: Path, registry_folder: Path, monkeypatch: pytest.MonkeyPatch
+    file: Path, registry_folder: Path, monkeypatch: pytest.MonkeyPatch, control_c: None
 ) -> None:
     line = Places(0)
     monkeypatch.setattr(places, "PLACES", line)
