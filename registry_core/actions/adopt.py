@@ -214,7 +214,7 @@ def _as_registered(found: Found, metadata: ModelMetadata) -> tuple[ModelMetadata
         agree = seen["verdict"] != "refused" and {*noted.get("unknown", ())} == {*seen.get("unknown", ())}
         known = {
             name: said[name]
-            for name in ("registered_at", "registered_by", "origin", "reference", "signature")
+            for name in ("registered_at", "registered_by", "origin", "reference", "signature", "lineage")
             if name in said
         }
         ours = metadata.having(**known, inspection=noted)

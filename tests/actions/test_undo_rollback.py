@@ -50,7 +50,7 @@ def test_the_model_serves_again_with_the_status_it_had(registry: Registry, two: 
     assert [each.undone for each in registry.deployments("Churn")] == [False, True, False, False]
     assert registry.rollback_target("Churn") == first
     assert registry.verify().findings == ()
-    with pytest.raises(StateConflict, match="did not come by a rollback"):
+    with pytest.raises(StateConflict, match="did not become champion by a rollback"):
         registry.undo_rollback("Churn")
     registry.rollback("Churn", reason="it was not the feed")
     assert registry.get_active_model_id("Churn") == first
