@@ -28,7 +28,7 @@ def of(subject: str | int, view: View) -> dict[str, Permission]:
 def of_many(model_ids: Sequence[str], view: View) -> dict[str, dict[str, Permission]]:
     """Whether each of many versions may be promoted or challenge the champion, without asking its gates."""
     return view.shared.recall(
-        view.revision, ("allowed", *model_ids), lambda: view.registry.allowed_many(list(model_ids))
+        view.revision, ("allowed many", *model_ids), lambda: view.registry.allowed_many(list(model_ids))
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from streamlit.testing.v1 import AppTest
 
+from dashboard import permissions, session
 from registry_core import Registry
 from tests.clock import Clock
 
@@ -204,3 +205,12 @@ def test_an_undo_does_not_change_how_many_versions_wait(
     (undo,) = [button for button in app.button if button.label.startswith("Undo")]
     undo.click().run()
     assert before in words(open_page())
+
+
+def test_what_may_be_done_with_one_version_and_with_a_list_of_one_are_two_answers(own: Registry) -> None:
+    register(own)
+    model_id = register(own, 0.7)
+    view = session.view()
+    assert set(permissions.of_many([model_id], view)) == {model_id}
+    assert permissions.of(model_id, view)["promote"].allowed
+    assert set(permissions.of_many([model_id], view)) == {model_id}
