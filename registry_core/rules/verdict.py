@@ -212,6 +212,8 @@ def _not_evaluated(evidence: Evidence) -> str:
         why = failed or f"it was never evaluated on {benchmark.name}"
     elif evidence.unchecked:
         why = "its predictions were not checked with the installed libraries"
+    elif (missing := _not_given(evidence)) is not None:
+        why = f"its evaluation on {benchmark.name} has no {missing}, the primary metric of the settings"
     else:
         assert champion is not None
         what = "was never evaluated on" if not evidence.champion_evaluated else "was not compared with it on"
@@ -233,9 +235,22 @@ def _evaluate(evidence: Evidence) -> tuple[str, Action]:
     champion, benchmark = evidence.champion, evidence.benchmark
     if benchmark is None:
         return f"Add a benchmark for {evidence.model.model_name}, and evaluate its versions on it.", _NOTHING
+    if (missing := _not_given(evidence)) is not None:
+        return (
+            f"Choose another primary metric for {evidence.model.model_name}, or register a model with {missing}.",
+            _NOTHING,
+        )
     if evidence.evaluation is None or champion is None or evidence.champion_evaluated:
         return f"Evaluate it on {benchmark.name}.", "evaluate"
     return f"Evaluate the champion {champion.display_name} on {benchmark.name}.", "evaluate"
+
+
+def _not_given(evidence: Evidence) -> str | None:
+    """The primary metric of the settings, where the evaluation of the version does not have it."""
+    wanted = evidence.policy.primary_metric
+    if wanted is None or evidence.evaluation is None or canonical(wanted) in evidence.evaluation.metrics:
+        return None
+    return canonical(wanted)
 
 
 def _whom(evidence: Evidence) -> str:

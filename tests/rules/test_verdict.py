@@ -106,6 +106,9 @@ SITUATIONS = [
         "not evaluated", "evaluate", "self-reported score is 0.9000 against 0.8000 of the champion (unverified)",
         {"model": version(composite_score=0.9), "champion": replace(CHAMPION, composite_score=0.8)},
     ),
+    Situation(
+        "not evaluated", "", "has no auc, the primary metric", by(BETTER, policy=GatePolicy(primary_metric="auc"))
+    ),
     # worse
     Situation("worse", "", "worse than the champion Churn 1.0.0: -5.0 pp accuracy", by(WORSE)),
     Situation("worse", "", "-5.0 pp", by(WORSE), (ARTIFACT, APPROVAL)),
