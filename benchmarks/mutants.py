@@ -10,22 +10,19 @@ from __future__ import annotations
 
 import argparse
 import io
-import multiprocessing
-import pickle
 import random
 import sys
 import time
 import warnings
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from multiprocessing.connection import Connection
 from typing import Any
 
 import numpy as np
 
-from benchmarks.watched import memory
+from benchmarks.watched import Watched
 from registry_core.artifacts import formats
 from registry_core.artifacts.inspection import inspect
 from registry_core.artifacts.sandbox import Form, Limits, Worker
@@ -51,12 +48,11 @@ class Case:
 
 @dataclass(frozen=True)
 class Look:
-    """What came of looking into one mutant; ``bytes`` is how much memory grew at most."""
+    """What came of looking into one mutant."""
 
     verdict: str
     unreported: tuple[str, ...]
     seconds: float
-    bytes: int
 
 
 def cases() -> list[Case]:
@@ -98,58 +94,24 @@ def changed(case: Case, chance: random.Random) -> bytes:
     return mutations.mutant(case.good, mutations.drawn(chance))
 
 
-class Inspector:
-    """A process that looks into files, started again when one ends it."""
-
-    def __init__(self) -> None:
-        self.ended = 0
-        self._start()
-
-    def _start(self) -> None:
-        context = multiprocessing.get_context("fork")
-        self._ours, theirs = context.Pipe()
-        self._process = context.Process(target=_look_forever, args=(theirs,), daemon=True)
-        self._process.start()
-        theirs.close()
-
-    def look(self, data: bytes) -> Look | None:
-        """What came of one file; None when the process ended."""
-        try:
-            self._ours.send_bytes(data)
-            return pickle.loads(self._ours.recv_bytes())  # type: ignore[no-any-return]
-        except (EOFError, OSError):
-            self.ended += 1
-            self.close()
-            self._start()
-            return None
-
-    def close(self) -> None:
-        """End the process."""
-        self._ours.close()
-        self._process.join(5)
-        self._process.kill()
+def _inspector() -> Callable[[bytes], Look]:
+    return _look
 
 
-def _look_forever(channel: Connection) -> None:
-    while True:
-        try:
-            data = channel.recv_bytes()
-        except EOFError:
-            return
-        before = memory(forget=True)
-        begun = time.process_time()
-        found = inspect(data, "a mutant")
-        seconds, grown = time.process_time() - begun, memory() - before
-        unreported: set[str] = set()
-        if found.verdict == "trusted" and found.format.startswith(("pickle", "joblib")):
-            unreported = mutations.resolved(data) - set(found.names)
-        channel.send_bytes(pickle.dumps(Look(found.verdict, tuple(sorted(unreported)), seconds, max(grown, 0))))
+def _look(data: bytes) -> Look:
+    begun = time.process_time()
+    found = inspect(data, "a mutant")
+    seconds = time.process_time() - begun
+    unreported: set[str] = set()
+    if found.verdict == "trusted" and found.format.startswith(("pickle", "joblib")):
+        unreported = mutations.resolved(data) - set(found.names)
+    return Look(found.verdict, tuple(sorted(unreported)), seconds)
 
 
 def run(count: int, seed: int, say: Any = print) -> int:
     """Make, look into and use so many mutants; the exit code is 1 when what has to be none is not."""
     chance, everything = random.Random(seed), cases()
-    inspector, verdicts, unreported = Inspector(), Counter[str](), Counter[str]()
+    watched, verdicts, unreported = Watched(_inspector), Counter[str](), Counter[str]()
     used: Counter[str] = Counter()
     crashes: Counter[str] = Counter()
     slowest = largest = 0.0
@@ -158,13 +120,15 @@ def run(count: int, seed: int, say: Any = print) -> int:
         for done in range(count):
             case = everything[done % len(everything)]
             data = changed(case, chance)
-            look = inspector.look(data)
-            if look is None:
+            seen = watched.handle(data)
+            if seen is None:
                 say(f"  ENDED the process that looks into it: mutant {done} of {case.name}")
                 continue
+            look: Look = seen.outcome
             verdicts[look.verdict] += 1
             unreported.update(look.unreported)
-            slowest, largest = max(slowest, look.seconds), max(largest, look.bytes)
+            unreported.update(seen.ran)
+            slowest, largest = max(slowest, look.seconds), max(largest, seen.grown_bytes)
             if look.verdict != "trusted":
                 continue
             outcome = _use(worker, data, case)
@@ -173,20 +137,28 @@ def run(count: int, seed: int, say: Any = print) -> int:
                 crashes[case.name] += 1
             if done % 1000 == 999:
                 say(f"  {done + 1:,} after {time.monotonic() - begun:.0f} s")
-    hostile = [inspector.look(data) for corpus in CORPORA for _, data in corpus.files()]
-    inspector.close()
-    believed = sum(look is not None and look.verdict == "trusted" for look in hostile)
-    slowest = max([slowest, *(look.seconds for look in hostile if look)])
-    largest = max([largest, *(look.bytes for look in hostile if look)])
+    hostile = [watched.handle(data) for corpus in CORPORA for _, data in corpus.files()]
+    watched.close()
+    believed = sum(seen is not None and seen.outcome.verdict == "trusted" for seen in hostile)
+    slowest = max([slowest, *(seen.outcome.seconds for seen in hostile if seen)])
+    largest = max([largest, *(seen.grown_bytes for seen in hostile if seen)])
     say(f"{count:,} mutants of {len(everything)} good files and models, seed {seed}: {_listed(verdicts)}")
-    say(f"names that trusted mutants import unreported: {sum(unreported.values())} {sorted(unreported) or ''}")
-    say(f"processes ended outside the sandbox: {inspector.ended}")
+    names = f"{sum(unreported.values())} {sorted(unreported) or ''}"
+    say(f"names that trusted mutants import unreported, programs and connections begun: {names}")
+    say(f"processes ended outside the sandbox: {watched.ended}; hanging: {watched.hung}")
     say(f"trusted mutants in the sandbox: {_listed(used)}")
     if crashes:
         say(f"  which ended it: {_listed(crashes)}")
     say(f"{len(hostile)} files made to differ, to flood or not to fit: {believed} trusted")
     say(f"the longest look {slowest:.3f} s, the most memory {largest / (1 << 20):.0f} MiB")
-    held = not unreported and not inspector.ended and not believed and slowest <= MOST_SECONDS and largest <= MOST_BYTES
+    held = (
+        not unreported
+        and not watched.ended
+        and not watched.hung
+        and not believed
+        and slowest <= MOST_SECONDS
+        and largest <= MOST_BYTES
+    )
     return 0 if held else 1
 
 

@@ -36,7 +36,7 @@ class Seen:
     process was computing; ``grown_bytes`` the most memory beside what it had before; ``ran`` the audit events.
     """
 
-    outcome: str
+    outcome: Any
     hold_seconds: float
     grown_bytes: int
     ran: tuple[str, ...]
@@ -50,7 +50,7 @@ class Watched:
         seconds: how long a task may take before its process counts as hanging.
     """
 
-    def __init__(self, begin: Callable[..., Callable[..., str]], *arguments: Any, seconds: float = 120) -> None:
+    def __init__(self, begin: Callable[..., Callable[..., Any]], *arguments: Any, seconds: float = 120) -> None:
         self._begin, self._arguments, self._seconds = begin, arguments, seconds
         self.ended = self.hung = 0
         self._start()
@@ -102,7 +102,7 @@ class _Heart(threading.Thread):
             self.longest = max(self.longest, waited)
 
 
-def _serve(channel: Connection, begin: Callable[..., Callable[..., str]], arguments: tuple[Any, ...]) -> None:
+def _serve(channel: Connection, begin: Callable[..., Callable[..., Any]], arguments: tuple[Any, ...]) -> None:
     handle, heart, ran = begin(*arguments), _Heart(), list[str]()
     heart.start()
 

@@ -234,7 +234,8 @@ def event_detail(each: Event, versions: Versions) -> str:
     parts = []
     for key in keys:
         before, after = each.before.get(key), each.after.get(key)
-        if key == "verdict" and after is not None:
+        if key == "verdict" and isinstance(after, dict):
+            # Of a promotion the event keeps the whole verdict; of a review it is one word.
             parts.append(f"verdict: {after['word']}")
             continue
         old, new = _short(before, versions), _short(after, versions)

@@ -174,7 +174,7 @@ def sqlite_registry(registry_folder: Path, clock: Clock) -> Iterator[Registry]:
 @pytest.fixture(scope="session")
 def chromium() -> Path | None:
     """The Chromium or Chrome of this machine; None means the one Playwright downloaded."""
-    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+    names = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
     return next((Path(found) for name in names if (found := shutil.which(name))), None)
 
 

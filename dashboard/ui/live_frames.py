@@ -38,13 +38,16 @@ def merge_of(span: timedelta | None, window_minutes: int) -> Every:
     return "window"
 
 
-def range_for(daily: Sequence[Window], now: datetime) -> str:
-    """The range that shows what there is: the shortest one that reaches back to the first prediction."""
+def range_for(daily: Sequence[Window], now: datetime, incident: datetime | None = None) -> str:
+    """The range that shows what there is: the shortest one that reaches back to the first prediction.
+
+    With an incident, the shortest one that shows as much before it began as after it, where there is so much.
+    """
     first = next((formatting.parsed(each.start) for each in daily if each.predictions), None)
     if first is None:
         return "All" if not daily else "24 h"
     # Days begin before their first prediction.
-    age = now - first
+    age = now - first if incident is None else min(now - first, 2 * (now - incident))
     for name, limit in (("24 h", 1.0), ("7 d", 7.5), ("30 d", 31.0)):
         if age <= timedelta(days=limit):
             return name

@@ -56,9 +56,8 @@ def verdicts(models: Sequence[ModelMetadata], view: session.View) -> list[tuple[
     first, found = models[0], []
     for model in models[1:]:
         paired = view.paired(first.model_id, model.model_id)
-        if paired is None:
-            continue
-        found.append((model, paired))
+        if paired is not None:
+            found.append((model, paired))
         if first.is_active:
             verdict = promotion_verdict.of_version(model, view)
             promotion_verdict.show(verdict)
@@ -71,6 +70,8 @@ def verdicts(models: Sequence[ModelMetadata], view: session.View) -> list[tuple[
                     args=("model", model.model_name, model.model_id),
                 )
                 model_decisions.main_decision(model, verdict, view)
+            continue
+        if paired is None:
             continue
         primary = paired.differences.get(paired.primary)
         says = primary.verdict if primary else "no clear difference"

@@ -14,9 +14,6 @@ from ..events import EventKind
 from ..live import Alert
 from .context import AUTO, Context, check_reason
 
-#: What was dealt with when the alert was opened: it only has to be seen, and is over then.
-DEALT_WITH = frozenset({"rolled_back", "challenger_stopped"})
-
 
 def open_alert(
     context: Context,
@@ -71,7 +68,7 @@ def champion_changes(
     """
     named = models.display_name(transaction, champion)
     for alert in alerts.listed(transaction, model_name):
-        if actor == AUTO and alert.kind in DEALT_WITH:
+        if actor == AUTO and alert.handled:
             continue
         resolve_in(transaction, now, alert, actor, f"{named} became champion ({verb} by {actor})")
 
@@ -82,7 +79,7 @@ def experiment_moves(
     """Close what was about an experiment that has ended, or about the stage it has left."""
     for alert in alerts.listed(transaction, model_name):
         about = alert.evidence.get("experiment") == experiment_id
-        if about and (alert.kind == "stage_reached" or (over and alert.kind not in DEALT_WITH)):
+        if about and (alert.kind == "stage_reached" or (over and not alert.handled)):
             how = "ended" if over else "went on"
             resolve_in(transaction, now, alert, actor, f"experiment {experiment_id} {how} ({actor})")
 
@@ -116,7 +113,7 @@ def acknowledge(context: Context, alert_id: int, actor: str | None, note: str) -
         )  # fmt: skip
         seen = replace(alert, status="acknowledged", acknowledged_at=at, acknowledged_by=who)
         alerts.update(transaction, seen)
-        if alert.kind in DEALT_WITH:
+        if alert.handled:
             seen = resolve_in(transaction, now, seen, who, f"seen by {who}" + (f": {words}" if words else ""))
     return find(context.database, seen.alert_id)
 

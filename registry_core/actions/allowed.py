@@ -15,7 +15,7 @@ from ..rules import experiments as planning
 from . import experiment_checks, foreign, promotion, undo
 from .context import NOT_CHECKED, Context
 from .maintenance import trash
-from .model_records import record, require
+from .model_records import record, require, require_many
 
 _STATUS_VERBS = ("reject", "archive", "restore", "disqualify", "reinstate", "purge")
 
@@ -37,10 +37,7 @@ def allowed(context: Context, subject: str | int) -> dict[str, Permission]:
 def allowed_many(context: Context, model_ids: Sequence[str]) -> dict[str, dict[str, Permission]]:
     """See ``Registry.allowed_many``."""
     with context.database.snapshot() as queries:
-        rows = models.find_many(queries, model_ids)
-        for model_id in model_ids:
-            if model_id not in rows:
-                require(queries, model_id)
+        rows = require_many(queries, model_ids)
         names = {row["model_name"] for row in rows.values()}
         states = {name: _state(context, queries, name) for name in names}
         return {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
@@ -179,3 +179,16 @@ def require(queries: Queries, model_id: str) -> Row:
             f"no model has the id {model_id!r:.300}; the leaderboard, list_models() and `model-registry list` show all"
         )
     return row
+
+
+def require_many(queries: Queries, model_ids: Sequence[str]) -> dict[str, Row]:
+    """The rows of some models, by their id.
+
+    Raises:
+        ModelNotFound: no model has one of the ids.
+    """
+    rows = models.find_many(queries, model_ids)
+    for model_id in model_ids:
+        if model_id not in rows:
+            require(queries, model_id)
+    return rows

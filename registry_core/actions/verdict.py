@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
-from ..catalog import models
 from ..catalog.database import Queries
 from ..errors import ArtifactError
 from ..evidence import Difference, PromotionVerdict
@@ -13,7 +12,7 @@ from ..records import Row
 from ..rules import verdict
 from . import answer_checks, gates
 from .context import Context
-from .model_records import record, require
+from .model_records import record, require, require_many
 
 
 def of_version(context: Context, model_id: str) -> PromotionVerdict:
@@ -26,10 +25,7 @@ def of_version(context: Context, model_id: str) -> PromotionVerdict:
 def of_many(context: Context, model_ids: Sequence[str]) -> dict[str, PromotionVerdict]:
     """See ``Registry.verdicts``."""
     with context.database.snapshot() as queries:
-        rows = models.find_many(queries, model_ids)
-        for model_id in model_ids:
-            if model_id not in rows:
-                require(queries, model_id)
+        rows = require_many(queries, model_ids)
         names = {row["model_name"] for row in rows.values()}
         standings = {name: gates.standing(context, queries, name) for name in names}
         return {

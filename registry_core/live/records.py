@@ -185,3 +185,14 @@ class Alert:
     resolved_at: str | None = None
     resolution: str = ""
     notifications: tuple[Notification, ...] = ()
+
+    @property
+    def began(self) -> str:
+        """When its trouble began, where the evidence dates that; else when it was opened."""
+        since = str(self.evidence.get("since") or "")
+        return f"{since.replace(' ', 'T')}:00+00:00" if since else self.opened_at
+
+    @property
+    def handled(self) -> bool:
+        """Whether the registry had acted before it opened this alert: acknowledging closes such an alert."""
+        return self.kind in ("rolled_back", "challenger_stopped")

@@ -119,6 +119,8 @@ def test_reviews_are_kept(judged: tuple[str, str], own: Registry, open_page: Ope
     assert "is kept" in plain(app)
     (review,) = own.reviews(judged[1])
     assert (review.actor, review.verdict, review.text) == ("carla", "comment", "measured it <b>twice</b>")
+    for page in ("overview", "activity"):
+        assert not open_page(page).exception
     assert any("<b>twice</b>" in each.value for each in app.text)
 
 

@@ -146,7 +146,7 @@ def test_the_effect_over_time() -> None:
     assert -2 < low < 0 < 5 < high < 7
     figure = experiment_charts.over_time(frame, "#d55e00", "pp")
     assert figure.layout.yaxis.range == (low, high)
-    assert [each.text for each in figure.layout.annotations] == ["<b>+3.0</b>", "equal"]
+    assert [each.text for each in figure.layout.annotations] == ["<b>+3.0</b><br>+1.0 to<br>+5.0", "equal"]
     assert experiment_charts.ticks(-3, 11) == {"tickvals": [0, 5, 10], "ticktext": ["0", "+5", "+10"]}
     assert experiment_charts.ticks(-0.02, 0.011)["ticktext"][0] == "−0.02"
 

@@ -1,6 +1,7 @@
 """How things are written."""
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -116,6 +117,13 @@ def test_an_events_detail_names_what_changed() -> None:
     )
     assert formatting.event_detail(event, {}) == "status: registered → rejected"
     assert formatting.event("something_new") == "Something new"
+
+
+def test_the_verdict_in_an_event_is_one_word() -> None:
+    event = Event(1, "", "reviewed", "A", "a", "x", "", {}, {"verdict": "approved"}, "")
+    assert formatting.event_detail(event, {}) == "verdict: approved"
+    whole = {"verdict": {"word": "better", "sentence": "A is better by 1 pp"}}
+    assert formatting.event_detail(replace(event, kind="promoted", after=whole), {}) == "verdict: better"
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 set -eu
 
 found() {
-    for name in chromium chromium-browser google-chrome google-chrome-stable; do
+    for name in chromium-headless-shell chromium chromium-browser google-chrome google-chrome-stable; do
         command -v "$name" >/dev/null 2>&1 && return 0
     done
     # Playwright's own, when somebody downloaded it.
@@ -21,7 +21,10 @@ if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
     echo "Installing Chromium for the browser tests (once) ..."
     export DEBIAN_FRONTEND=noninteractive
     apt-get -qq -o DPkg::Lock::Timeout=300 update
-    apt-get -qq -o DPkg::Lock::Timeout=300 install -y --no-install-recommends chromium fonts-liberation >/dev/null
+    # The shell has no window to draw, which is a tenth of what Chromium computes; older releases do not have it.
+    for name in chromium-headless-shell chromium; do
+        apt-get -qq -o DPkg::Lock::Timeout=300 install -y --no-install-recommends "$name" fonts-liberation >/dev/null && break
+    done
     found && exit 0
 fi
 echo "No Chromium or Chrome found. Install one, or run: .venv/bin/playwright install --with-deps chromium" >&2

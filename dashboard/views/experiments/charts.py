@@ -12,20 +12,25 @@ import plotly.graph_objects as go
 
 from dashboard import formatting
 from dashboard.ui import charts
-from dashboard.views.experiments import sentences
+from dashboard.views.experiments import frames, sentences
 from registry_core import Experiment
 
 #: Under each other in a row of steps: done, now, to do.
 SHAPES = {"done": "✓", "now": "●", "to do": "", "left out": "–"}
 
 
-def over_time(frame: pd.DataFrame, shade: str, unit: str) -> go.Figure:
-    """The effect with its always-valid band and the zero line: above it the challenger is better."""
+def over_time(
+    frame: pd.DataFrame, shade: str, unit: str, stages: Sequence[frames.Stage] = (), planned: float | None = None
+) -> go.Figure:
+    """The effect by labels compared, with its always-valid band and the zero line: above it the challenger is better.
+
+    ``planned`` is the difference, in ``unit``, that the labels still needed would show: a pair of dotted lines.
+    """
     rows = charts.thinned(frame)
     figure = charts.blank(250, hovermode="x")
-    figure.add_scatter(x=rows["at"], y=rows["high"], mode="lines", line={"width": 0}, hoverinfo="skip")
+    figure.add_scatter(x=rows["labels"], y=rows["high"], mode="lines", line={"width": 0}, hoverinfo="skip")
     figure.add_scatter(
-        x=rows["at"],
+        x=rows["labels"],
         y=rows["low"],
         mode="lines",
         line={"width": 0},
@@ -34,7 +39,7 @@ def over_time(frame: pd.DataFrame, shade: str, unit: str) -> go.Figure:
         hoverinfo="skip",
     )
     figure.add_scatter(
-        x=rows["at"],
+        x=rows["labels"],
         y=rows["value"],
         mode="lines" if len(rows) > 1 else "markers",
         line={"color": shade, "width": 2.5},
@@ -43,39 +48,78 @@ def over_time(frame: pd.DataFrame, shade: str, unit: str) -> go.Figure:
         if len(rows) > 1
         else {"array": rows["high"] - rows["value"], "arrayminus": rows["value"] - rows["low"], "color": shade},
         customdata=[
-            [f"{value:+.1f}", f"{low:+.1f} to {high:+.1f}", f"{labels:,}"]
-            if unit == "pp"
-            else [formatting.signed(value), f"{formatting.signed(low)} to {formatting.signed(high)}", f"{labels:,}"]
-            for value, low, high, labels in rows[["value", "low", "high", "labels"]].itertuples(index=False)
+            [
+                _signed(value, unit),
+                f"{_signed(low, unit)} to {_signed(high, unit)}",
+                f"{labels:,}",
+                f"{at:%d %b, %H:%M}",
+            ]
+            for value, low, high, labels, at in rows[["value", "low", "high", "labels", "at"]].itertuples(index=False)
         ],
-        hovertemplate="%{customdata[0]} (%{customdata[1]})<br>%{customdata[2]} labels<extra></extra>",
+        hovertemplate="%{customdata[0]} (%{customdata[1]})<br>%{customdata[2]} labels, predicted by %{customdata[3]}"
+        "<extra></extra>",
     )
     figure.add_hline(y=0, line={"color": charts.NEUTRAL, "width": 1.5})
     low, high = extent(frame)
     last = rows.iloc[-1]
-    for text, height, colour in (
-        (f"<b>{last['value']:+.1f}</b>" if unit == "pp" else f"<b>{last['value']:+.3g}</b>", last["value"], shade),
-        ("equal", 0.0, charts.NEUTRAL),
-    ):
-        if text != "equal" or abs(last["value"]) > 0.09 * (high - low):
+    value = _signed(last["value"], unit)
+    end = f"<b>{value}</b><br>{_signed(last['low'], unit)} to<br>{_signed(last['high'], unit)}"
+    for text, height, colour in ((end, last["value"], shade), ("equal", 0.0, charts.NEUTRAL)):
+        if text == end or abs(last["value"]) > 0.2 * (high - low):
             figure.add_annotation(
-                x=1, xref="paper", y=height, text=text.replace("-", formatting.MINUS), showarrow=False,
-                xanchor="left", xshift=6, font={"color": colour, "size": 13},
+                x=1, xref="paper", y=height, text=text, showarrow=False, xanchor="left", xshift=6, align="left",
+                font={"color": colour, "size": 13},
             )  # fmt: skip
-    figure.update_layout(margin={"l": 8, "r": 52, "t": 8, "b": 8})
+    if planned is not None and planned < max(-low, high):
+        for height in (planned, -planned):
+            if low < height < high:
+                figure.add_hline(y=height, line={"color": charts.NEUTRAL, "width": 1, "dash": "dot"})
+    first = float(rows["labels"].iloc[0])
+    for stage in stages:
+        if first < stage.labels < float(last["labels"]):
+            figure.add_vline(x=stage.labels, line={"color": charts.NEUTRAL, "width": 1, "dash": "dash"})
+            figure.add_annotation(
+                x=stage.labels, y=1, yref="paper", text=stage.name, showarrow=False, xanchor="left", yanchor="top",
+                xshift=3, font={"color": charts.NEUTRAL, "size": 12},
+            )  # fmt: skip
+    figure.update_layout(margin={"l": 8, "r": 72, "t": 8, "b": 8})
     figure.update_yaxes(title=f"{unit}, better ↑", range=[low, high], **ticks(low, high))
-    figure.update_xaxes(nticks=5, tickangle=0)
+    figure.update_xaxes(title="labels compared", tickangle=0, **_label_ticks(rows))
     if len(rows) == 1:
-        # A single moment has no width of its own to draw an axis by.
-        only = rows["at"].iloc[0]
-        figure.update_xaxes(range=[only - pd.Timedelta(hours=1), only + pd.Timedelta(hours=1)])
+        # A single point has no width of its own to draw an axis by.
+        figure.update_xaxes(range=[0, 2 * first])
     return figure
+
+
+def _signed(value: float, unit: str) -> str:
+    return f"{value:+.1f}".replace("-", formatting.MINUS) if unit == "pp" else formatting.signed(value)
+
+
+def _label_ticks(rows: pd.DataFrame) -> dict[str, Any]:
+    """Round numbers of labels, each with the time by which so many had been predicted."""
+    first, last = float(rows["labels"].iloc[0]), float(rows["labels"].iloc[-1])
+    if len(rows) == 1:
+        values = [first]
+    else:
+        step = _step((last - first) / 4)
+        values = [step * place for place in range(math.ceil(first / step), math.floor(last / step) + 1)]
+    whole_days = len(rows) > 1 and rows["at"].iloc[-1] - rows["at"].iloc[0] > pd.Timedelta(days=3)
+    told = []
+    for value in values:
+        at = rows["at"].iloc[min(int(rows["labels"].searchsorted(value)), len(rows) - 1)]
+        told.append(f"{value:,.0f}<br>{at.strftime('%d %b' if whole_days else '%d %b, %H:%M')}")
+    return {"tickvals": values, "ticktext": told}
+
+
+def _step(at_least: float) -> float:
+    """The round number, a power of ten times 1, 2 or 5, that is at least so much."""
+    power = 10.0 ** math.floor(math.log10(at_least))
+    return next(factor * power for factor in (1, 2, 5, 10) if factor * power >= at_least)
 
 
 def ticks(low: float, high: float) -> dict[str, Any]:
     """Signed ticks at round numbers, zero among them and without a sign."""
-    power = 10.0 ** math.floor(math.log10((high - low) / 4))
-    step = next(factor * power for factor in (1, 2, 5, 10) if (high - low) / (factor * power) <= 5)
+    step = _step((high - low) / 5)
     values = [step * place for place in range(math.ceil(low / step), math.floor(high / step) + 1)]
     return {
         "tickvals": values,

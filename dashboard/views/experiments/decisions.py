@@ -160,10 +160,14 @@ def buttons(found: Experiment, report: ExperimentReport, view: session.View) -> 
     # What was better beside the champion has to be so in answering, too.
     best = "share" if found.mode == "shadow" and not found.stages else "promote"
     first = "advance" if goes_on else best if better else ""
+    if all(each.step == "stop" for each in report.challengers if each.status == "running"):
+        first = "stop"
     if report.next_stage == 1.0 and first == "promote":
         first = "advance" if permissions.refusal(known["advance_experiment"]) is None else "promote"
     with st.container(horizontal=True, gap="small", key="experiment-buttons"):
-        for verb in ("advance", "share", "promote", "resume" if found.status == "paused" else "pause", "stop"):
+        verbs = ["advance", "share", "promote", "resume" if found.status == "paused" else "pause", "stop"]
+        # What is recommended comes first.
+        for verb in sorted(verbs, key=lambda each: each != first):
             because = permissions.refusal(known[ALLOWED_AS[verb]])
             asked = st.button(
                 sentences.next_stage(report.next_stage) if verb == "advance" else VERBS[verb][0],

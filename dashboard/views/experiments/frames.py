@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
 import pandas as pd
@@ -55,6 +56,31 @@ def over_time(each: ChallengerReport, where: tzinfo) -> pd.DataFrame:
             "labels": [point.labels for point in known],
         }
     )
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Where a change of the traffic stands among the labels compared; ``name`` is the share from then on."""
+
+    labels: float
+    name: str
+
+
+def stages(events: Sequence[Event], frame: pd.DataFrame, challenger_id: str) -> list[Stage]:
+    """The changes of a challenger's share and the pauses of an experiment, placed on the frame of ``over_time``."""
+    found = []
+    for event in reversed(events):
+        shares = event.after.get("shares") or {}
+        before = (event.before.get("shares") or {}).get(challenger_id)
+        if event.kind in ("experiment_paused", "experiment_resumed"):
+            name = event.kind.removeprefix("experiment_")
+        elif challenger_id in shares and shares[challenger_id] != before and shares[challenger_id]:
+            name = sentences.share(shares[challenger_id])
+        else:
+            continue
+        told = int(frame["at"].searchsorted(pd.Timestamp(event.at)))
+        found.append(Stage(float(frame["labels"].iloc[told - 1]) if told else 0.0, name))
+    return found
 
 
 def now(report: ExperimentReport, versions: formatting.Versions) -> pd.DataFrame:

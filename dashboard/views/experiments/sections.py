@@ -269,12 +269,26 @@ def _challenger(
             _facts(each, ended=found.ended_at is not None)
         with left:
             st.plotly_chart(
-                experiment_charts.over_time(frame, shade, unit),
+                experiment_charts.over_time(
+                    frame,
+                    shade,
+                    unit,
+                    experiment_frames.stages(session.view().experiment_events(found), frame, each.challenger_id),
+                    sentences.planned(each.effect),
+                ),
                 config=charts.CONFIG,
                 key=f"effect-{each.challenger_id}",
-                alt=f"{sentences.finding(each, found, versions)}: the effect over time with its interval",
+                alt=f"{sentences.finding(each, found, versions)}: the effect by labels compared, with its interval",
             )
-            st.caption("By time of prediction. The band holds at every look, however often one looks.")
+            dotted = sentences.planned(each.effect)
+            st.caption(
+                "Labels in the order of their predictions. The band holds at every look, however often one looks."
+                + (
+                    f" Dotted: a difference of {sentences.points(each.effect.metric, each.effect.worth, sign=False)}."
+                    if dotted is not None and each.effect.worth is not None
+                    else ""
+                )
+            )
 
 
 def _facts(each: ChallengerReport, *, ended: bool) -> None:
@@ -296,6 +310,8 @@ def _facts(each: ChallengerReport, *, ended: bool) -> None:
         told["What the shadow had shown"] = _shadow(each.shadow_effect)
     for name, words in told.items():
         st.markdown(f":gray[{formatting.escaped(name)}]  \n{formatting.escaped(words)}")
+        if name == "Labels still needed" and (part := sentences.progress(effect)) is not None:
+            st.progress(part)
 
 
 def _shadow(effect: Effect) -> str:

@@ -182,6 +182,21 @@ def still_needed(each: ChallengerReport) -> str:
     return f"About {more:,} of both models together would show {points(effect.metric, effect.worth, sign=False)}"
 
 
+def progress(effect: Effect) -> float | None:
+    """The part of the labels needed that is there; None where no further ones are asked for."""
+    if not effect.enough or not effect.more_labels or effect.verdict in ("better", "worse"):
+        return None
+    there = effect.challenger_labels + (effect.champion_labels if effect.kind == "split" else 0)
+    return there / (there + effect.more_labels)
+
+
+def planned(effect: Effect) -> float | None:
+    """The difference that the labels still needed would show, in a chart's unit; None where none are asked for."""
+    if progress(effect) is None or effect.worth is None:
+        return None
+    return effect.worth * (100 if effect.metric == "accuracy" else 1)
+
+
 def believed(report: ExperimentReport) -> list[tuple[str, str]]:
     """Whether the verdict can be believed: a shape and a few words for each thing it rests on."""
     running = [each for each in report.challengers if each.status == "running"] or list(report.challengers)

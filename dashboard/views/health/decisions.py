@@ -20,8 +20,6 @@ VERBS: dict[str, tuple[str, str, str]] = {
     "acknowledge": ("Acknowledge", ":material/visibility:", "Acknowledge this alert"),
     "resolve": ("Resolve", ":material/task_alt:", "Resolve this alert"),
 }
-#: What the registry dealt with before it told: to have seen it ends it.
-DEALT_WITH = ("rolled_back", "challenger_stopped")
 
 
 @dataclass(kw_only=True)
@@ -64,7 +62,7 @@ class Acknowledge(AlertDecision):
         number, verb = self.alert.alert_id, view.registry.acknowledge
         stays = (
             "The registry has handled this already: acknowledging closes the alert."
-            if self.alert.kind in DEALT_WITH
+            if self.alert.handled
             else "Everyone sees that you know of it. It stays open until its cause is gone, or somebody resolves it."
         )
         st.caption(f"{stays} Production does not change. This is recorded permanently and cannot be undone.")
@@ -96,7 +94,7 @@ def ask(verb: Verb, alert: Alert, text: str) -> None:
 def buttons(alert: Alert, text: str) -> None:
     """Acknowledge and Resolve for one alert. Drawn within a part that refreshes itself."""
     choices: list[Verb] = ["acknowledge"] if alert.status == "open" else []
-    if alert.kind not in DEALT_WITH:
+    if not alert.handled:
         choices.append("resolve")
     for verb in choices:
         label, icon, _ = VERBS[verb]

@@ -14,6 +14,7 @@ from registry_core import (
     DetectorState,
     Drift,
     HealthReport,
+    LivePerformance,
     MonitoringPolicy,
     Notification,
     StandbyComparison,
@@ -46,6 +47,10 @@ ALERTS = {
     "challenger_stopped": "Challenger stopped by the registry",
     "stage_reached": "An experiment may go on",
 }
+#: Alerts about the champion itself: another version ends them.
+ABOUT_CHAMPION = (
+    "degradation", "every_version_worse", "rollback_suggested", "not_rolled_back", "champion_failing", "answers",
+)  # fmt: skip
 #: Where the detector's value lies when nothing is wrong, and where it does not stay by chance for long.
 QUIET, NEAR = 2.0, 4.0
 
@@ -58,6 +63,28 @@ def watched(report: HealthReport) -> live_text.Watched:
 def drift(found: Drift) -> str:
     """The state of drift with its shape."""
     return NO_WEEK if found.state == "not enough" and found.psi is not None else DRIFT[found.state]
+
+
+def impact(alert: Alert, report: HealthReport, since: LivePerformance | None) -> dict[str, str]:
+    """What an alert about the champion costs, over the labels ``since`` its trouble began: title -> figure."""
+    if alert.kind not in ABOUT_CHAMPION or since is None:
+        return {}
+    metric = watched(report)
+    told = {}
+    if metric.key in since.metrics:
+        told[f"{metric.label} since then"] = figure(since, metric.key)
+        if report.baseline is not None:
+            told["Baseline"] = formatting.number(report.baseline.value)
+        told["Labels since then"] = f"{since.labelled:,}"
+    if alert.kind == "champion_failing":
+        told["Failed requests"] = f"{report.failures:,}"
+    return told
+
+
+def figure(of: LivePerformance, metric: str) -> str:
+    """A metric with its 95% interval, where it has one."""
+    value, known = formatting.number(of.metrics[metric]), of.intervals.get(metric)
+    return value if known is None else f"{value} ({formatting.number(known[0])} to {formatting.number(known[1])})"
 
 
 def title(alert: Alert) -> str:
@@ -153,8 +180,7 @@ def interval(report: HealthReport) -> str:
     done = report.performance
     if done is None or report.shown_metric not in done.metrics:
         return "no labels yet"
-    value, known = formatting.number(done.metrics[report.shown_metric]), done.intervals.get(report.shown_metric)
-    return value if known is None else f"{value} ({formatting.number(known[0])} to {formatting.number(known[1])})"
+    return figure(done, report.shown_metric)
 
 
 def finding(

@@ -6,6 +6,9 @@ or another page is what follows.
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+from datetime import datetime
+
 import streamlit as st
 
 from dashboard import formatting, live_queries, navigation, served, session
@@ -48,9 +51,14 @@ def _now(name: str, drawn_as: tuple[str, int | None], view: session.View) -> Non
     known = live_queries.versions(name, view)
     with st.container(border=True, key="health-state"):
         _state(report)
+        if report.main_alert is not None:
+            _incident(report.main_alert, report, view)
         _waiting(report)
         if report.model_id is not None:
-            _facts(report, view, known)
+            # With an incident its own figures come first, and those of the whole deployment on demand.
+            whole = report.main_alert is not None and report.main_alert.kind in sentences.ABOUT_CHAMPION
+            with st.expander("Whole deployment", key="whole-deployment") if whole else nullcontext():
+                _facts(report, view, known)
             _slices(report)
             _policy(name, report, view)
     open_alerts(report, view)
@@ -62,6 +70,26 @@ def _state(report: HealthReport) -> None:
         st.header(live_text.mark(report.state), anchor=False, width="content")
         st.caption(f"live, read at {moment:%H:%M:%S}", width="content", help="Read again every 5 seconds")
     st.markdown(formatting.escaped(formatting.sentence(report.sentence)))
+
+
+def _incident(alert: Alert, report: HealthReport, view: session.View) -> None:
+    """The alert that the state is about: what to do first, then its impact, since when, and who knows."""
+    st.markdown(f"**{formatting.escaped(sentences.title(alert))}**")
+    _buttons(alert, report, view)
+    facts = {"Since": messages.when(alert.began)}
+    facts |= sentences.impact(alert, report, live_queries.performance(view, report.model_name, _start(alert)))
+    with st.grid(min_column_width=140, gap="small", key="incident-facts") as grid:
+        for title, value in facts.items():
+            with grid.cell():
+                st.caption(formatting.escaped(title))
+                st.markdown(formatting.escaped(value))
+    _known_to(alert)
+
+
+def _start(alert: Alert) -> datetime:
+    found = formatting.parsed(alert.began)
+    assert found is not None
+    return found
 
 
 def _facts(report: HealthReport, view: session.View, known: dict[str, str]) -> None:
@@ -127,10 +155,11 @@ def _policy(name: str, report: HealthReport, view: session.View) -> None:
 
 def open_alerts(report: HealthReport, view: session.View) -> None:
     """Alerts that are not over, each with what can be said of it."""
-    found = report.alerts
+    found = [alert for alert in report.alerts if alert != report.main_alert]
     if not found:
         return
-    messages.section(f"{formatting.count(len(found), 'open alert')}")
+    more = "further " if report.main_alert is not None else ""
+    messages.section(formatting.count(len(found), f"{more}open alert"))
     for alert in sorted(found, key=lambda each: each.severity != "critical")[:MOST_ALERTS]:
         _alert(alert, report, view)
     if len(found) > MOST_ALERTS:
@@ -144,20 +173,36 @@ def _alert(alert: Alert, report: HealthReport, view: session.View) -> None:
         with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
             title = formatting.escaped(sentences.title(alert))
             st.markdown(f":{colour}[{shape} {word}] **{title}**", width="content")
-            with st.container(horizontal=True, gap="small", width="content", key=f"alert-buttons-{alert.alert_id}"):
-                decisions.buttons(alert, text)
-                if alert.kind in ("degradation", "not_rolled_back", "champion_failing", "answers"):
-                    _roll_back_button(alert, report, view)
-        # The state above already says what the main alert is about.
-        if alert != report.main_alert:
-            st.markdown(formatting.escaped(text))
-        said = [f"Since {messages.when(alert.opened_at)}"]
-        if alert.acknowledged_at:
-            said.append(
-                f"✓ acknowledged by {alert.acknowledged_by} {formatting.ago(alert.acknowledged_at, messages.now())}"
-            )
-        said += [sentences.notification(each, messages.now()) for each in alert.notifications]
-        st.caption(" · ".join(formatting.escaped(each) for each in said))
+            _buttons(alert, report, view)
+        st.markdown(formatting.escaped(text))
+        _known_to(alert, f"Since {messages.when(alert.began)}")
+
+
+def _buttons(alert: Alert, report: HealthReport, view: session.View) -> None:
+    with st.container(horizontal=True, gap="small", width="content", key=f"alert-buttons-{alert.alert_id}"):
+        if alert.kind in sentences.ABOUT_CHAMPION:
+            _roll_back_button(alert, report, view)
+        decisions.buttons(alert, formatting.sentence(alert.text))
+        if alert.kind in sentences.ABOUT_CHAMPION and st.button(
+            "Promote another version",
+            key=f"another-{alert.alert_id}",
+            icon=":material/leaderboard:",
+            on_click=navigation.go,
+            args=("leaderboard", report.model_name),
+        ):
+            st.rerun(scope="app")
+
+
+def _known_to(alert: Alert, *said: str) -> None:
+    """Who acknowledged an alert, with what note, and who was notified of it."""
+    told = list(said)
+    if alert.acknowledged_at:
+        told.append(
+            f"✓ acknowledged by {alert.acknowledged_by} {formatting.ago(alert.acknowledged_at, messages.now())}"
+        )
+    told += [sentences.notification(each, messages.now()) for each in alert.notifications]
+    if told:
+        st.caption(" · ".join(formatting.escaped(each) for each in told))
 
 
 def _roll_back_button(alert: Alert, report: HealthReport, view: session.View) -> None:

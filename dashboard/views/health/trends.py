@@ -23,8 +23,10 @@ SCORE = "score"
 
 
 def range_choice(name: str, view: session.View) -> str:
-    """How far back, kept in the address; by default as far as there is traffic."""
-    usual = live_frames.range_for(recent_days(name, view), messages.now())
+    """How far back, kept in the address; by default as far as there is traffic, or around an incident."""
+    incident = live_queries.health(view, name).main_alert
+    begun = None if incident is None else formatting.parsed(incident.began)
+    usual = live_frames.range_for(recent_days(name, view), messages.now(), begun)
     chosen = st.segmented_control(
         "How far back",
         list(live_frames.RANGES),
