@@ -133,11 +133,16 @@ def attention(summaries: Sequence[ModelNameSummary], going_on: dict[str, Live], 
             st.caption(f"{len(found) - MOST_LISTED:,} more on the cards below.")
 
 
+def told(alert: Alert) -> str:
+    """What an alert says, as Markdown."""
+    return formatting.escaped(formatting.sentence(alert.text))
+
+
 def concerns(summary: ModelNameSummary, going_on: Live, view: session.View) -> list[Concern]:
     """What one model name waits for: its alerts, a champion, a version that is better."""
     name, best = summary.model_name, summary.best_model_id
     listed = [
-        Concern(f":orange[▲] **{name}**: {formatting.escaped(alert.text)}", "Health", "health", name)
+        Concern(f":orange[▲] **{name}**, {messages.when(alert.began)}: {told(alert)}", "Health", "health", name)
         for alert in sorted(going_on.alerts, key=lambda each: each.severity != "critical")
     ]
     if summary.champion is None:

@@ -60,6 +60,8 @@ class ChallengerReport:
         verdict: all that in a sentence.
         to_stage: where ``step`` is ``advance`` of an experiment with stages, the index of the stage it leads to: the
             next one, or the last one before the promotion where the challenger is clearly better.
+        margin: the lower bound of the difference has to be above it before the next stage, in the metric's unit; None
+            of an experiment without stages and of one that has ended.
     """
 
     challenger_id: str
@@ -75,6 +77,7 @@ class ChallengerReport:
     gates: tuple[Gate, ...]
     verdict: str
     to_stage: int | None = None
+    margin: float | None = None
 
 
 @dataclass(frozen=True)

@@ -140,7 +140,7 @@ def test_slices_that_became_worse_are_listed_and_the_others_counted(
     app = open_page("health", model="Churn")
     assert not app.exception
     page = texts(app)
-    assert "**A slice became worse**" in page
+    assert "a slice became worse" in page
     assert "- visits = 1: Worse than its baseline: 60.0% of the last " in page
     assert "of 6.5" in page  # three detectors share one guarantee
     assert "no row answered so far has the column 'country'" in page

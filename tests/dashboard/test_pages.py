@@ -79,7 +79,8 @@ def test_one_model(own: Registry, open_page: Open, page: str) -> None:
 def test_many_models(several: dict[str, str], open_page: Open, page: str) -> None:
     app = open_page(page, model="Churn")
     assert not app.exception
-    assert not app.error
+    # That a version is blocked is the verdict on it.
+    assert not [each.value for each in app.error if "**✕ Blocked.**" not in each.value]
 
 
 TITLES = {

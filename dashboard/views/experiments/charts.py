@@ -20,11 +20,11 @@ SHAPES = {"done": "✓", "now": "●", "to do": "", "left out": "–"}
 
 
 def over_time(
-    frame: pd.DataFrame, shade: str, unit: str, stages: Sequence[frames.Stage] = (), planned: float | None = None
+    frame: pd.DataFrame, shade: str, unit: str, stages: Sequence[frames.Stage] = (), margin: float | None = None
 ) -> go.Figure:
     """The effect by labels compared, with its always-valid band and the zero line: above it the challenger is better.
 
-    ``planned`` is the difference, in ``unit``, that the labels still needed would show: a pair of dotted lines.
+    ``margin`` is what its lower bound has to be above before the next stage, in ``unit``.
     """
     rows = charts.thinned(frame)
     figure = charts.blank(250, hovermode="x")
@@ -70,10 +70,12 @@ def over_time(
                 x=1, xref="paper", y=height, text=text, showarrow=False, xanchor="left", xshift=6, align="left",
                 font={"color": colour, "size": 13},
             )  # fmt: skip
-    if planned is not None and planned < max(-low, high):
-        for height in (planned, -planned):
-            if low < height < high:
-                figure.add_hline(y=height, line={"color": charts.NEUTRAL, "width": 1, "dash": "dot"})
+    if margin is not None and low < margin < high:
+        figure.add_hline(y=margin, line={"color": charts.NEUTRAL, "width": 1.5, "dash": "dot"})
+        figure.add_annotation(
+            x=0, xref="paper", y=margin, text=f"lower bound asked: {_signed(margin, unit)}", showarrow=False,
+            xanchor="left", yanchor="top", xshift=4, font={"color": charts.NEUTRAL, "size": 12},
+        )  # fmt: skip
     first = float(rows["labels"].iloc[0])
     for stage in stages:
         if first < stage.labels < float(last["labels"]):

@@ -274,20 +274,14 @@ def _challenger(
                     shade,
                     unit,
                     experiment_frames.stages(session.view().experiment_events(found), frame, each.challenger_id),
-                    sentences.planned(each.effect),
+                    sentences.margin(each),
                 ),
                 config=charts.CONFIG,
                 key=f"effect-{each.challenger_id}",
                 alt=f"{sentences.finding(each, found, versions)}: the effect by labels compared, with its interval",
             )
-            dotted = sentences.planned(each.effect)
             st.caption(
                 "Labels in the order of their predictions. The band holds at every look, however often one looks."
-                + (
-                    f" Dotted: a difference of {sentences.points(each.effect.metric, each.effect.worth, sign=False)}."
-                    if dotted is not None and each.effect.worth is not None
-                    else ""
-                )
             )
 
 

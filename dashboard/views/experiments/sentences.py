@@ -190,11 +190,9 @@ def progress(effect: Effect) -> float | None:
     return there / (there + effect.more_labels)
 
 
-def planned(effect: Effect) -> float | None:
-    """The difference that the labels still needed would show, in a chart's unit; None where none are asked for."""
-    if progress(effect) is None or effect.worth is None:
-        return None
-    return effect.worth * (100 if effect.metric == "accuracy" else 1)
+def margin(each: ChallengerReport) -> float | None:
+    """What the lower bound has to be above before the next stage, in a chart's unit; None without a stage."""
+    return each.margin and each.margin * (100 if each.effect.metric == "accuracy" else 1)
 
 
 def believed(report: ExperimentReport) -> list[tuple[str, str]]:

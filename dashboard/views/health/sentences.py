@@ -184,13 +184,23 @@ def interval(report: HealthReport) -> str:
 
 
 def finding(
-    report: HealthReport, deployed: Sequence[Deployment], rollbacks: Collection[str], versions: Mapping[str, str]
+    report: HealthReport,
+    deployed: Sequence[Deployment],
+    rollbacks: Collection[str],
+    versions: Mapping[str, str],
+    trouble: LivePerformance | None = None,
 ) -> str:
-    """The message of the chart: how the champion does against what was usual, and who was taken out in between."""
+    """The message of the chart: how the champion does against what was usual, and who was taken out in between.
+
+    ``trouble`` are the labels since an incident began: then they are what counts, not those of the whole deployment.
+    """
     metric = watched(report)
     who = versions.get(report.model_id or "", "the champion")
-    value = None if report.performance is None else report.performance.metrics.get(metric.key)
-    said = f"{metric.label} of {who} is {formatting.number(value)} over {formatting.count(report.labelled, 'label')}"
+    counted = trouble or report.performance
+    value = None if counted is None else counted.metrics.get(metric.key)
+    labels = report.labelled if trouble is None else trouble.labelled
+    since = "" if trouble is None else " since the trouble began"
+    said = f"{metric.label} of {who} is {formatting.number(value)} over {formatting.count(labels, 'label')}{since}"
     if value is None:
         said = f"{metric.label} of {who} is not known: no label yet"
     elif report.baseline is None:

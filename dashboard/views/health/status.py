@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from datetime import datetime
+from typing import Literal
 
 import streamlit as st
 
@@ -67,14 +68,16 @@ def _now(name: str, drawn_as: tuple[str, int | None], view: session.View) -> Non
 def _state(report: HealthReport) -> None:
     moment = messages.now().astimezone(messages.viewer_zone())
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-        st.header(live_text.mark(report.state), anchor=False, width="content")
+        head = live_text.mark(report.state)
+        if report.main_alert is not None:
+            head += f": {formatting.escaped(sentences.title(report.main_alert).lower())}"
+        st.header(head, anchor=False, width="content")
         st.caption(f"live, read at {moment:%H:%M:%S}", width="content", help="Read again every 5 seconds")
     st.markdown(formatting.escaped(formatting.sentence(report.sentence)))
 
 
 def _incident(alert: Alert, report: HealthReport, view: session.View) -> None:
     """The alert that the state is about: what to do first, then its impact, since when, and who knows."""
-    st.markdown(f"**{formatting.escaped(sentences.title(alert))}**")
     _buttons(alert, report, view)
     facts = {"Since": messages.when(alert.began)}
     facts |= sentences.impact(alert, report, live_queries.performance(view, report.model_name, _start(alert)))
@@ -208,7 +211,8 @@ def _known_to(alert: Alert, *said: str) -> None:
 def _roll_back_button(alert: Alert, report: HealthReport, view: session.View) -> None:
     if report.model_id is None or view.rollback_target(report.model_name) is None:
         return
-    if st.button("Roll back", key=f"rollback-{alert.alert_id}", icon=":material/undo:"):
+    first: Literal["primary", "secondary"] = "primary" if alert == report.main_alert else "secondary"
+    if st.button("Roll back", key=f"rollback-{alert.alert_id}", icon=":material/undo:", type=first):
         model_decisions.ask("rollback", view.metadata(report.model_id), report.model_id)
         st.rerun(scope="app")
 

@@ -83,7 +83,11 @@ def _over_time(
 ) -> None:
     metric = sentences.watched(report)
     deployed, rollbacks = view.deployments(name), {each.at for each in view.rollbacks(name)}
-    messages.section(formatting.escaped(sentences.finding(report, deployed, rollbacks, known)))
+    incident = report.main_alert
+    trouble = None
+    if incident is not None and incident.kind in sentences.ABOUT_CHAMPION:
+        trouble = live_queries.performance(view, name, formatting.parsed(incident.began))
+    messages.section(formatting.escaped(sentences.finding(report, deployed, rollbacks, known, trouble)))
     frame = live_frames.champions(windows, metric, known)
     if not len(frame):
         messages.show("info", "Nobody asked for a prediction in this time. Choose a longer one above.")

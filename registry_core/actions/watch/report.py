@@ -204,9 +204,10 @@ def _challenger(context: Context, seen: compared.Evidence, place: int, arm: Arm,
     champion = _traffic(found, found.champion_id, "champion", of_champion)
     challenger = _traffic(found, arm.challenger_id, "split" if begun_split else "shadow", of_challenger)
     step, gates, verdict, to = _step(seen, effect, here, of_shadow if begun_split else None, _failing(seen, place))
+    asked = stages_of(found, seen.variance)[found.stage].least_bound if found.stages and not found.ended_at else None
     return ChallengerReport(
         arm.challenger_id, arm.status, arm.share, arm.because, champion, challenger, effect,
-        of_shadow if begun_split else None, points, step, gates, verdict, to,
+        of_shadow if begun_split else None, points, step, gates, verdict, to, asked,
     )  # fmt: skip
 
 
