@@ -101,7 +101,8 @@ def read(registry: Registry, folder: Path, name: str, model_ids: list[str], resu
     """Read the verdict of each version in every place, and note what differs from the core's."""
     champion = registry.get_active_model_id(name)
     board = _table(_page("leaderboard", model=name))
-    overview = _text(_page("overview"))
+    overview = _page("overview")
+    names = overview.dataframe[0].value.set_index("Model name")
     verdicts = registry.verdicts(model_ids)
     for model_id in model_ids:
         # The model page loads what nobody loaded yet, which may change what the gates say: it comes first.
@@ -119,9 +120,9 @@ def read(registry: Registry, folder: Path, name: str, model_ids: list[str], resu
             places["leaderboard"] = _in_row(board.loc[model_id], verdicts[model_id])
         if champion is not None and champion != model_id:
             places["Compare"] = _said(_text(_page("compare", model=name, ids=f"{champion},{model_id}")), verdict)
-        if f"**{registry.get_metadata(model_id).version}** has the best score" in overview:
-            shown = f"Against the champion: {formatting.VERDICTS[verdict.word]} {verdict.word}"
-            places["Overview"] = shown in overview and (verdict.word != "better" or _said(overview, verdict))
+        if (best := str(names.loc[name, "Best version"])).startswith(f"{registry.get_metadata(model_id).version}:"):
+            listed = verdict.word != "better" or _said(_text(overview), verdict)
+            places["Overview"] = best.endswith(f" {formatting.VERDICTS[verdict.word]} {verdict.word}") and listed
         _dialog(model_id, verdict, places)
         for place, agrees in places.items():
             result.places[place] += 1

@@ -13,7 +13,7 @@ from registry_core import ModelQuery
 
 PAGE_SIZE = 50
 MOST_COMPARED = 5
-CARDS = 12
+NAMES = 20
 
 #: What the filter "Status" offers, in the words of the table, and what each asks of the catalog.
 STATUSES: Mapping[str, Mapping[str, Any]] = {

@@ -1,9 +1,9 @@
-"""Is everything healthy, what changed, what waits: a card for each model name, then the latest events."""
+"""Is everything healthy, what changed, what waits: a row for each model name, then the latest events."""
 
 import streamlit as st
 
 from dashboard import session
-from dashboard.queries import CARDS
+from dashboard.queries import NAMES
 from dashboard.ui import messages, tables
 from dashboard.views import overview
 
@@ -17,9 +17,9 @@ if not summaries:
     messages.empty_registry()
     st.stop()
 
-pages = max(1, -(-len(summaries) // CARDS))
+pages = max(1, -(-len(summaries) // NAMES))
 shown = st.container()
-page = st.pagination(pages, key="cards", bind="query-params") if pages > 1 else 1
+page = st.pagination(pages, key="names", bind="query-params") if pages > 1 else 1
 with shown:
     overview.names(page)
 

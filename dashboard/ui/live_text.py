@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
-from typing import Literal
 
 from dashboard import formatting
 from registry_core import (
-    Alert,
     LivePerformance,
-    MonitoringPolicy,
 )
-
-State = Literal["healthy", "warning", "critical", "unknown"]
 
 #: The colour, the shape and the word of a state.
 STATES: dict[str, tuple[str, str, str]] = {
@@ -62,19 +56,6 @@ def mark(state: str) -> str:
     """A state as coloured Markdown, by shape and word."""
     colour, shape, word = STATES[state]
     return f":{colour}[{shape} {word}]"
-
-
-def at_a_glance(
-    alerts: Sequence[Alert], labelled: int, policy: MonitoringPolicy, *, measured: bool
-) -> tuple[State, str]:
-    """A champion's state as a card shows it: from open alerts and counted labels alone, which costs nothing."""
-    if alerts:
-        worst: State = "critical" if any(each.severity == "critical" for each in alerts) else "warning"
-        return worst, f"{formatting.count(len(alerts), 'open alert')}"
-    needed = policy.minimum_labels if measured else max(policy.minimum_labels, policy.baseline_labels)
-    if labelled < needed:
-        return "unknown", f"{labelled:,} of {needed:,} labels needed to say more"
-    return "healthy", f"no alert, {labelled:,} labels"
 
 
 def by(actor: str) -> str:

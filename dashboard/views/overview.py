@@ -1,19 +1,21 @@
-"""The overview's parts: the line of totals and the card of a model name."""
+"""The overview's parts: what needs attention, the line of totals, and the table of model names."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
+import pandas as pd
 import streamlit as st
 
 from dashboard import formatting, live_queries, navigation, permissions, session
-from dashboard.queries import CARDS
-from dashboard.ui import live_frames, live_text, messages, promotion_verdict
+from dashboard.queries import NAMES
+from dashboard.ui import live_frames, live_text, messages, promotion_verdict, tables
 from registry_core import Alert, Experiment, ModelMetadata, ModelNameSummary, RegistryError
 
-#: How many versions the small chart of a card shows, and how many days of live traffic.
+#: How many versions the small chart of a row shows, and how many days of live traffic.
 SPARK = 40
 DAYS = 30
 STORAGE_SECONDS = 300.0
@@ -30,7 +32,7 @@ class Live:
 
 @st.fragment(run_every="10s")
 def names(page: int) -> None:
-    """The totals and one page of cards; refreshes itself."""
+    """What needs attention, the totals and one page of the table; refreshes itself."""
     try:
         _names(page, session.view())
     except RegistryError as error:
@@ -42,11 +44,16 @@ def _names(page: int, view: session.View) -> None:
     going_on = live(found, view)
     attention(found, going_on, view)
     totals(found, going_on)
-    found = sorted(found, key=lambda each: (-len(going_on[each.model_name].alerts), each.champion is not None))
-    with st.grid(min_column_width=340, gap="medium", key="cards-grid") as grid:
-        for summary in found[CARDS * (page - 1) : CARDS * page]:
-            with grid.cell():
-                model_name(summary, going_on[summary.model_name], view)
+    worst = sorted(found, key=lambda each: _severity(each, going_on[each.model_name]))
+    shown = worst[NAMES * (page - 1) : NAMES * page]
+    table([standing(each, going_on[each.model_name], view) for each in shown])
+
+
+def _severity(summary: ModelNameSummary, going_on: Live) -> tuple[int, int, str]:
+    """The order of the table: critical alerts, other alerts, no champion, then the rest by name."""
+    critical = any(each.severity == "critical" for each in going_on.alerts)
+    rank = 0 if critical else 1 if going_on.alerts else 2 if summary.champion is None else 3
+    return rank, -len(going_on.alerts), summary.model_name
 
 
 def live(summaries: Sequence[ModelNameSummary], view: session.View) -> dict[str, Live]:
@@ -130,7 +137,7 @@ def attention(summaries: Sequence[ModelNameSummary], going_on: dict[str, Live], 
                     each.model_id,
                 )
         if len(found) > MOST_LISTED:
-            st.caption(f"{len(found) - MOST_LISTED:,} more on the cards below.")
+            st.caption(f"{len(found) - MOST_LISTED:,} more in the table below.")
 
 
 def told(alert: Alert) -> str:
@@ -168,94 +175,126 @@ def storage(view: session.View) -> None:
     st.page_link("../pages/maintenance.py", label="Maintenance", icon=":material/cleaning_services:")
 
 
-def model_name(summary: ModelNameSummary, going_on: Live, view: session.View) -> None:
-    """One model name at a glance."""
+@dataclass(frozen=True)
+class Standing:
+    """One row of the table: a model name, who serves it and how that goes."""
+
+    name: str
+    state: str
+    champion: ModelMetadata | None
+    since: str
+    metric: str
+    value: float | None
+    baseline: float | None
+    course: list[float]
+    alerts: int
+    experiments: int
+    best: str
+    waiting: int
+
+
+def standing(summary: ModelNameSummary, going_on: Live, view: session.View) -> Standing:
+    """How one model name stands."""
+    name, champion, best = summary.model_name, summary.champion, ""
+    metric, value, baseline, course, state = _course(summary, going_on, view)
+    since = "" if summary.deployment is None else summary.deployment.started_at
+    if champion is not None and summary.best_model_id not in (None, champion.model_id):
+        word = promotion_verdict.of_many([str(summary.best_model_id)], view)[str(summary.best_model_id)].word
+        best = f"{view.version_of(str(summary.best_model_id))}: {formatting.VERDICTS[word]} {word}"
+    return Standing(
+        name, state, champion, formatting.lasted(since, None, messages.now()) if since else "", metric, value, baseline,
+        course, len(going_on.alerts), len(going_on.experiments), best, going_on.waiting,
+    )  # fmt: skip
+
+
+def _course(
+    summary: ModelNameSummary, going_on: Live, view: session.View
+) -> tuple[str, float | None, float | None, list[float], str]:
+    """The champion's metric in production, its baseline and its days, or its score where no label is known; its state.
+
+    The state is the one of the health page; where nothing was asked yet, there is none.
+    """
     name, champion = summary.model_name, summary.champion
-    with st.container(border=True, height="stretch", key=f"card-{name}"):
-        st.header(name, anchor=False)
-        facts = [formatting.count(summary.versions, "version")]
-        if champion and summary.deployment:
-            served = _live_metric(summary, champion, going_on, view)
-            if served and champion.composite_score is not None:
-                facts.insert(0, f"score {formatting.number(champion.composite_score)}")
-            st.markdown(
-                f"In production for {formatting.lasted(summary.deployment.started_at, None, messages.now())}, "
-                f"promoted {formatting.escaped(live_text.by(summary.deployment.actor))}",
-                help="Since " + formatting.exact(summary.deployment.started_at, messages.viewer_zone()),
-            )
-        else:
-            st.markdown("**No champion.** Promote a version, or register one with a score.")
-        if summary.quarantined:
-            facts.append(f"{formatting.QUARANTINED[0]} {summary.quarantined} quarantined")
-        if going_on.waiting:
-            facts.append(f"{going_on.waiting:,} awaiting review")
-        facts.append(f"last registered {formatting.ago(summary.last_registered_at, messages.now())}")
-        st.caption(" · ".join(facts))
-        if champion and summary.best_model_id not in (None, champion.model_id):
-            best = str(summary.best_model_id)
-            word = promotion_verdict.of_many([best], view)[best].word
-            st.markdown(
-                f":material/trending_up: **{view.version_of(best)}** has the best score. Against the champion: "
-                f"{formatting.VERDICTS[word]} {word}"
-            )
-        _links(name, champion, going_on)
-
-
-def _live_metric(summary: ModelNameSummary, champion: ModelMetadata, going_on: Live, view: session.View) -> bool:
-    """The champion's metric in production with its days and its state, or its score where no label is known; which."""
-    name = summary.model_name
-    assert summary.deployment is not None
+    if champion is None:
+        return "", None, None, [], "☆ No champion"
     start = messages.now() - timedelta(days=DAYS)
-    live, days = live_queries.performance(view, name, start), live_queries.windows(view, name, start, "day")
-    metrics = live.metrics if live else {}
-    policy = view.registry.policy(name).monitoring_policy
-    metric = live_text.live(next((each for each in ("accuracy", "mae", "rmse") if each in metrics), "accuracy"))
-    labels = live.labelled if live else 0
-    if live and metric.key in metrics:
-        values = live_frames.champions(days, metric, {})["value"].dropna().tolist()
-        covered = live_text.covers(live, messages.viewer_zone())
-        st.metric(
-            f"{metric.label} in production of champion {champion.version}",
-            formatting.number(metrics[metric.key]),
-            chart_data=values if len(values) > 1 else None,
-            chart_type="line",
-            help=f"Of this deployment in the last {DAYS} days. The line shows the champions' days, oldest first.",
-        )
-        st.caption(formatting.escaped(covered))
-    else:
-        scores = [row["composite_score"] for row in view.history(name, SPARK) if row["composite_score"] is not None]
-        st.metric(
-            f"Score of champion {champion.version}, {champion.model_type}",
-            formatting.number(champion.composite_score),
-            chart_data=scores if len(scores) > 1 else None,
-            chart_type="line",
-            help=f"The line shows the scores of the newest {len(scores)} versions with a score, oldest first.",
-        )
+    live = live_queries.performance(view, name, start)
+    state = ""
     if (live and live.predictions) or going_on.alerts:
-        measured = view.evaluation(champion) is not None
-        state, because = live_text.at_a_glance(going_on.alerts, labels, policy, measured=measured)
-        st.markdown(f"{live_text.mark(state)}: {because}")
-    return bool(labels)
+        report = live_queries.health(view, name)
+        state = " ".join(live_text.STATES[report.state][1:])
+        metric = live_text.live(report.shown_metric)
+        if live and metric.key in live.metrics:
+            days = live_frames.champions(live_queries.windows(view, name, start, "day"), metric, {})["value"].dropna()
+            usual = None if report.baseline is None else report.baseline.value
+            return metric.label, live.metrics[metric.key], usual, days.tolist(), state
+    scores = [row["composite_score"] for row in view.history(name, SPARK) if row["composite_score"] is not None]
+    return "Score", champion.composite_score, None, scores, state
 
 
-def _links(name: str, champion: ModelMetadata | None, going_on: Live) -> None:
-    with st.container(horizontal=True, gap="small"):
-        _link("Leaderboard", f"board-{name}", ":material/leaderboard:", "leaderboard", name)
-        if champion:
-            _link(
-                f"Champion {champion.version}",
-                f"champion-{name}",
-                ":material/deployed_code:",
-                "model",
-                name,
-                champion.model_id,
-            )
-        if going_on.alerts:
-            label = formatting.count(len(going_on.alerts), "alert")
-            _link(label, f"health-{name}", ":material/monitor_heart:", "health", name)
-        if going_on.experiments:
-            label = formatting.count(len(going_on.experiments), "experiment")
-            _link(label, f"experiments-{name}", ":material/science:", "experiments", name)
+#: The columns that are buttons, and the page that each leads to.
+LEADS_TO = {"Model name": "leaderboard", "Champion": "model", "Alerts": "health", "Experiments": "experiments"}
+
+
+def table(standings: Sequence[Standing]) -> None:
+    """Every model name in one row, the worst first; names, champions, alerts and experiments are links."""
+    frame = pd.DataFrame(
+        {
+            "Model name": [each.name for each in standings],
+            "State": [each.state or formatting.MISSING for each in standings],
+            "Champion": [each.champion.version if each.champion else None for each in standings],
+            "Serves for": [each.since or formatting.MISSING for each in standings],
+            "Metric": [each.metric or formatting.MISSING for each in standings],
+            "Value": [formatting.number(each.value) for each in standings],
+            "Baseline": [formatting.number(each.baseline) for each in standings],
+            "Course": [each.course if len(each.course) > 1 else None for each in standings],
+            "Alerts": [f"▲ {each.alerts:,}" if each.alerts else None for each in standings],
+            "Experiments": [f"{each.experiments:,}" if each.experiments else None for each in standings],
+            "Best version": [each.best or formatting.MISSING for each in standings],
+            "Awaiting review": [each.waiting for each in standings],
+        }
+    )
+    columns: dict[str, Any] = {
+        "State": st.column_config.TextColumn("State", width=104),
+        "Serves for": st.column_config.TextColumn("Serves for", width=84),
+        "Metric": st.column_config.TextColumn(
+            "Metric", width=84, help="Measured in production where labels are known; else the champion's score"
+        ),
+        "Value": st.column_config.TextColumn(
+            "Value", width=72, alignment="right", help=f"Of this deployment, in the last {DAYS} days"
+        ),
+        "Baseline": st.column_config.TextColumn(
+            "Baseline", width=76, alignment="right", help="What the champion did on its own recent labels"
+        ),
+        "Course": st.column_config.LineChartColumn(
+            "Course", width=96, help="By day; for scores, the newest versions, oldest first"
+        ),
+        "Best version": st.column_config.TextColumn(
+            "Best version", width=190, help="By score, and its verdict against the champion"
+        ),
+        "Awaiting review": st.column_config.NumberColumn("Awaiting review", width=110, format="localized"),
+    }
+    for label, page in LEADS_TO.items():
+        columns[label] = st.column_config.ButtonColumn(
+            label,
+            width={"Model name": 180, "Champion": 84, "Alerts": 64}.get(label, 92),
+            pinned=label == "Model name" or None,
+            alignment="left",
+            type="secondary",
+            key=f"names-{page}",
+            on_click=_open,
+            args=(page, list(standings)),
+        )
+    tables.plain(frame, key="names", alt="Every model name with its state, champion and metric", columns=columns)
+    if "leaving" in st.session_state:
+        # Within a part that refreshes itself only that part would start anew, and nobody leave.
+        st.rerun(scope="app")
+
+
+def _open(page: str, standings: Sequence[Standing]) -> None:
+    chosen = standings[st.session_state[f"names-{page}"].row]
+    champion = chosen.champion.model_id if page == "model" and chosen.champion is not None else None
+    navigation.go(page, chosen.name, champion)
 
 
 def _link(label: str, key: str, icon: str, page: str, name: str, model_id: str | None = None) -> None:

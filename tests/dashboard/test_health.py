@@ -12,13 +12,12 @@ import pytest
 from sklearn.linear_model import LinearRegression
 from streamlit.testing.v1 import AppTest
 
-from dashboard import live_queries, session
+from dashboard import formatting, live_queries, session
 from dashboard.ui import charts, live_frames, live_text
 from dashboard.views.health import charts as health_charts
 from dashboard.views.health import frames as health_frames
 from dashboard.views.health import sentences
 from registry_core import (
-    Alert,
     Deployment,
     DetectorState,
     Drift,
@@ -270,7 +269,7 @@ def test_a_range_in_the_address_is_kept(own: Registry, clock: Clock, open_page: 
 # the overview and the trends
 
 
-def test_a_card_shows_what_production_says(own: Registry, clock: Clock, open_page: Open) -> None:
+def test_the_overview_shows_what_production_says(own: Registry, clock: Clock, open_page: Open) -> None:
     degrade(own, clock)
     clock.tick(hours=1)
     serve(own, 500, seed=5)
@@ -279,9 +278,13 @@ def test_a_card_shows_what_production_says(own: Registry, clock: Clock, open_pag
     assert not app.exception
     said = texts(app)
     assert ":orange[▲ 1 open alert]; 1 version awaiting review" in said
-    assert ":red[✕ Critical]: 1 open alert" in said
-    assert app.metric[0].label == "Accuracy in production of champion 1.0.0"
-    app.button(key="health-Churn").click().run()
+    (row,) = app.dataframe[0].value.to_dict("records")
+    health = own.check_health("Churn", act=False)
+    assert (row["Model name"], row["State"], row["Champion"]) == ("Churn", "✕ Critical", "1.0.0")
+    assert (row["Metric"], row["Value"]) == ("Accuracy", formatting.number(health.value))
+    assert row["Baseline"] == formatting.number(health.baseline and health.baseline.value)
+    assert (row["Alerts"], row["Awaiting review"]) == ("▲ 1", 1)
+    app.button(key="concern-0").click().run()
     assert app.title[0].value == "Health of Churn"
 
 
@@ -291,6 +294,7 @@ def test_running_experiments_are_counted(own: Registry, clock: Clock, open_page:
     app = open_page("overview")
     assert not app.exception
     assert "1 experiment running" in texts(app)
+    assert app.dataframe[0].value["Experiments"].tolist() == ["1"]
 
 
 def test_trends_show_live_values_beside_offline_ones(own: Registry, clock: Clock, open_page: Open) -> None:
@@ -345,9 +349,8 @@ def test_an_rmse_is_that_of_all_rows_not_the_mean_of_windows(own: Registry, cloc
     _two_hours(own, clock, (inputs, said + 1), (inputs, said + 7))
     card = open_page("overview")
     assert not card.exception
-    assert card.metric[0].label == "RMSE in production of champion 1.0.1"
-    assert card.metric[0].value == "5.0000"
-    assert "200 labels" in texts(card)
+    row = card.dataframe[0].value.iloc[0]
+    assert (row["Champion"], row["Metric"], row["Value"]) == ("1.0.1", "RMSE", "5.0000")
     health = open_page("health", model="Churn")
     assert not health.exception
     table = next(each.value for each in health.dataframe if "Live" in each.value)
@@ -506,14 +509,6 @@ def test_the_cooldown_is_told() -> None:
     assert "Not during the next 3 h 0 min" in said
     said = sentences.when_worse(_report(predecessor="Churn_Ridge"), MonitoringPolicy(), NOON, UTC)
     assert "restores the last healthy champion once that one is better on the same rows" in said
-
-
-def test_a_card_is_healthy_only_with_labels_enough() -> None:
-    policy = MonitoringPolicy(minimum_labels=100, baseline_labels=1000)
-    alert = Alert(1, "Churn", None, "drift", "warning", "drift:1", "", "open", NOON.isoformat())
-    assert live_text.at_a_glance([], 500, policy, measured=False)[0] == "unknown"
-    assert live_text.at_a_glance([], 500, policy, measured=True)[0] == "healthy"
-    assert live_text.at_a_glance([alert], 5000, policy, measured=True)[0] == "warning"
 
 
 def test_all_sessions_share_an_answer_for_a_moment(own: Registry, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -114,8 +114,9 @@ def test_overview_tells_champion_waiting_and_better(several: dict[str, str], own
     words = texts(open_page())
     assert "2 model names with 9 versions" in words
     assert "1 file quarantined" in words
-    assert "promoted by bert" in words
-    assert "**1.1.0** has the best score. Against the champion: ○ not evaluated" in words
+    table = open_page().dataframe[0].value.set_index("Model name")
+    assert table.loc["Churn", "Champion"] == "1.2.0"
+    assert table.loc["Churn", "Best version"] == "1.1.0: ○ not evaluated"
 
 
 def test_overview_warns_of_a_name_without_champion(own: Registry, open_page: Open) -> None:
