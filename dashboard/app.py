@@ -1,4 +1,4 @@
-"""The application's script: navigation, the sidebar, the page, then the dialog somebody asked for."""
+"""The application's script: navigation, the sidebar, the model name, the page, then the dialog somebody asked for."""
 
 from __future__ import annotations
 
@@ -53,7 +53,8 @@ def draw() -> None:
     try:
         view = session.view()
         navigation.leave()
-        sidebar(view, page.url_path)
+        sidebar(view)
+        model_name(view, page.url_path)
         messages.show_messages(st.query_params.get("id") if page.url_path == "model" else None)
         page.run()
         decision_dialog.draw()
@@ -61,28 +62,34 @@ def draw() -> None:
         messages.explain(error)
 
 
-def sidebar(view: session.View, page: str) -> None:
-    """What holds on every page: the model name, who acts, and whether the page is fresh."""
+def model_name(view: session.View, page: str) -> None:
+    """The model name that every page is about, chosen once: it is part of the address and follows from page to page."""
     names = view.names()
+    if not names:
+        return
+    _follow_address(view, names, page)
+    # A default of its own would stay out of the address, and a link would change its meaning with a new name.
+    if st.session_state.get("model") is None and st.query_params.get("model") not in names:
+        st.session_state["model"] = st.query_params["model"] = names[0]
+    elif st.session_state.get("model") and "model" not in st.query_params:
+        # Whoever leaves a page before it is drawn to its end arrives without it; set anew, it goes there again.
+        st.session_state["model"] = st.session_state["model"]
+    with st.container(key="model-name"):
+        st.selectbox(
+            "Model name",
+            names,
+            index=None,
+            required=True,
+            key="model",
+            bind="query-params",
+            on_change=_leave_model,
+            label_visibility="collapsed",
+        )
+
+
+def sidebar(view: session.View) -> None:
+    """What holds on every page: who acts, and whether the page is fresh."""
     with st.sidebar:
-        if names:
-            _follow_address(view, names, page)
-            # A default of its own would stay out of the address, and a link would change its meaning with a new name.
-            if st.session_state.get("model") is None and st.query_params.get("model") not in names:
-                st.session_state["model"] = st.query_params["model"] = names[0]
-            elif st.session_state.get("model") and "model" not in st.query_params:
-                # Whoever leaves a page before it is drawn to its end arrives without it; set anew, it goes there again.
-                st.session_state["model"] = st.session_state["model"]
-            st.selectbox(
-                "Model name",
-                names,
-                index=None,
-                required=True,
-                key="model",
-                bind="query-params",
-                on_change=_leave_model,
-                help="Applies to every page, and is part of the address",
-            )
         # Not in the address: whoever opens a link somebody sent would act under the sender's name.
         if "next_actor" in st.session_state:
             st.session_state["actor"] = st.session_state.pop("next_actor")

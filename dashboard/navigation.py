@@ -16,7 +16,7 @@ CHALLENGER = "challenger"
 def go(page: str, name: str | None = None, model_id: str | None = None) -> None:
     """Leave for another page, as a button's ``on_click``: ``go("model", "Churn", model_id)``.
 
-    A link with its own ``?model=`` would put the model name into the address twice, because the sidebar's field is
+    A link with its own ``?model=`` would put the model name into the address twice, because the field at the top is
     bound to it. So the field is set before the next run, which then changes the page.
     """
     if name is not None:

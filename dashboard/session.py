@@ -310,5 +310,5 @@ def act_as(name: str) -> None:
 
 
 def model_name() -> str | None:
-    """The model name chosen in the sidebar, or None in an empty registry."""
+    """The model name chosen at the top, or None in an empty registry."""
     return cast("str | None", st.session_state.get("model"))

@@ -137,21 +137,27 @@ def _dialog(decision: Decision) -> None:
             st.rerun()
         return
     trouble = st.container()
-    with st.form("decision", border=False):
+    # Always in sight, however long the evidence above is.
+    with st.container(key="decision-form"), st.form("decision", border=False):
         override = choice.failed > 0 and st.checkbox(
             f"Override {formatting.count(choice.failed, 'failed gate')} (recorded permanently)", key="override"
         )
         sure = not choice.final or st.checkbox("I understand that this cannot be undone", key="sure")
         reason = st.text_area(
-            decision.reason_label, key="reason", max_chars=2000, height=80, placeholder=decision.placeholder
+            decision.reason_label, key="reason", max_chars=2000, height=68, placeholder=decision.placeholder
         )
-        actor = st.text_input("Your name (required, recorded as who decided)", key="decided_by", max_chars=100)
-        confirmed = st.form_submit_button(
-            decision.button,
-            type="primary",
-            icon=decision.icon,
-            disabled=decision.clash is not None or not choice.possible,
-        )
+        with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+            actor = st.text_input("Your name (required, recorded)", key="decided_by", max_chars=100, width=220)
+            confirmed = st.form_submit_button(
+                decision.button,
+                type="primary",
+                icon=decision.icon,
+                disabled=decision.clash is not None or not choice.possible,
+            )
+            cancelled = st.form_submit_button("Cancel", key="decision-cancel")
+    if cancelled:
+        forget()
+        st.rerun()
     if confirmed:
         reason, actor = (reason or "").strip(), (actor or "").strip()
         decision.failure = _missing(decision, choice, reason, actor, override=bool(override), sure=bool(sure))

@@ -282,14 +282,13 @@ def _change_of_champion(decision: ChampionDecision, new: ModelMetadata, view: se
     """What a change of champion brings, for whom, on what evidence, and how it is undone."""
     name = new.model_name
     old = view.metadata(decision.expected) if decision.expected else None
-    before, after = st.columns(2)
-    for place, label, which in ((before, "Now in production", old), (after, "Afterwards", new)):
-        with place.container(border=True, key=f"dialog-{'now' if place is before else 'then'}"):
-            st.metric(label, which.display_name if which else "none")
+    with st.container(border=True, key="dialog-change"):
+        for label, which in (("Now in production", old), ("Afterwards", new)):
+            said = "There is no champion yet."
             if which:
-                st.markdown(f"{which.model_type}, score **{formatting.number(which.composite_score)}**")
-            else:
-                st.markdown("There is no champion yet.")
+                kind = formatting.escaped(which.model_type)
+                said = f"**{which.display_name}**, {kind}, score {formatting.number(which.composite_score)}"
+            st.markdown(f":gray[{label}]  \n{said}")
     st.markdown(
         f"For everyone who uses **{name}**: the next call of `load_active_model` gets {new.version}"
         + (f" instead of {old.version}." if old else ".")
@@ -321,7 +320,7 @@ def _evidence(comparison: Comparison) -> None:
     if not comparison.comparable:
         messages.show("warning", formatting.escaped(comparison.note))
     frame = frames.metric_comparison(comparison, baseline=1)
-    st.caption("Self-reported (unverified)")
-    tables.metrics(
-        frame, key="evidence", alt="The incoming model and the present champion, metric by metric", narrow=True
-    )
+    with st.expander("Self-reported metrics (unverified)", key="dialog-self-reported"):
+        tables.metrics(
+            frame, key="evidence", alt="The incoming model and the present champion, metric by metric", narrow=True
+        )

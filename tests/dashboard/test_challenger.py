@@ -56,7 +56,7 @@ def serve(registry: Registry, clock: Clock, hours: int, each: int = 100, right: 
 
 def confirm(app: AppTest, reason: str = "because") -> AppTest:
     app.text_area(key="reason").set_value(reason)
-    (button,) = [each for each in app.button if each.proto.form_id == "decision"]
+    (button,) = [each for each in app.button if each.proto.form_id == "decision" and each.label != "Cancel"]
     return button.click().run()
 
 

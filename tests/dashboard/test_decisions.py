@@ -16,7 +16,7 @@ Open = Callable[..., AppTest]
 def decide(app: AppTest, reason: str) -> AppTest:
     """Fill in the reason of the open dialog and confirm."""
     app.text_area(key="reason").set_value(reason)
-    (confirm,) = [button for button in app.button if button.proto.form_id == "decision"]
+    (confirm,) = [button for button in app.button if button.proto.form_id == "decision" and button.label != "Cancel"]
     return confirm.click().run()
 
 
@@ -214,3 +214,10 @@ def test_what_may_be_done_with_one_version_and_with_a_list_of_one_are_two_answer
     assert set(permissions.of_many([model_id], view)) == {model_id}
     assert permissions.of(model_id, view)["promote"].allowed
     assert set(permissions.of_many([model_id], view)) == {model_id}
+
+
+def test_cancel_closes_the_dialog_and_changes_nothing(several: dict[str, str], own: Registry, open_page: Open) -> None:
+    app = ask(open_page, "promote", several["third"])
+    app = app.button(key="decision-cancel").click().run()
+    assert "decision-cancel" not in [each.key for each in app.button]
+    assert own.get_active_model_id("Churn") == several["second"]

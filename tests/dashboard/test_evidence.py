@@ -53,7 +53,7 @@ def test_a_failed_gate_blocks_and_an_override_stays_marked(
     judged: tuple[str, str], own: Registry, open_page: Open
 ) -> None:
     def confirm(app: AppTest) -> AppTest:
-        (button,) = [each for each in app.button if each.proto.form_id == "decision"]
+        (button,) = [each for each in app.button if each.proto.form_id == "decision" and each.label != "Cancel"]
         return button.click().run()
 
     app = open_page("model", id=judged[1]).button(key=f"promote-{judged[1]}").click().run()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import streamlit as st
@@ -52,8 +53,41 @@ def board(name: str, view: session.View) -> Board:
     metrics = view.metric_names(name)
     # A metric called like a field of every model cannot be asked for by that name.
     labels = formatting.metric_labels((each for each in metrics if each not in FIELDS_OF_MODELS), taken=ORDERS)
-    search, status, order, direction = st.columns([3, 2, 2, 1.9], vertical_alignment="bottom")
-    searched = search.text_input(
+    kinds, sets = view.model_types(name), view.evaluation_sets(name)
+    # Side by side where there is room, else below each other.
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="filters"):
+        searched, chosen, types, chosen_sets = _filters(kinds, sets)
+        by = st.selectbox(
+            "Order by",
+            [*ORDERS, *labels.values()],
+            key="sort",
+            bind="query-params",
+            on_change=_first_page,
+            width=170,
+        )
+        way = st.segmented_control(
+            "Direction",
+            ["Descending", "Ascending"],
+            default="Descending",
+            required=True,
+            key="direction",
+            bind="query-params",
+            on_change=_first_page,
+        )
+    return Board(
+        name=name,
+        search=searched,
+        types=tuple(types),
+        sets=tuple(chosen_sets),
+        status=chosen,
+        order_by=order_column(by or "Score", metrics, labels),
+        descending=way != "Ascending",
+    )
+
+
+def _filters(kinds: Sequence[str], sets: Sequence[str]) -> tuple[str, str, list[str], list[str]]:
+    """What is searched for, the status, the types and the evaluation sets; the last two where there are several."""
+    searched = st.text_input(
         "Search",
         key="q",
         bind="query-params",
@@ -61,49 +95,40 @@ def board(name: str, view: session.View) -> Board:
         icon=":material/search:",
         on_change=_first_page,
         live="400ms",
+        width=240,
     )
-    chosen = status.selectbox(
+    status = st.selectbox(
         "Status",
         list(STATUSES),
         key="status",
         bind="query-params",
         on_change=_first_page,
         help="Current: neither rejected nor archived, in the trash or purged",
+        width=130,
     )
-    by = order.selectbox(
-        "Order by", [*ORDERS, *labels.values()], key="sort", bind="query-params", on_change=_first_page
-    )
-    way = direction.segmented_control(
-        "Direction",
-        ["Descending", "Ascending"],
-        default="Descending",
-        required=True,
-        key="direction",
-        bind="query-params",
-        on_change=_first_page,
-    )
-    kinds, sets = view.model_types(name), view.evaluation_sets(name)
     types: list[str] = []
-    chosen_sets: list[str] = []
-    if len(kinds) > 1 or len(sets) > 1:
-        left, right = st.columns([3, 5.9])
-        if len(kinds) > 1:
-            types = left.multiselect(
-                "Model type", kinds, key="type", bind="query-params", placeholder="All types", on_change=_first_page
-            )
-        if len(sets) > 1:
-            chosen_sets = right.multiselect(
-                "Evaluation set", sets, key="set", bind="query-params", placeholder="All sets", on_change=_first_page
-            )
-    return Board(
-        name=name,
-        search=searched or "",
-        types=tuple(types),
-        sets=tuple(chosen_sets),
-        status=chosen or "Current",
-        order_by=order_column(by or "Score", metrics, labels),
-        descending=way != "Ascending",
-    )
+    chosen: list[str] = []
+    if len(kinds) > 1:
+        types = st.multiselect(
+            "Model type",
+            kinds,
+            key="type",
+            bind="query-params",
+            placeholder="All types",
+            on_change=_first_page,
+            width=170,
+        )
+    if len(sets) > 1:
+        chosen = st.multiselect(
+            "Evaluation set",
+            sets,
+            key="set",
+            bind="query-params",
+            placeholder="All sets",
+            on_change=_first_page,
+            width=170,
+        )
+    return searched or "", status or "Current", types, chosen
 
 
 def follow_header(key: str, asked: Board) -> None:

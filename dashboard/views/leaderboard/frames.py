@@ -68,13 +68,15 @@ def _verdicts(rows: Sequence[Mapping[str, Any]], verdicts: Mapping[str, Promotio
     known = [verdicts[row["model_id"]] for row in rows if row["model_id"] in verdicts]
     if len(known) < len(rows):
         return {}
-    return {
+    columns = {
         "Verdict": [f"{formatting.VERDICTS[each.word]} {each.word}" for each in known],
         "Evaluated": [_with_interval(each.evaluated) for each in known],
         "Δ evaluated": [_with_ends(each.difference) for each in known],
         "Gates": [f"{len(each.gates) - len(each.failures)} of {len(each.gates)}" for each in known],
         "Worst slice": [formatting.visible(next(iter(each.worse_slices), "")) or formatting.MISSING for each in known],
     }
+    # What no version has would only push aside what they have.
+    return {name: cells for name, cells in columns.items() if {*cells} != {formatting.MISSING}}
 
 
 def _with_interval(evaluated: Measured | None) -> str:

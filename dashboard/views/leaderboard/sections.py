@@ -82,12 +82,16 @@ def table(rows: Rows, asked: Board, champion: ModelMetadata | None, view: sessio
     # Streamlit keeps a selection by position: under the same key it would jump to whatever stands there now.
     key = f"board-{asked.fingerprint(view.revision)}"
     wanted = ids(st.query_params.get("select"))
+    columns = tables.board_columns(frame, metrics, asked.order_by, descending=asked.descending)
+    columns["Version"] = st.column_config.ButtonColumn(
+        "Version", width=84, pinned=True, alignment="left", key="board-open", on_click=_open, args=(asked.name, order)
+    )
     with st.container(key="leaderboard"):
         state = st.dataframe(
             frame,
             key=key,
             hide_index=True,
-            column_config=tables.board_columns(frame, metrics, asked.order_by, descending=asked.descending),
+            column_config=columns,
             on_select=partial(filters.follow_header, key, asked),
             # With columns to select, a click on a header reaches us, and does not sort this page alone.
             selection_mode=["multi-row", "single-column"],
@@ -100,6 +104,11 @@ def table(rows: Rows, asked: Board, champion: ModelMetadata | None, view: sessio
     selected = [order[place] for place in state["selection"]["rows"] if place < len(order)]
     _remember(selected)
     return selected
+
+
+def _open(name: str, order: Sequence[str]) -> None:
+    """Leave for the version whose number was clicked."""
+    navigation.go("model", name, order[st.session_state["board-open"].row])
 
 
 def _remember(selected: Sequence[str]) -> None:

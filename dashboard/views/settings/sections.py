@@ -25,7 +25,7 @@ def choose(name: str, view: session.View) -> tuple[Draft, str]:
         required=True,
         key="whose",
         bind="query-params",
-        help=f"This name: {formatting.escaped(name)}, chosen in the sidebar. All names: the default for "
+        help=f"This name: {formatting.escaped(name)}, chosen at the top. All names: the default for "
         "names without overrides",
     )
     section = right.segmented_control(
