@@ -282,7 +282,8 @@ def test_the_overview_shows_what_production_says(own: Registry, clock: Clock, op
     health = own.check_health("Churn", act=False)
     assert (row["Model name"], row["State"], row["Champion"]) == ("Churn", "✕ Critical", "1.0.0")
     assert (row["Metric"], row["Value"]) == ("Accuracy", formatting.number(health.value))
-    assert row["Baseline"] == formatting.number(health.baseline and health.baseline.value)
+    assert health.baseline is not None
+    assert row["Baseline"] == formatting.number(health.baseline.value)
     assert (row["Alerts"], row["Awaiting review"]) == ("▲ 1", 1)
     app.button(key="concern-0").click().run()
     assert app.title[0].value == "Health of Churn"
