@@ -182,7 +182,7 @@ def test_ended_ones_can_be_looked_at(four: list[str], own: Registry, clock: Cloc
     past = next(each.value for each in app.dataframe if "How it ended" in each.value)
     assert past["Verdict"][0].endswith("no budget")
     app.selectbox(key="experiment-choice").set_value(first.experiment_id).run()
-    assert "At its end: No winner yet" in plain(app)
+    assert "At its end: no clear difference" in plain(app)
     assert app.query_params["experiment"] == str(first.experiment_id)
 
 

@@ -122,17 +122,21 @@ def headline(report: ExperimentReport, versions: formatting.Versions) -> str:
 def finding(each: ChallengerReport, experiment: Experiment, versions: formatting.Versions) -> str:
     """What one challenger shows, in a sentence."""
     effect, name, champion = each.effect, versions[each.challenger_id], versions[experiment.champion_id]
+    over = experiment.ended_at is not None
     if effect.value is None or effect.low is None or effect.high is None:
-        return f"Too early to say whether {name} is better than {champion}"
+        early, is_better = ("few labels", "was") if over else ("early", "is")
+        return f"Too {early} to say whether {name} {is_better} better than {champion}"
     ends = sorted(abs(end) for end in (effect.low, effect.high))
     low, high = (points(effect.metric, end, sign=False).removesuffix(" pp") for end in ends)
     size = f"{points(effect.metric, effect.value, sign=False)} of {of_metric(experiment)} ({low} to {high})"
+    if over and effect.verdict in ("better", "worse"):
+        return f"{name} was {effect.verdict} than {champion} by {size}"
     if effect.verdict == "better":
         return f"{name} is winning: better than {champion} by {size}"
     if effect.verdict == "worse":
         return f"{champion} is winning: {name} is worse by {size}"
-    shown = f"{points(effect.metric, effect.value)} of {of_metric(experiment)}"
-    return f"No winner yet: {name} shows {shown} ({between(effect)})"
+    shown = f"{points(effect.metric, effect.value)} of {of_metric(experiment)} ({between(effect)})"
+    return f"no clear difference: {name} showed {shown}" if over else f"No winner yet: {name} shows {shown}"
 
 
 def course(each: ChallengerReport, frame: pd.DataFrame, experiment: Experiment, versions: formatting.Versions) -> str:
