@@ -19,12 +19,7 @@ _TIMED_ROWS, _TIMED_SECONDS = 50, 0.5
 def predicted(blocks: list[bytes], header: dict[str, Any]) -> list[bytes]:
     table = inputs.read(blocks.pop(0))
     model, scaler = _opened(blocks, header)
-    if header["form"] == "text":
-        table = table.iloc[:, 0].to_numpy(dtype=object)
-    elif header["form"] == "plain" and hasattr(table, "iloc"):
-        # Of versions that were registered before signatures were, only the object says whether it knows names.
-        knows = getattr(model if scaler is None else scaler, "feature_names_in_", None) is not None
-        table = table if knows else table.to_numpy()
+    table = _shown(table, model, scaler, header["form"])
     rows = asking.scaled(model, scaler, table)
     kind, answers = _plain(model.predict(rows))
     columns, probabilities = _probabilities(model, rows)
@@ -37,6 +32,40 @@ def predicted(blocks: list[bytes], header: dict[str, Any]) -> list[bytes]:
         ),
     }
     return frames.pack(found, answers, probabilities)
+
+
+def permuted(blocks: list[bytes], header: dict[str, Any]) -> list[bytes]:
+    """What the model answers when the values of one column are exchanged: for each column, each order of the rows."""
+    table, block = inputs.read(blocks.pop(0)), blocks.pop(0)
+    import numpy
+
+    orders = numpy.frombuffer(block, dtype="<u4").reshape(-1, len(table))
+    model, scaler = _opened(blocks, header)
+    found: dict[str, Any] = {"kind": "integers", "columns": None, "classes": list(asking.classes_of(model))}
+    answers: list[bytes] = []
+    for place in header["places"]:
+        for order in orders:
+            exchanged = table.copy(deep=False)
+            exchanged.isetitem(place, table.iloc[:, place].take(order).array)
+            rows = asking.scaled(model, scaler, _shown(exchanged, model, scaler, header["form"]))
+            predicted = probabilities = b""
+            if header["wanted"] == "probabilities":
+                found["columns"], probabilities = _probabilities(model, rows)
+            else:
+                found["kind"], predicted = _plain(model.predict(rows))
+            answers += [predicted, probabilities]
+    return frames.pack(found, *answers)
+
+
+def _shown(table: Any, model: Any, scaler: Any, form: str) -> Any:
+    """The columns as the model takes them: with their names, as a plain array, or the only one as texts."""
+    if form == "text":
+        return table.iloc[:, 0].to_numpy(dtype=object)
+    if form != "plain" or not hasattr(table, "iloc"):
+        return table
+    # Of versions that were registered before signatures were, only the object says whether it knows names.
+    knows = getattr(model if scaler is None else scaler, "feature_names_in_", None) is not None
+    return table if knows else table.to_numpy()
 
 
 def proved(blocks: list[bytes], header: dict[str, Any]) -> list[bytes]:
