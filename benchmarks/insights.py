@@ -82,7 +82,7 @@ def meets(condition: str, columns: dict[str, NDArray[np.float64] | NDArray[np.st
 
 
 def draw(seed: int, planted: float) -> Drawn:
-    """A benchmark; ``planted`` is by how much the second model is less accurate on the tenth with the largest number."""
+    """A benchmark; ``planted`` is by how much the second model is less accurate where the first number is large."""
     chance = np.random.default_rng(seed)
     numbers = chance.normal(size=(NUMBERS, ROWS))
     texts = [chance.integers(values, size=ROWS) for values in TEXTS]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from ..artifacts import sandbox
@@ -19,7 +20,7 @@ from ..insights import FeatureImpact, ImpactComparison
 from ..maintenance import Progress
 from ..records import Row
 from . import benchmarks, evaluate, insights, signatures
-from .answers import pack
+from .answers import further_answers, pack
 from .context import Context, check_reason
 from .files import artifact_keys
 from .model_records import record, require
@@ -29,12 +30,13 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-#: Permutations of a feature. With as many features as a benchmark has, so many rows are predicted at most, and so few
+#: With as many features as a benchmark has, so many rows are predicted at most, and so few
 #: rows are used at least.
-REPEATS, MOST_PREDICTED, LEAST_ROWS = 5, 1_250_000, 500
+MOST_PREDICTED, LEAST_ROWS = 750_000, 500
 MOST_REPEATS = 100
 #: One message from the sandbox holds about so many seconds of work, and so many answers and bytes at most.
 _SECONDS, _ANSWERS, _BYTES = 4.0, 400, 64 << 20
+_TOLD_SECONDS = 0.2
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,16 +72,7 @@ def measure(
     question = _question(context, chosen, _metric(context, chosen, evaluation), repeats, seed)
     row = require(context.database, model_id)
     rows = [row, *_champion_to_ask(context, model_id, question)]
-    told = _Told(progress, len(rows) * len(chosen.features))
-    with PLACES.taken(), ThreadPoolExecutor(len(rows)) as threads:
-        asked = [threads.submit(_impact_of, context, each, question, told) for each in rows]
-        found = [asked[0].result()]
-        for future in asked[1:]:
-            try:
-                found.append(future.result())
-            except (SandboxFailure, InvalidInput):
-                # That the champion cannot be asked says nothing of the version.
-                continue
+    found = _every(context, rows, question, progress)
     for each in found:
         _keep(context, each, who, why)
     result = read(context, model_id, chosen.name)
@@ -139,22 +132,53 @@ def _champion_to_ask(context: Context, model_id: str, question: _Question) -> li
     return [require(context.database, champion.model_id)]
 
 
-class _Told:
-    """Adds up what several threads have done."""
+def _every(
+    context: Context, rows: Sequence[Row], question: _Question, progress: Progress | None
+) -> list[FeatureImpact]:
+    """The impacts in every version, at the same time; the first one's failure is the caller's."""
+    done = _Done()
+    total = len(rows) * len(question.benchmark.features)
+    with PLACES.taken(), ThreadPoolExecutor(len(rows)) as threads:
+        asked = [threads.submit(_impact_of, context, each, question, done) for each in rows]
+        try:
+            waiting = {*asked}
+            while waiting:
+                _, waiting = wait(waiting, timeout=_TOLD_SECONDS)
+                if progress is not None:
+                    # Told from the caller's own thread: a page or a terminal may belong to it.
+                    progress("permuting features", min(done.features, total), total)
+        except BaseException:
+            done.stopped = True
+            raise
+    found = [asked[0].result()]
+    for future in asked[1:]:
+        # That the champion cannot be asked says nothing of the version.
+        with suppress(SandboxFailure, InvalidInput):
+            found.append(future.result())
+    return found
 
-    def __init__(self, progress: Progress | None, total: int) -> None:
-        self._progress, self._total, self._done = progress, total, 0
-        self._lock = threading.Lock()
+
+@dataclass
+class _Done:
+    """How many features several threads have asked about, and whether they should stop."""
+
+    features: int = 0
+    stopped: bool = False
+    _lock: Any = field(default_factory=threading.Lock)
 
     def more(self, features: int) -> None:
-        """Tell of some further features."""
+        """Count some further features.
+
+        Raises:
+            InterruptedError: the caller has given up.
+        """
         with self._lock:
-            self._done += features
-            if self._progress is not None:
-                self._progress("permuting features", min(self._done, self._total), self._total)
+            self.features += features
+        if self.stopped:
+            raise InterruptedError("the computation was stopped")
 
 
-def _impact_of(context: Context, row: Row, question: _Question, told: _Told) -> FeatureImpact:
+def _impact_of(context: Context, row: Row, question: _Question, done: _Done) -> FeatureImpact:
     from ..rules import feature_impact as rule
     from ..rules.influence import influence
 
@@ -174,7 +198,7 @@ def _impact_of(context: Context, row: Row, question: _Question, told: _Told) -> 
         def score(place: int, permuted: list[sandbox.Answer]) -> None:
             # Only what is asked for comes back; the predicted classes are no part of a metric of probabilities.
             full = [replace(each, predicted=answer.predicted) if ask.shares else each for each in permuted]
-            answers = [pack(benchmark.task, target, each).answers for each in full]
+            answers = [further_answers(base, each) for each in full]
             name: Any = features.columns[place]
             # A model that knows no names takes the benchmark's columns by their places.
             label = benchmark.features[name] if isinstance(name, int) else str(name)
@@ -182,7 +206,7 @@ def _impact_of(context: Context, row: Row, question: _Question, told: _Told) -> 
                 question.metric, base.task, base.truth, base.answers, answers, [*question.orders], base.classes
             )
 
-        ask.every(features.shape[1], score, told)
+        ask.every(features.shape[1], score, done)
     ordered = dict(sorted(impacts.items(), key=lambda each: -each[1].value))
     return FeatureImpact(
         row["model_id"], benchmark.name, benchmark.fingerprint, "", "", question.metric, baseline,
@@ -210,7 +234,7 @@ class _Ask:
         #: Whether the metric is one of probabilities.
         self.shares = question.metric in OF_PROBABILITIES
 
-    def every(self, places: int, score: Callable[[int, list[sandbox.Answer]], None], told: _Told) -> None:
+    def every(self, places: int, score: Callable[[int, list[sandbox.Answer]], None], done: _Done) -> None:
         """Score the answers about each feature, as they come."""
         at, several = 0, 1
         while at < places:
@@ -223,7 +247,7 @@ class _Ask:
             took = (time.monotonic() - begun) / len(batch)
             for place, permuted in zip(batch, answers, strict=True):
                 score(place, permuted)
-            told.more(len(batch))
+            done.more(len(batch))
             at = batch.stop
             size = sum(each.predicted.nbytes + _bytes(each.probabilities) for each in answers[0])
             several = max(1, min(int(_SECONDS / took), _ANSWERS // len(self._orders), _BYTES // max(size, 1)))

@@ -112,7 +112,7 @@ class InsightVerbs(Verbs):
 
         The sandbox permutes and predicts, without the labels. Version and champion are asked about the same rows with
         the same permutations, at the same time. A benchmark with many rows and features is sampled, so that at most
-        1,250,000 rows are predicted, but 500 rows of each feature. The result is stored.
+        750,000 rows are predicted, but 500 rows of each feature. The result is stored.
 
         Args:
             benchmark: its name. Default: the active benchmark.

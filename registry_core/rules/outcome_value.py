@@ -128,8 +128,8 @@ def row_values(positive: Mask, called: Mask, worth: Numbers) -> Numbers:
 def sentence(found: ValueCurve, champion: ValueCurve | None, champion_name: str, change: Difference | None) -> str:
     """The best threshold with its value, and the difference to the champion."""
     said = (
-        f"best at a threshold of {found.best_threshold:.4g}: worth {found.best.value:,.4g} per 1,000 rows, "
-        f"{found.predicted.value:,.4g} as it predicts by itself"
+        f"best at a threshold of {found.best_threshold:.4g}: worth {_amount(found.best.value)} per 1,000 rows, "
+        f"{_amount(found.predicted.value)} as it predicts by itself"
     )
     if champion is None or change is None:
         return said
@@ -139,9 +139,14 @@ def sentence(found: ValueCurve, champion: ValueCurve | None, champion_name: str,
         "no clear difference": f"no clear difference to {champion_name}",
     }[change.verdict]
     return (
-        f"{verdict}, each at its best threshold: {change.value:+,.4g} per 1,000 rows, "
-        f"95% interval {change.low:+,.4g} to {change.high:+,.4g}; {said}"
+        f"{verdict}, each at its best threshold: {_amount(change.value, '+')} per 1,000 rows, "
+        f"95% interval {_amount(change.low, '+')} to {_amount(change.high, '+')}; {said}"
     )
+
+
+def _amount(value: float, sign: str = "") -> str:
+    """A value without digits that nobody reads."""
+    return f"{value:{sign},.0f}" if abs(value) >= 100 else f"{value:{sign}.3g}"
 
 
 def _counts(positive: Mask, score: Numbers, grid: Numbers) -> Any:

@@ -211,6 +211,17 @@ def test_a_metric_of_probabilities_asks_for_probabilities(judged: tuple[Registry
         assert found.impacts[name].value == pytest.approx(value, abs=1e-12)
 
 
+def test_who_gives_up_stops_it_and_nothing_is_stored(judged: tuple[Registry, str, str]) -> None:
+    registry, _, version = judged
+
+    def give_up(step: str, done: int, total: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        registry.measure_feature_impact(version, progress=give_up)
+    assert registry.feature_impact(version) is None
+
+
 def test_many_rows_are_sampled_and_the_same_for_every_version(
     judged: tuple[Registry, str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -36,24 +36,29 @@ def predicted(blocks: list[bytes], header: dict[str, Any]) -> list[bytes]:
 
 def permuted(blocks: list[bytes], header: dict[str, Any]) -> list[bytes]:
     """What the model answers when the values of one column are exchanged: for each column, each order of the rows."""
-    table, block = inputs.read(blocks.pop(0)), blocks.pop(0)
     import numpy
+    import pandas
 
+    table, block = inputs.read(blocks.pop(0)), blocks.pop(0)
     orders = numpy.frombuffer(block, dtype="<u4").reshape(-1, len(table))
     model, scaler = _opened(blocks, header)
+    # All orders of a column at once: most of what a few rows take is the call itself.
+    several = pandas.concat([table] * len(orders), ignore_index=True)
     found: dict[str, Any] = {"kind": "integers", "columns": None, "classes": list(asking.classes_of(model))}
     answers: list[bytes] = []
     for place in header["places"]:
-        for order in orders:
-            exchanged = table.copy(deep=False)
-            exchanged.isetitem(place, table.iloc[:, place].take(order).array)
-            rows = asking.scaled(model, scaler, _shown(exchanged, model, scaler, header["form"]))
-            predicted = probabilities = b""
-            if header["wanted"] == "probabilities":
-                found["columns"], probabilities = _probabilities(model, rows)
-            else:
-                found["kind"], predicted = _plain(model.predict(rows))
-            answers += [predicted, probabilities]
+        exchanged = several.copy(deep=False)
+        exchanged.isetitem(place, table.iloc[:, place].take(orders.ravel()).array)
+        rows = asking.scaled(model, scaler, _shown(exchanged, model, scaler, header["form"]))
+        if header["wanted"] == "probabilities":
+            shares = asking.probabilities_of(model, rows, len(several))
+            found["columns"] = None if shares is None else shares.shape[1]
+            parts = [] if shares is None else numpy.split(shares, len(orders))
+            answers += [piece for part in parts for piece in (b"", part.astype("<f8").tobytes())]
+        else:
+            for part in numpy.split(numpy.asarray(model.predict(rows)), len(orders)):
+                found["kind"], predicted = _plain(part)
+                answers += [predicted, b""]
     return frames.pack(found, *answers)
 
 
