@@ -217,6 +217,10 @@ def event_detail(each: Event, versions: Versions) -> str:
         values = list(each.after.get("metrics", {}).items())[:3]
         told = ", ".join(f"{metric(name)} {number(value)}" for name, value in values)
         return f"on {each.after.get('benchmark')}: {told or each.after.get('because')}"
+    if each.kind == "feature_impact":
+        largest = each.after.get("largest", {}).items()
+        told = ", ".join(f"{name} {signed(value)}" for name, value in largest)
+        return f"{metric(str(each.after.get('metric')))} on {each.after.get('benchmark')}: {told}"
     if each.kind == "swept":
         return f"{count(int(each.after.get('count', 0)), 'file')}, {size(int(each.after.get('bytes', 0)))}"
     if each.kind == "compressed":

@@ -247,6 +247,17 @@ class View:
 
         return self._recall(("curves", model_id), ask)
 
+    def insight(self, key: Hashable, ask: Callable[[], T]) -> tuple[T | None, str]:
+        """What explains a version, or None and the reason why it is not known."""
+
+        def safely() -> tuple[T | None, str]:
+            try:
+                return ask(), ""
+            except RegistryError as error:
+                return None, str(error)
+
+        return self._recall(("insight", key), safely)
+
     def reviews(self, model_id: str) -> list[Review]:
         return self._recall(("reviews", model_id), lambda: self.registry.reviews(model_id))
 

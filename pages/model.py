@@ -4,7 +4,7 @@ import streamlit as st
 
 from dashboard import session
 from dashboard.ui import messages, model_decisions, promotion_verdict
-from dashboard.views.model import decision, details, downloads, evaluation, summary
+from dashboard.views.model import decision, details, downloads, evaluation, insights, summary
 from registry_core import ModelNotFound
 
 TELLS = "Should this version take the champion's place, and what does that rest on?"
@@ -42,11 +42,13 @@ else:
     model_decisions.decisions(model, view, verdict)
     decision.columns(model, verdict, view)
     offered = verdict.evaluate is not None
+insights.links(model, view)
 evaluation.override(model)
 evaluation.trust(model, view)
 
 evaluation.measurement(model, view, offered=offered)
 details.changed(comparison)
+insights.sections(model, champion, view)
 details.made_of(model, champion, view)
 evaluation.reviews(model, view)
 with st.expander("Self-reported metrics and score (unverified)", key="self-reported"):

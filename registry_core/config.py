@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -85,11 +85,13 @@ def _columns(allowed: str) -> Check:
     return check
 
 
-def _bounds(allowed: str) -> Check:
+def _bounds(allowed: str, names: Set[str] = frozenset()) -> Check:
     number = _number(-1e12, 1e12, "a number from -1e12 to 1e12")
 
     def check(key: str, value: Any) -> dict[str, float]:
         if not isinstance(value, Mapping) or not all(isinstance(metric, str) and metric for metric in value):
+            raise _wrong(key, value, allowed)
+        if names and not names >= value.keys():
             raise _wrong(key, value, allowed)
         return {metric: number(f"{key}.{metric}", bound) for metric, bound in value.items()}
 
@@ -156,7 +158,7 @@ def _check_of(setting: Setting) -> Check:
         case "columns":
             return _columns(allowed)
         case "bounds":
-            return _bounds(allowed)
+            return _bounds(allowed, setting.choices.keys())
         case "weights":
             return _weights(allowed)
         case "group":

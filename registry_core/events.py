@@ -55,8 +55,10 @@ class EventKind(StrEnum):
     UNPINNED = "unpinned", "Unpinned", "before and after: pinned"
 
     # Evidence and trust.
-    BENCHMARK_ADDED = "benchmark_added", "Benchmark added", "after: benchmark, rows, fingerprint, thresholds"
+    BENCHMARK_ADDED = "benchmark_added", "Benchmark added", "after: benchmark, rows, fingerprint, thresholds, protected"
+    COLUMNS_PROTECTED = "columns_protected", "Protected columns set", "before and after: benchmark, protected"
     EVALUATED = "evaluated", "Evaluated", "after: benchmark, fingerprint, status, metrics, because"
+    FEATURE_IMPACT = "feature_impact", "Feature impact computed", "after: benchmark, fingerprint, metric, rows, largest"
     ANSWERS_CHECKED = "answers_checked", "Predictions verified", "after: status, because, rows, environment"
     REVIEW_APPROVED = "review_approved", "Approved", "after: verdict"
     REVIEW_REJECTED = "review_rejected", "Review declined", "after: verdict"

@@ -69,6 +69,7 @@ class Benchmark:
     """A named holdout set. ``fingerprint`` is the sha256 of its content, so that two sets are never taken for one.
 
     ``classes`` are the labels in its target, in order; empty for a regression, and where they were not recorded yet.
+    ``protected`` are the columns by whose values fairness is evaluated.
     """
 
     name: str
@@ -83,6 +84,7 @@ class Benchmark:
     added_at: str
     added_by: str
     classes: tuple[Any, ...] = ()
+    protected: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -55,6 +55,24 @@ class GatePolicy:
         "Slices with fewer rows are not judged: their metrics are mostly chance.",
         "whole", unit="rows", low=1, high=_MOST,
     )  # fmt: skip
+    fairness_gaps: Mapping[str, float] = setting(
+        {},
+        "Maximum fairness gaps",
+        "Rate -> by how much it may differ at most between two groups of a protected column of the active benchmark. "
+        "Rates of fewer than ``slice_rows`` rows are not counted.",
+        "bounds", empty="none", example='{"selection_rate": 0.1}',
+        choices={
+            "selection_rate": "Selection rate", "true_positive_rate": "True positive rate",
+            "false_positive_rate": "False positive rate", "accuracy": "Accuracy",
+        },
+    )  # fmt: skip
+    outcome_value_margin: float | None = setting(
+        None,
+        "Outcome value margin",
+        "By how much the value per 1,000 rows may be below the champion's, each at its best threshold, at the bad end "
+        "of the 95% interval. The values are those of ``outcome_values``. Left empty, it is not checked.",
+        "number", unit="per 1,000 rows", high=1e12, step=10.0, optional=True, empty="not checked",
+    )  # fmt: skip
     same_inputs: bool = setting(
         True,
         "Same features and classes as the champion",
@@ -351,6 +369,16 @@ class Policy:
         "Active benchmark",
         "The benchmark that counts for ranking and gates. Left empty, it is the newest of the model name.",
         "name", optional=True, empty="the newest",
+    )  # fmt: skip
+    outcome_values: Mapping[str, float] = setting(
+        {},
+        "Outcome values",
+        "What one row is worth in a binary classification, by its outcome; negative where it costs. Outcomes without a "
+        "value are worth 0.",
+        "bounds", empty="none", example='{"miss": -50, "false_alarm": -5}',
+        choices={
+            "hit": "Hit", "miss": "Miss", "false_alarm": "False alarm", "correct_rejection": "Correct rejection",
+        },
     )  # fmt: skip
     auto_evaluate: bool = setting(
         True,

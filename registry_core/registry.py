@@ -16,6 +16,7 @@ from .actions.load import Loader
 from .actions.maintenance import recover, restore
 from .errors import InvalidInput
 from .facade.evaluation import EvaluationVerbs
+from .facade.insights import InsightVerbs
 from .facade.maintenance import MaintenanceVerbs
 from .facade.monitoring import MonitoringVerbs
 from .facade.origin import OriginVerbs
@@ -36,6 +37,7 @@ class Registry(
     RegistrationVerbs,
     QueryVerbs,
     EvaluationVerbs,
+    InsightVerbs,
     PromotionVerbs,
     ServingVerbs,
     MonitoringVerbs,

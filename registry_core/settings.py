@@ -33,8 +33,8 @@ class Setting:
         step: by how much a number is usually changed.
         optional: whether None is a value: then the setting does not apply.
         empty: what None, or an empty list, means.
-        choices: of a ``choice``: value -> what it is called.
-        example: of ``names`` one name, of a ``group`` a value, for messages.
+        choices: of a ``choice``: value -> what it is called; of ``bounds`` that take certain names only: name -> label.
+        example: of ``names`` one name, of a ``group`` or of ``bounds`` with choices a value, for messages.
     """
 
     path: str
@@ -85,6 +85,8 @@ class Setting:
             case "columns":
                 return f'a list of up to {MOST_SLICE_COLUMNS} columns, such as ["{self.example}"]'
             case "bounds":
+                if self.choices:
+                    return f"{', '.join(self.choices)} with numbers, such as {self.example}"
                 return 'metric names with bounds, such as {"accuracy": 0.9}'
             case "weights":
                 return 'metric names with weights, such as {"accuracy": 0.6, "auc": 0.4}'

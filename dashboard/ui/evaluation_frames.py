@@ -104,6 +104,7 @@ def benchmarks(found: Sequence[Benchmark], measured: Mapping[str, int]) -> pd.Da
             "Target": [formatting.visible(each.target) for each in found],
             "Features": [len(each.features) for each in found],
             "Slices": [formatting.visible(", ".join(each.slices)) or formatting.MISSING for each in found],
+            "Protected": [formatting.visible(", ".join(each.protected)) or formatting.MISSING for each in found],
             "Thresholds": [_thresholds(each.thresholds) for each in found],
             "Versions evaluated": [measured.get(each.fingerprint, 0) for each in found],
             "Added by": [formatting.visible(each.added_by) for each in found],

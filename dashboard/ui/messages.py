@@ -107,9 +107,9 @@ def heading(title: str, tells: str) -> None:
     st.caption(tells)
 
 
-def section(title: str, tells: str = "") -> None:
-    """A heading within a page."""
-    st.header(title, anchor=False)
+def section(title: str, tells: str = "", *, anchor: str | None = None) -> None:
+    """A heading within a page; links lead to it by its ``anchor``."""
+    st.header(title, anchor=anchor or False)
     if tells:
         st.caption(tells)
 

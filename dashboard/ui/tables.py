@@ -78,20 +78,22 @@ def _or_none(value: float) -> float | None:
     return None if pd.isna(value) else float(value)
 
 
-def height(rows: int) -> int:
+def height(rows: int, most: int = MOST_ROWS) -> int:
     """As high as its rows, up to a limit; never half a row."""
-    return 3 + ROW_HEIGHT * (1 + min(max(1, rows), MOST_ROWS))
+    return 3 + ROW_HEIGHT * (1 + min(max(1, rows), most))
 
 
-def plain(frame: pd.DataFrame, *, key: str, alt: str, columns: dict[str, Any] | None = None) -> None:
-    """A table to read: as high as its rows, up to a limit."""
+def plain(
+    frame: pd.DataFrame, *, key: str, alt: str, columns: dict[str, Any] | None = None, most: int = MOST_ROWS
+) -> None:
+    """A table to read: as high as its rows, up to ``most`` of them."""
     with st.container(key=f"table-{key}"):
         st.dataframe(
             frame,
             hide_index=True,
             column_config=columns or {},
             placeholder=formatting.MISSING,
-            height=height(len(frame)),
+            height=height(len(frame), most),
             row_height=ROW_HEIGHT,
             alt=alt,
         )
@@ -117,10 +119,10 @@ def formats(columns: Sequence[Column[Any]], frame: pd.DataFrame) -> dict[str, An
     return shown
 
 
-def records(columns: Sequence[Column[T]], rows: Sequence[T], *, key: str, alt: str) -> None:
+def records(columns: Sequence[Column[T]], rows: Sequence[T], *, key: str, alt: str, most: int = MOST_ROWS) -> None:
     """A table to read, of some records by its specification."""
     frame = frame_of(columns, rows)
-    plain(frame, key=key, alt=alt, columns=formats(columns, frame))
+    plain(frame, key=key, alt=alt, columns=formats(columns, frame), most=most)
 
 
 def board_columns(

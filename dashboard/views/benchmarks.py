@@ -9,7 +9,7 @@ import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from dashboard import formatting, queries, session
-from dashboard.ui import evaluating, evaluation_frames, messages, tables, upload_fields
+from dashboard.ui import evaluating, evaluation_frames, messages, protected_columns, tables, upload_fields
 from registry_core import RegistryError, TableReading
 
 FILES = ["csv", "tsv", "txt", "parquet", "arrow", "feather", "jsonl", "ndjson", "json", "gz", "bz2", "xz", "zip", "zst"]
@@ -30,6 +30,9 @@ def known(name: str, view: session.View) -> None:
     tried = {each.fingerprint: view.registry.count_measured(each) for each in found}
     tables.benchmarks(evaluation_frames.benchmarks(found, tried), key="benchmarks")
     evaluating.measure_all(name, counts, view)
+    with st.expander("Protected columns", key="protected-of"):
+        st.caption(f"Fairness compares the groups of these columns of {formatting.escaped(counts.name)}.")
+        protected_columns.form(counts, view)
     if len(found) > 1:
         _choice(name, [each.name for each in found], counts.name, view)
 
@@ -87,6 +90,12 @@ def form(name: str, view: session.View) -> None:
         left, right = st.columns(2)
         slices = left.multiselect("Slice columns", columns, key="holdout-slices")
         hidden = right.multiselect("Excluded columns (the target is excluded already)", columns, key="holdout-hidden")
+        protected = st.multiselect(
+            "Protected columns",
+            columns,
+            key="holdout-protected",
+            help="Columns by whose values fairness compares groups, such as sex or age group",
+        )
         thresholds = st.text_input(
             "Thresholds (JSON): what every version must reach on it before promotion",
             placeholder='{"accuracy": 0.9}',
@@ -96,7 +105,7 @@ def form(name: str, view: session.View) -> None:
         if not st.form_submit_button("Add benchmark", type="primary", icon=":material/add_chart:"):
             return
     shown = [each for each in columns if each not in (target, *hidden)]
-    _add(name, view, given, called or "", target, shown, slices, thresholds or "", (reason or "").strip())
+    _add(name, view, given, called or "", target, shown, slices, protected, thresholds or "", (reason or "").strip())
 
 
 def _reading(given: UploadedFile, name: str, target: str | None, view: session.View) -> TableReading:
@@ -144,6 +153,7 @@ def _add(
     target: str,
     features: list[str],
     slices: list[str],
+    protected: list[str],
     thresholds: str,
     reason: str,
 ) -> None:
@@ -151,8 +161,8 @@ def _add(
         asked: dict[str, Any] = queries.json_object(thresholds, "Thresholds") if thresholds.strip() else {}
         given.seek(0)
         added = view.registry.add_benchmark(
-            called.strip(), name, given, target, features=features, slices=slices, thresholds=asked,
-            actor=session.actor(), reason=reason,
+            called.strip(), name, given, target, features=features, slices=slices, protected=protected,
+            thresholds=asked, actor=session.actor(), reason=reason,
         )  # fmt: skip
     except (RegistryError, ValueError) as error:
         messages.show("error", f"Nothing was kept. {formatting.escaped(str(error))}")

@@ -100,6 +100,24 @@ def pack(task: Task, target: pd.Series[Any], answer: Answer) -> Kept:
     return Kept(task, truth, Answers(predicted, answer.probabilities), tuple(_plain(each) for each in known))
 
 
+def further_answers(kept: Kept, answer: Answer) -> Answers:
+    """What the same model answered to other rows of the same benchmark, in the classes of ``kept``.
+
+    Raises:
+        InvalidInput: it answered no class of its own, or a number that is not finite.
+    """
+    numbers = answer.predicted if kept.task == "regression" else answer.probabilities
+    if numbers is not None and not np.isfinite(numbers).all():
+        raise InvalidInput("the model answers a number that is not finite when the values of a feature are exchanged")
+    if kept.task == "regression":
+        return Answers(np.asarray(answer.predicted))
+    spelt = {str(each): each for each in kept.classes}
+    # There are as few labels as classes, however many rows.
+    labels, places = np.unique(answer.predicted, return_inverse=True)
+    codes = class_codes([_alike(each, spelt) for each in labels.tolist()], kept.classes)
+    return Answers(codes[places], answer.probabilities)
+
+
 def _check_classes(classes: list[Any], there: int) -> None:
     """What a model says of itself must not cost the registry its memory."""
     if len(classes) > there + MOST_FURTHER_CLASSES:

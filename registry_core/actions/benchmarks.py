@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +41,7 @@ def add(
     features: Sequence[str] | None,
     slices: Sequence[str],
     thresholds: Mapping[str, float],
+    protected: Sequence[str],
     task: Task | None,
     actor: str | None,
     reason: str,
@@ -53,12 +55,13 @@ def add(
     if not isinstance(thresholds, Mapping):
         raise InvalidInput(f'thresholds is {thresholds!r:.80}; write metrics with bounds, such as {{"accuracy": 0.9}}')
     target, slices = str(target), _listed(slices, "slices")
+    protected = _listed(protected, "protected")
     frame, _ = _table(context, data, model_name, target)
-    inputs = _columns(frame, target, None if features is None else _listed(features, "features"), slices)
+    inputs = _columns(frame, target, None if features is None else _listed(features, "features"), slices, protected)
     wanted = dict(checked(metric, value) for metric, value in thresholds.items())
     kind = task or _usual_task(context, model_name) or _task(frame[target])
     _check_target(frame[target], kind, target)
-    kept = frame[list(dict.fromkeys([*inputs, *slices, target]))]
+    kept = frame[list(dict.fromkeys([*inputs, *slices, *protected, target]))]
     buffer = io.BytesIO()
     try:
         fingerprint = _fingerprint(kept)
@@ -68,6 +71,8 @@ def add(
             f"the data cannot be kept as a table ({error}); give each column one kind of value: numbers, texts or times"
         ) from error
     content = buffer.getvalue()
+    after = {"benchmark": name, "rows": len(kept), "fingerprint": fingerprint, "thresholds": wanted}
+    after |= {"protected": protected} if protected else {}
     with context.database.transaction() as transaction:
         for each in evidence.benchmarks(transaction, model_name):
             if each.name == name and each.fingerprint == fingerprint:
@@ -91,14 +96,45 @@ def add(
             actor=who,
             reason=why,
             model_name=model_name,
-            after={"benchmark": name, "rows": len(kept), "fingerprint": fingerprint, "thresholds": wanted},
+            after=after,
         )
         benchmark = Benchmark(
             name, model_name, kind, target, tuple(inputs), tuple(slices), wanted, len(kept), fingerprint, at, who,
-            _classes(kept[target]) if kind == "classification" else (),
+            _classes(kept[target]) if kind == "classification" else (), tuple(protected),
         )  # fmt: skip
         evidence.insert_benchmark(transaction, seq, benchmark, sha256(content).hexdigest())
     return benchmark
+
+
+def set_protected(
+    context: Context, name: str, model_name: str, columns: Sequence[str], actor: str | None, reason: str
+) -> Benchmark:
+    """See ``Registry.set_protected_columns``."""
+    who, why = context.who(actor), check_reason(reason)
+    wanted = _listed(columns, "columns")
+    found = chosen(context.database, model_name, name)
+    assert found is not None
+    # The rows never change, so they may be read before the catalog is locked.
+    frame = read(context, found)
+    _columns(frame, found.target, None, (), wanted)
+    with context.database.transaction() as transaction:
+        before = chosen(transaction, model_name, name)
+        assert before is not None
+        after = replace(before, protected=tuple(wanted))
+        if after == before:
+            return before
+        events.append(
+            transaction,
+            now=context.now(),
+            kind=EventKind.COLUMNS_PROTECTED,
+            actor=who,
+            reason=why,
+            model_name=model_name,
+            before={"benchmark": name, "protected": list(before.protected)},
+            after={"benchmark": name, "protected": wanted},
+        )
+        evidence.set_protected(transaction, after, wanted)
+    return after
 
 
 def chosen(queries: Queries, model_name: str, name: str | None) -> Benchmark | None:
@@ -187,12 +223,17 @@ def _kind_of_labels(labels: Sequence[Any]) -> Kind:
     return "number" if labels and all(isinstance(each, int | float) for each in labels) else "category"
 
 
-def _columns(frame: pd.DataFrame, target: str, features: Sequence[str] | None, slices: Sequence[str]) -> list[str]:
-    for what, names in (("target", [target]), ("features", features or []), ("slices", slices)):
+def _columns(
+    frame: pd.DataFrame, target: str, features: Sequence[str] | None, slices: Sequence[str], protected: Sequence[str]
+) -> list[str]:
+    named = {"target": [target], "features": features or [], "slices": slices, "protected": protected}
+    for what, names in named.items():
         for column in names:
             if column not in frame.columns:
                 there = ", ".join(map(str, frame.columns[:12]))
                 raise InvalidInput(f"{what} names {column!r:.80}, which is no column of the data; it has {there}")
+    if target in protected:
+        raise InvalidInput(f"protected names the target {target!r:.80}; name columns that divide the rows into groups")
     inputs = list(features) if features is not None else [name for name in frame.columns if name != target]
     if target in inputs:
         raise InvalidInput(

@@ -82,7 +82,7 @@ def measured(
 ) -> Evaluation:
     """Measure one model in a process of its own, and keep what came of it."""
     frame = benchmarks.read(context, benchmark)
-    with PLACES.taken(), _worker(context, row, limits, allow_incomplete) as worker:
+    with PLACES.taken(), worker_for(context, row, limits, allow_incomplete) as worker:
         found = _measure(context, row, benchmark, frame, worker)
     return _keep(context, row, found, actor, reason)
 
@@ -191,7 +191,7 @@ def _benchmark(context: Context, model_name: str, name: str | None) -> Benchmark
 
 
 @contextmanager
-def _worker(
+def worker_for(
     context: Context, row: Row, limits: sandbox.Limits | None, allow_incomplete: bool
 ) -> Iterator[sandbox.Worker]:
     """A fresh process for one model. A file nobody trusts runs only where every limit of the sandbox holds."""
@@ -220,9 +220,9 @@ def _measure(
     for key, digest in artifact_keys(row, model.model_sha256, model.scaler_sha256):
         files.append(context.store.content(key, digest))
     try:
-        features, form = _inputs(signatures.signature(context.database, model), benchmark, frame)
+        features, form = inputs_for(signatures.signature(context.database, model), benchmark, frame)
         answer = worker.predict(
-            files[0], files[1] if len(files) > 1 else None, _feather(features), classes=model.classes, form=form
+            files[0], files[1] if len(files) > 1 else None, feather(features), classes=model.classes, form=form
         )
     except (SandboxFailure, InvalidInput) as error:
         return _Measured(replace(blank, because=str(error)), None)
@@ -240,7 +240,7 @@ def _blank(row: Row, benchmark: Benchmark) -> Evaluation:
     return Evaluation(0, row["model_id"], benchmark.name, benchmark.fingerprint, "", "", "failed", "")
 
 
-def _inputs(signature: Signature, benchmark: Benchmark, frame: pd.DataFrame) -> tuple[pd.DataFrame, sandbox.Form]:
+def inputs_for(signature: Signature, benchmark: Benchmark, frame: pd.DataFrame) -> tuple[pd.DataFrame, sandbox.Form]:
     """The columns a model is shown, and how: those of its signature, else all the benchmark has for models.
 
     Raises:
@@ -267,7 +267,8 @@ def _inputs(signature: Signature, benchmark: Benchmark, frame: pd.DataFrame) -> 
         raise InvalidInput(f"{benchmark.name}: {error}{remedy}") from error
 
 
-def _feather(features: pd.DataFrame) -> bytes:
+def feather(features: pd.DataFrame) -> bytes:
+    """The rows as a Feather file."""
     buffer = io.BytesIO()
     features.reset_index(drop=True).to_feather(buffer)
     return buffer.getvalue()

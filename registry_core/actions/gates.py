@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any
 
 from ..catalog import deployments, events, evidence, models
 from ..catalog.database import Queries
@@ -16,7 +14,6 @@ from ..evidence import (
     Benchmark,
     Confusion,
     Curve,
-    Difference,
     Evaluation,
     Gate,
     GateReport,
@@ -24,17 +21,16 @@ from ..evidence import (
     Paired,
     Review,
 )
+from ..insights import Fairness
 from ..policies import Policy
 from ..records import ModelMetadata, Row
 from ..rules import gates, people, sentences
 from ..rules.intake import check_text
 from ..signature import UNKNOWN, AnswersCheck, Signature
-from . import answer_checks, benchmarks, proofs, seals, signatures
+from . import answer_checks, benchmarks, insights, proofs, seals, signatures
 from .context import Context
 from .model_records import eligible, record, require
-
-if TYPE_CHECKING:
-    from .answers import Kept
+from .pairs import Pair, kept_answers, latest, measured_both
 
 _MOST_TEXT = 5000
 _REVIEWED = {
@@ -134,10 +130,22 @@ def candidate(
         # Answers that are gone or altered compare with nothing; the gate then says what to do.
         with suppress(ArtifactError):
             differences = Pair(context, theirs, measured).differences()
-    reviews = evidence.reviews(queries, model.model_id) if against.policy.gate_policy.approval else []
+    policy = against.policy.gate_policy
+    reviews = evidence.reviews(queries, model.model_id) if policy.approval else []
+    fairness: tuple[Fairness, ...] = ()
+    value = None
+    if measured is not None and measured.status == "measured" and against.benchmark is not None:
+        if policy.fairness_gaps:
+            with suppress(ArtifactError):
+                fairness = insights.fairness_of(context, measured, against.benchmark, policy.slice_rows)
+        if policy.outcome_value_margin is not None and champion is not None and theirs is not None:
+            # Without values, two classes or probabilities nothing is compared, and the gate says so.
+            with suppress(ArtifactError, InvalidInput):
+                worth = insights.checked_values(model.model_name, against.policy.outcome_values)
+                value = insights.value_of(context, measured, theirs, against.benchmark, worth)
     return gates.Candidate(
         model, champion, _inspection(model), against.benchmark, measured, differences, reviews, answers,
-        signatures.signature(queries, model), takes,
+        signatures.signature(queries, model), takes, fairness, value,
     )  # fmt: skip
 
 
@@ -163,97 +171,11 @@ def _inspection(model: ModelMetadata) -> Inspection | None:
     return Inspection(**found)
 
 
-def latest(queries: Queries, model_id: str, benchmark: Benchmark | None) -> Evaluation | None:
-    """The newest evaluation of a version on the present content of a benchmark; None without either."""
-    if benchmark is None:
-        return None
-    found = evidence.evaluations(queries, model_id, benchmark.fingerprint, 1)
-    return found[0] if found else None
-
-
-class Pair:
-    """What two models answered on the same rows; their differences are computed once for the same answers.
-
-    The answers are read each time all the same: those that are gone or altered compare with nothing.
-    """
-
-    def __init__(self, context: Context, first: Evaluation, second: Evaluation) -> None:
-        self._context, self._evaluations = context, (first, second)
-        kept = [evidence.answers_of(context.database, each.evaluation_id) for each in (first, second)]
-        #: The sha256 of both files of answers, which hold the truth as well.
-        self._digests = tuple("" if each is None else each[1] for each in kept)
-
-    @cached_property
-    def kept(self) -> tuple[Kept, Kept]:
-        """Both models' answers with one list of classes.
-
-        Raises:
-            ArtifactError: those of one are gone or altered.
-        """
-        from .answers import together
-
-        first, second = self._evaluations
-        return together(_answers(self._context, first), _answers(self._context, second))
-
-    def differences(self) -> Mapping[str, Difference]:
-        """Metric -> the second minus the first; errors as ``kept``."""
-        from ..rules.pairing import paired_differences
-
-        one, two = self.kept
-
-        def compute() -> Mapping[str, Difference]:
-            return paired_differences(one.task, one.truth, one.answers, two.answers, one.classes)
-
-        return _remember(_differences, self._digests, compute)
-
-    def slices(self, benchmark: Benchmark) -> Mapping[str, Mapping[str, Difference]]:
-        """Slice -> the same on its rows, for the slices of the benchmark with 30 rows or more; errors as ``kept``."""
-        from ..rules.pairing import slice_differences
-
-        one, two = self.kept
-
-        def compute() -> Mapping[str, Mapping[str, Difference]]:
-            frame = benchmarks.read(self._context, benchmark)
-            columns = {name: frame[name].astype(str).to_numpy() for name in benchmark.slices}
-            return slice_differences(one.task, one.truth, one.answers, two.answers, columns, one.classes)
-
-        return _remember(_slice_differences, self._digests, compute) if benchmark.slices else {}
-
-
-V = TypeVar("V")
-_MOST_KNOWN = 256
-_Digests = tuple[str, ...]
-_differences: dict[_Digests, Mapping[str, Difference]] = {}
-_slice_differences: dict[_Digests, Mapping[str, Mapping[str, Difference]]] = {}
-
-
-def _remember(known: dict[_Digests, V], digests: _Digests, compute: Callable[[], V]) -> V:
-    found = known.get(digests)
-    if found is None:
-        found = compute()
-        while len(known) >= _MOST_KNOWN:
-            known.pop(next(iter(known)), None)
-        known[digests] = found
-    return found
-
-
-def _answers(context: Context, evaluation: Evaluation) -> Kept:
-    from . import answers
-
-    kept = answers.read(context, evaluation)
-    if kept is None:
-        raise InvalidInput(
-            f"{evaluation.model_id} has no predictions on {evaluation.benchmark}: {evaluation.because}"
-            "; evaluate it again"
-        )
-    return kept
-
-
 def compare_measured(context: Context, first_id: str, second_id: str, benchmark: str | None) -> Paired:
     """See ``Registry.compare_measured``."""
     from ..rules.pairing import disagreements
 
-    chosen, (first, second) = _measured_both(context, (first_id, second_id), benchmark)
+    chosen, (first, second) = measured_both(context, (first_id, second_id), benchmark)
     both = Pair(context, first, second)
     (one, two), differences, slices = both.kept, both.differences(), both.slices(chosen)
     policy = context.configuration().policy(chosen.model_name)
@@ -267,33 +189,12 @@ def compare_measured(context: Context, first_id: str, second_id: str, benchmark:
     return Paired(chosen.name, first, second, differences, slices, changed, sentence, primary)
 
 
-def _measured_both(
-    context: Context, model_ids: tuple[str, ...], benchmark: str | None
-) -> tuple[Benchmark, tuple[Evaluation, ...]]:
-    rows = [require(context.database, each) for each in model_ids]
-    names = {row["model_name"] for row in rows}
-    if len(names) > 1:
-        raise InvalidInput(f"{' and '.join(sorted(names))} do different jobs; compare models of one name")
-    policy = context.configuration().policy(rows[0]["model_name"])
-    chosen = benchmarks.chosen(context.database, rows[0]["model_name"], benchmark or policy.benchmark)
-    if chosen is None:
-        raise InvalidInput(f"{rows[0]['model_name']} has no benchmark to compare on; add one with add_benchmark()")
-    found = []
-    for model_id in model_ids:
-        each = latest(context.database, model_id, chosen)
-        if each is None or each.status == "failed":
-            why = f": {each.because}" if each else ""
-            raise InvalidInput(f"{model_id} is not measured on {chosen.name}{why}; evaluate it there first")
-        found.append(each)
-    return chosen, tuple(found)
-
-
 def curves(context: Context, model_id: str, benchmark: str | None) -> tuple[tuple[Curve, ...], Confusion | None]:
     """See ``Registry.curves``."""
     from ..rules.curves import classification_curves, confusion_matrix
 
-    _, (evaluation,) = _measured_both(context, (model_id,), benchmark)
-    kept = _answers(context, evaluation)
+    _, (evaluation,) = measured_both(context, (model_id,), benchmark)
+    kept = kept_answers(context, evaluation)
     if kept.task == "regression":
         return (), None
     found: tuple[Curve, ...] = ()

@@ -10,7 +10,7 @@ from ..errors import ArtifactError
 from ..evidence import Difference, PromotionVerdict
 from ..records import Row
 from ..rules import verdict
-from . import answer_checks, gates
+from . import answer_checks, gates, pairs
 from .context import Context
 from .model_records import record, require, require_many
 
@@ -45,7 +45,7 @@ def judge(context: Context, queries: Queries, row: Row, standing: gates.Standing
     slices: Mapping[str, Mapping[str, Difference]] = {}
     if found.differences and found.evaluation is not None and theirs is not None and against.benchmark is not None:
         with suppress(ArtifactError):
-            slices = gates.Pair(context, theirs, found.evaluation).slices(against.benchmark)
+            slices = pairs.Pair(context, theirs, found.evaluation).slices(against.benchmark)
     return verdict.judge(
         verdict.Evidence(
             model, found.champion, report, against.policy.gate_policy, against.benchmark, found.measured,

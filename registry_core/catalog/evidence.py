@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..evidence import Benchmark, Evaluation, Measured, Review
@@ -28,6 +28,7 @@ def insert_benchmark(transaction: Transaction, seq: int, benchmark: Benchmark, f
         "added_at": benchmark.added_at,
         "added_by": benchmark.added_by,
         "classes": json.dumps(benchmark.classes),
+        "protected": json.dumps(benchmark.protected),
     }
     transaction.query(insertion("benchmarks", row), row)
 
@@ -36,7 +37,7 @@ def _benchmark(row: Row) -> Benchmark:
     return Benchmark(
         row["name"], row["model_name"], row["task"], row["target"], tuple(json.loads(row["features"])),
         tuple(json.loads(row["slices"])), json.loads(row["thresholds"]), row["row_count"], row["fingerprint"],
-        row["added_at"], row["added_by"], tuple(json.loads(row["classes"])),
+        row["added_at"], row["added_by"], tuple(json.loads(row["classes"])), tuple(json.loads(row["protected"])),
     )  # fmt: skip
 
 
@@ -45,6 +46,14 @@ def benchmarks(queries: Queries, model_name: str | None = None) -> list[Benchmar
     where = "" if model_name is None else "WHERE model_name = :model_name "
     rows = queries.query(f"SELECT * FROM benchmarks {where}ORDER BY seq DESC", {"model_name": model_name})
     return [_benchmark(row) for row in rows]
+
+
+def set_protected(transaction: Transaction, benchmark: Benchmark, columns: Sequence[str]) -> None:
+    """Say which columns of a benchmark are protected."""
+    transaction.query(
+        "UPDATE benchmarks SET protected = :protected WHERE model_name = :model_name AND name = :name",
+        {"protected": json.dumps(list(columns)), "model_name": benchmark.model_name, "name": benchmark.name},
+    )
 
 
 def file_digest(queries: Queries, fingerprint: str) -> str:

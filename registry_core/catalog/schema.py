@@ -287,6 +287,27 @@ MIGRATIONS: dict[str, tuple[str, ...]] = {
         )
         """,
     ),
+    "0008_insights": (
+        "ALTER TABLE benchmarks ADD COLUMN protected TEXT NOT NULL DEFAULT '[]'",
+        """
+        CREATE TABLE feature_impacts (
+            seq INTEGER PRIMARY KEY,
+            model_id TEXT NOT NULL REFERENCES models (model_id),
+            benchmark TEXT NOT NULL,
+            fingerprint TEXT NOT NULL,
+            at TEXT NOT NULL,
+            actor TEXT NOT NULL,
+            metric TEXT NOT NULL,
+            baseline DOUBLE PRECISION NOT NULL,
+            row_count BIGINT NOT NULL,
+            of_rows BIGINT NOT NULL,
+            repeats INTEGER NOT NULL,
+            seed BIGINT NOT NULL,
+            impacts TEXT NOT NULL
+        )
+        """,
+        "CREATE INDEX feature_impacts_by_model ON feature_impacts (model_id, fingerprint, seq)",
+    ),
 }
 
 

@@ -73,6 +73,13 @@ def benchmark_preview(session: Session, data: str, model_name: str | None, targe
     "--slice", "slices", multiple=True, metavar="COLUMN", help="Slice column for metrics by value; repeatable."
 )
 @click.option(
+    "--protect",
+    "protected",
+    multiple=True,
+    metavar="COLUMN",
+    help="Protected column by whose values `fairness` compares groups; repeatable.",
+)
+@click.option(
     "--threshold",
     "thresholds",
     multiple=True,
@@ -93,6 +100,7 @@ def benchmark_add(
     features: str | None,
     slices: tuple[str, ...],
     thresholds: tuple[str, ...],
+    protected: tuple[str, ...],
     task: Any,
     reason: str,
     actor: str | None,
@@ -108,6 +116,7 @@ def benchmark_add(
             features=names(features),
             slices=slices,
             thresholds=assignments(thresholds, as_number),
+            protected=protected,
             task=task,
             actor=actor,
             reason=reason,

@@ -43,6 +43,7 @@ class EvaluationVerbs(Verbs):
         features: Sequence[str] | None = None,
         slices: Sequence[str] = (),
         thresholds: Mapping[str, float] | None = None,
+        protected: Sequence[str] = (),
         task: Task | None = None,
         actor: str | None = None,
         reason: str = "",
@@ -56,6 +57,7 @@ class EvaluationVerbs(Verbs):
             features: feature columns. Default: all columns but the target.
             slices: columns by whose values metrics are broken down, such as ``region``.
             thresholds: metric -> minimum (maximum where lower is better): promotion gates.
+            protected: columns by whose values ``fairness`` compares groups, such as ``sex``.
             task: ``classification`` or ``regression``. Default: inferred from the target.
 
         Raises:
@@ -66,7 +68,7 @@ class EvaluationVerbs(Verbs):
 
         return benchmarks.add(
             self._context, name, model_name, data, target, features=features, slices=slices,
-            thresholds=thresholds or {}, task=task, actor=actor, reason=reason,
+            thresholds=thresholds or {}, protected=protected, task=task, actor=actor, reason=reason,
         )  # fmt: skip
 
     def preview_table(self, data: Any, model_name: str | None = None, target: str | None = None) -> TableReading:

@@ -1,4 +1,4 @@
-"""Curves that show what one number hides: ROC, precision-recall, calibration; and the confusion matrix.
+"""Curves that show what one number hides: ROC, precision-recall, calibration, residuals; and the confusion matrix.
 
 Two classes: the curves of ``classes[1]``. More: one against the rest for every class, since an average of curves shows
 no model that exists; beyond 20 classes only the 20 with most rows have curves. A class without both positive and
@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from ..evidence import Confusion, Curve
 from .answers import Numbers, check_classes
-from .evaluation_metrics import confusion
-from .intervals import wilson
+from .evaluation_metrics import confusion, slice_rows
+from .intervals import of_mean_either_way, wilson
 
 MOST_POINTS = 200
 MOST_CLASSES = 20
@@ -110,6 +110,41 @@ def calibration(positive: NDArray[np.bool_], score: NDArray[Any], bins: int = BI
         "expected_error": float(np.abs(x - y) @ counts / len(score)),
     }
     return Curve("calibration", tuple(x.tolist()), tuple(y.tolist()), details)
+
+
+def residuals(truth: Numbers, predicted: Numbers, bins: int = BINS) -> Curve:
+    """x: mean prediction, y: mean residual (label minus prediction), in bins of equally many rows by prediction.
+
+    ``details``, a value for each bin: ``counts``, ``low`` and ``high`` (the 95% interval of the mean, None for one
+    row).
+    """
+    edges = np.quantile(predicted, np.arange(1, bins) / bins)
+    _, place = np.unique(np.searchsorted(edges, predicted), return_inverse=True)
+    groups = [np.flatnonzero(place == each) for each in range(int(place.max()) + 1)]
+    x = tuple(float(predicted[rows].mean()) for rows in groups)
+    return Curve("residuals", x, *_mean_residuals(truth - predicted, groups))
+
+
+def slice_residuals(truth: Numbers, predicted: Numbers, column: str, values: NDArray[Any]) -> Curve:
+    """y: mean residual in each slice of a column, most rows first; x counts the slices.
+
+    ``details``: ``column``, ``labels`` of the slices, and the rest as in ``residuals``.
+    """
+    found = slice_rows(values)
+    y, details = _mean_residuals(truth - predicted, list(found.values()))
+    return Curve(
+        "slice_residuals", tuple(map(float, range(len(y)))), y, {"column": column, "labels": (*found,), **details}
+    )
+
+
+def _mean_residuals(residual: Numbers, groups: Sequence[NDArray[np.intp]]) -> tuple[tuple[float, ...], dict[str, Any]]:
+    ends = [of_mean_either_way(residual[rows]) if len(rows) > 1 else (None, None) for rows in groups]
+    details = {
+        "counts": tuple(len(rows) for rows in groups),
+        "low": tuple(low for low, _ in ends),
+        "high": tuple(high for _, high in ends),
+    }
+    return tuple(float(residual[rows].mean()) for rows in groups), details
 
 
 def most_telling(x: Numbers, y: Numbers, most: int = MOST_POINTS) -> NDArray[np.intp]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from ..errors import InvalidInput
 from ..evidence import Benchmark, Difference, Evaluation, Gate, GateReport, Inspection, Measured, Review
+from ..insights import Fairness, OutcomeValue
 from ..policies import GatePolicy
 from ..records import ModelMetadata
 from ..signature import UNKNOWN, AnswersCheck, Signature
@@ -27,7 +28,8 @@ class Candidate:
     ``inspection`` is the present look into its file, with the names that are trusted today; None leaves the word to
     ``metadata.artifact``. ``evaluation`` is its newest one on ``benchmark``. ``differences`` are the paired ones, this
     model minus the champion. ``reviews`` are those of this version, oldest first. ``answers`` is what came of asking
-    the loaded model its example rows with the libraries installed here; None where that is not done yet.
+    the loaded model its example rows with the libraries installed here; None where that is not done yet. ``fairness``
+    has its rates by each protected column, ``outcome_value`` what it is worth; only what a gate asks for is there.
     """
 
     metadata: ModelMetadata
@@ -40,6 +42,8 @@ class Candidate:
     answers: AnswersCheck | None = None
     signature: Signature = UNKNOWN
     champion_signature: Signature = UNKNOWN
+    fairness: Sequence[Fairness] = ()
+    outcome_value: OutcomeValue | None = None
 
     @property
     def measured(self) -> Evaluation | None:
@@ -82,6 +86,9 @@ def check_gates(candidate: Candidate, policy: GatePolicy) -> GateReport:
     if champion is not None and policy.not_worse_than_champion is not None:
         gates.append(_not_worse(candidate, champion, policy, policy.not_worse_than_champion))
     gates += [_slices(candidate, policy, name, floor) for name, floor in policy.slice_floors.items()]
+    gates += [_fairness(candidate, rate, most) for rate, most in policy.fairness_gaps.items()]
+    if champion is not None and policy.outcome_value_margin is not None:
+        gates.append(_outcome_value(candidate, champion, policy.outcome_value_margin))
     if champion is not None and policy.same_inputs:
         gates.append(_same_inputs(candidate, champion))
     if policy.row_microseconds is not None:
@@ -250,6 +257,44 @@ def _slices_of(measured: Evaluation) -> Iterator[tuple[str, str, Mapping[str, Me
     for column, values in measured.slices.items():
         for value, metrics in values.items():
             yield column, value, metrics
+
+
+def _fairness(candidate: Candidate, rate: str, most: float) -> Gate:
+    """No protected column has a larger gap in a rate than is allowed."""
+    name, allowed, found = f"fairness {rate}", f"at most {most:g} allowed", candidate.fairness
+    if not found:
+        remedy = "mark a column of the active benchmark as protected, and evaluate the version on it"
+        return Gate(name, False, f"no group was evaluated, {allowed}", remedy, fix="evaluate")
+    lacking = [each.column for each in found if rate not in each.gaps]
+    if lacking:
+        because = f"fewer than two groups of {listed(lacking)} have {found[0].least:,} rows for {rate}, {allowed}"
+        return Gate(name, False, because, "evaluate it on a benchmark with more rows of each group", fix="more rows")
+    widest = max(found, key=lambda each: each.gaps[rate].difference.value)
+    gap = widest.gaps[rate]
+    passed = gap.difference.value <= most
+    shown, _ = apart(gap.difference.value, most)
+    because = f"{rate} of {gap.highest} is {shown} above that of {gap.lowest} in {widest.column}, {allowed}"
+    return Gate(
+        name, passed, because, "" if passed else "register a model that treats these groups alike, or allow more"
+    )
+
+
+def _outcome_value(candidate: Candidate, champion: ModelMetadata, margin: float) -> Gate:
+    """It is not worth less than the champion by more than the margin."""
+    found = candidate.outcome_value
+    if found is None or found.difference is None:
+        because = f"what it is worth was not compared with the champion {champion.display_name}"
+        remedy = "set outcome_values for the model name, and evaluate both versions on a benchmark with two classes"
+        return Gate("outcome value", False, because, remedy, fix="evaluate")
+    low = found.difference.low
+    shown, limit = apart(max(-low, 0.0), margin)
+    because = (
+        f"{found.difference.value:+,.4g} per 1,000 rows against the champion {champion.display_name}, "
+        f"95% interval {low:+,.4g} to {found.difference.high:+,.4g}: at most {shown} less, {limit} allowed"
+    )
+    passed = -low <= margin
+    remedy = "evaluate both on more rows, since the interval is wide, or register a better model"
+    return Gate("outcome value", passed, because, "" if passed else remedy, fix="" if passed else "more rows")
 
 
 def _latency(candidate: Candidate, asked: float) -> Gate:

@@ -24,11 +24,11 @@ def t_quantile(degrees: float) -> float:
     return Z + sum(term / degrees**power for power, term in enumerate(terms, start=1))
 
 
-def wilson(hits: Any, trials: Any) -> tuple[Any, Any]:
-    """Wilson's score interval of a share (Wilson 1927); numbers or arrays, ``trials`` above 0."""
+def wilson(hits: Any, trials: Any, z: float = Z) -> tuple[Any, Any]:
+    """Wilson's score interval of a share (Wilson 1927); numbers or arrays, ``trials`` above 0, ``z`` for its level."""
     share = hits / trials
-    middle = (share + Z**2 / (2 * trials)) / (1 + Z**2 / trials)
-    half = Z * np.sqrt(share * (1 - share) / trials + Z**2 / (4 * trials**2)) / (1 + Z**2 / trials)
+    middle = (share + z**2 / (2 * trials)) / (1 + z**2 / trials)
+    half = z * np.sqrt(share * (1 - share) / trials + z**2 / (4 * trials**2)) / (1 + z**2 / trials)
     # Rounding must not leave the share itself outside when it is 0 or 1.
     return np.minimum(np.maximum(middle - half, 0.0), share), np.maximum(np.minimum(middle + half, 1.0), share)
 
@@ -66,16 +66,19 @@ def of_mean(values: Numbers) -> tuple[float, float]:
     spread = float(values.std())
     if spread == 0:
         return mean, mean
-    skewness, root = float(np.mean(((values - mean) / spread) ** 3)), math.sqrt(rows)
+    skewness = float(np.mean(((values - mean) / spread) ** 3))
     t, step = t_quantile(rows - 1), spread / math.sqrt(rows - 1)
+    low, high = (mean - step * float(_untransformed(each, skewness, rows)) for each in (t, -t))
+    return min(low, mean), max(high, mean)
 
-    def untransformed(x: float) -> float:
-        # Without skewness the formula is x itself, but divides by zero.
-        if abs(skewness) < 1e-6:
-            return x
-        return 3 * root / skewness * (float(np.cbrt(1 + skewness * (x / root - skewness / (6 * rows)))) - 1)
 
-    return min(mean - step * untransformed(t), mean), max(mean - step * untransformed(-t), mean)
+def _untransformed(x: float, skewness: Any, rows: int) -> Any:
+    """The inverse of Hall's transformation; numbers or arrays."""
+    root = math.sqrt(rows)
+    # Without skewness the formula is x itself, but divides by zero.
+    slanted = np.where(np.abs(skewness) < 1e-6, 1.0, skewness)
+    found = 3 * root / slanted * (np.cbrt(1 + slanted * (x / root - slanted / (6 * rows))) - 1)
+    return np.where(np.abs(skewness) < 1e-6, x, found)
 
 
 def of_mean_either_way(values: Numbers) -> tuple[float, float]:
@@ -86,6 +89,35 @@ def of_mean_either_way(values: Numbers) -> tuple[float, float]:
     low, high = of_mean(values)
     mean, half = float(values.mean()), t_quantile(len(values) - 1) * float(values.std(ddof=1)) / math.sqrt(len(values))
     return min(low, mean - half), max(high, mean + half)
+
+
+def of_counts(values: Numbers, counts: Any) -> tuple[Numbers, Numbers, Numbers]:
+    """Mean, lower and upper end of ``of_mean_either_way`` for rows that take few values, by how many take each.
+
+    A value that no row happens to take may still be possible: half a row is added to each, so that what is rare and
+    was not seen does not pass for impossible.
+
+    Args:
+        values: (k,).
+        counts: (..., k), each with the same sum, two rows or more.
+
+    Returns:
+        three arrays (...,); the mean is that of the rows alone.
+    """
+    rows = int(counts.reshape(-1, len(values))[0].sum())
+    mean = counts @ values / rows
+    padded = counts + 0.5
+    shares = padded / padded.sum(axis=-1, keepdims=True)
+    middle = shares @ values
+    away = values - middle[..., None]
+    variance = (shares * np.square(away)).sum(axis=-1)
+    spread = np.sqrt(variance)
+    cubes = (shares * away**3).sum(axis=-1)
+    skewness = np.divide(cubes, spread**3, out=np.zeros_like(spread), where=spread > 0)
+    t, step = t_quantile(rows - 1), spread / math.sqrt(rows - 1)
+    low = mean - step * np.maximum(_untransformed(t, skewness, rows), t)
+    high = mean - step * np.minimum(_untransformed(-t, skewness, rows), -t)
+    return mean, np.minimum(low, mean), np.maximum(high, mean)
 
 
 def of_losses(losses: Numbers) -> tuple[float, float] | None:

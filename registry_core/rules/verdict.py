@@ -6,10 +6,8 @@ version is quoted as unverified, and never decides.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from statistics import NormalDist
 
 from ..evidence import (
     Action,
@@ -24,12 +22,11 @@ from ..evidence import (
 )
 from ..policies import GatePolicy
 from ..records import ModelMetadata
+from .discoveries import clear, p_worse
 from .metrics import canonical
 from .selection import why_not_eligible
 from .sentences import change, listed
 
-#: Of the slices that are called worse, at most so many are expected to be so by chance alone.
-FALSE_DISCOVERIES = 0.05
 #: What an evaluation or a review can mend does not block for good: it comes next.
 _LATER = ("evaluate", "more rows", "review")
 _WAYS: Mapping[str, Action] = {"evaluate": "evaluate", "more rows": "experiment", "review": "review", "trust": "trust"}
@@ -126,19 +123,9 @@ def worse_slices(slices: Mapping[str, Mapping[str, Difference]], metric: str) ->
     """The slices in which a version is worse, the clearest first, with the share of false ones bounded.
 
     The intervals' normal p-values go through the procedure of Benjamini and Hochberg (1995), which bounds the expected
-    share of false discoveries by ``FALSE_DISCOVERIES``; the slices of one column are independent of one another.
+    share of false discoveries by 5%; the slices of one column are independent of one another.
     """
-    found = sorted((_p_worse(each[metric]), name) for name, each in slices.items() if metric in each)
-    passed = [place for place, (p, _) in enumerate(found, 1) if p <= FALSE_DISCOVERIES * place / len(found)]
-    return tuple(name for _, name in found[: max(passed, default=0)])
-
-
-def _p_worse(difference: Difference) -> float:
-    loss = difference.value if difference.lower_is_better else -difference.value
-    error = (difference.high - difference.low) / (2 * NormalDist().inv_cdf(0.975))
-    if error <= 0 or not math.isfinite(error):
-        return 1.0
-    return 1 - NormalDist().cdf(loss / error)
+    return clear({name: p_worse(each[metric]) for name, each in slices.items() if metric in each})
 
 
 def _primary(evidence: Evidence) -> tuple[str, Difference | None]:

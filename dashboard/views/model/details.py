@@ -24,8 +24,9 @@ def changed(comparison: Comparison | None) -> None:
 
 def made_of(model: ModelMetadata, champion: ModelMetadata | None, view: session.View) -> None:
     """What it takes and gives, and its hyperparameters, with what differs from the champion."""
-    left, right = st.columns(2)
     other = champion if champion and champion.model_id != model.model_id else None
+    with st.expander("Features and hyperparameters", key="made-of"):
+        left, right = st.columns(2)
     with left:
         _signature(model, other, view)
     with right:

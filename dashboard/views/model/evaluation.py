@@ -7,7 +7,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from dashboard import formatting, permissions, session
-from dashboard.ui import charts, curves, evaluating, evaluation_frames, messages, tables
+from dashboard.ui import evaluating, evaluation_frames, messages, tables
 from registry_core import Evaluation, InvalidConfiguration, ModelMetadata, RegistryError
 
 VERDICTS = {"Approve": "approved", "Request changes": "rejected", "Comment": "comment"}
@@ -60,7 +60,6 @@ def measurement(model: ModelMetadata, view: session.View, *, offered: bool) -> N
         evaluating.measure_button(model, benchmark, view, "Evaluate again")
     with right:
         _slices(evaluation)
-    _own_curves(model, view)
 
 
 def _slices(evaluation: Evaluation) -> None:
@@ -70,21 +69,6 @@ def _slices(evaluation: Evaluation) -> None:
     metric = next((name for name in evaluation.metrics if name != "rows"), "accuracy")
     st.markdown(f"**{formatting.metric(metric)} by slice**, the lowest first")
     tables.slices(evaluation_frames.slices(evaluation, metric), formatting.metric(metric), key="slices")
-
-
-def _own_curves(model: ModelMetadata, view: session.View) -> None:
-    found, confusion = view.curves(model.model_id)
-    if confusion is None:
-        return
-    label = evaluating.class_choice([str(curve.details.get("class")) for curve in found], key="class")
-    shade = charts.colours([model.model_id], model.model_id if model.is_active else None)
-    places = st.columns(3)
-    for place, kind in zip(places, ("roc", "calibration"), strict=False):
-        if found:
-            figure = curves.overlaid(kind, {model.version: found}, shade, label)
-            place.plotly_chart(figure, config=charts.CONFIG, key=f"own-{kind}", alt=f"{curves.CURVES[kind][0]} curve")
-    figure = curves.confusion(confusion.classes, confusion.counts)
-    places[2 if found else 0].plotly_chart(figure, config=charts.CONFIG, key="confusion", alt="Confusion matrix")
 
 
 def trust(model: ModelMetadata, view: session.View) -> None:

@@ -18,6 +18,7 @@ from dashboard.views.settings.schema import (
     MONITORING,
     RANKING,
     RETENTION,
+    bound_label,
     described,
 )
 from registry_core import Setting
@@ -191,10 +192,12 @@ def one(draft: Draft, setting: Setting, names: Sequence[str]) -> None:
         whose = INHERITED if draft.inherits(setting.key) else f"own for {draft.model_name}"
         common["help"] = f"{formatting.sentence(whose)} {common['help']}"
     options = (
-        list(dict.fromkeys([*names, *([value] if isinstance(value, str) else value or ())])) if _listed(setting) else []
+        list(dict.fromkeys([*(setting.choices or names), *([value] if isinstance(value, str) else value or ())]))
+        if _listed(setting)
+        else []
     )
     common |= (
-        {"options": options, "placeholder": setting.empty or "off", "accept_new_options": True}
+        {"options": options, "placeholder": setting.empty or "off", "accept_new_options": not setting.choices}
         if _listed(setting)
         else {}
     )
@@ -224,7 +227,7 @@ def one(draft: Draft, setting: Setting, names: Sequence[str]) -> None:
     elif setting.kind in LISTS:
         st.multiselect(default=list(value), **common)
     else:
-        chosen = st.multiselect(default=list(value), format_func=formatting.metric, **common)
+        chosen = st.multiselect(default=list(value), format_func=lambda each: bound_label(setting, each), **common)
         _bounds(draft, setting, value, chosen)
     draft.put(setting, _meant(draft, setting, st.session_state[key]))
 
@@ -252,7 +255,7 @@ def _bounds(draft: Draft, setting: Setting, value: Mapping[str, float], chosen: 
         for metric in chosen:
             with grid.cell():
                 st.number_input(
-                    formatting.escaped(f"{formatting.metric(metric)}, bound"),
+                    formatting.escaped(f"{bound_label(setting, metric)}, {'value' if setting.choices else 'bound'}"),
                     value=float(value.get(metric, 0.0)),
                     step=0.01,
                     format="%.6g",

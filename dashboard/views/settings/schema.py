@@ -41,12 +41,17 @@ def said(setting: Setting, value: Any) -> str:
         # The record sorts its keys; weights are told in the order they usually have.
         usual = list(Policy().performance_weight)
         value = dict(sorted(value.items(), key=lambda each: usual.index(each[0]) if each[0] in usual else len(usual)))
-        return ", ".join(f"{formatting.metric(name)} {amount:g}" for name, amount in value.items())
+        return ", ".join(f"{bound_label(setting, name)} {amount:g}" for name, amount in value.items())
     if setting.kind in LISTS:
         return ", ".join(value)
     if setting.kind in ("number", "whole"):
         return f"{value:,g} {setting.unit}".strip() if abs(value) < 1e6 else f"{value:,.0f} {setting.unit}".strip()
     return str(value)
+
+
+def bound_label(setting: Setting, name: str) -> str:
+    """The label of a name that has a bound: of a metric, or of one of the names that the setting takes."""
+    return setting.choices.get(name) or formatting.metric(name)
 
 
 @dataclass(frozen=True)

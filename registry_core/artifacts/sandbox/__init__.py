@@ -10,7 +10,8 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Collection, Mapping
+import struct
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -190,6 +191,47 @@ class Worker:
             raise
         return replace(answer, unenforced=unenforced)
 
+    def permute(
+        self,
+        model: bytes,
+        scaler: bytes | None,
+        features: bytes,
+        orders: NDArray[Any],
+        places: Sequence[int],
+        *,
+        wanted: Literal["predictions", "probabilities"],
+        classes: Collection[Any] = (),
+        form: Form = "named",
+        name: str = "the model",
+    ) -> list[list[Answer]]:
+        """Predict n rows with the values of one column exchanged, for each of some columns and each of some orders.
+
+        Args:
+            features: as for ``predict``, with column names.
+            orders: (r, n): row i gets the value of row ``orders[j, i]``.
+            places: the columns, by their places.
+            wanted: what the model is asked for; the other half of an answer is empty.
+
+        Returns:
+            for each column, r answers.
+
+        Raises:
+            SandboxIncomplete, SandboxFailure, InvalidInput: as ``predict``.
+        """
+        asked = {"verb": "permute", "classes": list(classes), "form": form, "places": [*places], "wanted": wanted}
+        block = orders.astype("<u4").tobytes()
+        header, blocks, unenforced = self._exchange(
+            asked, features, model, scaler, name, self._limits.answer_bytes, block
+        )
+        try:
+            answers = _believed_permuted(
+                header, blocks, orders.shape, len(places), wanted, name, self._limits.answer_bytes
+            )
+        except BaseException:
+            self.close()
+            raise
+        return [[replace(each, unenforced=unenforced) for each in column] for column in answers]
+
     def prove(
         self,
         model: bytes,
@@ -223,11 +265,18 @@ class Worker:
             raise
 
     def _exchange(
-        self, asked: dict[str, Any], first: bytes, model: bytes, scaler: bytes | None, name: str, limit: int
+        self,
+        asked: dict[str, Any],
+        first: bytes,
+        model: bytes,
+        scaler: bytes | None,
+        name: str,
+        limit: int,
+        *further: bytes,
     ) -> tuple[dict[str, Any], list[bytes], tuple[str, ...]]:
         unenforced = self.start(libraries_of(model))
         assert self._child is not None
-        blocks = [first, model] if scaler is None else [first, model, scaler]
+        blocks = [first, *further, model, *([] if scaler is None else [scaler])]
         try:
             request = frames.pack({"extra_trusted": self._extra_trusted, **asked}, *blocks)
             header, answer = self._child.exchange(request, self._limits.seconds, limit, name)
@@ -308,6 +357,27 @@ def _believed(header: dict[str, Any], blocks: list[bytes], rows: int, name: str,
         raise SandboxFailure(name, f"answered more than {size_in_words(limit)}") from error
     except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
         raise SandboxFailure(name, "wrote something else than an answer") from error
+
+
+def _believed_permuted(
+    header: dict[str, Any], blocks: list[bytes], shape: tuple[int, ...], places: int, wanted: str, name: str, limit: int
+) -> list[list[Answer]]:
+    """The answers to exchanged values in a message, if they are such.
+
+    Raises:
+        SandboxFailure: they are none, or not as many.
+    """
+    repeats, rows = shape
+    if len(blocks) != 2 * repeats * places:
+        raise SandboxFailure(name, f"answered {len(blocks) // 2} times, {repeats * places} were asked for")
+    nothing = struct.pack("<q", 0) * rows
+    found = []
+    for predicted, probabilities in zip(blocks[::2], blocks[1::2], strict=True):
+        if wanted == "probabilities":
+            predicted = nothing
+        each = {**header, "row_microseconds": 0.0}
+        found.append(_believed(each, [predicted, probabilities], rows, name, limit))
+    return [found[start : start + repeats] for start in range(0, len(found), repeats)]
 
 
 def _proved(blocks: list[bytes], name: str) -> Proved:

@@ -95,7 +95,8 @@ def _answered(header: dict[str, Any], blocks: list[bytes]) -> list[bytes]:
                 return inspecting.inspected(blocks, header)
             from . import verbs
 
-            return verbs.proved(blocks, header) if header["verb"] == "prove" else verbs.predicted(blocks, header)
+            answer = {"prove": verbs.proved, "permute": verbs.permuted}.get(header["verb"], verbs.predicted)
+            return answer(blocks, header)
     except MemoryError:
         return frames.pack({"failed": "memory"})
     except BaseException as error:

@@ -19,12 +19,7 @@ _TIMED_ROWS, _TIMED_SECONDS = 50, 0.5
 def predicted(blocks: list[bytes], header: dict[str, Any]) -> list[bytes]:
     table = inputs.read(blocks.pop(0))
     model, scaler = _opened(blocks, header)
-    if header["form"] == "text":
-        table = table.iloc[:, 0].to_numpy(dtype=object)
-    elif header["form"] == "plain" and hasattr(table, "iloc"):
-        # Of versions that were registered before signatures were, only the object says whether it knows names.
-        knows = getattr(model if scaler is None else scaler, "feature_names_in_", None) is not None
-        table = table if knows else table.to_numpy()
+    table = _shown(table, model, scaler, header["form"])
     rows = asking.scaled(model, scaler, table)
     kind, answers = _plain(model.predict(rows))
     columns, probabilities = _probabilities(model, rows)
@@ -37,6 +32,45 @@ def predicted(blocks: list[bytes], header: dict[str, Any]) -> list[bytes]:
         ),
     }
     return frames.pack(found, answers, probabilities)
+
+
+def permuted(blocks: list[bytes], header: dict[str, Any]) -> list[bytes]:
+    """What the model answers when the values of one column are exchanged: for each column, each order of the rows."""
+    import numpy
+    import pandas
+
+    table, block = inputs.read(blocks.pop(0)), blocks.pop(0)
+    orders = numpy.frombuffer(block, dtype="<u4").reshape(-1, len(table))
+    model, scaler = _opened(blocks, header)
+    # All orders of a column at once: most of what a few rows take is the call itself.
+    several = pandas.concat([table] * len(orders), ignore_index=True)
+    found: dict[str, Any] = {"kind": "integers", "columns": None, "classes": list(asking.classes_of(model))}
+    answers: list[bytes] = []
+    for place in header["places"]:
+        exchanged = several.copy(deep=False)
+        exchanged.isetitem(place, table.iloc[:, place].take(orders.ravel()).array)
+        rows = asking.scaled(model, scaler, _shown(exchanged, model, scaler, header["form"]))
+        if header["wanted"] == "probabilities":
+            shares = asking.probabilities_of(model, rows, len(several))
+            found["columns"] = None if shares is None else shares.shape[1]
+            parts = [] if shares is None else numpy.split(shares, len(orders))
+            answers += [piece for part in parts for piece in (b"", part.astype("<f8").tobytes())]
+        else:
+            for part in numpy.split(numpy.asarray(model.predict(rows)), len(orders)):
+                found["kind"], predicted = _plain(part)
+                answers += [predicted, b""]
+    return frames.pack(found, *answers)
+
+
+def _shown(table: Any, model: Any, scaler: Any, form: str) -> Any:
+    """The columns as the model takes them: with their names, as a plain array, or the only one as texts."""
+    if form == "text":
+        return table.iloc[:, 0].to_numpy(dtype=object)
+    if form != "plain" or not hasattr(table, "iloc"):
+        return table
+    # Of versions that were registered before signatures were, only the object says whether it knows names.
+    knows = getattr(model if scaler is None else scaler, "feature_names_in_", None) is not None
+    return table if knows else table.to_numpy()
 
 
 def proved(blocks: list[bytes], header: dict[str, Any]) -> list[bytes]:
