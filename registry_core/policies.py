@@ -343,7 +343,8 @@ class Policy:
     rank_by: Literal["reported", "measured"] = setting(
         "reported",
         "Rank by",
-        "Rank by the metrics that were ``reported``, or by those the registry ``measured`` on its benchmark.",
+        "Rank by the metrics that were ``reported``, or by those the registry ``measured`` on its benchmark. The "
+        "weights of metrics that no evaluation gives are then left out, and the others rescaled.",
         "choice", choices={"reported": "self-reported metrics", "measured": "evaluated metrics"},
     )  # fmt: skip
     benchmark: str | None = setting(

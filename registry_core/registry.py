@@ -84,6 +84,7 @@ class Registry(
         self._context = context.open_context(location, artifacts, clock, actor)
         try:
             self._recovered = recover.recover(self._context)
+            configure.score_again(self._context)
             if take_over_settings:
                 configure.settle(self._context)
         except BaseException:
