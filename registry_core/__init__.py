@@ -100,6 +100,7 @@ from .maintenance import (
     Trashed,
     VerifyReport,
 )
+from .model_card import CARD_FIELDS, CardText, ModelCard
 from .notices import Remedy, ReportWarning
 from .policies import GatePolicy, MonitoringPolicy, Policy, RetentionPolicy
 from .records import (
@@ -127,6 +128,7 @@ from .version import RELEASE as __version__
 from .visitors import on_wait, visitor
 
 __all__ = [
+    "CARD_FIELDS",
     "Alert",
     "Answer",
     "AnswersCheck",
@@ -140,6 +142,7 @@ __all__ = [
     "ArtifactUnloadable",
     "BackupReport",
     "Benchmark",
+    "CardText",
     "CatalogBusy",
     "ChallengerReport",
     "ChampionChanged",
@@ -190,6 +193,7 @@ __all__ = [
     "LivePerformance",
     "Measured",
     "MetricComparison",
+    "ModelCard",
     "ModelMetadata",
     "ModelNameSummary",
     "ModelNotFound",

@@ -80,6 +80,13 @@ class GatePolicy:
         "Fields of the version that must not be empty; other names are looked up in ``training_info``.",
         "names", empty="none", example="description",
     )  # fmt: skip
+    required_card: tuple[str, ...] = setting(
+        (),
+        "Required model card fields",
+        "Fields of the model card that people must have written for the version or its model name.",
+        "names", empty="none",
+        choices={"purpose": "purpose", "limits": "limits", "owner": "owner", "risk_tier": "risk tier"},
+    )  # fmt: skip
     approval: bool = setting(
         False,
         "Independent approval",

@@ -17,6 +17,7 @@ from .actions.maintenance import recover, restore
 from .errors import InvalidInput
 from .facade.evaluation import EvaluationVerbs
 from .facade.maintenance import MaintenanceVerbs
+from .facade.model_cards import ModelCardVerbs
 from .facade.monitoring import MonitoringVerbs
 from .facade.origin import OriginVerbs
 from .facade.promotion import PromotionVerbs
@@ -36,6 +37,7 @@ class Registry(
     RegistrationVerbs,
     QueryVerbs,
     EvaluationVerbs,
+    ModelCardVerbs,
     PromotionVerbs,
     ServingVerbs,
     MonitoringVerbs,

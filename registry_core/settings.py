@@ -33,7 +33,7 @@ class Setting:
         step: by how much a number is usually changed.
         optional: whether None is a value: then the setting does not apply.
         empty: what None, or an empty list, means.
-        choices: of a ``choice``: value -> what it is called.
+        choices: of a ``choice``, and of ``names`` that are given: value -> what it is called.
         example: of ``names`` one name, of a ``group`` a value, for messages.
     """
 
@@ -80,6 +80,8 @@ class Setting:
                 return " or ".join(f'"{value}"' for value in self.choices)
             case "name":
                 return "a name of 1 to 128 printable characters"
+            case "names" if self.choices:
+                return f"a list of {', '.join(self.choices)}"
             case "names":
                 return f'a list of names, such as ["{self.example}"]'
             case "columns":

@@ -24,12 +24,13 @@ from ..evidence import (
     Paired,
     Review,
 )
+from ..model_card import UNWRITTEN
 from ..policies import Policy
 from ..records import ModelMetadata, Row
 from ..rules import gates, people, sentences
 from ..rules.intake import check_text
 from ..signature import UNKNOWN, AnswersCheck, Signature
-from . import answer_checks, benchmarks, proofs, seals, signatures
+from . import answer_checks, benchmarks, card_text, proofs, seals, signatures
 from .context import Context
 from .model_records import eligible, record, require
 
@@ -135,9 +136,12 @@ def candidate(
         with suppress(ArtifactError):
             differences = Pair(context, theirs, measured).differences()
     reviews = evidence.reviews(queries, model.model_id) if against.policy.gate_policy.approval else []
+    card = UNWRITTEN
+    if against.policy.gate_policy.required_card:
+        card = card_text.current(queries, model.model_name, model.model_id)
     return gates.Candidate(
         model, champion, _inspection(model), against.benchmark, measured, differences, reviews, answers,
-        signatures.signature(queries, model), takes,
+        signatures.signature(queries, model), takes, card,
     )  # fmt: skip
 
 

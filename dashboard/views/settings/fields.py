@@ -191,10 +191,12 @@ def one(draft: Draft, setting: Setting, names: Sequence[str]) -> None:
         whose = INHERITED if draft.inherits(setting.key) else f"own for {draft.model_name}"
         common["help"] = f"{formatting.sentence(whose)} {common['help']}"
     options = (
-        list(dict.fromkeys([*names, *([value] if isinstance(value, str) else value or ())])) if _listed(setting) else []
+        list(dict.fromkeys([*setting.choices, *names, *([value] if isinstance(value, str) else value or ())]))
+        if _listed(setting)
+        else []
     )
     common |= (
-        {"options": options, "placeholder": setting.empty or "off", "accept_new_options": True}
+        {"options": options, "placeholder": setting.empty or "off", "accept_new_options": not setting.choices}
         if _listed(setting)
         else {}
     )
