@@ -24,6 +24,7 @@ from registry_core import (
     Experiment,
     ExperimentReport,
     GateReport,
+    ModelCard,
     ModelMetadata,
     ModelNameSummary,
     Paired,
@@ -212,6 +213,10 @@ class View:
                 return self.registry.check_gates(model_id)
 
         return self._recall(("gates", model_id), ask)
+
+    def model_card(self, model_id: str) -> ModelCard:
+        """What a version is, what it rests on, and what people say of it."""
+        return self._recall(("model card", model_id), lambda: self.registry.model_card(model_id))
 
     def signature(self, model_id: str) -> Signature:
         """What a version takes and gives."""

@@ -4,7 +4,7 @@ import streamlit as st
 
 from dashboard import session
 from dashboard.ui import messages, model_decisions, promotion_verdict
-from dashboard.views.model import decision, details, downloads, evaluation, insights, summary
+from dashboard.views.model import card, decision, details, downloads, evaluation, insights, summary
 from registry_core import ModelNotFound
 
 TELLS = "Should this version take the champion's place, and what does that rest on?"
@@ -51,6 +51,8 @@ details.changed(comparison)
 insights.sections(model, champion, view)
 details.made_of(model, champion, view)
 evaluation.reviews(model, view)
+with st.expander("Model card", key="model-card"):
+    card.card(model, view)
 with st.expander("Self-reported metrics and score (unverified)", key="self-reported"):
     left, right = st.columns([2, 3], gap="large")
     with left:

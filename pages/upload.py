@@ -1,24 +1,29 @@
-"""Put a model in: its file, its metadata, and what will happen, before anything happens."""
+"""Put a model in: its file, labelled rows to evaluate it on, and the result."""
 
 import streamlit as st
 
 from dashboard import session
 from dashboard.ui import messages
-from dashboard.views import upload
+from dashboard.views.upload import details, files, holdout, result
 
 view = session.view()
 messages.heading(
-    "Upload", "Upload a model file with its metadata. The preview shows what will happen before anything is stored."
+    "Upload",
+    "A model file, labelled rows to evaluate it on, the result. Nothing is stored before you press the button.",
 )
 
-if upload.finished():
+if result.finished(view):
     st.stop()
 
-form, preview = st.columns([3, 2], gap="large")
-with form:
-    model_file, scaler_file = upload.files()
-    metadata = upload.metadata(view)
-with preview, st.container(border=True, key="preview"):
-    messages.section("Preview")
-    ready = upload.preview(metadata, model_file, scaler_file, view)
-    upload.upload_button(metadata, model_file, scaler_file, view, ready=ready)
+steps, outcome = st.columns([3, 2], gap="large")
+with steps, st.container(border=True, key="step-file"):
+    messages.section("1. Model file")
+    given = files.choose(view)
+    metadata = details.metadata(given, view)
+with steps, st.container(border=True, key="step-rows"):
+    messages.section("2. Labelled rows (optional)")
+    labelled = holdout.choose(given, str((metadata or {}).get("model_name") or ""), view)
+with outcome, st.container(border=True, key="preview"):
+    messages.section("3. Result")
+    ready = result.preview(metadata, given, labelled, view)
+    result.upload_button(metadata, given, labelled, view, ready=ready)

@@ -112,6 +112,7 @@ from .maintenance import (
     Trashed,
     VerifyReport,
 )
+from .model_card import CARD_FIELDS, CardText, ModelCard
 from .notices import Remedy, ReportWarning
 from .policies import GatePolicy, MonitoringPolicy, Policy, RetentionPolicy
 from .records import (
@@ -139,6 +140,7 @@ from .version import RELEASE as __version__
 from .visitors import on_wait, visitor
 
 __all__ = [
+    "CARD_FIELDS",
     "Alert",
     "Answer",
     "AnswersCheck",
@@ -152,6 +154,7 @@ __all__ = [
     "ArtifactUnloadable",
     "BackupReport",
     "Benchmark",
+    "CardText",
     "CatalogBusy",
     "ChallengerReport",
     "ChampionChanged",
@@ -209,6 +212,7 @@ __all__ = [
     "LosingSlices",
     "Measured",
     "MetricComparison",
+    "ModelCard",
     "ModelMetadata",
     "ModelNameSummary",
     "ModelNotFound",

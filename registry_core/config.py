@@ -61,9 +61,10 @@ def _weights(allowed: str) -> Check:
     return check
 
 
-def _names(allowed: str) -> Check:
+def _names(allowed: str, choices: Mapping[str, str] | None = None) -> Check:
     def check(key: str, value: Any) -> tuple[str, ...]:
-        if not isinstance(value, list | tuple) or not all(isinstance(name, str) and name for name in value):
+        known = isinstance(value, list | tuple) and all(isinstance(name, str) and name for name in value)
+        if not known or (choices and not {*value} <= {*choices}):
             raise _wrong(key, value, allowed)
         return tuple(value)
 
@@ -154,7 +155,7 @@ def _check_of(setting: Setting) -> Check:
         case "name":
             return _name(allowed)
         case "names":
-            return _names(allowed)
+            return _names(allowed, setting.choices)
         case "columns":
             return _columns(allowed)
         case "bounds":

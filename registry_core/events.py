@@ -63,6 +63,11 @@ class EventKind(StrEnum):
     REVIEW_APPROVED = "review_approved", "Approved", "after: verdict"
     REVIEW_REJECTED = "review_rejected", "Review declined", "after: verdict"
     REVIEW_COMMENT = "review_comment", "Commented", "after: verdict"
+    MODEL_CARD_WRITTEN = (
+        "model_card_written",
+        "Model card written",
+        "before and after: purpose, limits, owner, risk_tier",
+    )
     FOREIGN_ACCEPTED = (
         "foreign_accepted",
         "External decisions accepted",

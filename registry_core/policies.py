@@ -98,6 +98,13 @@ class GatePolicy:
         "Fields of the version that must not be empty; other names are looked up in ``training_info``.",
         "names", empty="none", example="description",
     )  # fmt: skip
+    required_card: tuple[str, ...] = setting(
+        (),
+        "Required model card fields",
+        "Fields of the model card that people must have written for the version or its model name.",
+        "names", empty="none",
+        choices={"purpose": "purpose", "limits": "limits", "owner": "owner", "risk_tier": "risk tier"},
+    )  # fmt: skip
     approval: bool = setting(
         False,
         "Independent approval",
@@ -361,7 +368,8 @@ class Policy:
     rank_by: Literal["reported", "measured"] = setting(
         "reported",
         "Rank by",
-        "Rank by the metrics that were ``reported``, or by those the registry ``measured`` on its benchmark.",
+        "Rank by the metrics that were ``reported``, or by those the registry ``measured`` on its benchmark. The "
+        "weights of metrics that no evaluation gives are then left out, and the others rescaled.",
         "choice", choices={"reported": "self-reported metrics", "measured": "evaluated metrics"},
     )  # fmt: skip
     benchmark: str | None = setting(

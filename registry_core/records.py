@@ -328,12 +328,30 @@ class ScoreTerm:
 
 @dataclass(frozen=True)
 class Score:
-    """A composite score and its breakdown. ``value`` is None when a weighted metric is missing; ``note`` says which."""
+    """A composite score and its breakdown. ``value`` is None when a weighted metric is missing; ``note`` says which.
+
+    ``left_out``: weighted metrics that no evaluation gives, where the score is of evaluated metrics: the weights of the
+    others are rescaled.
+    """
 
     value: float | None
     terms: tuple[ScoreTerm, ...]
     ensemble_bonus: float
     note: str | None
+    left_out: tuple[str, ...] = ()
+
+    @property
+    def rule(self) -> str:
+        """What it leaves out, as a sentence; empty where it leaves out nothing.
+
+        >>> Score(0.9, (), 0.0, None, ("data_quality_score",)).rule
+        'data_quality_score is left out: no evaluation gives it. The other weights are rescaled to the same sum.'
+        """
+        if not self.left_out:
+            return ""
+        verb, them = ("is", "it") if len(self.left_out) == 1 else ("are", "them")
+        left_out = f"{', '.join(self.left_out)} {verb} left out: no evaluation gives {them}"
+        return f"{left_out}. The other weights are rescaled to the same sum."
 
     def __iter__(self) -> Iterator[ScoreTerm]:
         return iter(self.terms)

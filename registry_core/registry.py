@@ -18,6 +18,7 @@ from .errors import InvalidInput
 from .facade.evaluation import EvaluationVerbs
 from .facade.insights import InsightVerbs
 from .facade.maintenance import MaintenanceVerbs
+from .facade.model_cards import ModelCardVerbs
 from .facade.monitoring import MonitoringVerbs
 from .facade.origin import OriginVerbs
 from .facade.promotion import PromotionVerbs
@@ -38,6 +39,7 @@ class Registry(
     QueryVerbs,
     EvaluationVerbs,
     InsightVerbs,
+    ModelCardVerbs,
     PromotionVerbs,
     ServingVerbs,
     MonitoringVerbs,
@@ -86,6 +88,7 @@ class Registry(
         self._context = context.open_context(location, artifacts, clock, actor)
         try:
             self._recovered = recover.recover(self._context)
+            configure.score_again(self._context)
             if take_over_settings:
                 configure.settle(self._context)
         except BaseException:

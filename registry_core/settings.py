@@ -33,7 +33,8 @@ class Setting:
         step: by how much a number is usually changed.
         optional: whether None is a value: then the setting does not apply.
         empty: what None, or an empty list, means.
-        choices: of a ``choice``: value -> what it is called; of ``bounds`` that take certain names only: name -> label.
+        choices: of a ``choice``, and of ``names`` that are given: value -> what it is called; of ``bounds`` that take
+            certain names only: name -> label.
         example: of ``names`` one name, of a ``group`` or of ``bounds`` with choices a value, for messages.
     """
 
@@ -80,6 +81,8 @@ class Setting:
                 return " or ".join(f'"{value}"' for value in self.choices)
             case "name":
                 return "a name of 1 to 128 printable characters"
+            case "names" if self.choices:
+                return f"a list of {', '.join(self.choices)}"
             case "names":
                 return f'a list of names, such as ["{self.example}"]'
             case "columns":

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from .signature import Kind
+
+#: What a column of labels is usually called.
+_LABELS = frozenset({"target", "label", "labels", "class", "y", "outcome", "truth"})
 
 
 @dataclass(frozen=True)
@@ -47,3 +50,25 @@ class TableReading:
     target: str | None = None
     classes: Mapping[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+
+    def targets(self, features: Sequence[str] = (), count: int | None = None) -> tuple[str, ...]:
+        """The columns that may hold the labels for a model with these features; one where that is clear.
+
+        A column that is no feature may. Of several, one by a usual name for labels (``target``, ``label``, ``y``, ...)
+        is meant. Without named features any column may, the last one first.
+
+        Args:
+            features: the features the model knows by name.
+            count: how many features it takes, where it knows none by name.
+
+        >>> columns = tuple(TableColumn(name, "number") for name in ("age", "visits", "left"))
+        >>> TableReading("rows.csv", "CSV", 9, columns).targets(["age", "visits"])
+        ('left',)
+        """
+        names = [each.name for each in self.columns]
+        known = {*map(str, features)}
+        others = [name for name in names if name not in known] if known & {*names} else names[::-1]
+        usual = [name for name in others if name.lower() in _LABELS]
+        if len(usual) == 1 and (known or count in (None, len(names) - 1)):
+            return (usual[0],)
+        return tuple(others)

@@ -129,10 +129,12 @@ def explain(error: RegistryError) -> None:
 def empty_registry() -> None:
     """What to do in a registry that holds nothing yet."""
     with st.container(border=True):
-        section("No model is registered yet", "Register one from the pipeline that trains it, or upload a file.")
+        section(
+            "No model is registered yet", "Upload a model file, or register a model from the pipeline that trains it."
+        )
+        st.page_link("../pages/upload.py", label="Upload a model file", icon=":material/upload_file:")
         location = served.registry().location
         st.code(HOW_TO_REGISTER.format(location=location, name="GreyhoundPredictor"), language=None)
-        st.page_link("../pages/upload.py", label="Upload a model file", icon=":material/upload_file:")
 
 
 def now() -> datetime:

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-import pandas as pd
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from dashboard import formatting, queries, session
-from dashboard.ui import evaluating, evaluation_frames, messages, protected_columns, tables, upload_fields
-from registry_core import RegistryError, TableReading
-
-FILES = ["csv", "tsv", "txt", "parquet", "arrow", "feather", "jsonl", "ndjson", "json", "gz", "bz2", "xz", "zip", "zst"]
+from dashboard.ui import (
+    evaluating,
+    evaluation_frames,
+    labelled_rows,
+    messages,
+    protected_columns,
+    tables,
+    upload_fields,
+)
+from registry_core import RegistryError
 
 
 def known(name: str, view: session.View) -> None:
@@ -64,27 +69,29 @@ def form(name: str, view: session.View) -> None:
     messages.section("Add a benchmark")
     field = st.file_uploader(
         "Labelled holdout",
-        type=FILES,
+        type=labelled_rows.FILES,
         key="holdout-file",
-        help="CSV or TSV with any delimiter, encoding and decimal sign, Parquet, Arrow, JSON lines; compressed or not",
+        help=labelled_rows.HELP,
     )
     given = upload_fields.taken(field)
     if given is None:
         st.caption("A table with a row for each example, and a column with the label.")
         return
     try:
-        reading = _reading(given, name, None, view)
+        reading = labelled_rows.read(given, name, None, view)
     except RegistryError as error:
         messages.show("error", formatting.escaped(str(error)))
         return
     columns = [each.name for each in reading.columns]
     target = st.selectbox("Target column", columns, index=len(columns) - 1, key="holdout-target")
     try:
-        reading = _reading(given, name, target, view)
+        reading = labelled_rows.read(given, name, target, view)
     except RegistryError as error:
         messages.show("error", formatting.escaped(str(error)))
         return
-    _show(reading)
+    labelled_rows.summary(reading)
+    labelled_rows.columns(reading)
+    labelled_rows.classes(reading)
     with st.form("benchmark", border=True):
         called = st.text_input("Name", placeholder="holdout-2026-01", key="holdout-name")
         left, right = st.columns(2)
@@ -106,43 +113,6 @@ def form(name: str, view: session.View) -> None:
             return
     shown = [each for each in columns if each not in (target, *hidden)]
     _add(name, view, given, called or "", target, shown, slices, protected, thresholds or "", (reason or "").strip())
-
-
-def _reading(given: UploadedFile, name: str, target: str | None, view: session.View) -> TableReading:
-    """How the file is read; it is read once, and not on every rerun."""
-    known: dict[Any, TableReading] = st.session_state.setdefault("holdout-readings", {})
-    champion = view.champion(name)
-    key = (given.file_id, name, target, champion.model_id if champion else None)
-    if key not in known:
-        with st.spinner(f"Reading {given.name} …"):
-            known.clear()
-            known[key] = view.registry.preview_table(given, name, target)
-        given.seek(0)
-    return known[key]
-
-
-def _show(reading: TableReading) -> None:
-    parts = [f"{reading.rows:,} rows", formatting.count(len(reading.columns), "column"), reading.format]
-    if reading.delimiter:
-        sign = {"\t": "tab", ",": "comma", ";": "semicolon", "|": "vertical bar"}
-        parts += [f"delimiter {sign.get(reading.delimiter, reading.delimiter)}"]
-        parts += [f"decimal {'comma' if reading.decimal == ',' else 'point'}"]
-    parts += [reading.encoding] if reading.encoding else []
-    parts += [f"compressed by {reading.compression}"] if reading.compression else []
-    st.caption(formatting.escaped(" · ".join(parts)))
-    shown = pd.DataFrame(
-        [(each.name, each.kind, each.missing, ", ".join(each.examples)) for each in reading.columns],
-        columns=["Column", "Kind", "Missing", "First values"],
-    )
-    with st.container(key="holdout-columns"):
-        st.dataframe(shown, hide_index=True)
-    if reading.classes:
-        counts = ", ".join(f"{label} ({count:,})" for label, count in reading.classes.items())
-        st.caption(formatting.escaped(f"Classes of {reading.target}: {counts}"))
-    if reading.kinds_from:
-        st.caption(formatting.escaped(f"Columns are read by the signature of {reading.kinds_from}."))
-    for note in reading.notes:
-        messages.show("warning", formatting.escaped(formatting.sentence(note)))
 
 
 def _add(

@@ -17,9 +17,10 @@ from ..events import EventKind
 from ..evidence import Benchmark, Task
 from ..file_keys import benchmark_file
 from ..policies import Policy
+from ..records import ModelMetadata
 from ..rules import intake
 from ..rules.metrics import checked
-from ..signature import UNKNOWN, Kind
+from ..signature import UNKNOWN, Kind, Signature
 from ..tables import TableReading
 from . import signatures
 from .context import Context, check_reason
@@ -43,10 +44,11 @@ def add(
     thresholds: Mapping[str, float],
     protected: Sequence[str],
     task: Task | None,
+    signature: Signature | None = None,
     actor: str | None,
     reason: str,
 ) -> Benchmark:
-    """See ``Registry.add_benchmark``."""
+    """See ``Registry.add_benchmark``. ``signature`` says how columns are read where the model name has no version."""
     who, why = context.who(actor), check_reason(reason)
     intake.check_name(name, "the benchmark's name")
     intake.check_name(model_name, "model_name")
@@ -56,7 +58,7 @@ def add(
         raise InvalidInput(f'thresholds is {thresholds!r:.80}; write metrics with bounds, such as {{"accuracy": 0.9}}')
     target, slices = str(target), _listed(slices, "slices")
     protected = _listed(protected, "protected")
-    frame, _ = _table(context, data, model_name, target)
+    frame, _ = _table(context, data, model_name, target, signature)
     inputs = _columns(frame, target, None if features is None else _listed(features, "features"), slices, protected)
     wanted = dict(checked(metric, value) for metric, value in thresholds.items())
     kind = task or _usual_task(context, model_name) or _task(frame[target])
@@ -193,27 +195,33 @@ def preview(context: Context, data: Any, model_name: str | None, target: str | N
 
 
 def _table(
-    context: Context, data: Any, model_name: str | None, target: str | None
+    context: Context, data: Any, model_name: str | None, target: str | None, signature: Signature | None = None
 ) -> tuple[pd.DataFrame, TableReading]:
-    kinds, said_by = ({}, "") if model_name is None else _kinds(context, model_name, target)
-    return tables.read(data, kinds, target, said_by)
+    said_by = ""
+    if model_name is not None:
+        known = _reference(context, model_name)
+        if known is not None:
+            signature, said_by = signatures.signature(context.database, known), known.model_id
+    kinds = _kinds(signature or UNKNOWN, target)
+    return tables.read(data, kinds, target, said_by if kinds else "")
 
 
-def _kinds(context: Context, model_name: str, target: str | None) -> tuple[dict[str, Kind], str]:
-    """How columns are to be read, as the champion's signature says, else the newest model's; and whose it is."""
+def _reference(context: Context, model_name: str) -> ModelMetadata | None:
+    """Whose signature says how columns are read: the champion, else the newest version."""
     intake.check_name(model_name, "model_name")
     current = deployments.current(context.database, model_name)
     row = models.find(context.database, current.model_id) if current else models.highest(context.database, model_name)
-    known = None if row is None else record(context, row)
-    signature = UNKNOWN if known is None else signatures.signature(context.database, known)
-    if known is None or (signature.names == "none" and not signature.classes and signature.task is None):
-        return {}, ""
+    return None if row is None else record(context, row)
+
+
+def _kinds(signature: Signature, target: str | None) -> dict[str, Kind]:
+    """How columns are to be read, as a signature says."""
     kinds: dict[str, Kind] = {}
     for feature in signature.features if signature.names != "none" else ():
         kinds[feature.name] = _kind_of_labels(feature.levels) if feature.kind == "category" else feature.kind
     if target is not None and (signature.classes or signature.task == "regression"):
         kinds[target] = _kind_of_labels(signature.classes) if signature.classes else "number"
-    return kinds, known.model_id
+    return kinds
 
 
 def _kind_of_labels(labels: Sequence[Any]) -> Kind:

@@ -20,6 +20,8 @@ from .context import CONFIGURATION, Context, check_reason
 from .model_records import eligible, ranking_of_row
 
 _FILE = "registry_config.json"
+#: Under this name the catalog keeps by which rule its scores were computed.
+_SCORING, SCORING = "scoring", "2"
 #: The kinds of events that hold the settings as they were before and after.
 KINDS = (EventKind.CREATED, EventKind.CONFIGURED)
 
@@ -224,13 +226,7 @@ def _apply(
     events.set_setting(transaction, CONFIGURATION, after.to_json())
     if before is not None and artifact_trust.trusted_names(before) != artifact_trust.trusted_names(after):
         artifact_trust.settle(context, transaction, after)
-    scores = []
-    for row in models.scoring_rows(transaction):
-        score, on = ranking_of_row(after.policy(row["model_name"]), row)
-        if (score.value, score.note, on) != (row["score"], row["score_note"], row["ranked_on"]):
-            new = {"seq": row["seq"], "score": score.value, "score_note": score.note, "ranked_on": on}
-            scores.append({**new, "eligible": eligible(row, ranked_on=on)})
-    models.set_scores(transaction, scores)
+    _rescore(transaction, after)
     events.append(
         transaction,
         now=context.now(),
@@ -240,3 +236,36 @@ def _apply(
         before={} if before is None else before.to_dict(),
         after=after.to_dict(),
     )
+
+
+def _rescore(transaction: Transaction, configuration: Configuration) -> int:
+    """Score every version by the settings; gives how many scores changed."""
+    scores = []
+    for row in models.scoring_rows(transaction):
+        score, on = ranking_of_row(configuration.policy(row["model_name"]), row)
+        if (score.value, score.note, on) != (row["score"], row["score_note"], row["ranked_on"]):
+            new = {"seq": row["seq"], "score": score.value, "score_note": score.note, "ranked_on": on}
+            scores.append({**new, "eligible": eligible(row, ranked_on=on)})
+    models.set_scores(transaction, scores)
+    events.set_setting(transaction, _SCORING, SCORING)
+    return len(scores)
+
+
+def score_again(context: Context) -> None:
+    """Where the scores were computed by the rule of an earlier release, compute them once by the present one."""
+    if events.setting(context.database, _SCORING) == SCORING:
+        return
+    with context.database.transaction() as transaction:
+        stored = context.stored_configuration(transaction)
+        if stored is None or events.setting(transaction, _SCORING) == SCORING:
+            return
+        if _rescore(transaction, stored):
+            events.append(
+                transaction,
+                now=context.now(),
+                kind=EventKind.CONFIGURED,
+                actor=context.actor,
+                reason="evaluated scores leave out metrics that no evaluation gives; settings unchanged",
+                before=stored.to_dict(),
+                after=stored.to_dict(),
+            )

@@ -22,12 +22,13 @@ from ..evidence import (
     Review,
 )
 from ..insights import Fairness
+from ..model_card import UNWRITTEN
 from ..policies import Policy
 from ..records import ModelMetadata, Row
 from ..rules import gates, people, sentences
 from ..rules.intake import check_text
 from ..signature import UNKNOWN, AnswersCheck, Signature
-from . import answer_checks, benchmarks, insights, proofs, seals, signatures
+from . import answer_checks, benchmarks, card_text, insights, proofs, seals, signatures
 from .context import Context
 from .model_records import eligible, record, require
 from .pairs import Pair, kept_answers, latest, measured_both
@@ -143,9 +144,10 @@ def candidate(
             with suppress(ArtifactError, InvalidInput):
                 worth = insights.checked_values(model.model_name, against.policy.outcome_values)
                 value = insights.value_of(context, measured, theirs, against.benchmark, worth)
+    card = card_text.current(queries, model.model_name, model.model_id) if policy.required_card else UNWRITTEN
     return gates.Candidate(
         model, champion, _inspection(model), against.benchmark, measured, differences, reviews, answers,
-        signatures.signature(queries, model), takes, fairness, value,
+        signatures.signature(queries, model), takes, fairness, value, card,
     )  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from ..errors import ModelNotFound
 from ..policies import Policy
 from ..records import ModelMetadata, Row, Score
 from ..rules import selection
-from ..rules.scoring import composite_score
+from ..rules.scoring import composite_score, evaluated_score
 from .context import Context
 
 Task = Literal["classification", "regression"]
@@ -43,18 +43,12 @@ class MetricSource(NamedTuple):
 def ranked(
     policy: Policy, reported: MetricSource, measured: MetricSource, task: Task | None, is_ensemble: bool
 ) -> tuple[Score, str]:
-    """The score by those metrics that count, and what they were measured on.
-
-    What no benchmark can measure, the quality of the training data, counts as reported.
-    """
-    metrics, on = reported
-    if policy.rank_by == "measured":
-        if not measured.metrics:
-            note = "no score: the version is not evaluated; evaluate it on a benchmark"
-            return Score(None, (), 0.0, note), ""
-        kept = {name: value for name, value in metrics.items() if name == "data_quality_score"}
-        metrics, on = {**kept, **measured.metrics}, measured.on
-    score = composite_score(
+    """The score by those metrics that count, and what they were measured on."""
+    if policy.rank_by == "measured" and not measured.metrics:
+        note = "no score: the version is not evaluated; evaluate it on a benchmark"
+        return Score(None, (), 0.0, note), ""
+    (metrics, on), rule = (measured, evaluated_score) if policy.rank_by == "measured" else (reported, composite_score)
+    score = rule(
         metrics,
         policy.weights(task),
         is_ensemble=is_ensemble,

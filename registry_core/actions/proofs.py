@@ -17,6 +17,8 @@ from ..signature import AnswersCheck, ExampleAnswers, Proof, RowsFrom
 from .context import Context
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from ..artifacts import sandbox
     from ..rules.agreement import Agreement
 
@@ -151,10 +153,11 @@ def of_files(
     given: Submission,
     files: Sequence[tuple[bytes, str]],
     rows: Mapping[str, Any] | None,
+    labelled: pd.DataFrame | None = None,
 ) -> tuple[Proof | None, AnswersCheck | None]:
     """Load files from outside for the first time, in the sandbox; None where it does not start here.
 
-    ``rows`` is the document of example rows that came with them.
+    ``rows`` is the document of example rows that came with them, ``labelled`` the features of labelled rows that did.
     """
     from ..artifacts import sandbox
 
@@ -162,7 +165,11 @@ def of_files(
     here = environment_of(given.libraries)
     or_made = rows is None
     if rows is None:
-        rows = of_benchmark(context, given.model_name, given.feature_names)
+        rows = (
+            of_benchmark(context, given.model_name, given.feature_names)
+            if labelled is None
+            else _of_table(labelled, given.feature_names or tuple(labelled.columns))
+        )
     try:
         with sandbox.Worker(extra_trusted=policy.trusted_globals, require_all=False) as worker:
             worker.start()
@@ -277,19 +284,30 @@ def parse_rows(rows: Any) -> dict[str, Any]:
 
 def of_benchmark(context: Context, model_name: str, feature_names: Sequence[str]) -> dict[str, Any] | None:
     """Rows of the benchmark that counts for a model name, where it has all that the version takes."""
-    from ..artifacts import examples
     from . import benchmarks
 
     policy = context.configuration().policy(model_name)
     chosen = benchmarks.counting(context.database, model_name, policy)
     if chosen is None:
         return None
-    names = list(feature_names or chosen.features)
+    names = feature_names or chosen.features
     if not {*names} <= {*chosen.features}:
         return None
     try:
-        fitted = examples.fitting(examples.sample(benchmarks.read(context, chosen)[names].reset_index(drop=True)))
+        return _of_table(benchmarks.read(context, chosen), names)
     # A benchmark that cannot be read is a finding of verify; rows can be made without it.
-    except (ArtifactError, InvalidInput, ImportError):
+    except (ArtifactError, ImportError):
+        return None
+
+
+def _of_table(table: pd.DataFrame, names: Sequence[str]) -> dict[str, Any] | None:
+    """Example rows of a table, where it has the columns and they can be kept."""
+    from ..artifacts import examples
+
+    if not {*names} <= {*table.columns}:
+        return None
+    try:
+        fitted = examples.fitting(examples.sample(table[list(names)].reset_index(drop=True)))
+    except InvalidInput:
         return None
     return None if fitted is None else fitted[1]

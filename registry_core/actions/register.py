@@ -1,14 +1,13 @@
-"""Registering: of objects from a pipeline, and of files from outside."""
+"""Registering: of objects from a pipeline; and what every registration comes to, wherever its files are from."""
 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
-from typing import IO, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from ..artifacts import describe, formats
 from ..catalog import events, models
@@ -36,7 +35,6 @@ from .deploy import deploy
 from .maintenance import cleanup
 from .model_records import ranking, record
 from .staging import Staging
-from .trust import contents
 
 
 class Moved(NamedTuple):
@@ -82,7 +80,7 @@ def register_object(
         here = describe.libraries_of([*judged.modules, *(["pandas"] if hasattr(asked.rows, "iloc") else [])])
         given = replace(
             given,
-            feature_names=names or _names(asked.proof.signature),
+            feature_names=names or names_of(asked.proof.signature),
             is_ensemble=found.is_ensemble if given.is_ensemble is None else given.is_ensemble,
             task=given.task or found.task,
             classes=given.classes or tuple(intake.plain(found.classes)),
@@ -99,7 +97,7 @@ def register_object(
             asked_with = {**proofs.environment_of(here), **here}
             check = proofs.read_back(asked, (model, scaler), files, policy.trusted_globals, asked_with)
         proof = replace(asked.proof, environment=here)
-        return _register(
+        return register(
             context, given, staging, judged, "pipeline", who, why, trained_on,
             proof=proof, check=check, comes_from=comes_from,
         )  # fmt: skip
@@ -120,51 +118,9 @@ def _check_importable(judged: artifact_trust.Judged) -> None:
         )
 
 
-def _names(signature: Signature) -> tuple[str, ...]:
+def names_of(signature: Signature) -> tuple[str, ...]:
+    """The features by name, where the model or whoever registers it named them."""
     return () if signature.names == "none" else signature.feature_names
-
-
-def register_files(
-    context: Context,
-    model_file: str | os.PathLike[str] | IO[bytes],
-    scaler_file: str | os.PathLike[str] | IO[bytes] | None,
-    metadata: Mapping[str, Any],
-    *,
-    input_example: Any = None,
-    actor: str | None,
-    reason: str,
-) -> str:
-    """See ``Registry.upload``."""
-    given = intake.submission(metadata)
-    who, why = context.who(actor), check_reason(reason)
-    rows = None if input_example is None else proofs.parse_rows(input_example)
-    files = [contents(model_file, "model_file")]
-    if scaler_file is not None:
-        files.append(contents(scaler_file, "scaler_file"))
-    policy = context.configuration().policy(given.model_name)
-    from ..artifacts.sandbox.places import PLACES
-
-    proof = check = None
-    with PLACES.taken():
-        judged = artifact_trust.judged(files, policy.trusted_globals, outside=True)
-        given = _as_found(given, judged.document)
-        if judged.artifact == "trusted":
-            proof, check = proofs.of_files(context, given, files, rows)
-    if proof is not None:
-        given = _as_signed(given, proof.signature)
-    with Staging(context.store, [data for data, _ in files]) as staging:
-        return _register(context, given, staging, judged, "upload", who, why, proof=proof, check=check)
-
-
-def _as_signed(given: Submission, signature: Signature) -> Submission:
-    """What was not said is taken from what the model showed of itself when it was first loaded."""
-    return replace(
-        given,
-        feature_names=given.feature_names or _names(signature),
-        task=given.task or signature.job,
-        classes=given.classes or signature.classes,
-        signature=signature.to_dict(),
-    )
 
 
 def register_moved(
@@ -184,12 +140,12 @@ def register_moved(
     given = intake.submission(metadata)
     extra_trusted = context.configuration().policy(given.model_name).trusted_globals
     judged = artifact_trust.judged(files, extra_trusted, outside=True)
-    given = _as_found(given, judged.document)
+    given = as_found(given, judged.document)
     with Staging(context.store, [data for data, _ in files]) as staging:
-        return _register(context, given, staging, judged, "upload", actor, reason, moved=moved)
+        return register(context, given, staging, judged, "upload", actor, reason, moved=moved)
 
 
-def _as_found(given: Submission, found: Mapping[str, Any]) -> Submission:
+def as_found(given: Submission, found: Mapping[str, Any]) -> Submission:
     """What was not said is taken from what the file says of itself."""
     return replace(
         given,
@@ -206,7 +162,7 @@ def preview(context: Context, metadata: Mapping[str, Any]) -> RegistrationPlan:
     return plan_of(context, context.database, intake.submission(metadata), "upload", context.now())[0]
 
 
-def _register(
+def register(
     context: Context,
     given: Submission,
     staging: Staging,

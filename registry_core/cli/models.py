@@ -239,7 +239,11 @@ def _score(metadata: ModelMetadata, score: Score) -> list[str]:
     if metadata.is_ensemble:
         rows.append(["ensemble bonus", "", "", number(score.ensemble_bonus)])
     rows.append(["composite score", "", "", number(score.value)])
-    return table(["score", "weight", "value", "contribution"], rows, right=["weight", "value", "contribution"])
+    rule = [visible(score.rule)] if score.rule else []
+    return [
+        *table(["score", "weight", "value", "contribution"], rows, right=["weight", "value", "contribution"]),
+        *rule,
+    ]
 
 
 @main.command()

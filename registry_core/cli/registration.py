@@ -41,6 +41,12 @@ from .output import visible
     type=click.Path(exists=True, dir_okay=False),
     help="Table file with a few rows as they arrive in production.",
 )
+@click.option(
+    "--holdout",
+    type=click.Path(exists=True, dir_okay=False),
+    help="Table file with labelled rows: becomes the benchmark of a model name without one.",
+)
+@click.option("--target", metavar="COLUMN", help="Label column of --holdout. Default: the column that is no feature.")
 @click.option("--param", "params", multiple=True, metavar="NAME=VALUE", help="Hyperparameter; repeatable.")
 @click.option("--evaluation-set", help="Name of the data set behind the reported metrics.")
 @click.option("--version", help="MAJOR.MINOR.PATCH. Default: the next version.")
@@ -61,6 +67,8 @@ def register(
     features: str | None,
     classes: str | None,
     input_example: str | None,
+    holdout: str | None,
+    target: str | None,
     params: tuple[str, ...],
     evaluation_set: str | None,
     version: str | None,
@@ -76,9 +84,11 @@ def register(
     quarantined  the file imports other classes: stored, but not loaded until they are trusted (see trust)
     refused      the file is malformed or dangerous: not stored, exit code 2
 
-    Metrics of a file are self-reported. The model becomes champion when it is promoted. It takes part in the automatic
-    choice once another person approves it (see review), or where models are ranked by measured metrics (config set
-    rank_by=measured, benchmark add). A training pipeline calls registry.register_model(...) in Python instead.
+    Metrics of a file are self-reported. With --holdout, or an active benchmark of the model name, the version is
+    evaluated as well. A new model name with --holdout is ranked by evaluated metrics: its first version becomes
+    champion if it passes the gates. Elsewhere a version becomes champion when it is promoted, and takes part in the
+    automatic choice once another person approves it (see review), or where models are ranked by measured metrics
+    (config set rank_by=measured). A training pipeline calls registry.register_model(...) in Python instead.
     """
     fields = {} if document is None else json_object(Path(document))
     options: dict[str, Any] = {
@@ -107,7 +117,14 @@ def register(
         before = registry.revision()
         try:
             model_id = registry.upload(
-                model_file, scaler, metadata=fields, input_example=input_example, actor=actor, reason=reason
+                model_file,
+                scaler,
+                metadata=fields,
+                input_example=input_example,
+                holdout=holdout,
+                target=target,
+                actor=actor,
+                reason=reason,
             )
         except KeyboardInterrupt:
             raise Stopped(_stopped(model_file, changed=registry.revision() != before)) from None

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import IO, Any
 
-from ..actions import register
+from ..actions import register, upload
 from ..records import RegistrationPlan
 from .verbs import Verbs
 
@@ -116,6 +116,8 @@ class RegistrationVerbs(Verbs):
         *,
         metadata: Mapping[str, Any],
         input_example: Any = None,
+        holdout: Any = None,
+        target: str | None = None,
         actor: str | None = None,
         reason: str = "",
     ) -> str:
@@ -136,17 +138,24 @@ class RegistrationVerbs(Verbs):
             metadata: the arguments of ``register_model`` by name, or the content of a metadata file. ``classes`` are
                 the labels of a LightGBM or XGBoost file, which holds class numbers only.
             input_example: as in ``register_model``, or the path of a table file.
+            holdout: labelled rows, for a model name without an active benchmark: a DataFrame, the path of a table file,
+                or a binary file. They become its benchmark, named after the file, and the version is evaluated on it.
+                A new model name is ranked by evaluated metrics (``rank_by``) from then on.
+            target: the column of ``holdout`` with the labels. Default: the one column that is no feature.
 
         Returns:
             the model id.
 
         Raises:
-            InvalidInput: the file is refused, or a field is invalid; nothing is stored.
+            InvalidInput: the file is refused, a field is invalid, or it is not clear which column holds the labels;
+                nothing is stored.
+            StateConflict: ``holdout`` is given although the model name has an active benchmark.
             VersionTaken, StorageError: as in ``register_model``.
         """
-        return register.register_files(
-            self._context, model_file, scaler_file, metadata, input_example=input_example, actor=actor, reason=reason
-        )
+        return upload.register_files(
+            self._context, model_file, scaler_file, metadata, input_example=input_example, holdout=holdout,
+            target=target, actor=actor, reason=reason,
+        )  # fmt: skip
 
     def preview_upload(self, metadata: Mapping[str, Any]) -> RegistrationPlan:
         """The id, version and score that ``upload`` with this metadata would give. Nothing is changed.

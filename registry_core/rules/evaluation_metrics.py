@@ -20,14 +20,11 @@ from ..errors import InvalidInput
 from ..evidence import Measured
 from . import intervals
 from .answers import Codes, Numbers, check_classes, check_numbers
+from .metrics import CLASSIFICATION
 from .roc_auc import mean_area
 
 #: How many values of a slice column are shown by themselves; the rarer ones are one group, ``other``.
 MOST_SLICE_VALUES = 50
-
-#: What can be measured of each task, in the order it is shown in.
-CLASSIFICATION = ("accuracy", "auc", "f1_score", "precision", "recall", "log_loss", "brier_score")
-REGRESSION = ("r2", "rmse", "mae")
 
 #: A truth that varies less than this, beside the errors, does not vary: dividing by it would overflow.
 _LEAST_RATIO = 1e-290

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from ..errors import InvalidInput
 from ..evidence import Benchmark, Difference, Evaluation, Gate, GateReport, Inspection, Measured, Review
 from ..insights import Fairness, OutcomeValue
+from ..model_card import UNWRITTEN, CardText
 from ..policies import GatePolicy
 from ..records import ModelMetadata
 from ..signature import UNKNOWN, AnswersCheck, Signature
@@ -30,6 +31,7 @@ class Candidate:
     model minus the champion. ``reviews`` are those of this version, oldest first. ``answers`` is what came of asking
     the loaded model its example rows with the libraries installed here; None where that is not done yet. ``fairness``
     has its rates by each protected column, ``outcome_value`` what it is worth; only what a gate asks for is there.
+    ``card`` is what people wrote in its model card.
     """
 
     metadata: ModelMetadata
@@ -44,6 +46,7 @@ class Candidate:
     champion_signature: Signature = UNKNOWN
     fairness: Sequence[Fairness] = ()
     outcome_value: OutcomeValue | None = None
+    card: CardText = UNWRITTEN
 
     @property
     def measured(self) -> Evaluation | None:
@@ -97,6 +100,8 @@ def check_gates(candidate: Candidate, policy: GatePolicy) -> GateReport:
         gates.append(_data_quality(model, policy.minimum_data_quality))
     if policy.required_metadata:
         gates.append(_metadata(model, policy.required_metadata))
+    if policy.required_card:
+        gates.append(_card(candidate.card, policy.required_card))
     if policy.approval:
         gates.append(_approval(model, candidate.reviews))
     return GateReport(model.model_id, champion.model_id if champion else None, tuple(gates))
@@ -324,6 +329,15 @@ def _metadata(model: ModelMetadata, required: Sequence[str]) -> Gate:
         remedy = "register it again with what is missing"
         return Gate("metadata", False, f"{listed(missing)} {'is' if len(missing) == 1 else 'are'} empty", remedy)
     return Gate("metadata", True, f"{listed(required)} {'is' if len(required) == 1 else 'are'} there")
+
+
+def _card(text: CardText, required: Sequence[str]) -> Gate:
+    """What people have to write of it."""
+    missing = [name.replace("_", " ") for name in text.missing(required)]
+    if missing:
+        remedy = f"write {listed(missing)} in its model card"
+        return Gate("model card", False, f"its model card does not say {listed(missing)}", remedy)
+    return Gate("model card", True, f"its model card says {listed([name.replace('_', ' ') for name in required])}")
 
 
 def _approval(model: ModelMetadata, reviews: Sequence[Review]) -> Gate:

@@ -41,6 +41,11 @@ RANGES: dict[str, tuple[float, float]] = {
     "mcc": (-1.0, 1.0),
 }
 
+#: What can be evaluated of each task, in the order it is shown in.
+CLASSIFICATION = ("accuracy", "auc", "f1_score", "precision", "recall", "log_loss", "brier_score")
+REGRESSION = ("r2", "rmse", "mae")
+EVALUATED = frozenset({*CLASSIFICATION, *REGRESSION})
+
 LOWER_IS_BETTER = frozenset({*_ERRORS, "brier", "brier_score"})
 
 #: What models can be ordered by besides metrics.

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from ..evidence import Difference, Disagreements, Task
 from .answers import Answers, Codes, Numbers, check_classes, check_numbers
 from .evaluation_metrics import (
-    CLASSIFICATION,
     confusion_metrics,
     probability_losses,
     regression_metrics,
@@ -24,7 +23,7 @@ from .evaluation_metrics import (
     slice_rows,
 )
 from .intervals import Z, of_mean_either_way, t_quantile
-from .metrics import lower_is_better
+from .metrics import CLASSIFICATION, lower_is_better
 from .roc_auc import degrees_of_freedom, mean_area
 
 RESAMPLES = 2_000

@@ -143,7 +143,8 @@ def test_ranking_by_what_was_measured(quiet: Registry) -> None:
     expected = sum(
         weight * known.measured[name] for name, weight in (("accuracy", 0.4), ("auc", 0.3), ("f1_score", 0.2))
     )
-    assert known.composite_score == pytest.approx(expected + 0.1)
+    # No evaluation gives the quality of the training data: its weight goes to the others.
+    assert known.composite_score == pytest.approx(expected / 0.9)
     quiet.configure(rank_by=None, reason="back")
     assert quiet.get_best_model_id() == boaster
 

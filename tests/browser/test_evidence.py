@@ -48,6 +48,7 @@ def upload(anna: Visitor, file: Path, accuracy: str) -> None:
     expect(page.get_by_text("Trusted.")).to_be_visible()
     page.get_by_role("combobox", name="Model type").click()
     page.get_by_role("option", name="Forest").click()
+    page.get_by_text("Optional: self-reported metrics").click()
     page.get_by_role("spinbutton", name="Accuracy").fill(accuracy)
     page.get_by_role("spinbutton", name="Accuracy").press("Enter")
     anna.settle()

@@ -311,7 +311,7 @@ def test_the_preview_of_an_upload(several: dict[str, str], open_page: Open) -> N
     words = texts(app).replace("\\", "")
     assert "Churn_Ridge_<time of upload>" in words
     assert "**1.1.0 stays**" in words
-    assert "No score: accuracy" in words
+    assert "No score: nothing is reported" in words
 
 
 def test_a_long_reason_can_be_read_in_full(several: dict[str, str], own: Registry, open_page: Open) -> None:

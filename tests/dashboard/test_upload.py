@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
@@ -9,7 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import joblib
+import pandas as pd
 import pytest
+from sklearn.linear_model import LogisticRegression
 from streamlit.runtime.scriptrunner_utils.script_run_context_attr import SCRIPT_RUN_CONTEXT_ATTR_NAME
 from streamlit.testing.v1 import AppTest
 
@@ -66,7 +69,7 @@ def test_a_process_that_does_not_start(own: Registry, page: AppTest, monkeypatch
         assert "winner.pkl was not scanned.** The sandbox cannot have a folder in /nowhere" in said(page)
         assert "set TMPDIR to another folder" in said(page)
         assert page.button(key="upload").disabled
-    page.button(key="scan-Model").click().run()
+    page.button(key="scan-model").click().run()
     assert not page.error
     # It is scanned by the process that is there by now, and not loaded by another.
     with no_room(monkeypatch):
@@ -108,3 +111,69 @@ def test_who_leaves_gives_up_the_place_and_is_told_so(
     assert own.count_models() == 1
     page.run()
     assert "cancelled" not in said(page)
+
+
+def table(*columns: str) -> bytes:
+    """Labelled rows: features by any name, and the labels in the column that is called by no feature's name."""
+    frame = pd.DataFrame(
+        {name: [(number * place) % 40 / 40 for number in range(40)] for place, name in enumerate(columns, 1)}
+    )
+    labels = {name: frame[columns[0]].gt(0.5).map({True: "yes", False: "no"}) for name in ("churned", "left", "c")}
+    return frame.assign(**{name: each for name, each in labels.items() if name in columns}).to_csv(index=False).encode()
+
+
+def choose(app: AppTest, *columns: str) -> AppTest:
+    frame = pd.DataFrame([[0.0, 1.0], [1.0, 0.0], [0.2, 0.9], [0.8, 0.1]], columns=["age", "visits"])
+    content = io.BytesIO()
+    joblib.dump(LogisticRegression().fit(frame if columns else frame.to_numpy(), ["no", "yes", "no", "yes"]), content)
+    app.file_uploader(key="model-file-0").set_value(("Risk score.v2.joblib", content.getvalue(), ""))
+    app.run()
+    app.file_uploader(key="rows-file-0").set_value(("rows.csv", table(*(columns or ("a", "b", "c"))), "text/csv"))
+    return app.run()
+
+
+def words(app: AppTest) -> str:
+    return " ".join(each.value.replace("\\", "") for each in (*app.markdown, *app.success, *app.caption))
+
+
+def test_a_new_name_is_evaluated_and_the_next_version_on_its_benchmark(own: Registry, open_page: Open) -> None:
+    app = choose(open_page("upload"), "visits", "churned", "age")
+    assert (app.selectbox(key="upload-name").value, app.selectbox(key="upload-type").value) == (
+        "Risk-score", "LogisticRegression",
+    )  # fmt: skip
+    assert app.button(key="upload").label == "Upload and evaluate"
+    assert "Champion: **this version**" in words(app)
+    app.button(key="upload").click().run()
+    assert not app.exception
+    (model,) = own.list_models("Risk-score")
+    assert (model.is_active, own.benchmarks("Risk-score")[0].target) == (True, "churned")
+    assert f"the champion with a score of **{model.composite_score:.4f}**" in words(app)
+
+    app.button(key="open-uploaded")
+    next(each for each in app.button if each.label == "Upload another").click().run()
+    app.file_uploader(key="model-file-1").set_value(("again.joblib", own.read_artifact(model.model_id, "model"), ""))
+    app.run()
+    assert "evaluated on **rows**, the active benchmark of Risk-score: 40 rows" in words(app)
+    app.button(key="upload").click().run()
+    assert "Stored as version **1.0.1** of **Risk-score**, and evaluated" in words(app)
+    assert own.evaluations(app.session_state["uploaded"])[0].rows == 40
+    assert own.get_active_model_id("Risk-score") == model.model_id
+
+
+def test_labels_that_are_not_clear_are_asked_for(own: Registry, open_page: Open) -> None:
+    app = choose(open_page("upload"))
+    assert app.button(key="upload").disabled
+    assert "Still needed: the target column of the rows" in words(app)
+    target = next(each for each in app.selectbox if each.label.startswith("Target column"))
+    target.set_value("c").run()
+    assert not app.button(key="upload").disabled
+    app.button(key="upload").click().run()
+    assert own.benchmarks("Risk-score")[0].target == "c"
+
+
+def test_what_somebody_chose_is_not_replaced_by_what_a_file_suggests(several: dict[str, str], open_page: Open) -> None:
+    app = open_page("upload", model="Churn")
+    assert app.selectbox(key="upload-name").value == "Churn"
+    app.selectbox(key="upload-name").set_value("Races").run()
+    choose(app, "age", "visits", "left")
+    assert app.selectbox(key="upload-name").value == "Races"

@@ -21,14 +21,12 @@ from registry_core.errors import InvalidInput
 from registry_core.evidence import Measured
 from registry_core.rules.answers import class_codes
 from registry_core.rules.evaluation_metrics import (
-    CLASSIFICATION,
     MOST_SLICE_VALUES,
-    REGRESSION,
     measure_classification,
     measure_regression,
     slice_metrics,
 )
-from registry_core.rules.metrics import checked
+from registry_core.rules.metrics import CLASSIFICATION, REGRESSION, checked
 
 EXACT = 1e-12
 

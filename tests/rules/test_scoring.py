@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from registry_core.errors import InvalidMetric
 from registry_core.policies import SEED_WEIGHTS
-from registry_core.rules.metrics import checked
-from registry_core.rules.scoring import composite_score
+from registry_core.rules.metrics import EVALUATED, canonical, checked
+from registry_core.rules.scoring import composite_score, evaluated_score
 
 UNIT = st.floats(0, 1)
 METRICS = st.fixed_dictionaries(dict.fromkeys(("accuracy", "auc", "f1_score", "data_quality_score"), UNIT))
@@ -95,3 +95,42 @@ def test_a_metric_that_cannot_be_is_refused_by_name(name: str, value: object) ->
 @given(st.floats(-1e308, 1))
 def test_r2_may_be_negative(value: float) -> None:
     assert checked("r2", value) == ("r2", value)
+
+
+WEIGHTS = st.dictionaries(
+    st.sampled_from(["accuracy", "auc", "f1_score", "recall", "data_quality", "profit", "latency_ms"]),
+    st.floats(0.01, 10),
+    min_size=1,
+)
+
+
+@given(METRICS, WEIGHTS)
+def test_an_evaluated_score_is_made_of_what_evaluations_give(
+    metrics: dict[str, float], weights: dict[str, float]
+) -> None:
+    known = {**metrics, "recall": 0.5}
+    score = evaluated_score(known, weights)
+    kept = {name: weight for name, weight in weights.items() if name in known and name in EVALUATED}
+    if not kept:
+        assert score.value is None
+        assert score.note is not None
+        assert "no evaluation gives" in score.note
+        return
+    # As a mean it is the mean of what is left, and the sum of the weights stays.
+    assert sum(term.weight for term in score) == pytest.approx(sum(weights.values()))
+    mean = sum(weight * known[name] for name, weight in kept.items()) / sum(kept.values())
+    assert score.value == pytest.approx(mean * sum(weights.values()))
+    assert {canonical(name) for name in weights} == {*kept, *score.left_out}
+    assert bool(score.rule) == bool(score.left_out)
+
+
+@given(METRICS)
+def test_without_anything_to_leave_out_it_is_the_same_score(metrics: dict[str, float]) -> None:
+    weights = {"accuracy": 0.5, "auc": 0.3, "f1_score": 0.2}
+    assert evaluated_score(metrics, weights) == composite_score(metrics, weights)
+
+
+def test_a_metric_that_this_version_lacks_still_leaves_no_score() -> None:
+    score = evaluated_score({"accuracy": 0.9, "f1_score": 0.9, "data_quality_score": 1.0}, SEED_WEIGHTS)
+    assert score.value is None
+    assert score.note == "no score: auc is missing"

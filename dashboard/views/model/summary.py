@@ -90,6 +90,8 @@ def score(model: ModelMetadata, champion: ModelMetadata | None, view: session.Vi
         form, width = tables.number_format(terms[name])
         columns[name] = st.column_config.NumberColumn(name, format=form, width=max(74, width))
     tables.plain(terms, key="score", alt="Score breakdown", columns=columns)
+    if explained.rule:
+        st.caption(formatting.escaped(explained.rule))
 
 
 def metrics(model: ModelMetadata, champion: ModelMetadata | None, comparison: Comparison | None) -> None:
