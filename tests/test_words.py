@@ -107,7 +107,6 @@ def test_modules_and_classes_have_the_names_of_the_style_guide() -> None:
 #: Labels that still have two forms. A line may only go.
 TWO_FORMS: set[str] = {
     "pages: registered",
-    "pages: version",
 }
 
 

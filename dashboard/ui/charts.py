@@ -173,7 +173,7 @@ def trend(points: pd.DataFrame, line: pd.DataFrame, label: str, *, by_time: bool
         marker={"color": NEUTRAL, "size": 8 if len(dots) <= 120 else 5},
         customdata=dots[["version", "type", "set"]].assign(value=dots["value"].map(formatting.number)),
         hovertemplate="<b>%{customdata[0]}</b> %{customdata[1]}<br>%{customdata[3]} on %{customdata[2]}<extra></extra>",
-        name="version",
+        name="Version",
     )
     if len(line):
         steps = line if by_time else _on_versions(line, points)
@@ -183,7 +183,7 @@ def trend(points: pd.DataFrame, line: pd.DataFrame, label: str, *, by_time: bool
             mode="lines",
             line={"color": CHAMPION, "width": 2.5, "shape": "hv"},
             hoverinfo="skip",
-            name="champion",
+            name="Champion",
         )
         for how, shape, shade in (("promoted", "triangle-up", CHAMPION), ("rolled back", "x", BAD)):
             marked = line[line["how"] == how]
@@ -194,7 +194,7 @@ def trend(points: pd.DataFrame, line: pd.DataFrame, label: str, *, by_time: bool
                 marker={"color": shade, "size": 12, "symbol": shape},
                 customdata=marked[["version", "actor"]],
                 hovertemplate=f"{how} to <b>%{{customdata[0]}}</b> by %{{customdata[1]}}<extra></extra>",
-                name=how,
+                name=how.capitalize(),
             )
         last = line.iloc[-1]
         # Without it the present champion lacks the metric, or there is none.

@@ -45,7 +45,7 @@ def test_trend_has_dots_steps_and_marks(several: dict[str, str], own: Registry, 
     points = frames.trend(rows, "composite_score")
     line = frames.champion_line(points, own.deployments("Churn"), [], clock.now)
     figure = charts.trend(points, line, "Score", by_time=by_time)
-    assert [trace.name for trace in figure.data] == ["version", "champion", "promoted", "rolled back"]
+    assert [trace.name for trace in figure.data] == ["Version", "Champion", "Promoted", "Rolled back"]
     assert figure.data[1].line.shape == "hv"
     assert len(figure.data[2].x) == 2
     low, high = figure.layout.yaxis.range
