@@ -190,7 +190,7 @@ def _in_row(row: Any, verdict: PromotionVerdict) -> bool:
     return bool(
         row["Verdict"].endswith(f" {verdict.word}")
         and row["Gates"] == gates
-        and row["Evaluated"].startswith(value or formatting.MISSING)
+        and str(row.get("Evaluated", formatting.MISSING)).startswith(value or formatting.MISSING)
     )
 
 

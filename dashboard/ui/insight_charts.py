@@ -13,7 +13,10 @@ from dashboard.ui.charts import BAD, CHAMPION, NEUTRAL, blank
 from registry_core import Curve, Difference, Fairness, ImpactComparison, LosingSlices, Measured, ValueCurve
 
 #: Features and groups that a chart shows; tables have all.
-MOST_FEATURES, MOST_GROUPS = 10, 10
+MOST_FEATURES, MOST_GROUPS = 9, 6
+
+#: Above a panel that is as narrow as a quarter of a phone.
+_SHORT = {"selection_rate": "Selected", "true_positive_rate": "TPR", "false_positive_rate": "FPR"}
 
 
 def losing_slices(found: LosingSlices) -> go.Figure:
@@ -155,7 +158,7 @@ def fairness(found: Fairness, shade: str) -> go.Figure:
         cols=len(rates),
         shared_yaxes=True,
         horizontal_spacing=0.03,
-        subplot_titles=[formatting.metric(rate) for rate in rates],
+        subplot_titles=[_SHORT.get(rate, formatting.metric(rate)) for rate in rates],
     )
     names = [_text(group.name) for group in groups]
     for column, rate in enumerate(rates, 1):
@@ -179,7 +182,7 @@ def fairness(found: Fairness, shade: str) -> go.Figure:
             row=1,
             col=column,
         )
-        figure.update_xaxes(tickformat=".0%", nticks=4, row=1, col=column)
+        figure.update_xaxes(tickformat=".0%", nticks=3, row=1, col=column)
     figure.update_yaxes(type="category", autorange="reversed", automargin=True)
     figure.update_layout(
         height=34 * len(groups) + 76, margin={"l": 8, "r": 8, "t": 28, "b": 8}, showlegend=False, dragmode=False

@@ -215,7 +215,7 @@ def measured(frame: pd.DataFrame, *, key: str) -> None:
     plain(frame, key=key, alt="Measured metrics with their intervals", columns=columns)
 
 
-def slices(frame: pd.DataFrame, label: str, *, key: str) -> None:
+def slices(frame: pd.DataFrame, label: str, *, key: str, most: int = MOST_ROWS) -> None:
     """One metric, slice by slice."""
     form, width = number_format(frame["Value"])
     columns: dict[str, Any] = {
@@ -224,7 +224,7 @@ def slices(frame: pd.DataFrame, label: str, *, key: str) -> None:
         "Value": st.column_config.NumberColumn(formatting.visible(label), format=form, width=max(84, width)),
         "95% interval": st.column_config.TextColumn("95% interval", width=150),
     }
-    plain(frame, key=key, alt=f"{label} by slice", columns=columns)
+    plain(frame, key=key, alt=f"{label} by slice", columns=columns, most=most)
 
 
 def differences(frame: pd.DataFrame, *, key: str, rows: bool = False) -> None:

@@ -13,11 +13,13 @@ import streamlit as st
 from dashboard import formatting, live_queries, navigation, permissions, session
 from dashboard.queries import NAMES
 from dashboard.ui import live_frames, live_text, messages, promotion_verdict, tables
-from registry_core import Alert, Experiment, ModelMetadata, ModelNameSummary, RegistryError
+from registry_core import Alert, Experiment, ModelMetadata, ModelNameSummary, PromotionVerdict, RegistryError
 
 #: How many versions the small chart of a row shows, and how many days of live traffic.
 SPARK = 40
 DAYS = 30
+#: How many of the newest versions are held against the champion.
+MOST_CONTENDERS = 8
 STORAGE_SECONDS = 300.0
 
 
@@ -74,11 +76,17 @@ def _waiting(summary: ModelNameSummary, view: session.View) -> int:
 
     By when the champion was registered, not deployed: an undo deploys it anew, and changes nothing about the others.
     """
+    return len(_after(summary, view))
+
+
+def _after(summary: ModelNameSummary, view: session.View) -> list[dict[str, Any]]:
+    """The newest versions that may follow the champion, oldest first."""
     since = summary.champion.registered_at if summary.champion else ""
-    return sum(
-        row["status"] == "registered" and not row["is_active"] and row["registered_at"] > since
+    return [
+        row
         for row in view.history(summary.model_name, SPARK)
-    )
+        if row["status"] == "registered" and not row["is_active"] and row["registered_at"] > since
+    ]
 
 
 def totals(summaries: Sequence[ModelNameSummary], going_on: dict[str, Live]) -> None:
@@ -147,18 +155,35 @@ def told(alert: Alert) -> str:
 
 def concerns(summary: ModelNameSummary, going_on: Live, view: session.View) -> list[Concern]:
     """What one model name waits for: its alerts, a champion, a version that is better."""
-    name, best = summary.model_name, summary.best_model_id
+    name = summary.model_name
     listed = [
         Concern(f":orange[▲] **{name}**, {messages.when(alert.began)}: {told(alert)}", "Health", "health", name)
         for alert in sorted(going_on.alerts, key=lambda each: each.severity != "critical")
     ]
     if summary.champion is None:
         listed.append(Concern(f":orange[☆] **{name}** has no champion.", "Leaderboard", "leaderboard", name))
-    elif best not in (None, summary.champion.model_id):
-        verdict = promotion_verdict.of_many([str(best)], view)[str(best)]
-        if verdict.word == "better":
-            listed.append(Concern(promotion_verdict.sentence(verdict), "Open version", "model", name, best))
+    else:
+        verdict = contender(summary, view)
+        if verdict is not None and verdict.word == "better":
+            listed.append(Concern(promotion_verdict.sentence(verdict), "Open version", "model", name, verdict.model_id))
     return listed
+
+
+def contender(summary: ModelNameSummary, view: session.View) -> PromotionVerdict | None:
+    """The verdict on the version that comes next: one that is better than the champion, else the best by score.
+
+    Looked at are the best by score and the newest versions after the champion; of several that are better, it is the
+    newest.
+    """
+    if summary.champion is None:
+        return None
+    newest = [row["model_id"] for row in reversed(_after(summary, view))][:MOST_CONTENDERS]
+    asked = [each for each in (*newest, summary.best_model_id) if each and each != summary.champion.model_id]
+    if not asked:
+        return None
+    found = promotion_verdict.of_many(list(dict.fromkeys(asked)), view)
+    better = next((each for each in found.values() if each.word == "better"), None)
+    return better or found.get(str(summary.best_model_id))
 
 
 def storage(view: session.View) -> None:
@@ -198,9 +223,8 @@ def standing(summary: ModelNameSummary, going_on: Live, view: session.View) -> S
     name, champion, best = summary.model_name, summary.champion, ""
     metric, value, baseline, course, state = _course(summary, going_on, view)
     since = "" if summary.deployment is None else summary.deployment.started_at
-    if champion is not None and summary.best_model_id not in (None, champion.model_id):
-        word = promotion_verdict.of_many([str(summary.best_model_id)], view)[str(summary.best_model_id)].word
-        best = f"{view.version_of(str(summary.best_model_id))}: {formatting.VERDICTS[word]} {word}"
+    if (verdict := contender(summary, view)) is not None:
+        best = f"{view.version_of(verdict.model_id)}: {formatting.VERDICTS[verdict.word]} {verdict.word}"
     return Standing(
         name, state, champion, formatting.lasted(since, None, messages.now()) if since else "", metric, value, baseline,
         course, len(going_on.alerts), len(going_on.experiments), best, going_on.waiting,
@@ -270,7 +294,9 @@ def table(standings: Sequence[Standing]) -> None:
             "Course", width=96, help="By day; for scores, the newest versions, oldest first"
         ),
         "Best version": st.column_config.TextColumn(
-            "Best version", width=190, help="By score, and its verdict against the champion"
+            "Best version",
+            width=190,
+            help="One that is better than the champion, else the best by score; with its verdict",
         ),
         "Awaiting review": st.column_config.NumberColumn("Awaiting review", width=110, format="localized"),
     }

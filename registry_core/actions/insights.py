@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _losing: dict[Hashable, LosingSlices] = {}
 _values: dict[Hashable, OutcomeValue] = {}
+_fairness: dict[Hashable, tuple[Fairness, ...]] = {}
 
 
 def losing_slices(context: Context, model_id: str, benchmark: str | None) -> LosingSlices:
@@ -39,31 +40,33 @@ def losing_slices(context: Context, model_id: str, benchmark: str | None) -> Los
     pair = Pair(context, theirs, mine)
     primary = context.configuration().policy(chosen.model_name).gate_policy.primary_metric or ""
 
+    key = (pair.digests, chosen.name, chosen.fingerprint, champion.display_name, champion.model_id, model_id, primary)
+    one, two = pair.kept
+
     def compute() -> LosingSlices:
         from ..rules import losing_slices as rule
 
-        one, two = pair.kept
         both = one.answers.probabilities is not None and two.answers.probabilities is not None
         metric = rule.compared_metric(one.task, primary, both)
         columns = _columns(benchmarks.read(context, chosen).drop(columns=chosen.target))
         found = rule.losing_slices(one.task, one.truth, one.answers, two.answers, columns, one.classes, metric=metric)
-        slices = tuple(LosingSlice(each.condition, each.difference, _where(each)) for each in found)
+        slices = tuple(LosingSlice(each.condition, each.difference, f"worse {_where(each)}") for each in found)
         searched, confirmed = map(len, rule.halves(len(one.truth)))
         said = f"{len(columns):,} columns searched on {searched:,} rows, confirmed on {confirmed:,} others"
         named = champion.display_name
         sentence = f"no slice is clearly worse than in the champion {named}: {said}"
         if slices:
             count = "1 slice" if len(slices) == 1 else f"{len(slices)} slices"
-            sentence = f"worse than the champion {named} in {count}, most clearly {slices[0].sentence[6:]}"
+            sentence = f"worse than the champion {named} in {count}, most clearly {_where(slices[0])}"
         return LosingSlices(
             model_id, champion.model_id, chosen.name, metric, searched, confirmed, len(columns), slices, sentence
         )
 
-    return remember(_losing, (pair.digests, chosen.fingerprint, champion.display_name, model_id, primary), compute)
+    return remember(_losing, key, compute)
 
 
 def _where(found: Any) -> str:
-    return f"worse where {found.condition}: {found.difference.rows:,} rows, {sentences.change(found.difference)}"
+    return f"where {found.condition}: {found.difference.rows:,} rows, {sentences.change(found.difference)}"
 
 
 def champion_of(context: Context, model_id: str) -> ModelMetadata | None:
@@ -104,23 +107,28 @@ def fairness_of(context: Context, evaluation: Evaluation, benchmark: Benchmark, 
     """
     if not benchmark.protected or benchmark.task == "regression":
         return ()
+    kept = kept_answers(context, evaluation)
+    key = (evaluation.evaluation_id, context.location, benchmark.fingerprint, benchmark.protected, least)
+
+    def compute() -> tuple[Fairness, ...]:
+        frame = benchmarks.read(context, benchmark)
+        columns = {name: frame[name].astype(str).to_numpy(dtype=str) for name in benchmark.protected}
+        return tuple(_by_column(evaluation, benchmark, kept, name, values, least) for name, values in columns.items())
+
+    return remember(_fairness, key, compute)
+
+
+def _by_column(
+    evaluation: Evaluation, benchmark: Benchmark, kept: Kept, column: str, values: NDArray[Any], least: int
+) -> Fairness:
     from ..rules import fairness as rule
 
-    kept = kept_answers(context, evaluation)
-    frame = benchmarks.read(context, benchmark)
-    made = []
-    for column in benchmark.protected:
-        values = frame[column].astype(str).to_numpy(dtype=str)
-        groups = rule.groups(values, kept.truth, kept.answers.predicted, len(kept.classes))
-        gaps = rule.gaps(groups, least)
-        positive = str(kept.classes[1]) if len(kept.classes) == 2 else None
-        made.append(
-            Fairness(
-                evaluation.model_id, benchmark.name, column, positive, least, groups, gaps,
-                rule.small_groups(groups, least), rule.sentence(column, groups, gaps, least),
-            )
-        )  # fmt: skip
-    return tuple(made)
+    groups = rule.groups(values, kept.truth, kept.answers.predicted, len(kept.classes))
+    gaps = rule.gaps(groups, least)
+    return Fairness(
+        evaluation.model_id, benchmark.name, column, str(kept.classes[1]) if len(kept.classes) == 2 else None, least,
+        groups, gaps, rule.small_groups(groups, least), rule.sentence(column, groups, gaps, least),
+    )  # fmt: skip
 
 
 def outcome_value(
@@ -179,10 +187,11 @@ def value_of(
     named = record(context, require(context.database, champion.model_id)).display_name if champion else ""
     key = (pair.digests, benchmark.name, evaluation.model_id, named, tuple(values.items()))
 
+    one, two = pair.kept
+
     def compute() -> OutcomeValue:
         from ..rules import outcome_value as rule
 
-        one, two = pair.kept
         compared = champion if champion is not None and one.answers.probabilities is not None else None
         score = _positive_score(two, evaluation)
         other = _positive_score(one, evaluation) if compared is not None else score

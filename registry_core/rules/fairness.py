@@ -123,12 +123,11 @@ def sentence(column: str, found: Sequence[Group], apart_by: Mapping[str, Gap], l
     widest = max(apart_by.values(), key=lambda gap: gap.difference.value)
     assert widest.difference.low is not None
     assert widest.difference.high is not None
-    ends = f"{100 * widest.difference.low:.1f} to {100 * widest.difference.high:.1f}"
-    gap = f"{100 * widest.difference.value:.1f} pp, 95% interval {ends}"
+    ends = f"95% interval {100 * widest.difference.low:.1f} to {100 * widest.difference.high:.1f}"
     if widest.difference.value == 0:
         return f"the groups of {column} do not differ in any rate{few}"
     clear = "" if widest.difference.low > 0 else ", no clear difference"
     return (
         f"{widest.rate.replace('_', ' ')} differs most by {column}: "
-        f"{widest.highest} is {gap} above {widest.lowest}{clear}{few}"
+        f"{widest.highest} is {100 * widest.difference.value:.1f} pp above {widest.lowest}, {ends}{clear}{few}"
     )

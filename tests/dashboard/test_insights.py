@@ -11,6 +11,7 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from streamlit.testing.v1 import AppTest
 
 from dashboard.ui import insight_charts
+from dashboard.views.settings.schema import BY_PATH, said
 from registry_core import EventKind, FeatureImpact, ImpactComparison, Measured, Registry
 
 from .conftest import register
@@ -141,6 +142,11 @@ def test_a_regression_has_residuals_instead_of_thresholds(own: Registry, open_pa
         "Mean residuals by prediction",
         "Mean residuals by sex",
     }
+
+
+def test_values_of_certain_names_are_labelled_in_the_settings() -> None:
+    assert said(BY_PATH["outcome_values"], {"miss": -50.0, "false_alarm": -5.0}) == "Miss -50, False alarm -5"
+    assert said(BY_PATH["gates.fairness_gaps"], {}) == "none"
 
 
 def test_hundreds_of_features_are_searched_and_few_are_drawn() -> None:

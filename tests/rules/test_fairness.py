@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmarks import insights
+from benchmarks import fairness_peer, insights
 from registry_core.insights import FAIRNESS_RATES
 from registry_core.rules import fairness
 
@@ -40,6 +40,33 @@ def test_rates_gaps_and_ratios_by_hand() -> None:
         assert gap.ratio.low is not None
         assert gap.ratio.high is not None
         assert 0 <= gap.ratio.low <= gap.ratio.value <= gap.ratio.high <= 1
+
+
+#: What Fairlearn 0.15 gives for ``fairness_peer.draw(1, 3)``: ``python -m benchmarks.fairness_peer --example``.
+FAIRLEARN = {
+    "selection_rate": {
+        "0": 0.30709876543209874, "1": 0.5214723926380368, "2": 0.4257142857142857,
+        "difference": 0.21437362720593806, "ratio": 0.5889070442992012,
+    },
+    "true_positive_rate": {
+        "0": 0.9506172839506173, "1": 0.7075718015665796, "2": 0.6405529953917051,
+        "difference": 0.3100642885589122, "ratio": 0.6738284756717936,
+    },
+    "false_positive_rate": {
+        "0": 0.09259259259259259, "1": 0.25650557620817843, "2": 0.32919254658385094,
+        "difference": 0.23659995399125835, "ratio": 0.28127183787561144,
+    },
+    "accuracy": {
+        "0": 0.9182098765432098, "1": 0.7223926380368099, "2": 0.6614285714285715,
+        "difference": 0.25678130511463837, "ratio": 0.7203457382953182,
+    },
+}  # fmt: skip
+
+
+def test_the_numbers_are_fairlearns() -> None:
+    mine = fairness_peer.ours(*fairness_peer.draw(1, 3))
+    for rate, numbers in FAIRLEARN.items():
+        assert mine[rate] == pytest.approx(numbers, abs=1e-12)
 
 
 def test_a_small_group_is_named_and_not_counted() -> None:

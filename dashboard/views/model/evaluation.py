@@ -68,7 +68,9 @@ def _slices(evaluation: Evaluation) -> None:
         return
     metric = next((name for name in evaluation.metrics if name != "rows"), "accuracy")
     st.markdown(f"**{formatting.metric(metric)} by slice**, the lowest first")
-    tables.slices(evaluation_frames.slices(evaluation, metric), formatting.metric(metric), key="slices")
+    frame = evaluation_frames.slices(evaluation, metric)
+    # As high as the metrics beside it.
+    tables.slices(frame, formatting.metric(metric), key="slices", most=max(4, len(evaluation.metrics)))
 
 
 def trust(model: ModelMetadata, view: session.View) -> None:

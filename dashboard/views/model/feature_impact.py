@@ -10,7 +10,7 @@ from dashboard.ui.columns import Column
 from registry_core import ImpactComparison, ModelMetadata, RegistryError
 
 #: Rows of the table of features that are in sight at once.
-MOST_ROWS = 8
+MOST_ROWS = 7
 
 
 def section(model: ModelMetadata, other: ModelMetadata | None, view: session.View) -> None:
@@ -56,11 +56,11 @@ def _table(found: ImpactComparison) -> None:
 def _columns(found: ImpactComparison) -> tuple[Column[str], ...]:
     mine, theirs = found.impact.impacts, found.champion.impacts if found.champion is not None else {}
     return (
-        Column("Feature", formatting.visible, 120, pinned=True),
-        Column("Impact", lambda name: formatting.signed(mine[name].value), 80, right=True),
-        Column("95% interval", lambda name: evaluation_frames.interval(mine[name].low, mine[name].high), 140),
+        Column("Feature", formatting.visible, 105, pinned=True),
+        Column("Impact", lambda name: formatting.signed(mine[name].value), 70, right=True),
+        Column("95% interval", lambda name: evaluation_frames.interval(mine[name].low, mine[name].high), 130),
         Column(
-            "Champion", lambda name: formatting.signed(theirs[name].value) if name in theirs else "", 80, right=True
+            "Champion", lambda name: formatting.signed(theirs[name].value) if name in theirs else "", 75, right=True
         ),
     )
 

@@ -63,7 +63,7 @@ def _losing(model: ModelMetadata, other: ModelMetadata | None, view: session.Vie
             st.plotly_chart(figure, config=charts.CONFIG, key="losing-chart", alt=found.sentence)
         with right:
             tables.records(COLUMNS, found.slices, key="losing", alt="Slices in which this version loses")
-    st.caption(
-        f"{formatting.count(found.columns, 'column')} searched on {found.searched:,} rows; "
-        f"the other {found.confirmed:,} confirm. At most 5% of the slices named are false on average."
-    )
+        searched = f"{formatting.count(found.columns, 'column')} searched on {found.searched:,} rows; "
+        st.caption(
+            f"{searched}{found.confirmed:,} others confirm. At most 5% of the slices named are false on average."
+        )

@@ -89,7 +89,7 @@ def _keep(name: str, values: dict[str, float], view: session.View) -> None:
     """Keep the values with the model name: a setting, with its event."""
     with st.form("keep-values", border=False):
         reason = st.text_input("Reason (required)", key="values-reason", max_chars=2000)
-        if not st.form_submit_button(f"Keep for {name}", icon=":material/save:"):
+        if not st.form_submit_button("Keep these values", icon=":material/save:"):
             return
     if not (reason or "").strip():
         messages.show("warning", "Give a reason. Nothing was changed.")

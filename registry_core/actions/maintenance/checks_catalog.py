@@ -43,7 +43,16 @@ def chain(look: Look) -> Findings:
         text = f"the audit log is not valid from event {broken} on: an event was altered or deleted"
         yield error("chain", f"event {broken}", text, BACKUP)
     newest = look.checked["events"]
-    for table in ("models", "deployments", "benchmarks", "evaluations", "reviews", "experiments", "alerts"):
+    for table in (
+        "models",
+        "deployments",
+        "benchmarks",
+        "evaluations",
+        "feature_impacts",
+        "reviews",
+        "experiments",
+        "alerts",
+    ):
         late = [row["seq"] for row in look.rows(table) if row["seq"] > newest]
         if late:
             text = f"{table} has the row {late[0]}, and the last event is {newest}: the newest events are missing"
