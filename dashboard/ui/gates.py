@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
-from dashboard import formatting
+from dashboard import formatting, session
 from dashboard.ui import messages
 from registry_core import Gate
 
@@ -25,3 +25,12 @@ def told(gates: Sequence[Gate]) -> int:
         names = ", ".join(gate.name for gate in gates if gate.passed)
         st.caption(f":material/check: {formatting.count(held, 'gate')} passed: {formatting.escaped(names)}")
     return len(failed)
+
+
+def feature_change(old_id: str, new_id: str, view: session.View) -> None:
+    """Whether features and classes stay as they are under a new champion: a warning where anything changes."""
+    change = view.registry.input_change(old_id, new_id)
+    if change.changes:
+        messages.show("warning", formatting.escaped(change.sentence))
+    else:
+        st.markdown(formatting.escaped(change.sentence))

@@ -294,11 +294,7 @@ def _change_of_champion(decision: ChampionDecision, new: ModelMetadata, view: se
         + (f" instead of {old.version}." if old else ".")
     )
     if old and old.model_id != new.model_id:
-        change = view.registry.input_change(old.model_id, new.model_id)
-        if change.changes:
-            messages.show("warning", formatting.escaped(change.sentence))
-        else:
-            st.markdown(formatting.escaped(change.sentence))
+        gates.feature_change(old.model_id, new.model_id, view)
         _evidence(view.compare([new.model_id, old.model_id]))
     if decision.verb == "rollback" and old:
         st.markdown(

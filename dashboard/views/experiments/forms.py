@@ -249,6 +249,7 @@ def advance(decision: Experimenting, view: session.View) -> Choice | None:
         asked += view.gates(running[0].challenger_id).gates
     failed = gates.told(asked)
     if following == 1.0:
+        gates.feature_change(found.champion_id, running[0].challenger_id, view)
         st.markdown(
             f"{_everyone(decision)} {versions[running[0].challenger_id]} becomes champion instead of "
             f"{versions[found.champion_id]}, and the experiment ends. To undo this, take the promotion back in the "
@@ -290,6 +291,7 @@ def promote(decision: Experimenting, view: session.View) -> Choice | None:
         tones.get(won.effect.verdict, "warning"), f"{formatting.escaped(sentences.finding(won, found, versions))}."
     )
     failed = gates.told(view.gates(winner).gates)
+    gates.feature_change(found.champion_id, winner, view)
     others = " The other challengers are withdrawn." if len(running) > 1 else ""
     st.markdown(
         f"{_everyone(decision)} {new} becomes champion instead of {old} from the next call on, and the experiment "
