@@ -54,4 +54,7 @@ with chosen:
     elif len(selected) > MOST_COMPARED:
         messages.show("info", f"Select at most {MOST_COMPARED} versions to compare them; {len(selected)} are selected.")
     else:
-        st.caption("Select a row by the box at its left: one to open or promote it, two to five to compare them.")
+        st.caption(
+            "Select a row by the box at its left (keyboard: arrows, then Shift+Space): one to open or promote it, two to "
+            "five to compare."
+        )
