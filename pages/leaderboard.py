@@ -55,6 +55,6 @@ with chosen:
         messages.show("info", f"Select at most {MOST_COMPARED} versions to compare them; {len(selected)} are selected.")
     else:
         st.caption(
-            "Select a row by the box at its left (keyboard: arrows, then Shift+Space): one to open or promote it, two to "
-            "five to compare."
+            "Select a row by the box at its left (keyboard: arrows, then Shift+Space): one to open or promote it, two "
+            "to five to compare."
         )
