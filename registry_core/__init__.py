@@ -55,6 +55,7 @@ from .evidence import (
     PromotionVerdict,
     Review,
     SelfReported,
+    TrainingOverlap,
 )
 from .live import (
     Alert,
@@ -240,6 +241,7 @@ __all__ = [
     "TableColumn",
     "TableReading",
     "ThresholdCheck",
+    "TrainingOverlap",
     "Trashed",
     "VerifyReport",
     "VersionTaken",

@@ -212,6 +212,7 @@ PUBLIC_NAMES = {
     "StorageError",
     "TableColumn",
     "TableReading",
+    "TrainingOverlap",
     "Trashed",
     "OrphanedFile",
     "VerifyReport",

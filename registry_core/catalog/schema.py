@@ -287,6 +287,15 @@ MIGRATIONS: dict[str, tuple[str, ...]] = {
         )
         """,
     ),
+    "0008_training_rows": (
+        """
+        CREATE TABLE training_rows (
+            model_seq INTEGER PRIMARY KEY REFERENCES models (seq),
+            document TEXT NOT NULL
+        )
+        """,
+        "ALTER TABLE evaluations ADD COLUMN in_training TEXT",
+    ),
 }
 
 
