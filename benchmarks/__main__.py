@@ -17,6 +17,7 @@ from benchmarks.table import Result, Row
 PARTS: dict[str, Callable[[Bench], list[Row]]] = {
     "register-lr": registering.regression,
     "register-rf": registering.forest,
+    "register-data": registering.training_data,
     "register-proof": proving.registering,
     "load-proof": proving.loading,
     "syncs": registering.syncs,

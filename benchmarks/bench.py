@@ -38,6 +38,8 @@ class Size:
     registrations: int = 40
     openings: int = 24
     starts: int = 9
+    #: Rows of the training data that a registration hashes.
+    training_rows: int = 100_000
     #: Versions that are all measured on a holdout set.
     evaluations: int = 200
     peer_openings: int = 3

@@ -55,6 +55,7 @@ from .evidence import (
     PromotionVerdict,
     Review,
     SelfReported,
+    TrainingOverlap,
 )
 from .insights import (
     Fairness,
@@ -261,6 +262,7 @@ __all__ = [
     "TableColumn",
     "TableReading",
     "ThresholdCheck",
+    "TrainingOverlap",
     "Trashed",
     "ValueCurve",
     "VerifyReport",

@@ -88,12 +88,41 @@ class Benchmark:
 
 
 @dataclass(frozen=True)
+class TrainingOverlap:
+    """How many rows of a benchmark a version was trained on: rows with the same value in every feature.
+
+    Of many training rows a random part is kept, so that only the benchmark's rows of that part can be checked.
+    ``found`` are training rows among the ``checked`` ones; ``rows`` is the size of the benchmark.
+    """
+
+    found: int
+    checked: int
+    rows: int
+
+    @property
+    def sentence(self) -> str:
+        """In words.
+
+        >>> TrainingOverlap(412, 5000, 5000).sentence
+        '412 of 5,000 benchmark rows were in its training data'
+        >>> TrainingOverlap(41, 500, 5000).sentence
+        'about 410 of 5,000 benchmark rows were in its training data (41 of the 500 that could be checked)'
+        """
+        if self.checked == self.rows:
+            return f"{self.found:,} of {self.rows:,} benchmark rows were in its training data"
+        about = round(self.found * self.rows / self.checked)
+        checked = f"{self.found:,} of the {self.checked:,} that could be checked"
+        return f"about {about:,} of {self.rows:,} benchmark rows were in its training data ({checked})"
+
+
+@dataclass(frozen=True)
 class Evaluation:
     """What came of measuring one model on one benchmark.
 
     A ``failed`` one has no metrics; ``because`` says what the model did. ``slices`` maps column -> value -> metric.
     ``row_microseconds`` is the median time of a prediction, a row. ``unenforced`` names each limit of the sandbox that
-    this machine could not set, and what is therefore possible.
+    this machine could not set, and what is therefore possible. ``in_training``: how many of the rows it was trained on;
+    None where its training rows are not known.
     """
 
     evaluation_id: int
@@ -109,6 +138,7 @@ class Evaluation:
     slices: Mapping[str, Mapping[str, Mapping[str, Measured]]] = field(default_factory=dict)
     row_microseconds: float | None = None
     unenforced: tuple[str, ...] = ()
+    in_training: TrainingOverlap | None = None
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,7 @@ TINY = Size(
     registrations=2,
     openings=2,
     starts=1,
+    training_rows=100,
     evaluations=2,
 )
 IN_A_BROWSER = ("start", "pages")

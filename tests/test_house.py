@@ -223,6 +223,7 @@ PUBLIC_NAMES = {
     "StorageError",
     "TableColumn",
     "TableReading",
+    "TrainingOverlap",
     "Trashed",
     "OrphanedFile",
     "ValueCurve",

@@ -20,7 +20,7 @@ from ..evidence import Benchmark, Evaluation
 from ..records import Row
 from ..rules.matching import Matcher
 from ..signature import Signature
-from . import benchmarks, signatures
+from . import benchmarks, signatures, training_rows
 from .answers import Kept, pack
 from .context import Context, check_reason
 from .files import artifact_keys
@@ -220,14 +220,17 @@ def _measure(
     for key, digest in artifact_keys(row, model.model_sha256, model.scaler_sha256):
         files.append(context.store.content(key, digest))
     try:
-        features, form = inputs_for(signatures.signature(context.database, model), benchmark, frame)
+        signature = signatures.signature(context.database, model)
+        features, form = inputs_for(signature, benchmark, frame)
         answer = worker.predict(
             files[0], files[1] if len(files) > 1 else None, feather(features), classes=model.classes, form=form
         )
     except (SandboxFailure, InvalidInput) as error:
         return _Measured(replace(blank, because=str(error)), None)
     try:
-        return _worth(blank, benchmark, frame, answer)
+        found = _worth(blank, benchmark, frame, answer)
+        overlap = training_rows.overlap(context, row["seq"], signature, benchmark, frame)
+        return replace(found, evaluation=replace(found.evaluation, in_training=overlap))
     except InvalidInput as error:
         return _Measured(replace(blank, because=str(error)), None)
     except Exception as error:
@@ -304,6 +307,7 @@ def _keep(context: Context, row: Row, found: _Measured, actor: str, reason: str)
             # Under the lock, so that nobody sweeps an older file of the same content while this one takes its name.
             context.store.publish({key: staged})
         values = {name: each.value for name, each in found.evaluation.metrics.items()}
+        overlap = found.evaluation.in_training
         seq, at = events.append(
             transaction,
             now=context.now(),
@@ -318,6 +322,7 @@ def _keep(context: Context, row: Row, found: _Measured, actor: str, reason: str)
                 "status": found.evaluation.status,
                 "because": found.evaluation.because[:500],
                 "metrics": values,
+                **({"in_training": overlap.sentence} if overlap is not None and overlap.found else {}),
             },
         )
         evaluation = replace(found.evaluation, evaluation_id=seq, at=at, actor=actor)

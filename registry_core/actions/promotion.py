@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
-from ..catalog import deployments, events, models, proofs, retention_queries, trash
+from ..catalog import deployments, events, models, proofs, retention_queries, training_rows, trash
 from ..catalog.database import Queries, Transaction
 from ..errors import (
     ChampionChanged,
@@ -319,6 +319,7 @@ def set_status(
     if in_trash:
         trash.delete(transaction, row["seq"])
     if status == "purged":
+        training_rows.delete(transaction, row["seq"])
         proofs.forget_rows(transaction, row["seq"], f"deleted when the version was purged {kept_reason}")
     if status != "registered":
         because = f"{models.display_name(transaction, model_id)} was {kind}" + (f": {reason}" if reason else "")

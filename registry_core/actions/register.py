@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from ..artifacts import describe, formats
 from ..catalog import events, models
 from ..catalog import proofs as proof_rows
+from ..catalog import training_rows as sketches
 from ..catalog.database import Queries, Transaction
 from ..errors import InvalidInput, InvalidName, VersionTaken
 from ..events import EventKind
@@ -28,7 +29,7 @@ from ..records import (
 from ..rules import intake, selection, sentences, versioning
 from ..signature import AnswersCheck, Proof, RowsFrom, Signature
 from ..version import Version
-from . import answer_checks, artifact_trust, lineage, proofs
+from . import answer_checks, artifact_trust, lineage, proofs, training_rows
 from .auto_promotion import decide_at_once, measure_and_choose, steps
 from .context import Context, check_reason
 from .deploy import deploy
@@ -97,9 +98,12 @@ def register_object(
             asked_with = {**proofs.environment_of(here), **here}
             check = proofs.read_back(asked, (model, scaler), files, policy.trusted_globals, asked_with)
         proof = replace(asked.proof, environment=here)
+        trained = (
+            None if training_data is None else training_rows.of_registration(context, training_data, proof.signature)
+        )
         return register(
             context, given, staging, judged, "pipeline", who, why, trained_on,
-            proof=proof, check=check, comes_from=comes_from,
+            proof=proof, check=check, comes_from=comes_from, trained=trained,
         )  # fmt: skip
 
 
@@ -176,6 +180,7 @@ def register(
     proof: Proof | None = None,
     check: AnswersCheck | None = None,
     comes_from: Mapping[str, Any] | None = None,
+    trained: Mapping[str, Any] | None = None,
 ) -> str:
     """Wait for the files that were looked into, then under the write lock give them their names and add the row.
 
@@ -214,6 +219,8 @@ def register(
             document = json.dumps(metadata.sidecar())
             context.store.write(sidecar, document.encode(), durably=False)
             seq = _record(context, transaction, now, plan, metadata, document, actor, reason, moved, check)
+            if trained is not None:
+                sketches.insert(transaction, seq, trained)
             if proof is not None:
                 proof_rows.insert(transaction, seq, proof)
             if check is not None:

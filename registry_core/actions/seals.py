@@ -50,6 +50,18 @@ class Seals:
             key = keys.make(_known(transaction), self.location)
             kept.put(transaction, [_seal(key, line) for line in lines])
 
+    def key_of_rows(self, queries: Queries, *, make: bool) -> bytes | None:
+        """The secret that training rows are hashed with, made of the registry's key; None where this user has none.
+
+        Args:
+            make: make the registry's key where there is none.
+
+        Raises:
+            StorageError: the key cannot be read or kept.
+        """
+        found = (keys.make if make else keys.find)(_known(queries), self.location)
+        return None if found is None else hmac.digest(found, b"training rows", "sha256")
+
     def take_back(self, transaction: Transaction, lines: Collection[Line]) -> None:
         """Note that these hold no more, so that they need a decision when they come again."""
         key = keys.find(_known(transaction), self.location) if lines else None

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..evidence import Benchmark, Evaluation, Measured, Review
+from ..evidence import Benchmark, Evaluation, Measured, Review, TrainingOverlap
 from ..records import Row
 from .database import Queries, Transaction, insertion
 
@@ -69,6 +69,7 @@ def insert_evaluation(
     transaction: Transaction, evaluation: Evaluation, answers: str | None, answers_sha256: str | None
 ) -> None:
     """Add an evaluation with the key and sha256 of the file that holds what the model answered."""
+    overlap = evaluation.in_training
     row = {
         "seq": evaluation.evaluation_id,
         "model_id": evaluation.model_id,
@@ -88,6 +89,7 @@ def insert_evaluation(
         ),
         "row_microseconds": evaluation.row_microseconds,
         "unenforced": json.dumps(evaluation.unenforced),
+        "in_training": None if overlap is None else json.dumps([overlap.found, overlap.checked, overlap.rows]),
         "answers": answers,
         "answers_sha256": answers_sha256,
     }
@@ -111,6 +113,7 @@ def _evaluation(row: Row) -> Evaluation:
         row["seq"], row["model_id"], row["benchmark"], row["fingerprint"], row["at"], row["actor"], row["status"],
         row["because"], row["row_count"], _unpacked(json.loads(row["metrics"])), slices, row["row_microseconds"],
         tuple(json.loads(row["unenforced"])),
+        TrainingOverlap(*json.loads(row["in_training"])) if row["in_training"] else None,
     )  # fmt: skip
 
 

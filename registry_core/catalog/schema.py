@@ -308,6 +308,15 @@ MIGRATIONS: dict[str, tuple[str, ...]] = {
         """,
         "CREATE INDEX feature_impacts_by_model ON feature_impacts (model_id, fingerprint, seq)",
     ),
+    "0009_training_rows": (
+        """
+        CREATE TABLE training_rows (
+            model_seq INTEGER PRIMARY KEY REFERENCES models (seq),
+            document TEXT NOT NULL
+        )
+        """,
+        "ALTER TABLE evaluations ADD COLUMN in_training TEXT",
+    ),
 }
 
 

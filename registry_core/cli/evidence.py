@@ -50,6 +50,9 @@ def evaluation_lines(evaluation: Evaluation) -> list[str]:
             if main in metrics and _ROWS in metrics
         ]
         lines += ["", *table(["slice", _ROWS, main, "95% CI"], rows, right=[_ROWS, main])]
+    if evaluation.in_training is not None:
+        warning = "Warning: " if evaluation.in_training.found else ""
+        lines += ["", f"{warning}{evaluation.in_training.sentence}."]
     if evaluation.unenforced:
         lines += ["", "This machine could not enforce every limit of the sandbox:"]
         lines += [f"  {visible(limit)}" for limit in evaluation.unenforced]

@@ -59,8 +59,10 @@ class RegistrationVerbs(Verbs):
             reference: training features (rows, features) before scaling, a DataFrame or array. Their distribution, and
                 that of the model's scores, is stored as the reference for feature drift.
             training_data: the data it was trained on, a DataFrame, an array or the path of a file. Its hash, rows,
-                columns and time range are stored as lineage, not the data. The git commit, the training script, Python
-                and the imported packages are recorded unasked.
+                columns and time range are stored as lineage, not the data. Rows that have the model's features are also
+                stored as hashes, made with a secret key, so that an evaluation can count the benchmark rows that the
+                model was trained on (50,000 at most, beyond that a random part). The git commit, the training script,
+                Python and the imported packages are recorded unasked.
 
         Returns:
             the model id.

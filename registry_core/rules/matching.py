@@ -300,9 +300,9 @@ def _to_levels(column: Any, feature: Feature) -> Any:
     missing = bool(column.isna().any())
     if not missing and (not known or known.issuperset(column.unique().tolist())):
         return column
-    spelt = {_spelling(level): level for level in feature.levels}
+    spelt = {spelling(level): level for level in feature.levels}
     values = [
-        math.nan if _is_missing(value) else value if value in known else spelt.get(_spelling(value), value)
+        math.nan if _is_missing(value) else value if value in known else spelt.get(spelling(value), value)
         for value in column.tolist()
     ]
     import pandas
@@ -311,7 +311,7 @@ def _to_levels(column: Any, feature: Feature) -> Any:
     return pandas.Series(values, index=column.index, dtype=None if numbers else object)
 
 
-def _spelling(value: Any) -> str:
+def spelling(value: Any) -> str:
     """A value as text: 2, 2.0 and '2' are one, and so are True and 'true'."""
     text = str(value).strip()
     if text.lower() in ("true", "false"):

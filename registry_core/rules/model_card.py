@@ -35,6 +35,8 @@ def cautions(card: ModelCard) -> tuple[str, ...]:
             found.append(f"It was evaluated on {each.rows:,} rows of {each.benchmark} only, so the intervals are wide.")
         if not each.slices:
             found.append(f"{each.benchmark} has no slices: how it does for groups of rows is not known.")
+        if each.in_training is not None and each.in_training.found:
+            found.append(f"{_sentence(each.in_training.sentence)} Its metrics there are probably too good.")
         if each.unenforced:
             found.append(f"The sandbox of its evaluation on {each.benchmark} was not complete.")
     if card.verdict is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import pandas as pd
 from streamlit.testing.v1 import AppTest
 
 from registry_core import Registry
@@ -51,3 +52,12 @@ def test_what_is_lacking_is_said_and_the_card_can_be_downloaded(own: Registry, o
     assert "The registry never evaluated this version" in words
     labels = [str(getattr(each, "label", "")) for each in app.get("download_button")]
     assert {"Download as HTML", "Download as Markdown"} <= {*labels}
+
+
+def test_training_rows_in_the_benchmark_are_a_warning(own: Registry, open_page: Open) -> None:
+    rows = pd.DataFrame({"age": [0.0, 1.0, 0.2, 0.8], "visits": [1.0, 0.0, 0.9, 0.1], "left": [0, 1, 0, 1]})
+    own.add_benchmark("holdout", "Churn", rows, "left")
+    app = open_page("model", id=register(own, training_data=rows))
+    said = [each.value for each in app.warning if "Trained on rows of the benchmark" in each.value]
+    assert len(said) == 1
+    assert "4 of 4 benchmark rows were in its training data" in said[0].replace("\\", "")

@@ -53,6 +53,14 @@ def measurement(model: ModelMetadata, view: session.View, *, offered: bool) -> N
         messages.show(
             "warning", "The sandbox was not complete: " + formatting.escaped("; ".join(evaluation.unenforced))
         )
+    overlap = evaluation.in_training
+    if overlap is not None and overlap.found:
+        said = formatting.escaped(formatting.sentence(overlap.sentence))
+        messages.show(
+            "warning", f"**Trained on rows of the benchmark.** {said} Its metrics here are probably too good."
+        )
+    elif overlap is not None:
+        st.caption(formatting.escaped(formatting.sentence(overlap.sentence)))
     left, right = st.columns([3, 2], gap="large")
     with left:
         lower = {metric: view.lower_is_better(model.model_name, metric) for metric in evaluation.metrics}

@@ -44,7 +44,8 @@ def live(registry: Registry, clock: Clock, *, measured: bool = True) -> list[str
     ids = []
     for accuracy in (0.7, 0.8, 0.9, 0.85, 0.6, 0.65):
         clock.tick(60)
-        ids.append(put(registry, accuracy, description=f"Ångström {accuracy}", tags=["nightly"]))
+        more = {"description": f"Ångström {accuracy}", "tags": ["nightly"], "training_data": data()[0]}
+        ids.append(put(registry, accuracy, **more))
     clock.tick(60)
     registry.upload(stranger_file(), metadata={"model_name": NAME, "model_type": "Stranger", "accuracy": 0.99})
     registry.rollback(NAME, reason="worse in the evening")
