@@ -90,7 +90,9 @@ def _measure(registry: Registry, clock: Clock) -> None:
     frame = pd.DataFrame(inputs, columns=["a", "b"]).assign(truth=truth)
     registry.add_benchmark("holdout", "Measured", frame, "truth", features=["a", "b"])
     clock.tick(60)
-    registry.evaluate(put(registry, 0.5, model_name="Measured"))
+    version = put(registry, 0.5, model_name="Measured")
+    registry.evaluate(version)
+    registry.measure_feature_impact(version, repeats=1)
 
 
 def tables(registry: Registry) -> dict[str, list[tuple[Any, ...]]]:
