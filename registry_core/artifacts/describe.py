@@ -104,7 +104,9 @@ def libraries_of(modules: Iterable[str]) -> dict[str, str]:
     or ``without a file`` where only this process knows it.
     """
     needed: dict[str, None] = {}
-    for module in sorted(modules):
+    for named in sorted(modules):
+        # scikit-learn up to 1.8 is loaded as ``_loss`` as well, the name its compiled classes give for their module.
+        module = getattr(sys.modules.get(named), "__name__", named)
         root = module.partition(".")[0]
         if root in sys.stdlib_module_names:
             continue
