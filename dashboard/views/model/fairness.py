@@ -80,7 +80,7 @@ def _columns(champion: Fairness | None) -> tuple[Column[Gap], ...]:
         Column("Ratio", lambda each: "" if each.ratio is None else f"{each.ratio.value:.2f}", 52, right=True),
         Column("Between", lambda each: formatting.visible(f"{each.highest} − {each.lowest}"), 100),
         Column(
-            "Champion",
+            "Champion gap",
             lambda each: _points(theirs[each.rate].difference) if each.rate in theirs else "",
             135,
             right=True,

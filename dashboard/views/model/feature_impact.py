@@ -60,7 +60,10 @@ def _columns(found: ImpactComparison) -> tuple[Column[str], ...]:
         Column("Impact", lambda name: formatting.signed(mine[name].value), 70, right=True),
         Column("95% interval", lambda name: evaluation_frames.interval(mine[name].low, mine[name].high), 130),
         Column(
-            "Champion", lambda name: formatting.signed(theirs[name].value) if name in theirs else "", 100, right=True
+            "Champion impact",
+            lambda name: formatting.signed(theirs[name].value) if name in theirs else "",
+            100,
+            right=True,
         ),
     )
 
