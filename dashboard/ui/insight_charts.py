@@ -104,7 +104,7 @@ def shown_features(found: ImpactComparison) -> list[str]:
 
 def values(curves: Sequence[tuple[str, ValueCurve, str]]) -> go.Figure:
     """Value per 1,000 rows by threshold, a line with its band for each version, its best threshold marked and named."""
-    figure = blank(310)
+    figure = blank(280)
     for label, curve, colour in curves:
         band = {"mode": "lines", "line": {"width": 0}, "hoverinfo": "skip", "showlegend": False}
         figure.add_scatter(x=curve.thresholds, y=curve.high, **band)

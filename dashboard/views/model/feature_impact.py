@@ -10,7 +10,7 @@ from dashboard.ui.columns import Column
 from registry_core import ImpactComparison, ModelMetadata, RegistryError
 
 #: Rows of the table of features that are in sight at once.
-MOST_ROWS = 6
+MOST_ROWS = 5
 
 
 def section(model: ModelMetadata, other: ModelMetadata | None, view: session.View) -> None:
