@@ -10,10 +10,10 @@ from plotly.subplots import make_subplots
 
 from dashboard import formatting
 from dashboard.ui.charts import BAD, CHAMPION, NEUTRAL, blank
-from registry_core import Curve, Difference, Fairness, ImpactComparison, LosingSlices, Measured, ValueCurve
+from registry_core import Curve, Difference, Fairness, Group, ImpactComparison, LosingSlices, Measured, ValueCurve
 
 #: Features and groups that a chart shows; tables have all.
-MOST_FEATURES, MOST_GROUPS = 9, 6
+MOST_FEATURES, MOST_GROUPS = 8, 5
 
 #: Above a panel that is as narrow as a quarter of a phone.
 _SHORT = {"selection_rate": "Selected", "true_positive_rate": "TPR", "false_positive_rate": "FPR"}
@@ -104,7 +104,7 @@ def shown_features(found: ImpactComparison) -> list[str]:
 
 def values(curves: Sequence[tuple[str, ValueCurve, str]]) -> go.Figure:
     """Value per 1,000 rows by threshold, a line with its band for each version, its best threshold marked and named."""
-    figure = blank(360)
+    figure = blank(280)
     for label, curve, colour in curves:
         band = {"mode": "lines", "line": {"width": 0}, "hoverinfo": "skip", "showlegend": False}
         figure.add_scatter(x=curve.thresholds, y=curve.high, **band)
@@ -152,7 +152,7 @@ def _telling(curves: Sequence[tuple[str, ValueCurve, str]]) -> list[float]:
 
 def fairness(found: Fairness, shade: str) -> go.Figure:
     """Each rate by group with its interval, a panel a rate; a hollow dot has few rows."""
-    groups = found.groups[:MOST_GROUPS]
+    groups = shown_groups(found)
     rates = list(groups[0].rates)
     figure = make_subplots(
         cols=len(rates),
@@ -189,6 +189,14 @@ def fairness(found: Fairness, shade: str) -> go.Figure:
     )
     figure.update_annotations(font={"size": 13})
     return figure
+
+
+def shown_groups(found: Fairness) -> list[Group]:
+    """The groups a chart shows: those that are furthest apart in a rate, then the largest."""
+    ends = dict.fromkeys(name for gap in found.gaps.values() for name in (gap.highest, gap.lowest))
+    others = [group.name for group in found.groups if group.name not in ends]
+    chosen = {*ends, *others[: max(0, MOST_GROUPS - len(ends))]}
+    return [group for group in found.groups if group.name in chosen]
 
 
 def residuals(curves: Sequence[tuple[str, Curve, str]], across: str) -> go.Figure:

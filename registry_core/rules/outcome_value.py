@@ -15,8 +15,8 @@ from .intervals import of_counts
 
 #: Values are told per so many rows.
 PER_ROWS = 1_000
-#: How many times rows are drawn, and draws made at once.
-RESAMPLES, BLOCK = 1_000, 1_000_000
+#: How many times rows are drawn, and of how many rows each is drawn by itself.
+RESAMPLES, MOST_DRAWN = 2_000, 50_000
 METRIC = "value_per_1000_rows"
 
 Mask = NDArray[np.bool_]
@@ -83,40 +83,39 @@ def difference(
     """
     rows = len(positive)
     hit, miss, false_alarm, correct_rejection = amounts(values)
-    # Rows with the same outcome of every threshold are alike, so to draw rows is to draw how many of each kind.
+    # Rows with the same outcome at every threshold are alike: what is drawn is how many there are of each kind.
     places = [np.searchsorted(grid, score, side="right") - 1 for score in (first, second)]
-    kinds, counts = np.unique(np.stack([*places, positive.astype(np.intp)]), axis=1, return_counts=True)
-    is_positive = kinds[2] == 1
-    gains = np.where(is_positive, hit - miss, false_alarm - correct_rejection)
-    models = [_Gains(kinds[which], gains) for which in (0, 1)]
-    value = float(models[1].best(counts) - models[0].best(counts)) / rows
+    kinds, kind, counts = np.unique(
+        np.stack([*places, positive.astype(np.intp)]), axis=1, return_inverse=True, return_counts=True
+    )
+    gains = np.where(kinds[2] == 1, hit - miss, false_alarm - correct_rejection)
+
+    def change(drawn: Any) -> float:
+        best = [_most_gained(kinds[which], drawn * gains) for which in (0, 1)]
+        return (best[1] - best[0]) / rows
+
     chance = np.random.default_rng(seed)
-    changes = np.empty(resamples)
-    step = max(BLOCK // len(counts), 1)
-    for start in range(0, resamples, step):
-        drawn = chance.multinomial(rows, counts / rows, size=min(step, resamples - start))
-        changes[start : start + step] = (models[1].best(drawn) - models[0].best(drawn)) / rows
+    few, row_kinds, shares = rows <= MOST_DRAWN, kind.reshape(-1), counts / rows
+    changes = [
+        # Drawing each row is faster while there are few; the counts of kinds are the same either way.
+        change(
+            np.bincount(row_kinds[chance.integers(0, rows, rows)], minlength=len(counts))
+            if few
+            else chance.multinomial(rows, shares)
+        )
+        for _ in range(resamples)
+    ]
+    value = change(counts)
     low, high = np.quantile(changes, (0.025, 0.975))
     # Equal scores differ in no draw, and rounding must not leave the value itself outside.
     low, high = min(float(low), value), max(float(high), value)
     return Difference(METRIC, PER_ROWS * value, PER_ROWS * low, PER_ROWS * high, rows, lower_is_better=False)
 
 
-class _Gains:
-    """What calling rows positive gains over calling them negative, by the threshold from which on they are."""
-
-    def __init__(self, places: Codes, gains: Numbers) -> None:
-        self._order = np.argsort(places, kind="stable")
-        ordered = places[self._order]
-        self._starts = np.flatnonzero(np.concatenate(([True], ordered[1:] != ordered[:-1])))
-        self._gains = gains[self._order]
-
-    def best(self, counts: Any) -> Any:
-        """The most that any threshold gains, for counts of every kind of row, (..., kinds)."""
-        sums = np.add.reduceat(counts[..., self._order] * self._gains, self._starts, axis=-1)
-        from_above = np.cumsum(sums[..., ::-1], axis=-1)
-        # A threshold above every score calls no row positive.
-        return np.maximum(from_above.max(axis=-1), 0.0)
+def _most_gained(places: Codes, gains: Numbers) -> float:
+    """The most that any threshold gains over calling no row positive, from what each kind of row gains."""
+    from_above = np.cumsum(np.bincount(places, weights=gains)[::-1])
+    return max(float(from_above.max()), 0.0)
 
 
 def row_values(positive: Mask, called: Mask, worth: Numbers) -> Numbers:

@@ -18,11 +18,6 @@ COLUMNS = ["delay", "wind", "load"]
 VALUES = {"hit": 10, "miss": -50, "false_alarm": -5}
 
 
-def setting(path: str, value: Any) -> dict[str, Any]:
-    """One setting by its path, as ``configure`` takes it."""
-    return {path: value}
-
-
 def rows(count: int, seed: int = 0) -> pd.DataFrame:
     """Late or not, by delay and wind; ``load`` says nothing, ``carrier`` is no feature."""
     chance = np.random.default_rng(seed)
@@ -106,7 +101,9 @@ def test_a_gate_bounds_the_gap_between_groups(judged: tuple[Registry, str, str])
     registry, _, version = judged
 
     def gate(bound: float) -> Any:
-        registry.configure("Late", **setting("gates.fairness_gaps", {"selection_rate": bound}), reason="asked")
+        registry.configure(
+            "Late", gates={"same_inputs": False, "fairness_gaps": {"selection_rate": bound}}, reason="asked"
+        )
         (found,) = [each for each in registry.check_gates(version).gates if each.name == "fairness selection_rate"]
         return found
 
@@ -118,7 +115,9 @@ def test_a_gate_bounds_the_gap_between_groups(judged: tuple[Registry, str, str])
     registry.set_protected_columns("holdout", "Late", [], reason="none")
     assert gate(0.9).fix == "evaluate"
     with pytest.raises(InvalidConfiguration, match="fairness_gaps"):
-        registry.configure("Late", **setting("gates.fairness_gaps", {"fairness": 0.1}), reason="no such rate")
+        registry.configure(
+            "Late", gates={"same_inputs": False, "fairness_gaps": {"fairness": 0.1}}, reason="no such rate"
+        )
 
 
 def test_outcome_values_are_kept_with_the_model_name(judged: tuple[Registry, str, str]) -> None:
@@ -157,7 +156,7 @@ def test_a_gate_bounds_what_may_be_lost_in_value(judged: tuple[Registry, str, st
     registry, _, version = judged
 
     def gate(margin: float) -> Any:
-        registry.configure("Late", **setting("gates.outcome_value_margin", margin), reason="asked")
+        registry.configure("Late", gates={"same_inputs": False, "outcome_value_margin": margin}, reason="asked")
         (found,) = [each for each in registry.check_gates(version).gates if each.name == "outcome value"]
         return found
 
@@ -205,7 +204,9 @@ def test_feature_impact_is_scikit_learns_and_stands_beside_the_champions(judged:
 
 def test_a_metric_of_probabilities_asks_for_probabilities(judged: tuple[Registry, str, str]) -> None:
     registry, champion, _ = judged
-    registry.configure("Late", **setting("gates.primary_metric", "log_loss"), reason="probabilities matter")
+    registry.configure(
+        "Late", gates={"same_inputs": False, "primary_metric": "log_loss"}, reason="probabilities matter"
+    )
     found = registry.measure_feature_impact(champion, repeats=2).impact
     holdout = rows(1_000)
     model, _, _ = registry.load_model(champion)

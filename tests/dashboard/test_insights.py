@@ -12,7 +12,17 @@ from streamlit.testing.v1 import AppTest
 
 from dashboard.ui import insight_charts
 from dashboard.views.settings.schema import BY_PATH, said
-from registry_core import EventKind, FeatureImpact, ImpactComparison, Measured, Registry
+from registry_core import (
+    EventKind,
+    Fairness,
+    FeatureImpact,
+    Gap,
+    Group,
+    ImpactComparison,
+    Measured,
+    Rate,
+    Registry,
+)
 
 from .conftest import register
 from .test_pages import texts
@@ -147,6 +157,14 @@ def test_a_regression_has_residuals_instead_of_thresholds(own: Registry, open_pa
 def test_values_of_certain_names_are_labelled_in_the_settings() -> None:
     assert said(BY_PATH["outcome_values"], {"miss": -50.0, "false_alarm": -5.0}) == "Miss -50, False alarm -5"
     assert said(BY_PATH["gates.fairness_gaps"], {}) == "none"
+
+
+def test_of_many_groups_those_furthest_apart_are_drawn() -> None:
+    groups = tuple(Group(f"group {at}", 90 - at, {"accuracy": Rate(at / 100, 0.0, 1.0, 90 - at)}) for at in range(60))
+    gap = Gap("accuracy", "group 59", "group 40", Measured(0.5, 0.0, 1.0), None)
+    found = Fairness("m", "holdout", "city", "1", 30, groups, {"accuracy": gap}, (), "")
+    names = [group.name for group in insight_charts.shown_groups(found)]
+    assert names == ["group 0", "group 1", "group 2", "group 40", "group 59"]
 
 
 def test_hundreds_of_features_are_searched_and_few_are_drawn() -> None:

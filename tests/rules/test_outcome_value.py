@@ -56,6 +56,18 @@ def test_a_better_score_is_worth_more() -> None:
     assert outcome_value.difference(positive, first, second, grid, insights.VALUES).verdict == "better"
 
 
+def test_drawing_rows_or_kinds_of_rows_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    positive, first, second = insights.scores(1_500, np.random.default_rng(4))
+    grid = outcome_value.thresholds(first, second)
+    by_row = outcome_value.difference(positive, first, second, grid, VALUES)
+    monkeypatch.setattr(outcome_value, "MOST_DRAWN", 0)
+    by_kind = outcome_value.difference(positive, first, second, grid, VALUES)
+    assert by_row.value == by_kind.value
+    width = by_row.high - by_row.low
+    assert by_kind.low == pytest.approx(by_row.low, abs=0.1 * width)
+    assert by_kind.high == pytest.approx(by_row.high, abs=0.1 * width)
+
+
 def test_rare_scores_have_thresholds_of_their_own() -> None:
     grid = outcome_value.thresholds(np.full(50, 0.00012345))
     assert np.any((grid > 0.00012) & (grid <= 0.00012345))

@@ -37,7 +37,7 @@ def section(model: ModelMetadata, other: ModelMetadata | None, view: session.Vie
     places = st.columns(4 if found else 2)
     for place, kind in zip(places, curves.CURVES if found else (), strict=False):
         figure = curves.overlaid(kind, found, colours, chosen)
-        figure.update_layout(height=290)
+        figure.update_layout(height=250)
         place.plotly_chart(
             figure,
             config=charts.CONFIG,
@@ -46,7 +46,7 @@ def section(model: ModelMetadata, other: ModelMetadata | None, view: session.Vie
         )
     confusion = known[0][1]
     figure = curves.confusion(confusion.classes, confusion.counts)
-    figure.update_layout(height=min(figure.layout.height, 290) if len(confusion.classes) <= 6 else figure.layout.height)
+    figure.update_layout(height=min(figure.layout.height, 250) if len(confusion.classes) <= 6 else figure.layout.height)
     places[3 if found else 0].plotly_chart(
         figure, config=charts.CONFIG, key="confusion", alt=f"Confusion matrix of {model.version}"
     )

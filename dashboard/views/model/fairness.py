@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import streamlit as st
 
 from dashboard import formatting, session
 from dashboard.ui import charts, insight_charts, messages, protected_columns, tables
 from dashboard.ui.columns import Column
-from registry_core import Fairness, Gap, Measured, ModelMetadata
+from registry_core import Fairness, Gap, Group, Measured, ModelMetadata
 
 
 def section(model: ModelMetadata, other: ModelMetadata | None, view: session.View) -> None:
@@ -39,13 +41,35 @@ def _column(found: Fairness, champion: Fairness | None, model: ModelMetadata) ->
     with left:
         figure = insight_charts.fairness(found, shade)
         st.plotly_chart(figure, config=charts.CONFIG, key=f"fairness-{found.column}", alt=found.sentence)
-        hidden = len(found.groups) - insight_charts.MOST_GROUPS
-        few = f"A hollow dot has fewer than {found.least:,} rows and is not counted in the gaps."
-        st.caption(few + (f" {hidden:,} smaller groups are not drawn." if hidden > 0 else ""))
+        st.caption(f"A hollow dot has fewer than {found.least:,} rows and is not counted in the gaps.")
     with right:
         tables.records(
             _columns(champion), list(found.gaps.values()), key=f"gaps-{found.column}", alt=f"Gaps by {found.column}"
         )
+    if len(insight_charts.shown_groups(found)) < len(found.groups):
+        with st.expander(f"All {len(found.groups):,} groups of {formatting.escaped(found.column)}"):
+            tables.records(
+                _group_columns(found), found.groups, key=f"groups-{found.column}", alt=f"Groups of {found.column}"
+            )
+
+
+def _group_columns(found: Fairness) -> tuple[Column[Group], ...]:
+    """Group, rows, and a column for each rate; one of few rows says how many."""
+    rates = tuple(
+        Column[Group](formatting.metric(rate), partial(_rate, rate, found.least), 150, right=True)
+        for rate in found.groups[0].rates
+    )
+    return (
+        Column("Group", lambda each: formatting.visible(each.name), 150, pinned=True),
+        Column("Rows", lambda each: each.rows, 70, "count"),
+        *rates,
+    )
+
+
+def _rate(name: str, least: int, group: Group) -> str:
+    rate = group.rates[name]
+    few = f" ({formatting.count(rate.rows, 'row')})" if rate.rows < least else ""
+    return f"{formatting.number(rate.value)}{few}"
 
 
 def _columns(champion: Fairness | None) -> tuple[Column[Gap], ...]:
@@ -54,9 +78,9 @@ def _columns(champion: Fairness | None) -> tuple[Column[Gap], ...]:
         Column("Rate", lambda each: formatting.metric(each.rate), 125, pinned=True),
         Column("Gap", lambda each: _points(each.difference), 135, right=True),
         Column("Ratio", lambda each: "" if each.ratio is None else f"{each.ratio.value:.2f}", 52, right=True),
-        Column("Between", lambda each: formatting.visible(f"{each.highest} − {each.lowest}"), 80),
+        Column("Between", lambda each: formatting.visible(f"{each.highest} − {each.lowest}"), 100),
         Column(
-            "Champion",
+            "Champion gap",
             lambda each: _points(theirs[each.rate].difference) if each.rate in theirs else "",
             135,
             right=True,

@@ -10,7 +10,7 @@ from dashboard.ui.columns import Column
 from registry_core import ImpactComparison, ModelMetadata, RegistryError
 
 #: Rows of the table of features that are in sight at once.
-MOST_ROWS = 7
+MOST_ROWS = 5
 
 
 def section(model: ModelMetadata, other: ModelMetadata | None, view: session.View) -> None:
@@ -60,7 +60,10 @@ def _columns(found: ImpactComparison) -> tuple[Column[str], ...]:
         Column("Impact", lambda name: formatting.signed(mine[name].value), 70, right=True),
         Column("95% interval", lambda name: evaluation_frames.interval(mine[name].low, mine[name].high), 130),
         Column(
-            "Champion", lambda name: formatting.signed(theirs[name].value) if name in theirs else "", 75, right=True
+            "Champion impact",
+            lambda name: formatting.signed(theirs[name].value) if name in theirs else "",
+            100,
+            right=True,
         ),
     )
 
