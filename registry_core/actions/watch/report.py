@@ -95,7 +95,7 @@ def _evidence(context: Context, found: Experiment, policy: MonitoringPolicy) -> 
     calls = guardrails.of_calls(compared.names_of(context, found), found, asked, policy)
     if found.mode == "split" and any(failed for _, failed in calls[0].counts):
         warnings.append(_warning(found, "failed_requests", _of_failures(found)))
-    variance, begins = _variance(context, found, buckets)
+    variance, begins = _variance(context, found)
     if begins:
         before = f"windows before {text(begins)[:16]} only told how much {found.metric} varies, and are not compared"
         warnings.append(_warning(found, "variance_windows", before))
@@ -134,39 +134,35 @@ def _of_failures(found: Experiment) -> str:
     )
 
 
-def _variance(context: Context, found: Experiment, buckets: Sequence[traffic.Bucket]) -> tuple[float | None, int]:
+def _variance(context: Context, found: Experiment) -> tuple[float | None, int]:
     """How much a row varies, known from outside of the comparison; and from when on windows are compared.
 
-    Of accuracy the usual one does. Of losses it is taken from before the experiment, else from its first windows, which
-    are left out of the comparison then.
+    Of accuracy the usual one does. Of losses it is taken from what the champion did before the experiment, else from
+    its first windows in it, which are left out of the comparison then, in shadow and in the split alike.
     """
     metric = baseline.kind(found.metric)
     if metric == "accuracy":
         return None, 0
+    usual = _USUAL_BRIER_VARIANCE if metric == "brier" else None
     deployment = deployments.at(context.database, found.model_name, found.started_at)
-    if deployment is not None and deployment.model_id == found.champion_id:
-        began = microseconds(datetime.fromisoformat(found.started_at))
-        before = total(
-            [
-                sums
-                for start, stream, sums in traffic.of_deployment(context, deployment, found.metric)
-                if start + stream.minutes * MINUTE <= began
-            ]
-        )
-        known = _spread(before, found.metric)
-        if known is not None:
-            return known, 0
-        frozen = baselines.find(context.database, deployment.deployment_id)
-        if frozen is not None and frozen.metric == found.metric and frozen.variance > 0:
-            return frozen.variance, 0
+    if deployment is None or deployment.model_id != found.champion_id:
+        return usual, 0
+    began = microseconds(datetime.fromisoformat(found.started_at))
+    windows = traffic.of_deployment(context, deployment, found.metric)
+    before = [sums for start, stream, sums in windows if start + stream.minutes * MINUTE <= began]
+    known = _spread(total(before), found.metric)
+    if known is not None:
+        return known, 0
+    frozen = baselines.find(context.database, deployment.deployment_id)
+    if frozen is not None and frozen.metric == found.metric and frozen.variance > 0:
+        return frozen.variance, 0
     first = Sums(detail=None)
-    for place, each in enumerate(buckets):
-        first = first + each.champion
+    for start, stream, sums in windows[len(before) :]:
+        first = first + sums
         known = _spread(first, found.metric)
         if known is not None:
-            following = buckets[place + 1 :]
-            return known, following[0].start if following else each.start + 1
-    return (_USUAL_BRIER_VARIANCE if metric == "brier" else None), 0
+            return known, start + stream.minutes * MINUTE
+    return usual, 0
 
 
 def _spread(sums: Sums, metric: str) -> float | None:
@@ -181,7 +177,9 @@ def _challenger(context: Context, seen: compared.Evidence, place: int, arm: Arm,
     pairs = traffic.pairs(context, found, arm.challenger_id)
     shadowed = traffic.in_shadow(context, found, arm.challenger_id)
     scored = dict(shadowed)
-    paired = [(start, sums) for start, sums in pairs if seen.counts(start, scored.get(start, Sums()))]
+    paired = [
+        (start, sums) for start, sums in pairs if start >= seen.begins and seen.counts(start, scored.get(start, Sums()))
+    ]
     begun_split = found.mode == "split"
     of_shadow = _of_shadow(seen, paired) if paired or not begun_split else None
     here = None

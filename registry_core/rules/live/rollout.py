@@ -14,6 +14,8 @@ Step = Literal["advance", "wait", "roll back", "promote"]
 
 #: Labels that a clearly better challenger still has to collect at a stage, so that its failures are seen.
 LEAST_SEEN = 100
+#: How many times the labels of a shadow it may take to show that a challenger is better.
+PATIENCE = 8
 
 
 @dataclass(frozen=True)
@@ -131,7 +133,7 @@ def judge(
     if position == last:
         return Verdict("promote", f"Passed the last stage, {stage.name}: {enough.because}, {bound}", checks)
     if stage.shadow and better is None and promising(effect):
-        soon = f"as many labels again may show that it is better ({effect.numbers}), and spare it stages"
+        soon = f"some more labels may show that it is better ({effect.numbers}), and spare it stages"
         return Verdict("wait", f"Stays in shadow: its gates hold, and {soon}", checks)
     to = position + 1 if better is None else last
     return Verdict("advance", f"From {stage.name} to {stages[to].name}: {enough.because}, {bound}", checks, to)
@@ -150,14 +152,15 @@ def clearly_better(effect: Effect, shadow: Effect | None = None) -> Effect | Non
 
 
 def promising(effect: Effect) -> bool:
-    """Whether twice the labels would show that the challenger is better, if the difference is what it seems.
+    """Whether eight times the labels would show that the challenger is better, if the difference is what it seems.
 
-    It is worth to wait for in shadow, where labels cost nobody anything, and where many come: a challenger that goes on
-    an hour too early may collect a hundred labels at 1% for months.
+    It is worth to wait for in shadow, where labels cost nobody anything and both models answer the same rows: a split
+    compares different rows, and needs far more labels for the same certainty. The more labels come without showing it,
+    the less there is to wait for.
     """
     if effect.value is None or effect.low is None:
         return False
-    return effect.value > 0 and effect.value - effect.low <= math.sqrt(2) * effect.value
+    return effect.value > 0 and effect.value - effect.low <= math.sqrt(PATIENCE) * effect.value
 
 
 def harm(effect: Effect) -> Check:

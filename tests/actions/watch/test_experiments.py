@@ -366,6 +366,26 @@ def test_a_split_that_is_not_as_planned_is_noticed(registry: Registry, clock: Cl
     assert registry.experiment_report(number).warnings[0] in alert.text
 
 
+def test_a_regression_whose_champion_is_new_is_compared_in_shadow(registry: Registry, clock: Clock) -> None:
+    """Nobody knows yet how much the champion's loss varies: its first labels in the experiment tell it."""
+    registry.configure("Price", monitoring=QUICK)
+    ids = [
+        register(registry, model=regression(), model_name="Price", performance_metrics={"r2": r2}) for r2 in (0.9, 0.8)
+    ]
+    started = registry.start_experiment("Price", ids[1])
+    predictor = registry.predictor("Price", log="sync")
+    for _ in range(6):
+        answer = predictor.predict([[number / 100, 1.0] for number in range(100)])
+        labels = [value + 0.1 * (1 + number % 3) for number, value in enumerate(answer.values)]
+        registry.record_outcomes(prediction_ids=answer.prediction_ids, labels=labels)
+        clock.tick(3600)
+    report = registry.experiment_report(started.experiment_id)
+    (arm,) = report.challengers
+    # Two windows of a hundred labels tell how much it varies, and are not compared.
+    assert (arm.effect.kind, arm.effect.enough, arm.effect.challenger_labels) == ("shadow", True, 400)
+    assert "only told how much absolute_error varies" in " ".join(map(str, report.warnings))
+
+
 def test_a_regression_is_compared_by_its_loss(registry: Registry, clock: Clock) -> None:
     registry.configure("Price", monitoring=QUICK)
     ids = [

@@ -127,7 +127,7 @@ def test_a_promising_challenger_stays_in_shadow() -> None:
     shadow = replace(FINE, kind="shadow", value=0.05, low=-0.01, at_least=-0.001)
     found = judge(STAGES, 0, shadow)
     assert found.step == "wait"
-    assert found.because.startswith("Stays in shadow: its gates hold, and as many labels again may show that it is")
+    assert found.because.startswith("Stays in shadow: its gates hold, and some more labels may show that it is better")
     assert all(check.passed for check in found.checks)
     # Not for ever: the interval narrows around what there is.
     assert judge(STAGES, 0, replace(shadow, low=-0.03)).step == "advance"
