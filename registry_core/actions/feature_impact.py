@@ -126,10 +126,11 @@ def _champion_to_ask(context: Context, model_id: str, question: _Question) -> li
     if known is not None and (known.metric, known.rows, known.repeats, known.seed) == same:
         return []
     try:
-        measured_both(context, (champion.model_id,), question.benchmark.name)
+        _, (evaluation,) = measured_both(context, (champion.model_id,), question.benchmark.name)
     except InvalidInput:
         return []
-    return [require(context.database, champion.model_id)]
+    # One without probabilities has no metric that needs them.
+    return [require(context.database, champion.model_id)] if question.metric in evaluation.metrics else []
 
 
 def _every(
@@ -197,6 +198,10 @@ def _impact_of(context: Context, row: Row, question: _Question, done: _Done) -> 
 
         def score(place: int, permuted: list[sandbox.Answer]) -> None:
             # Only what is asked for comes back; the predicted classes are no part of a metric of probabilities.
+            if ask.shares and any(each.probabilities is None for each in permuted):
+                raise InvalidInput(
+                    f"{row['model_id']} gives no probabilities when the values of a feature are exchanged"
+                )
             full = [replace(each, predicted=answer.predicted) if ask.shares else each for each in permuted]
             answers = [further_answers(base, each) for each in full]
             name: Any = features.columns[place]

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from sklearn.inspection import permutation_importance
 from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.svm import LinearSVC
 
 from registry_core import EventKind, InvalidConfiguration, InvalidInput, Registry
 from tests.commands import answer, refused, run
@@ -215,6 +216,24 @@ def test_a_metric_of_probabilities_asks_for_probabilities(judged: tuple[Registry
     )
     for name, value in zip(COLUMNS, theirs.importances_mean, strict=True):
         assert found.impacts[name].value == pytest.approx(value, abs=1e-12)
+
+
+def test_a_champion_without_probabilities_is_not_asked_for_them(sqlite_registry: Registry) -> None:
+    registry = sqlite_registry
+    registry.configure(auto_evaluate=False, gates={"primary_metric": "auc"}, reason="by hand")
+    train = rows(300, seed=1)
+    champion = register(registry, LinearSVC().fit(train[COLUMNS], train["late"]))
+    version = register(registry, LogisticRegression().fit(train[COLUMNS], train["late"]), model_type="Other")
+    registry.add_benchmark("holdout", "Late", rows(400), "late", features=COLUMNS)
+    for model_id in (champion, version):
+        registry.evaluate(model_id)
+    assert registry.get_active_model_id("Late") == champion
+    found = registry.measure_feature_impact(version, repeats=2)
+    assert (found.impact.metric, found.champion, found.differences) == ("auc", None, {})
+    value = registry.outcome_value(version, values=VALUES)
+    assert (value.champion, value.difference) == (None, None)
+    with pytest.raises(InvalidInput, match="predict_proba"):
+        registry.outcome_value(champion, values=VALUES)
 
 
 def test_who_gives_up_stops_it_and_nothing_is_stored(judged: tuple[Registry, str, str]) -> None:

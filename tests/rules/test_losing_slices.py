@@ -84,3 +84,9 @@ def test_losses_are_compared_in_the_primary_metric_where_it_is_a_mean() -> None:
     assert compared_metric("classification", "log_loss", True) == "log_loss"
     assert compared_metric("classification", "log_loss", False) == "accuracy"
     assert compared_metric("classification", "auc", True) == "accuracy"
+
+
+def test_the_simulation_prints_shares_with_their_bounds() -> None:
+    equal, planted = insights.slice_rows(2)
+    assert equal[1:] == ["2", "0.0% (<= 77.6%)", "<= 5%", "met"]
+    assert planted[1:] == ["2", "100.0% (>= 22.4%)", ">= 80%", "met"]

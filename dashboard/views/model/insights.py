@@ -10,10 +10,13 @@ from dashboard.ui.columns import Column
 from dashboard.views.model import evaluation_curves, fairness, feature_impact, outcome_value
 from registry_core import LosingSlice, ModelMetadata
 
-LINKS = (
-    "[Losing slices](#slices) · [Curves](#curves) · [Feature impact](#feature-impact) · "
-    "[Thresholds and costs](#thresholds) · [Fairness](#fairness)"
-)
+LINKS = {
+    "Losing slices": "slices",
+    "Curves": "curves",
+    "Feature impact": "feature-impact",
+    "Thresholds and costs": "thresholds",
+    "Fairness": "fairness",
+}
 COLUMNS: tuple[Column[LosingSlice], ...] = (
     Column("Worse where", lambda each: formatting.visible(each.condition), 260, pinned=True),
     Column("Rows", lambda each: each.difference.rows, 70, "count"),
@@ -24,8 +27,15 @@ COLUMNS: tuple[Column[LosingSlice], ...] = (
 
 def links(model: ModelMetadata, view: session.View) -> None:
     """Links to the sections, where there are any."""
-    if _evaluated(model, view):
-        st.markdown(LINKS)
+    benchmark = view.benchmark(model.model_name)
+    if benchmark is None or not _evaluated(model, view):
+        return
+    without = set()
+    if benchmark.task == "regression":
+        without = {"thresholds", "fairness"}
+    elif len(benchmark.classes) > 2:
+        without = {"thresholds"}
+    st.markdown(" · ".join(f"[{label}](#{anchor})" for label, anchor in LINKS.items() if anchor not in without))
 
 
 def sections(model: ModelMetadata, champion: ModelMetadata | None, view: session.View) -> None:

@@ -29,7 +29,7 @@ COLUMNS: tuple[Column[tuple[str, ValueCurve]], ...] = (
 def section(model: ModelMetadata, other: ModelMetadata | None, view: session.View) -> None:
     """Fields for the four values, the curve by threshold, and the way to keep the values."""
     benchmark = view.benchmark(model.model_name)
-    if benchmark is None or benchmark.task == "regression":
+    if benchmark is None or benchmark.task == "regression" or len(benchmark.classes) > 2:
         return
     messages.section("Thresholds and costs", anchor="thresholds")
     kept = dict(view.registry.configuration().policy(model.model_name).outcome_values)
