@@ -130,7 +130,8 @@ def test_a_promising_challenger_stays_in_shadow() -> None:
     assert found.because.startswith("Stays in shadow: its gates hold, and some more labels may show that it is better")
     assert all(check.passed for check in found.checks)
     # Not for ever: the interval narrows around what there is.
-    assert judge(STAGES, 0, replace(shadow, low=-0.03)).step == "advance"
+    assert judge(STAGES, 0, replace(shadow, low=-0.03)).step == "wait"
+    assert judge(STAGES, 0, replace(shadow, low=-0.1)).step == "advance"
     assert judge(STAGES, 0, replace(shadow, value=-0.001, low=-0.009)).step == "advance"
 
 
