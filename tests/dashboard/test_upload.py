@@ -160,6 +160,16 @@ def test_a_new_name_is_evaluated_and_the_next_version_on_its_benchmark(own: Regi
     assert own.get_active_model_id("Risk-score") == model.model_id
 
 
+def test_the_button_evaluates_where_the_settings_leave_that_to_people(own: Registry, open_page: Open) -> None:
+    own.configure(auto_evaluate=False, reason="by hand")
+    app = choose(open_page("upload"), "age", "visits", "left")
+    app.button(key="upload").click().run()
+    assert not app.exception
+    (evaluation,) = own.evaluations(app.session_state["uploaded"])
+    assert evaluation.status == "measured"
+    assert "and evaluated" in words(app)
+
+
 def test_labels_that_are_not_clear_are_asked_for(own: Registry, open_page: Open) -> None:
     app = choose(open_page("upload"))
     assert app.button(key="upload").disabled

@@ -108,6 +108,7 @@ def upload_button(given: Metadata | None, files: Files, holdout: Holdout, view: 
                 files.model, files.scaler, metadata=given, holdout=holdout.file, target=holdout.target,
                 actor=session.actor(), reason=(reason or "").strip(),
             )  # fmt: skip
+            _evaluate(model_id, holdout, view)
     except (RegistryError, ValueError, RecursionError) as error:
         del st.session_state[_UPLOADING]
         messages.show("error", f"Nothing was stored. {formatting.escaped(formatting.sentence(str(error)))}")
@@ -116,6 +117,18 @@ def upload_button(given: Metadata | None, files: Files, holdout: Holdout, view: 
     del st.session_state[_UPLOADING]
     upload_fields.release(files.model, files.scaler, holdout.file)
     st.rerun()
+
+
+def _evaluate(model_id: str, holdout: Holdout, view: session.View) -> None:
+    """The button promised it: where the settings leave evaluations to people, this one is asked for."""
+    trusted = view.registry.get_metadata(model_id).artifact == "trusted"
+    if not holdout.evaluates or not trusted or view.registry.evaluations(model_id):
+        return
+    try:
+        view.registry.evaluate(model_id, actor=session.actor())
+    except RegistryError as error:
+        # It is stored by now.
+        messages.post("warning", f"It was not evaluated. {formatting.escaped(formatting.sentence(str(error)))}")
 
 
 @contextmanager
