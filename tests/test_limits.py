@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import re
 import sqlite3
@@ -39,7 +40,7 @@ from registry_core import (
 from registry_core.actions import benchmarks
 from registry_core.actions.serve import recording, slicing
 from registry_core.artifacts import asking, examples, tables
-from registry_core.rules import intake
+from registry_core.rules import intake, training_rows
 from tests.clock import Clock
 from tests.disks import fill, read_only, small_disk
 from tests.fitted import logistic, register
@@ -201,6 +202,24 @@ def _examples(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
     assert proof.count == 32
 
 
+def _training_rows(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert (training_rows.MOST_KEPT, training_rows.MOST_ROWS) == (50_000, 5_000_000)
+    rows = load_breast_cancer().data
+    monkeypatch.setattr(training_rows, "MOST_KEPT", 100)
+    register(registry, training_data=rows)
+    monkeypatch.setattr(training_rows, "MOST_ROWS", len(rows) - 1)
+    register(registry, training_data=rows)
+    kept = registry._context.database.query("SELECT document FROM training_rows")
+    assert [len(training_rows.Sketch.from_dict(json.loads(each["document"])).marks) for each in kept] == [100]
+
+
+def _model_card(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    register(registry)
+    registry.write_model_card("Churn", purpose="p" * 10_000)
+    with pytest.raises(InvalidInput, match="limits has 10001 characters; at most 10000"):
+        registry.write_model_card("Churn", limits="l" * 10_001)
+
+
 def _levels(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
     assert asking.MOST_LEVELS == 1000
     for count in (1000, 1001):
@@ -235,6 +254,8 @@ VERBS: dict[str, Callable[[Registry, pytest.MonkeyPatch], None]] = {
     "review": _review,
     "benchmark": _benchmark,
     "example rows": _examples,
+    "training rows that are hashed": _training_rows,
+    "model card": _model_card,
     "levels of a category in a signature": _levels,
     "labels": _labels,
     "slices": _slices,

@@ -65,7 +65,8 @@ def _as_taken(data: Any, signature: Signature) -> pd.DataFrame | None:
     if signature.names == "none":
         # A model that knows no names takes columns by their places.
         data = data.set_axis(range(data.shape[1]), axis=1)
-    with suppress(InvalidInput):
+    # What cannot be read as the model's rows says nothing of a benchmark; registering and evaluating go on.
+    with suppress(InvalidInput, TypeError, ValueError):
         rows: pd.DataFrame = Matcher(signature, framed=True)(data).rows
         return rows
     return None

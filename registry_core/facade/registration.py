@@ -141,8 +141,8 @@ class RegistrationVerbs(Verbs):
                 the labels of a LightGBM or XGBoost file, which holds class numbers only.
             input_example: as in ``register_model``, or the path of a table file.
             holdout: labelled rows, for a model name without an active benchmark: a DataFrame, the path of a table file,
-                or a binary file. They become its benchmark, named after the file, and the version is evaluated on it.
-                A new model name is ranked by evaluated metrics (``rank_by``) from then on.
+                or a binary file. They become its benchmark, named after the file, and the version is evaluated on it
+                (``auto_evaluate``). A new model name is ranked by evaluated metrics (``rank_by``) from then on.
             target: the column of ``holdout`` with the labels. Default: the one column that is no feature.
 
         Returns:

@@ -22,6 +22,7 @@ from registry_core.artifacts.sandbox.inspecting import INSPECTOR
 from registry_core.artifacts.sandbox.places import Places
 from tests.dashboard.conftest import fitted, register
 from tests.processes import until
+from tests.strangers import stranger_file
 
 Open = Callable[..., AppTest]
 
@@ -158,6 +159,34 @@ def test_a_new_name_is_evaluated_and_the_next_version_on_its_benchmark(own: Regi
     assert "Stored as version **1.0.1** of **Risk-score**, and evaluated" in words(app)
     assert own.evaluations(app.session_state["uploaded"])[0].rows == 40
     assert own.get_active_model_id("Risk-score") == model.model_id
+
+
+def test_the_button_evaluates_where_the_settings_leave_that_to_people(own: Registry, open_page: Open) -> None:
+    own.configure(auto_evaluate=False, reason="by hand")
+    app = choose(open_page("upload"), "age", "visits", "left")
+    app.button(key="upload").click().run()
+    assert not app.exception
+    (evaluation,) = own.evaluations(app.session_state["uploaded"])
+    assert evaluation.status == "measured"
+    assert "and evaluated" in words(app)
+
+
+def test_rows_that_come_with_a_quarantined_file_wait(own: Registry, open_page: Open) -> None:
+    app = open_page("upload")
+    app.file_uploader(key="model-file-0").set_value(("stranger.joblib", stranger_file().getvalue(), ""))
+    app.run()
+    app.file_uploader(key="rows-file-0").set_value(("rows.csv", table("size", "target"), "text/csv"))
+    app.run()
+    target = next(each for each in app.selectbox if each.label.startswith("Target column"))
+    if target.value is None:
+        target.set_value("target").run()
+    assert app.button(key="upload").label == "Upload"
+    assert "is not loaded or evaluated before its imports are trusted" in words(app)
+    app.button(key="upload").click().run()
+    assert not app.exception
+    assert any("quarantined" in each.value for each in app.warning)
+    assert own.evaluations(app.session_state["uploaded"]) == []
+    assert [each.name for each in own.benchmarks("stranger")] == ["rows"]
 
 
 def test_labels_that_are_not_clear_are_asked_for(own: Registry, open_page: Open) -> None:

@@ -35,6 +35,11 @@ class Files:
     accepted: bool = True
 
     @property
+    def quarantined(self) -> bool:
+        """Whether a file holds imports that are not trusted: it is not loaded before they are."""
+        return any(each.verdict == "quarantined" for each in self.scans.values())
+
+    @property
     def feature_names(self) -> tuple[str, ...]:
         """The features by name, as the first file says that is asked: the scaler, else the model."""
         return next((each.feature_names for each in [*self.scans.values()][::-1] if each.feature_names), ())

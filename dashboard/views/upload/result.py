@@ -42,18 +42,20 @@ def preview(given: Metadata | None, files: Files, holdout: Holdout, view: sessio
         except (RegistryError, ValueError, RecursionError) as error:
             messages.show("error", formatting.escaped(str(error)))
             return False
-        _plan(plan, given, holdout, view)
+        _plan(plan, given, files, holdout, view)
     if missing:
         st.markdown(f"Still needed: {', '.join(missing)}.")
     return not missing and files.accepted
 
 
-def _plan(plan: RegistrationPlan, given: Metadata, holdout: Holdout, view: session.View) -> None:
+def _plan(plan: RegistrationPlan, given: Metadata, files: Files, holdout: Holdout, view: session.View) -> None:
     st.markdown(f"Version **{plan.version}**: {formatting.escaped(plan.version_because)}")
     name = str(given["model_name"])
     champion = view.champion(name)
     new = name not in view.names()
-    if holdout.file is not None:
+    if files.quarantined and holdout.evaluates:
+        st.markdown("Evaluated: **later**, on the rows of step 2.")
+    elif holdout.file is not None:
         where = f"the {holdout.rows:,} labelled rows, which become the benchmark of {formatting.escaped(name)}"
         st.markdown(f"Evaluated on {where}.")
     elif holdout.benchmark is not None:
@@ -64,10 +66,12 @@ def _plan(plan: RegistrationPlan, given: Metadata, holdout: Holdout, view: sessi
         st.markdown(formatting.escaped(formatting.sentence(plan.score_note or "no score")))
     else:
         st.markdown(f"Score **{formatting.number(plan.composite_score)}** by its self-reported metrics (unverified)")
-    if holdout.file is not None and new:
+    stays = f"{champion.version} stays" if champion else "none, as before"
+    if files.quarantined:
+        st.markdown(f"Champion: **{stays}**. The file is not loaded or evaluated before its imports are trusted.")
+    elif holdout.file is not None and new:
         st.markdown("Champion: **this version**, if it passes every gate: there is none yet.")
     else:
-        stays = f"{champion.version} stays" if champion else "none, as before"
         if holdout.benchmark is not None and plan.decision.waits_for is not None:
             stays = f"{champion.version if champion else 'none'} until the version is evaluated"
         st.markdown(f"Champion: **{stays}**. {formatting.escaped(formatting.sentence(plan.decision.because))}")
@@ -89,7 +93,7 @@ def upload_button(given: Metadata | None, files: Files, holdout: Holdout, view: 
         "Reason (optional; it is kept with the upload)", key=f"upload-reason-{number_of_round()}", max_chars=2000
     )
     st.caption(f"Recorded as uploaded by {formatting.escaped(session.actor())}. Change the name in the sidebar.")
-    label = "Upload and evaluate" if holdout.evaluates else "Upload"
+    label = "Upload and evaluate" if holdout.evaluates and not files.quarantined else "Upload"
     clicked = st.button(label, type="primary", icon=":material/upload_file:", disabled=not ready, key="upload")
     if not clicked or given is None or files.model is None:
         return
@@ -108,6 +112,7 @@ def upload_button(given: Metadata | None, files: Files, holdout: Holdout, view: 
                 files.model, files.scaler, metadata=given, holdout=holdout.file, target=holdout.target,
                 actor=session.actor(), reason=(reason or "").strip(),
             )  # fmt: skip
+            _evaluate(model_id, holdout, view)
     except (RegistryError, ValueError, RecursionError) as error:
         del st.session_state[_UPLOADING]
         messages.show("error", f"Nothing was stored. {formatting.escaped(formatting.sentence(str(error)))}")
@@ -116,6 +121,18 @@ def upload_button(given: Metadata | None, files: Files, holdout: Holdout, view: 
     del st.session_state[_UPLOADING]
     upload_fields.release(files.model, files.scaler, holdout.file)
     st.rerun()
+
+
+def _evaluate(model_id: str, holdout: Holdout, view: session.View) -> None:
+    """The button promised it: where the settings leave evaluations to people, this one is asked for."""
+    trusted = view.registry.get_metadata(model_id).artifact == "trusted"
+    if not holdout.evaluates or not trusted or view.registry.evaluations(model_id):
+        return
+    try:
+        view.registry.evaluate(model_id, actor=session.actor())
+    except RegistryError as error:
+        # It is stored by now.
+        messages.post("warning", f"It was not evaluated. {formatting.escaped(formatting.sentence(str(error)))}")
 
 
 @contextmanager
