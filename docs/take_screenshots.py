@@ -58,7 +58,8 @@ def pages(registry: Registry) -> dict[str, str]:
 def settle(page: Page) -> None:
     """Wait until the script has run and the charts are drawn."""
     page.locator("h1").wait_for()
-    page.wait_for_function("() => !document.querySelector('[data-testid=stStatusWidget], [data-stale=true]')")
+    unfinished = "[data-testid=stStatusWidget], [data-stale=true], [data-testid=stSkeleton]"
+    page.wait_for_function(f"() => !document.querySelector('{unfinished}')")
     page.wait_for_timeout(1500)
 
 
