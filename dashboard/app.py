@@ -117,7 +117,7 @@ def _follow_address(view: session.View, names: list[str], page: str) -> None:
     if st.query_params.get("model") not in (None, *names):
         messages.post(
             "warning",
-            "The address names a model name that is not in this registry; another one is shown.",
+            "The model name in the address is not in this registry; another one is shown.",
             everywhere=True,
         )
 

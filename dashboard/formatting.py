@@ -41,7 +41,7 @@ VERDICTS = {
 }
 #: Behind the state of a version that was promoted over failed gates.
 OVERRIDDEN = " ⚑"
-NOT_SAID = "not said"
+NOT_SAID = "not recorded"
 
 _METRIC_WORDS = {
     "auc": "AUC",

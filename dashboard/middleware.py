@@ -116,7 +116,7 @@ class SameOrigin:
         hosts, origins = headers.getlist("host"), headers.getlist("origin")
         if len(hosts) != 1 or not self._allows(hosts[0]):
             return 400, (
-                "This dashboard does not answer under this host name. Open the address that `model-registry dashboard` "
+                "The dashboard does not serve this host name. Open the address that `model-registry dashboard` "
                 "printed, or start it with --allow-host NAME."
             )
         if scope["type"] == "http" and scope["method"] in READING_METHODS:
@@ -124,8 +124,8 @@ class SameOrigin:
         if len(origins) == 1 and origins[0] in (f"http://{hosts[0]}", f"https://{hosts[0]}"):
             return None
         return 403, (
-            "The Origin of this request is not the dashboard's own address. Use the dashboard's own pages; a proxy in "
-            "front of it has to pass on the Host header that the browser sent."
+            "The Origin of this request is not the address of the dashboard. Use the pages of the dashboard; a proxy "
+            "has to pass on the Host header of the browser."
         )
 
     def _allows(self, host: str) -> bool:

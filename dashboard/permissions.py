@@ -10,13 +10,13 @@ from registry_core import Permission
 
 #: What is put away, in a sentence about it.
 GONE = {
-    "trashed": "in the trash: put it back before anything else",
-    "purged": "purged: its files are gone, its metrics and history stay",
+    "trashed": "in the trash: restore the version first",
+    "purged": "purged: the files are deleted, metrics and history are kept",
 }
 #: What quarantine means, and the way to take part all the same.
 QUARANTINE = (
-    "A quarantined file imports code that is not trusted: it is stored, and not loaded or chosen until a person has "
-    "reviewed that code and allowed the imports on the model's page."
+    "A quarantined file imports code that is not trusted: it is stored, but not loaded or promoted until a reviewer "
+    "trusts these imports on the Model page."
 )
 
 

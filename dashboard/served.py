@@ -22,8 +22,8 @@ LIVE_SECONDS = 2.5
 _address: tuple[str, str | None] | None = None
 #: The error of whoever starts a page with Streamlit's own command.
 HOW_TO_START = (
-    "The dashboard does not run under `streamlit run`: without its own server there is no check of hosts and origins, "
-    "no security header and no quota of uploads. Start it with: model-registry dashboard FOLDER"
+    "The dashboard does not run under `streamlit run`, which lacks the checks of hosts and origins, the security "
+    "headers and the upload quota. Start it with: model-registry dashboard FOLDER"
 )
 
 

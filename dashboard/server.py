@@ -59,8 +59,8 @@ def on_script_error(error: Exception) -> bool:
     reference = secrets.token_hex(4)
     _log.error("Error %s on a page", reference, exc_info=error)
     streamlit.error(
-        f"This page could not be drawn. The details are in the server's log under `{reference}`. "
-        "Reload the page; if it happens again, pass that reference on to whoever runs this dashboard.",
+        f"This page could not be drawn. The details are in the server's log under `{reference}`. Reload the page; if "
+        "it happens again, give this reference to the administrator of the dashboard.",
         icon=":material/error:",
     )
     return True
@@ -192,8 +192,8 @@ def serve(
     local = _is_loopback(host)
     if not local and not allow_remote:
         raise InvalidInput(
-            f"the dashboard listens on 127.0.0.1 unless told otherwise, and {host!r} can be reached by other machines. "
-            "It has no sign-in: whoever reaches it may promote and upload. Leave the host out, or allow remote access."
+            f"other machines can reach {host!r}, and the dashboard has no sign-in: their users can promote and "
+            "upload. Omit --host to listen on 127.0.0.1, or give --allow-remote."
         )
     _check_free(host, port)
     served.serve_from(location, artifacts)
@@ -222,7 +222,8 @@ def _check_free(host: str, port: int) -> None:
             probe.bind(address)
     except (OSError, OverflowError) as error:
         raise InvalidInput(
-            f"the dashboard cannot listen on {host}:{port} ({error}); stop what does, or choose another port"
+            f"the dashboard cannot listen on {host}:{port} ({error}); stop the program that uses the port, or choose "
+            "another port"
         ) from error
 
 

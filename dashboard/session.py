@@ -109,7 +109,7 @@ class View:
                 return f"{path} cannot be read ({error.strerror}). Restore it from a backup."
             stamp = (found.st_size, found.st_mtime_ns)
             if size > CHECKED_WHOLE and found.st_size != size:
-                return f"{path} was altered: it holds {found.st_size:,} bytes, {size:,} were registered."
+                return f"{path} was altered: it has {found.st_size:,} bytes, at registration it had {size:,}."
         if size > CHECKED_WHOLE:
             return None
 

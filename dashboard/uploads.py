@@ -68,14 +68,14 @@ class Quota:
         wanted = held.get(session, 0) + size
         if wanted > self.session_bytes:
             return (
-                f"Your uploads may have {formatting.size(self.session_bytes)} together; with this file they "
-                f"would have {formatting.size(wanted)}. Nothing was stored. Remove a file you "
-                "no longer need, then upload this one again."
+                f"Uploads of one session are limited to {formatting.size(self.session_bytes)}; with this file they "
+                f"would have {formatting.size(wanted)}. Nothing was stored. Remove a file you no longer need, then "
+                "upload this file again."
             )
         if sum(held.values()) + size > self.total_bytes:
             return (
-                f"The uploads of all visitors together have reached {formatting.size(self.total_bytes)}, the most this "
-                "server holds. Nothing was stored. Upload this file again when others have finished."
+                f"The uploads of all users have reached {formatting.size(self.total_bytes)}, the limit of this "
+                "server. Nothing was stored. Upload this file again when others have finished."
             )
         return None
 
@@ -131,7 +131,7 @@ class UploadQuota:
         # The server lets no more bytes through than this header says, so it may be counted on.
         length = Headers(scope=scope).get("content-length", "")
         if not length.isdecimal():
-            sentence = "An upload has to say its Content-Length. Upload the file on the dashboard's page."
+            sentence = "The upload has no Content-Length. Upload the file on the Upload page of the dashboard."
             await PlainTextResponse(sentence, status_code=411)(scope, receive, send)
             return
         files, session, size = stored_files(), upload["session"], int(length)

@@ -124,16 +124,14 @@ def _group(checks: Mapping[str, Check], example: str) -> Check:
             raise _wrong(key, value, example)
         for name in value:
             if name not in checks:
-                raise InvalidConfiguration(
-                    f"configuration key '{key}.{name}' is unknown; allowed are {', '.join(checks)}"
-                )
+                raise InvalidConfiguration(f"setting '{key}.{name}' is unknown; allowed are {', '.join(checks)}")
         return {name: checks[name](f"{key}.{name}", asked) for name, asked in value.items() if asked is not None}
 
     return check
 
 
 def _wrong(key: str, value: Any, allowed: str) -> InvalidConfiguration:
-    return InvalidConfiguration(f"configuration key {key!r} is {value!r:.200}; allowed is {allowed}")
+    return InvalidConfiguration(f"setting {key!r} is {value!r:.200}; allowed is {allowed}")
 
 
 #: The keys that hold settings of their own.
@@ -228,7 +226,7 @@ class Configuration:
             found: dict[str, Any] = {}
             for key, value in pairs:
                 if key in found:
-                    raise InvalidConfiguration(f"configuration key {key!r} appears twice; keep one")
+                    raise InvalidConfiguration(f"setting {key!r} appears twice; keep one")
                 found[key] = value
             return found
 
@@ -237,7 +235,7 @@ class Configuration:
         except (json.JSONDecodeError, RecursionError) as error:
             raise InvalidConfiguration(f"registry_config.json is not JSON: {error}; correct it or delete it") from error
         if not isinstance(settings, dict):
-            raise InvalidConfiguration(f"registry_config.json holds {type(settings).__name__}; a JSON object is needed")
+            raise InvalidConfiguration(f"registry_config.json contains {type(settings).__name__}; write a JSON object")
         return cls.from_dict(settings)
 
     def policy(self, model_name: str) -> Policy:
@@ -301,4 +299,4 @@ def _checked(settings: Mapping[str, Any], prefix: str) -> dict[str, Any]:
 
 
 def _unknown(key: str) -> InvalidConfiguration:
-    return InvalidConfiguration(f"configuration key {key!r} is unknown; allowed are {', '.join(KEYS)} and model_names")
+    return InvalidConfiguration(f"setting {key!r} is unknown; allowed are {', '.join(KEYS)} and model_names")

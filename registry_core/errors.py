@@ -11,7 +11,7 @@
     │   ├── VersionTaken                   that version of that model name exists
     │   └── StateConflict                  the verb does not fit the model's present state
     ├── NotEligible                        rejected, archived, disqualified or quarantined
-    │   └── GatesFailed                    a gate before promotion does not hold; an override needs a reason
+    │   └── GatesFailed                    a gate before promotion does not hold; an override requires a reason
     ├── NotFound (KeyError)                no experiment or alert has that number
     │   └── ModelNotFound                  no model has that id
     ├── NoModelAvailable (ValueError)      nothing eligible with a score; no champion; no healthy predecessor
@@ -39,35 +39,35 @@ if TYPE_CHECKING:
 
 
 class RegistryError(Exception):
-    """Base of all errors the registry raises on purpose. Its text says what to do next."""
+    """Base of all errors that the registry raises. The message says what is wrong and what to do next."""
 
 
 class InvalidInput(RegistryError, ValueError):
-    """What was handed in cannot be accepted; nothing was changed."""
+    """An argument is invalid; nothing was changed."""
 
 
 class InvalidName(InvalidInput):
-    """A name that may not become part of a path or an address."""
+    """A name cannot be used in a path or an address."""
 
 
 class InvalidMetric(InvalidInput):
-    """A metric that is not finite, or lies outside the range of its kind."""
+    """A metric is not finite, or outside its range."""
 
 
 class InvalidVersion(InvalidInput):
-    """A version that is not MAJOR.MINOR.PATCH."""
+    """A version is not MAJOR.MINOR.PATCH."""
 
 
 class InvalidConfiguration(InvalidInput):
-    """A configuration key or value that is not allowed; the message names both and what is."""
+    """A setting is unknown or its value is invalid; the message names the setting, its value and the allowed values."""
 
 
 class Conflict(RegistryError):
-    """The registry is not in the state the caller believed in; nothing was changed."""
+    """The registry is in another state than the caller expected; nothing was changed."""
 
 
 class ChampionChanged(Conflict):
-    """The champion changed meanwhile: it is not the one the caller saw.
+    """The champion is not the expected one; nothing was changed.
 
     ``expected`` and ``actual`` are model ids or None; ``by`` and ``at`` say who changed it and when (UTC, ISO 8601).
     """
@@ -76,7 +76,7 @@ class ChampionChanged(Conflict):
         self, model_name: str, expected: str | None, actual: str | None, by: str | None = None, at: str | None = None
     ) -> None:
         self.model_name, self.expected, self.actual, self.by, self.at = model_name, expected, actual, by, at
-        who = f" (put there by {by} at {at})" if by else ""
+        who = f" (changed by {by} at {at})" if by else ""
         super().__init__(
             f"{model_name}: you acted on champion {expected or 'none'}, but it is now {actual or 'none'}{who}. "
             "Nothing was changed; look at the new champion and decide again."
@@ -84,37 +84,37 @@ class ChampionChanged(Conflict):
 
 
 class VersionTaken(Conflict):
-    """That version of that model name exists already."""
+    """The model name has this version already."""
 
 
 class StateConflict(Conflict):
-    """The verb does not fit the present state of the model."""
+    """The action is not possible in the present state of the model, experiment or alert; nothing was changed."""
 
 
 class NotEligible(RegistryError):
-    """The model may not be chosen: it is rejected, archived, disqualified or quarantined."""
+    """The model is not eligible: it is rejected, archived, disqualified, in the trash or quarantined."""
 
 
 class GatesFailed(NotEligible):
-    """Gates before a promotion, or before an experiment's next stage, do not hold. Nothing was changed.
+    """A promotion gate or a rollout gate fails; nothing was changed.
 
-    ``report`` lists every gate; ``what`` says who may not do what.
+    ``report`` lists every gate; ``what`` is the first part of the message: the model or experiment and the action.
     """
 
     def __init__(self, report: GateReport, what: str = "", verb: str = "promote") -> None:
         self.report, self.verb = report, verb
-        self.what = what or f"{report.model_id} may not go into production"
-        failed = "; ".join(f"{gate.name}: {gate.because}" for gate in report.failures)
-        way = f", or {verb} with override and a reason, which stays visible"
+        self.what = what or f"{report.model_id} cannot be promoted"
+        failed = "; ".join(f"{gate.label}: {gate.because}" for gate in report.failures)
+        way = f", or {verb} with override and a reason, which is recorded permanently"
         if not all(gate.overridable for gate in report.failures):
-            way = "; no override passes over a model that does not answer"
+            way = "; a model that does not predict cannot be promoted with override"
         super().__init__(
-            f"{self.what}, {len(report.failures)} of {len(report.gates)} gates failed: {failed}. Mend that{way}"
+            f"{self.what}, {len(report.failures)} of {len(report.gates)} gates failed: {failed}. Make them pass{way}"
         )
 
 
 class NotFound(RegistryError, KeyError):
-    """Nothing has that id or number."""
+    """There is no event, experiment or alert with that id."""
 
     def __str__(self) -> str:
         # KeyError shows the repr of its argument, which would put the sentence in quotes.
@@ -122,76 +122,81 @@ class NotFound(RegistryError, KeyError):
 
 
 class ModelNotFound(NotFound):
-    """No model has that id, or no model carries that name."""
+    """No model has that id or that name."""
 
 
 class NoModelAvailable(RegistryError, ValueError):
-    """Nothing can be chosen: no scored eligible model, no champion, or no healthy predecessor."""
+    """There is no model to return: no eligible model with a score, no champion, or no earlier champion."""
 
 
 class ArtifactError(RegistryError):
-    """Something about the bytes of a model."""
+    """The file of a model cannot be used."""
 
 
 class ArtifactMissing(ArtifactError, FileNotFoundError):
-    """The catalog knows the model, but its bytes are not in the store."""
+    """A file of the model is missing."""
 
     def __str__(self) -> str:
         return str(self.args[1])
 
 
 class ArtifactAltered(ArtifactError):
-    """The bytes in the store are not the bytes that were registered."""
+    """The SHA-256 of a file differs from the one at registration."""
 
 
 class ArtifactUnloadable(ArtifactError):
-    """The bytes are intact, but they do not load in this environment."""
+    """The file is unaltered, but does not load with the installed libraries."""
 
 
 class AnswersDiffer(ArtifactError):
-    """A model loads here, and does not answer its example rows as it did where it was registered.
+    """The model loads, but its predictions on the example rows differ from those at registration.
 
-    ``because`` says how many answers differ, by how much, and which library versions do.
+    ``because`` says how many predictions differ, by how much, and which library versions differ.
     """
 
     def __init__(self, model_id: str, because: str) -> None:
         self.because = because
         super().__init__(
-            f"{model_id} does not answer here as it did where it was registered: {because}. Use the libraries it was "
-            "registered with, or train and register it again with those installed here"
+            f"{model_id} does not return the predictions of its registration: {because}. Install the library versions "
+            "it was registered with, or train and register the model again with the installed ones"
         )
 
 
 class ArtifactQuarantined(ArtifactError):
-    """The file imports names that are not trusted: it is stored, and not loaded."""
+    """The file has imports that are not trusted: it is stored, but not loaded."""
 
 
 class SandboxFailure(ArtifactError):
-    """A model that was run in the sandbox gave no usable answer.
+    """A model failed in the sandbox.
 
-    ``reason`` says what it did; ``output`` is the end of what it printed, in printable characters.
+    ``reason`` says how; ``output`` is the end of the model's output, in printable characters.
     """
 
     def __init__(
-        self, name: str, reason: str, output: str = "", *, remedy: str = "repair it, or raise the limit it ran into"
+        self,
+        name: str,
+        reason: str,
+        output: str = "",
+        *,
+        remedy: str = "correct the model, or raise the limit it exceeded",
     ) -> None:
         self.reason, self.output = reason, output
         super().__init__(f"{name} {reason}; {remedy}")
 
 
 class SandboxIncomplete(ArtifactError):
-    """This machine cannot set every limit of the sandbox; nothing was run. ``unenforced`` says what is possible."""
+    """This machine cannot enforce every limit of the sandbox; nothing was run. ``unenforced`` lists them."""
 
     def __init__(self, unenforced: tuple[str, ...]) -> None:
         self.unenforced = unenforced
         super().__init__(
-            f"the sandbox is not complete here: {'; '.join(unenforced)}. "
-            "Evaluate on a machine that has it, or let an administrator allow it as it is."
+            f"the sandbox is incomplete on this machine: {'; '.join(unenforced)}. Evaluate on a machine with all "
+            "limits, or allow an incomplete sandbox: allow_incomplete=True."
         )
 
 
 class StorageError(RegistryError, OSError):
-    """The disk is full, may not be written, or the catalog is out of reach. Made of an errno and a sentence."""
+    """A disk is full or not writable, or the database cannot be reached. Takes an errno and a message."""
 
     def __str__(self) -> str:
         # OSError would put "[Errno 28]" in front of the sentence; the number is in ``errno``.
@@ -199,4 +204,4 @@ class StorageError(RegistryError, OSError):
 
 
 class CatalogBusy(StorageError):
-    """Another process held the write lock for longer than the time-out."""
+    """Another process held the write lock for longer than the timeout."""

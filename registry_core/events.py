@@ -7,11 +7,11 @@ from typing import Self
 
 
 class EventKind(StrEnum):
-    """What an event records. A member is the text that is stored and hashed: it never changes.
+    """The kinds of events. A member is the stored and hashed text: it never changes.
 
     Attributes:
-        label: what the event is called on pages and in listings.
-        payload: what ``Event.before`` and ``Event.after`` hold, by their keys.
+        label: the name of the event on pages and in listings.
+        payload: the keys of ``Event.before`` and ``Event.after``.
     """
 
     label: str
@@ -27,7 +27,7 @@ class EventKind(StrEnum):
 
     @classmethod
     def label_of(cls, kind: str) -> str:
-        """The label of a stored kind; one that a later release wrote is shown as its own words."""
+        """The label of a stored kind; a kind of a later release is shown with its own name."""
         return cls(kind).label if kind in cls.__members__.values() else kind.replace("_", " ").capitalize()
 
     # Versions come in.

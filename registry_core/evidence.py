@@ -37,7 +37,7 @@ class Inspection:
 
 @dataclass(frozen=True)
 class Measured:
-    """One metric the registry computed, with the interval it lies in; None where no interval can be given."""
+    """An evaluated metric with its 95% interval; ``low`` and ``high`` are None where there is no interval."""
 
     value: float
     low: float | None = None
@@ -46,7 +46,7 @@ class Measured:
 
 @dataclass(frozen=True)
 class Difference:
-    """How much two models differ in a metric on the same rows: the second minus the first, in the metric's units."""
+    """The difference of two models in a metric on the same rows: the second minus the first, in the metric's units."""
 
     metric: str
     value: float
@@ -57,7 +57,7 @@ class Difference:
 
     @property
     def verdict(self) -> Literal["better", "worse", "no clear difference"]:
-        """Whether the interval leaves out zero, and on which side."""
+        """``better``, ``worse`` or ``no clear difference``: whether the interval excludes zero, and on which side."""
         low, high = (-self.high, -self.low) if self.lower_is_better else (self.low, self.high)
         if low > 0:
             return "better"
@@ -66,9 +66,9 @@ class Difference:
 
 @dataclass(frozen=True)
 class Benchmark:
-    """A named holdout set. ``fingerprint`` is the sha256 of its content, so that two sets are never taken for one.
+    """A labelled holdout set of a model name. ``fingerprint`` is the SHA-256 of its content.
 
-    ``classes`` are the labels in its target, in order; empty for a regression, and where they were not recorded yet.
+    ``classes`` are the labels of the target in order; empty for a regression, and if they are not recorded.
     ``protected`` are the columns by whose values fairness is evaluated.
     """
 
@@ -117,12 +117,12 @@ class TrainingOverlap:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What came of measuring one model on one benchmark.
+    """The evaluation of a model on a benchmark.
 
-    A ``failed`` one has no metrics; ``because`` says what the model did. ``slices`` maps column -> value -> metric.
-    ``row_microseconds`` is the median time of a prediction, a row. ``unenforced`` names each limit of the sandbox that
-    this machine could not set, and what is therefore possible. ``in_training``: how many of the rows it was trained on;
-    None where its training rows are not known.
+    A ``failed`` evaluation has no metrics; ``because`` gives the reason. ``slices`` maps column -> value -> metric.
+    ``row_microseconds`` is the median prediction time per row. ``unenforced`` lists the limits of the sandbox that
+    this machine could not enforce, and what is therefore possible. ``in_training``: how many of the rows it was trained
+    on; None where its training rows are not known.
     """
 
     evaluation_id: int
@@ -141,13 +141,36 @@ class Evaluation:
     in_training: TrainingOverlap | None = None
 
 
+#: What a person reads for the name of a gate; the name is what is stored, and what scripts compare with.
+_GATE_LABELS = {
+    "answers": "Prediction check",
+    "approval": "Independent approval",
+    "artifact": "File scan",
+    "benchmark": "Evaluation",
+    "benchmark setting": "Active benchmark",
+    "metadata": "Required fields",
+    "same inputs": "Same features as the champion",
+}
+
+
 @dataclass(frozen=True)
 class Gate:
-    """One check before promotion: ``because`` says on which numbers, ``remedy`` what to do when it failed.
+    """One check before a promotion or before the next rollout stage.
 
-    ``overridable``: a person may override it with a reason; a model that returns no predictions cannot be overridden.
-    ``fix``: what would mend a failed one, where the registry itself can do it: an evaluation (``evaluate``), one on
-    more rows (``more rows``), a review (``review``), trust in the file's imports (``trust``); empty for anything else.
+    Attributes:
+        name: what the gate checks, such as ``answers``. It is stored in events and printed by ``--json``.
+        passed: whether the model passes.
+        because: the result with its numbers.
+        remedy: what to do about a failed gate; empty for a passed one.
+        overridable: whether a person may override the gate with a reason. A model that returns no predictions cannot
+            be promoted at all.
+        fix: the action of the registry that can make a failed gate pass: ``evaluate``, ``more rows`` (evaluate on more
+            rows), ``review``, ``trust`` (trust the imports of the file); empty where there is none.
+
+    >>> Gate("answers", True, "32 of 32 predictions agree").label
+    'Prediction check'
+    >>> Gate("slices recall", True, "recall 0.8000 in the worst of 3 slices").label
+    'Minimum recall in every slice'
     """
 
     name: str
@@ -157,10 +180,20 @@ class Gate:
     overridable: bool = True
     fix: Literal["", "evaluate", "more rows", "review", "trust"] = ""
 
+    @property
+    def label(self) -> str:
+        """The name of the gate as pages, messages and listings show it."""
+        kind, _, rest = self.name.partition(" ")
+        if kind == "slices":
+            return f"Minimum {rest} in every slice"
+        if kind == "fairness":
+            return f"Fairness gap in {rest.replace('_', ' ')}"
+        return _GATE_LABELS.get(self.name) or self.name[:1].upper() + self.name[1:]
+
 
 @dataclass(frozen=True)
 class GateReport:
-    """Every gate of one model against the champion of its name, passed or not."""
+    """All gates of a model, passed or failed, compared with the champion of its model name where a gate needs it."""
 
     model_id: str
     champion_id: str | None
@@ -173,13 +206,13 @@ class GateReport:
 
     @property
     def passed(self) -> bool:
-        """Whether nothing stands in the way."""
+        """Whether all gates passed."""
         return not self.failures
 
 
 @dataclass(frozen=True)
 class SelfReported:
-    """A metric that was reported with a version and lies outside the 95% interval of what the registry evaluated."""
+    """A self-reported metric outside the 95% interval of the evaluated one."""
 
     metric: str
     reported: float
@@ -187,7 +220,7 @@ class SelfReported:
 
     @property
     def sentence(self) -> str:
-        """Both numbers.
+        """Both metrics, as a sentence.
 
         >>> SelfReported("accuracy", 0.97, Measured(0.91, 0.9, 0.92)).sentence
         'self-reported accuracy 0.9700 is outside the evaluated 95% interval, 0.9000 to 0.9200'
@@ -208,22 +241,22 @@ class PromotionVerdict:
     ``word``: ``champion``, it serves already; ``blocked``, a check fails that no comparison mends; ``not evaluated``,
     nothing was evaluated that could be compared; ``worse``, ``inconclusive`` or ``better``, by the 95% interval of the
     primary metric's difference to the champion on the same rows; ``no champion``, it passes, and there is none to
-    compare with. Only what the registry evaluated counts, never what was reported.
+    compare with. Only evaluations by the registry count, never self-reported metrics.
 
     Attributes:
-        sentence: the word with its numbers and reasons.
+        sentence: the verdict with its numbers and reasons.
         next_step: what to do now.
-        action: the same as a verb, for the main button of a page; empty where there is nothing to do.
-        evaluate: which version ``evaluate`` is about, this one or the champion; None for any other action.
-        benchmark: on which it was evaluated; None without.
+        action: the next step as an action, for the main button of a page; empty without one.
+        evaluate: the version to evaluate, this one or the champion; None for any other action.
+        benchmark: the benchmark of the evaluation; None without one.
         metric: the primary metric.
-        evaluated: that metric of this version; None without an evaluation.
-        difference: this version minus the champion in that metric; None where they were not compared.
-        change: the same in words, ``+1.8 pp accuracy, 95% interval +0.9 to +2.7``.
-        margin: how much worse the policy allows the primary metric to be, in its unit; None where it does not say.
+        evaluated: the primary metric of this version; None without an evaluation.
+        difference: this version minus the champion in the primary metric; None if they were not compared.
+        change: the difference in words, ``+1.8 pp accuracy, 95% interval +0.9 to +2.7``.
+        margin: the non-inferiority margin of the policy, in units of the metric; None if it is not set.
         gates: every gate.
-        worse_slices: slices in which it is clearly worse than the champion, such as ``region=N``.
-        self_reported: metrics reported better or worse than what was evaluated.
+        worse_slices: slices in which the version is significantly worse than the champion, such as ``region=N``.
+        self_reported: self-reported metrics outside the evaluated intervals.
     """
 
     model_id: str
@@ -251,7 +284,7 @@ class PromotionVerdict:
 
 @dataclass(frozen=True)
 class Review:
-    """What a reviewer said of a version; it stays with the version."""
+    """A review of a version, kept with the version."""
 
     review_id: int
     model_id: str
@@ -263,7 +296,7 @@ class Review:
 
 @dataclass(frozen=True)
 class Curve:
-    """Points of a curve, ready to be drawn: ROC, precision-recall or calibration."""
+    """The points of a curve: ROC, precision-recall or calibration."""
 
     name: str
     x: tuple[float, ...]
@@ -273,7 +306,7 @@ class Curve:
 
 @dataclass(frozen=True)
 class Confusion:
-    """How many rows of a class (line, first index) the model called a class (column), both in the order of classes."""
+    """The number of rows by actual class (first index) and predicted class (second index), in the order of classes."""
 
     classes: tuple[str, ...]
     counts: tuple[tuple[int, ...], ...]
@@ -281,11 +314,11 @@ class Confusion:
 
 @dataclass(frozen=True)
 class Disagreements:
-    """Where two models answered differently, by row number.
+    """The rows in which two models predict differently, by row number.
 
     ``changed``: the rows with another class (another number in a regression), in their order. ``only_first_right`` and
     ``only_second_right`` count the rows that only one got right (McNemar's b and c); in a regression, the rows where
-    it was the nearer one. ``largest``: the rows whose answers moved most with how far, furthest first: the largest
+    it is closer. ``largest``: the rows with the largest change and its size, largest first: the largest
     change of any class's probability, or of the predicted number; empty without probabilities.
     """
 
@@ -297,9 +330,9 @@ class Disagreements:
 
 @dataclass(frozen=True)
 class Paired:
-    """Two models on the same rows of one benchmark: the second against the first.
+    """The comparison of two models on the same rows of a benchmark: the second with the first.
 
-    ``sentence`` is the verdict, by the ``primary`` metric; ``slices`` are the differences in each slice with 30 rows or
+    ``sentence`` is the verdict in the ``primary`` metric; ``slices`` are the differences in each slice with 30 rows or
     more.
     """
 
@@ -315,14 +348,14 @@ class Paired:
 
 @dataclass(frozen=True)
 class KnownClass:
-    """What a trusted name is.
+    """The class or operator behind an import.
 
     Attributes:
         name: ``module.Class``.
-        file: the source file; empty where there is none.
-        line: where the class begins in it, from 1; 0 where that is not known.
-        bases: what it inherits from, as its source writes it.
-        at_load: those of its own methods that run while a file is loaded.
+        file: the source file; empty without one.
+        line: the line of the class in it, from 1; 0 if unknown.
+        bases: the base classes, as written in the source.
+        at_load: methods of the class that run while a file is loaded.
         kind: ``operator`` for an operator of ONNX Runtime outside the ONNX standard: no code comes with the file.
     """
 
@@ -335,7 +368,7 @@ class KnownClass:
 
     @property
     def sentence(self) -> str:
-        """In words, for whoever has to read its code."""
+        """A sentence for the reviewer of the code."""
         if self.kind == "operator":
             return f"{self.name} is an operator of ONNX Runtime, outside the ONNX standard; no code comes with the file"
         where = f"{self.file}:{self.line}" if self.line else self.file or "compiled code"
@@ -346,18 +379,18 @@ class KnownClass:
 
 @dataclass(frozen=True)
 class ForeignDecisions:
-    """Decisions about trust that came with a registry from another installation, and are not accepted here.
+    """Trust decisions of another installation that are not accepted here.
 
     Attributes:
-        trusted_names: model name (empty: all) -> names. They trust nothing here.
-        never: those of the names that cannot be accepted -> why.
-        classes: those that can be, and what they are.
-        addresses: model name (empty: all) -> where alerts are to be sent. Nothing is sent there.
-        gates: model name (empty: all) -> the gates that were set.
-        approvals: model id -> who approved it.
-        overrides: model id -> the note of its promotion over failed gates.
-        champions: model name -> the champion. It serves only if every name in its files is on the built-in list.
-        lines: the decisions exactly, for ``accept_foreign``.
+        trusted_names: model name (empty: all) -> imports. They are not trusted here.
+        never: imports that cannot be accepted -> reason.
+        classes: the classes behind the imports that can be accepted.
+        addresses: model name (empty: all) -> notification addresses. Nothing is sent to them.
+        gates: model name (empty: all) -> gate settings.
+        approvals: model id -> approving persons.
+        overrides: model id -> note of the override.
+        champions: model name -> champion. It is loaded only if every import of its files is on the built-in allowlist.
+        lines: the exact decisions, for ``accept_foreign``.
     """
 
     trusted_names: Mapping[str, tuple[str, ...]]

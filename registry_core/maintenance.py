@@ -18,10 +18,10 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True)
 class CleanupItem:
-    """One version in a cleanup plan: what happens to it, and why.
+    """A version in a cleanup plan: the planned action and its reason.
 
-    ``untouchable``: protected from every policy (the champion, the rollback target, a model in a running experiment, a
-    pinned version). ``bytes`` is what its files take in the store.
+    ``untouchable``: protected from cleanup (the champion, the rollback target, a model in a running experiment, a
+    pinned version). ``bytes`` is the size of its files.
     """
 
     model_id: str
@@ -38,7 +38,7 @@ class CleanupItem:
 
 @dataclass(frozen=True)
 class OrphanedFile:
-    """A file in the registry's folders that nothing in the catalog claims, and since when it lies there."""
+    """An orphaned file: no catalog entry refers to it. With the time of its last change."""
 
     key: str
     bytes: int
@@ -47,10 +47,10 @@ class OrphanedFile:
 
 @dataclass(frozen=True)
 class CleanupPlan:
-    """What a cleanup would do, version by version; nothing has happened yet.
+    """The planned actions of a cleanup, version by version. Nothing is changed yet.
 
-    ``unclaimed`` are the orphaned files that are old enough to be deleted. ``last_event`` is the newest event that the
-    plan knows.
+    ``unclaimed`` are the orphaned files that are old enough to be deleted. ``last_event`` is the newest event the
+    plan is based on.
     """
 
     made_at: str
@@ -59,23 +59,23 @@ class CleanupPlan:
     unclaimed: tuple[OrphanedFile, ...] = ()
 
     def of(self, action: Literal["keep", "trash", "purge"]) -> tuple[CleanupItem, ...]:
-        """The versions something happens to."""
+        """The versions to trash or purge."""
         return tuple(item for item in self.items if item.action == action)
 
     @property
     def bytes_to_trash(self) -> int:
-        """What goes to the trash; the disk has it back once it is purged."""
+        """Bytes of the versions to trash; they are freed by the purge."""
         return sum(item.bytes for item in self.of("trash"))
 
     @property
     def bytes_to_free(self) -> int:
-        """Bytes that are freed at once: of purged versions and orphaned files."""
+        """Bytes that are freed at once: purged versions and orphaned files."""
         return sum(item.bytes for item in self.of("purge")) + sum(each.bytes for each in self.unclaimed)
 
 
 @dataclass(frozen=True)
 class CleanupResult:
-    """What a cleanup did. ``skipped`` says why a version of the plan was left alone: it changed since."""
+    """The result of a cleanup. ``skipped``: version of the plan -> reason, such as a promotion in the meantime."""
 
     trashed: tuple[str, ...] = ()
     purged: tuple[str, ...] = ()
@@ -87,7 +87,7 @@ class CleanupResult:
 
 @dataclass(frozen=True)
 class Trashed:
-    """A version in the trash: who moved it there, its status before, and when its files are deleted permanently."""
+    """A version in the trash, with actor, previous status and purge date."""
 
     model_id: str
     model_name: str
@@ -102,9 +102,9 @@ class Trashed:
 
 @dataclass(frozen=True)
 class CompressResult:
-    """What compressing changed, by the keys of the files.
+    """The result of a compression, by file keys.
 
-    ``linked`` now share the bytes of an identical one. ``left`` says which files could not be read, and why. The bytes
+    ``linked`` files share the bytes of an identical file. ``left``: unreadable file -> reason. The bytes
     are those of the files that changed.
     """
 
@@ -117,9 +117,9 @@ class CompressResult:
 
 @dataclass(frozen=True)
 class SpaceUse:
-    """What one kind of file of one model name takes; ``model_name`` is empty for what belongs to the whole registry.
+    """Disk usage of one kind of file of a model name; ``model_name`` is empty for files of the whole registry.
 
-    ``shared_bytes`` of them lie in the store once and are counted where they were first met.
+    ``shared_bytes`` are stored once and counted at their first occurrence.
     """
 
     model_name: str
@@ -132,7 +132,7 @@ class SpaceUse:
 
 @dataclass(frozen=True)
 class SpaceReport:
-    """What the registry takes, by model name and kind, and what compression and sharing save."""
+    """Disk usage by model name and kind, and the savings of compression and deduplication."""
 
     at: str
     uses: tuple[SpaceUse, ...]
@@ -141,23 +141,41 @@ class SpaceReport:
 
     @property
     def bytes(self) -> int:
-        """All of it."""
+        """The total in bytes."""
         return sum(use.bytes for use in self.uses)
+
+
+#: What a person reads for the kind of a finding; the kind is what scripts compare with.
+_FINDING_LABELS = {
+    "answers": "predictions",
+    "chain": "audit log",
+    "derived": "catalog row",
+    "export": "exported index",
+    "live": "live traffic",
+    "lost": "lost events",
+    "origin": "trust decisions",
+    "packed": "compression",
+    "place": "permissions",
+    "state": "status",
+    "unclaimed": "orphaned",
+}
 
 
 @dataclass(frozen=True)
 class Finding:
-    """Something ``verify`` found.
+    """A finding of ``verify``.
 
     Attributes:
-        kind: a short word for it, such as ``altered``, ``missing``, ``unclaimed``, ``chain``, ``statistics``.
-        severity: ``error``: something is lost or untrue; ``warning``: something should be mended; ``note``: worth
-            knowing.
-        subject: the file, model id or table it is about.
+        kind: a word for scripts, such as ``altered``, ``missing``, ``unclaimed``, ``chain``, ``statistics``.
+        severity: ``error``: data is lost or wrong; ``warning``: a repair is recommended; ``note``: information.
+        subject: the file, model id or table.
         text: what is wrong, in a sentence.
-        remedy: what to do about it; ``remedy.command`` says whether it is a command to run.
-        repairable: whether ``verify(repair=True)`` mends it.
-        repaired: whether it did.
+        remedy: what to do about it; ``remedy.command`` is True for a command to run.
+        repairable: whether ``verify(repair=True)`` repairs it.
+        repaired: whether it was repaired.
+
+    >>> Finding("chain", "error", "event 7", "the audit log is altered at event 7", Remedy("restore a backup")).label
+    'audit log'
     """
 
     kind: str
@@ -171,10 +189,15 @@ class Finding:
     def __post_init__(self) -> None:
         object.__setattr__(self, "remedy", Remedy.of(self.remedy))
 
+    @property
+    def label(self) -> str:
+        """The kind as pages and listings show it."""
+        return _FINDING_LABELS.get(self.kind) or self.kind.replace("_", " ")
+
 
 @dataclass(frozen=True)
 class VerifyReport:
-    """What ``verify`` looked at and found. ``checked`` counts: files, bytes, events, models, rows, windows."""
+    """The result of ``verify``. ``checked`` counts files, bytes, events, models, rows and windows."""
 
     at: str
     findings: tuple[Finding, ...]
@@ -183,13 +206,13 @@ class VerifyReport:
 
     @property
     def clean(self) -> bool:
-        """Nothing is left that should be mended: notes do not count, nor does what was repaired."""
+        """Whether no error or warning is left; notes and repaired findings do not count."""
         return all(each.repaired or each.severity == "note" for each in self.findings)
 
 
 @dataclass(frozen=True)
 class IndexExport:
-    """What ``export_index`` wrote: ``files`` are where ``model_index.json`` and ``model_history.json`` lie now."""
+    """The result of ``export_index``; ``files`` are the paths of ``model_index.json`` and ``model_history.json``."""
 
     at: str
     last_event: int
@@ -199,15 +222,15 @@ class IndexExport:
 
 @dataclass(frozen=True)
 class RebuildReport:
-    """What ``rebuild_index`` did.
+    """The result of ``rebuild_index``.
 
     Attributes:
-        source: where states and history came from: the ``catalog`` itself, the ``export`` beside it, or the
-            ``sidecars`` alone.
-        exported_at: of the export that was used, when it was written.
-        models: how many versions the index holds now.
-        changed: table -> rows that are others than before. Empty: everything was as it should be.
-        left_out: file -> why it could not be used.
+        source: the source of states and history: the ``catalog`` itself, the ``export`` beside it, or the
+            metadata files (``sidecars``) alone.
+        exported_at: the time of the export that was used.
+        models: the number of versions in the index.
+        changed: table -> number of changed rows. Empty if nothing changed.
+        left_out: unusable file -> reason.
     """
 
     source: Literal["catalog", "export", "sidecars"]
@@ -220,9 +243,9 @@ class RebuildReport:
 
 @dataclass(frozen=True)
 class BackupReport:
-    """What is in a backup: the state after ``last_event``, at ``at``.
+    """The content of a backup: the state after ``last_event``, at the time ``at``.
 
-    ``left_out`` are files that are missing or damaged in the registry itself, each with what is wrong: the backup holds
+    ``left_out``: file that is missing or damaged in the registry itself -> reason. The backup contains
     everything else.
     """
 
@@ -238,9 +261,9 @@ class BackupReport:
 
 @dataclass(frozen=True)
 class ImportReport:
-    """What an import brought in: source -> model id; source -> why it was left out; who became champion.
+    """The result of an import: source -> model id, skipped source -> reason, and the new champions.
 
-    A source is the id a model had there, or ``name/version`` of an MLflow registry. ``notes`` say what could not be
+    A source is the original model id, or ``name/version`` of an MLflow registry. ``notes`` say what could not be
     carried over.
     """
 

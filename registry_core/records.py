@@ -37,24 +37,23 @@ def utc_text(moment: datetime) -> str:
 
 @dataclass(frozen=True, init=False)
 class ModelMetadata:
-    """One registered model version: the seed's fields by the seed's names, then the registry's own.
+    """One registered model version.
 
     A metric that was not reported is None, never 0. ``composite_score`` is None when a weighted metric is missing;
     ``score_note`` then says which. ``metrics`` holds every further metric by name. ``extra`` keeps unknown keys of
     files written by an older or newer release, so that ``ModelMetadata(**json)`` loses nothing.
 
-    ``metrics`` and the fields named like metrics are what was reported on ``evaluation_set``; ``measured`` is what the
-    registry itself computed on the benchmark ``measured_on``; ``ranked_on`` says which of the two the score is made of.
-    ``origin`` says whether a pipeline registered the model from Python or a file came from outside; ``inspection`` is
-    the static scan of the files at registration. ``override_note`` says that a person put the model
-    into production although gates had failed; it stays. ``pinned``: no cleanup reaches it. ``reference`` says how the
-    inputs and scores of training were distributed, so that live ones can be compared with them. ``signature`` is
-    the features and the output, as ``Signature.from_dict`` reads them; empty where they were derived after the
-    registration (``Registry.signature`` has them then). ``lineage`` is where it comes from: script, git commit,
-    Python and packages of the process that registered it, and the fingerprint of the training data where it was given.
+    ``metrics`` and the fields named like metrics are reported metrics, on ``evaluation_set``. ``measured`` are metrics
+    that the registry evaluated on the benchmark ``measured_on``. ``ranked_on`` is the data behind the score.
+    ``origin``: registered by a pipeline from Python, or an uploaded file. ``inspection`` is the static scan of the
+    files at registration. ``override_note``: a person promoted the model although gates failed; the note is permanent.
+    ``pinned``: protected from cleanup. ``reference`` is the distribution of training features and scores, for feature
+    drift. ``signature`` are features and output, as ``Signature.from_dict`` reads them; empty if they were derived
+    after the registration (see ``Registry.signature``). ``lineage`` is the origin of the model: script, git commit,
+    Python and packages of the registering process, and the fingerprint of the training data if given.
 
-    ``model_file_path`` and ``scaler_file_path`` are whole paths (or addresses, for a bucket) when the record comes from
-    a registry, and relative to the registry's folder in the sidecar file. Sizes are bytes.
+    ``model_file_path`` and ``scaler_file_path`` are full paths (URLs for a bucket) in a record of a registry, and
+    relative to the registry's folder in the metadata file. Sizes are in bytes.
 
     >>> ModelMetadata(model_id="a", model_name="A", model_type="T", accuracy=0.5, colour="red").extra
     {'colour': 'red'}
@@ -112,7 +111,7 @@ class ModelMetadata:
 
     def __init__(self, *args: Any, **values: Any) -> None:
         if len(args) > len(_FIELDS):
-            raise TypeError(f"ModelMetadata takes at most {len(_FIELDS)} values, {len(args)} were given")
+            raise TypeError(f"ModelMetadata takes at most {len(_FIELDS)} values; {len(args)} are given")
         given = dict(zip(_FIELDS, args, strict=False))
         for name in given.keys() & values.keys():
             raise TypeError(f"ModelMetadata got {name!r} twice")
@@ -132,25 +131,25 @@ class ModelMetadata:
 
     @property
     def display_name(self) -> str:
-        """How sentences call it: ``Churn 1.2.0``."""
+        """The name in sentences: ``Churn 1.2.0``."""
         return f"{self.model_name} {self.version}"
 
     def all_metrics(self) -> dict[str, float]:
-        """Every reported metric by its name, those with a field of their own included."""
+        """All reported metrics by name, including those with a field of their own."""
         named = {name: getattr(self, name) for name in METRIC_FIELDS}
         return {name: value for name, value in named.items() if value is not None} | self.metrics
 
     def having(self, **changes: Any) -> ModelMetadata:
-        """A copy with some values changed; seven times as quick as ``dataclasses.replace``."""
+        """A copy with changed values; seven times as fast as ``dataclasses.replace``."""
         return ModelMetadata(**{**self.__dict__, **changes})
 
     def to_dict(self) -> dict[str, Any]:
-        """All fields as JSON knows them; ``ModelMetadata(**d)`` gives an equal record."""
+        """All fields as JSON values; ``ModelMetadata(**d)`` gives an equal record."""
         values = {name: self.__dict__[name] for name in _FIELDS if name != "extra"}
         return values | self.extra
 
     def sidecar(self) -> dict[str, Any]:
-        """What is written beside the artifact at registration: everything that never changes."""
+        """The content of the metadata file: everything that never changes after registration."""
         return {name: value for name, value in self.to_dict().items() if name not in STATE_FIELDS}
 
 
@@ -164,13 +163,13 @@ _NEEDED = tuple(name for name in _FIELDS if name not in _PLAIN_DEFAULTS and name
 
 @dataclass(frozen=True)
 class Permission:
-    """Whether a verb may be called now.
+    """Whether an action is possible now.
 
     Attributes:
-        allowed: whether the call would go through, as things stand.
-        reason: what stands in the way and what to do about it: the text of the error the call would raise; empty when
+        allowed: whether the call would succeed now.
+        reason: the reason against it and what to do: the text of the error the call would raise; empty when
             it is allowed.
-        overridable: whether ``override=True`` with a reason passes over what stands in the way.
+        overridable: whether ``override=True`` with a reason makes the call succeed.
     """
 
     allowed: bool
@@ -180,9 +179,9 @@ class Permission:
 
 @dataclass(frozen=True)
 class Deployment:
-    """An interval during which a model was champion of its model name; ``ended_at`` is None while it still is.
+    """An interval during which a model was champion; ``ended_at`` is None for the present champion.
 
-    ``undone``: the promotion was taken back, so a rollback does not return to it.
+    ``undone``: the promotion was undone, so a rollback does not return to this model.
     """
 
     deployment_id: int
@@ -197,7 +196,7 @@ class Deployment:
 
 @dataclass(frozen=True)
 class Event:
-    """One change of state. ``hash`` is the sha256 over this event's content and the previous event's hash."""
+    """One change of state. ``hash`` is the SHA-256 of this event's content and the previous event's hash."""
 
     event_id: int
     at: str
@@ -213,7 +212,7 @@ class Event:
 
 @dataclass(frozen=True)
 class Submission:
-    """The metadata of a registration, validated and in one spelling; without files and times."""
+    """The validated and normalised metadata of a registration, without files and times."""
 
     model_name: str
     model_type: str
@@ -236,9 +235,9 @@ class Submission:
 
 @dataclass(frozen=True)
 class Decision:
-    """Whether the champion's place changes, and the sentence that says why.
+    """Whether a new version becomes champion, with the reason.
 
-    ``waits_for``: the benchmark a new version is measured on before anything is decided.
+    ``waits_for``: the benchmark on which the version is evaluated before the decision.
     """
 
     promote: bool
@@ -248,9 +247,9 @@ class Decision:
 
 @dataclass(frozen=True)
 class InputChange:
-    """What changes for callers when one model takes another's place: features they send, classes they get.
+    """The changes for callers when one model replaces another: features to send, classes returned.
 
-    ``unknown`` names what was not recorded of both models and so is not compared: ``features``, ``classes``.
+    ``unknown``: what is not recorded for both models and therefore not compared: ``features``, ``classes``.
     """
 
     features_added: tuple[str, ...] = ()
@@ -265,14 +264,14 @@ class InputChange:
 
     @property
     def changes(self) -> bool:
-        """Whether callers have to change anything, as far as it is known."""
+        """Whether callers have to change anything, as far as known."""
         added = self.features_added or self.features_removed or self.classes_added or self.classes_removed
         return bool(added or self.features_reordered or self.classes_reordered or self.task)
 
 
 @dataclass(frozen=True)
 class RegistrationPlan:
-    """What a registration will do: shown before an upload, carried out by it."""
+    """The outcome of a registration, as shown before an upload."""
 
     model_id: str
     version: str
@@ -286,7 +285,7 @@ class RegistrationPlan:
 
 @dataclass(frozen=True)
 class ModelQuery:
-    """One page of models: which, in what order, from where.
+    """A query for one page of models: filters, order and offset.
 
     ``order_by`` is ``composite_score``, ``registered_at``, ``training_timestamp``, ``model_id``, ``version`` or the
     name of any metric; models that lack the metric come last, whatever the direction. ``where`` takes ``status``,
@@ -304,7 +303,7 @@ class ModelQuery:
 
 @dataclass(frozen=True)
 class ModelNameSummary:
-    """A model name at a glance: how many versions, who is champion and since when, what waits."""
+    """A summary of a model name: number of versions, champion and its start, versions awaiting review."""
 
     model_name: str
     versions: int
@@ -342,7 +341,7 @@ class Score:
 
     @property
     def rule(self) -> str:
-        """What it leaves out, as a sentence; empty where it leaves out nothing.
+        """The omitted metrics, as a sentence; empty if none is omitted.
 
         >>> Score(0.9, (), 0.0, None, ("data_quality_score",)).rule
         'data_quality_score is left out: no evaluation gives it. The other weights are rescaled to the same sum.'
@@ -359,10 +358,10 @@ class Score:
 
 @dataclass(frozen=True)
 class RankingChange:
-    """One version under settings that do not hold yet: its score and its place, now and then.
+    """A version under previewed settings: present and new score and rank.
 
-    A place is counted among those that may be chosen and are ranked on the same as the champion; None: it has none. The
-    notes say why there is no score.
+    A rank counts among the eligible versions ranked on the same data as the champion; None if there is none. The
+    notes give the reason for a missing score.
     """
 
     model_id: str
@@ -377,10 +376,10 @@ class RankingChange:
 
 @dataclass(frozen=True)
 class RankingPreview:
-    """How settings that do not hold yet would rank the versions of a model name; nothing has happened.
+    """The ranking of a model name under previewed settings; nothing is changed.
 
-    ``changes`` holds every version, the best then first, those without a place last. The best are ids, as
-    ``get_best_model_id`` gives them. The ``champion`` stays: a change of settings promotes no version.
+    ``changes`` has every version by new rank, those without a rank last. The best are ids, as
+    ``get_best_model_id`` returns them. The ``champion`` stays: a change of settings promotes no version.
     """
 
     model_name: str
@@ -402,9 +401,9 @@ class MetricComparison:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Several models side by side: every metric, and whatever of their inputs and hyperparameters differs.
+    """Several models side by side: all metrics, and differences of features and hyperparameters.
 
-    ``comparable`` is False when they were not measured on one evaluation set; ``note`` says so in a sentence.
+    ``comparable`` is False for models with different evaluation sets; ``note`` says so.
     """
 
     models: tuple[ModelMetadata, ...]

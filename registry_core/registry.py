@@ -194,8 +194,8 @@ def _reduced(
             pickle.dumps(clock)
         except Exception as error:
             raise InvalidInput(
-                f"a registry with this clock cannot be sent to another process ({error}); "
-                "make the clock a function of a module, or open the registry there"
+                f"a registry with this clock cannot be pickled ({error}); make the clock a function of a module, or "
+                "open the registry in the other process"
             ) from error
     return _reopen, (kind, *address, clock, actor)
 

@@ -49,7 +49,8 @@ def open_to_everybody(folder: str | os.PathLike[str]) -> str | None:
     if not mode & stat.S_IWOTH:
         return None
     return (
-        f"every user of this machine may write {os.fspath(folder)}, and so decide which models are served: chmod o-w it"
+        f"every user of this machine can write to {os.fspath(folder)}, and so change the models in it: run chmod o-w "
+        f"{os.fspath(folder)}"
     )
 
 

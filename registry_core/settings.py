@@ -19,20 +19,20 @@ _Policy = TypeVar("_Policy", bound=type)
 
 @dataclass(frozen=True)
 class Setting:
-    """One setting: what validation, pages, the console command and the documentation need to know of it.
+    """One setting, as validation, pages, the command line and the documentation use it.
 
     Attributes:
-        path: its key in ``configure``; after a point its name within its group, as in ``gates.slice_rows``.
-        label: one to five words for it.
+    path: the key in ``configure``; in a group ``group.name``, as in ``gates.slice_rows``.
+        label: one to five words.
         help: what it does, in one or two sentences.
-        kind: what values it takes.
-        default: what holds when nothing is set.
-        unit: of a number, such as ``days``; empty where the number has none.
-        low: the least a number may be.
-        high: the most a number may be.
-        step: by how much a number is usually changed.
-        optional: whether None is a value: then the setting does not apply.
-        empty: what None, or an empty list, means.
+        kind: the type of its values.
+        default: the value if the setting is not set.
+        unit: the unit of a number, such as ``days``; empty without one.
+        low: the minimum of a number.
+        high: the maximum of a number.
+        step: the step of a number field.
+        optional: whether None is allowed; the setting then does not apply.
+        empty: what None or an empty list means.
         choices: of a ``choice``, and of ``names`` that are given: value -> what it is called; of ``bounds`` that take
             certain names only: name -> label.
         example: of ``names`` one name, of a ``group`` or of ``bounds`` with choices a value, for messages.
@@ -54,23 +54,23 @@ class Setting:
 
     @property
     def key(self) -> str:
-        """The key of ``configure`` it belongs to."""
+        """The key in ``configure``."""
         return self.path.partition(".")[0]
 
     @property
     def name(self) -> str:
-        """Its name within its group; empty where it belongs to none."""
+        """The name within its group; empty without a group."""
         return self.path.partition(".")[2]
 
     @property
     def full_label(self) -> str:
-        """The label with its unit, where the label does not say it: ``Versions kept (versions)``."""
+        """The label with its unit, unless the label contains it: ``Versions kept (versions)``."""
         unit = self.unit and self.unit not in self.label.lower()
         return f"{self.label} ({self.unit})" if unit else self.label
 
     @property
     def allowed(self) -> str:
-        """What values it takes, as a phrase: ``a whole number from 1 to 100``."""
+        """The allowed values in words: ``a whole number from 1 to 100``."""
         match self.kind:
             case "switch":
                 return "true or false"

@@ -16,10 +16,10 @@ KINDS: tuple[Kind, ...] = ("number", "boolean", "category", "text", "datetime", 
 
 @dataclass(frozen=True)
 class Feature:
-    """One column a model takes. ``levels`` are the values of a category, in the model's own order.
+    """A feature column. ``levels`` are the values of a category, in the model's order.
 
-    ``typed``: it takes the category as a column of pandas' type for them, with these levels.
-    ``kind`` is ``unknown`` where neither the model nor any example row says it: any value is passed on as it is.
+    ``typed``: the column requires the pandas category type with these levels.
+    ``kind`` is ``unknown`` if neither the model nor an example row determines it: values are passed on unchanged.
     """
 
     name: str
@@ -28,7 +28,7 @@ class Feature:
     typed: bool = False
 
     def to_list(self) -> list[Any]:
-        """As JSON knows it, in few characters: a model may have a hundred thousand of them."""
+        """A short JSON value: a model may have a hundred thousand features."""
         if not self.levels and not self.typed:
             return [self.name, self.kind]
         return [self.name, self.kind, list(self.levels), self.typed]
@@ -39,13 +39,13 @@ class Signature:
     """The features a model expects, and its output.
 
     Attributes:
-        features: the columns in their order; empty where nothing says how many there are.
-        names: who said how the columns are called: the ``model``, whoever registered it (``given``), or nothing
-            (``none``): then they are called x0, x1, ... by their places.
-        takes: ``table`` (rows, features), or ``text``: one text a row, shape (rows,).
-        task: ``binary``, ``multiclass`` or ``regression``; None where nothing says it.
-        classes: the labels it answers, in the order of the columns of ``predict_proba``.
-        probabilities: whether it has ``predict_proba``.
+        features: the columns in order; empty if their number is unknown.
+        names: the source of the column names: the ``model``, the registration (``given``), or none
+            (``none``): the columns are then named x0, x1, ...
+        takes: ``table`` (rows, features), or ``text``: one text per row, shape (rows,).
+        task: ``binary``, ``multiclass`` or ``regression``; None if unknown.
+        classes: the class labels, in the order of the columns of ``predict_proba``.
+        probabilities: whether the model has ``predict_proba``.
     """
 
     features: tuple[Feature, ...] = ()
@@ -57,7 +57,7 @@ class Signature:
 
     @property
     def feature_names(self) -> tuple[str, ...]:
-        """The names in their order."""
+        """The feature names in order."""
         return tuple(feature.name for feature in self.features)
 
     @property
@@ -69,13 +69,13 @@ class Signature:
 
     @property
     def class_type(self) -> str:
-        """What kind of value a label is: ``integer``, ``number``, ``boolean`` or ``text``; empty without classes."""
+        """The type of the labels: ``integer``, ``number``, ``boolean`` or ``text``; empty without classes."""
         names = {bool: "boolean", int: "integer", float: "number", str: "text"}
         kinds = {names.get(type(label), type(label).__name__) for label in self.classes}
         return " or ".join(sorted(kinds))
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON knows it; ``Signature.from_dict`` gives an equal record."""
+        """The record as JSON values; ``Signature.from_dict`` gives an equal record."""
         return {
             "features": [feature.to_list() for feature in self.features],
             "names": self.names,
@@ -87,7 +87,7 @@ class Signature:
 
     @classmethod
     def from_dict(cls, document: Mapping[str, Any]) -> Signature:
-        """Read what ``to_dict`` wrote; keys of a newer release are passed over."""
+        """Read the result of ``to_dict``; keys of a newer release are ignored."""
         features = tuple(
             Feature(name, kind, tuple(further[0]) if further else (), bool(further[1]) if further[1:] else False)
             for name, kind, *further in document.get("features", ())
@@ -108,7 +108,7 @@ UNKNOWN = Signature()
 
 @dataclass(frozen=True, eq=False)
 class ExampleAnswers:
-    """What a model answered to n example rows.
+    """The predictions of a model on n example rows.
 
     ``predicted`` (n,) are labels or numbers; ``probabilities`` (n, classes) is None without ``predict_proba``.
     """
@@ -125,10 +125,10 @@ RowsFrom = Literal["input_example", "reference", "benchmark", "made", "none"]
 
 @dataclass(frozen=True)
 class Proof:
-    """Example rows, and what the model answered to them where it was registered.
+    """Example rows, and the model's predictions on them at registration.
 
-    ``rows`` and ``answers`` are documents as ``artifacts.examples`` writes them, None where none are kept; ``because``
-    says why. ``environment`` are the library versions under which the answers were given.
+    ``rows`` and ``answers`` (the predictions) are JSON values, None if none are stored; ``because``
+    gives the reason. ``environment`` are the library versions at the time of the predictions.
     """
 
     signature: Signature
@@ -142,12 +142,11 @@ class Proof:
 
 @dataclass(frozen=True)
 class AnswersCheck:
-    """What came of loading a model and asking it its example rows again.
+    """The result of a prediction check: the model is loaded and predicts its example rows again.
 
-    ``agrees``: it loads, predicts, gives the right shape, and answers as it did where it was registered.
-    ``differs``: it answers otherwise. ``fails``: it does not load or answer. ``unchecked``: it loads, and there is no
-    example row to ask. ``environment`` are the library versions of the process that was asked; ``place`` says which
-    that was: the one that registered the model, or the sandbox.
+    ``agrees``: the predictions are those of the registration. ``differs``: they differ. ``fails``: the model does not
+    load or predict. ``unchecked``: the model loads, but there are no example rows. ``environment`` are the library
+    versions of the checking process; ``place`` is that process: the one that registered the model, or the sandbox.
     """
 
     status: Literal["agrees", "differs", "fails", "unchecked"]

@@ -13,7 +13,7 @@ _LABELS = frozenset({"target", "label", "labels", "class", "y", "outcome", "trut
 
 @dataclass(frozen=True)
 class TableColumn:
-    """A column: how its values are read, how many rows have none, and its first values as the file has them."""
+    """A column: the type of its values, the number of missing ones, and its first values as in the file."""
 
     name: str
     kind: Kind
@@ -23,19 +23,19 @@ class TableColumn:
 
 @dataclass(frozen=True)
 class TableReading:
-    """What was understood of a table.
+    """How a table was parsed.
 
     Attributes:
-        source: the name of the file; ``DataFrame`` of one that was handed in.
+        source: the name of the file, or ``DataFrame``.
         format: ``CSV``, ``Parquet``, ``Arrow``, ``JSON lines``, ``JSON`` or ``DataFrame``.
         encoding, delimiter, decimal: of a CSV file, else empty.
-        compression: ``gzip``, ``bz2``, ``xz``, ``zip`` or ``zstd``; empty where there is none.
-        rows: how many there are, the header not counted.
-        columns: in their order.
-        kinds_from: the id of the model whose signature says how columns are read; empty where they are inferred.
-        target: the column with the labels, where it was named.
-        classes: the values of the target as text, and how many rows have each; empty of a regression.
-        notes: what deserves a look, in sentences.
+        compression: ``gzip``, ``bz2``, ``xz``, ``zip`` or ``zstd``; empty without compression.
+        rows: the number of rows without the header.
+        columns: the columns in order.
+        kinds_from: the id of the model whose signature gives the column types; empty if they are inferred.
+        target: the target column, if given.
+        classes: class as text -> number of rows; empty for a regression.
+        notes: warnings, as sentences.
     """
 
     source: str
@@ -52,14 +52,14 @@ class TableReading:
     notes: tuple[str, ...] = ()
 
     def targets(self, features: Sequence[str] = (), count: int | None = None) -> tuple[str, ...]:
-        """The columns that may hold the labels for a model with these features; one where that is clear.
+        """The possible target columns for a model with these features; one if it is clear.
 
-        A column that is no feature may. Of several, one by a usual name for labels (``target``, ``label``, ``y``, ...)
-        is meant. Without named features any column may, the last one first.
+        A target is a column that is not a feature. Of several, one with a usual name (``target``, ``label``, ``y``) is
+        chosen. Without named features every column is possible, the last one first.
 
         Args:
-            features: the features the model knows by name.
-            count: how many features it takes, where it knows none by name.
+            features: the feature names of the model.
+            count: the number of features, if the model has no feature names.
 
         >>> columns = tuple(TableColumn(name, "number") for name in ("age", "visits", "left"))
         >>> TableReading("rows.csv", "CSV", 9, columns).targets(["age", "visits"])

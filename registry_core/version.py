@@ -39,8 +39,8 @@ class Version(NamedTuple):
         match = _PATTERN.fullmatch(text) if isinstance(text, str) else None
         if match is None:
             raise InvalidVersion(
-                f"version {text!r} is not MAJOR.MINOR.PATCH (three whole numbers such as 1.4.0); "
-                "correct it, or leave it out to have the next one chosen"
+                f"version {text!r} is not MAJOR.MINOR.PATCH (three whole numbers such as 1.4.0); correct it, or omit "
+                "it for the next version"
             )
         return cls(*(int(part) for part in match.groups()))
 

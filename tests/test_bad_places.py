@@ -44,7 +44,7 @@ def test_a_folder_that_cannot_be_made_or_written(open_path: Path) -> None:
     (open_path / "file").write_text("")
     with as_nobody():
         for place in (open_path / "closed", open_path / "closed" / "registry"):
-            with pytest.raises(StorageError, match=r"closed.*give this user the right"):
+            with pytest.raises(StorageError, match=r"closed.*give this user"):
                 Registry(place)
         with pytest.raises(StorageError, match="is a file"):
             Registry(open_path / "file")
@@ -100,7 +100,7 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (2_000_000, resource.RLIM_INFINITY))
 try:
     registry.register_model(large, **names)
 except StorageError as error:
-    assert "no room left" in str(error), error
+    assert "no space left" in str(error), error
 else:
     raise AssertionError("a full disk went unnoticed")
 registry.register_model(small, **names)
@@ -121,7 +121,7 @@ def test_a_disk_that_fills_up(tmp_path: Path) -> None:
     large = KNeighborsClassifier(1).fit(chance.normal(size=(20_000, 8)), np.arange(20_000) % 2)
     with small_disk(tmp_path / "disk", "7m") as disk, Registry(disk / "registry") as registry:
         register(registry)
-        with pytest.raises(StorageError, match="no room left") as caught:
+        with pytest.raises(StorageError, match="no space left") as caught:
             for _ in range(20):
                 registry.register_model(large, model_name="Large", model_type="Neighbours")
         assert isinstance(caught.value, OSError)
@@ -133,7 +133,7 @@ def test_a_disk_that_fills_up(tmp_path: Path) -> None:
         # To the last byte: not even the small files and the row find room.
         fill(disk / "filler")
         before = left(disk), registry.revision()
-        with pytest.raises(StorageError, match="no room left"):
+        with pytest.raises(StorageError, match="no space left"):
             register(registry)
         assert (left(disk), registry.revision()) == before
         (disk / "filler").unlink()
@@ -151,13 +151,13 @@ def _bytes(value: Any) -> bytes:
     ("content", "text"),
     [
         (b"", "is empty"),
-        (b"<html><body>not found</body></html>", "no model file"),
-        (b"\x7fELF\x02\x01\x01", "no model file"),
-        (b"PK\x03\x04 a zip", "no model file"),
-        (b"\x93NUMPY\x01\x00", "no model file"),
-        (b"import os\n", "no model file"),
-        (_bytes(forest())[:-1], "cut off"),
-        (_bytes(forest())[:500], "cut off"),
+        (b"<html><body>not found</body></html>", "not a model file"),
+        (b"\x7fELF\x02\x01\x01", "not a model file"),
+        (b"PK\x03\x04 a zip", "not a model file"),
+        (b"\x93NUMPY\x01\x00", "not a model file"),
+        (b"import os\n", "unlike any model file"),
+        (_bytes(forest())[:-1], "truncated"),
+        (_bytes(forest())[:500], "truncated"),
     ],
     ids=["empty", "html", "elf", "zip", "npy", "script", "one byte short", "truncated"],
 )
@@ -198,12 +198,12 @@ def test_a_bucket_cannot_hold_a_catalog(place: str) -> None:
 def test_a_catalog_that_is_no_database(registry_folder: Path) -> None:
     registry_folder.mkdir()
     (registry_folder / "registry.db").write_bytes(b"this is not a database, by any means" * 100)
-    with pytest.raises(StorageError, match="damaged or no SQLite database"):
+    with pytest.raises(StorageError, match="damaged, or not an SQLite database"):
         Registry(registry_folder)
 
 
 def test_a_server_out_of_reach(tmp_path: Path) -> None:
-    with pytest.raises(StorageError, match="out of reach") as caught:
+    with pytest.raises(StorageError, match="cannot be reached") as caught:
         Registry("postgresql://anna:secret@127.0.0.1:1/registry", artifacts=tmp_path)
     assert "secret" not in str(caught.value)
     with pytest.raises(InvalidInput, match="artifacts="):

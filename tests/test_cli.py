@@ -240,7 +240,7 @@ def test_register_says_which_names_keep_a_file_quarantined(registry_folder: Path
     assert f"model-registry trust {model['model_id']}" in text
     refused(registry_folder, 5, "NotEligible", "promote", model["model_id"], "--reason", "x")
     shown = run(registry_folder, "show", model["model_id"]).stdout
-    assert "0 of 2 passed; failed: artifact, answers" in shown
+    assert "0 of 2 passed; failed: File scan, Prediction check" in shown
     assert f"{MAJORITY} (see trust)" in shown
 
 

@@ -250,7 +250,7 @@ def test_what_is_not_there(cancer: Files) -> None:
 def test_compare_measured(cancer: Files) -> None:
     first, second, majority = cancer.ids()
     text = run(cancer.registry, "compare", first, majority, "--measured").stdout
-    assert "B is worse than the champion 1.0.0 on 269 of the same rows" in text
+    assert "B is worse than the champion 1.0.0 on the same 269 rows" in text
     assert columns(text)["accuracy"][-1] == "worse"
     assert "\nsize=large: accuracy  " in text
     assert "\nsize=large: recall" not in text
@@ -263,7 +263,7 @@ def test_compare_measured(cancer: Files) -> None:
     assert "--measured" in run(cancer.registry, "compare", first, second).stdout
     with Registry(cancer.registry) as registry:
         new = put(registry, forest())
-    assert "not measured" in refused(cancer.registry, 2, "InvalidInput", "compare", first, new, "--measured")
+    assert "not evaluated" in refused(cancer.registry, 2, "InvalidInput", "compare", first, new, "--measured")
 
 
 def test_measured_beside_reported(cancer: Files) -> None:
@@ -281,7 +281,7 @@ def test_measured_beside_reported(cancer: Files) -> None:
     (row,) = [each for each in answer(cancer.registry, "list")["models"] if each["model_id"] == first]
     assert row["measured"] == measured
     assert "gates" not in row
-    assert "failed: artifact, answers, holdout accuracy, same inputs" in line
+    assert "failed: File scan, Prediction check, Holdout accuracy, Same features as the champion" in line
     text = run(cancer.registry, "show", first).stdout
     metrics = columns(text[text.index("metric    ") : text.index("score  ")])
     for name in ("accuracy", "auc"):
@@ -303,10 +303,10 @@ def test_gates(cancer: Files) -> None:
     result = run(cancer.registry, "gates", majority)
     assert result.exit_code == 8
     assert result.stdout.count("FAILED") == 4
-    assert "-> have somebody look into these names" in result.stdout
+    assert "-> review the code of these imports" in result.stdout
     # A file that was never loaded has shown neither answers nor features.
-    assert "FAILED  answers" in result.stdout
-    assert "FAILED  same inputs" in result.stdout
+    assert "FAILED  Prediction check" in result.stdout
+    assert "FAILED  Same features as the champion" in result.stdout
     machine = run(cancer.registry, "gates", majority, "--json")
     gates = json.loads(machine.stdout)["gates"]
     assert machine.exit_code == 8
@@ -369,8 +369,8 @@ def test_a_failing_gate_lists_all_and_an_override_is_seen(cancer: Files, monkeyp
     result = run(cancer.registry, *words)
     assert result.exit_code == 8
     assert not result.stdout
-    assert "passed  same inputs" in result.stderr
-    assert "FAILED  holdout accuracy" in result.stderr
+    assert "passed  Same features as the champion" in result.stderr
+    assert "FAILED  Holdout accuracy" in result.stderr
     assert result.stderr.splitlines()[-1].startswith("Error: ")
     assert "--override" in result.stderr.splitlines()[-1]
     machine = run(cancer.registry, *words, "--json")
@@ -384,8 +384,8 @@ def test_a_failing_gate_lists_all_and_an_override_is_seen(cancer: Files, monkeyp
     result = run(cancer.registry, *words, "--override", input="n\n")
     assert result.exit_code == 1
     assert "These gates fail:" in result.stderr
-    assert "FAILED  holdout accuracy" in result.stderr
-    assert "same inputs" not in result.stderr
+    assert "FAILED  Holdout accuracy" in result.stderr
+    assert "Same features" not in result.stderr
     assert run(cancer.registry, "champion", "Cancer").stdout.strip() == first
     assert run(cancer.registry, *words, "--override", input="y\n").exit_code == 0
     assert "champion, overridden" in run(cancer.registry, "list").stdout
@@ -400,7 +400,7 @@ def test_answers_that_are_gone_fail_a_gate_and_hide_nothing(cancer: Files) -> No
         path.write_bytes(b"x")
     result = run(cancer.registry, "show", second)
     assert result.exit_code == 0
-    assert "5 of 6 passed; failed: not worse than the champion" in result.stdout
+    assert "5 of 6 passed; failed: Not worse than the champion" in result.stdout
     assert run(cancer.registry, "list", "--gates").exit_code == 0
     assert "4 of 4 passed" in run(cancer.registry, "show", first).stdout
 

@@ -49,7 +49,7 @@ def test_how_far_it_is_on_a_terminal(registry_folder: Path, sqlite_registry: Reg
     register(sqlite_registry)
     code, shown = on_a_terminal(["rebuild-index", "--registry", str(registry_folder)], b"", tmp_path)
     assert code == 0
-    assert "reading sidecar files 100 %" in shown
+    assert "reading metadata files 100 %" in shown
     assert shown.rpartition("\r")[0] != shown
 
 

@@ -44,7 +44,7 @@ def test_an_experiment_from_start_to_end(
     Mistakes(sqlite_registry)(1000, {two[0]: 0.3})
     text = run(registry_folder, "experiment", "report", number).stdout
     assert "Challenger is better by" in text
-    assert "Traffic is dealt out as planned" in text
+    assert "No sample-ratio mismatch" in text
     report = answer(registry_folder, "experiment", "report", number)
     assert report["challengers"][0]["effect"]["verdict"] == "better"
     assert len(answer(registry_folder, "experiment", "list", "--name", "Churn")["experiments"]) == 1
@@ -60,7 +60,7 @@ def test_stages_and_what_cannot_be(registry_folder: Path, two: list[str]) -> Non
     number = str(answer(registry_folder, "experiment", "start", "Churn", two[1], "--stages", stages)["experiment_id"])
     early = run(registry_folder, "experiment", "advance", number)
     assert early.exit_code == 8
-    assert "may not advance yet" in early.stderr
+    assert "cannot advance yet" in early.stderr
     assert "FAILED" in early.stderr
     words = ("experiment", "advance", number, "--override", "--reason", "in a hurry")
     assert answer(registry_folder, *words)["stage"] == 1
@@ -84,7 +84,7 @@ def test_outcomes_health_and_alerts(
     assert (told["recorded"], told["repeated"], told["unknown"]) == (200, 0, [7])
     assert "below 0.8" in told["acted"][0]
     text = run(registry_folder, "outcomes", str(file)).stdout
-    assert "0 outcomes recorded, 200 already known" in text
+    assert "0 outcomes recorded, 200 already recorded" in text
     by_unit = tmp_path / "units.csv"
     by_unit.write_text("unit,time,label\nunit 3,2030-01-01T00:00:00,1\nnobody,2030-01-01T00:00:00,1\n")
     assert answer(registry_folder, "outcomes", str(by_unit))["unknown"] == ["nobody"]

@@ -176,7 +176,7 @@ def test_it_can_be_emptied(filled: tuple[Path, list[str]], tmp_path: Path) -> No
 
 def test_a_folder_with_something_else_is_refused(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("three years of work", encoding="utf-8")
-    with pytest.raises(InvalidInput, match="something other than the demo"):
+    with pytest.raises(InvalidInput, match="exists and is not a demo"):
         fill(tmp_path, lambda line: None)
     with pytest.raises(InvalidInput, match="holds no demo"):
         empty(tmp_path)
@@ -185,7 +185,7 @@ def test_a_folder_with_something_else_is_refused(tmp_path: Path) -> None:
 
 def test_a_registry_of_somebody_is_refused(tmp_path: Path) -> None:
     Registry(tmp_path / "mine").close()
-    with pytest.raises(InvalidInput, match="something other than the demo"):
+    with pytest.raises(InvalidInput, match="exists and is not a demo"):
         fill(tmp_path / "mine", lambda line: None)
 
 
@@ -245,6 +245,6 @@ def test_the_registry_measured_what_it_may_load(demo: Registry) -> None:
     assert {row["measured_on"] for row in rows if row["measured"]} == {benchmark.name}
     champion = demo.get_metadata(str(demo.get_active_model_id("OffuttRain")))
     assert champion.override_note.startswith("anna.kovacs overrode 1 failed gate")
-    assert "same inputs" in champion.override_note
+    assert "Same features as the champion" in champion.override_note
     best = demo.get_model_comparison(1, "OffuttRain", order_by="measured:accuracy")[0]["model_id"]
     assert [review.actor for review in demo.reviews(best)] == ["jonas.okafor"]

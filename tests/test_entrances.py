@@ -163,7 +163,7 @@ def test_a_file_that_takes_too_long_is_refused_and_the_next_one_is_not(
         before = kept(folder)
         found = registry.inspect(good_file(), "Odd")
         assert (found.verdict, "did not answer within 0.001 s" in found.because) == ("refused", True)
-        with pytest.raises(InvalidInput, match=r"the file is refused: a look into it did not answer .*Save the model"):
+        with pytest.raises(InvalidInput, match=r"the file is refused: the static scan did not answer .*Save the model"):
             registry.upload(good_file(), metadata=METADATA)
         assert kept(folder) == before
         monkeypatch.undo()
@@ -175,7 +175,7 @@ def test_who_comes_when_too_many_wait_is_told_so(folder: Path, monkeypatch: pyte
     with Registry(folder) as registry:
         before = kept(folder)
         with pytest.raises(
-            SandboxFailure, match="is busy: 0 files are being looked into and 0 wait; try again in a minute"
+            SandboxFailure, match="is busy: 0 files are being scanned and 0 waiting; try again in a minute"
         ):
             registry.upload(good_file(), metadata=METADATA)
         assert kept(folder) == before

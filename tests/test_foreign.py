@@ -101,13 +101,13 @@ def test_what_came_with_a_folder_needs_a_decision_here(foreign: tuple[Path, str]
         assert found.approvals == {champion: ("friend",)}
         assert found.champions == {"Cancer": champion}
         assert [each.name for each in found.classes] == [MAJORITY]
-        with pytest.raises(ArtifactQuarantined, match="were decided in another installation"):
+        with pytest.raises(ArtifactQuarantined, match="were trusted in another installation"):
             registry.load_active_model("Cancer")
         (listed,) = [each.model_id for each in registry.list_models("Cancer") if each.model_type == "Forest"]
         assert registry.load_model(listed)[0].n_estimators == 5
-        with pytest.raises(NotEligible, match="nobody accepted them here"):
+        with pytest.raises(NotEligible, match="are not accepted here"):
             registry.promote(listed, reason="now")
-        with pytest.raises(NotEligible, match="nobody accepted them here"):
+        with pytest.raises(NotEligible, match="are not accepted here"):
             registry.rollback("Cancer", reason="now")
         registry.accept_foreign(found, reason="I read the code and asked the clinic")
         assert not registry.foreign_decisions()
@@ -140,7 +140,7 @@ def test_only_what_was_shown_is_accepted(foreign: tuple[Path, str]) -> None:
         (listed,) = [each.model_id for each in registry.list_models("Cancer") if each.model_type == "Forest"]
         with another_user(foreign[0].parent / "theirs"), Registry(foreign[0], actor="mallory") as other:
             other.review(listed, "approved", "me too", actor="another friend")
-        with pytest.raises(Conflict, match="not those you saw"):
+        with pytest.raises(Conflict, match="have changed since you saw them"):
             registry.accept_foreign(found, reason="fine")
         assert not registry.events(kinds=["foreign_accepted"])
         registry.accept_foreign(registry.foreign_decisions(), reason="fine")
@@ -245,7 +245,7 @@ def test_an_export_brings_files_and_claims_and_nothing_to_trust_them(tmp_path: P
         report = registry.import_models(tmp_path / "all.tar", promote_champions=True, reason="see")
         assert len(report.imported) == 2
         assert report.champions == {}
-        assert any("was champion there and is not here" in note for note in report.notes)
+        assert any("was champion in the export and was not promoted" in note for note in report.notes)
         brought = registry.get_metadata(report.imported[champion])
         assert (brought.artifact, brought.override_note) == ("quarantined", "")
         assert registry.reviews(brought.model_id) == []

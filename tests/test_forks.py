@@ -115,7 +115,7 @@ def test_a_clock_that_cannot_go_along_is_said(registry_folder: Path) -> None:
     with Registry(registry_folder, clock=lambda: datetime.now(UTC)) as registry:
         register(registry)
         for thing in (registry, registry.predictor("Churn")):
-            with pytest.raises(InvalidInput, match=r"clock cannot be sent .*function of a module"):
+            with pytest.raises(InvalidInput, match=r"clock cannot be pickled .*function of a module"):
                 pickle.dumps(thing)
 
 
@@ -183,7 +183,7 @@ def test_who_cannot_be_waited_for_is_named(registry_folder: Path) -> None:
         "done.set(); thread.join(); register(registry, 0.6)\n"
         "assert child(lambda: register(registry, 0.7)) == 0\n"
     )
-    assert "forked in the middle of long work" in run(code, str(registry_folder))
+    assert "forked during a long operation" in run(code, str(registry_folder))
 
 
 def test_a_child_of_a_child(catalog_url: dict[str, Any]) -> None:

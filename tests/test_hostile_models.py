@@ -36,10 +36,10 @@ ACTS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "fork_for_ever": ("the model tried to start another process, which is not allowed", "answer", {}),
     "sleep": ("the model did not answer within 0.5 s and was stopped", "answer", {"seconds": 0.5}),
     "allocate": ("the model needed more than 1.0 GiB of memory", "answer", {"memory_bytes": 1 << 30}),
-    "leave": ("the model ended in the middle (exit status 3)", "answer", {}),
-    "no number": ("the model answered nan in row 0 (and in 9 more)", "number", {}),
-    "too few": ("the model answered 5 predictions for 10 rows", "number", {}),
-    "unknown labels": ("the model answered 7 in row 0 (and in 9 more)", "answer", {}),
+    "leave": ("the model exited early (exit status 3)", "answer", {}),
+    "no number": ("the model returned nan in row 0 (and in 9 more)", "number", {}),
+    "too few": ("the model returned 5 predictions for 10 rows", "number", {}),
+    "unknown labels": ("the model returned 7 in row 0 (and in 9 more)", "answer", {}),
 }
 
 
@@ -105,7 +105,7 @@ def test_a_hostile_model_is_a_failed_evaluation(
     assert list((folder / "evaluations").iterdir()) == answers
     assert measuring.events(model_id=model_id, kinds=["evaluated"])[0].after["because"] == found.because
     assert measuring.verify_events() is None
-    if found.because.startswith("the model answered"):
+    if found.because.startswith("the model returned"):
         return  # it did no harm: nothing has to be seen to go on
     assert measuring.evaluate(good).status == "measured"
 

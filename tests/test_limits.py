@@ -75,7 +75,7 @@ FIELDS: dict[str, list[tuple[dict[str, Any], dict[str, Any], str]]] = {
         )
     ],
     "name of a metric": [
-        ({"performance_metrics": {"m" * 64: 1}}, {"performance_metrics": {"m" * 65: 1}}, "64 at most")
+        ({"performance_metrics": {"m" * 64: 1}}, {"performance_metrics": {"m" * 65: 1}}, "64 characters at most")
     ],
     "value of a metric": [
         ({"performance_metrics": {"accuracy": 1}}, {"performance_metrics": {"accuracy": wrong}}, said)
@@ -88,14 +88,14 @@ FIELDS: dict[str, list[tuple[dict[str, Any], dict[str, Any], str]]] = {
             "100001 entries; at most 100000",
         ),
         ({"feature_names": _names(2, 1000)}, {"feature_names": _names(2, 1001)}, "1001 characters; at most 1000"),
-        ({"feature_names": _names(4000, 1000)}, {"feature_names": _names(4001, 1000)}, "4001000 characters in all"),
+        ({"feature_names": _names(4000, 1000)}, {"feature_names": _names(4001, 1000)}, "4001000 characters in total"),
     ],
     "classes": [({"classes": [*range(100_000)]}, {"classes": [*range(100_001)]}, "100001 entries; at most 100000")],
     "hyperparameters, training_info, libraries": [
-        ({key: {"k": "v" * 3_999_990}}, {key: {"k": "v" * 4_000_000}}, "at most 4000000")
+        ({key: {"k": "v" * 3_999_990}}, {key: {"k": "v" * 4_000_000}}, "the maximum is 4000000")
         for key in ("hyperparameters", "training_info", "libraries")
     ],
-    "how deep they nest": [({"hyperparameters": _nested(20)}, {"hyperparameters": _nested(22)}, "deeper than 20")],
+    "nesting depth of these": [({"hyperparameters": _nested(20)}, {"hyperparameters": _nested(22)}, "deeper than 20")],
     "tags": [
         ({"tags": _names(50, 4)}, {"tags": _names(51, 4)}, "51 entries; at most 50"),
         ({"tags": ["t" * 64]}, {"tags": ["t" * 65]}, "65 characters; at most 64"),
@@ -103,7 +103,8 @@ FIELDS: dict[str, list[tuple[dict[str, Any], dict[str, Any], str]]] = {
     "description": [({"description": "d" * 20_000}, {"description": "d" * 20_001}, "20001 characters; at most 20000")],
     "evaluation set": [({"evaluation_set": "e" * 200}, {"evaluation_set": "e" * 201}, "201 characters; at most 200")],
     "training samples": [
-        ({"training_samples": 2**62 - 1}, {"training_samples": wrong}, "negative or beyond") for wrong in (2**62, -1)
+        ({"training_samples": 2**62 - 1}, {"training_samples": wrong}, "give a number of rows from 0")
+        for wrong in (2**62, -1)
     ],
 }
 
@@ -130,7 +131,7 @@ def _file(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
         lambda: registry.inspect(io.BytesIO(packed.getvalue())),
         lambda: register(registry, hyperparameters={}),
     ):
-        with pytest.raises(InvalidInput, match="bytes, the most a registry takes"):
+        with pytest.raises(InvalidInput, match="bytes, the maximum"):
             refused()
 
 
@@ -149,7 +150,7 @@ def _unpacked(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
 def _model_id(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
     # The name and type, an underscore after each, and fifteen characters of time.
     register(registry, model_name="n" * 128, model_type="t" * 85)
-    with pytest.raises(InvalidName, match="would have 231 characters, 230 at most"):
+    with pytest.raises(InvalidName, match="would have 231 characters; the maximum is 230"):
         register(registry, model_name="n" * 128, model_type="t" * 86)
 
 
@@ -240,14 +241,14 @@ def _slices(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def _search(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
     assert registry.list_models(where={"search": "s" * 1000}) == []
-    with pytest.raises(InvalidInput, match="1001 characters; at most 1000"):
+    with pytest.raises(InvalidInput, match="1001 characters; the maximum is 1000"):
         registry.list_models(where={"search": "s" * 1001})
 
 
 VERBS: dict[str, Callable[[Registry, pytest.MonkeyPatch], None]] = {
     "model file, scaler file": _file,
     "upload in the browser": _browser,
-    "what a compressed file may unpack to": _unpacked,
+    "decompressed size of a file": _unpacked,
     "model id": _model_id,
     "reason": _reason,
     "actor": _actor,
@@ -259,7 +260,7 @@ VERBS: dict[str, Callable[[Registry, pytest.MonkeyPatch], None]] = {
     "levels of a category in a signature": _levels,
     "labels": _labels,
     "slices": _slices,
-    "text of a search": _search,
+    "search text": _search,
 }
 
 
@@ -304,7 +305,7 @@ def test_a_full_disk_stops_each_verb_whole(tmp_path: Path, clock: Clock) -> None
                 connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             fill(disk / "filler")
             before = _left(disk), registry.revision()
-            with pytest.raises(StorageError, match="no room left") as caught:
+            with pytest.raises(StorageError, match="no space left") as caught:
                 act(registry, ids, disk)
             assert isinstance(caught.value, OSError), verb
             assert (_left(disk), registry.revision()) == before, verb

@@ -99,7 +99,7 @@ def test_health_warns_of_a_folder_that_everybody_may_write(tmp_path: Path) -> No
     with registry:
         found = registry.check_health("Cancer")
         assert found.state == "warning"
-        assert f"every user of this machine may write {tmp_path / 'open'}" in found.sentence
-        assert found.sentence.endswith("chmod o-w it")
+        assert f"every user of this machine can write to {tmp_path / 'open'}" in found.sentence
+        assert found.sentence.endswith(f"chmod o-w {tmp_path / 'open'}")
         (tmp_path / "open").chmod(0o700)
-        assert "may write" not in registry.check_health("Cancer").sentence
+        assert "can write" not in registry.check_health("Cancer").sentence

@@ -219,7 +219,7 @@ def trend(points: pd.DataFrame, line: pd.DataFrame, label: str, *, by_time: bool
         # An axis of numbers with the versions' names: one of a thousand names takes the browser far longer.
         named = list(range(0, len(points), -(-len(points) // MOST_TICKS)))
         figure.update_xaxes(
-            title="version, in the order of registration",
+            title="version, in order of registration",
             tickvals=named,
             ticktext=[points["version"].iloc[place] for place in named],
             range=[-0.5, len(points) - 0.5],
@@ -251,7 +251,7 @@ def reigns(frame: pd.DataFrame, moment: Any = None) -> go.Figure:
         textposition="auto",
         cliponaxis=False,
         customdata=frame[["actor", "reason", "lasted", "start", "end"]].astype(str),
-        hovertemplate="<b>%{y}</b> for %{customdata[2]}<br>put there by %{customdata[0]}<extra></extra>",
+        hovertemplate="<b>%{y}</b> for %{customdata[2]}<br>promoted by %{customdata[0]}<extra></extra>",
     )
     if len(frame):
         first, last = frame["start"].min(), frame["end"].max()

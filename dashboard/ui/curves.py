@@ -16,7 +16,7 @@ from registry_core import Curve
 CURVES: dict[str, tuple[str, str, str]] = {
     "roc": ("ROC", "false positive rate", "true positive rate"),
     "precision_recall": ("Precision and recall", "recall", "precision"),
-    "calibration": ("Calibration", "predicted probability", "share that came true"),
+    "calibration": ("Calibration", "predicted probability", "observed frequency"),
 }
 
 
@@ -94,6 +94,6 @@ def confusion(classes: Sequence[str], counts: Sequence[Sequence[int]]) -> go.Fig
         showscale=False,
         hovertemplate="is %{y}, called %{x}: %{customdata:,} rows<extra></extra>",
     )
-    figure.update_xaxes(title="called", type="category", side="top", showgrid=False)
-    figure.update_yaxes(title="is", type="category", autorange="reversed", showgrid=False)
+    figure.update_xaxes(title="predicted", type="category", side="top", showgrid=False)
+    figure.update_yaxes(title="actual", type="category", autorange="reversed", showgrid=False)
     return figure

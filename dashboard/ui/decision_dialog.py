@@ -170,13 +170,13 @@ def _dialog(decision: Decision) -> None:
 def _missing(decision: Decision, choice: Choice, reason: str, actor: str, *, override: bool, sure: bool) -> str:
     """What has to be filled in before the decision can be taken; empty when nothing has."""
     if not actor:
-        return "Say who decides: a name is required. Nothing was changed."
+        return "Enter your name. Nothing was changed."
     if choice.failed and not override:
-        return "Gates failed. Tick the override and give its reason, or leave production as it is."
+        return "Gates failed. Tick the override and enter a reason, or cancel."
     if not sure:
-        return "Tick that you know this cannot be undone. Nothing was changed."
+        return "Confirm that this cannot be undone. Nothing was changed."
     if decision.reason_required and not reason:
-        return "Say why: a reason is required. Nothing was changed."
+        return "Enter a reason. Nothing was changed."
     return ""
 
 
@@ -244,10 +244,10 @@ def _take_back(verb: Callable[..., Any], what: str, done: Callable[[], None] | N
         changed = "the champion has changed" if isinstance(conflict, ChampionChanged) else "it was changed"
         faster = conflict.by if isinstance(conflict, ChampionChanged) else None
         by = f", by {formatting.escaped(faster)}" if faster else ""
-        messages.post("warning", f"Not undone: {changed} again{by}. Look at the change, then decide.")
+        messages.post("warning", f"Not undone: {changed} again{by}. Review the change, then decide.")
     except RegistryError as error:
         messages.post("error", f"Not undone: {formatting.escaped(formatting.sentence(str(error)))}")
     else:
         if done is not None:
             done()
-        messages.post("success", f"Undone: the {what} is taken back. Both changes are recorded under Activity.")
+        messages.post("success", f"Undone: the {what} is reverted. Activity records both changes.")

@@ -19,7 +19,7 @@ def measure(model: ModelMetadata, benchmark: str, view: session.View) -> None:
     """Have a model evaluated now, with its progress."""
     with st.status("Evaluating in a sandbox …", expanded=True) as progress:
         st.write(f"Loading the rows of {formatting.escaped(benchmark)}, without labels")
-        st.write("Starting the sandbox: no network, no files, bounded time and memory")
+        st.write("Starting the sandbox: no network, no files, limited time and memory")
         try:
             evaluation = view.registry.evaluate(model.model_id, benchmark, actor=session.actor())
         except RegistryError as error:
@@ -49,9 +49,9 @@ def measure_all(name: str, benchmark: Benchmark, view: session.View, *, key: str
         return
     failed = sum(each.status == "failed" for each in found)
     if not found:
-        messages.post("info", f"Every version is evaluated on {formatting.escaped(benchmark.name)} already.")
+        messages.post("info", f"Every version is already evaluated on {formatting.escaped(benchmark.name)}.")
     else:
-        tail = f"; {failed:,} failed, each with the reason on its page" if failed else ""
+        tail = f"; {failed:,} failed; the Model page of each shows the reason" if failed else ""
         measured_now = formatting.count(len(found) - failed, "version")
         messages.post("warning" if failed else "success", f"{measured_now} evaluated{tail}.")
     st.rerun()

@@ -340,7 +340,7 @@ def trend_sentence(points: pd.DataFrame, line: pd.DataFrame, label: str, *, lowe
     first, last = steps.iloc[0], steps.iloc[-1]
     label = label if label[1:2].isupper() or label[1:2].isdigit() or "_" in label else label.lower()
     gain = (last["value"] - first["value"]) * (-1 if lower_is_better else 1)
-    word = "improved" if gain > 0 else "fell back" if gain < 0 else "stayed"
+    word = "improved" if gain > 0 else "declined" if gain < 0 else "stayed"
     moved = (
         f"from {formatting.number(first['value'])} to {formatting.number(last['value'])}"
         if gain

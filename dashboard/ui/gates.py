@@ -16,13 +16,13 @@ def told(gates: Sequence[Gate]) -> int:
     failed = [gate for gate in gates if not gate.passed]
     for gate in failed:
         tail = f" {formatting.escaped(formatting.sentence(gate.remedy))}" if gate.remedy else ""
-        name = formatting.escaped(gate.name[:1].upper() + gate.name[1:])
+        name = formatting.escaped(gate.label)
         messages.show(
             "error", f"**Gate failed: {name}.** {formatting.escaped(formatting.sentence(gate.because))}{tail}"
         )
     held = len(gates) - len(failed)
     if held:
-        names = ", ".join(gate.name for gate in gates if gate.passed)
+        names = ", ".join(gate.label for gate in gates if gate.passed)
         st.caption(f":material/check: {formatting.count(held, 'gate')} passed: {formatting.escaped(names)}")
     return len(failed)
 

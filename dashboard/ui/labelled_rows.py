@@ -46,7 +46,7 @@ def summary(reading: TableReading) -> None:
         parts += [f"delimiter {sign.get(reading.delimiter, reading.delimiter)}"]
         parts += [f"decimal {'comma' if reading.decimal == ',' else 'point'}"]
     parts += [reading.encoding] if reading.encoding else []
-    parts += [f"compressed by {reading.compression}"] if reading.compression else []
+    parts += [f"compressed with {reading.compression}"] if reading.compression else []
     st.caption(formatting.escaped(" · ".join(parts)))
 
 
@@ -56,7 +56,7 @@ def classes(reading: TableReading) -> None:
         counts = ", ".join(f"{label} ({count:,})" for label, count in reading.classes.items())
         st.caption(formatting.escaped(f"Classes of {reading.target}: {counts}"))
     if reading.kinds_from:
-        st.caption(formatting.escaped(f"Columns are read by the signature of {reading.kinds_from}."))
+        st.caption(formatting.escaped(f"Column types come from the signature of {reading.kinds_from}."))
     for note in reading.notes:
         messages.show("warning", formatting.escaped(formatting.sentence(note)))
 

@@ -22,35 +22,37 @@ VERBS: dict[str, tuple[str, str, str, str]] = {
         "Reject",
         ":material/block:",
         "Reject this model",
-        "It stays readable and comparable, and is never chosen. Restore takes it back.",
+        "The model stays readable and comparable, but is not eligible. Restore reverses this.",
     ),
     "archive": (
         "Archive",
         ":material/archive:",
         "Archive this model",
-        "It leaves the leaderboard's usual view and is never chosen. Its file stays. Restore takes it back.",
+        "The model is hidden from the leaderboard by default and not eligible. Its file is kept. Restore reverses "
+        "this.",
     ),
     "restore": (
         "Restore",
         ":material/settings_backup_restore:",
         "Restore this model",
-        "It may be chosen again. It does not become champion by this.",
+        "The model is eligible again. It does not become champion.",
     ),
     "reinstate": (
         "Reinstate",
         ":material/verified:",
         "Reinstate this model",
-        "It failed in production and was taken out. Reinstated, it may be chosen again; it does not become champion.",
+        "The model was disqualified after a failure in production. Reinstated, it is eligible again; it does not "
+        "become champion.",
     ),
     "delete": (
         "Delete",
         ":material/delete:",
         "Move this version to the trash",
-        "It cannot be chosen or loaded there. Its files stay for {days:g} days, and until then Restore takes it back; "
-        "then they are deleted. Its metrics and history stay.",
+        "The version can no longer be promoted or loaded. Restore reverses this for {days:g} days; then its files are "
+        "deleted. Metrics and history are kept.",
     ),
-    "pin": ("Pin", ":material/keep:", "Pin this version", "No cleanup reaches it, and it cannot be deleted."),
-    "unpin": ("Unpin", ":material/keep_off:", "Unpin this version", "Cleanups may reach it again."),
+    "pin": ("Pin", ":material/keep:", "Pin this version", "Cleanups keep the version, and it cannot be deleted."),
+    "unpin": ("Unpin", ":material/keep_off:", "Unpin this version", "Cleanups may remove the version again."),
 }
 DONE = {
     "reject": "rejected",
@@ -143,18 +145,18 @@ class ChampionDecision(Decision):
         by = f" by **{formatting.escaped(error.by)}**" if error.by else ""
         at = f", {messages.when(error.at)}" if error.at else ""
         text = (
-            f"The champion has changed since you opened this: {serving} serves now, promoted{by}{at}. "
-            "Nothing was changed by you, and your reason is kept."
+            f"The champion has changed since you opened this dialog: {serving} serves now, promoted{by}{at}. You "
+            "changed nothing, and your reason is kept."
         )
         if self.verb != "promote":
-            return Clash(f"{text} The version you wanted to take out is out of production already.")
+            return Clash(f"{text} The version you wanted to replace is no longer in production.")
         if error.actual == self.model.model_id:
-            return Clash(f"{text} That is the very version you wanted to promote: there is nothing left to do.")
+            return Clash(f"{text} This is the version you wanted to promote: no action is needed.")
 
         def again() -> None:
             self.expected = error.actual
 
-        return Clash(text, "Decide again, against the new champion", again)
+        return Clash(text, "Decide again, with the new champion", again)
 
     def done(self, result: Any) -> Done:
         """Who serves now, and the way back."""
@@ -290,7 +292,7 @@ def _change_of_champion(decision: ChampionDecision, new: ModelMetadata, view: se
                 said = f"**{which.display_name}**, {kind}, score {formatting.number(which.composite_score)}"
             st.markdown(f":gray[{label}]  \n{said}")
     st.markdown(
-        f"For everyone who uses **{name}**: the next call of `load_active_model` gets {new.version}"
+        f"For all users of **{name}**: the next call of `load_active_model` returns {new.version}"
         + (f" instead of {old.version}." if old else ".")
     )
     if old and old.model_id != new.model_id:
@@ -303,13 +305,13 @@ def _change_of_champion(decision: ChampionDecision, new: ModelMetadata, view: se
         )
     elif decision.verb == "undo_rollback":
         st.markdown(
-            f"{new.version} is reinstated and serves again, as before the rollback. Gates are not asked; experiments "
-            "that the rollback ended stay ended."
+            f"{new.version} is reinstated and serves again, as before the rollback. Gates are not checked; "
+            "experiments ended by the rollback stay ended."
         )
     elif old:
-        st.markdown(f"To undo this, take the promotion back in the message afterwards: {old.version} serves again.")
+        st.markdown(f"To undo this, use Undo in the message afterwards: {old.version} serves again.")
     else:
-        st.markdown("A first champion can be replaced, but there is no earlier one to go back to.")
+        st.markdown("A first champion can be replaced, but there is no earlier champion to roll back to.")
 
 
 def _evidence(comparison: Comparison) -> None:
@@ -318,5 +320,5 @@ def _evidence(comparison: Comparison) -> None:
     frame = frames.metric_comparison(comparison, baseline=1)
     with st.expander("Self-reported metrics (unverified)", key="dialog-self-reported"):
         tables.metrics(
-            frame, key="evidence", alt="The incoming model and the present champion, metric by metric", narrow=True
+            frame, key="evidence", alt="The new model and the present champion, metric by metric", narrow=True
         )

@@ -148,11 +148,11 @@ def board_columns(
     room = (high - low) * 0.25 or 0.01
     columns: dict[str, Any] = {
         **number,
-        "#": st.column_config.NumberColumn("#", width=44, pinned=True, help="Place in the order chosen above"),
+        "#": st.column_config.NumberColumn("#", width=44, pinned=True, help="Rank in the chosen order"),
         "Version": st.column_config.TextColumn("Version", width=76, pinned=True),
         "Status": st.column_config.TextColumn("Status", width=118),
         "Verdict": st.column_config.TextColumn(
-            "Verdict", width=128, help="Against the champion, by evaluations on the active benchmark alone"
+            "Verdict", width=128, help="Compared with the champion, from evaluations on the active benchmark only"
         ),
         "Evaluated": st.column_config.TextColumn(
             "Evaluated", width=200, help="The primary metric as the registry evaluated it, with its 95% interval"
@@ -164,7 +164,7 @@ def board_columns(
         ),
         "Gates": st.column_config.TextColumn("Gates", width=72, help="Promotion gates passed"),
         "Worst slice": st.column_config.TextColumn(
-            "Worst slice", width=120, help="Where it is clearly worse than the champion"
+            "Worst slice", width=120, help="The slice in which the version is significantly worse than the champion"
         ),
         "Type": st.column_config.TextColumn("Type", width=140),
         "Score": st.column_config.ProgressColumn(
@@ -173,24 +173,24 @@ def board_columns(
             min_value=low - room,
             max_value=high,
             width=max(150, score_width + 60),
-            help=f"The bar begins at {formatting.number(low - room)}, not at 0, so that differences show",
+            help=f"The bar starts at {formatting.number(low - room)}, not at 0, to show differences",
         ),
         "Difference": st.column_config.NumberColumn(
             "Δ score",
             format=gap_format,
             width=max(98, gap_width),
-            help="Empty where both were measured on different sets",
+            help="Empty if the two have different evaluation sets",
         ),
         "Ranked on": st.column_config.TextColumn(
-            "Ranked on", width=150, help="What the score's metrics were measured on: an evaluation set, or a benchmark"
+            "Ranked on", width=150, help="The data behind the score: an evaluation set or a benchmark"
         ),
         "Comparable": st.column_config.TextColumn(
-            "Set", width=112, help="Whether it is ranked on the same as the champion"
+            "Set", width=112, help="Whether the version and the champion are ranked on the same data"
         ),
         "Registered": st.column_config.TextColumn("Registered", width=100),
         "By": st.column_config.TextColumn("By", width=90),
         "Note": st.column_config.TextColumn(
-            "Note", width="medium", help="Why there is no score, or which gates were passed over (⚑)"
+            "Note", width="medium", help="Reason for a missing score, or overridden gates (⚑)"
         ),
         "Model id": st.column_config.TextColumn("Model id", width="large"),
     }
@@ -207,12 +207,12 @@ def _raw(name: str, label: str) -> str | None:
 
 
 def measured(frame: pd.DataFrame, *, key: str) -> None:
-    """Measured metrics with their intervals, beside what was reported."""
+    """Evaluated metrics with 95% intervals, beside what was reported."""
     columns: dict[str, Any] = {"95% interval": st.column_config.TextColumn("95% interval", width=150)}
     for name in ("Measured", "Reported"):
         form, width = number_format(frame[name])
         columns[name] = st.column_config.NumberColumn(name, format=form, width=max(84, width))
-    plain(frame, key=key, alt="Measured metrics with their intervals", columns=columns)
+    plain(frame, key=key, alt="Evaluated metrics with 95% intervals", columns=columns)
 
 
 def slices(frame: pd.DataFrame, label: str, *, key: str, most: int = MOST_ROWS) -> None:
@@ -244,13 +244,13 @@ def differences(frame: pd.DataFrame, *, key: str, rows: bool = False) -> None:
 
 def moved(largest: Sequence[tuple[int, float]], *, key: str) -> None:
     """The rows whose answers moved most."""
-    frame = pd.DataFrame(largest[:8], columns=["Row", "Moved by"])
-    form, width = number_format(frame["Moved by"])
+    frame = pd.DataFrame(largest[:8], columns=["Row", "Change"])
+    form, width = number_format(frame["Change"])
     columns = {
         "Row": st.column_config.NumberColumn("Row", format="%d", width=80),
-        "Moved by": st.column_config.NumberColumn("Moved by", format=form, width=max(90, width)),
+        "Change": st.column_config.NumberColumn("Change", format=form, width=max(90, width)),
     }
-    plain(frame, key=key, alt="The answers that moved most", columns=columns)
+    plain(frame, key=key, alt="Predictions with the largest change", columns=columns)
 
 
 def benchmarks(frame: pd.DataFrame, *, key: str) -> None:
@@ -260,7 +260,7 @@ def benchmarks(frame: pd.DataFrame, *, key: str) -> None:
         "Rows": st.column_config.NumberColumn("Rows", format="localized", width=80),
         "Features": st.column_config.NumberColumn("Features", width=70),
         "Versions evaluated": st.column_config.NumberColumn("Versions evaluated", width=130),
-        "SHA-256": st.column_config.TextColumn("SHA-256", width="medium", help="The sha256 of its content"),
+        "SHA-256": st.column_config.TextColumn("SHA-256", width="medium", help="SHA-256 of the content"),
     }
     plain(frame, key=key, alt="Benchmarks", columns=columns)
 

@@ -25,12 +25,12 @@ def chain(view: session.View) -> None:
         return
     broken = view.broken_event()
     if broken is None:
-        st.markdown(f":material/verified: Audit log intact: {formatting.count(total, 'event')} verified, none altered.")
+        st.markdown(f":material/verified: Audit log intact: {formatting.count(total, 'event')} verified.")
     else:
         messages.show(
             "error",
-            f"Audit log damaged: event {broken} does not match its hash, so that event or an earlier one was altered. "
-            "Compare it with a backup before you rely on it.",
+            f"Audit log damaged: event {broken} does not match its hash: this event or an earlier one was altered. "
+            "Compare the audit log with a backup before you rely on it.",
         )
 
 
@@ -70,16 +70,16 @@ def champions(name: str, view: session.View) -> None:
 def _served(name: str, when: datetime, view: session.View) -> None:
     served = view.registry.champion_at(name, when)
     if served is None:
-        messages.show("info", "No version was champion then.")
+        messages.show("info", "No version was champion at that time.")
         return
     model = view.metadata(served)
     st.markdown(
-        f"**{model.version}** served, a {model.model_type} with score {formatting.number(model.composite_score)}."
+        f"Champion: **{model.version}**, a {model.model_type} with score {formatting.number(model.composite_score)}."
     )
     st.code(served, language=None)
     known = model.all_metrics()
     if known:
-        tables.metrics(frames.metric_list(known, list(known)), key="served", alt="Metrics of the version that served")
+        tables.metrics(frames.metric_list(known, list(known)), key="served", alt="Metrics of the champion at that time")
     st.button(
         "Open this version",
         key="open-served",

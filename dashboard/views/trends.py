@@ -50,7 +50,7 @@ def beside_offline(figure: go.Figure, frame: pd.DataFrame, every: str) -> go.Fig
     known = frame["value"].dropna()
     pad = 0.1 * (max(high, known.max()) - min(low, known.min()))
     figure.update_yaxes(range=[min(low, known.min() - pad), max(high, known.max() + pad)])
-    figure.update_xaxes(title="registered; of live values the time of prediction")
+    figure.update_xaxes(title="registered; for live values, time of prediction")
     return figure
 
 
@@ -67,12 +67,12 @@ def live_in_trend(
     if not len(frame) or frame["value"].isna().all():
         return
     if not by_time:
-        st.caption("Production has values of this metric as well: choose Time to see them beside these.")
+        st.caption("This metric also has live values from production: choose Time to show them.")
         return
     beside_offline(figure, frame, _length(windows, every))
     st.caption(
-        "Diamonds are live values of each champion, from production labels. Dots and steps are offline values, from "
-        "another set: their levels need not agree."
+        "Diamonds are live values of each champion, from production labels. Dots and steps are offline values from "
+        "other data: the levels may differ."
     )
 
 
@@ -106,4 +106,4 @@ def deployments(line: pd.DataFrame, label: str) -> None:
         Column("Reason", lambda step: formatting.visible(step["reason"]), 400),
     )
     rows = steps.iloc[::-1].to_dict("records")
-    tables.records(columns, rows, key="changes", alt="Changes of champion, newest first")
+    tables.records(columns, rows, key="changes", alt="Deployment history, newest first")

@@ -93,7 +93,7 @@ def find(queries: Queries, alert_id: int) -> Alert:
     whole = isinstance(alert_id, int) and not isinstance(alert_id, bool) and 0 < alert_id < 1 << 31
     found = alerts.find(queries, alert_id) if whole else None
     if found is None:
-        raise NotFound(f"no alert has the number {alert_id!r:.80}; alerts() lists all")
+        raise NotFound(f"no alert has the id {alert_id!r:.80}; alerts() lists them")
     return found
 
 
@@ -124,6 +124,6 @@ def resolve(context: Context, alert_id: int, actor: str | None, reason: str) -> 
     with context.database.transaction() as transaction:
         alert = find(transaction, alert_id)
         if alert.status == "resolved":
-            raise StateConflict(f"alert {alert_id} is resolved already: {alert.resolution}")
+            raise StateConflict(f"alert {alert_id} is already resolved: {alert.resolution}")
         resolve_in(transaction, context.now(), alert, who, f"resolved by {who}" + (f": {why}" if why else ""))
     return find(context.database, alert_id)

@@ -76,7 +76,7 @@ def ensure(context: Context, row: Row, actor: str | None = None, *, again: bool 
         with PLACES.taken(), sandbox.Worker(extra_trusted=extra_trusted, require_all=False) as worker:
             return check(context, row, worker, context.who(actor))
     except (SandboxFailure, SandboxIncomplete) as error:
-        return AnswersCheck("unchecked", f"it could not be run: {error}", environment(known), "sandbox")
+        return AnswersCheck("unchecked", f"the check could not run: {error}", environment(known), "sandbox")
 
 
 def check(context: Context, row: Row, worker: sandbox.Worker, actor: str) -> AnswersCheck:
@@ -164,7 +164,8 @@ def require_answers(context: Context, row: Row) -> AnswersCheck:
     found = ensure(context, row)
     if found.status == "fails":
         raise ArtifactUnloadable(
-            f"{row['model_id']} cannot predict here: {found.because}; register the model again on this installation"
+            f"{row['model_id']} cannot predict with the installed libraries: {found.because}; register the model "
+            "again on this installation"
         )
     if found.status == "differs":
         raise AnswersDiffer(row["model_id"], found.because)
@@ -234,7 +235,8 @@ def check_loaded(context: Context, known: ModelMetadata, model: Any, scaler: Any
     except Exception as error:
         words = environments.in_words(known.libraries, environment(known))
         raise ArtifactUnloadable(
-            f"{known.model_id} loads, but cannot predict its example rows here ({type(error).__name__}: {error})"
+            f"{known.model_id} loads, but cannot predict its example rows with the installed libraries "
+            f"({type(error).__name__}: {error})"
             + (f"; {words}" if words else "")
             + "; install the libraries it was registered with, or register the model again on this installation"
         ) from error

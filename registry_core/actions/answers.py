@@ -112,7 +112,7 @@ def further_answers(kept: Kept, answer: Answer) -> Answers:
     """
     numbers = answer.predicted if kept.task == "regression" else answer.probabilities
     if numbers is not None and not np.isfinite(numbers).all():
-        raise InvalidInput("the model answers a number that is not finite when the values of a feature are exchanged")
+        raise InvalidInput("the model answers a number that is not finite when the values of a feature are permuted")
     if kept.task == "regression":
         return Answers(np.asarray(answer.predicted))
     spelt = {str(each): each for each in kept.classes}

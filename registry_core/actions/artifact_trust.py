@@ -37,7 +37,7 @@ def judged(files: Collection[tuple[bytes, str]], extra_trusted: Collection[str],
     found: list[Inspection] = []
     for data, name in files:
         if len(data) > intake.MOST_FILE:
-            raise InvalidInput(f"{name} has more than {intake.MOST_FILE:,} bytes, the most a registry takes")
+            raise InvalidInput(f"{name} has more than {intake.MOST_FILE:,} bytes, the maximum")
         each = (
             look(data, name, extra_trusted) if outside else inspection.inspect(data, name, extra_trusted=extra_trusted)
         )
@@ -108,9 +108,7 @@ def check_names(configuration: Configuration) -> None:
             try:
                 check_trustable(name)
             except InvalidConfiguration as error:
-                raise InvalidConfiguration(
-                    f"configuration key 'trusted_globals' holds {name!r:.200}: {error}"
-                ) from error
+                raise InvalidConfiguration(f"the setting trusted_globals contains {name!r:.200}: {error}") from error
 
 
 def settle(context: Context, transaction: Transaction, after: Configuration) -> None:
@@ -130,8 +128,8 @@ def settle(context: Context, transaction: Transaction, after: Configuration) -> 
             new: Artifact = "trusted" if trusted.issuperset(unknown) else "quarantined"
             if new == "quarantined" != artifact and row["is_active"]:
                 raise StateConflict(
-                    f"{row['model_id']} is the champion of {row['model_name']} and holds {', '.join(unknown)}, which "
-                    "would no longer be trusted: production would fail. Promote another model or roll back first"
+                    f"{row['model_id']} is the champion of {row['model_name']} and imports {', '.join(unknown)}, "
+                    "which would no longer be trusted: production would fail. Promote another model or roll back first"
                 )
             if new != artifact:
                 models.update(transaction, row["model_id"], artifact=new, eligible=eligible(row, artifact=new))

@@ -24,7 +24,7 @@ def decide_at_once(
     """The decision while a model is registered: where the registry measures for itself, it waits for that."""
     waits = benchmarks.counting(queries, metadata.model_name, policy) if policy.auto_evaluate else None
     if waits is not None and metadata.artifact == "trusted":
-        return Decision(False, f"it waits for its evaluation on {waits.name}", waits.name)
+        return Decision(False, f"the version awaits its evaluation on {waits.name}", waits.name)
     return decide(context, queries, metadata, answers)
 
 
@@ -38,7 +38,9 @@ def decide(context: Context, queries: Queries, metadata: ModelMetadata, answers:
     if unfit is not None:
         return Decision(False, unfit)
     if metadata.origin == "upload" and policy.rank_by == "reported":
-        return Decision(False, "its metrics are self-reported, since the file was uploaded: a person has to promote it")
+        return Decision(
+            False, "its metrics are self-reported, since the file was uploaded: a person has to promote the version"
+        )
     current = deployments.current(queries, metadata.model_name)
     champion = (models.find(queries, current.model_id) if current else None) or {}
     decision = selection.challenge(
@@ -51,7 +53,7 @@ def decide(context: Context, queries: Queries, metadata: ModelMetadata, answers:
         policy.selection_margin,
     )
     if decision.promote and not policy.auto_select_best:
-        return Decision(False, f"{decision.because}; auto_select_best is off, so a person has to promote it")
+        return Decision(False, f"{decision.because}; auto_select_best is off, so a person has to promote the version")
     undecided = foreign.why_undecided(context, queries, metadata.model_name) if decision.promote else None
     if undecided is not None:
         return Decision(False, f"{decision.because}, but {undecided}")
@@ -60,12 +62,14 @@ def decide(context: Context, queries: Queries, metadata: ModelMetadata, answers:
         # A new champion would end the experiment, and with it what its traffic was spent on.
         number = running[-1].experiment_id
         return Decision(
-            False, f"{decision.because}, but experiment {number} runs: promote it, or start an experiment with it later"
+            False,
+            f"{decision.because}, but experiment {number} is running: promote the version, or start an experiment "
+            "with it afterwards",
         )
     if decision.promote:
         failures = gates.of_candidate(context, queries, metadata, answers).failures
         if failures:
-            failed = "; ".join(f"{gate.name}: {gate.because}" for gate in failures)
+            failed = "; ".join(f"{gate.label}: {gate.because}" for gate in failures)
             return Decision(False, f"{decision.because}, but gates failed: {failed}")
     return decision
 
@@ -79,13 +83,13 @@ def steps(metadata: ModelMetadata, evaluation: Evaluation | None, decision: Deci
         measured = f"the evaluation on {evaluation.benchmark} failed: {evaluation.because}"
     else:
         values = ", ".join(f"{name} {each.value:.4f}" for name, each in list(evaluation.metrics.items())[:3])
-        measured = f"measured on {evaluation.rows:,} rows of {evaluation.benchmark}: {values}"
+        measured = f"evaluated on {evaluation.rows:,} rows of {evaluation.benchmark}: {values}"
     outcomes = {
         "model training": f"{len(reported)} metrics reported" if reported else "no metrics reported",
         "performance validation": measured,
         "registration": f"version {metadata.version}, its file is {metadata.artifact}",
         "automatic evaluation": decision.because,
-        "promotion": "it is the champion now" if decision.promote else "the champion stays",
+        "promotion": "the version is champion now" if decision.promote else "the champion stays",
     }
     return [{"step": step, "outcome": outcome} for step, outcome in outcomes.items()]
 
@@ -108,7 +112,7 @@ def measure_and_choose(context: Context, model_id: str, name: str, actor: str) -
             require_answers(context, row)
     except RegistryError as error:
         # The model is kept by now: whoever registered it gets its id, and the record says what went wrong.
-        decision = Decision(False, f"it could not be evaluated on {name}: {error}")
+        decision = Decision(False, f"the version could not be evaluated on {name}: {error}")
     with context.database.transaction() as transaction:
         metadata = record(context, require(transaction, model_id))
         if decision.promote and events.newest(transaction) != revision:

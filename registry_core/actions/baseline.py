@@ -60,7 +60,7 @@ def _measured(queries: Queries, metadata: ModelMetadata, policy: Policy) -> Froz
     if not found:
         return None
     metrics, rows = found[0].metrics, found[0].rows
-    source = f"measured on {rows:,} rows of {benchmark.name}"
+    source = f"evaluated on {rows:,} rows of {benchmark.name}"
     if benchmark.task == "classification":
         if "accuracy" not in metrics:
             return None

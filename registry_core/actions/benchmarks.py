@@ -70,7 +70,8 @@ def add(
         kept.to_parquet(buffer, index=False)
     except (TypeError, ValueError, NotImplementedError, OverflowError) as error:
         raise InvalidInput(
-            f"the data cannot be kept as a table ({error}); give each column one kind of value: numbers, texts or times"
+            f"the data cannot be stored as a table ({error}); give each column values of one type: numbers, texts or "
+            "times"
         ) from error
     content = buffer.getvalue()
     after = {"benchmark": name, "rows": len(kept), "fingerprint": fingerprint, "thresholds": wanted}
@@ -82,11 +83,11 @@ def add(
                     # Its file was lost: the same rows are the way to mend that.
                     context.store.write(benchmark_file(fingerprint), content)
                     return each
-                raise StateConflict(f"{model_name} has the benchmark {name} already, with this very content")
+                raise StateConflict(f"{model_name} already has the benchmark {name}, with the same content")
             if each.name == name:
                 raise StateConflict(
-                    f"{model_name} has another benchmark called {name}, of {each.rows:,} rows: what was measured on it "
-                    f"would change its meaning. Give the new one another name, such as {name}-2"
+                    f"{model_name} has another benchmark called {name}, of {each.rows:,} rows: existing evaluations "
+                    f"refer to these rows. Give the new benchmark another name, such as {name}-2"
                 )
         # Written under the lock: it is small beside a model, and no row may point at missing bytes.
         context.store.write(benchmark_file(fingerprint), content)
@@ -239,13 +240,14 @@ def _columns(
         for column in names:
             if column not in frame.columns:
                 there = ", ".join(map(str, frame.columns[:12]))
-                raise InvalidInput(f"{what} names {column!r:.80}, which is no column of the data; it has {there}")
+                raise InvalidInput(f"{what} names {column!r:.80}, which is not a column of the data; it has {there}")
     if target in protected:
         raise InvalidInput(f"protected names the target {target!r:.80}; name columns that divide the rows into groups")
     inputs = list(features) if features is not None else [name for name in frame.columns if name != target]
     if target in inputs:
         raise InvalidInput(
-            f"the target {target!r} is among the features; remove it from them, since models must not see the labels"
+            f"the target {target!r} is among the features; remove it from them, since models are evaluated without "
+            "labels"
         )
     if not inputs:
         raise InvalidInput(f"the data has only the target column {target!r}; add the feature columns")
@@ -275,17 +277,17 @@ def _check_target(target: pd.Series[Any], task: Task, name: str) -> None:
 
     missing = int(target.isna().sum())
     if missing:
-        raise InvalidInput(f"the target {name!r} is missing in {missing:,} rows; omit those rows")
+        raise InvalidInput(f"the target {name!r} is missing in {missing:,} rows; remove these rows")
     if task == "classification" and not all(isinstance(each, str | int | float | bool) for each in target.tolist()):
-        raise InvalidInput(f"the target {name!r} holds {target.dtype} values; classes are texts or numbers")
+        raise InvalidInput(f"the target {name!r} holds {target.dtype} values; give classes as texts or numbers")
     if target.dtype.kind == "f" and not bool(np.isfinite(target.to_numpy(dtype=float)).all()):
-        raise InvalidInput(f"the target {name!r} holds infinite numbers; omit those rows")
+        raise InvalidInput(f"the target {name!r} holds infinite numbers; remove these rows")
     if task == "regression" and target.dtype.kind not in "biuf":
-        raise InvalidInput(f"the target {name!r} holds text; a regression needs numbers")
+        raise InvalidInput(f"the target {name!r} holds text; a regression requires numbers")
     if task == "classification" and target.nunique() > MOST_CLASSES:
         raise InvalidInput(
-            f"the target {name!r} has {target.nunique():,} classes; at most {MOST_CLASSES:,} are measured. "
-            "If it is a number to be predicted, say task='regression'"
+            f"the target {name!r} has {target.nunique():,} classes; at most {MOST_CLASSES:,} are supported. If the "
+            "target is a number to predict, give task='regression'"
         )
 
 

@@ -53,10 +53,8 @@ def revert(
     who, why = context.who(actor), check_reason(reason)
     found = next((each for each in events.listed(context.database, kinds=KINDS) if each.event_id == event_id), None)
     if found is None:
-        raise NotFound(
-            f"event {event_id!r:.80} holds no settings; events(kinds={list(KINDS)}) are those that changed them"
-        )
-    because = f"back to the settings after event {found.event_id}" + (f": {why}" if why else "")
+        raise NotFound(f"event {event_id!r:.80} did not change settings; see events(kinds={list(map(str, KINDS))})")
+    because = f"settings after event {found.event_id}" + (f": {why}" if why else "")
 
     def then(now: Configuration) -> Configuration:
         return Configuration.from_dict(_in_order(found.after, now.to_dict()))
@@ -117,14 +115,14 @@ def _check_new_names(before: Configuration, after: Configuration) -> None:
             classes.check(name)
         except InvalidConfiguration as error:
             key = f"model_names.{model_name}.trusted_globals" if model_name else "trusted_globals"
-            raise InvalidConfiguration(f"configuration key {key!r} holds {name!r:.200}: {error}") from error
+            raise InvalidConfiguration(f"setting {key!r} contains {name!r:.200}: {error}") from error
 
 
 def _somebody_was_faster(queries: Queries) -> str:
     last = events.listed(queries, limit=1, kinds=KINDS)
     who = f" by {last[0].actor} at {last[0].at}, in event {last[0].event_id}" if last else ""
     return (
-        f"the settings are not those you saw: they were changed{who}. Nothing was changed; look at them, then "
+        f"the settings were changed{who} after you saw them. Your change is not saved; review the new settings, then "
         "decide again"
     )
 

@@ -142,10 +142,12 @@ class Context:
         if isinstance(actor, Itself):
             return actor
         if not isinstance(actor, str) or not actor.strip() or len(actor) > 200 or not actor.isprintable():
-            raise InvalidInput(f"actor {actor!r:.80} cannot be used; say who acts, in 1 to 200 printable characters")
+            raise InvalidInput(
+                f"actor {actor!r:.80} cannot be used; give a person or program, in 1 to 200 printable characters"
+            )
         if people.is_reserved(actor):
             raise InvalidInput(
-                f"{actor.strip()!r:.80} is what the registry calls itself; say which person or program acts"
+                f"{actor.strip()!r:.80} is the name of the registry itself; give the acting person or program"
             )
         return actor.strip()
 
@@ -153,7 +155,9 @@ class Context:
         """The present, aware."""
         now = self.clock()
         if now.tzinfo is None:
-            raise InvalidInput("the registry's clock gave a naive datetime; let it return datetime.now(timezone.utc)")
+            raise InvalidInput(
+                "the clock returned a datetime without a time zone; make it return datetime.now(timezone.utc)"
+            )
         return now
 
 
@@ -167,16 +171,16 @@ def open_context(
     try:
         place = os.fspath(location)
     except TypeError as error:
-        raise InvalidInput(f"location is {location!r:.80}; name a folder or a database address") from error
+        raise InvalidInput(f"location is {location!r:.80}; name a folder or a database URL") from error
     if "\0" in place:
-        raise InvalidInput(f"location {place!r:.80} holds a NUL; name a folder or a database address")
+        raise InvalidInput(f"location {place!r:.80} contains a NUL character; name a folder or a database URL")
     database: Database
     open_telemetry: Callable[[], Database]
     opened: tuple[str, str | None]
     if place.startswith(("postgresql://", "postgres://")):
         if artifacts is None:
             raise InvalidInput(
-                'a registry in a database needs a place for its files: Registry("postgresql://...", artifacts="s3://...")'
+                'a registry in a database requires a folder or bucket for its files: Registry("postgresql://...", artifacts="s3://...")'
             )
         from ..catalog.postgres import PostgresDatabase
 
@@ -188,11 +192,13 @@ def open_context(
         shown = database.name
     elif "://" in place and not place.startswith("file://"):
         raise InvalidInput(
-            f'{place} cannot hold a catalog; name a folder, or a database with artifacts="{place}" for the files'
+            f'{place} cannot hold a catalog; name a folder, or a database URL with artifacts="{place}" for the files'
         )
     else:
         if artifacts is not None:
-            raise InvalidInput("artifacts= goes with a database address; a registry in a folder keeps its files there")
+            raise InvalidInput(
+                "artifacts= applies to a database URL; a registry in a folder keeps its files there. Omit artifacts="
+            )
         folder = Path(place.removeprefix("file://")).expanduser().absolute()
         _make_folder(folder)
         store, opened = Store(str(folder)), (str(folder), None)
@@ -242,11 +248,13 @@ def _make_folder(folder: Path) -> None:
     except OSError as error:
         raise StorageError(
             error.errno or errno.EIO,
-            f"the folder {folder} cannot be made ({error.strerror}): give this user the right, or name another folder",
+            f"the folder {folder} cannot be created ({error.strerror}): give this user write permission, or name "
+            "another folder",
         ) from error
     if not os.access(folder, os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids):
         raise StorageError(
-            errno.EACCES, f"the folder {folder} cannot be written: give this user the right, or name another folder"
+            errno.EACCES,
+            f"the folder {folder} cannot be written: give this user write permission, or name another folder",
         )
 
 

@@ -66,7 +66,7 @@ def evaluate(
 
 def _bound(what: str, value: float, most: int) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= most:
-        raise InvalidInput(f"{what} is {value!r:.80}; a number above 0, at most {most:,}, is needed")
+        raise InvalidInput(f"{what} is {value!r:.80}; give a number above 0, at most {most:,}")
     return value
 
 
@@ -101,7 +101,7 @@ def evaluate_all(
     """See ``Registry.evaluate_all``. Each result is kept as soon as it is there: a second call does only the rest."""
     who, why = context.who(actor), check_reason(reason)
     if isinstance(jobs, bool) or not isinstance(jobs, int) or not 1 <= jobs <= 64:
-        raise InvalidInput(f"jobs is {jobs!r:.80}; a whole number from 1 to 64 is needed")
+        raise InvalidInput(f"jobs is {jobs!r:.80}; give a whole number from 1 to 64")
     chosen = _benchmark(context, model_name, benchmark)
     frame = benchmarks.read(context, chosen)
     waiting = evidence.to_measure(context.database, model_name, None if again else chosen.fingerprint)
@@ -186,7 +186,7 @@ def _benchmark(context: Context, model_name: str, name: str | None) -> Benchmark
     wanted = name or context.configuration().policy(model_name).benchmark
     found = benchmarks.chosen(context.database, model_name, wanted)
     if found is None:
-        raise InvalidInput(f"{model_name} has no benchmark yet; add one with add_benchmark(), from labelled rows")
+        raise InvalidInput(f"{model_name} has no benchmark; add one from labelled rows with add_benchmark()")
     return found
 
 
@@ -254,8 +254,8 @@ def inputs_for(signature: Signature, benchmark: Benchmark, frame: pd.DataFrame) 
     if signature.takes == "text":
         if len(benchmark.features) != 1:
             raise InvalidInput(
-                f"the model takes one text a row, {benchmark.name} has {len(benchmark.features)} feature columns; add "
-                "a benchmark whose features= names the text column alone"
+                f"the model takes one text per row, {benchmark.name} has {len(benchmark.features)} feature columns; "
+                "add a benchmark whose features= names the text column alone"
             )
         Matcher(signature)(columns)
         return columns, "text"

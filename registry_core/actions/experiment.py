@@ -205,7 +205,7 @@ def advance(
 def _check_advance(found: Experiment, gates: Sequence[Gate], override: bool, why: str) -> None:
     experiment_checks.check_next_stage(found)
     if override and not why:
-        raise InvalidInput("an override needs a reason: it stays in the experiment's events")
+        raise InvalidInput("an override requires a reason, which is recorded permanently in the events")
     if not override:
         experiment_checks.check_gates(found, gates)
 

@@ -25,7 +25,7 @@ def check_champion(context: Context, queries: Queries, model_name: str, expected
     if current is None:
         if model_name not in models.names(queries):
             raise ModelNotFound(f"no model has the name {model_name!r:.160}; model_names() lists all")
-        raise NoModelAvailable(f"{model_name} has no champion to challenge; promote a model first")
+        raise NoModelAvailable(f"{model_name} has no champion; promote a model first")
     return current
 
 
@@ -56,26 +56,26 @@ def check_challenger(
     """Whether a version may challenge the champion beside the ``running`` experiments; raises what prevents it."""
     challenger, name = row["model_id"], models.display_name(queries, row["model_id"])
     if row["model_name"] != champion.model_name:
-        raise InvalidInput(f"{name} is no version of {champion.model_name}; name one of its own")
+        raise InvalidInput(f"{name} is not a version of {champion.model_name}; name one of its versions")
     if challenger == champion.model_id:
-        raise StateConflict(f"{name} is the champion; a challenger is another version")
+        raise StateConflict(f"{name} is the champion; name another version as challenger")
     promotion.check_eligible(row, "take part")
     for other in running:
         if any(arm.challenger_id == challenger for arm in other.running):
             since = f"experiment {other.experiment_id} already, since {other.started_at}"
-            raise StateConflict(f"{name} takes part in {since}; stop that one first")
+            raise StateConflict(f"{name} takes part in {since}; stop that experiment first")
     same, because, _ = signatures.same_inputs(queries, record(context, row), champion)
     if not same:
-        what = f"what is sent to {champion.display_name}: {because}"
-        raise InvalidInput(f"{name} cannot answer {what}; train it on the same features")
+        what = f"the rows sent to {champion.display_name}: {because}"
+        raise InvalidInput(f"{name} cannot predict {what}; train it on the same features")
 
 
 def _check_nobody_answers(running: Sequence[Experiment], model_name: str) -> None:
     for each in running:
         if each.mode == "split":
             raise StateConflict(
-                f"experiment {each.experiment_id} deals the traffic of {model_name} already, since {each.started_at}; "
-                "stop it first, or let this one run in shadow"
+                f"experiment {each.experiment_id} already splits the traffic of {model_name}, since "
+                f"{each.started_at}; stop that experiment first, or run this one in shadow"
             )
 
 
@@ -88,8 +88,8 @@ def _metric(context: Context, queries: Queries, model_name: str, task: str | Non
         return allowed[0]
     if asked not in allowed:
         raise InvalidInput(
-            f"metric is {asked!r:.80}; {model_name} can be judged by {' or '.join(allowed)}"
-            + ("; the setting monitoring.loss says which loss is kept" if asked in _METRICS["regression"] else "")
+            f"metric is {asked!r:.80}; {model_name} supports {' or '.join(allowed)}"
+            + ("; the setting monitoring.loss chooses the loss" if asked in _METRICS["regression"] else "")
         )
     return asked
 
@@ -103,7 +103,7 @@ def find(queries: Queries, experiment_id: int) -> Experiment:
     whole = isinstance(experiment_id, int) and not isinstance(experiment_id, bool) and 0 < experiment_id < 1 << 31
     found = experiments.find(queries, experiment_id) if whole else None
     if found is None:
-        raise NotFound(f"no experiment has the number {experiment_id!r:.80}; experiments() lists all")
+        raise NotFound(f"no experiment has the id {experiment_id!r:.80}; experiments() lists them")
     return found
 
 
@@ -116,8 +116,8 @@ def check_seen(queries: Queries, experiment_id: int, expected: Experiment | None
     found = find(queries, experiment_id)
     if found.ended_at is not None:
         raise StateConflict(
-            f"experiment {experiment_id} of {found.model_name} ended at {found.ended_at}: {found.verdict}; "
-            "start another one"
+            f"experiment {experiment_id} of {found.model_name} ended at {found.ended_at}: {found.verdict}; start "
+            "another experiment"
         )
     if expected is not None and experiment_lifecycle.state(expected) != experiment_lifecycle.state(found):
         last = next(
@@ -130,8 +130,8 @@ def check_seen(queries: Queries, experiment_id: int, expected: Experiment | None
         )
         who = f" (changed by {last.actor} at {last.at})" if last else ""
         raise StateConflict(
-            f"experiment {experiment_id} of {found.model_name}: you acted on {where(queries, expected)}, but it is now "
-            f"{where(queries, found)}{who}. Nothing was changed; look at it and decide again."
+            f"experiment {experiment_id} of {found.model_name}: you acted on {where(queries, expected)}, but it is "
+            f"now {where(queries, found)}{who}. Nothing was changed; review the experiment and decide again."
         )
     return found
 
@@ -149,7 +149,8 @@ def check_share(queries: Queries, found: Experiment) -> None:
     """Whether the share of an experiment may be set; raises what stands in the way."""
     if found.stages:
         raise StateConflict(
-            f"experiment {found.experiment_id} follows stages; advance it, or stop it and start one without stages"
+            f"experiment {found.experiment_id} has rollout stages; advance it, or stop it and start an experiment "
+            "without stages"
         )
     check_split(queries, found)
 
@@ -164,13 +165,13 @@ def check_split(queries: Queries, found: Experiment) -> None:
 def check_pause(found: Experiment) -> None:
     """Whether an experiment may be paused; raises what stands in the way."""
     if found.status == "paused":
-        raise StateConflict(f"experiment {found.experiment_id} is paused already; resume or stop it")
+        raise StateConflict(f"experiment {found.experiment_id} is already paused; resume or stop it")
 
 
 def check_resume(found: Experiment) -> None:
     """Whether an experiment may go on; raises what stands in the way."""
     if found.status != "paused":
-        raise StateConflict(f"experiment {found.experiment_id} runs already; pause it first")
+        raise StateConflict(f"experiment {found.experiment_id} is not paused; pause it first")
 
 
 def next_stage(experiment: Experiment) -> str | float | None:
@@ -198,7 +199,7 @@ def check_gates(found: Experiment, gates: Sequence[Gate]) -> None:
     """Whether the gates of an experiment's present stage hold; raises which do not."""
     if any(not gate.passed for gate in gates):
         first = next((arm.challenger_id for arm in found.running), found.champion_id)
-        what = f"experiment {found.experiment_id} may not advance yet"
+        what = f"experiment {found.experiment_id} cannot advance yet"
         raise GatesFailed(GateReport(first, found.champion_id, tuple(gates)), what, "advance")
 
 
@@ -207,6 +208,7 @@ def only_challenger(found: Experiment) -> str:
     running = [arm.challenger_id for arm in found.running]
     if len(running) != 1:
         raise InvalidInput(
-            f"experiment {found.experiment_id} has several challengers; name the winner: {', '.join(running)}"
+            f"experiment {found.experiment_id} has several challengers; name the winner with challenger_id: "
+            f"{', '.join(running)}"
         )
     return running[0]

@@ -101,7 +101,7 @@ def champion_changes(
     for experiment in experiments.current(transaction, model_name):
         won = any(arm.challenger_id == champion for arm in experiment.running)
         if not won:
-            verdict = f"ended, since {named} became champion"
+            verdict = f"ended because {named} became champion"
             ended.append(stop(transaction, now, experiment, actor, verdict, verdict))
             continue
         left = arms(experiment, "promoted", because, lambda arm: arm.challenger_id == champion)

@@ -28,7 +28,7 @@ def check_not_purged(model_id: str, status: str, status_reason: str) -> None:
     """
     if status == "purged":
         gone = purged(model_id, status_reason)
-        raise ArtifactMissing(errno.ENOENT, f"{gone}; register the model again to have one that loads")
+        raise ArtifactMissing(errno.ENOENT, f"{gone}; register the model again")
 
 
 def purged(model_id: str, status_reason: str) -> str:

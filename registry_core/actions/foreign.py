@@ -85,8 +85,8 @@ def why_undecided(context: Context, queries: Queries, model_name: str) -> str | 
         kind if kind == seals.GATES else f"{count} {kind}{'s' * (count > 1)}" for kind, count in kinds.items() if count
     )
     return (
-        f"decisions about {model_name} were made elsewhere or before this release ({words}), and nobody accepted "
-        "them here; `model-registry accept` shows them"
+        f"decisions about {model_name} were made in another installation or release ({words}), and are not accepted "
+        "here; `model-registry accept` lists them"
     )
 
 
@@ -114,7 +114,7 @@ def import_key(context: Context, path: str | os.PathLike[str]) -> None:
 
 def _identity(context: Context) -> str:
     found = seals.identity(context.database)
-    assert found is not None, "a registry that was opened has its first event"
+    assert found is not None, "an open registry has a first event"
     return found
 
 
@@ -122,15 +122,20 @@ def accept(context: Context, decisions: ForeignDecisions, actor: str | None, rea
     """See ``Registry.accept_foreign``."""
     who, why = context.who(actor), check_reason(reason)
     if not isinstance(decisions, ForeignDecisions):
-        raise InvalidInput(f"decisions is {decisions!r:.80}; give what foreign_decisions() showed")
+        raise InvalidInput(f"decisions is {decisions!r:.80}; give the result of foreign_decisions()")
     if not why:
-        raise InvalidInput("accepting decisions from elsewhere needs a reason: say who looked at them")
+        raise InvalidInput("accepting decisions from another installation requires a reason: name the reviewer")
     with context.database.transaction() as transaction:
         now = pending_in(context, transaction)
         if now.lines != decisions.lines:
-            raise Conflict("the decisions from elsewhere are not those you saw; look at them, then decide again")
+            raise Conflict(
+                "the decisions from another installation have changed since you saw them; review them, then decide "
+                "again"
+            )
         if not now.lines:
-            raise StateConflict("there is nothing to accept: no decision about trust came from elsewhere")
+            raise StateConflict(
+                "there is nothing to accept: this registry has no trust decision from another installation"
+            )
         events.append(
             transaction,
             now=context.now(),

@@ -156,7 +156,7 @@ def check_candidate(queries: Queries, found: gates.Candidate, against: Standing)
     report, policy = gates.check_gates(found, against.policy.gate_policy), against.policy
     if against.benchmark is None and policy.benchmark is not None:
         there = ", ".join(each.name for each in evidence.benchmarks(queries, found.metadata.model_name)) or "none"
-        because = f"the setting 'benchmark' names {policy.benchmark}, there is {there}"
+        because = f"the setting 'benchmark' names {policy.benchmark}; existing benchmarks: {there}"
         missing = Gate("benchmark setting", False, because, "correct the setting, or add that benchmark")
         report = GateReport(report.model_id, report.champion_id, (*report.gates, missing))
     return report
@@ -169,7 +169,7 @@ def _inspection(model: ModelMetadata) -> Inspection | None:
     found = {**model.inspection, "verdict": model.artifact}
     if model.artifact == "trusted" and found.get("unknown"):
         names = sentences.listed(list(found["unknown"]))
-        found.update(because=f"its imports {names} were trusted after the scan", unknown=())
+        found.update(because=f"the imports {names} were trusted after the scan", unknown=())
     return Inspection(**found)
 
 
@@ -212,12 +212,12 @@ def review(context: Context, model_id: str, verdict: str, text: str, actor: str 
     if verdict not in _REVIEWED:
         raise InvalidInput(f"verdict is {verdict!r:.80}; allowed are {', '.join(_REVIEWED)}")
     if not words:
-        raise InvalidInput("a review needs a comment: say what you checked, and the reason for the verdict")
+        raise InvalidInput("a review requires a comment: what you checked, and the reason for the verdict")
     with context.database.transaction() as transaction:
         row = require(transaction, model_id)
         if verdict == "approved" and people.same(who, row["registered_by"]):
             registrar = row["registered_by"]
-            twin = "" if who == registrar else f"{who!a} is read as {registrar!a}, and "
+            twin = "" if who == registrar else f"{who!a} counts as {registrar!a}, and "
             raise InvalidInput(
                 f"{twin}{registrar} registered {model_id}, so another person has to approve it; leave a comment instead"
             )

@@ -70,8 +70,8 @@ class Loader:
         model_id = best_model_id(self._context, model_name)
         if model_id is None:
             raise NoModelAvailable(
-                f"No models available in registry{f' for {model_name}' if model_name else ''}: none is eligible and "
-                "has a composite score; register one with all weighted metrics"
+                f"No models available in registry{f' for {model_name}' if model_name else ''}: no eligible model has "
+                "a composite score; register a model with all weighted metrics"
             )
         return self._load(model_id)
 
@@ -91,8 +91,8 @@ class Loader:
         if known.artifact == "quarantined":
             unknown = ", ".join(known.inspection.get("unknown", ())) or "imports that are not trusted"
             raise ArtifactQuarantined(
-                f"{model_id} is quarantined and not loaded: its file holds {unknown}; review that code, then trust "
-                "it, or register the model without it"
+                f"{model_id} is quarantined and not loaded: its file imports {unknown}; review that code, then trust "
+                "the imports, or register a model without them"
             )
         key = (model_id, known.model_sha256)
         with self._lock:
@@ -131,7 +131,7 @@ class Loader:
                 if {*written} <= {*extra_trusted}:
                     raise
                 raise ArtifactQuarantined(
-                    f"{error}; its trusted names were decided in another installation, and count once they are "
+                    f"{error}; its imports were trusted in another installation, and are not trusted here until "
                     "accepted: `model-registry accept` lists them"
                 ) from error
             try:

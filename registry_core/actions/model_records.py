@@ -45,7 +45,7 @@ def ranked(
 ) -> tuple[Score, str]:
     """The score by those metrics that count, and what they were measured on."""
     if policy.rank_by == "measured" and not measured.metrics:
-        note = "no score: the version is not evaluated; evaluate it on a benchmark"
+        note = "no score: the version is not evaluated yet; evaluate it on a benchmark"
         return Score(None, (), 0.0, note), ""
     (metrics, on), rule = (measured, evaluated_score) if policy.rank_by == "measured" else (reported, composite_score)
     score = rule(
@@ -170,7 +170,8 @@ def require(queries: Queries, model_id: str) -> Row:
     row = models.find(queries, model_id) if isinstance(model_id, str) else None
     if row is None:
         raise ModelNotFound(
-            f"no model has the id {model_id!r:.300}; the leaderboard, list_models() and `model-registry list` show all"
+            f"no model has the id {model_id!r:.300}; the leaderboard, list_models() and `model-registry list` show "
+            "all ids"
         )
     return row
 

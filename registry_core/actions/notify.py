@@ -111,10 +111,10 @@ def _post(address: str, alert: Alert) -> None:
         # Their texts may quote the address, and an address may hold a secret.
         why = getattr(error, "reason", None)
         raise NotSent(
-            f"the address could not be reached ({type(why if isinstance(why, Exception) else error).__name__})"
+            f"the address cannot be reached ({type(why if isinstance(why, Exception) else error).__name__})"
         ) from None
     if not 200 <= status < 300:
-        raise NotSent(f"the address answered {status}")
+        raise NotSent(f"the address returned HTTP status {status}")
 
 
 def message(alert: Alert) -> dict[str, object]:
@@ -144,7 +144,7 @@ def _by_apprise(address: str, alert: Alert) -> None:
         asset = apprise.AppriseAsset(async_mode=False, http_redirects=False, storage_mode="memory")
         sender = apprise.Apprise.instantiate(address, asset=asset)
         if sender is None:
-            raise NotSent("apprise knows no such address; see its list of services")
+            raise NotSent("apprise does not support this address; see its list of services")
         sender.redirects = False  # the address may ask for them
         kind = apprise.NotifyType.FAILURE if alert.severity == "critical" else apprise.NotifyType.WARNING
         sent = sender.notify(body=alert.text, title=f"{alert.model_name}: {alert.kind}", notify_type=kind)
@@ -154,7 +154,7 @@ def _by_apprise(address: str, alert: Alert) -> None:
         # A plug-in for one of a hundred services may raise anything; whatever it says may quote the address.
         raise NotSent(f"apprise failed with {type(error).__name__}") from None
     if not sent:
-        raise NotSent("apprise could not deliver it; try the address with apprise's own command")
+        raise NotSent("apprise could not deliver the notification; test the address with the apprise command")
 
 
 class Sender:

@@ -59,7 +59,7 @@ def wrong(channel: str) -> str:
         return ""
     if scheme.lower() not in (*WEB_SCHEMES, *APPRISE_SCHEMES) or not channel[len(scheme) :].startswith("://"):
         return (
-            f"addresses that begin with {scheme[:20]!r} are not sent to. Use https://..., env:NAME, or a scheme of "
+            f"addresses that begin with {scheme[:20]!r} are not allowed. Use https://..., env:NAME, or a scheme of "
             f"apprise's: {', '.join(APPRISE_SCHEMES)}"
         )
     try:
@@ -83,8 +83,8 @@ def refusal(address: _Address) -> str:
     if any(reached in network for network in _private_networks() if network.version == reached.version):
         return ""
     return (
-        f"{reached} is not a public address, so nothing is sent there. Whoever runs this process may allow it: set the "
-        f"environment variable {PRIVATE_NETWORKS} to a network that holds it"
+        f"{reached} is not a public address, so nothing is sent there. To allow it, set the environment variable "
+        f"{PRIVATE_NETWORKS} of this process to a network that contains the address"
     )
 
 
@@ -103,8 +103,8 @@ def _private_networks() -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
         return [ipaddress.ip_network(text) for text in texts if text]
     except ValueError as error:
         raise InvalidConfiguration(
-            f"the environment variable {PRIVATE_NETWORKS} is no list of networks ({error}); "
-            "an example is 10.20.0.0/16,127.0.0.1"
+            f"the environment variable {PRIVATE_NETWORKS} is not a list of networks ({error}); an example is "
+            "10.20.0.0/16,127.0.0.1"
         ) from error
 
 
@@ -153,7 +153,7 @@ def _judge(event: str, arguments: tuple[Any, ...]) -> None:
     try:
         problem = refusal(ipaddress.ip_address(where[0].partition("%")[0]))
     except (ValueError, TypeError, AttributeError, IndexError):
-        problem = "the address is no IP address, so nothing is sent there"
+        problem = "the host name did not resolve to an IP address, so nothing is sent there"
     if problem:
         _guarded.refused.append(problem)
         raise AddressRefused(problem)

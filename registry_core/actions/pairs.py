@@ -121,16 +121,16 @@ def measured_both(
     rows = [require(context.database, each) for each in model_ids]
     names = {row["model_name"] for row in rows}
     if len(names) > 1:
-        raise InvalidInput(f"{' and '.join(sorted(names))} do different jobs; compare models of one name")
+        raise InvalidInput(f"{' and '.join(sorted(names))} do different tasks; compare models of one model name")
     policy = context.configuration().policy(rows[0]["model_name"])
     chosen = benchmarks.chosen(context.database, rows[0]["model_name"], benchmark or policy.benchmark)
     if chosen is None:
-        raise InvalidInput(f"{rows[0]['model_name']} has no benchmark to compare on; add one with add_benchmark()")
+        raise InvalidInput(f"{rows[0]['model_name']} has no benchmark; add one with add_benchmark()")
     found = []
     for model_id in model_ids:
         each = latest(context.database, model_id, chosen)
         if each is None or each.status == "failed":
             why = f": {each.because}" if each else ""
-            raise InvalidInput(f"{model_id} is not measured on {chosen.name}{why}; evaluate it there first")
+            raise InvalidInput(f"{model_id} is not evaluated on {chosen.name}{why}; evaluate it first")
         found.append(each)
     return chosen, tuple(found)

@@ -44,7 +44,7 @@ def promote(
     check(context.database)
     who, why = context.who(actor), check_reason(reason)
     if override and not why:
-        raise InvalidInput("an override needs a reason: it stays visible wherever the model is shown")
+        raise InvalidInput("an override requires a reason, which is recorded permanently with the model")
     # Asked before the bytes are read as well: a plain "no" should not wait for a large file.
     present = _present(context.database, model_id, expected_champion)
     if present is not None:
@@ -99,7 +99,7 @@ def override_note(actor: str, at: str, reason: str, failures: Sequence[Gate], ow
     """What stays with a model that went into production although gates had failed, or were changed for it."""
     if not failures:
         return f"{own_gates}, and promoted it on {at[:10]} ({reason})"
-    failed = "; ".join(f"{gate.name}: {gate.because}" for gate in failures)
+    failed = "; ".join(f"{gate.label}: {gate.because}" for gate in failures)
     count = "1 failed gate" if len(failures) == 1 else f"{len(failures)} failed gates"
     return f"{actor} overrode {count} on {at[:10]} ({reason}): {failed}" + (f"; {own_gates}" if own_gates else "")
 

@@ -73,14 +73,14 @@ def of_object(
     # Any library may raise anything at rows it does not know.
     except Exception as error:
         raise InvalidInput(
-            f"the model cannot predict the rows of {source} ({type(error).__name__}: {str(error)[:300]}); give rows as "
-            "they will arrive in production, before scaling"
+            f"the model cannot predict the rows of {source} ({type(error).__name__}: {str(error)[:300]}); give rows "
+            "as they arrive in production, before scaling"
         ) from error
     if rows is None or answers is None:
         return Asked(Proof(signature, "none", because=because), None, None)
     fitted = examples.fitting(rows)
     if not keep or fitted is None:
-        said = "the setting keep_example_rows is off" if not keep else "a single row is too large to be kept"
+        said = "the setting keep_example_rows is off" if not keep else "a single row is too large to be stored"
         return Asked(Proof(signature, "none", because=said), rows, answers)
     kept, document = fitted
     if kept is not rows:
@@ -131,8 +131,8 @@ def read_back(
         found = ask(model, scaler)
     except Exception as error:
         raise InvalidInput(
-            f"the model does not predict any more after it was saved and loaded ({type(error).__name__}: {error}); "
-            "pickling loses a part of it: check its __getstate__ and __reduce__"
+            f"the model does not predict after it was saved and loaded ({type(error).__name__}: {error}); pickling "
+            "loses a part of the model: check its __getstate__ and __reduce__"
         ) from error
     if found.agrees:
         return AnswersCheck("agrees", found.sentence, here, "registration", found.rows)
@@ -223,19 +223,19 @@ def in_sandbox(
         )
     steady = agreement.compare(found.answers, found.again)
     if not steady.agrees:
-        because = f"its predictions for the same rows differ each time it is loaded: {steady.sentence}"
+        because = f"its predictions for the same rows differ after each load: {steady.sentence}"
         return None, AnswersCheck("fails", because, here, "sandbox", count, steady.differing)
     if earlier is not None and earlier.answers is not None:
         return None, _held(examples.unpack_answers(earlier.answers), found.answers, registered, here)
     if earlier is not None and environments.differing(earlier.environment, here):
         words = environments.in_words(earlier.environment, here)
-        because = f"it predicts; no example rows of its registration are kept to compare with ({words})"
+        because = f"it predicts; no example rows of its registration are stored to compare with ({words})"
         return None, AnswersCheck("unchecked", because, here, "sandbox", count)
     source: RowsFrom = found.rows_from
     proof = Proof(found.signature, "none", because="the setting keep_example_rows is off", environment=here)
     if keep:
         proof = Proof(found.signature, source, count, found.rows, examples.pack_answers(found.answers), here)
-    because = f"{count} example rows give the same predictions each time it is loaded"
+    because = f"{count} example rows give the same predictions after each load"
     return proof, AnswersCheck("agrees", because, here, "sandbox", count)
 
 
@@ -278,7 +278,7 @@ def parse_rows(rows: Any) -> dict[str, Any]:
         rows = tables.read(rows)[0]
     fitted = examples.fitting(examples.sample(examples.table(rows)))
     if fitted is None:
-        raise InvalidInput(f"a row of input_example takes more than {examples.MOST_FOR_ONE:,} characters; leave it out")
+        raise InvalidInput(f"a row of input_example has more than {examples.MOST_FOR_ONE:,} characters; remove it")
     return json.loads(json.dumps(fitted[1]))  # type: ignore[no-any-return]
 
 

@@ -42,8 +42,8 @@ def only_name(queries: Queries, model_name: str | None) -> str | None:
     if len(names) > 1:
         shown = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
         raise InvalidInput(
-            f"the registry holds {len(names)} model names ({shown}), which do different jobs; "
-            f"say which: model_name={names[0]!r}"
+            f"the registry holds {len(names)} model names ({shown}), which do different tasks; give one of them: "
+            f"model_name={names[0]!r}"
         )
     return names[0] if names else None
 
@@ -82,7 +82,7 @@ def models(context: Context, query: ModelQuery) -> list[ModelMetadata]:
 def _check_bounds(limit: int | None, offset: int) -> None:
     for what, number in (("limit", limit), ("offset", offset)):
         if number is not None and (isinstance(number, bool) or not isinstance(number, int) or not 0 <= number < 2**62):
-            raise InvalidInput(f"{what} is {number!r:.80}; a whole number from 0 is needed")
+            raise InvalidInput(f"{what} is {number!r:.80}; give a whole number of 0 or more")
 
 
 def count(context: Context, query: ModelQuery) -> int:
@@ -137,10 +137,10 @@ def explain_score(context: Context, model_id: str) -> Score:
 def compare(context: Context, model_ids: Sequence[str]) -> Comparison:
     """See ``Registry.compare``."""
     if not isinstance(model_ids, list | tuple) or not all(isinstance(each, str) for each in model_ids):
-        raise InvalidInput(f"model_ids is {model_ids!r:.80}; a list of 2 to 10 ids is needed")
+        raise InvalidInput(f"model_ids is {model_ids!r:.80}; give a list of 2 to 10 ids")
     ids = list(dict.fromkeys(model_ids))
     if not 2 <= len(ids) <= 10:
-        raise InvalidInput(f"{len(ids)} different models were named; 2 to 10 can be compared")
+        raise InvalidInput(f"{len(ids)} different models are given; give 2 to 10")
     configuration = context.configuration()
     return comparison.compare(
         [metadata(context, each) for each in ids], lambda name: configuration.policy(name).lower_is_better

@@ -66,7 +66,7 @@ def register_object(
     if names and found.inputs is not None and len(names) != found.inputs:
         raise InvalidInput(
             f"feature_names has {len(names)} names, but the {'scaler' if scaler is not None else 'model'} was fitted "
-            f"on {found.inputs} features; give one name for each, in their order"
+            f"on {found.inputs} features; give one name per feature, in their order"
         )
     policy = context.configuration().policy(given.model_name)
     files = [(formats.dumps(model), "the model")]
@@ -116,9 +116,9 @@ def _check_importable(judged: artifact_trust.Judged) -> None:
     own = [name for name in judged.document.get("unknown", ()) if name.startswith("__main__.")]
     if own:
         raise InvalidInput(
-            f"the model holds {sentences.listed(own)}, which only this notebook or script knows: no other process "
-            "could load it. Move the definition into a module that can be imported, such as my_models.py, import it "
-            "from there, and train and register the model again"
+            f"the model contains {sentences.listed(own)}, which is defined in this notebook or script: no other "
+            "process could load the model. Move the definition into a module that can be imported, such as "
+            "my_models.py, import it from there, then train and register the model again"
         )
 
 
@@ -269,14 +269,15 @@ def plan_of(
     twin = models.case_twin(queries, given.model_name)
     if twin is not None:
         raise InvalidName(
-            f"model_name {given.model_name!r} differs from {twin!r} by capitals only; use {twin!r}, or another"
+            f"model_name {given.model_name!r} differs from {twin!r} in upper and lower case only; use {twin!r}, or "
+            "another name"
         )
     trained = given.training_timestamp or now
     stem = f"{given.model_name}_{given.model_type}_{trained.year:04}{trained:%m%d_%H%M%S}"
     if len(stem) > intake.MOST_ID:
         raise InvalidName(
-            f"the id {stem[:60]}... would have {len(stem)} characters, {intake.MOST_ID} at most; "
-            "shorten model_name or model_type"
+            f"the id {stem[:60]}... would have {len(stem)} characters; the maximum is {intake.MOST_ID}: shorten "
+            "model_name or model_type"
         )
     if wanted is not None and models.find(queries, wanted) is None:
         stem, ordinal = versioning.stem_of(wanted)
@@ -329,8 +330,8 @@ def _version(
     holder = models.holder(queries, given.model_name, version)
     if holder is not None:
         raise VersionTaken(
-            f"{given.model_name} {version} exists already ({holder}); leave version out, or choose "
-            f"one above {latest.version if latest else version}"
+            f"{given.model_name} {version} exists already ({holder}); omit version, or give one above "
+            f"{latest.version if latest else version}"
         )
     return version, "as said"
 

@@ -32,7 +32,7 @@ def gates_changed(queries: Queries, row: Row, actor: str) -> str:
             changes = _changes(_gates(event.before, name), _gates(event.after, name))
             if changes:
                 found.append(f"{', '.join(changes)} in event {event.event_id}")
-    return f"{actor} had changed the gates: {'; '.join(found)}" if found else ""
+    return f"{actor} changed the gates: {'; '.join(found)}" if found else ""
 
 
 def _gates(settings: Mapping[str, Any], name: str) -> Mapping[str, Any]:
@@ -46,7 +46,7 @@ def _gates(settings: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 def _changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
     """What was asked and is no more, or is asked otherwise."""
     return [
-        f"{gate} from {value!r:.80} to {after.get(gate, 'not asked')!r:.80}"
+        f"{gate} from {value!r:.80} to {after.get(gate, 'not required')!r:.80}"
         for gate, value in before.items()
         if after.get(gate) != value and (gate in _ASKED or value not in (None, False))
     ]

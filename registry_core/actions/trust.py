@@ -39,11 +39,11 @@ def contents(source: str | os.PathLike[str] | IO[bytes], what: str) -> tuple[byt
         name = os.path.basename(str(getattr(source, "name", "the file")))
         data = source.read(intake.MOST_FILE + 1)
     else:
-        raise InvalidInput(f"{what} is {source!r:.80}; name a file, or hand in one that is open for reading bytes")
+        raise InvalidInput(f"{what} is {source!r:.80}; give the path of a file, or an open binary file")
     if not isinstance(data, bytes | bytearray | memoryview):
-        raise InvalidInput(f"{name} gives text; open it for reading bytes")
+        raise InvalidInput(f"{name} is open as text; open it in binary mode, with 'rb'")
     if len(data) > intake.MOST_FILE:
-        raise InvalidInput(f"{name} has more than {intake.MOST_FILE:,} bytes, the most a registry takes")
+        raise InvalidInput(f"{name} has more than {intake.MOST_FILE:,} bytes, the maximum")
     return bytes(data), name
 
 
@@ -51,13 +51,15 @@ def trust(context: Context, model_id: str, actor: str | None, reason: str) -> tu
     """See ``Registry.trust``."""
     context.who(actor)
     if not check_reason(reason):
-        raise InvalidInput("trusting names needs a reason: say who looked at the code behind them")
+        raise InvalidInput("trusting imports requires a reason: name the reviewer of their code")
     row = require(context.database, model_id)
     if row["artifact"] != "quarantined":
-        raise StateConflict(f"the file of {model_id} is trusted already")
+        raise StateConflict(f"the file of {model_id} is already trusted")
     found = record(context, row).inspection
     if found.get("verdict") == "refused":
-        raise StateConflict(f"the file of {model_id} can never be trusted: {found.get('because', 'it is refused')}")
+        raise StateConflict(
+            f"the file of {model_id} can never be trusted: {found.get('because', 'the file is refused')}"
+        )
     names = tuple(each.name for each in _known(found))
     known = context.settings(context.database).policy(row["model_name"]).trusted_globals
     wanted = [*known, *(name for name in names if name not in known)]

@@ -41,8 +41,8 @@ def check_undo(queries: Queries, model_name: str, expected: str | None) -> tuple
     (began,) = events.listed(queries, model_name, kinds=DEPLOYED, limit=1)
     if began.kind != EventKind.ROLLED_BACK:
         raise StateConflict(
-            f"{models.display_name(queries, current.model_id)} did not become champion by a rollback, so there is none "
-            "to undo; promote the model you want"
+            f"{models.display_name(queries, current.model_id)} did not become champion by a rollback, so there is no "
+            "rollback to undo; promote another model instead"
         )
     row = require(queries, str(began.before["champion"]))
     changes = [each for each in events.listed(queries, model_id=row["model_id"]) if each.event_id > began.event_id]

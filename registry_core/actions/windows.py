@@ -130,7 +130,7 @@ def history(
     if every not in get_args(Every):
         raise InvalidInput(f"every is {every!r:.80}; allowed are 'window', 'day' and 'week'")
     if at_most is not None and at_most < 1:
-        raise InvalidInput(f"at_most is {at_most!r:.80}; give a whole number from 1 on, or None for no limit")
+        raise InvalidInput(f"at_most is {at_most!r:.80}; give a whole number of 1 or more, or None for no limit")
     queries = context.telemetry
     listed = streams.listed(queries, model_name, model_id)
     # Rows of a slice are the champion's own, once more.

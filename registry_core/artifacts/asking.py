@@ -33,26 +33,27 @@ def check_model(model: Any, scaler: Any = None) -> None:
     """
     if scaler is not None and not callable(getattr(scaler, "transform", None)):
         raise CannotAnswer(
-            f"its scaler is {type(scaler).__name__}, which has no transform; give a transformer of its features"
+            f"its scaler is {type(scaler).__name__}, which has no transform; register a transformer as scaler"
         )
     if isinstance(model, type):
-        raise CannotAnswer(f"it is the class {model.__name__} itself, not a fitted model; save a fitted one")
+        raise CannotAnswer(f"it is the class {model.__name__}, not a fitted model; save a fitted model")
     name = type(model).__name__
     if name == "Booster" and type(model).__module__ == "xgboost.core":
         raise CannotAnswer(
-            "it is XGBoost's Booster, which takes its own DMatrix and no table; save it by its save_model as a .json "
+            "it is an XGBoost Booster, which takes a DMatrix instead of a table; save it with save_model as a .json "
             "or .ubj file, and register that file"
         )
     if callable(getattr(model, "predict", None)):
         return
     if callable(getattr(model, "transform", None)):
         raise CannotAnswer(
-            f"it is {name}, which transforms and does not predict; give the model as the model and this as its scaler"
+            f"it is {name}, which transforms and does not predict; register the model, with this transformer as its "
+            "scaler"
         )
     if isinstance(model, dict):
         keys = ", ".join(map(repr, list(model)[:5]))
-        raise CannotAnswer(f"it is a dict with the keys {keys}, not a model; save the model in it by itself")
-    raise CannotAnswer(f"it is {name}, which has no predict; save a fitted model")
+        raise CannotAnswer(f"it is a dict with the keys {keys}, not a model; save the model alone")
+    raise CannotAnswer(f"it is {name}, which has no predict method; save a fitted model")
 
 
 def labelled(model: Any, classes: Sequence[Any]) -> Any:
@@ -67,7 +68,7 @@ def labelled(model: Any, classes: Sequence[Any]) -> Any:
     try:
         return told(list(classes))
     except ValueError as error:
-        raise CannotAnswer(f"the classes that were given are not its classes: {error}") from error
+        raise CannotAnswer(f"the given classes are not the classes of the model: {error}") from error
 
 
 def scaled(model: Any, scaler: Any, rows: Any) -> Any:
@@ -91,7 +92,7 @@ def predicted(values: Any, rows: int) -> NDArray[Any]:
         array = array[:, 0]
     if array.ndim == 2 and array.shape[0] == rows:
         raise CannotAnswer(
-            f"it returns {array.shape[1]} values per row, and one is supported: register one model for each output"
+            f"it returns {array.shape[1]} values per row, and only one is supported: register one model for each output"
         )
     if array.shape != (rows,):
         raise CannotAnswer(f"it returned the shape {array.shape} for {rows:,} rows; one prediction per row is required")
@@ -110,7 +111,7 @@ def answers_of(model: Any, scaler: Any, rows: Any) -> ExampleAnswers:
     width = getattr(model, "n_features_in_", None)
     if scaler is not None and isinstance(width, int) and len(table.shape) == 2 and table.shape[1] != width:
         raise CannotAnswer(
-            f"its scaler gives {table.shape[1]} columns and the model takes {width}; give its own scaler"
+            f"its scaler gives {table.shape[1]} columns and the model takes {width}; register the scaler of this model"
         )
     shares = probabilities_of(model, table, count)
     found = predicted(model.predict(table), count)
@@ -143,11 +144,13 @@ def probabilities_of(model: Any, table: Any, count: int) -> NDArray[Any] | None:
         return None
     if isinstance(found, list):
         raise CannotAnswer(
-            f"it returns {len(found)} outputs at once; models of one output are supported: register one for each output"
+            f"it returns {len(found)} outputs; models of one output are supported: register one for each output"
         )
     array = np.asarray(found)
     if array.ndim != 2 or len(array) != count or array.dtype.kind not in "fiu":
-        raise CannotAnswer(f"predict_proba gave the shape {array.shape} to {count:,} rows; a column a class is needed")
+        raise CannotAnswer(
+            f"predict_proba returned the shape {array.shape} for {count:,} rows; one column per class is required"
+        )
     return array
 
 
@@ -162,7 +165,7 @@ def classes_of(model: Any) -> tuple[Any, ...]:
         return ()
     if isinstance(classes, list) and classes and hasattr(classes[0], "shape"):
         raise CannotAnswer(
-            f"it has {len(classes)} outputs at once; models of one output are supported: register one for each output"
+            f"it has {len(classes)} outputs;  models of one output are supported: register one for each output"
         )
     return tuple(getattr(classes, "tolist", lambda: list(classes))())
 
@@ -208,10 +211,10 @@ def example_rows(
     bare = library in ("lightgbm", "xgboost") and known.columns
     if bare and failures and all(isinstance(each, TypeError) for each in failures):
         raise CannotAnswer(
-            f"it cannot predict rows of {len(bare):,} numbers{said}, as happens with a file of another "
-            f"{_LIBRARIES[library]}; save it with the one that is installed here"
+            f"it cannot predict rows of {len(bare):,} numbers{said}, which happens with files of another "
+            f"{_LIBRARIES[library]} version; save the model with the installed version"
         )
-    return None, "none", None, f"no rows that were made up suit it{said}; register it with input_example="
+    return None, "none", None, f"it cannot predict generated rows{said}; register the model with input_example="
 
 
 def _lacking(error: Exception) -> str:
@@ -227,8 +230,8 @@ def _lacking(error: Exception) -> str:
     if library not in _LIBRARIES:
         return ""
     return (
-        f"its {owner.__name__} has no {error.name}, which the {_LIBRARIES[library]} installed here needs: it was not "
-        f"fitted, or saved with another version; save it with the one that is installed here"
+        f"its {owner.__name__} has no {error.name}, which the installed {_LIBRARIES[library]} requires: it was not "
+        "fitted, or saved with another version; save the model with the installed version"
     )
 
 

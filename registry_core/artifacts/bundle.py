@@ -50,12 +50,12 @@ def local(path: str | os.PathLike[str], what: str) -> Path:
     try:
         text = os.fspath(path)
         if not isinstance(text, str) or not text or "\0" in text or len(os.fsencode(text)) > _MOST_PATH:
-            raise ValueError(f"a text of 1 to {_MOST_PATH:,} bytes without a NUL is needed")
+            raise ValueError(f"a path has 1 to {_MOST_PATH:,} bytes and no NUL character")
         return Path(text).expanduser().absolute()
     except (TypeError, ValueError, RuntimeError) as error:
         # expanduser has no other class for a user who is not there.
         why = str(error)[:120]
-        raise InvalidInput(f"{what} is {path!r:.80} ({why}); name a file or folder of this machine") from error
+        raise InvalidInput(f"{what} is {path!r:.80} ({why}); name a file or folder on this machine") from error
 
 
 class Writer:
@@ -163,7 +163,7 @@ def _name(aside: Path, target: Path) -> None:
 
 
 def _there_already(target: Path) -> StorageError:
-    return StorageError(errno.EEXIST, f"{target} exists already: name another file, or delete this one first")
+    return StorageError(errno.EEXIST, f"{target} exists already: name another file, or delete it first")
 
 
 @contextmanager
@@ -256,9 +256,7 @@ class Reader:
             digest.update(chunk)
             yield chunk
         if digest.hexdigest() != member.sha256:
-            raise InvalidInput(
-                f"{self.name} was changed while it was read; try again with a copy that nothing writes to"
-            )
+            raise InvalidInput(f"{self.name} was changed while it was read; use a copy that no program changes")
 
     def lines(self, name: str) -> Iterator[bytes]:
         """The lines of a member."""
@@ -267,7 +265,7 @@ class Reader:
             *whole, rest = (rest + chunk).split(b"\n")
             yield from whole
             if len(rest) > _MOST_LINE:
-                raise self._damaged(f"holds a row of more than {_MOST_LINE:,} bytes in {name}")
+                raise self._damaged(f"has a row of more than {_MOST_LINE:,} bytes in {name}")
         if rest:
             yield rest
 
@@ -278,12 +276,12 @@ class Reader:
             self._file.seek(offset + done)
             chunk = self._file.read(min(_STEP, size - done))
             if not chunk:
-                raise self._damaged("ends too early")
+                raise self._damaged("ends early")
             done += len(chunk)
             yield chunk
 
     def _damaged(self, what: str) -> InvalidInput:
-        return InvalidInput(f"{self.name} {what}: it was cut off or altered; take another copy of it")
+        return InvalidInput(f"{self.name} {what}: it was truncated or altered; use another copy")
 
     def _check(self, kind: str, newest: int, progress: Progress | None) -> None:
         whole = self._file.seek(0, io.SEEK_END)
@@ -297,7 +295,7 @@ class Reader:
                     if info.name == MANIFEST:
                         self._read_manifest(kind, newest)
                     elif not self.manifest:
-                        raise InvalidInput(f"{self.name} is no {kind}: it does not begin with {MANIFEST}")
+                        raise InvalidInput(f"{self.name} is not a {kind}: it does not begin with {MANIFEST}")
                     if progress is not None:
                         progress("checking", min(info.offset_data + info.size, whole), whole)
                     # It would remember every member it met.
@@ -306,26 +304,26 @@ class Reader:
             if isinstance(error, InvalidInput):
                 raise
             if not self.manifest:
-                raise InvalidInput(f"{self.name} is no {kind} ({error})") from error
+                raise InvalidInput(f"{self.name} is not a {kind} ({error})") from error
             raise self._damaged(f"cannot be read after {last} ({error})") from error
         if not self.manifest:
-            raise InvalidInput(f"{self.name} is no {kind}: it is empty")
+            raise InvalidInput(f"{self.name} is not a {kind}: it is empty")
         self._compare(last)
 
     def _take(self, info: tarfile.TarInfo, whole: int) -> None:
         name = info.name
         if not is_name(name):
-            raise self._damaged(f"holds a member called {name!r:.160}, which leads elsewhere")
+            raise self._damaged(f"has a member {name!r:.160}, whose path leads outside the archive")
         if name in self._members:
-            raise self._damaged(f"holds the member {name} twice")
+            raise self._damaged(f"has the member {name} twice")
         if info.islnk():
             twin = self._members.get(info.linkname)
             if twin is None:
-                raise self._damaged(f"says {name} is another name of {info.linkname!r:.160}, which is not in it")
+                raise self._damaged(f"has {name} as a link to {info.linkname!r:.160}, which is missing")
             self._members[name] = _Member(twin.offset, twin.size, twin.sha256, twin.twin or info.linkname)
             return
         if info.type not in (tarfile.REGTYPE, tarfile.AREGTYPE) or info.issparse():
-            raise self._damaged(f"holds {name}, which is no plain file")
+            raise self._damaged(f"has the member {name}, which is not a regular file")
         if info.size < 0 or info.offset_data + info.size > whole:
             raise self._damaged(f"ends within the member {name}")
         if info.size > self._most(name):
@@ -356,25 +354,27 @@ class Reader:
     def _read_manifest(self, kind: str, newest: int) -> None:
         manifest = self._small(MANIFEST)
         if manifest.get("format") != kind:
-            raise InvalidInput(f"{self.name} is no {kind}, but {str(manifest.get('format'))[:80]!r}")
+            raise InvalidInput(f"{self.name} is not a {kind} but {str(manifest.get('format'))[:80]!r}")
         version = manifest.get("format_version")
         if type(version) is not int or version < 1:
             raise self._damaged(f"has the format version {version!r:.80}")
         if version > newest:
             release = str(manifest.get("release"))[:40]
-            raise InvalidInput(f"{self.name} was written by release {release}, which is newer: install that one first")
+            raise InvalidInput(
+                f"{self.name} was written by release {release}, which is newer: install that release first"
+            )
         self.manifest = manifest
 
     def _compare(self, last: str) -> None:
         if _CHECKSUMS not in self._members or next(reversed(self._members)) != _CHECKSUMS:
-            raise self._damaged(f"ends after {last}, without its {_CHECKSUMS}")
+            raise self._damaged(f"ends after {last}, without {_CHECKSUMS}")
         document = self._small(_CHECKSUMS)
         listed = document.get("members")
         if not isinstance(listed, dict) or document.get("sha256") != sha256(_listing(listed).encode()).hexdigest():
             raise self._damaged(f"has an altered {_CHECKSUMS}")
         for name, member in self._members.items():
             if name != _CHECKSUMS and listed.get(name) != [member.sha256, member.size]:
-                raise self._damaged(f"holds an altered member {name}")
+                raise self._damaged(f"has an altered member {name}")
         for name in listed:
             if name not in self._members:
                 raise self._damaged(f"lacks the member {name!r:.200}")
@@ -399,11 +399,11 @@ def reading(
         try:
             opened = regular.chosen(path)
         except (OSError, ValueError, ArtifactAltered) as error:
-            raise InvalidInput(f"{path} cannot be read ({error}); name a file that holds a {kind}") from error
+            raise InvalidInput(f"{path} cannot be read ({error}); name a file with a {kind}") from error
         with opened:
             yield Reader(opened, str(path), kind, newest, progress)
         return
     name = os.path.basename(str(getattr(source, "name", "the file")))
     if not (callable(getattr(source, "read", None)) and callable(getattr(source, "seek", None))):
-        raise InvalidInput(f"{source!r:.80} is no file; name one, or hand in one that is open for reading bytes")
+        raise InvalidInput(f"{source!r:.80} is not a file; give the path of a file, or an open binary file")
     yield Reader(source, name, kind, newest, progress)

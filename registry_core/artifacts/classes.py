@@ -35,8 +35,8 @@ def check(name: str) -> None:
     check_trustable(name)
     if name not in listed() and is_installed(name.partition(".")[0]):
         raise InvalidConfiguration(
-            f"{name!r:.120} may not be trusted: it belongs to what this product installs, of which only reviewed names "
-            "may stand in a file; save the model without it"
+            f"{name!r:.120} may not be trusted: it belongs to a package that this product installs, of which only "
+            "reviewed imports are allowed; save the model without it"
         )
 
 
@@ -71,21 +71,20 @@ def find(name: str) -> KnownClass:
         return find_operator(name)
     if path is None:
         raise InvalidConfiguration(
-            f"{name!r:.120} cannot be looked at: there is no Python source of {module_name!r:.120} here; install the "
+            f"{name!r:.120} cannot be reviewed: the source of {module_name!r:.120} is not installed; install the "
             "package that defines it"
         )
     if path.stat().st_size > _MOST_SOURCE:
-        raise InvalidConfiguration(f"{name!r:.120} cannot be looked at: {path} is no plain source file")
+        raise InvalidConfiguration(f"{name!r:.120} cannot be reviewed: {path} is not a plain source file")
     try:
         tree = ast.parse(path.read_bytes())
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        raise InvalidConfiguration(f"{name!r:.120} cannot be looked at: {path} is no Python ({error})") from error
+        raise InvalidConfiguration(f"{name!r:.120} cannot be reviewed: {path} is not Python ({error})") from error
     kinds = {ast.ClassDef: "a class", ast.FunctionDef: "a function", ast.AsyncFunctionDef: "a function"}
     found = [node for node in tree.body if isinstance(node, tuple(kinds)) and getattr(node, "name", "") == own]
     if not found:
         raise InvalidConfiguration(
-            f"{name!r:.120} is no class that {path} defines: trust takes the class itself, in the module that defines "
-            "it"
+            f"{path} does not define a class {name!r:.120}: trust the class itself, in the module that defines it"
         )
     node = found[-1]
     if not isinstance(node, ast.ClassDef):
@@ -115,8 +114,8 @@ def _imported(name: str, module: ModuleType, own: str) -> KnownClass:
 
 def _no_class(name: str, what: str) -> InvalidConfiguration:
     return InvalidConfiguration(
-        f"{name!r:.120} is {what}, and only classes can be trusted; save the model without it, or let a class of your "
-        "own do what it does"
+        f"{name!r:.120} is {what}, and only classes can be trusted; save the model without it, or replace it with a "
+        "class of your own"
     )
 
 

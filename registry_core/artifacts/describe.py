@@ -45,9 +45,9 @@ def describe(model: Any, scaler: Any) -> Description:
         InvalidInput: the object cannot predict.
     """
     if isinstance(model, type):
-        raise InvalidInput(f"model_obj is the class {model.__name__} itself; hand in a fitted model")
+        raise InvalidInput(f"model_obj is the class {model.__name__}; give a fitted model")
     if model is None or not callable(getattr(model, "predict", None)):
-        raise InvalidInput(f"model_obj is {type(model).__name__}, which has no predict method; hand in a fitted model")
+        raise InvalidInput(f"model_obj is {type(model).__name__}, which has no predict method; give a fitted model")
     core = _core(model)
     first = scaler if scaler is not None else model
     names = getattr(first, "feature_names_in_", None)

@@ -50,7 +50,7 @@ def table(rows: Any) -> Any:
         except ValueError as error:
             raise InvalidInput(f"the example rows are not of equal length ({error}); give a table") from error
     if tuple(rows.shape[:1]) == (0,):
-        raise InvalidInput("the example has no rows; give a few rows as they will arrive in production")
+        raise InvalidInput("the example has no rows; give a few rows as they arrive in production")
     texts = len(rows.shape) == 1 and getattr(rows, "dtype", None) is not None and rows.dtype.kind in "UOTS"
     if len(rows.shape) != 2 and not texts:
         raise InvalidInput(f"the example rows have the shape {tuple(rows.shape)}; give rows of features, as [[...]]")
@@ -131,7 +131,10 @@ def unpack(document: Mapping[str, Any]) -> Any:
         raise
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise InvalidInput(f"the example rows cannot be read ({error}); verify the registry") from error
-    raise InvalidInput(f"the example rows are of an unknown form {form!r:.40}; a newer release may read them")
+    raise InvalidInput(
+        f"the example rows have the unknown format {form!r:.40}; update the registry, a newer release may have "
+        "written them"
+    )
 
 
 def pack_answers(answers: ExampleAnswers) -> Document:
@@ -140,7 +143,9 @@ def pack_answers(answers: ExampleAnswers) -> Document:
     numbers = predicted.dtype.kind in "biuf"
     probabilities = answers.probabilities
     return {
-        "predicted": _numbers(predicted) if numbers else {"values": [_cell(each, "an answer") for each in predicted]},
+        "predicted": _numbers(predicted)
+        if numbers
+        else {"values": [_cell(each, "a prediction") for each in predicted]},
         "probabilities": None
         if probabilities is None
         else {"shape": list(probabilities.shape), **_numbers(probabilities)},
@@ -165,7 +170,9 @@ def unpack_answers(document: Mapping[str, Any]) -> ExampleAnswers:
             probabilities = _array(shares).reshape(rows, width)
         return ExampleAnswers(predicted, probabilities, tuple(_restored(each) for each in document["classes"]))
     except (KeyError, TypeError, ValueError, OverflowError) as error:
-        raise InvalidInput(f"the answers to the example rows cannot be read ({error}); verify the registry") from error
+        raise InvalidInput(
+            f"the predictions on the example rows cannot be read ({error}); verify the registry"
+        ) from error
 
 
 def _numbers(array: NDArray[Any]) -> Document:
@@ -178,7 +185,7 @@ def _numbers(array: NDArray[Any]) -> Document:
 def _array(document: Mapping[str, Any]) -> NDArray[Any]:
     kind = document["dtype"]
     if not isinstance(kind, str) or not _PLAIN.fullmatch(kind):
-        raise InvalidInput(f"the example rows hold {kind!r:.40}, which is no type of numbers; verify the registry")
+        raise InvalidInput(f"the example rows hold {kind!r:.40}, which is not a numeric type; verify the registry")
     return np.frombuffer(b64decode(document["data"], validate=True), dtype=np.dtype(kind)).copy()
 
 
@@ -211,7 +218,8 @@ def _frame(document: Mapping[str, Any]) -> Any:
         if all("data" in each and "moments" not in each for each in document["columns"]):
             return np.column_stack([_array(each) for each in document["columns"]])
         raise InvalidInput(
-            "the example rows are a DataFrame, and pandas is not installed here; install pandas to check its answers"
+            "the example rows are a DataFrame, and pandas is not installed here; install pandas to check the "
+            "predictions"
         ) from error
     columns = [(each["name"], _series(each, pandas)) for each in document["columns"]]
     frame = pandas.DataFrame({place: values for place, (_, values) in enumerate(columns)})
@@ -227,13 +235,15 @@ def _series(column: Mapping[str, Any], pandas: Any) -> Any:
     if "moments" in column:
         kind = column["moments"]
         if not _ZONED.fullmatch(kind) and not re.fullmatch(r"datetime64\[(s|ms|us|ns)\]", kind):
-            raise InvalidInput(f"the example rows hold {kind!r:.40}, which is no type of times; verify the registry")
+            raise InvalidInput(f"the example rows hold {kind!r:.40}, which is not a time type; verify the registry")
         unit = kind[len("datetime64[") :].partition(",")[0].rstrip("]")
         moments = pandas.Series(_array(column).astype(f"datetime64[{unit}]"))
         return moments.dt.tz_localize("UTC").astype(kind) if "," in kind else moments
     if "values" in column:
         if not _EXTENSION.fullmatch(column["dtype"]):
-            raise InvalidInput(f"the example rows hold {column['dtype']!r:.40}, which is no type; verify the registry")
+            raise InvalidInput(
+                f"the example rows hold {column['dtype']!r:.40}, which is not a type; verify the registry"
+            )
         # Before pandas 3 text has no type of its own, and a missing one would become a word.
         older = column["dtype"] == "str" and pandas.__version__.startswith(("1.", "2."))
         return pandas.Series([*map(_restored, column["values"])], dtype=object if older else column["dtype"])

@@ -32,7 +32,7 @@ def dumps(model: Any) -> bytes:
     except (TypeError, AttributeError, ValueError, RecursionError, pickle.PicklingError) as error:
         raise InvalidInput(
             f"{type(model).__name__} cannot be saved ({error}); replace lambdas, local functions and open handles "
-            "in it by names that can be imported"
+            "with importable functions and classes"
         ) from error
 
 
@@ -45,8 +45,8 @@ def check_digest(data: bytes, expected: str, place: str) -> None:
     found = sha256(data).hexdigest()
     if found != expected:
         raise ArtifactAltered(
-            f"{place} is not what was registered: its sha256 is {found[:12]}..., the catalog says {expected[:12]}...; "
-            "it was altered or cut off: restore it from a backup, or register the model again"
+            f"{place} was altered or truncated: its SHA-256 is {found[:12]}..., at registration it was "
+            f"{expected[:12]}...; restore the file from a backup, or register the model again"
         )
 
 
@@ -82,7 +82,8 @@ def load(data: bytes, place: str, *, extra_trusted: Collection[str] = ()) -> Any
     except Exception as error:
         # Unpickling runs the constructors of any library, so any error may come out of it.
         raise ArtifactUnloadable(
-            f"{place} does not load here: {type(error).__name__}: {error}; install the libraries in its metadata"
+            f"{place} does not load with the installed libraries: {type(error).__name__}: {error}; install the "
+            "library versions in its metadata"
         ) from error
 
 
@@ -103,8 +104,8 @@ class _AllowedNames:
         if names.canonical(module, name, 2) not in names.listed() and not isinstance(value, type):
             # A function does something with whatever it is given; of a class, somebody can read what it does.
             raise ArtifactQuarantined(
-                f"{self._place} was not loaded: {module}.{name} is no class, and only classes can be trusted; save the "
-                "model without it"
+                f"{self._place} was not loaded: {module}.{name} is not a class, and only classes can be trusted; save "
+                "the model without it"
             )
         self._found.append((f"{module}.{name}", value))
         return value
@@ -117,12 +118,12 @@ def _check_name(module: str, name: str, place: str, extra_trusted: Collection[st
         raise ArtifactQuarantined(f"{place} was not loaded: {refusal}; save the model without it") from refusal
     if stranger is not None and not names.is_trustable(stranger):
         raise ArtifactQuarantined(
-            f"{place} was not loaded: it names {stranger}, which nobody may trust; save the model without it"
+            f"{place} was not loaded: it imports {stranger}, which can never be trusted; save the model without it"
         )
     if stranger is not None:
         raise ArtifactQuarantined(
-            f"{place} was not loaded: it names {stranger}, which is not trusted; have the class behind it reviewed and "
-            "its name added to the trusted ones, or save the model without it"
+            f"{place} was not loaded: it imports {stranger}, which is not trusted; have the class reviewed and its "
+            "import trusted, or save the model without it"
         )
 
 

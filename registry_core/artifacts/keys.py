@@ -32,7 +32,7 @@ def folder() -> Path:
         place = Path(named).expanduser() if named else Path.home() / ".local" / "state"
     except RuntimeError as error:
         raise StorageError(
-            errno.ENOENT, f"this user has no home folder for keys: name a folder for them in {VARIABLE}"
+            errno.ENOENT, f"this user has no home folder for keys: name a folder for keys in {VARIABLE}"
         ) from error
     return place.absolute() if os.environ.get(VARIABLE) else place.absolute() / "model-registry" / "keys"
 
@@ -76,8 +76,8 @@ def export(registry: str, location: str, path: Path) -> None:
     key = find(registry, location)
     if key is None:
         raise StateConflict(
-            f"{folder()} holds no key of {location}: it is made with the first decision about trust, such as trusting "
-            "a name or approving a version"
+            f"{folder()} has no key of {location}: the key is created with the first trust decision, such as trusting "
+            "an import or approving a version"
         )
     try:
         _write(path, registry, key)
@@ -98,13 +98,13 @@ def bring(registry: str, location: str, path: Path) -> None:
     if found is None:
         raise InvalidInput(f"{path} is missing; name the file that `key export` wrote")
     if found[0] != registry:
-        raise InvalidInput(f"{path} holds the key of another registry than {location}; export the key of this one")
+        raise InvalidInput(f"{path} has the key of another registry than {location}; export the key of this one")
     known = find(registry, location)
     if known is None:
         _keep(_outside(location), registry, found[1])
     elif known != found[1]:
         raise StateConflict(
-            f"{folder()} holds another key of {location}, by which decisions were made here: move that file away first"
+            f"{folder()} has another key of {location}, with which decisions were made here: move that file away first"
         )
 
 
@@ -113,8 +113,8 @@ def _outside(location: str) -> Path:
     if "://" not in location and place.resolve().is_relative_to(Path(location).resolve()):
         raise StorageError(
             errno.EINVAL,
-            f"the keys' folder {place} lies inside the registry {location}, so that whoever copies the one has the "
-            f"other: name a folder outside it in {VARIABLE}",
+            f"the key folder {place} lies inside the registry {location}, so a copy of the registry would contain the "
+            f"key: name a folder outside the registry in {VARIABLE}",
         )
     return place
 
@@ -128,22 +128,23 @@ def _read(path: Path) -> tuple[str, bytes] | None:
     except OSError as error:
         raise StorageError(
             error.errno or errno.EIO,
-            f"the key {path} cannot be read ({error.strerror}): give this user the right, or name another folder for "
-            f"keys in {VARIABLE}",
+            f"the key {path} cannot be read ({error.strerror}): give this user read permission, or name another "
+            f"folder for keys in {VARIABLE}",
         ) from error
     try:
         status = os.fstat(descriptor)
         # A secret that a container is given belongs to root and may be read by others; nobody else may write it.
         if not stat.S_ISREG(status.st_mode) or status.st_mode & 0o022 or status.st_uid not in (0, os.geteuid()):
             raise StorageError(
-                errno.EACCES, f"the key {path} is no plain file that only this user or root can write: chmod 600 it"
+                errno.EACCES,
+                f"the key {path} is not a regular file that only this user or root can write: run chmod 600 {path}",
             )
         text = os.read(descriptor, _MOST_BYTES)
     finally:
         os.close(descriptor)
     match = _TEXT.fullmatch(text.decode("ascii", "replace"))
     if match is None:
-        raise InvalidInput(f"{path} holds no key; take the file that `key export` wrote")
+        raise InvalidInput(f"{path} does not contain a key; name the file that `key export` wrote")
     return match[1], bytes.fromhex(match[2])
 
 
@@ -161,8 +162,8 @@ def _keep(place: Path, registry: str, key: bytes) -> None:
     except OSError as error:
         raise StorageError(
             error.errno or errno.EIO,
-            f"the key of this registry cannot be kept in {place} ({error.strerror}): name a folder that this user can "
-            f"write in {VARIABLE}. Nothing was changed",
+            f"the key of this registry cannot be stored in {place} ({error.strerror}): name a folder that this user "
+            f"can write to in {VARIABLE}. Nothing was changed",
         ) from error
 
 

@@ -58,12 +58,14 @@ def find(places: Iterable[str], database: Path, artifacts: Path | None) -> Path:
                 if len(tail) > 1 and ".." not in tail and _is_plain(root, "/".join((*tail, "MLmodel"))):
                     return root.joinpath(*tail)
     if not known:
-        raise InvalidInput("MLflow does not say where its artifacts are; register that version there again")
+        raise InvalidInput("MLflow has no location of its artifacts; register that version in MLflow again")
     where = known[0]
     scheme = urlsplit(where).scheme
     if scheme not in ("", "file", "mlflow-artifacts"):
-        raise InvalidInput(f"its artifacts are at {where!r:.300}: copy them here, and say where with artifacts")
-    raise InvalidInput(f"its artifacts are not at {where!r:.300}: say with artifacts where they are now")
+        raise InvalidInput(
+            f"its artifacts are at {where!r:.300}: copy them to this machine, and give their folder with artifacts"
+        )
+    raise InvalidInput(f"its artifacts are not at {where!r:.300}: give their present folder with artifacts")
 
 
 def _is_plain(root: Path, key: str) -> bool:
@@ -87,7 +89,7 @@ def read(folder: Path) -> MlflowModel:
     flavour = next((each for each in _FLAVOURS if isinstance(known.get(each), Mapping)), None)
     if flavour is None:
         named = ", ".join(str(each) for each in known if each != "python_function") or "code of its own"
-        raise InvalidInput(f"its flavour is {named:.80}; brought in are sklearn, xgboost, lightgbm and onnx")
+        raise InvalidInput(f"its flavour is {named:.80}; supported are sklearn, xgboost, lightgbm and onnx")
     field, library, version = _FLAVOURS[flavour]
     about = known[flavour]
     name = about.get(field)
@@ -95,7 +97,7 @@ def read(folder: Path) -> MlflowModel:
         raise InvalidInput(f"its MLmodel does not name the file of its {flavour} model")
     path = PurePosixPath(name)
     if path.is_absolute() or ".." in path.parts:
-        raise InvalidInput(f"its MLmodel names the file {name!r:.160}, which lies elsewhere")
+        raise InvalidInput(f"its MLmodel names the file {name!r:.160}, which lies outside its folder")
     try:
         data = regular.read(str(folder), str(path))
     except (OSError, ValueError, ArtifactAltered) as error:

@@ -185,8 +185,8 @@ class Bucket:
                 files, root = fsspec.url_to_fs(self._wanted, use_listings_cache=False)
             except (ImportError, ValueError) as error:
                 raise InvalidInput(
-                    f"artifacts cannot be kept at {self._wanted!r:.200} ({error}); install the fsspec driver, "
-                    "or correct the address"
+                    f"artifacts cannot be stored at {self._wanted!r:.200} ({error}); install the fsspec driver, or "
+                    "correct the address"
                 ) from error
             self._opened = files, str(root).rstrip("/")
         return self._opened

@@ -79,7 +79,7 @@ def read(root: str, key: str, most: int = MOST_BYTES) -> bytes:
 
 def too_large(shown: str, most: int) -> ArtifactAltered:
     """The error for a file of more bytes than are read of it."""
-    return _wrong(shown, f"has more than {most:,} bytes, the most that is read of it")
+    return _wrong(shown, f"has more than {most:,} bytes, the maximum")
 
 
 def chosen(path: Path) -> IO[bytes]:
@@ -111,18 +111,18 @@ def check_database(path: Path) -> None:
         except FileNotFoundError:
             continue
         if not stat.S_ISREG(status.st_mode):
-            raise _wrong(str(each), "is no plain file")
+            raise _wrong(str(each), "is not a regular file")
 
 
 def _inside(parent: int, name: str, flags: int, shown: str) -> int:
     if name in ("", ".", ".."):
-        raise _wrong(shown, "leads elsewhere")
+        raise _wrong(shown, "leads outside the folder")
     try:
         return os.open(name, flags, dir_fd=parent)
     except OSError as error:
         # ENXIO: a socket; ENODEV: a device without a driver.
         if error.errno in (errno.ELOOP, errno.ENXIO, errno.ENODEV) or _is_link(parent, name):
-            raise _wrong(shown, "is a link or no plain file") from error
+            raise _wrong(shown, "is a link or not a regular file") from error
         raise
 
 
@@ -135,12 +135,12 @@ def _is_link(parent: int, name: str) -> bool:
 
 def _check(status: os.stat_result, shown: str, most: int) -> None:
     if not stat.S_ISREG(status.st_mode):
-        raise _wrong(shown, "is a link or no plain file")
+        raise _wrong(shown, "is a link or not a regular file")
     if status.st_size > most:
         raise too_large(shown, most)
     if status.st_size > _HOLE_BYTES and status.st_blocks * _BLOCK * _HOLE_RATIO < status.st_size:
-        raise _wrong(shown, f"has {status.st_size:,} bytes, nearly all of them a hole")
+        raise _wrong(shown, f"has {status.st_size:,} bytes, nearly all of them unwritten (a sparse file)")
 
 
 def _wrong(shown: str, what: str) -> ArtifactAltered:
-    return ArtifactAltered(f"{shown} {what}: nothing of it is read. Put the file itself there, or remove it")
+    return ArtifactAltered(f"{shown} {what}: it was not read. Replace it with a regular file, or remove it")

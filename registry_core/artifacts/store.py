@@ -229,16 +229,18 @@ class Store:
         except OSError as error:
             place = self.address(key)
             if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-                raise StorageError(error.errno, f"no room left for {place}: free some, then try again") from error
+                raise StorageError(
+                    error.errno, f"no space left for {place}: free some space, then try again"
+                ) from error
             if isinstance(error, PermissionError) or error.errno == errno.EROFS:
                 raise StorageError(
                     error.errno or errno.EACCES,
-                    f"{place} cannot be written: give this user the right, or name another folder",
+                    f"{place} cannot be written: give this user write permission, or name another folder",
                 ) from error
             if isinstance(error, FileNotFoundError):
                 raise StorageError(
                     errno.ENOENT,
-                    f"{place} cannot be written: its folder is gone; put it back, or restore it from a backup",
+                    f"{place} cannot be written: its folder is missing; restore it from a backup",
                 ) from error
             raise StorageError(
                 error.errno or errno.EIO, f"{place}: {error.strerror or error}; check the disk"
@@ -248,5 +250,5 @@ class Store:
                 raise
             raise StorageError(
                 errno.EIO,
-                f"{self.address(key)} is out of reach ({error}): check the address, the endpoint and the credentials",
+                f"{self.address(key)} cannot be reached ({error}): check the address, the endpoint and the credentials",
             ) from error

@@ -104,7 +104,7 @@ def decoded(row: Iterable[Any]) -> list[Any]:
     try:
         return [b64decode(cell["base64"]) if isinstance(cell, dict) else cell for cell in row]
     except (KeyError, TypeError) as error:
-        raise ValueError("an object in a row holds no text called base64") from error
+        raise ValueError("an object in a row has no text named base64") from error
 
 
 def clear(transaction: Transaction, schema: Schema = REGISTRY) -> None:
@@ -125,4 +125,4 @@ def fill(transaction: Transaction, table: Table, columns: Sequence[str], found: 
         # Every database has a class of its own for it, of one name.
         if not any(kind.__name__ == "IntegrityError" for kind in type(error).__mro__):
             raise
-        raise ValueError(f"the rows of {table.name} do not fit: {str(error).splitlines()[0]}") from error
+        raise ValueError(f"the rows of {table.name} are inconsistent: {str(error).splitlines()[0]}") from error

@@ -75,7 +75,7 @@ def versions(database: Path, names: Collection[str] | None) -> tuple[list[Mlflow
     with _opened(database) as connection, stated(f"{database} is not a database of MLflow, or is damaged"):
         there = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
         if not {"registered_models", "model_versions"} <= there:
-            raise InvalidInput(f"{database} is no database of an MLflow registry: it has no registered models")
+            raise InvalidInput(f"{database} is not an MLflow registry: it has no registered models")
         tables = _Tables(connection, there)
         models = {row["name"]: row for row in tables.rows("registered_models")}
         for name in names or ():
@@ -105,7 +105,7 @@ def stated(what: str) -> Iterator[None]:
     except _ODD as error:
         # A KeyError says no more than the key.
         why = f"there is no {error}" if isinstance(error, KeyError) else str(error)
-        raise InvalidInput(f"{what} ({why:.160}); mend it in MLflow") from error
+        raise InvalidInput(f"{what} ({why:.160}); repair it in MLflow") from error
 
 
 @contextmanager
@@ -120,7 +120,7 @@ def _left_out(unread: dict[str, str], source: str) -> Iterator[None]:
 @contextmanager
 def _opened(database: Path) -> Iterator[sqlite3.Connection]:
     if not database.is_file():
-        raise InvalidInput(f"{database} is no file; name MLflow's SQLite file, such as mlflow.db")
+        raise InvalidInput(f"{database} is not a file; name MLflow's SQLite file, such as mlflow.db")
     address = f"file:{quote(str(database.absolute()))}?mode=ro"
     try:
         # A read-only disk has no room for the journal of a reader; nobody writes there either.
@@ -138,8 +138,10 @@ def _opened(database: Path) -> Iterator[sqlite3.Connection]:
                 return
     except sqlite3.DatabaseError as error:
         if getattr(error, "sqlite_errorname", "").startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT", "SQLITE_ERROR")):
-            raise InvalidInput(f"{database} is no SQLite database, or a damaged one ({error})") from error
-        raise StorageError(errno.EIO, f"{database} cannot be read ({error}): check its rights and the disk") from error
+            raise InvalidInput(f"{database} is not an SQLite database, or is damaged ({error})") from error
+        raise StorageError(
+            errno.EIO, f"{database} cannot be read ({error}): check its permissions and the disk"
+        ) from error
 
 
 class _Tables:

@@ -354,7 +354,9 @@ def _conditions(query: ModelQuery) -> tuple[str, dict[str, Any]]:
             continue
         if key in _EQUAL:
             if not isinstance(value, str | list | tuple | set | frozenset) or len(value) > _MOST_VALUES:
-                raise InvalidInput(f"filter {key} is {value!r:.80}; a text or up to {_MOST_VALUES} of them are needed")
+                raise InvalidInput(
+                    f"filter {key} is {value!r:.80}; give a text, or a list of up to {_MOST_VALUES} texts"
+                )
             values: Sequence[Any] = [value] if isinstance(value, str) else list(value)
             parameters.update({f"{key}{n}": each for n, each in enumerate(values)})
             parts.append(f"m.{key} IN ({', '.join(f':{key}{n}' for n in range(len(values)))})" if values else "1 = 0")
@@ -366,7 +368,7 @@ def _conditions(query: ModelQuery) -> tuple[str, dict[str, Any]]:
         elif key == "search":
             if len(str(value)) > _LONGEST_SEARCH:
                 raise InvalidInput(
-                    f"the search text has {len(str(value))} characters; at most {_LONGEST_SEARCH} are used"
+                    f"the search text has {len(str(value))} characters; the maximum is {_LONGEST_SEARCH}; shorten it"
                 )
             wildcards = str.maketrans({"\\": "\\\\", "%": "\\%", "_": "\\_"})
             parameters["search"] = f"%{searchable(str(value)).translate(wildcards)}%"

@@ -71,13 +71,13 @@ class PostgresDatabase:
             from sqlalchemy.exc import ArgumentError
         except ModuleNotFoundError as error:
             raise StorageError(
-                errno.ENOENT, "a PostgreSQL catalog needs: pip install 'model-registry-dashboard[postgres]'"
+                errno.ENOENT, "a PostgreSQL catalog requires psycopg: pip install 'model-registry-dashboard[postgres]'"
             ) from error
         try:
             url = make_url(address).set(drivername="postgresql+psycopg")
         except (ArgumentError, ValueError) as error:
             raise InvalidInput(
-                "the database address cannot be read; write it as postgresql://user:password@host:5432/database"
+                "the database URL is invalid; write it as postgresql://user:password@host:5432/database"
             ) from error
         self.name = url.render_as_string(hide_password=True).replace("postgresql+psycopg", "postgresql")
         self._url = url
@@ -215,5 +215,5 @@ class PostgresDatabase:
                     errno.EBUSY, f"{self.name} was locked by another process for {_LOCK_SECONDS} s; try again"
                 ) from error
             raise StorageError(
-                errno.EIO, f"{self.name} is out of reach ({error.orig}): check the address and the server"
+                errno.EIO, f"{self.name} cannot be reached ({error.orig}): check the address and the server"
             ) from error

@@ -53,6 +53,7 @@ def set_aside(path: Path, stamp: str) -> Path:
     except OSError as error:
         raise StorageError(
             error.errno or errno.EIO,
-            f"{path} cannot be moved aside ({error.strerror}): give this user the right, or move it yourself",
+            f"{path} cannot be moved aside ({error.strerror}): give this user write permission, or move the file by "
+            "hand",
         ) from error
     return aside

@@ -104,7 +104,8 @@ class Queue:
         except OSError as error:
             raise StorageError(
                 error.errno or errno.EIO,
-                f"{self._path} cannot be opened ({error.strerror}): give this user the right, or name another folder",
+                f"{self._path} cannot be opened ({error.strerror}): give this user write permission, or name another "
+                "folder",
             ) from error
         self._open.add(descriptor)
         try:

@@ -94,7 +94,8 @@ class SqliteDatabase:
             except OSError as error:
                 raise StorageError(
                     error.errno or errno.EIO,
-                    f"{path} cannot be made ({error.strerror}): give this user the right, or name another folder",
+                    f"{path} cannot be created ({error.strerror}): give this user write permission, or name another "
+                    "folder",
                 ) from error
         try:
             self._migrate()
@@ -168,16 +169,16 @@ class SqliteDatabase:
             yield Damage(
                 "lost", name,
                 f"{missed} confirmed {'commit is' if missed == 1 else 'commits are'} gone from {self._path}: its log "
-                "was damaged, or it was replaced by an older copy",
+                "was damaged, or the file was replaced by an older copy",
             )  # fmt: skip
         for table, row, other, _ in connection.execute("PRAGMA foreign_key_check").fetchmany(_MOST_TOLD):
             yield Damage("damaged", name, f"row {row} of {table} refers to a missing row of {other}")
         for what in row_checksums.missing(connection, self._schema):
-            yield Damage("damaged", name, f"the {what} of {self._path} is not as it was made")
+            yield Damage("damaged", name, f"the {what} of {self._path} was altered")
         for (table, bucket), (count, _) in sorted(row_checksums.misfits(connection, self._schema).items(), key=repr):
             where = f"{table} {bucket}" if bucket else table
             if not isinstance(bucket, int) or bucket < 0:
-                where, text = table, "hold what was never written, and cannot be read"
+                where, text = table, "contain values that were never written, and cannot be read"
             else:
                 text = f"are not what was written ({count} {'row was' if count == 1 else 'rows were'})"
             yield Damage("rows", where, f"the rows of {where} in {self._path} {text}")

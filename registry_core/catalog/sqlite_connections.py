@@ -127,14 +127,14 @@ class Connections:
         if forks.midway():
             raise StorageError(
                 errno.EBUSY,
-                f"{self._path} cannot be used in this process: it was forked in the middle of long work in a "
-                "registry. Fork before such work begins, or start processes with multiprocessing's 'spawn'",
+                f"{self._path} cannot be used in this process: the process was forked during a long operation of a "
+                "registry. Fork before such an operation, or start processes with multiprocessing's 'spawn'",
             )
         try:
             status = os.stat(self._path)
         except FileNotFoundError as error:
             raise StorageError(
-                errno.ENOENT, f"{self._path} is gone: put it back, or restore it from a backup; nothing was changed"
+                errno.ENOENT, f"{self._path} is missing: restore it from a backup; nothing was changed"
             ) from error
         if (status.st_dev, status.st_ino) == self.file:
             return
@@ -174,7 +174,8 @@ class Connections:
         """What to say of a file that is no longer a sound database."""
         return StorageError(
             errno.EIO,
-            f"{self._path} is damaged or no SQLite database ({why:.200}): {self._way_out()}restore it from a backup",
+            f"{self._path} is damaged, or not an SQLite database ({why:.200}): {self._way_out()}restore it from a "
+            "backup",
         )
 
     def _way_out(self) -> str:
@@ -188,11 +189,11 @@ class Connections:
                 errno.EBUSY, f"{self._path} was locked by another process for {WAIT_SECONDS:g} s; try again"
             )
         if name.startswith("SQLITE_FULL"):
-            return StorageError(errno.ENOSPC, f"no room left for {self._path}: free some, then try again")
+            return StorageError(errno.ENOSPC, f"no space left for {self._path}: free some space, then try again")
         if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN", "SQLITE_PERM")):
             return StorageError(
                 errno.EACCES,
-                f"{self._path} cannot be written ({error}): give this user the right, or name another folder",
+                f"{self._path} cannot be written ({error}): give this user write permission, or name another folder",
             )
         if name.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT")):
             return self.damaged(str(error))

@@ -54,7 +54,7 @@ def dashboard(
 
 @main.command()
 @click.argument("folder", default="model_registry_demo", type=click.Path(file_okay=False))
-@click.option("--no-dashboard", is_flag=True, help="Only fill the folder.")
+@click.option("--no-dashboard", is_flag=True, help="Only fill the folder; do not open the dashboard.")
 @_port
 @_no_browser
 @click.option("--no-traffic", is_flag=True, help="Do not send flights to LateArrival while the dashboard runs.")

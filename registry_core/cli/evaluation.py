@@ -65,7 +65,7 @@ def benchmark_preview(session: Session, data: str, model_name: str | None, targe
     "--data",
     required=True,
     type=click.Path(exists=True, dir_okay=False),
-    help="Table file, see `benchmark preview`; a copy is stored.",
+    help="Table file (see `benchmark preview`); the registry stores a copy.",
 )
 @click.option("--target", required=True, metavar="COLUMN", help="Target column. It is withheld from models.")
 @click.option("--features", metavar="A,B,C", help="Feature columns. Default: all columns but the target.")

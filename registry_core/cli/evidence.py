@@ -54,7 +54,7 @@ def evaluation_lines(evaluation: Evaluation) -> list[str]:
         warning = "Warning: " if evaluation.in_training.found else ""
         lines += ["", f"{warning}{evaluation.in_training.sentence}."]
     if evaluation.unenforced:
-        lines += ["", "This machine could not enforce every limit of the sandbox:"]
+        lines += ["", "This machine cannot enforce every limit of the sandbox:"]
         lines += [f"  {visible(limit)}" for limit in evaluation.unenforced]
     return lines
 
@@ -96,7 +96,7 @@ def gate_lines(gates: Iterable[Gate]) -> list[str]:
     """Every gate with its result; the remedy below a failed one."""
     rows = []
     for gate in gates:
-        rows.append(["passed" if gate.passed else "FAILED", gate.name, gate.because])
+        rows.append(["passed" if gate.passed else "FAILED", gate.label, gate.because])
         if gate.remedy and not gate.passed:
             rows.append(["", "", f"-> {gate.remedy}"])
     return table(["result", "gate", "details"], rows)
@@ -104,7 +104,7 @@ def gate_lines(gates: Iterable[Gate]) -> list[str]:
 
 def gates_summary(report: GateReport) -> str:
     """How many gates pass, and the names of those that fail."""
-    failed = ", ".join(gate.name for gate in report.failures)
+    failed = ", ".join(gate.label for gate in report.failures)
     passed = f"{len(report.gates) - len(report.failures)} of {len(report.gates)} passed"
     return f"{passed}; failed: {failed} (see gates)" if failed else passed
 

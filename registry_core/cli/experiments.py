@@ -213,7 +213,7 @@ def experiment_list(session: Session, model_name: str | None, every: bool) -> No
 @_id
 @shared
 def experiment_report(session: Session, experiment_id: int) -> None:
-    """Show the results of an experiment so far. They stay valid however often you look."""
+    """Show the results of an experiment so far. The intervals stay valid at every look."""
     with session.open() as registry:
         report = registry.experiment_report(experiment_id)
     session.answer(report_document(report), report_lines(report))

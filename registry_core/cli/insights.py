@@ -133,7 +133,7 @@ def benchmark_protect(
 @options_of(Registry.outcome_value, benchmark=_BENCHMARK)
 @shared
 def outcome_value(session: Session, model_id: str, values: tuple[str, ...], benchmark: str | None) -> None:
-    """Show what MODEL_ID is worth per 1,000 rows by threshold, beside the champion.
+    """Show the outcome value of MODEL_ID per 1,000 rows by threshold, beside the champion.
 
     The stored predictions are used. `config set outcome_values=...` keeps the values with the model name.
     """

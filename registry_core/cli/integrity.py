@@ -84,7 +84,7 @@ def optimize(session: Session) -> None:
 
 def _found(report: VerifyReport) -> Iterator[str]:
     for each in report.findings:
-        yield f"{_SIGNS[each.severity]}  {visible(each.kind)}: {visible(each.text)}"
+        yield f"{_SIGNS[each.severity]}  {visible(each.label)}: {visible(each.text)}"
         yield f"{' ' * 9}{_remedy(each)}"
 
 

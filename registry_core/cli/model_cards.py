@@ -51,14 +51,17 @@ def card_export(session: Session, model_id: str, file: str) -> None:
 @click.argument("subject", metavar="MODEL_NAME|MODEL_ID")
 @options_of(
     Registry.write_model_card,
-    purpose="What the model is for.",
-    limits="Where it must not be used, and what is known to go wrong.",
-    owner="Who answers for it.",
-    risk_tier="How much harm a wrong prediction does, in the words of your policy.",
+    purpose="Intended use.",
+    limits="Excluded uses and known failures.",
+    owner="Person or team responsible.",
+    risk_tier="Potential harm of a wrong prediction, in the terms of your policy.",
 )
 @shared
 def card_write(session: Session, subject: str, **fields: Any) -> None:
-    """Write what only people know, for all versions of a model name or for one. An empty text clears a field."""
+    """Write the fields of the model card that people provide, for all versions of a model name or for one.
+
+    An empty text clears a field.
+    """
     with session.open() as registry:
         text = registry.write_model_card(subject, **fields)
     lines = [f"{name.replace('_', ' ')}: {visible(value) or '-'}" for name, value in dataclasses.asdict(text).items()]

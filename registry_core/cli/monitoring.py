@@ -54,7 +54,7 @@ def outcomes(session: Session, file: Path, model_name: str | None) -> None:
     document = {
         "recorded": recorded, "repeated": repeated, "contradictory": contradictory, "unknown": unknown, "acted": acted,
     }  # fmt: skip
-    lines = [f"{count(recorded, 'outcome')} recorded" + (f", {repeated:,} already known" if repeated else "")]
+    lines = [f"{count(recorded, 'outcome')} recorded" + (f", {repeated:,} already recorded" if repeated else "")]
     if contradictory:
         lines.append(f"{len(contradictory):,} contradict the recorded label, which is kept: {_some(contradictory)}")
     if unknown:
@@ -116,7 +116,7 @@ def _value(text: str) -> int | float | str:
 @click.argument("model_name")
 @shared
 def health(session: Session, model_name: str) -> None:
-    """Check the health of the champion of MODEL_NAME, and act on it as the settings say."""
+    """Check the health of the champion of MODEL_NAME, and take the configured actions."""
     with session.open() as registry:
         report = registry.check_health(model_name)
     session.answer(dataclasses.asdict(report), health_lines(report))

@@ -15,8 +15,8 @@ SHARED = {
     "actor": "Acting person or program. Default: the operating system's user.",
     "reason": "Reason, kept with the event.",
     "model_name": "Only this model name.",
-    "expected_champion": "The champion you saw. If another one serves since then, nothing changes (exit code 4).",
-    "override": "Go on although gates fail. The reason is recorded permanently.",
+    "expected_champion": "Expected champion. If another model is champion by now, nothing changes (exit code 4).",
+    "override": "Continue although gates fail. The reason is recorded permanently.",
 }
 
 #: How a parameter's value is read from text. A parameter of any other kind has its option written by hand.

@@ -46,7 +46,9 @@ from .output import visible
     type=click.Path(exists=True, dir_okay=False),
     help="Table file with labelled rows: becomes the benchmark of a model name without one.",
 )
-@click.option("--target", metavar="COLUMN", help="Label column of --holdout. Default: the column that is no feature.")
+@click.option(
+    "--target", metavar="COLUMN", help="Label column of --holdout. Default: the column that is not a feature."
+)
 @click.option("--param", "params", multiple=True, metavar="NAME=VALUE", help="Hyperparameter; repeatable.")
 @click.option("--evaluation-set", help="Name of the data set behind the reported metrics.")
 @click.option("--version", help="MAJOR.MINOR.PATCH. Default: the next version.")
@@ -159,7 +161,7 @@ def _answering(metadata: ModelMetadata, check: AnswersCheck | None, versions: st
     lines = [] if check is None else [f"Prediction check: {check.status}: {visible(check.because)}."]
     if check is None and metadata.artifact == "trusted":
         lines = [
-            "Prediction check: not done: the sandbox did not start. It is done before a promotion, or by "
+            "Prediction check: not run, because the sandbox did not start. It runs before a promotion, or with "
             f"`model-registry verify-answers {visible(metadata.model_id)}`."
         ]
     return lines + ([f"Library versions: {visible(versions)}."] if versions else [])
@@ -170,11 +172,11 @@ def _next(metadata: ModelMetadata, waits: bool, because: str) -> list[str]:
     model_id, name = visible(metadata.model_id), visible(metadata.model_name)
     if metadata.artifact == "quarantined":
         return [
-            "The model is not loaded and cannot be promoted. Review the code of these classes. If it is harmless, run",
+            "The model is not loaded and cannot be promoted. Review the code of these imports. If it is harmless, run:",
             f"  model-registry trust {model_id} --reason ...",
         ]
     if metadata.is_active:
-        return [f"It is the champion of {name} now: {visible(because)}."]
+        return [f"It is now the champion of {name}: {visible(because)}."]
     if not waits:
         return [f"It is ranked by its metrics on {visible(metadata.measured_on)}: {visible(because)}."]
     return [

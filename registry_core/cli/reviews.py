@@ -30,7 +30,7 @@ _VERDICTS = {"approve": "approved", "reject": "rejected", "comment": "comment"}
 @click.argument("model_id")
 @shared
 def gates(session: Session, model_id: str) -> None:
-    """Give the verdict on a version and list its promotion gates. The exit code is 0 if all pass, else 8."""
+    """Show the verdict on a version and its promotion gates. The exit code is 0 if all pass, else 8."""
     with session.open() as registry:
         report = registry.check_gates(model_id)
         judged = registry.verdict(model_id)

@@ -23,7 +23,7 @@ _MARK_TEXT = """\
 # A demo registry
 
 `model-registry demo` filled this folder with models trained on public data. No service depends on it: try things,
-and delete it when you are done (`model-registry demo --fresh` fills it anew).
+and delete it when you are done (`model-registry demo --fresh` fills it again).
 """
 #: A fill takes seconds. What an interrupted one left behind is removed by a later one after this many.
 _STALE_SECONDS = 600
@@ -50,12 +50,10 @@ def fill(folder: str | os.PathLike[str], say: Callable[[str], None] = print, now
     """
     target = Path(folder).expanduser().resolve()
     if holds_demo(target):
-        say(f"{target} is filled already; it is left as it is.")
+        say(f"{target} is already filled and stays unchanged.")
         return
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
-        raise InvalidInput(
-            f"{target} is there and holds something other than the demo; name another folder, which may be new or empty"
-        )
+        raise InvalidInput(f"{target} exists and is not a demo; name a new or empty folder")
     started = time.monotonic()
     prefix = f".{target.name}.filling-"
     try:
@@ -64,7 +62,9 @@ def fill(folder: str | os.PathLike[str], say: Callable[[str], None] = print, now
         aside = Path(tempfile.mkdtemp(prefix=prefix, dir=target.parent))
     except OSError as error:
         raise StorageError(
-            error.errno or errno.EIO, f"a folder in {target.parent} cannot be made ({error.strerror})"
+            error.errno or errno.EIO,
+            f"a folder in {target.parent} cannot be created ({error.strerror}); give this user write permission, or "
+            "name another folder",
         ) from error
     try:
         from .story import tell
@@ -88,7 +88,7 @@ def empty(folder: Path) -> None:
     """
     target = folder.expanduser().resolve()
     if not holds_demo(target):
-        raise InvalidInput(f"{target} holds no demo; nothing was deleted")
+        raise InvalidInput(f"{target} is not a demo; nothing was deleted. Name the folder of a demo")
     # Renamed first: half a deletion must not look like a demo.
     aside = Path(tempfile.mkdtemp(prefix=f".{target.name}.filling-", dir=target.parent))
     os.replace(target, aside / "old")
@@ -122,5 +122,5 @@ def _rename(aside: Path, target: Path) -> None:
             return
         raise StorageError(
             error.errno or errno.EIO,
-            f"{target} cannot be put in its place ({error.strerror}); name a new folder",
+            f"{target} cannot be written ({error.strerror}); name a new folder",
         ) from error

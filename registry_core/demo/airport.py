@@ -41,15 +41,15 @@ class Airport:
         story.registry.configure(
             NAME,
             actor=ANNA,
-            reason="Live evidence decides here, not a holdout. Storms come and go, and accuracy follows them by ten "
-            "points for a day: only more than that is a fault. Traffic is played quickly, a day of flights in minutes, "
-            "so flights of one day here are those of many",
+            reason="Live evidence decides here, not a holdout. Storms change accuracy by ten points for a day: "
+            "only more than that counts as a degradation. Traffic is replayed fast, a day of flights in minutes, so "
+            "one day here has the flights of many",
             auto_select_best=False,
             monitoring={"tolerance": 0.1, "window_minutes": 1, "overdispersion_icc": 0.0},
         )
         flights = Flights.read().thinned(EVERY)
         model_id = _register(story, flights, flights.days(0, HOLDOUT[0]), "HistGradientBoosting", _BOOSTING)
-        story.registry.promote(model_id, actor=ANNA, reason="The first of its kind")
+        story.registry.promote(model_id, actor=ANNA, reason="The first version")
         airport = cls(story, flights)
         story.clock.each_day = airport.serve
         return airport

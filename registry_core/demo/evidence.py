@@ -38,7 +38,7 @@ def send_in(story: Story) -> None:
                 "feature_names": list(rows.names),
                 "hyperparameters": parameters,
                 "evaluation_set": HOLDOUT,
-                "description": "Sent in by a partner, who reports these metrics.",
+                "description": "Uploaded by a partner, with self-reported metrics.",
                 "tags": ["partner"],
             },
             actor=PARTNER,
@@ -51,13 +51,13 @@ def send_in(story: Story) -> None:
                 "model_name": "OffuttRain",
                 "model_type": "RainOdds",
                 "evaluation_set": HOLDOUT,
-                "description": "Sent in by a partner; its class is in a package of theirs.",
+                "description": "Uploaded by a partner; its class is in their own package.",
                 "tags": ["partner"],
             },
             actor=PARTNER,
             reason="Our own estimator",
         )
-    story.say(f"{title(story.registry.get_metadata(stranger))} sent in by partner-lab: quarantined")
+    story.say(f"{title(story.registry.get_metadata(stranger))} uploaded by partner-lab: quarantined")
 
 
 def measure_all(story: Story) -> None:
@@ -77,18 +77,18 @@ def measure_all(story: Story) -> None:
         features=list(rows.names),
         slices=["wind"],
         actor=ANNA,
-        reason="The two years that brought down the model of 1985 to 1989",
+        reason="The two years in which the model of 1985 to 1989 degraded",
     )
     story.registry.configure(
         "OffuttRain",
         actor=ANNA,
-        reason="No version goes live that may be two points worse than the champion on 1995 and 1996",
+        reason="No version is promoted that may be two points worse than the champion on 1995 and 1996",
         gates={"not_worse_than_champion": 0.02, "benchmark_required": True},
     )
-    story.say(f"anna.kovacs adds the benchmark {benchmark.name}; every version of OffuttRain is measured on it ...")
+    story.say(f"anna.kovacs adds the benchmark {benchmark.name}; every version of OffuttRain is evaluated on it ...")
     found = story.registry.evaluate_all("OffuttRain", actor=ANNA, reason="Added the benchmark")
     failed = sum(each.status == "failed" for each in found)
-    story.say(f"{len(found) - failed} versions measured" + (f", {failed} could not be" if failed else ""))
+    story.say(f"{len(found) - failed} versions evaluated" + (f", {failed} failed" if failed else ""))
     newest = story.registry.get_model_comparison(1, "OffuttRain", order_by="measured:accuracy")[0]
     accuracy = newest["measured"]["accuracy"]
     story.registry.review(

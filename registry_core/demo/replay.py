@@ -86,14 +86,14 @@ def flights(
     with threadpool_limits(limits=1), Registry(folder, clock=calendar, actor=PIPELINE) as registry:
         registry.configure(
             "LateArrival",
-            reason="Storms come and go, and accuracy follows them by a few points: only more than that is a fault. A "
-            "better holdout alone puts nothing into production",
+            reason="Storms change accuracy by a few points: only more than that counts as a degradation. A better "
+            "score on a holdout alone promotes nothing",
             auto_select_best=False,
             monitoring={"window_minutes": 1440, "tolerance": 0.02},
         )
         kept = data.days(*HOLDOUT)
         registry.add_benchmark("late-february", "LateArrival", kept.frame("late"), "late")
-        registry.promote(_flights_model(registry, say, data, 0, HOLDOUT[0]), reason="The first of its kind")
+        registry.promote(_flights_model(registry, say, data, 0, HOLDOUT[0]), reason="The first version")
         service = Service(registry, "LateArrival", _dated(say, calendar))
         arrivals = {} if shuffled else dict(ARRIVALS)
         if broken_feed:
@@ -150,7 +150,7 @@ def weather(folder: str | os.PathLike[str], say: Say = print, *, last: int = 199
     with threadpool_limits(limits=1), Registry(folder, clock=calendar, actor=PIPELINE) as registry:
         registry.configure(
             "OffuttRain",
-            reason="A day is a row: what takes other services hours takes years here",
+            reason="One row per day: what takes other services hours takes years here",
             auto_select_best=False,
             monitoring={"window_minutes": 7 * 1440, "cooldown_hours": 24 * 365},
         )
@@ -158,7 +158,7 @@ def weather(folder: str | os.PathLike[str], say: Say = print, *, last: int = 199
         registry.add_benchmark("offutt-1953", "OffuttRain", kept.frame("rain"), "rain")
         registry.promote(
             register(registry, say, "OffuttRain", "LogisticRegression", {}, data.years(1949, 1952), kept),
-            reason="The first of its kind",
+            reason="The first version",
         )
         service = Service(registry, "OffuttRain", _dated(say, calendar))
         arrivals = {} if shuffled else {_first_day(year): year for year in (1964, 1976)}

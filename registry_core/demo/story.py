@@ -46,20 +46,20 @@ def _first_champions(story: Story) -> None:
     registry.configure(
         "TumourScreen",
         actor=ANNA,
-        reason="A tumour that is missed costs more than a false alarm, and differences in the third decimal are chance "
-        "on 143 cases",
+        reason="A missed tumour costs more than a false alarm, and differences in the third decimal are noise on "
+        "143 cases",
         performance_weight={"recall": 0.5, "auc": 0.3, "accuracy": 0.1, "data_quality": 0.1},
         selection_margin=0.002,
     )
     story.say("TumourScreen: recall counts half, and a challenger must win by 0.002 (set by anna.kovacs)")
     clock.at(195, 10, 40)
     baseline = story.from_split(
-        "TumourScreen", "breast_cancer", "Dummy", {}, "Always says benign: what any model must beat."
+        "TumourScreen", "breast_cancer", "Dummy", {}, "Always predicts benign: the baseline that any model must beat."
     )
     clock.at(194, 11, 2)
     story.from_split("TumourScreen", "breast_cancer", "SVC", {"C": 1.0, "kernel": "rbf"}, "Radial basis functions.")
     clock.at(193, 9, 30)
-    registry.archive(baseline, actor=ANNA, reason="It was the yardstick; it is not meant for production")
+    registry.archive(baseline, actor=ANNA, reason="It was the baseline; it is not meant for production")
     clock.at(188, 9, 14)
     story.offutt("LogisticRegression", {"max_iter": 500}, 1949, 1958)
     clock.at(179, 14, 21)
@@ -78,7 +78,7 @@ def _first_champions(story: Story) -> None:
         expected_champion=champion,
         actor=ANNA,
         reason=f"Recall {new.recall:.3f} against {old.recall:.3f} and accuracy {new.accuracy:.3f} against "
-        f"{old.accuracy:.3f} on the holdout: no difference. It gives probabilities, which the desk needs",
+        f"{old.accuracy:.3f} on the holdout: no difference. It returns probabilities, which the clinic needs",
     )
     story.say(f"anna.kovacs promotes {linear}")
     clock.at(172, 9, 11)
@@ -107,7 +107,7 @@ def _a_fragile_champion(story: Story) -> tuple[str, str]:
     clock.at(126, 9, 10)
     story.offutt("GaussianNB", {}, 1969, 1978)
     clock.at(121, 10, 31)
-    disease = "How far the disease will have progressed in a year."
+    disease = "Disease progression in a year."
     story.from_split(
         "DiabetesProgression",
         "diabetes",
@@ -127,7 +127,7 @@ def _a_fragile_champion(story: Story) -> tuple[str, str]:
         story.weather.years(1949, 1968),
         story.weather.years(1975, 1979),
         "offutt-holdout-1970s",
-        "Measured on the old holdout, 1975 to 1979: its score cannot be set against the others.",
+        "Evaluated on the old holdout, 1975 to 1979: its score is not comparable with the others.",
         ("experiment",),
     )
     clock.at(84, 9, 15)
@@ -161,7 +161,7 @@ def _rollback(story: Story, steady: str, fragile: str) -> None:
         expected_champion=fragile,
         actor=JONAS,
         reason=f"Over 1995 and 1996 it fell to {figures(now)} (at promotion {figures(before)}). "
-        f"{steady} holds {figures(other)} on the same days. It knows five years only",
+        f"{steady} holds {figures(other)} on the same days. It was trained on five years only",
     )
     story.say(
         f"OffuttRain: accuracy {before['accuracy']:.3f} -> {now['accuracy']:.3f} on 1995-1996; "
@@ -171,7 +171,7 @@ def _rollback(story: Story, steady: str, fragile: str) -> None:
     registry.configure(
         "OffuttRain",
         actor=ANNA,
-        reason="After the rollback: a better score on the holdout is not enough, a person looks at later years first",
+        reason="After the rollback: a better score on the holdout is not enough, a person checks later years first",
         auto_select_best=False,
     )
     clock.at(40, 9, 11)
@@ -180,7 +180,7 @@ def _rollback(story: Story, steady: str, fragile: str) -> None:
     registry.reject(
         forest,
         actor=ANNA,
-        reason=f"Fails like the one we took out: {figures(story.live(forest, 1995, 1996))} over 1995 and 1996",
+        reason=f"Fails like the model we rolled back: {figures(story.live(forest, 1995, 1996))} over 1995 and 1996",
     )
     story.say(f"anna.kovacs rejects {forest}")
 
@@ -213,11 +213,11 @@ def _after_the_rollback(story: Story, digits_best: str) -> None:
         wider,
         expected_champion=champion,
         actor=ANNA,
-        reason=f"Three further inputs help on the later years too: {figures(story.live(wider, 1995, 1996))}, "
-        f"the champion {figures(story.live(champion, 1995, 1996))}. Whoever asks has to send them from now on",
+        reason=f"Three further features help on the later years too: {figures(story.live(wider, 1995, 1996))}, the "
+        f"champion {figures(story.live(champion, 1995, 1996))}. Callers have to send them from now on",
         override=True,
     )
-    story.say(f"anna.kovacs promotes {wider}, over the gate that asks for the same inputs")
+    story.say(f"anna.kovacs promotes {wider}, although the gate for the champion's features fails")
     _tidying(story)
     clock.at(5, 9, 10)
     story.offutt("HistGradientBoosting", _BOOSTING, 1949, 1989, derived=True)
@@ -234,7 +234,7 @@ def _tidying(story: Story) -> None:
     clock, registry = story.clock, story.registry
     clock.at(20, 15, 30)
     oldest = registry.list_models("OffuttRain", order_by="registered_at", descending=False, limit=2)
-    registry.pin(oldest[0].model_id, actor=ANNA, reason="Where it began: every report compares with it")
+    registry.pin(oldest[0].model_id, actor=ANNA, reason="The first version: every report compares with it")
     registry.configure(
         "OffuttRain",
         actor=ANNA,
@@ -244,4 +244,7 @@ def _tidying(story: Story) -> None:
     )
     clock.at(20, 15, 44)
     registry.delete(oldest[1].model_id, actor=ANNA, reason="Trained without the last five years of its period")
-    story.say("OffuttRain keeps six versions from now on, its first one always; Upkeep shows which ones would go")
+    story.say(
+        "OffuttRain keeps six versions from now on, and always its first one; Maintenance shows which versions would "
+        "be removed"
+    )

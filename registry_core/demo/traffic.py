@@ -57,7 +57,7 @@ def play(
         )
     with Registry(folder, actor="flight-desk") as registry:
         if NAME not in registry.model_names() or registry.get_active_model_id(NAME) is None:
-            raise InvalidInput(f"{registry.location} has no champion of {NAME}; fill a demo: model-registry demo")
+            raise InvalidInput(f"{registry.location} has no champion of {NAME}; create a demo: model-registry demo")
         service = Service(registry, NAME, say, log="batch")
         days = data.day[slice(*np.searchsorted(data.day, (first, last)))]
         # Behind the last flight of each flight's day.

@@ -211,7 +211,7 @@ class EvaluationVerbs(Verbs):
         return gates.check(self._context, model_id)
 
     def verdict(self, model_id: str) -> PromotionVerdict:
-        """Whether a version should take the champion's place: a word, a sentence with its numbers, what to do next.
+        """The verdict on a version: whether it should replace the champion, with numbers and the next step.
 
         The word is ``champion``, ``blocked``, ``not evaluated``, ``worse``, ``inconclusive``, ``better`` or ``no
         champion``. Only evaluations on the active benchmark count, never self-reported metrics. If the model's
@@ -224,8 +224,8 @@ class EvaluationVerbs(Verbs):
         return verdict.of_version(self._context, model_id)
 
     def verdicts(self, model_ids: Sequence[str]) -> dict[str, PromotionVerdict]:
-        """``verdict`` of many versions, by their id. Nothing is loaded for it: where the predictions of a version were
-        not checked yet, it is ``not evaluated``.
+        """``verdict`` of many versions, by id. No model is loaded: a version whose predictions were
+        not checked yet is ``not evaluated``.
 
         Raises:
             ModelNotFound: no model has one of the ids.

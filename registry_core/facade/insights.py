@@ -24,7 +24,7 @@ class InsightVerbs(Verbs):
             benchmark: its name. Default: the active benchmark.
 
         Raises:
-            InvalidInput: one of both is not evaluated on the benchmark, or there is no other champion.
+            InvalidInput: the version or the champion is not evaluated on the benchmark, or there is no other champion.
             ModelNotFound: no model has that id.
         """
         return insights.losing_slices(self._context, model_id, benchmark)
@@ -71,7 +71,7 @@ class InsightVerbs(Verbs):
     def outcome_value(
         self, model_id: str, benchmark: str | None = None, *, values: Mapping[str, float] | None = None
     ) -> OutcomeValue:
-        """What a binary classifier is worth per 1,000 rows at each threshold, beside the champion.
+        """The outcome value of a binary classifier per 1,000 rows at each threshold, beside the champion.
 
         Args:
             benchmark: its name. Default: the active benchmark.
@@ -110,7 +110,7 @@ class InsightVerbs(Verbs):
     ) -> ImpactComparison:
         """Compute the permutation importance of every feature on a benchmark, of a version and of the champion.
 
-        The sandbox permutes and predicts, without the labels. Version and champion are asked about the same rows with
+        The sandbox permutes and predicts, without the labels. Version and champion predict the same rows with
         the same permutations, at the same time. A benchmark with many rows and features is sampled, so that at most
         750,000 rows are predicted, but 500 rows of each feature. The result is stored.
 

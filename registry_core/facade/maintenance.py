@@ -34,7 +34,7 @@ class MaintenanceVerbs(Verbs):
 
     def _known(self, model_name: str | None) -> str | None:
         if model_name is not None and not isinstance(model_name, str):
-            raise InvalidInput(f"model_name is {model_name!r:.80}; give it as text; model_names() lists all")
+            raise InvalidInput(f"model_name is {model_name!r:.80}; give a text; model_names() lists them")
         if model_name is not None and model_name not in read.names(self._context):
             raise ModelNotFound(f"no model has the name {model_name!r:.160}; model_names() lists all")
         return model_name
@@ -71,7 +71,7 @@ class MaintenanceVerbs(Verbs):
             InvalidInput: ``plan`` is not a plan.
         """
         if plan is not None and not isinstance(plan, CleanupPlan):
-            raise InvalidInput(f"plan is {plan!r:.80}; give one of plan_cleanup(), or leave it out")
+            raise InvalidInput(f"plan is {plan!r:.80}; give a plan of plan_cleanup(), or omit it")
         chosen = None if only is None else {*(_texts(only, "only") or ())}
         return cleanup.carry_out(self._context, plan, chosen, actor, reason, backup.teller(progress))
 
@@ -293,11 +293,11 @@ def _texts(given: str | Collection[str] | None, what: str) -> list[str] | None:
         return None
     found = [given] if isinstance(given, str) else list(given) if isinstance(given, Iterable) else [given]
     if not all(isinstance(each, str) for each in found):
-        raise InvalidInput(f"{what} is {given!r:.80}; a text, or a list of them, is needed")
+        raise InvalidInput(f"{what} is {given!r:.80}; give a text, or a list of texts")
     return found
 
 
 def _yes(given: bool, what: str) -> bool:
     if not isinstance(given, bool):
-        raise InvalidInput(f"{what} is {given!r:.80}; True or False is needed")
+        raise InvalidInput(f"{what} is {given!r:.80}; give True or False")
     return given

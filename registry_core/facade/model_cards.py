@@ -14,7 +14,7 @@ class ModelCardVerbs(Verbs):
 
     def model_card(self, model_id: str) -> ModelCard:
         """The model card of a version: what it is, its signature, lineage, evaluations, gates, reviews and deployments,
-        what people wrote of it, and what the registry finds lacking. Nothing is loaded or evaluated for it.
+        the texts people wrote, and limits found by the registry. No model is loaded or evaluated.
 
         Raises:
             ModelNotFound: no model has that id.
@@ -32,20 +32,20 @@ class ModelCardVerbs(Verbs):
         actor: str | None = None,
         reason: str = "",
     ) -> CardText:
-        """Write what only people know of a model: plain text of up to 10,000 characters a field.
+        """Write fields of the model card: plain text of up to 10,000 characters each.
 
         Every change is an event (``model_card_written``), so all versions of the text are kept.
 
         Args:
             subject: a model name, whose text holds for all its versions; or a model id, whose text replaces it field by
                 field.
-            purpose: what the model is for. None leaves a field as it is, an empty text clears it.
-            limits: where it must not be used, and what is known to go wrong.
-            owner: who answers for it.
-            risk_tier: how much harm a wrong prediction does, in the words of your policy.
+            purpose: intended use. None keeps a field, an empty text clears it.
+            limits: excluded uses and known failures.
+            owner: the person or team responsible.
+            risk_tier: the potential harm of a wrong prediction, in the terms of your policy.
 
         Returns:
-            what holds now.
+            the text that applies now.
 
         Raises:
             InvalidInput: no field is given, or a text is too long.
@@ -57,7 +57,7 @@ class ModelCardVerbs(Verbs):
     def export_model_card(self, model_id: str, form: Literal["markdown", "html"] = "markdown") -> str:
         """The model card of a version as a text: Markdown, or one HTML file without scripts and outside references.
 
-        Whatever people wrote is escaped: it is shown as it is, never as markup.
+        Texts of people are escaped: they are shown as written, never as markup.
 
         Raises:
             InvalidInput: an unknown form, or HTML where jinja2 is not installed.

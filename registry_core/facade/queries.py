@@ -151,7 +151,7 @@ class QueryVerbs(Verbs):
         return read.compare(self._context, model_ids)
 
     def input_change(self, before_id: str, after_id: str) -> InputChange:
-        """What callers have to change if one model replaces another: the features they send, the classes they get.
+        """The changes for callers if one model replaces another: features to send, classes returned.
 
         Raises:
             ModelNotFound: no model has one of the ids.
@@ -163,10 +163,10 @@ class QueryVerbs(Verbs):
         return inputs.input_change(before, after)
 
     def allowed(self, subject: str | int) -> dict[str, Permission]:
-        """What may be done now, and why not: verb -> whether its call would go through, and what stands in the way.
+        """Which actions are possible now: action -> whether its call would succeed, and otherwise the reason.
 
-        The verbs are methods of ``Registry`` and ask the same rules themselves. Nothing is loaded or changed here: what
-        a verb finds out only by reading bytes (a file that is missing or does not load) is not foreseen.
+        The actions are methods of ``Registry``, which apply the same rules. Nothing is loaded or changed: what
+        a method finds out only by reading files (a file is missing or does not load) is not checked here.
 
         Args:
             subject: a model id (``promote``, ``reject``, ``archive``, ``restore``, ``disqualify``, ``reinstate``,
@@ -188,11 +188,11 @@ class QueryVerbs(Verbs):
         return allowed.allowed(self._context, subject)
 
     def allowed_many(self, model_ids: Sequence[str]) -> dict[str, dict[str, Permission]]:
-        """Which versions of a list may be promoted or start an experiment, and why not: model id -> verb -> permission.
+        """Which versions can be promoted or start an experiment: model id -> action -> permission with the reason.
 
         The light form of ``allowed``, for lists of hundreds: the verbs are ``promote`` and ``start_experiment`` (with
-        the version as only challenger), each row is read once, and no promotion gate is judged. A version that
-        may be promoted here can still fail a gate; ``allowed`` judges them for one version.
+        the version as only challenger), each row is read once, and promotion gates are not checked. A version that
+        is allowed here can still fail a gate; ``allowed`` checks the gates of one version.
 
         Raises:
             ModelNotFound: no model has one of the ids.

@@ -40,9 +40,9 @@ class Agreement:
         """What was found, in words."""
         if self.shape:
             return self.shape
-        count = f"{self.differing:,} of {self.rows:,} answers"
+        count = f"{self.differing:,} of {self.rows:,} predictions"
         if self.agrees:
-            return f"all {self.rows:,} answers agree"
+            return f"all {self.rows:,} predictions agree"
         by = f", by up to {self.largest:.3g} in {self.of}" if self.largest is not None else ""
         return f"{count} {'differ' if self.differing > 1 or self.rows > 1 else 'differs'}{by}"
 
@@ -55,15 +55,15 @@ def compare(registered: ExampleAnswers, again: ExampleAnswers) -> Agreement:
     """
     rows = len(registered.predicted)
     if len(again.predicted) != rows:
-        return Agreement(rows, shape=f"{len(again.predicted):,} answers came to {rows:,} rows")
+        return Agreement(rows, shape=f"{len(again.predicted):,} predictions were returned for {rows:,} rows")
     before, after = registered.probabilities, again.probabilities
     if (before is None) != (after is None) or (
         before is not None and after is not None and before.shape != after.shape
     ):
         shown = ["no probabilities" if each is None else f"the shape {each.shape}" for each in (before, after)]
-        return Agreement(rows, shape=f"predict_proba gave {shown[0]} at registration and {shown[1]} now")
+        return Agreement(rows, shape=f"predict_proba returned {shown[0]} at registration and {shown[1]} now")
     if registered.classes != again.classes:
-        return Agreement(rows, shape="the classes are others than at registration, or in another order")
+        return Agreement(rows, shape="the classes differ from those at registration, or are in another order")
     different = _different_labels(registered.predicted, again.predicted)
     if _are_numbers(registered.predicted) and not registered.classes:
         different, largest = _different_numbers(registered.predicted, again.predicted)

@@ -46,7 +46,7 @@ def class_codes(labels: NDArray[Any] | Sequence[Any], classes: Sequence[Any], wh
     wrong = np.flatnonzero(codes < 0)
     if wrong.size:
         raise InvalidInput(
-            f"{who} answered {np.asarray(labels).reshape(-1)[wrong[0]].item()!r:.80} in row {wrong[0]}"
+            f"{who} returned {np.asarray(labels).reshape(-1)[wrong[0]].item()!r:.80} in row {wrong[0]}"
             f"{_and_more(wrong.size)}; the classes are {_listed(classes)}. Spell the labels as the classes are"
         )
     return codes
@@ -62,7 +62,9 @@ def check_classes(
             are none; the message says what stands in which row.
     """
     if len(classes) < 2:
-        raise InvalidInput(f"{len(classes)} classes were given; a classifier has two or more, give all it can answer")
+        raise InvalidInput(
+            f"classes has {len(classes)} entries; a classifier has two or more classes: give all of them"
+        )
     true = _codes(truth, classes, "the holdout set")
     answered = _codes(predicted, classes, "the model")
     _check_rows(true, len(answered), "predictions")
@@ -71,23 +73,23 @@ def check_classes(
     shares = _numbers(probabilities, "probabilities")
     if shares.ndim != 2 or shares.shape[1] != len(classes):
         raise InvalidInput(
-            f"the model answered probabilities of shape {shares.shape}; ({len(true)}, {len(classes)}) is needed: "
-            f"a column for each of the classes {_listed(classes)}"
+            f"the model returned probabilities of shape {shares.shape}; ({len(true)}, {len(classes)}) is required: a "
+            f"column for each of the classes {_listed(classes)}"
         )
     _check_rows(true, len(shares), "rows of probabilities")
     outside = np.argwhere((shares < 0) | (shares > 1))
     if len(outside):
         row, column = outside[0].tolist()
         raise InvalidInput(
-            f"the model answered the probability {shares[row, column]:g} of {classes[column]!r} in row {row}"
-            f"{_and_more(len(outside))}; probabilities lie between 0 and 1"
+            f"the model returned the probability {shares[row, column]:g} of {classes[column]!r} in row "
+            f"{row}{_and_more(len(outside))}; probabilities lie between 0 and 1"
         )
     sums = shares.sum(axis=1)
     unequal = np.flatnonzero(np.abs(sums - 1) > SUM_TOLERANCE)
     if unequal.size:
         raise InvalidInput(
-            f"the model answered probabilities that add up to {sums[unequal[0]]:.9g} in row {unequal[0]}"
-            f"{_and_more(unequal.size)}; they must add up to 1 within {SUM_TOLERANCE:g}"
+            f"the model returned probabilities that add up to {sums[unequal[0]]:.9g} in row "
+            f"{unequal[0]}{_and_more(unequal.size)}; they must add up to 1 within {SUM_TOLERANCE:g}"
         )
     return true, answered, shares
 
@@ -104,12 +106,12 @@ def check_numbers(truth: NDArray[Any], predicted: NDArray[Any]) -> tuple[Numbers
         # (rows, 1) is what some regressors answer to a target that was a table.
         each = each[:, 0] if each.ndim == 2 and each.shape[1] == 1 else each
         if each.ndim != 1:
-            raise InvalidInput(f"{who} answered numbers of shape {each.shape}; one number a row is needed")
+            raise InvalidInput(f"{who} returned numbers of shape {each.shape}; one number per row is required")
         large = np.flatnonzero(np.abs(each) > LARGEST)
         if large.size:
             raise InvalidInput(
-                f"{who} answered {each[large[0]]:g} in row {large[0]}{_and_more(large.size)}; numbers beyond "
-                f"{LARGEST:g} cannot be measured. Give the target another unit"
+                f"{who} returned {each[large[0]]:g} in row {large[0]}{_and_more(large.size)}; numbers beyond "
+                f"{LARGEST:g} cannot be evaluated. Give the target another unit"
             )
         numbers.append(each)
     _check_rows(numbers[0], len(numbers[1]), "predictions")
@@ -120,14 +122,14 @@ def _codes(values: NDArray[Any], classes: Sequence[Any], who: str) -> Codes:
     codes = np.asarray(values)
     if codes.ndim != 1 or not (codes.size == 0 or np.issubdtype(codes.dtype, np.integer)):
         raise InvalidInput(
-            f"{who} answered {codes.dtype} of shape {codes.shape}; one whole number a row is needed, the position in "
-            f"the classes {_listed(classes)}. class_codes makes them from labels"
+            f"{who} returned {codes.dtype} of shape {codes.shape}; one whole number per row is required, the position "
+            f"in the classes {_listed(classes)}. class_codes converts labels"
         )
     outside = np.flatnonzero((codes < 0) | (codes >= len(classes)))
     if outside.size:
         raise InvalidInput(
-            f"{who} answered the class code {codes[outside[0]]} in row {outside[0]}{_and_more(outside.size)}; "
-            f"there are {len(classes)} classes, {_listed(classes)}, with the codes 0 to {len(classes) - 1}"
+            f"{who} returned the class code {codes[outside[0]]} in row {outside[0]}{_and_more(outside.size)}; there "
+            f"are {len(classes)} classes, {_listed(classes)}, with the codes 0 to {len(classes) - 1}"
         )
     return codes.astype(np.intp, copy=False)
 
@@ -136,21 +138,21 @@ def _numbers(values: NDArray[Any], what: str, who: str = "the model") -> Numbers
     try:
         numbers = np.atleast_1d(np.asarray(values).astype(np.float64, copy=False))
     except (TypeError, ValueError) as error:
-        raise InvalidInput(f"{who} answered {what} that are no numbers: {error}") from error
+        raise InvalidInput(f"{who} returned {what} that are not numbers: {error}") from error
     wrong = np.argwhere(~np.isfinite(numbers))
     if len(wrong):
         raise InvalidInput(
-            f"{who} answered {numbers[tuple(wrong[0])]:g} in row {wrong[0][0]}"
-            f"{_and_more(len(np.unique(wrong[:, 0])))}; {what} have to be finite numbers"
+            f"{who} returned {numbers[tuple(wrong[0])]:g} in row "
+            f"{wrong[0][0]}{_and_more(len(np.unique(wrong[:, 0])))}; {what} have to be finite numbers"
         )
     return numbers
 
 
 def _check_rows(truth: NDArray[Any], answered: int, what: str) -> None:
     if not len(truth):
-        raise InvalidInput("the holdout set has no rows; nothing can be measured on it")
+        raise InvalidInput("the holdout set has no rows; nothing can be evaluated on it")
     if answered != len(truth):
-        raise InvalidInput(f"the model answered {answered:,} {what} to {len(truth):,} rows; one for each row is needed")
+        raise InvalidInput(f"the model returned {answered:,} {what} for {len(truth):,} rows; one per row is required")
 
 
 def _and_more(count: int) -> str:

@@ -42,13 +42,13 @@ def compare(models: Sequence[ModelMetadata], declared_lower: Callable[[str], Seq
     ]
     rows = {key: tuple(side.get(key) for side in sides) for key in dict.fromkeys(key for side in sides for key in side)}
     differences = {key: values for key, values in rows.items() if any(value != values[0] for value in values)}
-    sets = list(dict.fromkeys(each.ranked_on or each.evaluation_set or "an unnamed set" for each in models))
+    sets = list(dict.fromkeys(each.ranked_on or each.evaluation_set or "an unspecified set" for each in models))
     comparable = len(sets) == 1 and len({each.model_name for each in models}) == 1
     note = (
-        f"All measured on {sets[0]}."
+        f"All ranked on {sets[0]}."
         if len(sets) == 1
-        else f"Not comparable: measured on different sets ({', '.join(sets)})."
+        else f"Not comparable: ranked on different sets ({', '.join(sets)})."
     )
     if len({each.model_name for each in models}) > 1:
-        note += " They belong to different model names, which do different jobs."
+        note += " They belong to different model names, which do different tasks."
     return Comparison(tuple(models), tuple(metrics), differences, comparable, note)

@@ -1,10 +1,16 @@
-"""Library versions: those a model was registered with, held against those that are installed."""
+"""Library versions: those a model was registered with, compared with those that are installed."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 from .sentences import listed
+
+#: What to do about a model whose predictions or library versions differ from those at its registration.
+REMEDY = (
+    "install the library versions the model was registered with, or train and register the model again with the "
+    "installed ones"
+)
 
 
 def differing(registered: Mapping[str, str], here: Mapping[str, str]) -> dict[str, tuple[str, str | None]]:

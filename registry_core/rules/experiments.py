@@ -35,7 +35,7 @@ def challengers_of(asked: str | Sequence[str]) -> tuple[str, ...]:
     named = (asked,) if isinstance(asked, str) else tuple(asked) if isinstance(asked, Sequence) else ()
     if not named or not all(isinstance(each, str) for each in named) or len(named) > _MOST_CHALLENGERS:
         raise InvalidInput(
-            f"challenger_id is {asked!r:.80}; give the id of a model, or a list of 1 to {_MOST_CHALLENGERS}"
+            f"challenger_id is {asked!r:.80}; give the id of a model, or a list of 1 to {_MOST_CHALLENGERS} ids"
         )
     if len(set(named)) < len(named):
         twice = next(each for each in named if named.count(each) > 1)
@@ -56,17 +56,17 @@ def plan(
     """
     if stages is not None:
         if mode is not None or share is not None:
-            raise InvalidInput("stages say how an experiment begins; leave mode and share out, or the stages")
+            raise InvalidInput("stages replace mode and share; omit mode and share, or stages")
         way = _stages(stages)
         first = way[0]
         if isinstance(first, str):
             return Plan("shadow", (0.0,) * len(challengers), way)
         return Plan("split", assigned_shares(first, challengers), way)
     if mode not in (None, "shadow", "split"):
-        raise InvalidInput(f'mode is {mode!r:.80}; allowed are "shadow" (they score) and "split" (they answer)')
+        raise InvalidInput(f'mode is {mode!r:.80}; allowed are "shadow" and "split"')
     if mode != "split":
         if share is not None:
-            raise InvalidInput('in shadow a challenger answers nothing; leave share out, or say mode="split"')
+            raise InvalidInput('a challenger in shadow has no traffic share; omit share, or give mode="split"')
         return Plan("shadow", (0.0,) * len(challengers))
     return Plan("split", assigned_shares(_DEFAULT_SHARE if share is None else share, challengers))
 
@@ -84,12 +84,14 @@ def _stages(asked: str | Sequence[str | float]) -> tuple[str | float, ...]:
         if stage == "shadow" and not place:
             continue
         if isinstance(stage, bool) or not isinstance(stage, int | float) or not 0 < stage <= 1:
-            raise InvalidInput(f"stages has {stage!r:.80}; shares above 0, at most 1, may follow a first 'shadow'")
+            raise InvalidInput(
+                f"stages contains {stage!r:.80}; give shares above 0, at most 1, after an optional first 'shadow'"
+            )
         if shares and stage <= shares[-1]:
-            raise InvalidInput(f"stages has {stage:g} after {shares[-1]:g}; each share has to be larger than the last")
+            raise InvalidInput(f"stages contains {stage:g} after {shares[-1]:g}; give increasing shares")
         shares.append(float(stage))
     if shares == [1.0] and asked[0] != "shadow":
-        raise InvalidInput("stages is [1.0], which is the promotion; give a smaller share before it, or promote it")
+        raise InvalidInput("stages is [1.0], which is the promotion; give a smaller share first, or promote the model")
     return ("shadow", *shares) if asked[0] == "shadow" else tuple(shares)
 
 
@@ -109,15 +111,17 @@ def assigned_shares(
     elif _is_number(share):
         each = dict.fromkeys(active, share / len(active))
     else:
-        raise InvalidInput(f"share is {share!r:.80}; a number above 0, at most 1, or one for each challenger by id")
+        raise InvalidInput(f"share is {share!r:.80}; give a number above 0, at most 1, or one share per challenger id")
     for challenger, part in each.items():
         if challenger not in active:
-            raise InvalidInput(f"share names {challenger!r:.160}, which is no challenger here: {', '.join(active)}")
+            raise InvalidInput(
+                f"share names {challenger!r:.160}, which is not a challenger of the experiment: {', '.join(active)}"
+            )
         if not _is_number(part) or not 0 < part <= 1:
-            raise InvalidInput(f"the share of {challenger} is {part!r:.80}; a number above 0, at most 1, is needed")
+            raise InvalidInput(f"the share of {challenger} is {part!r:.80}; give a number above 0, at most 1")
     missing = [challenger for challenger in active if challenger not in each]
     if missing:
-        raise InvalidInput(f"share does not name {', '.join(missing)}; give each challenger its share")
+        raise InvalidInput(f"share lacks {', '.join(missing)}; give each challenger a share")
     found = tuple(float(each.get(challenger, 0.0)) for challenger in challengers)
     check_shares(found)
     return found

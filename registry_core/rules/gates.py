@@ -110,15 +110,15 @@ def check_gates(candidate: Candidate, policy: GatePolicy) -> GateReport:
 def _artifact(candidate: Candidate) -> Gate:
     found = candidate.inspection
     if found is not None and found.verdict == "refused":
-        return Gate("artifact", False, f"its file is refused: {found.because}", "register a file of another origin")
+        return Gate("artifact", False, f"the file is refused: {found.because}", "register another file")
     if found is not None and found.verdict == "quarantined":
         names = f" ({listed(found.unknown)})" if found.unknown else ""
-        remedy = "have somebody look into these names and trust them, or register a model without them"
-        return Gate("artifact", False, f"its file is quarantined: {found.because}{names}", remedy, fix="trust")
+        remedy = "review the code of these imports and trust them, or register a model without them"
+        return Gate("artifact", False, f"the file is quarantined: {found.because}{names}", remedy, fix="trust")
     if candidate.metadata.artifact != "trusted":
-        remedy = "have it inspected and trusted, or register it from the code that trains it"
-        return Gate("artifact", False, f"its file is {candidate.metadata.artifact}", remedy)
-    return Gate("artifact", True, f"its file is trusted: {found.because}" if found else "its file is trusted")
+        remedy = "have its imports reviewed and trusted, or register the model from the code that trains it"
+        return Gate("artifact", False, f"the file is {candidate.metadata.artifact}", remedy)
+    return Gate("artifact", True, f"the file is trusted: {found.because}" if found else "the file is trusted")
 
 
 def _answers(found: AnswersCheck, policy: GatePolicy) -> Gate:
@@ -126,13 +126,13 @@ def _answers(found: AnswersCheck, policy: GatePolicy) -> Gate:
     if found.status == "agrees":
         return Gate("answers", True, found.because)
     if found.status == "unchecked":
-        because = f"agreement not checked: {found.because}"
-        remedy = "register it with input_example=, a few rows as they arrive in production"
+        because = f"predictions not compared: {found.because}"
+        remedy = "register the model with input_example=, a few rows as they arrive in production"
         return Gate("answers", policy.unchecked_answers, because, "" if policy.unchecked_answers else remedy)
     if found.status == "differs":
-        remedy = "use the libraries it was registered with, or train and register it again with those installed here"
+        remedy = environments.REMEDY
         return Gate("answers", False, found.because, remedy, overridable=False)
-    remedy = "register a fitted model that answers here, made with the libraries installed here"
+    remedy = "register a fitted model that predicts with the libraries installed here"
     return Gate("answers", False, found.because, remedy, overridable=False)
 
 
@@ -143,14 +143,11 @@ def _versions(model: ModelMetadata, found: AnswersCheck, policy: GatePolicy) -> 
     if not words:
         known = any(name != "python" for name in model.libraries)
         if block and not known:
-            because = "the library versions it was registered with are not recorded"
-            return [Gate("library versions", False, because, "register it again from the code that trains it")]
-        return [Gate("library versions", True, "those it was registered with are installed here")] if block else []
+            because = "the library versions at registration are not recorded"
+            return [Gate("library versions", False, because, "register the model again from the code that trains it")]
+        return [Gate("library versions", True, "the versions at registration are installed here")] if block else []
     if block and environments.minor_differs(model.libraries, found.environment):
-        remedy = (
-            "train and register it again with the libraries installed here, or install those it was registered with"
-        )
-        return [Gate("library versions", False, words, remedy)]
+        return [Gate("library versions", False, words, environments.REMEDY)]
     return [Gate("library versions", True, words)]
 
 
@@ -158,9 +155,11 @@ def _same_inputs(candidate: Candidate, champion: ModelMetadata) -> Gate:
     found = compare_inputs(candidate.signature, candidate.champion_signature, champion.display_name)
     if found.same:
         return Gate("same inputs", True, found.because)
-    remedy = f"train it on what {champion.display_name} takes, or change what sends the predictions first"
+    remedy = (
+        f"train the model on the features of {champion.display_name}, or override once all callers send the new ones"
+    )
     if found.unknown:
-        remedy = "register both with feature_names= or input_example=, so that they can be compared"
+        remedy = "register both models with feature_names= or input_example=, so that their features can be compared"
     return Gate("same inputs", False, found.because, remedy)
 
 
@@ -168,15 +167,16 @@ def _benchmark(candidate: Candidate) -> Gate:
     evaluation, benchmark = candidate.evaluation, candidate.benchmark
     name = benchmark.name if benchmark else "a benchmark"
     if evaluation is None:
-        return Gate("benchmark", False, f"it was never measured on {name}", f"evaluate it on {name}", fix="evaluate")
+        because = f"the version has no evaluation on {name}"
+        return Gate("benchmark", False, because, f"evaluate the version on {name}", fix="evaluate")
     if evaluation.status == "failed":
-        remedy = "mend what that says, the model or the benchmark, and measure again"
-        because = f"measuring it on {evaluation.benchmark} failed: {evaluation.because}"
+        remedy = "correct the model or the benchmark, then evaluate again"
+        because = f"the evaluation on {evaluation.benchmark} failed: {evaluation.because}"
         return Gate("benchmark", False, because, remedy)
     if candidate.measured is None:
-        because = f"it was measured on another content of {name} than {name} has now"
-        return Gate("benchmark", False, because, f"evaluate it on {name} again", fix="evaluate")
-    return Gate("benchmark", True, f"measured {_on(evaluation)}")
+        because = f"the evaluation used other rows than {name} has now"
+        return Gate("benchmark", False, because, f"evaluate the version on {name} again", fix="evaluate")
+    return Gate("benchmark", True, f"evaluated {_on(evaluation)}")
 
 
 def _minimum(candidate: Candidate, policy: GatePolicy, metric: str, asked: float) -> Gate:
@@ -184,7 +184,7 @@ def _minimum(candidate: Candidate, policy: GatePolicy, metric: str, asked: float
     measured, reported = candidate.measured, candidate.metadata.all_metrics().get(known)
     if measured is not None and known in measured.metrics:
         return _bound(f"minimum {metric}", metric, measured.metrics[known].value, _on(measured), asked, policy)
-    where = "as reported" if reported is not None else "was neither measured nor reported"
+    where = "(self-reported)" if reported is not None else "was neither evaluated nor reported"
     return _bound(f"minimum {metric}", metric, reported, where, asked, policy)
 
 
@@ -192,7 +192,7 @@ def _threshold(candidate: Candidate, benchmark: Benchmark, policy: GatePolicy, m
     """A threshold of the benchmark itself, which only a measurement on it can pass."""
     measured, gate, asked = candidate.measured, f"{benchmark.name} {metric}", benchmark.thresholds[metric]
     if measured is None or metric not in measured.metrics:
-        return _bound(gate, metric, None, f"was not measured on {benchmark.name}", asked, policy)
+        return _bound(gate, metric, None, f"was not evaluated on {benchmark.name}", asked, policy)
     return _bound(gate, metric, measured.metrics[metric].value, _on(measured), asked, policy)
 
 
@@ -200,12 +200,14 @@ def _bound(gate: str, metric: str, value: float | None, where: str, asked: float
     lower = lower_is_better(metric, policy.lower_is_better)
     least = "at most" if lower else "at least"
     if value is None:
-        remedy = f"evaluate it on a benchmark that measures {metric}"
-        return Gate(gate, False, f"{metric} {where}, {least} {asked:g} asked", remedy, fix="evaluate")
+        remedy = f"evaluate the version on a benchmark that yields {metric}"
+        return Gate(gate, False, f"{metric} {where}, {least} {asked:g} required", remedy, fix="evaluate")
     passed = value <= asked if lower else value >= asked
     shown, limit = apart(value, asked)
-    remedy = "" if passed else f"register a model with {'less' if lower else 'more'} {metric}, or ask for less"
-    return Gate(gate, passed, f"{metric} {shown} {where}, {least} {limit} asked", remedy)
+    remedy = (
+        "" if passed else f"register a model with {'lower' if lower else 'higher'} {metric}, or relax the threshold"
+    )
+    return Gate(gate, passed, f"{metric} {shown} {where}, {least} {limit} required", remedy)
 
 
 def _not_worse(candidate: Candidate, champion: ModelMetadata, policy: GatePolicy, margin: float) -> Gate:
@@ -213,16 +215,16 @@ def _not_worse(candidate: Candidate, champion: ModelMetadata, policy: GatePolicy
     metric = canonical(policy.primary_metric) if policy.primary_metric else next(iter(found), None)
     if metric is None or metric not in found:
         of = f" in {metric}" if metric else ""
-        because = f"it was not compared with the champion {champion.display_name}{of} on the same rows"
-        return Gate(gate, False, because, "evaluate both on the same benchmark", fix="evaluate")
+        because = f"the version was not compared with the champion {champion.display_name}{of} on the same rows"
+        return Gate(gate, False, because, "evaluate both versions on the same benchmark", fix="evaluate")
     each = found[metric]
     worst = each.high if each.lower_is_better else -each.low
     shown, limit = apart(max(worst, 0.0), margin)
     because = (
-        f"{change(each)}, on {each.rows:,} of the same rows as the champion {champion.display_name}: "
-        f"at most {shown} worse, {limit} allowed"
+        f"{change(each)}, against the champion {champion.display_name} on the same {each.rows:,} rows: up to {shown} "
+        f"worse, {limit} allowed"
     )
-    remedy = "evaluate both on more rows, since the interval is wide, or register a better model"
+    remedy = "evaluate both versions on more rows, since the interval is wide, or register a better model"
     if worst <= margin or each.verdict == "worse":
         remedy = "" if worst <= margin else "register a better model"
     return Gate(gate, worst <= margin, because, remedy, fix="" if worst <= margin else "more rows")
@@ -231,10 +233,16 @@ def _not_worse(candidate: Candidate, champion: ModelMetadata, policy: GatePolicy
 def _slices(candidate: Candidate, policy: GatePolicy, metric: str, floor: float) -> Gate:
     gate, known, measured = f"slices {metric}", canonical(metric), candidate.measured
     lower = lower_is_better(metric, policy.lower_is_better)
-    asked = f"{'at most' if lower else 'at least'} {floor:g} asked in each of {policy.slice_rows:,} rows or more"
+    asked = (
+        f"{'at most' if lower else 'at least'} {floor:g} required in every slice of {policy.slice_rows:,} rows or more"
+    )
     if measured is None:
         return Gate(
-            gate, False, f"no slice was measured, {asked}", "evaluate it on a benchmark with slices", fix="evaluate"
+            gate,
+            False,
+            f"no slice was evaluated, {asked}",
+            "evaluate the version on a benchmark with slices",
+            fix="evaluate",
         )
     judged = sorted(
         (
@@ -245,8 +253,8 @@ def _slices(candidate: Candidate, policy: GatePolicy, metric: str, floor: float)
         reverse=lower,
     )
     if not judged:
-        remedy = "evaluate it on a benchmark with such slices, or take the floor out of the settings"
-        return Gate(gate, False, f"{measured.benchmark} has no slice to judge, {asked}", remedy)
+        remedy = "evaluate the version on a benchmark with such slices, or remove this minimum from the settings"
+        return Gate(gate, False, f"{measured.benchmark} has no slice of that size, {asked}", remedy)
     below = [each for each in judged if (each[0] > floor if lower else each[0] < floor)]
     if not below:
         value, name, rows = judged[0]
@@ -254,7 +262,7 @@ def _slices(candidate: Candidate, policy: GatePolicy, metric: str, floor: float)
         because = f"{metric} {apart(value, floor)[0]} in the worst of {count}, {name} ({rows:,} rows), {asked}"
         return Gate(gate, True, because)
     named = listed([f"{apart(value, floor)[0]} for {name} ({rows:,} rows)" for value, name, rows in below])
-    remedy = f"train with more rows of {listed([name for _, name, _ in below])}, or ask for less"
+    remedy = f"train with more rows of {listed([name for _, name, _ in below])}, or relax the threshold"
     return Gate(gate, False, f"{metric} {named}, {asked}", remedy)
 
 
@@ -273,71 +281,75 @@ def _fairness(candidate: Candidate, rate: str, most: float) -> Gate:
     lacking = [each.column for each in found if rate not in each.gaps]
     if lacking:
         because = f"fewer than two groups of {listed(lacking)} have {found[0].least:,} rows for {rate}, {allowed}"
-        return Gate(name, False, because, "evaluate it on a benchmark with more rows of each group", fix="more rows")
+        return Gate(
+            name, False, because, "evaluate the version on a benchmark with more rows of each group", fix="more rows"
+        )
     widest = max(found, key=lambda each: each.gaps[rate].difference.value)
     gap = widest.gaps[rate]
     passed = gap.difference.value <= most
     shown, _ = apart(gap.difference.value, most)
     because = f"{rate} of {gap.highest} is {shown} above that of {gap.lowest} in {widest.column}, {allowed}"
-    return Gate(
-        name, passed, because, "" if passed else "register a model that treats these groups alike, or allow more"
-    )
+    return Gate(name, passed, because, "" if passed else "register a model with a smaller gap, or relax the threshold")
 
 
 def _outcome_value(candidate: Candidate, champion: ModelMetadata, margin: float) -> Gate:
     """It is not worth less than the champion by more than the margin."""
     found = candidate.outcome_value
     if found is None or found.difference is None:
-        because = f"what it is worth was not compared with the champion {champion.display_name}"
+        because = f"the outcome value was not compared with that of the champion {champion.display_name}"
         remedy = "set outcome_values for the model name, and evaluate both versions on a benchmark with two classes"
         return Gate("outcome value", False, because, remedy, fix="evaluate")
     low = found.difference.low
     shown, limit = apart(max(-low, 0.0), margin)
     because = (
-        f"{found.difference.value:+,.4g} per 1,000 rows against the champion {champion.display_name}, "
-        f"95% interval {low:+,.4g} to {found.difference.high:+,.4g}: at most {shown} less, {limit} allowed"
+        f"{found.difference.value:+,.4g} per 1,000 rows against the champion {champion.display_name}, 95% interval "
+        f"{low:+,.4g} to {found.difference.high:+,.4g}: up to {shown} less, {limit} allowed"
     )
     passed = -low <= margin
-    remedy = "evaluate both on more rows, since the interval is wide, or register a better model"
+    remedy = "evaluate both versions on more rows, since the interval is wide, or register a better model"
     return Gate("outcome value", passed, because, "" if passed else remedy, fix="" if passed else "more rows")
 
 
 def _latency(candidate: Candidate, asked: float) -> Gate:
     took = candidate.measured.row_microseconds if candidate.measured else None
     if took is None:
-        because = f"the time of a prediction was not measured, at most {asked:,g} microseconds a row asked"
-        return Gate("latency", False, because, "evaluate it on a benchmark", fix="evaluate")
+        because = f"the latency was not measured, at most {asked:,g} µs per row required"
+        return Gate("latency", False, because, "evaluate the version on a benchmark", fix="evaluate")
     shown, limit = apart(took, asked)
-    because = f"{shown} microseconds a row in the median, at most {limit} asked"
-    return Gate("latency", took <= asked, because, "" if took <= asked else "register a smaller model, or allow more")
+    because = f"median latency {shown} µs per row, at most {limit} required"
+    return Gate(
+        "latency", took <= asked, because, "" if took <= asked else "register a faster model, or relax the threshold"
+    )
 
 
 def _data_quality(model: ModelMetadata, asked: float) -> Gate:
     value = model.data_quality_score
     if value is None:
-        remedy = "register it with data_quality_score in training_info"
-        return Gate("data quality", False, f"no data quality was reported, at least {asked:g} asked", remedy)
+        remedy = "register the model with data_quality_score in training_info"
+        return Gate("data quality", False, f"no data quality was reported, at least {asked:g} required", remedy)
     shown, limit = apart(value, asked)
-    remedy = "" if value >= asked else "train it on better data"
-    return Gate("data quality", value >= asked, f"data quality {shown} as reported, at least {limit} asked", remedy)
+    remedy = "" if value >= asked else "train the model on better data"
+    return Gate(
+        "data quality", value >= asked, f"data quality {shown} (self-reported), at least {limit} required", remedy
+    )
 
 
 def _metadata(model: ModelMetadata, required: Sequence[str]) -> Gate:
     known = {**model.training_info, **model.all_metrics(), **model.to_dict()}
     missing = [name for name in required if known.get(name) is None or not str(known[name]).strip("[]{}() ")]
     if missing:
-        remedy = "register it again with what is missing"
+        remedy = "register the model again with these fields"
         return Gate("metadata", False, f"{listed(missing)} {'is' if len(missing) == 1 else 'are'} empty", remedy)
-    return Gate("metadata", True, f"{listed(required)} {'is' if len(required) == 1 else 'are'} there")
+    return Gate("metadata", True, f"{listed(required)} {'is' if len(required) == 1 else 'are'} set")
 
 
 def _card(text: CardText, required: Sequence[str]) -> Gate:
     """What people have to write of it."""
     missing = [name.replace("_", " ") for name in text.missing(required)]
     if missing:
-        remedy = f"write {listed(missing)} in its model card"
-        return Gate("model card", False, f"its model card does not say {listed(missing)}", remedy)
-    return Gate("model card", True, f"its model card says {listed([name.replace('_', ' ') for name in required])}")
+        remedy = f"write {listed(missing)} in the model card"
+        return Gate("model card", False, f"the model card lacks {listed(missing)}", remedy)
+    return Gate("model card", True, f"the model card has {listed([name.replace('_', ' ') for name in required])}")
 
 
 def _approval(model: ModelMetadata, reviews: Sequence[Review]) -> Gate:
@@ -348,16 +360,18 @@ def _approval(model: ModelMetadata, reviews: Sequence[Review]) -> Gate:
     approving = [actor for actor in approvals if not people.same(actor, registrar)]
     twins = [actor for actor in approvals if actor != registrar and actor not in approving]
     if rejecting:
-        because, remedy = f"rejected by {listed(rejecting)}", f"answer {listed(rejecting)} and ask for another review"
+        because, remedy = f"rejected by {listed(rejecting)}", "answer the rejection and ask for another review"
         return Gate("approval", False, because, remedy, fix="review")
     if approving:
         return Gate("approval", True, f"approved by {listed(approving)}, registered by {model.registered_by or '?'}")
     if twins:
         named = listed([ascii(each) for each in twins])
-        because = f"approved by {named} only, which is read as {registrar}, who registered it"
-        return Gate("approval", False, because, "ask somebody else for a review", fix="review")
-    who = f"nobody but {model.registered_by}, who registered it," if model.registered_by in last else "nobody"
-    return Gate("approval", False, f"{who} approved it", "ask somebody else for a review", fix="review")
+        because = f"approved only by {named}, which counts as {registrar}, who registered the version"
+        return Gate("approval", False, because, "ask another person for a review", fix="review")
+    because = "no approval yet"
+    if model.registered_by in last:
+        because = f"approved only by {model.registered_by}, who registered the version"
+    return Gate("approval", False, because, "ask another person for a review", fix="review")
 
 
 def _on(evaluation: Evaluation) -> str:

@@ -28,7 +28,7 @@ def compare_inputs(model: Signature, champion: Signature, champion_name: str) ->
     """
     differ = _features(model, champion)
     if model.job and champion.job and model.job != champion.job:
-        differ.append(f"it is a {model.job}, the champion a {champion.job}")
+        differ.append(f"it is a {model.job}, the champion is a {champion.job}")
     elif list(model.classes) != list(champion.classes) and model.classes and champion.classes:
         differ.append(_difference("class", "classes", model.classes, champion.classes))
     if differ:
@@ -38,18 +38,18 @@ def compare_inputs(model: Signature, champion: Signature, champion_name: str) ->
         because = f"{listed(unknown)}, so they cannot be compared with those of the champion {champion_name}"
         return InputComparison(False, because, unknown=True)
     if model.takes == "text":
-        same = ["one text a row"]
+        same = ["one text per row"]
     else:
         count = len(model.features)
         same = [f"{count:,} {'feature' if count == 1 else 'features'}"] if count else ["any features"]
-    same += [f"{len(model.classes):,} classes"] if model.classes else ["a number as the answer"]
-    return InputComparison(True, f"{listed(same)} as the champion {champion_name}, in its order")
+    same += [f"{len(model.classes):,} classes"] if model.classes else ["a number as prediction"]
+    return InputComparison(True, f"{listed(same)} as the champion {champion_name}, in the same order")
 
 
 def _features(model: Signature, champion: Signature) -> list[str]:
     if model.takes != champion.takes:
-        words = {"text": "one text a row", "table": "a table of features"}
-        return [f"it takes {words[model.takes]}, the champion {words[champion.takes]}"]
+        words = {"text": "one text per row", "table": "a table of features"}
+        return [f"it takes {words[model.takes]}, the champion takes {words[champion.takes]}"]
     mine, theirs = model.features, champion.features
     if not mine or not theirs:
         return []
@@ -63,7 +63,7 @@ def _features(model: Signature, champion: Signature) -> list[str]:
         for one, two in pairs
         if one.kind != two.kind and "unknown" not in (one.kind, two.kind) and {one.kind, two.kind} not in _ALIKE
     ]
-    return others[:3] + ([f"{len(others) - 3:,} more features of another kind"] if len(others) > 3 else [])
+    return others[:3] + ([f"{len(others) - 3:,} more features of another type"] if len(others) > 3 else [])
 
 
 def _unknown(model: Signature, champion: Signature) -> list[str]:

@@ -56,11 +56,11 @@ def check_name(name: Any, what: str) -> str:
     """
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise InvalidName(
-            f"{what} {name!r:.160} cannot be used: 1 to 128 ASCII letters, digits, dots, underscores and hyphens, "
-            "beginning with a letter or digit"
+            f"{what} {name!r:.160} cannot be used: give 1 to 128 ASCII letters, digits, dots, underscores and "
+            "hyphens, beginning with a letter or digit"
         )
     if ".." in name or name.endswith(".") or name.split(".")[0].upper() in _DEVICES:
-        raise InvalidName(f"{what} {name!r} cannot be used: no '..', no dot at the end, and no device name such as CON")
+        raise InvalidName(f"{what} {name!r} cannot be used: omit '..', a dot at the end, and device names such as CON")
     return name
 
 
@@ -71,14 +71,14 @@ def submission(fields: Mapping[str, Any]) -> Submission:
         InvalidInput: an unknown key, or a value that cannot be accepted; the message names it.
     """
     if not isinstance(fields, Mapping):
-        raise InvalidInput(f"metadata is {type(fields).__name__}; a mapping from names to values is needed")
+        raise InvalidInput(f"metadata is {type(fields).__name__}; give a mapping from names to values")
     for key in fields:
         if key not in ACCEPTED:
             allowed = ", ".join(sorted(_ARGUMENTS | _FLAT))
             raise InvalidInput(f"metadata key {key!r:.80} is unknown; allowed are {allowed}")
     for key in ("model_name", "model_type"):
         if not fields.get(key):
-            raise InvalidName(f"{key} is missing: say which model this is, such as {key}={_EXAMPLE[key]!r}")
+            raise InvalidName(f"{key} is missing: give it, such as {key}={_EXAMPLE[key]!r}")
     info = dict(_mapping(fields, "training_info"))
     flat = {key: fields[key] for key in _FLAT & fields.keys() if fields[key] is not None}
     metrics = _metrics(fields, flat, info)
@@ -89,10 +89,10 @@ def submission(fields: Mapping[str, Any]) -> Submission:
     samples = said["training_samples"]
     if samples is not None:
         if isinstance(samples, bool) or (not isinstance(samples, int) and not hasattr(samples, "__index__")):
-            raise InvalidInput(f"training_samples is {samples!r:.80}; a whole number of rows is needed")
+            raise InvalidInput(f"training_samples is {samples!r:.80}; give a whole number of rows")
         samples = int(samples)
         if not 0 <= samples < 2**62:
-            raise InvalidInput(f"training_samples is {samples}; a number of rows cannot be negative or beyond 2**62")
+            raise InvalidInput(f"training_samples is {samples}; give a number of rows from 0 to 2**62")
     if said["is_ensemble"] is not None and plain(said["is_ensemble"]) not in (True, False):
         raise InvalidInput(f"is_ensemble is {said['is_ensemble']!r:.80}; allowed are true and false")
     if said["task"] is not None and said["task"] not in ("classification", "regression"):
@@ -101,11 +101,11 @@ def submission(fields: Mapping[str, Any]) -> Submission:
     written = sum(map(len, names))
     if written > MOST_DOCUMENT:
         raise InvalidInput(
-            f"feature_names takes {written} characters in all; at most {MOST_DOCUMENT} are kept: shorten the names"
+            f"feature_names has {written} characters in total; the maximum is {MOST_DOCUMENT}: shorten the names"
         )
     if len(set(names)) != len(names):
         twice = next(name for name in names if names.count(name) > 1)
-        raise InvalidInput(f"feature_names holds {twice!r:.80} twice; inputs need names of their own")
+        raise InvalidInput(f"feature_names contains {twice!r:.80} twice; give each feature its own name")
     evaluation_set = fields.get("evaluation_set")
     version = fields.get("version")
     return Submission(
@@ -131,18 +131,16 @@ def submission(fields: Mapping[str, Any]) -> Submission:
 def _version(text: Any) -> str:
     version = Version.parse(text)
     if max(version) > MOST_VERSION:
-        raise InvalidVersion(
-            f"version {version} is too large: parts up to {MOST_VERSION} leave room for those that follow"
-        )
+        raise InvalidVersion(f"version {version} is too large: the maximum of each part is {MOST_VERSION}")
     return str(version)
 
 
 def _classes(value: Any) -> tuple[Any, ...]:
     found = plain(value)
     if not isinstance(found, list):
-        raise InvalidInput(f"classes is {type(value).__name__}; a list of the classes the model answers is needed")
+        raise InvalidInput(f"classes is {type(value).__name__}; give a list of the classes of the model")
     if len(found) > MOST_CLASSES:
-        raise InvalidInput(f"classes has {len(found)} entries; at most {MOST_CLASSES} are kept")
+        raise InvalidInput(f"classes has {len(found)} entries; at most {MOST_CLASSES} are stored")
     _check_size(found, "classes")
     return tuple(found)
 
@@ -168,11 +166,11 @@ def _metrics(fields: Mapping[str, Any], flat: Mapping[str, Any], info: dict[str,
         if metrics.setdefault(name, number) != number:
             raise InvalidMetric(
                 f"metric {name} is given twice: {said[name]} = {given[said[name]]:g} and {key} = {value:g} are the "
-                "same metric; give it once"
+                "same metric; give one of them"
             )
         said[name] = key
     if len(metrics) > MOST_METRICS:
-        raise InvalidMetric(f"{len(metrics)} metrics are given; at most {MOST_METRICS} are kept")
+        raise InvalidMetric(f"{len(metrics)} metrics are given; at most {MOST_METRICS} are stored")
     return metrics
 
 
@@ -192,11 +190,11 @@ def moment(value: Any) -> datetime:
             except ValueError:
                 continue
     if not isinstance(value, datetime):
-        raise InvalidInput(f"{value!r:.80} is no point in time; write it as 2026-03-01T12:00:00+00:00")
+        raise InvalidInput(f"{value!r:.80} is not a time; write it as 2026-03-01T12:00:00+00:00")
     try:
         return value.astimezone(UTC)
     except (OverflowError, ValueError, TypeError) as error:
-        raise InvalidInput(f"{value!r:.80} is no point in time within the years 1 to 9999 in UTC") from error
+        raise InvalidInput(f"{value!r:.80} is not a time within the years 1 to 9999 in UTC") from error
 
 
 def _mapping(fields: Mapping[str, Any], key: str) -> Mapping[Any, Any]:
@@ -204,17 +202,17 @@ def _mapping(fields: Mapping[str, Any], key: str) -> Mapping[Any, Any]:
     if value is None:
         return {}
     if not isinstance(value, Mapping):
-        raise InvalidInput(f"{key} is {type(value).__name__}; a mapping from names to values is needed")
+        raise InvalidInput(f"{key} is {type(value).__name__}; give a mapping from names to values")
     return value
 
 
 def check_text(value: Any, what: str, most: int) -> str:
     if not isinstance(value, str):
-        raise InvalidInput(f"{what} is {value!r:.80}; text is needed")
+        raise InvalidInput(f"{what} is {value!r:.80}; give text")
     if len(value) > most:
-        raise InvalidInput(f"{what} has {len(value)} characters; at most {most} are kept")
+        raise InvalidInput(f"{what} has {len(value)} characters; at most {most} are stored")
     if "\0" in value or not _encodable(value):
-        raise InvalidInput(f"{what} holds a NUL or half of a surrogate pair; remove it")
+        raise InvalidInput(f"{what} contains a NUL character or half of a surrogate pair; remove it")
     return value
 
 
@@ -227,14 +225,14 @@ def _texts(value: Any, what: str, most: int, longest: int) -> tuple[str, ...]:
         return ()
     if isinstance(value, str | bytes | Mapping | set | frozenset) or not isinstance(value, Iterable):
         why = "; a set has no order" if isinstance(value, set | frozenset) else ""
-        raise InvalidInput(f"{what} is {type(value).__name__}{why}; a list of texts is needed")
+        raise InvalidInput(f"{what} is {type(value).__name__}{why}; give a list of texts")
     dimensions = getattr(value, "ndim", 1)
     if dimensions != 1:
-        raise InvalidInput(f"{what} has {dimensions} dimensions; a plain list of texts is needed")
+        raise InvalidInput(f"{what} has {dimensions} dimensions; give a plain list of texts")
     entries = list(islice(value, most + 1))
     if len(entries) > most:
         count = len(value) if isinstance(value, Sized) else "more"
-        raise InvalidInput(f"{what} has {count} entries; at most {most} are kept")
+        raise InvalidInput(f"{what} has {count} entries; at most {most} are stored")
     return tuple(
         check_text(each if isinstance(each, str) else name_of(each), f"an entry of {what}", longest) for each in entries
     )
@@ -249,4 +247,4 @@ def _document(value: Mapping[Any, Any], what: str) -> dict[str, Any]:
 def _check_size(document: Any, what: str) -> None:
     size = len(json.dumps(document))
     if size > MOST_DOCUMENT:
-        raise InvalidInput(f"{what} takes {size} characters as JSON; at most {MOST_DOCUMENT} are kept")
+        raise InvalidInput(f"{what} takes {size} characters as JSON; the maximum is {MOST_DOCUMENT}")

@@ -53,7 +53,7 @@ class Matcher:
         if self.signature.takes == "text":
             return Matched(_texts(rows))
         if isinstance(rows, Mapping):
-            raise InvalidInput("the rows are one dict; give a list of them, a single one as [{...}]")
+            raise InvalidInput("the rows are one dict; give a list of dicts, a single row as [{...}]")
         if hasattr(rows, "columns") and hasattr(rows, "iloc"):
             return self._of_frame(rows)
         if _is_dicts(rows):
@@ -68,7 +68,7 @@ class Matcher:
                 raise InvalidInput(f"the features cannot be read as rows of equal length: {error}") from error
         if len(rows.shape) != 2:
             raise InvalidInput(
-                f"the features have the shape {tuple(rows.shape)}; give rows of features, and a single one as [[...]]"
+                f"the features have the shape {tuple(rows.shape)}; give rows of features, a single row as [[...]]"
             )
         if self._width and rows.shape[1] != self._width:
             raise InvalidInput(
@@ -91,7 +91,9 @@ class Matcher:
         known = {*self._names}
         for number, row in enumerate(rows):
             if not isinstance(row, Mapping):
-                raise InvalidInput(f"row {number} is {type(row).__name__}, the first is a dict; give dicts throughout")
+                raise InvalidInput(
+                    f"row {number} is {type(row).__name__}, but the first row is a dict; give only dicts"
+                )
             missing = [name for name in self._names if name not in row]
             if missing:
                 raise InvalidInput(f"row {number} has no {listed(list(map(repr, missing)))}{self._which()}")
@@ -171,7 +173,7 @@ def why_unfit(signature: Signature, benchmark: Benchmark) -> str:
     if signature.job is not None and signature.job != benchmark.task:
         return f"{benchmark.name} is for {benchmark.task}, the champion does {signature.job}"
     if signature.takes == "text" and len(benchmark.features) != 1:
-        return f"{benchmark.name} has {len(benchmark.features)} feature columns, the champion takes one text a row"
+        return f"{benchmark.name} has {len(benchmark.features)} feature columns, the champion takes one text per row"
     if signature.takes == "table" and signature.features:
         if signature.names == "none":
             if len(benchmark.features) != len(signature.features):
@@ -181,11 +183,11 @@ def why_unfit(signature: Signature, benchmark: Benchmark) -> str:
         else:
             missing = [name for name in signature.feature_names if name not in {*benchmark.features}]
             if missing:
-                return f"{benchmark.name} lacks {listed([*map(repr, missing)])}, which the champion takes"
+                return f"{benchmark.name} lacks {listed([*map(repr, missing)])}, which the champion requires"
     known = {str(label) for label in signature.classes}
     beyond = [label for label in benchmark.classes if str(label) not in known]
     if known and beyond:
-        return f"{benchmark.name} holds the labels {listed([*map(repr, beyond)])}, which the champion cannot answer"
+        return f"{benchmark.name} holds the labels {listed([*map(repr, beyond)])}, which the champion cannot predict"
     return ""
 
 
@@ -205,7 +207,7 @@ def _texts(rows: Any) -> Any:
         InvalidInput: they are no texts.
     """
     if isinstance(rows, str):
-        raise InvalidInput("the rows are one text; give a list of texts, a single one as ['...']")
+        raise InvalidInput("the rows are one text; give a list of texts, a single text as ['...']")
     if hasattr(rows, "iloc"):
         rows = rows.to_numpy()
     array = np.asarray(rows, dtype=object)
@@ -213,11 +215,11 @@ def _texts(rows: Any) -> Any:
         array = array[:, 0]
     if array.ndim != 1:
         raise InvalidInput(
-            f"the rows have the shape {array.shape}; the model takes one text a row: give a list of texts"
+            f"the rows have the shape {array.shape}; the model takes one text per row: give a list of texts"
         )
     for number, text in enumerate(array.tolist()):
         if not isinstance(text, str):
-            raise InvalidInput(f"row {number} is {text!r:.60}, not a text; the model takes one text a row")
+            raise InvalidInput(f"row {number} is {text!r:.60}, not a text; the model takes one text per row")
     return array
 
 

@@ -119,29 +119,29 @@ def checked(name: Any, value: Any) -> tuple[str, float]:
     """
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise InvalidMetric(
-            f"metric name {name!r:.80} cannot be used: begin with a letter, go on with letters, digits and _ . @ - "
-            "(64 at most)"
+            f"metric name {name!r:.80} cannot be used: give a letter, followed by letters, digits and _ . @ - (64 "
+            "characters at most)"
         )
     said, negated = name, _positive(name) is not None
     name = canonical(name)
     if name in RESERVED:
-        raise InvalidMetric(f"metric name {name!r} is what the leaderboard orders by already; choose another")
+        raise InvalidMetric(f"metric name {name!r} is reserved for a leaderboard column; choose another name")
     if isinstance(value, bool) or not isinstance(value, Real):
         raise InvalidMetric(
-            f"metric {name} is {value!r:.80}, not a number; leave it out if it is unknown, "
-            "and put anything that is no single number into training_info"
+            f"metric {name} is {value!r:.80}, not a number; omit it if it is unknown, and put values that are not "
+            "single numbers into training_info"
         )
     try:
         number = float(value)
     except OverflowError:
         number = math.inf
     if not math.isfinite(number):
-        raise InvalidMetric(f"metric {name} is {number}; leave it out if it could not be computed")
+        raise InvalidMetric(f"metric {name} is {number}; omit it if it could not be computed")
     if negated:
         if number > 0:
             raise InvalidMetric(
-                f"metric {said} is {number:g}; scikit-learn gives it negated, so it is at most 0: "
-                f"write {name} = {number:g} if that is meant"
+                f"metric {said} is {number:g}; scikit-learn negates this metric, so it is at most 0: give {name} = "
+                f"{number:g} if that is meant"
             )
         number = abs(number)
     if not acceptable(name, number):
@@ -154,6 +154,7 @@ def checked(name: Any, value: Any) -> tuple[str, float]:
             else f"{low:g} to {high:g}"
         )
         raise InvalidMetric(
-            f"metric {name} is {number:g}, outside its range ({span}); shares are written as 0.93, not 93"
+            f"metric {name} is {number:g}, outside its range ({span}); give fractions such as 0.93, not percentages "
+            "such as 93"
         )
     return name, number

@@ -64,7 +64,7 @@ def sections(card: ModelCard) -> tuple[CardSection, ...]:
     if card.cautions:
         found.append(CardSection("Limits found by the registry", points=card.cautions))
     if card.verdict is not None:
-        gates = tuple((gate.name, "passed" if gate.passed else "failed", gate.because) for gate in card.verdict.gates)
+        gates = tuple((gate.label, "passed" if gate.passed else "failed", gate.because) for gate in card.verdict.gates)
         said = f"{card.verdict.word.capitalize()}. {_sentence(card.verdict.sentence)} {card.verdict.next_step}".strip()
         table = CardTable(("Gate", "Result", "Details"), gates) if gates else None
         found.append(CardSection("Verdict and gates", (said,), table=table))

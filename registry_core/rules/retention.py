@@ -22,7 +22,7 @@ class Candidate(NamedTuple):
         eligible: whether it may be chosen; only those count among the best.
         bytes: what its files take.
         champion: whether it is in production.
-        predecessor: whether a rollback would return to it.
+        predecessor: whether it is the rollback target.
         experiment: the number of a running experiment it takes part in.
         was_champion: whether it ever was in production.
         purge_at: when the files of a version in the trash go.
@@ -56,9 +56,9 @@ def untouchable(champion: bool, predecessor: bool, experiment: int | None, pinne
     if champion:
         return "it is the champion"
     if predecessor:
-        return "a rollback would return to it"
+        return "it is the rollback target"
     if experiment is not None:
-        return f"it takes part in experiment {experiment}"
+        return f"it is in the running experiment {experiment}"
     return "it is pinned" if pinned else None
 
 
@@ -81,16 +81,16 @@ def plan(versions: Sequence[Candidate], policy: RetentionPolicy, now: datetime) 
             continue
         if oldest is not None and (registered := datetime.fromisoformat(each.registered_at)) < oldest:
             days = (now - registered).days
-            gone[each.model_id] = f"it was registered {days:,} days ago, and {policy.max_age_days:g} days are kept"
+            gone[each.model_id] = f"it was registered {days:,} days ago; the maximum is {policy.max_age_days:g} days"
         elif places > 0:
             kept[each.model_id] = f"{limit}, and it is one of the newest"
             places -= 1
         elif place <= policy.keep_newest:
-            kept[each.model_id] = "it is one of the newest, too new to be judged"
+            kept[each.model_id] = "it is one of the newest, too new to be removed"
         elif always < most:
             gone[each.model_id] = f"{limit}, and it is older than those"
         else:
-            gone[each.model_id] = f"{limit}, and the protected ones leave no place for it"
+            gone[each.model_id] = f"{limit}, and the protected versions take all places"
     return [_item(each, kept, gone, now) for each in versions if each.status != "purged"]
 
 
@@ -99,7 +99,7 @@ def _always(present: Sequence[Candidate], policy: RetentionPolicy) -> dict[str, 
     found = {each.model_id: why for each in present if (why := each.untouchable) is not None}
     for place, each in enumerate(_best(present)[: policy.keep_best], start=1):
         rank = _ORDINALS.get(place, f"number {place}")
-        found.setdefault(each.model_id, f"it is {rank} of those that may be chosen, with a score of {each.score:.4f}")
+        found.setdefault(each.model_id, f"it is {rank} of the eligible versions, with a score of {each.score:.4f}")
     if policy.keep_champions:
         for each in present:
             if each.was_champion:
@@ -127,7 +127,7 @@ def _item(each: Candidate, kept: dict[str, str], gone: dict[str, str], now: date
         due = each.purge_at is None or datetime.fromisoformat(each.purge_at) <= now
         action = "purge" if due else "keep"
         until = (each.purge_at or "")[:10]
-        why = f"its time in the trash was over on {until}" if due else f"it is in the trash until {until}"
+        why = f"its purge date was {until}" if due else f"it is in the trash until {until}"
     else:
         why = kept[each.model_id] if action == "keep" else gone[each.model_id]
     fixed = each.status != "trashed" and each.untouchable is not None

@@ -15,7 +15,7 @@ MEASURED_ON = "benchmark:"
 def why_not_eligible(status: Status, artifact: Artifact) -> str | None:
     """The reason a model may not be chosen, or None when it may."""
     if artifact == "quarantined":
-        return "its file holds names nobody has trusted yet, so it is quarantined"
+        return "its file is quarantined: it has imports that are not trusted yet"
     if status != "registered":
         return f"it is {status}"
     return None
@@ -50,11 +50,11 @@ def challenge(
     if evaluation_set != champion_set:
         return Decision(
             False,
-            f"not comparable: measured on {evaluation_set or 'an unnamed set'}, "
-            f"the champion {champion_name} on {champion_set or 'an unnamed set'}",
+            f"not comparable: ranked on {evaluation_set or 'an unnamed set'}, the champion {champion_name} on "
+            f"{champion_set or 'an unnamed set'}",
         )
     if champion_score is None:
-        return Decision(False, f"the champion {champion_name} has no score to beat; a person has to decide")
+        return Decision(False, f"the champion {champion_name} has no score to compare with; a person has to decide")
     beyond = f" by more than {margin:g}" if margin else ""
     if score > champion_score + margin:
         return Decision(True, f"score {score:.4f} beats {champion_score:.4f} of {champion_name}{beyond}")

@@ -29,16 +29,16 @@ def verdict_sentence(
 
     >>> gain = Difference("accuracy", 0.018, 0.009, 0.027, 1530, False)
     >>> verdict_sentence("Churn 1.2.0", {"accuracy": gain}, ["region=N"])
-    'better than the champion Churn 1.2.0 on 1,530 of the same rows: +1.8 pp accuracy, 95% interval +0.9 to +2.7; worse for slice region=N'
+    'better than the champion Churn 1.2.0 on the same 1,530 rows: +1.8 pp accuracy, 95% interval +0.9 to +2.7; worse for slice region=N'
     """  # noqa: E501
     if champion is None:
         return "there is no champion to compare with"
     other = f"the champion {champion}" if serves else champion
     if not differences:
-        return f"not compared with {other}: there are no rows that both answered"
+        return f"not compared with {other}: no rows have predictions of both"
     first = differences.get(primary_metric or "", next(iter(differences.values())))
     than = "from" if first.verdict == "no clear difference" else "than"
-    parts = [f"{first.verdict} {than} {other} on {first.rows:,} of the same rows: {change(first)}"]
+    parts = [f"{first.verdict} {than} {other} on the same {first.rows:,} rows: {change(first)}"]
     others = [each for each in differences.values() if each is not first and each.verdict != first.verdict]
     parts += [f"{each.verdict} in {each.metric}: {change(each)}" for each in others if each.verdict == "worse"]
     if worse_slices:

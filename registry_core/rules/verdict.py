@@ -142,7 +142,7 @@ def _compared(
 ) -> tuple[VerdictWord, str, str, Action]:
     champion, model = evidence.champion, evidence.model
     assert champion is not None
-    shown = f"{change(difference)}, on {difference.rows:,} of the same rows"
+    shown = f"{change(difference)}, on the same {difference.rows:,} rows"
     worse = worse_slices(evidence.slices, difference.metric)
     shown += f"; worse in {_slices(worse)}" if worse else ""
     if difference.verdict == "worse":
@@ -175,14 +175,14 @@ def _passed(gates: int) -> str:
 
 def _failed(evidence: Evidence, failures: Sequence[Gate]) -> str:
     count = f"{len(failures)} of {len(evidence.report.gates)} gates" if len(evidence.report.gates) > 1 else "its gate"
-    said = "; ".join(f"{gate.name}: {gate.because}" for gate in failures)
+    said = "; ".join(f"{gate.label}: {gate.because}" for gate in failures)
     return f"{evidence.model.display_name} is blocked by {count}: {said}"
 
 
 def _mend(failures: Sequence[Gate]) -> tuple[str, Action]:
     # What nobody may pass over comes first, then what the registry can do something about.
     first = min(failures, key=lambda gate: (gate.overridable, gate.fix == ""))
-    step = f"{first.remedy[:1].upper()}{first.remedy[1:]}." if first.remedy else f"See to {first.name}."
+    step = f"{first.remedy[:1].upper()}{first.remedy[1:]}." if first.remedy else f"Make this gate pass: {first.label}."
     if first.fix:
         return step, _WAYS[first.fix]
     return step, "override" if all(gate.overridable for gate in failures) else _NOTHING
@@ -196,14 +196,14 @@ def _not_evaluated(evidence: Evidence) -> str:
         failed = next(
             (gate.because for gate in evidence.report.gates if gate.name == "benchmark" and not gate.passed), ""
         )
-        why = failed or f"it was never evaluated on {benchmark.name}"
+        why = failed or f"it has no evaluation on {benchmark.name}"
     elif evidence.unchecked:
-        why = "its predictions were not checked with the installed libraries"
+        why = "its predictions were not checked with the installed libraries yet"
     elif (missing := _not_given(evidence)) is not None:
         why = f"its evaluation on {benchmark.name} has no {missing}, the primary metric of the settings"
     else:
         assert champion is not None
-        what = "was never evaluated on" if not evidence.champion_evaluated else "was not compared with it on"
+        what = "has no evaluation on" if not evidence.champion_evaluated else "was not compared with it on"
         why = f"the champion {champion.display_name} {what} {benchmark.name}"
     return f"{model.display_name} is not evaluated: {why}{_unverified(evidence)}"
 
@@ -228,7 +228,7 @@ def _evaluate(evidence: Evidence) -> tuple[str, Action]:
             _NOTHING,
         )
     if evidence.evaluation is None or champion is None or evidence.champion_evaluated:
-        return f"Evaluate it on {benchmark.name}.", "evaluate"
+        return f"Evaluate the version on {benchmark.name}.", "evaluate"
     return f"Evaluate the champion {champion.display_name} on {benchmark.name}.", "evaluate"
 
 
@@ -256,9 +256,9 @@ def _first(evidence: Evidence) -> str:
 
 def _way_back(model: ModelMetadata) -> tuple[str, Action]:
     if model.status == "purged":
-        return "Register it again: its files are gone.", _NOTHING
+        return "Register the model again: its files were deleted.", _NOTHING
     if model.status == "disqualified":
-        return "Reinstate it first, if what disqualified it is mended.", "restore"
+        return "Reinstate the version once its fault is fixed.", "restore"
     if model.status != "registered":
-        return "Restore it first.", "restore"
-    return "Have the imports in its file reviewed and trusted.", "trust"
+        return "Restore the version first.", "restore"
+    return "Have the imports of its file reviewed and trusted.", "trust"

@@ -27,7 +27,7 @@ def next_version(
     """
     part: Bump = "patch"
     if latest is None:
-        version, because = FIRST, "the first of its name"
+        version, because = FIRST, "the first version of the model name"
     else:
         part, because = _change(latest, new)
         version = Version.parse(latest.version).bump(part)
@@ -38,11 +38,11 @@ def next_version(
 
 def _change(latest: ModelMetadata, new: Submission) -> tuple[Bump, str]:
     if new.feature_names and latest.feature_names and list(new.feature_names) != latest.feature_names:
-        return "major", f"its inputs differ from {latest.version}"
+        return "major", f"its features differ from {latest.version}"
     if new.classes and latest.classes and list(new.classes) != latest.classes:
-        return "major", f"it answers other classes than {latest.version}"
+        return "major", f"its classes differ from {latest.version}"
     if new.model_type != latest.model_type:
         return "minor", f"{new.model_type} instead of {latest.model_type} in {latest.version}"
     if dict(new.hyperparameters) != latest.hyperparameters:
         return "minor", f"other hyperparameters than {latest.version}"
-    return "patch", f"the recipe of {latest.version}, trained again"
+    return "patch", f"retrained with the settings of {latest.version}"

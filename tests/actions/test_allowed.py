@@ -136,7 +136,7 @@ def test_a_list_is_judged_as_each_version_is(registry: Registry, three: list[str
         assert permissions[model_id]["start_experiment"] == each["start_experiment"]
         if model_id != columns:
             assert permissions[model_id]["promote"] == each["promote"]
-    assert "no champion to challenge" in permissions[unserved]["start_experiment"].reason
+    assert "has no champion" in permissions[unserved]["start_experiment"].reason
     # The gate on the inputs is not judged here.
     assert permissions[columns]["promote"].allowed
     assert not registry.allowed(columns)["promote"].allowed

@@ -127,8 +127,8 @@ def test_training_rows_serve_as_examples_as_well(sqlite_registry: Registry) -> N
     ("model", "why"),
     [
         (LogisticRegression(), "it is not fitted"),
-        (MultiOutputClassifier(LogisticRegression()).fit(ROWS, np.c_[LABELS, LABELS]), "2 outputs at once"),
-        (LinearRegression().fit(ROWS, ROWS), "3 values per row, and one is supported"),
+        (MultiOutputClassifier(LogisticRegression()).fit(ROWS, np.c_[LABELS, LABELS]), "2 outputs"),
+        (LinearRegression().fit(ROWS, ROWS), "3 values per row, and only one is supported"),
     ],
     ids=["unfitted", "several classifications", "several numbers"],
 )
@@ -157,7 +157,7 @@ def test_what_only_a_script_knows_is_refused_with_the_remedy(
 ) -> None:
     kind = type("Winner", (LogisticRegression,), {"__module__": "__main__"})
     monkeypatch.setattr(sys.modules["__main__"], "Winner", kind, raising=False)
-    with pytest.raises(InvalidInput, match=r"__main__\.Winner, which only this notebook .*my_models\.py"):
+    with pytest.raises(InvalidInput, match=r"__main__\.Winner, which is defined in this notebook .*my_models\.py"):
         sqlite_registry.register_model(kind().fit(ROWS, LABELS), model_name="M", model_type="T")
 
 
@@ -183,7 +183,9 @@ def test_without_rows_changed_code_is_not_checked_and_policy_decides(
     (tmp_path / "team_models.py").write_text((tmp_path / "team_models.py").read_text() + "# reviewed\n")
     found = gate(sqlite_registry, model_id)
     assert not found.passed
-    assert found.because.startswith("agreement not checked: it predicts; no example rows of its registration are kept")
+    assert found.because.startswith(
+        "predictions not compared: it predicts; no example rows of its registration are stored"
+    )
     assert "registered with team_models code" in found.because
     sqlite_registry.configure(gates={"unchecked_answers": True}, reason="we looked at it")
     assert gate(sqlite_registry, model_id).passed
@@ -211,7 +213,7 @@ def test_files_from_outside_show_themselves_in_the_sandbox(registry: Registry) -
     assert (check.status, check.place) == ("agrees", "sandbox")
     for model, why in (
         (LogisticRegression().fit(ROWS, LABELS == "good"), "False is new"),
-        (Ridge().fit(ROWS, ROWS[:, 0]), "it is a regression, the champion a classification"),
+        (Ridge().fit(ROWS, ROWS[:, 0]), "it is a regression, the champion is a classification"),
         (LogisticRegression().fit(np.c_[ROWS, ROWS], LABELS), "6 features, the champion has 3"),
     ):
         other = upload(registry, model)
@@ -229,7 +231,7 @@ def test_files_from_outside_show_themselves_in_the_sandbox(registry: Registry) -
         ({"model": 1}, "it is a dict with the keys 'model', not a model"),
         (LogisticRegression(), "it is not fitted"),
         ("hello", "it is str, which has no predict"),
-        (MultiOutputClassifier(LogisticRegression()).fit(ROWS, np.c_[LABELS, LABELS]), "2 outputs at once"),
+        (MultiOutputClassifier(LogisticRegression()).fit(ROWS, np.c_[LABELS, LABELS]), "2 outputs"),
         (hostile.crashing_file(), "was killed by signal 11"),
     ],
     ids=["scaler", "bundle", "unfitted", "text", "several outputs", "crash"],
@@ -241,7 +243,7 @@ def test_what_cannot_answer_never_goes_live(sqlite_registry: Registry, thing: An
     assert not found.passed
     assert why in found.because
     assert found.remedy
-    with pytest.raises(GatesFailed, match="answers"):
+    with pytest.raises(GatesFailed, match="Prediction check"):
         sqlite_registry.promote(model_id, reason="go")
     # An override passes over what somebody decided to ask for, not over a model that does not answer.
     with pytest.raises(ArtifactUnloadable):
@@ -273,8 +275,8 @@ def test_a_model_whose_code_was_changed_since_no_longer_goes_live(
     found = gate(registry, first)
     assert not found.passed
     assert "registered with team_models code" in found.because
-    assert "32 of 32 answers differ" in found.because
-    with pytest.raises(AnswersDiffer, match=f"{first} does not answer here as it did where it was registered"):
+    assert "32 of 32 predictions differ" in found.because
+    with pytest.raises(AnswersDiffer, match=f"{first} does not return the predictions of its registration"):
         registry.promote(first, override=True, reason="go")
     report = registry.verify(answers=True)
     assert [(each.kind, each.subject) for each in report.findings] == [("answers", first)]
@@ -300,7 +302,7 @@ def test_health_says_which_champion_no_longer_answers(
     team_code(tmp_path, -1)
     found = registry.check_health("Risk", act=False)
     assert (found.state, registry.alerts("Risk")) == ("critical", [])
-    assert found.sentence.startswith("Risk 1.0.0 does not answer here as it did where it was registered")
+    assert found.sentence.startswith("Risk 1.0.0 does not return the predictions of its registration")
     assert found.library_versions.startswith("registered with team_models code")
     (said,) = registry.check_health("Risk").acted
     assert said == found.sentence
@@ -405,5 +407,5 @@ def test_a_text_model_is_measured_on_the_column_of_texts(sqlite_registry: Regist
     assert sqlite_registry.evaluate(model_id).metrics["accuracy"].value == 1
     sqlite_registry.promote(model_id, reason="go")
     assert sqlite_registry.predictor("Tone").predict(TEXTS[:2]).values.tolist() == [1, 0]
-    with pytest.raises(InvalidInput, match="one text a row"):
+    with pytest.raises(InvalidInput, match="one text per row"):
         sqlite_registry.predictor("Tone").predict([[1.0, 2.0], [3.0, 4.0]])

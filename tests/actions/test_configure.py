@@ -180,7 +180,7 @@ def test_settings_go_back_to_an_event_with_an_event_of_their_own(registry: Regis
     assert registry.policy("Churn").selection_margin == 0
     last = registry.events(limit=1)[0]
     assert (last.kind, last.actor) == ("configured", "anna")
-    assert last.reason == f"back to the settings after event {own.event_id}: too calm"
+    assert last.reason == f"settings after event {own.event_id}: too calm"
     assert last.before == calm.after
     registry.revert_configuration(created.event_id)
     assert registry.configuration().model_names == {}
@@ -190,7 +190,7 @@ def test_settings_go_back_to_an_event_with_an_event_of_their_own(registry: Regis
     registry.revert_configuration(created.event_id)
     assert registry.revision() == revision
     for wrong in (0, 10**6, registry.events(kinds=["registered"])[0].event_id, "first"):
-        with pytest.raises(NotFound, match="holds no settings"):
+        with pytest.raises(NotFound, match="did not change settings"):
             registry.revert_configuration(wrong)  # type: ignore[arg-type]
 
 

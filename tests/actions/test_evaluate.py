@@ -174,7 +174,7 @@ def test_registration_measures_and_the_better_one_wins(registry: Registry) -> No
     with pytest.raises(GatesFailed, match="not worse than the champion") as refused:
         registry.promote(third, reason="I like it")
     assert refused.value.report == report
-    with pytest.raises(InvalidInput, match="needs a reason"):
+    with pytest.raises(InvalidInput, match="requires a reason"):
         registry.promote(third, override=True)
     registry.promote(third, override=True, reason="the other one is too slow", actor="anna")
     assert registry.get_metadata(third).override_note.startswith("anna overrode 1 failed gate")
@@ -185,7 +185,7 @@ def test_two_models_on_the_same_rows(quiet_folder: Registry) -> None:
     model, scaler = logistic()
     first, second = put(quiet_folder), put(quiet_folder, model, scaler_obj=scaler)
     add(quiet_folder)
-    with pytest.raises(InvalidInput, match="not measured on holdout"):
+    with pytest.raises(InvalidInput, match="not evaluated on holdout"):
         quiet_folder.compare_measured(first, second)
     for each in (first, second):
         quiet_folder.evaluate(each)
@@ -194,7 +194,7 @@ def test_two_models_on_the_same_rows(quiet_folder: Registry) -> None:
     assert paired.differences["accuracy"].value == pytest.approx(two - one)
     assert paired.differences["accuracy"].rows == 269
     assert {*paired.slices} == {"size=large", "size=small"}
-    assert "on 269 of the same rows" in paired.sentence
+    assert "on the same 269 rows" in paired.sentence
     changed = paired.disagreements
     assert changed.only_second_right - changed.only_first_right == round((two - one) * 269)
     assert not quiet_folder.compare_measured(first, first).disagreements.changed
@@ -243,7 +243,7 @@ def test_strangers_are_measured_behind_walls_and_trusted_by_name(quiet_folder: R
         quiet_folder.load_model(model_id)
     with pytest.raises(NotEligible, match="quarantined"):
         quiet_folder.promote(model_id, override=True, reason="now")
-    with pytest.raises(InvalidInput, match="needs a reason"):
+    with pytest.raises(InvalidInput, match="requires a reason"):
         quiet_folder.trust(model_id)
     assert quiet_folder.trust(model_id, actor="anna", reason="read its code") == (MAJORITY,)
     assert quiet_folder.get_metadata(model_id).artifact == "trusted"
@@ -282,7 +282,7 @@ def test_reviews_vouch_for_uploads_and_gate_promotions(quiet: Registry) -> None:
         quiet.promote(model_id, actor="bert", reason="mine")
     with pytest.raises(InvalidInput, match="another person"):
         quiet.review(model_id, "approved", "looks good to me", actor="bert")
-    with pytest.raises(InvalidInput, match="needs a comment"):
+    with pytest.raises(InvalidInput, match="requires a comment"):
         quiet.review(model_id, "approved", " ", actor="anna")
     with pytest.raises(InvalidInput, match="verdict"):
         quiet.review(model_id, "fine", "yes", actor="anna")
@@ -303,11 +303,11 @@ def test_bad_benchmarks_leave_nothing(registry: Registry, tmp_path: Path) -> Non
         ({"data": frame.iloc[:0]}, "no rows"),
         ({"target": "outcome"}, "no column"),
         ({"slices": ["region"]}, "no column"),
-        ({"features": ["target"]}, "must not see the labels"),
+        ({"features": ["target"]}, "are evaluated without labels"),
         ({"data": holes}, "missing in 4 rows"),
         ({"data": broken}, "cannot be read"),
         ({"data": tmp_path / "none.parquet"}, "cannot be read"),
-        ({"data": 5}, "hand in a DataFrame"),
+        ({"data": 5}, "give a DataFrame"),
         ({"thresholds": {"accuracy": 90}}, "outside its range"),
         ({"thresholds": {"accuracy": float("nan")}}, "nan"),
     ):
@@ -353,7 +353,7 @@ def test_altered_files_are_told_and_do_not_stop_the_rest(sqlite_registry: Regist
     assert sqlite_registry.evaluations(first) == []
     found = {each.model_id: each for each in sqlite_registry.evaluate_all("Cancer", jobs=1)}
     assert (found[first].status, found[second].status) == ("failed", "measured")
-    assert "not what was registered" in found[first].because
+    assert "was altered or truncated" in found[first].because
 
 
 def test_an_interruption_says_nothing_of_the_models(quiet_folder: Registry) -> None:
@@ -380,7 +380,7 @@ def test_what_a_model_claims_to_know_costs_nothing(classes: list[Any], text: str
 
 
 def test_without_classes_of_its_own_a_model_has_the_benchmarks() -> None:
-    with pytest.raises(InvalidInput, match="the model answered 7"):
+    with pytest.raises(InvalidInput, match="the model returned 7"):
         pack("classification", pd.Series([0, 1]), Answer(np.array([0, 7]), None, (), 1.0))
     kept = pack("classification", pd.Series([0, 1, 1]), Answer(np.array(["0", "1", "0"]), None, (), 1.0))
     assert (kept.classes, kept.answers.predicted.tolist()) == ((0, 1), [0, 1, 0])
@@ -454,10 +454,10 @@ def test_who_may_not_approve(quiet: Registry, name: str) -> None:
 @pytest.mark.parametrize(
     ("changes", "text"),
     [
-        ({"target": pd.to_datetime(["2026-01-01", "2026-01-02"])}, "classes are texts or numbers"),
+        ({"target": pd.to_datetime(["2026-01-01", "2026-01-02"])}, "give classes as texts or numbers"),
         ({"target": [0.5, float("inf")]}, "infinite"),
-        ({"mean radius": [[1], [2]]}, "cannot be kept as a table"),
-        ({"mean radius": [1, "a"]}, "cannot be kept as a table"),
+        ({"mean radius": [[1], [2]]}, "cannot be stored as a table"),
+        ({"mean radius": [1, "a"]}, "cannot be stored as a table"),
     ],
     ids=["dates", "infinite", "lists", "mixed"],
 )

@@ -276,7 +276,7 @@ def test_residuals_of_a_regression_by_prediction_and_by_slice(sqlite_registry: R
         task="regression",
         protected=["carrier"],
     )
-    with pytest.raises(InvalidInput, match="evaluate it there first"):
+    with pytest.raises(InvalidInput, match="evaluate it first"):
         registry.residuals(model_id)
     registry.evaluate(model_id)
     by_prediction, by_slice = registry.residuals(model_id)
@@ -296,9 +296,9 @@ def test_what_was_not_evaluated_is_said(judged: tuple[Registry, str, str]) -> No
     train = rows(100, seed=4)
     third = register(registry, LogisticRegression().fit(train[COLUMNS], train["late"]))
     for ask in (registry.losing_slices, registry.fairness, registry.residuals, registry.measure_feature_impact):
-        with pytest.raises(InvalidInput, match="evaluate it there first"):
+        with pytest.raises(InvalidInput, match="evaluate it first"):
             ask(third)
-    assert "evaluate it there first" in refused(Path(registry.location), 2, "InvalidInput", "losing-slices", third)
+    assert "evaluate it first" in refused(Path(registry.location), 2, "InvalidInput", "losing-slices", third)
     for arguments in ({"repeats": 0}, {"repeats": True}, {"seed": -1}):
         with pytest.raises(InvalidInput, match=next(iter(arguments))):
             registry.measure_feature_impact(third, **arguments)

@@ -74,7 +74,7 @@ def test_required_fields_are_a_gate(registry: Registry) -> None:
         registry.promote(model_id, reason="go")
     (gate,) = failed.value.report.failures
     assert (gate.name, gate.because, gate.remedy) == (
-        "model card", "its model card does not say risk tier", "write risk tier in its model card",
+        "model card", "the model card lacks risk tier", "write risk tier in the model card",
     )  # fmt: skip
     registry.write_model_card(model_id, risk_tier="high")
     registry.promote(model_id, reason="go")

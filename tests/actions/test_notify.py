@@ -95,12 +95,12 @@ def test_one_trouble_opens_one_alert(registry: Registry, clock: Clock) -> None:
     over = registry.resolve_alert(first.alert_id, actor="bea", reason="the feed is back")
     assert (over.status, over.resolution) == ("resolved", "resolved by bea: the feed is back")
     assert (registry.alerts(), registry.alerts(resolved=True)) == ([], [over])
-    with pytest.raises(StateConflict, match="resolved already"):
+    with pytest.raises(StateConflict, match="already resolved"):
         registry.resolve_alert(first.alert_id)
     again = trouble(registry)
     assert again is not None
     assert again.alert_id != first.alert_id
-    with pytest.raises(NotFound, match="no alert has the number"):
+    with pytest.raises(NotFound, match="no alert has the id"):
         registry.acknowledge(10**6)
     assert registry.verify_events() is None
 
@@ -131,11 +131,11 @@ def test_it_is_sent_again_until_it_arrives(registry: Registry, clock: Clock, inb
     context = registry._context
     assert notify.send_due(context) == pytest.approx(10)
     (message,) = registry.alerts()[0].notifications
-    assert (message.attempts, message.sent_at, message.failure) == (1, None, "the address answered 503")
+    assert (message.attempts, message.sent_at, message.failure) == (1, None, "the address returned HTTP status 503")
     assert notify.send_due(context) == pytest.approx(10), "it is not due yet"
     clock.tick(10)
     assert notify.send_due(context) == pytest.approx(30)
-    assert registry.alerts()[0].notifications[0].failure == "the address answered 302"
+    assert registry.alerts()[0].notifications[0].failure == "the address returned HTTP status 302"
     clock.tick(30)
     assert notify.send_due(context) is None
     clock.tick(days=9)

@@ -69,7 +69,7 @@ PUBLIC = ("8.8.8.8", "[2606:4700:4700::1111]", "[64:ff9b::808:808]", "hooks.exam
 @pytest.mark.parametrize("address", REFUSED_SCHEMES)
 def test_schemes_that_are_not_listed_are_refused(address: str) -> None:
     problem = outgoing.wrong(address)
-    assert "are not sent to. Use https://" in problem
+    assert "are not allowed. Use https://" in problem
     assert "s3cret" not in problem
 
 
@@ -90,7 +90,7 @@ def test_a_network_is_allowed_in_the_environment(monkeypatch: pytest.MonkeyPatch
     expected |= {"127.0.0.1": False, "169.254.169.254": False}
     assert {host: not outgoing.wrong(f"http://{host}") for host in expected} == expected
     monkeypatch.setenv(PRIVATE_NETWORKS, "everything")
-    with pytest.raises(InvalidConfiguration, match=f"{PRIVATE_NETWORKS} is no list of networks"):
+    with pytest.raises(InvalidConfiguration, match=f"{PRIVATE_NETWORKS} is not a list of networks"):
         outgoing.wrong("http://10.20.1.1")
 
 
@@ -170,7 +170,7 @@ def test_apprise_sends_and_follows_no_redirect(sqlite_registry: Registry, inbox:
     inbox.answers = [302]
     address = inbox.address.replace("http://", "json://") + "?redirect=yes"
     sqlite_registry.configure("Churn", monitoring={"notify": [address]})
-    assert failure(sqlite_registry).startswith("apprise could not deliver it")
+    assert failure(sqlite_registry).startswith("apprise could not deliver the notification")
     assert (inbox.redirected, inbox.got) == (1, [])
     notify.send(address, sqlite_registry.alerts()[0])
     assert [each["title"] for each in inbox.got] == ["Churn: threshold"]
@@ -203,7 +203,7 @@ def test_only_the_sending_thread_is_guarded(inbox: Inbox, monkeypatch: pytest.Mo
         ]
         with outgoing.only_allowed() as refused:
             assert all("127.0.0.1 is not a public address" in attempt(connect) for connect in connects)
-            assert "no IP address" in attempt(lambda: local.connect("/run/nothing"))
+            assert "not resolve to an IP address" in attempt(lambda: local.connect("/run/nothing"))
             others: list[str] = []
             thread = threading.Thread(target=lambda: others.extend(attempt(connect) for connect in connects))
             thread.start()

@@ -135,7 +135,7 @@ def test_promoting_the_champion_changes_nothing(registry: Registry, three: list[
     for seen in (three[0], None):
         with pytest.raises(ChampionChanged):
             registry.promote(three[2], expected_champion=seen)
-    with pytest.raises(InvalidInput, match="override needs a reason"):
+    with pytest.raises(InvalidInput, match="override requires a reason"):
         registry.promote(three[2], override=True)
     assert registry.revision() == before
     assert registry.deployments("Churn")[0] == present

@@ -234,7 +234,7 @@ def test_an_upload_is_kept_hashed_and_waits_for_somebody_to_vouch(
     )
     assert (plan.version, plan.decision.promote) == ("1.1.0", False)
     assert plan.composite_score == pytest.approx(1.0)
-    assert "a person has to promote it" in plan.decision.because
+    assert "a person has to promote the version" in plan.decision.because
     assert registry.count_models() == 1
     model_id = registry.upload(
         source,

@@ -114,7 +114,7 @@ def test_whose_labels_are_not_clear_is_asked_and_stores_nothing(sqlite_registry:
     [
         ({"holdout": pd.DataFrame({"age": [1.0], "visits": [2.0]})}, "give target=, a column that is no feature"),
         ({"target": "left"}, "give holdout=, or leave target out"),
-        ({"holdout": rows(), "target": "gone"}, "target names 'gone', which is no column of the data"),
+        ({"holdout": rows(), "target": "gone"}, "target names 'gone', which is not a column of the data"),
         ({"holdout": rows().assign(left=None)}, "the target 'left' is missing in 120 rows"),
         ({"holdout": rows(), "metadata": {**METADATA, "version": "x"}}, "version"),
     ],

@@ -85,7 +85,7 @@ def test_other_features_block_whatever_is_evaluated(judged: tuple[Registry, str,
     narrow = put(registry, LogisticRegression().fit(data[:, :3], target))
     found = asked_both_ways(registry, narrow)
     assert found.word == "blocked"
-    assert "same inputs" in found.sentence
+    assert "Same features as the champion" in found.sentence
 
 
 def test_an_automatic_promotion_keeps_it_too(sqlite_registry: Registry) -> None:

@@ -51,7 +51,7 @@ def test_a_class_of_ones_own_is_loaded_only_when_it_is_trusted(write: Any) -> No
 
 
 def test_what_may_never_be_trusted_stays_out_even_when_trusted() -> None:
-    with pytest.raises(ArtifactQuarantined, match=r"builtins\.eval, which nobody may trust"):
+    with pytest.raises(ArtifactQuarantined, match=r"builtins\.eval, which can never be trusted"):
         formats.load(pickle.dumps(eval), "winner.pkl", extra_trusted=["builtins.eval"])
 
 
@@ -144,9 +144,9 @@ def test_lightgbm_regresses_as_it_did() -> None:
 
 def test_native_models_want_their_number_of_inputs() -> None:
     again = formats.load(natives.xgboost_json(), "winner.json")
-    with pytest.raises(ValueError, match="give rows of 4 inputs"):
+    with pytest.raises(ValueError, match="give rows of 4 features"):
         again.predict(np.zeros((2, 3)))
-    with pytest.raises(ValueError, match="give rows of 4 inputs"):
+    with pytest.raises(ValueError, match="give rows of 4 features"):
         again.predict_proba(np.zeros(4))
 
 

@@ -67,7 +67,7 @@ def test_many_threads_share_one(inspector: Inspector) -> None:
 def test_a_file_that_takes_too_long_or_too_much_is_refused() -> None:
     data = pickle.dumps(list(range(200_000)))
     for inspector, words in (
-        (Inspector(seconds=0.01), "a file is refused: a look into it did not answer within 0.01 s and was stopped"),
+        (Inspector(seconds=0.01), "a file is refused: the static scan did not answer within 0.01 s and was stopped"),
         (Inspector(memory_bytes=-(1 << 30) + (8 << 20)), "a file is refused: "),
     ):
         try:
@@ -144,7 +144,7 @@ def test_a_full_queue_says_so() -> None:
     while not places.waiting:
         pass
     with (
-        pytest.raises(SandboxFailure, match=r"the sandbox is busy: 1 file is being looked into and 1 waits; try again"),
+        pytest.raises(SandboxFailure, match=r"the sandbox is busy: 1 file is being scanned and 1 waiting; try again"),
         places.taken(),
     ):
         pass

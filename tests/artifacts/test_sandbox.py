@@ -166,7 +166,7 @@ def test_a_model_that_fails_leaves_the_next_one_a_fresh_process() -> None:
 
 @pytest.mark.slow
 def test_inputs_that_need_more_memory_than_there_is() -> None:
-    with pytest.raises(SandboxFailure, match="the model ran out of the memory it may use"):
+    with pytest.raises(SandboxFailure, match="the model exceeded its memory limit"):
         predict(pickle.dumps(forest()), None, npy(np.zeros((1 << 18, 200))), limits=Limits(memory_bytes=1 << 20))
 
 
@@ -177,7 +177,9 @@ def test_features_that_cannot_be_used(worker: Worker, features: bytes) -> None:
 
 
 def test_bytes_that_are_no_model() -> None:
-    with pytest.raises(SandboxFailure, match="the model could not be opened: its file does not load here"):
+    with pytest.raises(
+        SandboxFailure, match="the model could not be opened: its file does not load with the installed libraries"
+    ):
         predict(b"\x80\x05garbage", None, TEN_ROWS, limits=SMALL)
 
 
@@ -192,12 +194,12 @@ NOT_ALLOWED = {
     "read_parent": r"tried to open '/proc/\d+/environ', which is not allowed",
     "allocate": r"needed more than 1\.0 GiB of memory",
     "threads_for_ever": "raised RuntimeError: can't start new thread",
-    "leave": r"ended in the middle \(exit status 3\)",
+    "leave": r"exited early \(exit status 3\)",
     "segfault": r"was killed by signal 11 \(segmentation fault\)",
     "flood": r"printed more than 1\.0 MiB and was stopped",
-    "garbage": "wrote something else than an answer",
+    "garbage": "returned invalid output",
     "lying_length": r"answered more than 1\.0 MiB",
-    "hang_up": "closed its channel without an answer",
+    "hang_up": "exited without a result",
     "escape_codes": r"raised ValueError: \[31mred x{300,400}",
     "too few": "answered 5 predictions for 10 rows",
     "objects": "raised TypeError: predictions are Decimal objects; numbers or texts are expected",
@@ -300,7 +302,7 @@ def test_missing_walls_are_told_and_refused() -> None:
         "seccomp is not available (Function not implemented): the model could reach the network and start programs"
     )
     refused, told = ran.stdout.splitlines()
-    assert refused.startswith(f"the sandbox is not complete here: {missing}. Evaluate on a machine")
+    assert refused.startswith(f"the sandbox is incomplete on this machine: {missing}. Evaluate on a machine")
     assert told == missing
 
 

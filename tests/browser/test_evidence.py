@@ -103,7 +103,7 @@ def test_from_two_uploads_and_a_benchmark_to_an_override(visitor: Enter, filled:
     # the verdict in a sentence, on the same rows
     anna.visit(f"/model?id={worse}")
     expect(page.get_by_text("is worse than the champion").first).to_be_visible()
-    expect(page.get_by_text("on 200 of the same rows").first).to_be_visible()
+    expect(page.get_by_text("on the same 200 rows").first).to_be_visible()
     expect(page.locator(".st-key-gates")).to_contain_text("at least 0.75")
 
     # refused by the gate, overridden with a reason, and marked ever after
@@ -169,7 +169,7 @@ def test_everybody_goes_on_while_a_model_hangs(visitor: Enter, filled: Registry)
         carla.visit(path)
     expect(anna.page.get_by_text("Evaluating in a sandbox")).to_be_visible()
     assert filled.evaluations(model_id) == []
-    expect(anna.page.get_by_text("ended in the middle").first).to_be_visible()
+    expect(anna.page.get_by_text("exited early").first).to_be_visible()
     assert filled.evaluations(model_id)[0].status == "failed"
 
 

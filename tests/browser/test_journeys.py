@@ -83,7 +83,7 @@ def test_from_the_leaderboard_to_a_promotion_a_rollback_and_an_upload(
     expect(page.get_by_text("and quarantined.")).to_be_visible()
     page.get_by_role("button", name="Open the model").click()
     expect(page.locator("h1")).to_contain_text("Churn 1.")
-    expect(page.get_by_text("cannot be promoted: its file holds names nobody has trusted yet")).to_be_visible()
+    expect(page.get_by_text("cannot be promoted: its file is quarantined")).to_be_visible()
     expect(page.get_by_role("button", name="Promote", exact=True)).to_be_disabled()
     (quarantined,) = filled.list_models("Churn", where={"artifact": "quarantined"})
     assert quarantined.registered_by == "carla"

@@ -107,7 +107,7 @@ def test_weights_are_changed_with_their_preview_saved_and_reverted(visitor: Ente
     page.get_by_role("spinbutton", name="AUC").fill("0.9")
     page.get_by_role("spinbutton", name="AUC").press("Enter")
     expect(preview).to_contain_text("would stay the best")
-    expect(preview).to_contain_text("Saving promotes no version: champion 1.1.0 stays")
+    expect(preview).to_contain_text("Saving does not change the champion 1.1.0")
     expect(page.get_by_text("1 change not saved")).to_be_visible()
     assert filled.configuration().to_dict() == before
 

@@ -150,7 +150,7 @@ def test_connections_that_the_server_ended_are_replaced(fresh_postgres: str) -> 
         with database.transaction() as transaction:
             assert transaction.query("SELECT 2 AS two") == [{"two": 2}]
         # What was begun is never tried again: part of it may have happened.
-        with pytest.raises(StorageError, match="out of reach"), database.transaction() as transaction:
+        with pytest.raises(StorageError, match="cannot be reached"), database.transaction() as transaction:
             with psycopg.connect(fresh_postgres, autocommit=True) as other:
                 other.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
             transaction.query("SELECT 3 AS three")

@@ -118,7 +118,7 @@ def test_split_with_a_winner(four: list[str], own: Registry, clock: Clock, open_
     app = open_page("experiments")
     assert "1.0.1 is winning: better than 1.0.0 by" in plain(app)
     assert "the band has been above zero since" in plain(app)
-    assert "Traffic is dealt out as planned" in plain(app)
+    assert "No sample-ratio mismatch" in plain(app)
     assert "Strong: if both were equally good" in plain(app)
     assert next(each.value["Version"].tolist() for each in app.dataframe) == ["1.0.0", "1.0.1"]
     assert app.button(key="experiment-promote").proto.type == "primary"
@@ -227,7 +227,7 @@ def test_starting_with_own_stages_and_refusals(four: list[str], own: Registry, o
     assert "“many” is no stage" in plain(app)
     app.text_input(key="start-stages").set_value("50, 10").run()
     app = confirm(app)
-    assert "each share has to be larger" in plain(app)
+    assert "give increasing shares" in plain(app)
     app.text_input(key="start-stages").set_value("shadow, 10, 100").run()
     confirm(app)
     assert own.experiments("Churn")[0].stages == ("shadow", 0.1, 1.0)
@@ -289,8 +289,8 @@ def test_who_comes_too_late_is_told_so(four: list[str], own: Registry, open_page
 def test_a_reason_and_a_name_are_required(four: list[str], own: Registry, open_page: Open) -> None:
     number = own.start_experiment("Churn", four[1], reason="try").experiment_id
     app = confirm(press(open_page("experiments"), "stop"), "  ")
-    assert "a reason is required" in plain(app)
+    assert "Enter a reason" in plain(app)
     app.text_input(key="decided_by").set_value(" ")
     app = confirm(app)
-    assert "a name is required" in plain(app)
+    assert "Enter your name" in plain(app)
     assert own.experiment(number).ended_at is None

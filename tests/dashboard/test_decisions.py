@@ -47,7 +47,7 @@ def test_a_promotion_shows_what_changes_and_is_recorded(
 
 def test_a_reason_is_required(several: dict[str, str], own: Registry, open_page: Open) -> None:
     app = decide(ask(open_page, "promote", several["third"]), "   ")
-    assert "a reason is required" in words(app)
+    assert "Enter a reason" in words(app)
     assert own.get_active_model_id("Churn") == several["second"]
 
 
@@ -160,7 +160,7 @@ def test_an_error_of_the_core_is_shown_in_words(several: dict[str, str], own: Re
     app = ask(open_page, "promote", several["third"])
     own.reject(several["third"], actor="bert", reason="no")
     app = decide(app, "go")
-    assert "cannot go into production" in words(app).replace("\\", "")
+    assert "cannot be promoted" in words(app).replace("\\", "")
 
 
 def test_nobody_decides_without_a_name(several: dict[str, str], own: Registry, open_page: Open) -> None:
@@ -168,7 +168,7 @@ def test_nobody_decides_without_a_name(several: dict[str, str], own: Registry, o
     assert app.text_input(key="decided_by").value
     app.text_input(key="decided_by").set_value("  ")
     app = decide(app, "go")
-    assert "a name is required" in words(app)
+    assert "Enter your name" in words(app)
     assert own.get_active_model_id("Churn") == several["second"]
 
 

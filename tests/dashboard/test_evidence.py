@@ -41,10 +41,10 @@ def test_the_page_to_decide_on(judged: tuple[str, str], open_page: Open) -> None
     words = plain(open_page("model", id=judged[1]))
     assert "Blocked" in words
     assert "not clearly different from the champion" in words
-    assert "on 60 of the same rows" in words
+    assert "on the same 60 rows" in words
     assert "2 of 6 promotion gates failed" in words
     assert "at least 0.99" in words
-    assert "nobody approved it" in words
+    assert "no approval yet" in words
     assert "Evaluated on 60 rows of holdout" in words
     assert "by slice" in words
 
@@ -76,7 +76,7 @@ def test_two_versions_compared(judged: tuple[str, str], open_page: Open) -> None
     assert not app.exception
     assert "Blocked" in words
     assert "Churn 1.0.1 is blocked by 2 of 6 gates" in words
-    assert "on 60 of the same rows" in words
+    assert "on the same 60 rows" in words
     assert "0 predictions differ" in words
     assert "Evaluated on holdout" in words
     assert len(app.get("plotly_chart")) == 4
@@ -103,7 +103,7 @@ def test_a_quarantined_file_is_trusted_with_a_reason(own: Registry, open_page: O
 
     app = open_page("model", id=model_id)
     assert any(each.value.startswith(f"{MAJORITY} is a class, defined in") for each in app.code)
-    assert "needs a reason" in plain(trust(app))
+    assert "requires a reason" in plain(trust(app))
     app.text_input(key="trust-reason").set_value("carla read it")
     assert "is trusted now" in plain(trust(app))
     assert own.get_metadata(model_id).artifact == "trusted"
@@ -130,7 +130,7 @@ def test_a_benchmark_page_lists_and_measures(judged: tuple[str, str], own: Regis
     assert list(frame["Benchmark"]) == ["holdout"]
     assert list(frame["Versions evaluated"]) == [2]
     app = app.button(key="measure-all").click().run()
-    assert "Every version is evaluated" in plain(app)
+    assert "Every version is already evaluated" in plain(app)
 
 
 def test_measured_metrics_are_columns_that_can_be_ordered_by(judged: tuple[str, str], open_page: Open) -> None:

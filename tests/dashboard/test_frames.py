@@ -187,7 +187,7 @@ def test_inputs_nobody_said_are_no_difference(own: Registry) -> None:
     told = register(own, hyperparameters={"C": 2})
     silent = own.get_metadata(register(own, feature_names=None))
     frame = frames.hyperparameters(silent, own.get_metadata(told))
-    assert list(frame["Value"]) == ["not said"]
+    assert list(frame["Value"]) == ["not recorded"]
     assert list(frame["Differs"]) == [""]
 
 

@@ -193,7 +193,7 @@ def test_a_rollback_is_told_and_its_alert_acknowledged(own: Registry, clock: Clo
     app.text_area(key="reason").set_value("the feed was broken")
     app.text_input(key="decided_by").set_value("")
     _confirm(app, "Acknowledge")
-    assert "a name is required" in app.warning[0].value
+    assert "Enter your name" in app.warning[0].value
     app.text_input(key="decided_by").set_value("carla")
     _confirm(app, "Acknowledge")
     assert "The alert is acknowledged" in app.success[0].value
@@ -246,10 +246,10 @@ def test_who_only_wants_to_be_told_is_offered_the_rollback(own: Registry, clock:
     assert "is disqualified" in texts(app)
     app.session_state["asked"] = None
 
-    # resolving needs a reason, and whoever comes too late is told so
+    # resolving requires a reason, and whoever comes too late is told so
     app.button(key=f"resolve-{alert.alert_id}").click().run()
     _confirm(app, "Resolve")
-    assert "a reason is required" in app.warning[0].value
+    assert "Enter a reason" in app.warning[0].value
     own.resolve_alert(alert.alert_id, actor="bert", reason="it may stay")
     app.text_area(key="reason").set_value("it may stay")
     _confirm(app, "Resolve")

@@ -23,7 +23,7 @@ def test_visits_uploads_and_foreign_origins_make_it_ask_nobody(registry_folder: 
             with pytest.raises(InvalidStatus) as refused, visiting(address, origin):
                 pass
             assert refused.value.response.status_code == 403
-            assert b"not the dashboard's own address" in refused.value.response.body
+            assert b"not the address of the dashboard" in refused.value.response.body
         with visiting(address) as visitor:
             assert "Upload" in visitor.open("upload")
             assert visitor.upload(b"content", Origin="http://registry.example")[0] == 403

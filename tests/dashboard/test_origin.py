@@ -26,7 +26,7 @@ def test_they_are_shown_and_accepted(tmp_path: Path, open_page: Callable[..., Ap
         assert f"{champion} approved by friend" in shown
         (button,) = [each for each in page.button if each.label == "Accept all"]
         page = button.click().run()
-        assert "needs a reason" in texts(page)
+        assert "requires a reason" in texts(page)
         page.text_input(key="accept-reason").input("I asked them")
         (button,) = [each for each in page.button if each.label == "Accept all"]
         page = button.click().run()

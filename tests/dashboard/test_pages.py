@@ -165,7 +165,7 @@ def test_selecting_one_offers_it_and_two_compares(several: dict[str, str], open_
     assert one.button(key=f"promote-{several['third']}").disabled is False
     two = open_page("leaderboard", model="Churn", select=f"{several['third']},{several['second']}")
     assert "2 versions side by side" in texts(two)
-    assert "All measured on holdout-1" in texts(two).replace("\\", "")
+    assert "All ranked on holdout-1" in texts(two).replace("\\", "")
 
 
 def test_comparing_different_sets_warns(several: dict[str, str], open_page: Open) -> None:

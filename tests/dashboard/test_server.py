@@ -116,7 +116,7 @@ def test_every_answer_has_the_security_headers(client: TestClient) -> None:
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "registry.example"])
 def test_other_machines_are_not_served_unasked(host: str) -> None:
-    with pytest.raises(InvalidInput, match="unless told otherwise"):
+    with pytest.raises(InvalidInput, match="other machines can reach"):
         server.serve("anywhere", host=host)
 
 

@@ -57,18 +57,18 @@ def test_new_weights_are_previewed_saved_undone_and_reverted(
     assert "Weights ◆ ●" in said
     assert number(app, "performance_weight.accuracy").value == 0.0
     assert "**1.0.1** would be the best, instead of **1.0.0**. 2 versions of 2 would change rank." in said
-    assert "Saving promotes no version: champion **1.0.0** stays" in said
+    assert "Saving does not change the champion **1.0.0**" in said
     assert "**1 change not saved**" in said
     table = app.dataframe[0].value
-    assert table["Move"].tolist() == ["▲ up 1", "▼ down 1"]
+    assert table["Change"].tolist() == ["▲ up 1", "▼ down 1"]
     assert own.policy("Churn").performance_weight["auc"] == 0.3
 
     app.button(key="save").click().run()
-    assert "For Churn only. No version is promoted by it" in texts(app)
+    assert "For Churn only. Scores and ranks change at once; no version is promoted" in texts(app)
     before = "Accuracy 0.4, AUC 0.3, F1 0.2, Data quality 0.1 (registry-wide)"
     assert f"Churn: Weights: {before} → **AUC 1, F1 0.2, Data quality 0.1**" in texts(app)
     confirm(app, "Save")
-    assert "a reason is required" in app.warning[0].value
+    assert "Enter a reason" in app.warning[0].value
     app.text_area(key="reason").set_value("ranking is what counts")
     app.text_input(key="decided_by").set_value("carla")
     confirm(app, "Save")
@@ -78,14 +78,14 @@ def test_new_weights_are_previewed_saved_undone_and_reverted(
     assert own.get_active_model_id("Churn") == two[0]
     event = own.events(limit=1)[0]
     assert (event.kind, event.actor, event.reason) == ("configured", "carla", "ranking is what counts")
-    assert "Own for Churn" in texts(app)
+    assert "Overridden for Churn" in texts(app)
 
-    next(each for each in app.button if each.label == "Undo: the settings before").click().run()
+    next(each for each in app.button if each.label == "Undo: restore the previous settings").click().run()
     assert "Undone" in app.success[0].value
     assert own.get_best_model_id("Churn") == two[0]
 
     history = open_page("settings", model="Churn", section="History")
-    assert "back to the settings after event 1: undo of the change" in texts(history)
+    assert "settings after event 1: undo of the change" in texts(history)
     assert history.button(key=f"revert-{own.events(limit=1)[0].event_id}").disabled
     history.button(key=f"revert-{event.event_id}").click().run()
     history.text_area(key="reason").set_value("it was right")
@@ -136,7 +136,7 @@ def test_the_number_of_versions_alone_is_said_to_be_own_and_goes_back(own: Regis
     register(own)
     own.configure("Churn", max_models_to_keep=7, actor="anna", reason="set up")
     app = open_page("settings", model="Churn", section="Retention")
-    assert "In part own for Churn" in texts(app)
+    assert "Partly overridden" in texts(app)
     next(each for each in app.button if each.label == "Inherit registry-wide settings").click().run()
     assert number(app, "max_models_to_keep").value == 50
     assert "From the registry-wide settings" in texts(app)
@@ -185,7 +185,7 @@ def test_what_is_not_allowed_is_said_and_cannot_be_saved(own: Registry, two: tup
         if "-performance_weight." in str(each.key):
             each.set_value(0.0)
     app.run()
-    assert app.error[0].value == "At least one weight has to be above 0."
+    assert app.error[0].value == "Set at least one weight above 0."
     assert app.button(key="save").disabled
     app.button(key="discard").click().run()
     assert not app.error
@@ -276,7 +276,7 @@ def test_differences_name_the_setting_the_model_name_and_both_values() -> None:
     assert lines == [
         "Maximum age: never → **365 days**",
         "Churn: Promotion margin: 0\\.1 score → **0 score \\(registry\\-wide\\)**",
-        f"Churn: Gates: own, all as by default → **{INHERITED.replace('-', chr(92) + '-')}**",
+        f"Churn: Gates: overridden, all defaults → **{INHERITED.replace('-', chr(92) + '-')}**",
         "Fraud: Detect feature drift: on \\(registry\\-wide\\) → **off**",
     ]
 
@@ -306,4 +306,4 @@ def test_a_preview_without_any_score_says_what_that_means() -> None:
     lost = RankingChange("a", "1.0.0", 1, None, 0.5, None, None, "no score: auc is missing")
     told = " ".join(settings_preview.sentences(RankingPreview("Churn", "a", "a", None, (lost,)), changed=True))
     assert "No version would have a score" in told
-    assert "a person would have to decide" in told
+    assert "would not be promoted automatically" in told

@@ -79,7 +79,7 @@ def test_a_cleanup_from_its_plan_and_back(own: Registry, old: list[str], open_pa
     app.button(key="cleanup").click().run()
     assert "For 30 days, until" in texts(app)
     confirm(app, "Clean up")
-    assert "a reason is required" in app.warning[0].value
+    assert "Enter a reason" in app.warning[0].value
     app.text_area(key="reason").set_value("too many")
     confirm(app, "Clean up")
     assert not app.exception
@@ -141,7 +141,7 @@ def test_a_models_page_deletes_puts_back_and_says_what_is_gone(own: Registry, ol
 
     app = open_page("model", id=old[1])
     app.button(key=f"delete-{old[1]}").click().run()
-    assert "Its files stay for 30 days" in texts(app)
+    assert "Restore reverses this for 30 days" in texts(app)
     app.text_area(key="reason").set_value("wrong month")
     confirm(app, "Delete")
     assert not app.exception
@@ -195,7 +195,7 @@ def test_verify_keeps_its_result_and_repairs(own: Registry, old: list[str], open
     app.run()
     assert "1 change since" in texts(app)
     app.button(key="verify").click().run()
-    assert "to fix" in texts(app)
+    assert "to repair" in texts(app)
     assert "**:red[✕ error]** missing" in texts(app)
     assert ":material/build:" in texts(app) or app.code
 
@@ -295,8 +295,8 @@ def test_time_left_and_policies_in_words() -> None:
     assert maintenance_frames.until((now + timedelta(hours=5, minutes=1)).isoformat(), now) == "in 5 h"
     assert maintenance_frames.until((now - timedelta(hours=5)).isoformat(), now) == "with the next cleanup"
     assert sections.kept(RetentionPolicy(max_age_days=90, automatic=True)).startswith(
-        "up to 50 versions, the newest first, if not older than 90 days; always the best 5, the newest 3 and former "
-        "champions; trashed versions"
+        "up to 50 versions, newest first, up to 90 days old; always the best 5, the newest 3 and former champions; "
+        "trashed versions"
     )
 
 

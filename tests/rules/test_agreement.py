@@ -52,7 +52,7 @@ def test_a_label_that_differs_counts_and_so_does_a_probability() -> None:
     found = compare(answers(), answers(moved))
     assert found.differing == 1
     assert found.largest == pytest.approx(0.2)
-    assert found.sentence == "1 of 3 answers differ, by up to 0.2 in a probability"
+    assert found.sentence == "1 of 3 predictions differ, by up to 0.2 in a probability"
 
 
 def test_where_two_classes_tie_either_label_is_right() -> None:
@@ -77,7 +77,7 @@ def test_nan_agrees_with_nan_only() -> None:
 @pytest.mark.parametrize(
     ("again", "said"),
     [
-        (ExampleAnswers(LABELS[:2], SHARES[:2], ("no", "yes")), "2 answers came to 3 rows"),
+        (ExampleAnswers(LABELS[:2], SHARES[:2], ("no", "yes")), "2 predictions were returned for 3 rows"),
         (ExampleAnswers(LABELS, None, ("no", "yes")), "no probabilities now"),
         (ExampleAnswers(LABELS, SHARES, ("yes", "no")), "in another order"),
     ],

@@ -190,17 +190,17 @@ TRUTH, GOOD = np.array([0, 1]), np.array([[0.4, 0.6], [0.5, 0.5]])
 @pytest.mark.parametrize(
     ("predicted", "probabilities", "message"),
     [
-        ([0], GOOD, "1 predictions to 2 rows"),
+        ([0], GOOD, "1 predictions for 2 rows"),
         ([0, 2], GOOD, "class code 2 in row 1; there are 2 classes, 'no', 'yes'"),
         ([-1, -1], GOOD, r"class code -1 in row 0 \(and in 1 more\)"),
         ([0.5, 1], GOOD, "float64"),
-        ([0, 1], [[0.4, 0.6]], "1 rows of probabilities to 2 rows"),
-        ([0, 1], [0.4, 0.6], r"shape \(2,\); \(2, 2\) is needed"),
+        ([0, 1], [[0.4, 0.6]], "1 rows of probabilities for 2 rows"),
+        ([0, 1], [0.4, 0.6], r"shape \(2,\); \(2, 2\) is required"),
         ([0, 1], [[0.4, math.nan], [1, 0]], "nan in row 0; probabilities have to be finite"),
         ([0, 1], [[0.4, 0.6], [math.inf, 0]], "inf in row 1"),
         ([0, 1], [[0.4, 0.6], [-0.1, 1.1]], r"probability -0.1 of 'no' in row 1 \(and in 1 more\)"),
         ([0, 1], [[0.4, 0.6], [0.5, 0.4]], "add up to 0.9 in row 1"),
-        ([0, 1], [["a", "b"], ["c", "d"]], "no numbers"),
+        ([0, 1], [["a", "b"], ["c", "d"]], "not numbers"),
     ],
 )
 def test_nonsense_of_a_classifier_is_named(predicted: Any, probabilities: Any, message: str) -> None:
@@ -212,12 +212,12 @@ def test_nonsense_of_a_classifier_is_named(predicted: Any, probabilities: Any, m
     ("truth", "predicted", "message"),
     [
         ([], [], "no rows"),
-        ([1, 2], [1.0], "1 predictions to 2 rows"),
-        ([1, 2], [1.0, math.nan], "the model answered nan in row 1"),
-        ([1, math.inf], [1, 2], "the holdout set answered inf"),
+        ([1, 2], [1.0], "1 predictions for 2 rows"),
+        ([1, 2], [1.0, math.nan], "the model returned nan in row 1"),
+        ([1, math.inf], [1, 2], "the holdout set returned inf"),
         ([1, 2], [1, 1e200], "1e.200 in row 1"),
-        ([1, 2], [[1, 2], [3, 4]], r"shape \(2, 2\); one number a row"),
-        ([1, 2], 3.0, "1 predictions to 2 rows"),
+        ([1, 2], [[1, 2], [3, 4]], r"shape \(2, 2\); one number per row"),
+        ([1, 2], 3.0, "1 predictions for 2 rows"),
     ],
 )
 def test_nonsense_of_a_regression_is_named(truth: Any, predicted: Any, message: str) -> None:
@@ -230,7 +230,7 @@ def test_a_column_of_predictions_is_taken() -> None:
 
 
 def test_one_class_is_no_classification() -> None:
-    with pytest.raises(InvalidInput, match="1 classes were given"):
+    with pytest.raises(InvalidInput, match="classes has 1 entries"):
         measure_classification(TRUTH, TRUTH, None, ["only"])
 
 
@@ -240,5 +240,5 @@ def test_labels_become_codes(classes: list[Any]) -> None:
 
 
 def test_an_unknown_label_is_named() -> None:
-    with pytest.raises(InvalidInput, match=r"answered 'maybe' in row 2 \(and in 1 more\); the classes are 'no', 'yes'"):
+    with pytest.raises(InvalidInput, match=r"returned 'maybe' in row 2 \(and in 1 more\); the classes are 'no', 'yes'"):
         class_codes(["no", "yes", "maybe", "maybe"], ["no", "yes"])

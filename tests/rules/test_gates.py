@@ -135,10 +135,10 @@ def test_all_failures_are_listed_together_and_in_their_order() -> None:
 @pytest.mark.parametrize(
     ("metadata", "inspection", "because"),
     [
-        (model(artifact="quarantined"), None, "its file is quarantined"),
+        (model(artifact="quarantined"), None, "the file is quarantined"),
         (model(), Inspection("quarantined", "pickle", "2 names", ("a.b", "c.d")), "2 names (a.b and c.d)"),
-        (model(), Inspection("refused", "pickle", "it names os.system"), "its file is refused: it names os.system"),
-        (model(artifact="quarantined"), Inspection("trusted", "skops", "all known"), "its file is quarantined"),
+        (model(), Inspection("refused", "pickle", "it names os.system"), "the file is refused: it names os.system"),
+        (model(artifact="quarantined"), Inspection("trusted", "skops", "all known"), "the file is quarantined"),
     ],
 )  # fmt: skip
 def test_an_untrusted_artifact_always_fails(metadata: ModelMetadata, inspection: Any, because: str) -> None:
@@ -150,15 +150,15 @@ def test_an_untrusted_artifact_always_fails(metadata: ModelMetadata, inspection:
 @pytest.mark.parametrize(
     ("metric", "asked", "passed", "because"),
     [
-        ("accuracy", 0.9, True, "accuracy 0.912 on 1,530 rows of holdout-2024, at least 0.900 asked"),
-        ("accuracy", 0.912, True, "accuracy 0.912 on 1,530 rows of holdout-2024, at least 0.912 asked"),
-        ("accuracy", 0.95, False, "accuracy 0.912 on 1,530 rows of holdout-2024, at least 0.950 asked"),
-        ("accuracy", 0.91204, False, "accuracy 0.91200 on 1,530 rows of holdout-2024, at least 0.91204 asked"),
-        ("log_loss", 0.4, True, "log_loss 0.310 on 1,530 rows of holdout-2024, at most 0.400 asked"),
-        ("log_loss", 0.3, False, "log_loss 0.310 on 1,530 rows of holdout-2024, at most 0.300 asked"),
-        ("wape", 0.2, True, "wape 0.100 as reported, at most 0.200 asked"),
-        ("data_quality", 0.8, True, "data_quality 0.900 as reported, at least 0.800 asked"),
-        ("auc", 0.2, False, "auc was neither measured nor reported, at least 0.2 asked"),
+        ("accuracy", 0.9, True, "accuracy 0.912 on 1,530 rows of holdout-2024, at least 0.900 required"),
+        ("accuracy", 0.912, True, "accuracy 0.912 on 1,530 rows of holdout-2024, at least 0.912 required"),
+        ("accuracy", 0.95, False, "accuracy 0.912 on 1,530 rows of holdout-2024, at least 0.950 required"),
+        ("accuracy", 0.91204, False, "accuracy 0.91200 on 1,530 rows of holdout-2024, at least 0.91204 required"),
+        ("log_loss", 0.4, True, "log_loss 0.310 on 1,530 rows of holdout-2024, at most 0.400 required"),
+        ("log_loss", 0.3, False, "log_loss 0.310 on 1,530 rows of holdout-2024, at most 0.300 required"),
+        ("wape", 0.2, True, "wape 0.100 (self-reported), at most 0.200 required"),
+        ("data_quality", 0.8, True, "data_quality 0.900 (self-reported), at least 0.800 required"),
+        ("auc", 0.2, False, "auc was neither evaluated nor reported, at least 0.2 required"),
     ],
 )
 def test_minimum_metrics(metric: str, asked: float, passed: bool, because: str) -> None:
@@ -173,15 +173,15 @@ def test_thresholds_of_a_benchmark_need_a_measurement_on_it() -> None:
         found = gate("holdout-2024 accuracy", GatePolicy(), replace(FULL, benchmark=strict, evaluation=evaluation))
         # The 0.99 that were reported do not count here.
         assert not found.passed
-        assert found.because == "accuracy was not measured on holdout-2024, at least 0.9 asked"
+        assert found.because == "accuracy was not evaluated on holdout-2024, at least 0.9 required"
 
 
 @pytest.mark.parametrize(
     ("evaluation", "because"),
     [
-        (None, "it was never measured on holdout-2024"),
+        (None, "the version has no evaluation on holdout-2024"),
         (replace(MEASURED, status="failed", because="it answered nan in row 3"), "failed: it answered nan in row 3"),
-        (replace(MEASURED, fingerprint="f0"), "on another content of holdout-2024"),
+        (replace(MEASURED, fingerprint="f0"), "used other rows than holdout-2024"),
     ],
 )
 def test_a_required_benchmark(evaluation: Evaluation | None, because: str) -> None:
@@ -212,8 +212,8 @@ def test_the_sentence_about_the_champion() -> None:
     candidate = replace(FULL, differences={"accuracy": Difference("accuracy", 0.004, -0.006, 0.014, 1530, False)})
     found = gate("not worse than the champion", GatePolicy(not_worse_than_champion=0.005), candidate)
     assert found.because == (
-        "+0.4 pp accuracy, 95% interval -0.6 to +1.4, on 1,530 of the same rows as the champion Churn 1.0.0: "
-        "at most 0.006 worse, 0.005 allowed"
+        "+0.4 pp accuracy, 95% interval -0.6 to +1.4, against the champion Churn 1.0.0 on the same 1,530 rows: up to "
+        "0.006 worse, 0.005 allowed"
     )
 
 
@@ -222,7 +222,7 @@ def test_a_comparison_that_is_asked_for_and_missing_fails(differences: Any) -> N
     policy = GatePolicy(not_worse_than_champion=0.5, primary_metric="accuracy")
     found = gate("not worse than the champion", policy, replace(FULL, differences=differences))
     assert not found.passed
-    assert found.because == "it was not compared with the champion Churn 1.0.0 in accuracy on the same rows"
+    assert found.because == "the version was not compared with the champion Churn 1.0.0 in accuracy on the same rows"
 
 
 def test_nobody_is_compared_with_oneself_or_with_nobody() -> None:
@@ -237,7 +237,10 @@ def test_nobody_is_compared_with_oneself_or_with_nobody() -> None:
 def test_slices_with_enough_rows_have_a_floor() -> None:
     found = gate("slices accuracy", GatePolicy(slice_floors={"accuracy": 0.8}))
     assert not found.passed
-    assert found.because == "accuracy 0.712 for region=N (41 rows), at least 0.8 asked in each of 30 rows or more"
+    assert (
+        found.because
+        == "accuracy 0.712 for region=N (41 rows), at least 0.8 required in every slice of 30 rows or more"
+    )
     found = gate("slices accuracy", GatePolicy(slice_floors={"accuracy": 0.8}, slice_rows=100))
     assert found.passed
     assert "0.918 in the worst of 1 slice, region=S (1,480 rows)" in found.because
@@ -250,11 +253,11 @@ def test_slices_with_enough_rows_have_a_floor() -> None:
 @pytest.mark.parametrize(
     ("name", "policy", "candidate", "passed", "because"),
     [
-        ("latency", GatePolicy(row_microseconds=200), FULL, True, "120.0 microseconds a row in the median"),
-        ("latency", GatePolicy(row_microseconds=100), FULL, False, "at most 100.0 asked"),
+        ("latency", GatePolicy(row_microseconds=200), FULL, True, "median latency 120.0 µs per row"),
+        ("latency", GatePolicy(row_microseconds=100), FULL, False, "at most 100.0 required"),
         ("latency", GatePolicy(row_microseconds=100), candidate(model()), False, "was not measured"),
-        ("data quality", GatePolicy(minimum_data_quality=0.9), FULL, True, "data quality 0.900 as reported"),
-        ("data quality", GatePolicy(minimum_data_quality=0.95), FULL, False, "at least 0.950 asked"),
+        ("data quality", GatePolicy(minimum_data_quality=0.9), FULL, True, "data quality 0.900 (self-reported)"),
+        ("data quality", GatePolicy(minimum_data_quality=0.95), FULL, False, "at least 0.950 required"),
         ("metadata", GatePolicy(required_metadata=("description", "owner")), FULL, True, "description and owner are"),
         ("metadata", GatePolicy(required_metadata=("tags",)), FULL, False, "tags is empty"),
         ("metadata", GatePolicy(required_metadata=("tags", "ticket", "who")), FULL, False, "tags, ticket and who are"),
@@ -273,9 +276,9 @@ def reviews(*said: tuple[str, Any]) -> tuple[Review, ...]:
 @pytest.mark.parametrize(
     ("said", "passed", "because"),
     [
-        ((), False, "nobody approved it"),
-        ((("ann", "approved"),), False, "nobody but ann, who registered it, approved it"),
-        ((("bob", "comment"),), False, "nobody approved it"),
+        ((), False, "no approval yet"),
+        ((("ann", "approved"),), False, "approved only by ann, who registered the version"),
+        ((("bob", "comment"),), False, "no approval yet"),
         ((("bob", "approved"),), True, "approved by bob, registered by ann"),
         ((("bob", "approved"), ("eve", "rejected")), False, "rejected by eve"),
         ((("bob", "approved"), ("eve", "rejected"), ("eve", "approved")), True, "approved by bob and eve"),

@@ -31,11 +31,11 @@ def features(*names: str) -> tuple[Feature, ...]:
         ({"features": (*CHURN.features, PLAN)}, "3 features, the champion has 2"),
         ({"features": (replace(AGE, kind="datetime"), PLAN)}, "'age' is a date-time, the champion's a number"),
         ({"features": features("x0"), "names": "none"}, "1 features, the champion has 2"),
-        ({"features": (), "takes": "text"}, "it takes one text a row, the champion a table of features"),
+        ({"features": (), "takes": "text"}, "it takes one text per row, the champion takes a table of features"),
         ({"classes": ("yes", "no")}, "classes in another order: class 1 is 'yes', the champion's is 'no'"),
         ({"classes": (0, 1)}, "0 is new"),
         ({"classes": (False, True)}, "False is new"),
-        ({"task": "regression", "classes": ()}, "it is a regression, the champion a classification"),
+        ({"task": "regression", "classes": ()}, "it is a regression, the champion is a classification"),
         ({"task": "multiclass", "classes": ("no", "yes", "?")}, "3 classes, the champion has 2: '?' is new"),
     ],
 )
@@ -77,7 +77,7 @@ def test_what_is_not_recorded_cannot_be_compared_and_fails(mine: Signature, thei
 def test_equal_signatures_are_the_same(signature: Signature) -> None:
     found = compare_inputs(signature, signature, "Churn_a")
     assert found.same
-    assert found.because.endswith("as the champion Churn_a, in its order")
+    assert found.because.endswith("as the champion Churn_a, in the same order")
 
 
 def test_a_category_may_take_the_place_of_a_text_and_a_switch_that_of_a_number() -> None:
@@ -89,12 +89,12 @@ def test_the_gate_says_what_to_do() -> None:
     found = gate("same inputs", GatePolicy(), candidate(model(feature_names=["age"]), CHAMPION))
     assert (found.passed, found.remedy) == (
         False,
-        "train it on what Churn 1.0.0 takes, or change what sends the predictions first",
+        "train the model on the features of Churn 1.0.0, or override once all callers send the new ones",
     )
     found = gate("same inputs", GatePolicy(), candidate(model(feature_names=[]), CHAMPION))
     assert (found.passed, found.remedy) == (
         False,
-        "register both with feature_names= or input_example=, so that they can be compared",
+        "register both models with feature_names= or input_example=, so that their features can be compared",
     )
     report = check_gates(candidate(model(feature_names=["age"]), CHAMPION), GatePolicy(same_inputs=False))
     assert [each.name for each in report.gates] == ["artifact"]

@@ -56,7 +56,7 @@ def test_rows_as_dicts_are_what_a_request_holds() -> None:
     pd.testing.assert_frame_equal(Matcher(NAMED)(dicts).rows, FRAME, check_dtype=False)
     with pytest.raises(InvalidInput, match="row 1 has no 'spend'"):
         Matcher(GIVEN)([dicts[0], {"age": 1}])
-    with pytest.raises(InvalidInput, match=r"give a list of them, a single one as \[\{...\}\]"):
+    with pytest.raises(InvalidInput, match=r"give a list of dicts, a single row as \[\{...\}\]"):
         Matcher(GIVEN)(dicts[0])
     with pytest.raises(InvalidInput, match="registered without feature names"):
         Matcher(NAMELESS)(dicts)
@@ -77,11 +77,11 @@ def test_numbered_columns_are_taken_by_their_places() -> None:
 def test_texts_have_one_dimension() -> None:
     for rows in (["a", "b"], np.array(["a", "b"]), pd.Series(["a", "b"]), pd.DataFrame({"t": ["a", "b"]})):
         assert Matcher(TEXT)(rows).rows.tolist() == ["a", "b"]
-    with pytest.raises(InvalidInput, match="a single one as"):
+    with pytest.raises(InvalidInput, match="a single text as"):
         Matcher(TEXT)("a")
     with pytest.raises(InvalidInput, match="row 1 is 3, not a text"):
         Matcher(TEXT)(["a", 3])
-    with pytest.raises(InvalidInput, match="takes one text a row"):
+    with pytest.raises(InvalidInput, match="takes one text per row"):
         Matcher(TEXT)([["a", "b"], ["c", "d"]])
 
 
@@ -145,10 +145,10 @@ def benchmark(**changes: Any) -> Benchmark:
         (NAMED, {"classes": ()}, ""),
         (NAMED, {"classes": ("0", "1")}, ""),
         (NAMED, {"features": ("age",)}, "lacks 'spend'"),
-        (NAMED, {"classes": (0, 1, 2)}, "holds the labels 2, which the champion cannot answer"),
+        (NAMED, {"classes": (0, 1, 2)}, "holds the labels 2, which the champion cannot predict"),
         (NAMED, {"task": "regression"}, "is for regression, the champion does classification"),
         (NAMELESS, {}, "has 3 features, the champion 2"),
-        (TEXT, {"classes": ("bad", "good")}, "has 3 feature columns, the champion takes one text a row"),
+        (TEXT, {"classes": ("bad", "good")}, "has 3 feature columns, the champion takes one text per row"),
         (TEXT, {"features": ("text",), "classes": ("bad",)}, ""),
     ],
 )

@@ -181,7 +181,7 @@ def test_slices_are_compared_by_themselves() -> None:
 
 
 def test_nonsense_is_named() -> None:
-    with pytest.raises(InvalidInput, match="the model answered nan in row 1"):
+    with pytest.raises(InvalidInput, match="the model returned nan in row 1"):
         paired_differences(
             "regression", np.array([1.0, 2.0]), Answers(np.array([1.0, 2.0])), Answers(np.array([1.0, np.nan]))
         )

@@ -55,12 +55,12 @@ def test_by_hand() -> None:
         ("m9", "keep", True, "it is the champion"),
         ("m8", "trash", False, "7 versions are kept, and it is older than those"),
         # Of equal scores the older is the better.
-        ("m7", "keep", False, "it is the best of those that may be chosen, with a score of 0.9000"),
+        ("m7", "keep", False, "it is the best of the eligible versions, with a score of 0.9000"),
         ("m6", "keep", False, "it was champion"),
-        ("m5", "keep", True, "a rollback would return to it"),
+        ("m5", "keep", True, "it is the rollback target"),
         ("m4", "keep", True, "it is pinned"),
-        ("m3", "keep", True, "it takes part in experiment 77"),
-        ("m2", "purge", False, "its time in the trash was over on 2026-06-01"),
+        ("m3", "keep", True, "it is in the running experiment 77"),
+        ("m2", "purge", False, "its purge date was 2026-06-01"),
         ("m1", "keep", False, "it is in the trash until 2026-06-04"),
     ]
     assert {item.bytes for item in found} == {10}
@@ -69,8 +69,8 @@ def test_by_hand() -> None:
 def test_the_newest_are_kept_where_others_take_all_places() -> None:
     versions = [version(order, days=9 - order, was_champion=order < 4) for order in reversed(range(8))]
     found = reasons(versions, max_models_to_keep=3, keep_best=0, keep_newest=2)
-    assert found["m7"] == found["m6"] == "it is one of the newest, too new to be judged"
-    assert found["m5"] == found["m4"] == "3 versions are kept, and the protected ones leave no place for it"
+    assert found["m7"] == found["m6"] == "it is one of the newest, too new to be removed"
+    assert found["m5"] == found["m4"] == "3 versions are kept, and the protected versions take all places"
     assert actions(versions, max_models_to_keep=3, keep_best=0, keep_newest=2) == {
         f"m{order}": "trash" if order in (4, 5) else "keep" for order in range(8)
     }
@@ -84,7 +84,7 @@ def test_age_counts_however_few_there_are() -> None:
     versions = [version(3, days=9.9), version(2, days=10), version(1, days=10.01), version(0, days=500, pinned=True)]
     assert actions(versions, max_age_days=10, keep_best=0) == {"m3": "keep", "m2": "keep", "m1": "trash", "m0": "keep"}
     assert (
-        reasons(versions, max_age_days=10, keep_best=0)["m1"] == "it was registered 10 days ago, and 10 days are kept"
+        reasons(versions, max_age_days=10, keep_best=0)["m1"] == "it was registered 10 days ago; the maximum is 10 days"
     )
 
 

@@ -11,24 +11,24 @@ LOSS = Difference("log_loss", 0.02, 0.01, 0.03, 1530, True)
 
 def test_the_verdict_in_a_sentence() -> None:
     assert verdict_sentence("Churn_a", {"accuracy": GAIN}, ["region=N"]) == (
-        "better than the champion Churn_a on 1,530 of the same rows: +1.8 pp accuracy, "
-        "95% interval +0.9 to +2.7; worse for slice region=N"
+        "better than the champion Churn_a on the same 1,530 rows: +1.8 pp accuracy, 95% interval +0.9 to +2.7; worse "
+        "for slice region=N"
     )
     assert verdict_sentence("Churn_a", {"accuracy": GAIN, "log_loss": LOSS}, ["a=1", "b=2"]).endswith(
         "; worse in log_loss: +0.02 log_loss, 95% interval +0.01 to +0.03; worse for slices a=1, b=2"
     )
     assert verdict_sentence("Churn_a", {"accuracy": GAIN, "log_loss": LOSS}, primary_metric="log_loss") == (
-        "worse than the champion Churn_a on 1,530 of the same rows: +0.02 log_loss, 95% interval +0.01 to +0.03"
+        "worse than the champion Churn_a on the same 1,530 rows: +0.02 log_loss, 95% interval +0.01 to +0.03"
     )
     tie = Difference("auc", 0.0001, -0.0002, 0.0004, 90, False)
     assert verdict_sentence("Churn_a", {"auc": tie}) == (
-        "no clear difference from the champion Churn_a on 90 of the same rows: "
-        "+0.0100 pp auc, 95% interval -0.0200 to +0.0400"
+        "no clear difference from the champion Churn_a on the same 90 rows: +0.0100 pp auc, 95% interval -0.0200 to "
+        "+0.0400"
     )
     same = Difference("accuracy", 0.0, -0.0, 0.0, 90, False)
     assert "+0.0 pp accuracy, 95% interval +0.0 to +0.0" in verdict_sentence("Churn_a", {"accuracy": same})
     assert verdict_sentence(None, {}) == "there is no champion to compare with"
-    assert "no rows that both answered" in verdict_sentence("Churn_a", {})
+    assert "no rows have predictions of both" in verdict_sentence("Churn_a", {})
     assert verdict_sentence("2.0.1", {"accuracy": GAIN}, serves=False).startswith("better than 2.0.1 on ")
 
 

@@ -31,7 +31,9 @@ ARTIFACT = Gate("artifact", True, "its file is trusted")
 ANSWERS = Gate("answers", False, "12 of 32 answers differ", "use the libraries it was registered with", False)
 INPUTS = Gate("same inputs", False, "8 features, the champion has 11", "train it on what Churn 1.0.0 takes")
 APPROVAL = Gate("approval", False, "nobody approved it", "ask somebody else for a review", fix="review")
-UNMEASURED = Gate("benchmark", False, "it was never measured on holdout", "evaluate it on holdout", fix="evaluate")
+UNMEASURED = Gate(
+    "benchmark", False, "the version has no evaluation on holdout", "evaluate the version on holdout", fix="evaluate"
+)
 CRASHED = Gate("benchmark", False, "measuring it on holdout failed: it crashed", "mend what that says")
 SLICE = Gate("slices accuracy", False, "accuracy 0.7 for region=N (41 rows)", "train with more rows of region=N")
 NO_SLICE = Gate("slices accuracy", False, "no slice was measured", "evaluate it on one with slices", fix="evaluate")
@@ -95,13 +97,13 @@ SITUATIONS = [
     Situation("blocked", "evaluate", "no slice was measured", by(BETTER), (ARTIFACT, NO_SLICE)),
     # nothing to compare
     Situation("not evaluated", "", "Churn has no benchmark", {"benchmark": None}),
-    Situation("not evaluated", "evaluate", "never evaluated on holdout", {}),
-    Situation("not evaluated", "evaluate", "never measured on holdout", {}, (ARTIFACT, UNMEASURED)),
-    Situation("not evaluated", "evaluate", "never measured", {}, (ARTIFACT, UNMEASURED, APPROVAL, NO_SLICE)),
-    Situation("not evaluated", "evaluate", "champion Churn 1.0.0 was never", {"evaluation": EVALUATED}),
+    Situation("not evaluated", "evaluate", "has no evaluation on holdout", {}),
+    Situation("not evaluated", "evaluate", "no evaluation on holdout", {}, (ARTIFACT, UNMEASURED)),
+    Situation("not evaluated", "evaluate", "no evaluation", {}, (ARTIFACT, UNMEASURED, APPROVAL, NO_SLICE)),
+    Situation("not evaluated", "evaluate", "champion Churn 1.0.0 has no evaluation", {"evaluation": EVALUATED}),
     Situation("not evaluated", "evaluate", "was not compared with it", COMPARED),
     Situation("not evaluated", "evaluate", "not checked with the installed", by(BETTER, unchecked=True)),
-    Situation("not evaluated", "evaluate", "never evaluated", {"champion": None}),
+    Situation("not evaluated", "evaluate", "no evaluation", {"champion": None}),
     Situation(
         "not evaluated", "evaluate", "self-reported score is 0.9000 against 0.8000 of the champion (unverified)",
         {"model": version(composite_score=0.9), "champion": replace(CHAMPION, composite_score=0.8)},
@@ -115,7 +117,7 @@ SITUATIONS = [
     Situation("worse", "", "-5.0 pp", by(WORSE), (ARTIFACT, MARGIN, INPUTS)),
     Situation("worse", "", "+0.02 log_loss", by(MORE_LOSS)),
     # better
-    Situation("better", "promote", "+1.8 pp accuracy, 95% interval +0.9 to +2.7, on 1,530", by(BETTER)),
+    Situation("better", "promote", "+1.8 pp accuracy, 95% interval +0.9 to +2.7, on the same 1,530 rows", by(BETTER)),
     Situation("better", "promote", "-0.02 log_loss", by(LESS_LOSS)),
     # inconclusive
     Situation("inconclusive", "experiment", "not clearly better or worse", by(UNCLEAR)),
@@ -138,7 +140,7 @@ def test_the_verdict_is_the_one_written_by_hand(situation: Situation) -> None:
     assert (found.word, found.action) == (situation.word, situation.action)
     assert situation.says in found.sentence
     assert found.next_step or found.word == "champion"
-    whom = {"evaluate": "Churn_a" if "the champion Churn 1.0.0 was never" in found.sentence else "Churn_b"}
+    whom = {"evaluate": "Churn_a" if "the champion Churn 1.0.0 has no evaluation" in found.sentence else "Churn_b"}
     assert found.evaluate == whom.get(found.action)
 
 

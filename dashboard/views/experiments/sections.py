@@ -225,7 +225,7 @@ def _ramp(report: ExperimentReport, versions: formatting.Versions, view: session
 def _gates(each: ChallengerReport, whose: str) -> None:
     for gate in each.gates:
         mark = ":green[✓ passed]" if gate.passed else ":red[✕ failed]" if each.step == "stop" else "○ not yet"
-        name = formatting.escaped(f"{whose}: {gate.name}" if whose else gate.name)
+        name = formatting.escaped(f"{whose}: {gate.label}" if whose else gate.label)
         st.markdown(f"{mark} **{name}**: {formatting.escaped(gate.because)}")
 
 

@@ -80,7 +80,7 @@ def _report(report: VerifyReport) -> None:
     else:
         counts = {name: sum(each.severity == name for each in open_) for name in maintenance_frames.SEVERITIES}
         said = " and ".join(formatting.count(counts[name], name) for name in ("error", "warning") if counts[name])
-        messages.show("error" if counts["error"] else "warning", f"**{said} to fix.** {looked}")
+        messages.show("error" if counts["error"] else "warning", f"**{said} to repair.** {looked}")
     if not report.findings:
         return
     ordered = sorted(open_, key=lambda each: list(maintenance_frames.SEVERITIES).index(each.severity))
@@ -108,7 +108,7 @@ def _finding(each: Finding) -> None:
 
 def _table(report: VerifyReport) -> None:
     found = maintenance_frames.findings(report.findings)
-    alt = "Findings of the last verify, the worst first"
+    alt = "Findings of the last verification, most severe first"
     tables.records(maintenance_frames.FINDINGS, found[:MOST], key="findings", alt=alt)
     if len(found) > MOST:
         st.caption(f"The first {MOST} of {len(found):,}; `model-registry verify` prints all.")
@@ -128,7 +128,7 @@ def backup(view: session.View) -> None:
 
 
 def _backup(view: session.View) -> None:
-    messages.section("Backup", "The whole registry in one file. The registry stays in use meanwhile.")
+    messages.section("Backup", "Writes the whole registry into one file while the registry is in use.")
     total = live_queries.space_of(view).bytes
     if total <= DOWNLOADED:
         if st.button("Make a backup", key="backup", icon=":material/archive:"):
@@ -145,7 +145,7 @@ def _backup(view: session.View) -> None:
                 missing = formatting.escaped(", ".join(list(report.left_out)[:3]))
                 messages.show(
                     "warning",
-                    f"{formatting.count(len(report.left_out), 'file')} missing or damaged here, and not in the backup: "
+                    f"{formatting.count(len(report.left_out), 'file')} missing or damaged, and not in the backup: "
                     f"{missing}. Verify names the remedy.",
                 )
             st.download_button(
@@ -186,7 +186,9 @@ def _make(view: session.View) -> None:
 
 
 def _index(view: session.View) -> None:
-    messages.section("Index", "Every version in two files beside the models, from which a lost catalog is rebuilt.")
+    messages.section(
+        "Index", "Writes all versions into two files beside the models, from which a lost catalog can be rebuilt."
+    )
     with st.container(horizontal=True, gap="small"):
         write = st.button("Export the index", key="export-index", icon=":material/file_export:")
         st.button(
@@ -205,4 +207,4 @@ def _index(view: session.View) -> None:
             return
         messages.show("success", f"{formatting.count(done.models, 'version')} written, as of event {done.last_event}.")
         st.code("\n".join(done.files), language=None, wrap_lines=True)
-    st.caption("A rebuild keeps states and history, and reports what differed.")
+    st.caption("A rebuild keeps states and history, and reports differences.")

@@ -118,9 +118,8 @@ def _cleanup(decision: MaintenanceDecision) -> None:
         long += f", until {last.partition(',')[0]}," if len(days) == 1 else ""
         size = formatting.size(sum(items[each].bytes for each in to_trash))
         says.append(
-            f"- **{formatting.count(len(to_trash), 'version')} to the trash**: {size}. They cannot be chosen or "
-            "loaded. "
-            f"{long} they can be restored; then their files are deleted."
+            f"- **{formatting.count(len(to_trash), 'version')} to the trash**: {size}. They can no longer be promoted "
+            f"or loaded. {long} they can be restored; then their files are deleted."
         )
     if for_good:
         size = formatting.size(sum(items[each].bytes for each in for_good))
@@ -130,10 +129,12 @@ def _cleanup(decision: MaintenanceDecision) -> None:
         )
     if swept:
         size = formatting.size(sum(each.bytes for each in decision.plan.unclaimed if each.key in swept))
-        says.append(f"- **{formatting.count(len(swept), 'file')} without an owner** deleted: {size} freed.")
+        says.append(f"- **{formatting.count(len(swept), 'orphaned file')}** deleted: {size} freed.")
     st.markdown("\n".join(says))
     _named([f"{items[each].model_name} {items[each].version}" for each in (*to_trash, *for_good)])
-    st.caption("Each version is checked again first: one that became champion or was pinned meanwhile is kept.")
+    st.caption(
+        "Each version is checked again first. A version that became champion or was pinned in the meantime is kept."
+    )
 
 
 def _trash_days(name: str) -> float:
@@ -148,7 +149,9 @@ def _named(shown: Sequence[str]) -> None:
 
 def _restored(decision: MaintenanceDecision) -> None:
     many = len(decision.trashed)
-    st.markdown(f"**{formatting.count(many, 'version')}** will be restored to the state before. No champion changes.")
+    st.markdown(
+        f"**{formatting.count(many, 'version')}** will be restored with the previous status. No champion changes."
+    )
     _named([f"{each.model_name} {each.version}" for each in decision.trashed])
 
 
@@ -160,30 +163,30 @@ def _purge(decision: MaintenanceDecision) -> None:
         f"The files of **{formatting.count(many, 'version')}** are deleted now: {size} freed. This cannot be undone.",
     )
     _named([f"{each.model_name} {each.version}" for each in decision.trashed])
-    st.caption("Metrics, reviews and history are kept, with the time and the actor of the deletion.")
+    st.caption("Metrics, reviews and history are kept; the deletion is recorded with time and actor.")
 
 
 def _compress(decision: MaintenanceDecision) -> None:
     whose = formatting.escaped(decision.model_name) if decision.model_name else "all model names"
     st.markdown(
-        f"Files of versions of **{whose}** registered more than **{formatting.days(decision.days)}** ago "
-        "are compressed where it saves a tenth or more, and identical files are stored once. Each is "
-        "checked against its hash first."
+        f"Files of versions of **{whose}** registered more than **{formatting.days(decision.days)}** ago are "
+        "compressed if that saves at least 10%, and identical files are stored once. Each file is checked against "
+        "its hash first."
     )
-    st.caption("Models load as before, a little slower. The champion and the rollback target are left as they are.")
+    st.caption("Models load as before, a little slower. The champion and the rollback target are not compressed.")
 
 
 def _repair(decision: MaintenanceDecision) -> None:
     st.markdown(
-        "Everything is verified again, and what can be repaired without losing anything is repaired. Findings that "
-        "need a backup or a decision stay listed, each with its remedy."
+        "All files and rows are verified again. Findings that can be repaired without loss are repaired. Findings "
+        "that require a backup or a decision stay listed, each with its remedy."
     )
 
 
 def _rebuild(decision: MaintenanceDecision) -> None:
     st.markdown(
-        "The catalog is rebuilt from the metadata files, with all states and the history. The old one is "
-        "read until the new one is ready. No version is lost."
+        "The catalog is rebuilt from the metadata files, with all states and the history. The old catalog is in use "
+        "until the new one is complete. No version is lost."
     )
 
 
@@ -256,12 +259,12 @@ def _do_compress(decision: MaintenanceDecision, reason: str, actor: str) -> Done
     )
     left = f" {formatting.count(len(done.left), 'file')} skipped: missing or altered." if done.left else ""
     if not done.compressed and not done.linked:
-        return Done(f"Nothing to compress: no file would shrink by a tenth, and no file is stored twice.{left}")
+        return Done(f"Nothing to compress: no file would shrink by 10%, and no file is stored twice.{left}")
     saved = formatting.size(max(0, done.bytes_before - done.bytes_after))
     share = "shares" if len(done.linked) == 1 else "share"
     return Done(
         f"{formatting.count(len(done.compressed), 'file')} compressed, {len(done.linked):,} now {share} the bytes of "
-        f"an identical one: {saved} saved.{left}"
+        f"an identical file: {saved} saved.{left}"
     )
 
 
@@ -279,7 +282,7 @@ def _do_rebuild(decision: MaintenanceDecision, reason: str, actor: str) -> Done:
         f"{formatting.count(count, 'row')} of {formatting.escaped(table)}" for table, count in report.changed.items()
     )
     text = f"The index of {formatting.count(report.models, 'version')} is rebuilt in {report.seconds:.1f} s: "
-    text += f"{changed} differ from before." if changed else "no difference from before."
+    text += f"{changed} differ." if changed else "no differences."
     if report.left_out:
         text += f" {formatting.count(len(report.left_out), 'file')} could not be used."
     return Done(text)

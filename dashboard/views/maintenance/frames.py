@@ -95,7 +95,15 @@ def _line(item: CleanupItem) -> Line:
 
 def _file(each: OrphanedFile) -> Line:
     return Line(
-        each.key, "–", "–", SWEPT, f"Orphaned: no version owns {each.key}", each.bytes, each.modified_at, None, "file"
+        each.key,
+        "–",
+        "–",
+        SWEPT,
+        f"Orphaned: {each.key} belongs to no version",
+        each.bytes,
+        each.modified_at,
+        None,
+        "file",
     )
 
 
@@ -204,7 +212,7 @@ def bars(frame: pd.DataFrame) -> go.Figure:
 #: The columns of what verify found.
 FINDINGS: tuple[Column[Finding], ...] = (
     Column("Severity", lambda each: "✓ repaired" if each.repaired else SEVERITIES[each.severity], 92, pinned=True),
-    Column("Kind", lambda each: each.kind.replace("_", " "), 104),
+    Column("Kind", lambda each: each.label, 120),
     Column("Subject", lambda each: formatting.visible(each.subject), 250),
     Column("Description", lambda each: formatting.visible(formatting.sentence(each.text)), 380),
     Column("Remedy", lambda each: formatting.visible(each.remedy), 320),

@@ -27,8 +27,7 @@ def cleanup(name: str | None, view: session.View) -> None:
     st.markdown(_says(plan))
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.caption(
-            _policy(name, view)
-            + f" Planned {formatting.ago(plan.made_at, messages.now())}; nothing has been removed yet."
+            _policy(name, view) + f" Planned {formatting.ago(plan.made_at, messages.now())}; nothing is removed yet."
         )
         st.button(
             "Edit policy",
@@ -44,7 +43,7 @@ def cleanup(name: str | None, view: session.View) -> None:
     order = right.selectbox("Order", list(ORDERS), key="order", bind="query-params", on_change=_first)
     found = maintenance_frames.lines(plan, which or WHICH[0], order or ORDERS[0])
     if not found:
-        nothing = "Nothing to remove: the policy keeps every version, and every file belongs to one."
+        nothing = "Nothing to remove: the policy keeps every version, and there are no orphaned files."
         messages.show("info", nothing if which == WHICH[0] else "No version matches.")
         return
     buttons, table = st.container(), st.container()
@@ -70,7 +69,7 @@ def cleanup(name: str | None, view: session.View) -> None:
             type="primary",
             icon=":material/delete_sweep:",
             disabled=not chosen,
-            help=None if chosen else "Select at least one.",
+            help=None if chosen else "Select at least one row.",
             on_click=ask,
             args=("cleanup", name),
             kwargs={"plan": plan, "only": tuple(line.key for line in chosen)},
@@ -89,7 +88,7 @@ def _says(plan: CleanupPlan) -> str:
         )
     if for_good:
         size = formatting.size(sum(item.bytes for item in for_good))
-        parts.append(f"**{formatting.count(len(for_good), 'version')}** from the trash permanently ({size})")
+        parts.append(f"**{formatting.count(len(for_good), 'version')}** deleted permanently ({size})")
     if plan.unclaimed:
         size = formatting.size(sum(each.bytes for each in plan.unclaimed))
         parts.append(f"**{formatting.count(len(plan.unclaimed), 'orphaned file')}** deleted ({size})")
@@ -108,9 +107,9 @@ def _policy(name: str | None, view: session.View) -> str:
 
 def kept(policy: RetentionPolicy) -> str:
     """What a retention policy keeps, in words."""
-    said = f"up to {formatting.count(policy.max_models_to_keep, 'version')}, the newest first"
+    said = f"up to {formatting.count(policy.max_models_to_keep, 'version')}, newest first"
     if policy.max_age_days is not None:
-        said += f", if not older than {formatting.days(policy.max_age_days)}"
+        said += f", up to {formatting.days(policy.max_age_days)} old"
     always = [f"the best {policy.keep_best:,}"] if policy.keep_best else []
     always += [f"the newest {policy.keep_newest:,}"] if policy.keep_newest else []
     always += ["former champions"] if policy.keep_champions else []
@@ -187,7 +186,7 @@ def trash(name: str | None, view: session.View) -> None:
     tells = f"{formatting.count(len(found), 'version')}, {size}. Restorable until purged."
     messages.section("Trash", tells if found else "")
     if not found:
-        messages.show("info", "The trash is empty. Versions that a cleanup or Delete puts there can be restored.")
+        messages.show("info", "The trash is empty. Versions in the trash can be restored until they are purged.")
         return
     table = st.container(key="trash-table")
     page = _pager(len(found), "trashed")
@@ -212,7 +211,7 @@ def _trash_button(verb: Verb, name: str | None, chosen: tuple[Trashed, ...], *, 
         icon=icon,
         type="primary" if primary and chosen else "secondary",
         disabled=not chosen,
-        help=None if chosen else "Select at least one.",
+        help=None if chosen else "Select at least one row.",
         on_click=ask,
         args=(verb, name),
         kwargs={"trashed": chosen},
@@ -257,7 +256,7 @@ def _compress(name: str | None, view: session.View) -> None:
         whose = "all model names" if name is None else formatting.escaped(name)
         messages.section(
             f"Compress old files of {whose}",
-            "Models load as before, and hashes do not change. Identical files are stored once.",
+            "Loading and hashes are unaffected. Identical files are stored once.",
         )
         left, right = st.columns([2, 5], vertical_alignment="bottom")
         days = left.number_input(
@@ -277,12 +276,12 @@ def _compress(name: str | None, view: session.View) -> None:
                 key="compress",
                 icon=":material/compress:",
                 disabled=not old,
-                help=None if old else "No version is that old, champions and rollback targets left out.",
+                help=None if old else "No version is that old, except champions and rollback targets.",
                 on_click=ask,
                 args=("compress", name),
                 kwargs={"days": days},
             )
             st.caption(
-                f"Checks {formatting.count(len(old), 'version')} with {formatting.size(size)}. The saving is "
-                "known afterwards: a file that would shrink by less than a tenth stays as it is."
+                f"Checks {formatting.count(len(old), 'version')} with {formatting.size(size)}. Files that would "
+                "shrink by less than 10% are not compressed."
             )

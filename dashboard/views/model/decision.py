@@ -37,7 +37,7 @@ def _difference(model: ModelMetadata, verdict: PromotionVerdict, view: session.V
             st.caption("Not compared with a champion.")
         return
     st.markdown(f"**{label} against champion {champion.version}**")
-    said = f"{verdict.change}, on {found.rows:,} of the same rows"
+    said = f"{verdict.change}, on the same {found.rows:,} rows"
     st.markdown(formatting.escaped(said))
     st.html(strips.difference(found, verdict.margin, f"{said}: {found.verdict}"))
     if verdict.margin:
@@ -70,7 +70,7 @@ def _gates(verdict: PromotionVerdict) -> None:
 
 
 def _name(gate: Gate) -> str:
-    return formatting.escaped(gate.name[:1].upper() + gate.name[1:])
+    return formatting.escaped(gate.label)
 
 
 def _reviews(model: ModelMetadata, view: session.View) -> None:

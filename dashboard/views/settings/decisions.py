@@ -35,12 +35,12 @@ class SettingsDecision(Decision):
     before: Event | None = None
 
     placeholder: ClassVar[str] = "Rationale and links"
-    working: ClassVar[str] = "Saving, and scoring every version …"
+    working: ClassVar[str] = "Saving, and updating all scores …"
 
     def describe(self, view: session.View) -> Choice | None:
         """What changes, and for which model names."""
         if self.event is not None:
-            st.markdown(f"The settings after event {self.event.event_id}, {messages.when(self.event.at)}. Changes:")
+            st.markdown(f"Settings after event {self.event.event_id}, {messages.when(self.event.at)}. Changes:")
         st.markdown(listed(self.lines, 40) or "No change: these settings are in effect already.")
         st.caption(" ".join(_reach(self)))
         return Choice(self._save, possible=bool(self.lines))
@@ -61,7 +61,7 @@ class SettingsDecision(Decision):
         last = next(iter(served.registry().events(kinds=KINDS, limit=1)), None)
         by = f"{formatting.escaped(last.actor)}, {messages.when(last.at)}" if last else "another person"
         return Clash(
-            f"The settings were changed meanwhile by {by}. Your change was not saved, and is kept in the form: review "
+            f"The settings were changed meanwhile by {by}. Your changes are not saved, but kept in the form: review "
             "the new settings, then save again.",
             "Close and review",
         )
@@ -74,7 +74,9 @@ class SettingsDecision(Decision):
         if self.before is None:
             return Done(text)
         undo = partial(served.registry().revert_configuration, self.before.event_id, expected=result)
-        return Done(text, decision_dialog.undo(undo, "change of settings", forget_drafts), "Undo: the settings before")
+        return Done(
+            text, decision_dialog.undo(undo, "change of settings", forget_drafts), "Undo: restore the previous settings"
+        )
 
 
 def ask_to_save(draft: Draft) -> None:
@@ -126,7 +128,7 @@ def _reach(decision: SettingsDecision) -> list[str]:
             whom += f" {formatting.escaped(shown)}: overrides stay."
     else:
         whom = f"For {formatting.escaped(', '.join(sorted(each for each in names if each)))}." if names else ""
-    return [whom, "No version is promoted by it; scores and ranks change at once. Undo and the history revert it."]
+    return [whom, "Scores and ranks change at once; no version is promoted. Undo or the history reverts the change."]
 
 
 def forget_drafts() -> None:
@@ -138,7 +140,7 @@ def forget_drafts() -> None:
 
 def history(view: session.View) -> None:
     """Who changed the settings, when and why, newest first, each with the way back to it."""
-    messages.section("History of the settings", "Changes of all model names. A revert is recorded as another change.")
+    messages.section("History of the settings", "Changes of all model names. A revert is recorded as a new change.")
     total = view.count_events(kinds=list(KINDS))
     pages = max(1, -(-total // PAGE))
     rows = st.container()
@@ -155,7 +157,9 @@ def _event(event: Event, seen: Configuration) -> None:
     with st.container(border=True, key=f"settings-event-{event.event_id}"):
         left, right = st.columns([5, 1.4], vertical_alignment="center")
         with left:
-            what = "Registry made" if event.kind == "created" else formatting.count(len(lines), "setting") + " changed"
+            what = (
+                "Registry created" if event.kind == "created" else formatting.count(len(lines), "setting") + " changed"
+            )
             st.markdown(f"**{what}** by {formatting.escaped(event.actor)}, {messages.when(event.at)}")
             if event.reason:
                 st.markdown(f"{formatting.escaped(event.reason)}")

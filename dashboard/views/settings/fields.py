@@ -25,7 +25,7 @@ from registry_core import Setting
 
 #: Behind a label: other than the default; other than what is saved.
 OTHER, UNSAVED = "◆", "●"
-LEGEND = f"{OTHER} differs from the default  ·  {UNSAVED} changed and not saved. ? explains a field."
+LEGEND = f"{OTHER} differs from the default  ·  {UNSAVED} changed, not saved. ? explains a field."
 #: The weights a field each is drawn for; more come by "Add a metric".
 WIDE = 210
 
@@ -134,7 +134,7 @@ def weights(draft: Draft, setting: Setting, name: str, view: session.View) -> No
     )
     less = [formatting.metric(each) for each in shown if view.lower_is_better(name, each)]
     right.caption(
-        f"The weights add up to **{total:g}**. A weight of 0 means that the metric does not count."
+        f"The weights add up to **{total:g}**. A metric with weight 0 is ignored."
         + (f" Minimized: {formatting.escaped(', '.join(less))}, with a negative weight." if less else "")
     )
 
@@ -151,12 +151,13 @@ def _whose(draft: Draft, key: str) -> None:
     name, keys = draft.model_name, together(key)
     if all(draft.inherits(each) for each in keys):
         st.caption(
-            f"**{INHERITED.capitalize()}.** Changed here, all of them are {formatting.escaped(name or '')}'s own."
+            f"**{INHERITED.capitalize()}.** A change here makes all of them specific to "
+            f"{formatting.escaped(name or '')}."
         )
         return
     touched = any(BY_PATH[path].key in keys for path in draft.values)
     own = any(draft.own(each) and each not in draft.back for each in keys)
-    part = "In part own" if any(draft.inherits(each) for each in keys) else "Own"
+    part = "Partly overridden" if any(draft.inherits(each) for each in keys) else "Overridden"
     settings = [each for each in BY_PATH.values() if each.key in keys]
     usual = all(_plain(draft.value(each)) == _plain(each.default) for each in settings)
     if name is None and usual:
@@ -189,7 +190,7 @@ def one(draft: Draft, setting: Setting, names: Sequence[str]) -> None:
         "key": key,
     }
     if not setting.name and draft.model_name is not None:
-        whose = INHERITED if draft.inherits(setting.key) else f"own for {draft.model_name}"
+        whose = INHERITED if draft.inherits(setting.key) else f"overrides of {draft.model_name}"
         common["help"] = f"{formatting.sentence(whose)} {common['help']}"
     options = (
         list(dict.fromkeys([*(setting.choices or names), *([value] if isinstance(value, str) else value or ())]))

@@ -23,9 +23,9 @@ def section(view: session.View) -> None:
     with st.container(border=True, key="foreign"):
         messages.section(
             "Decisions to confirm",
-            "These decisions were made on another machine, by another user, or before this release. Until they are "
-            "accepted here, the allowed imports are not allowed, no alert is sent to the addresses, and the gates and "
-            "approvals block promotion.",
+            "These decisions were made on another machine, by another user, or before this release. Until you accept "
+            "them, the imports are not trusted, no alerts are sent to the addresses, and the gates and approvals "
+            "block promotion.",
         )
         st.code("\n".join(lines(found)), language=None)
         if found:
@@ -44,7 +44,8 @@ def lines(found: ForeignDecisions) -> list[str]:
     said += [f"{model_id} approved by {', '.join(actors)}" for model_id, actors in found.approvals.items()]
     said += [f"{model_id}: {note}" for model_id, note in found.overrides.items()]
     said += [
-        f"champion of {name}: {each}; loaded only if its files pass here" for name, each in found.champions.items()
+        f"champion of {name}: {each}; loaded only if its files pass the scan on this machine"
+        for name, each in found.champions.items()
     ]
     said += [f"never accepted: {why}" for why in found.never.values()]
     return [formatting.visible(" ".join(each.split())) for each in said]
@@ -52,12 +53,12 @@ def lines(found: ForeignDecisions) -> list[str]:
 
 def _form(found: ForeignDecisions, view: session.View) -> None:
     with st.form("accept-foreign", border=False):
-        reason = st.text_input("Reason (required): who reviewed them", key="accept-reason", max_chars=2000)
+        reason = st.text_input("Reason (required): the reviewer", key="accept-reason", max_chars=2000)
         if st.form_submit_button("Accept all", icon=":material/verified_user:"):
             try:
                 view.registry.accept_foreign(found, actor=session.actor(), reason=(reason or "").strip())
             except RegistryError as error:
                 messages.show("error", f"Nothing was changed. {formatting.escaped(str(error))}")
                 return
-            messages.post("success", "These decisions are yours now.")
+            messages.post("success", "The decisions are accepted.")
             st.rerun()

@@ -26,7 +26,7 @@ def preview(draft: Draft, name: str, view: session.View) -> None:
         return
     for sentence in sentences(mine, changed=bool(changes)):
         st.markdown(sentence)
-    tables.records(ranking_columns(mine.champion), ranking(mine), key="ranking", alt=f"Ranks of {name} now and then")
+    tables.records(ranking_columns(mine.champion), ranking(mine), key="ranking", alt=f"Present and new ranks of {name}")
     ranked = sum(each.rank_after is not None for each in mine.changes)
     if ranked > MOST:
         st.caption(f"The best {MOST} of {formatting.count(ranked, 'version')} with a rank, and the champion.")
@@ -41,7 +41,7 @@ def sentences(found: RankingPreview, *, changed: bool) -> list[str]:
     best = versions.get(found.best_after or "")
     if not changed:
         said = f"**{best}** is the best." if best else "No eligible version has a score."
-        return [f"{said} Change a weight to see the new ranks."]
+        return [f"{said} Change a weight to preview the new ranks."]
     moved = sum(_moved(each) for each in found.changes)
     lines = []
     if best is None:
@@ -64,14 +64,14 @@ def sentences(found: RankingPreview, *, changed: bool) -> list[str]:
         beaten = (
             f"its score would be {formatting.number(score)}"
             if score is not None
-            else ("it would have no score, so a person would have to decide on every new version")
+            else ("it would have no score, so new versions would not be promoted automatically")
         )
         lines.append(
-            f"Saving promotes no version: champion **{champion}** stays. New versions are compared with it by the new "
+            f"Saving does not change the champion **{champion}**. New versions are compared with it under the new "
             f"settings; {beaten}."
         )
     else:
-        lines.append("Saving promotes no version: the model name stays without a champion.")
+        lines.append("Saving does not promote a version: the model name still has no champion.")
     return lines
 
 
@@ -102,10 +102,10 @@ def ranking_columns(champion: str | None) -> tuple[Column[RankingChange], ...]:
     return (
         Column("Version", lambda each: f"{each.version}{' ★' if each.model_id == champion else ''}", 84, pinned=True),
         Column("Rank now", lambda each: each.rank_before, 76, "ordinal"),
-        Column("Rank then", lambda each: each.rank_after, 78, "ordinal", help="Rank with these settings"),
-        Column("Move", move, 96),
+        Column("New rank", lambda each: each.rank_after, 78, "ordinal", help="Rank with these settings"),
+        Column("Change", move, 96),
         Column("Score now", lambda each: each.score_before, 80, "number", scale="score"),
-        Column("Score then", lambda each: each.score_after, 82, "number", scale="score"),
+        Column("New score", lambda each: each.score_after, 82, "number", scale="score"),
         Column("Difference", _gap, 86, "difference"),
     )
 
@@ -140,9 +140,9 @@ def _lost(found: RankingPreview) -> None:
 _OTHERS: tuple[Column[tuple[str, RankingPreview]], ...] = (
     Column("Model name", lambda each: formatting.visible(each[0]), 150, pinned=True),
     Column("Best now", lambda each: _version(each[1], each[1].best_before), 84),
-    Column("Best then", lambda each: _version(each[1], each[1].best_after), 84),
-    Column("Moves", lambda each: sum(_moved(change) for change in each[1].changes), 70, "count"),
-    Column("Lose their score", lambda each: len(_losers(each[1])), 120, "count"),
+    Column("New best", lambda each: _version(each[1], each[1].best_after), 84),
+    Column("Rank changes", lambda each: sum(_moved(change) for change in each[1].changes), 70, "count"),
+    Column("Scores lost", lambda each: len(_losers(each[1])), 120, "count"),
 )
 
 

@@ -92,7 +92,7 @@ def _differing(
             # A whole group came or went: what of it is other than the default is worth a line, or else the group.
             group = (before if own[0] else after)[setting.key]
             if not group and setting.path == next(each.path for each in ALL if each.key == setting.key and each.name):
-                came = (INHERITED, "own, all as by default")
+                came = (INHERITED, "overridden, all defaults")
                 yield Difference(name, setting.key.capitalize(), *(came if own[1] else came[::-1]))
             if setting.name not in group:
                 continue

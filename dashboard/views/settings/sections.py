@@ -25,8 +25,8 @@ def choose(name: str, view: session.View) -> tuple[Draft, str]:
         required=True,
         key="whose",
         bind="query-params",
-        help=f"This name: {formatting.escaped(name)}, chosen at the top. All names: the default for "
-        "names without overrides",
+        help=f"This name: {formatting.escaped(name)}, selected at the top. All names: the default for names "
+        "without overrides",
     )
     section = right.segmented_control(
         "Section", list(SECTIONS), default="Ranking", required=True, key="section", bind="query-params"
@@ -78,7 +78,7 @@ def save_bar(draft: Draft, view: session.View, *, fields: bool) -> None:
                 args=(draft,),
             )
     if any(BY_PATH[path].kind == "weights" and not value for path, value in draft.values.items()):
-        messages.show("error", "At least one weight has to be above 0.")
+        messages.show("error", "Set at least one weight above 0.")
     elif problem is not None:
         messages.explain(problem)
     if others:
@@ -97,8 +97,8 @@ def _changed_meanwhile(draft: Draft, view: session.View) -> None:
     who = f" by **{formatting.escaped(last.actor)}**, {messages.when(last.at)}" if last else ""
     messages.show(
         "warning",
-        f"The settings were changed{who}, after you began. What you typed is kept; review the new settings "
-        "before you save.",
+        f"The settings were changed{who}, after you began. Your changes are kept; review the new settings before you "
+        "save.",
     )
     with st.container(horizontal=True, gap="small"):
         st.button(

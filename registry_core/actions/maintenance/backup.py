@@ -49,7 +49,7 @@ class _Written(NamedTuple):
 def teller(progress: Progress | None) -> Progress | None:
     """What is told of progress, after it was seen that it can be."""
     if progress is not None and not callable(progress):
-        raise InvalidInput(f"progress is {progress!r:.80}; give a function that takes what is done, done and total")
+        raise InvalidInput(f"progress is {progress!r:.80}; give a function with the parameters step, done and total")
     return progress
 
 
@@ -71,7 +71,7 @@ def backup(context: Context, path: str | os.PathLike[str], progress: Progress | 
             target.stat().st_size, written.left_out,
         )  # fmt: skip
     raise StorageError(
-        errno.EAGAIN, f"files went away during each of {_TRIES} tries to back up; try again when no cleanup runs"
+        errno.EAGAIN, f"files were deleted during each of {_TRIES} attempts to back up; try again when no cleanup runs"
     )
 
 

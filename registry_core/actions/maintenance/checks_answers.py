@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from ...rules import environments
 from ...signature import AnswersCheck
 from .checks import Findings, error, note
-
-_REGISTER = "use the libraries it was registered with, or train and register it again with those installed here"
 
 
 def findings(asked: Mapping[str, AnswersCheck]) -> Findings:
@@ -15,6 +14,6 @@ def findings(asked: Mapping[str, AnswersCheck]) -> Findings:
     for model_id, check in asked.items():
         if check.status in ("differs", "fails"):
             text = f"{model_id} does not return the predictions recorded at its registration: {check.because}"
-            yield error("answers", model_id, text, _REGISTER)
+            yield error("answers", model_id, text, environments.REMEDY)
         elif check.status == "unchecked":
             yield note("answers", model_id, f"the predictions of {model_id} were not checked: {check.because}")

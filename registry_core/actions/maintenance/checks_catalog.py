@@ -29,9 +29,9 @@ def databases(look: Look) -> Findings:
 
 def _told(damage: Damage) -> Any:
     if damage.kind == "lost":
-        remedy = f"{BACKUP}; or go on without them: {MEND}"
+        remedy = f"{BACKUP}; or continue without them: {MEND}"
         return error("lost", damage.subject, damage.text, remedy, repairable=True)
-    remedy = f"{BACKUP}; or make the catalog anew of its export: model-registry rebuild-index --damaged"
+    remedy = f"{BACKUP}; or rebuild the catalog from its export: model-registry rebuild-index --damaged"
     return error(damage.kind, damage.subject, damage.text, BACKUP if "telemetry" in damage.text else remedy)
 
 
@@ -40,7 +40,7 @@ def chain(look: Look) -> Findings:
     look.checked["events"] = events.newest(look.catalog)
     broken = events.first_break(look.catalog)
     if broken is not None:
-        text = f"the audit log is not valid from event {broken} on: an event was altered or deleted"
+        text = f"the audit log is altered at event {broken}: this event was altered, or an event before it was deleted"
         yield error("chain", f"event {broken}", text, BACKUP)
     newest = look.checked["events"]
     for table in (
@@ -55,7 +55,7 @@ def chain(look: Look) -> Findings:
     ):
         late = [row["seq"] for row in look.rows(table) if row["seq"] > newest]
         if late:
-            text = f"{table} has the row {late[0]}, and the last event is {newest}: the newest events are missing"
+            text = f"{table} has row {late[0]}, but the last event is {newest}: the newest events are missing"
             yield error("chain", table, text, BACKUP)
 
 
@@ -69,7 +69,7 @@ def champions(look: Look) -> Findings:
         if found.get(seq) != expected.get(seq):
             yield error(
                 "deployments", f"deployment {seq}",
-                f"deployment {seq} of {name} is not what the events say of it: {_difference(found, expected, seq)}",
+                f"deployment {seq} of {name} contradicts the events: {_difference(found, expected, seq)}",
                 BACKUP,
             )  # fmt: skip
     current: dict[str, str] = {}
@@ -83,7 +83,7 @@ def champions(look: Look) -> Findings:
         current[name] = model_id
         version = versions.get(model_id)
         if version is None or version["model_name"] != name:
-            yield error("champions", name, f"the champion of {name}, {model_id}, is no version of it", BACKUP)
+            yield error("champions", name, f"the champion of {name}, {model_id}, is not a version of it", BACKUP)
         elif version["artifact"] != "trusted" or version["status"] != "registered":
             state = version["status"] if version["status"] != "registered" else version["artifact"]
             remedy = f"promote another version (model-registry promote), or run model-registry rollback {name}"
@@ -117,7 +117,7 @@ def _difference(found: dict[int, Row], expected: dict[int, Row], seq: int) -> st
     if seq not in found:
         return "it is missing"
     if seq not in expected:
-        return "no event tells of it"
+        return "no event records it"
     here, there = found[seq], expected[seq]
     return "; ".join(f"{key} is {here[key]!r:.80}, not {there[key]!r:.80}" for key in there if here[key] != there[key])
 
@@ -130,11 +130,11 @@ def states(look: Look) -> Findings:
         model_id, status = row["model_id"], row["status"]
         expected = wanted.get(model_id, status)
         if status != expected:
-            text = f"{model_id} is {status!r:.80} in the catalog, and {expected} by its last event"
+            text = f"{model_id} is {status!r:.80} in the catalog, but {expected} by its last event"
             yield error("state", model_id, text, MEND, repairable=True)
         elif (status == "trashed") != (model_id in kept):
             text = f"{model_id} is {status}, and " + (
-                "the trash does not hold it" if status == "trashed" else "in the trash"
+                "it is not in the trash" if status == "trashed" else "in the trash"
             )
             yield error("state", model_id, text, BACKUP)
 
@@ -162,26 +162,32 @@ def settings(look: Look) -> Findings:
     stored = look.configuration.to_dict()
     last = events.listed(look.catalog, kinds=(EventKind.CREATED, EventKind.CONFIGURED), limit=1)
     if last and _completed(last[0].after) != json.loads(json.dumps(stored)):
-        text = f"the settings are not those of the last event about them, {last[0].event_id}"
+        text = f"the settings differ from those of their last event, {last[0].event_id}"
         yield error("settings", CONFIGURATION, text, f"save them again (model-registry config set), or {BACKUP}")
     if last and last[0].reason == f"{SETTINGS} was edited":
         yield note(
             "settings", SETTINGS,
-            f"settings were taken over from an edited {SETTINGS} at {last[0].at} by {last[0].actor}",
-            "if that was not intended, revert them on the page Settings",
+            f"settings were applied from an edited {SETTINGS} at {last[0].at} by {last[0].actor}",
+            "if that was not intended, revert them on the Settings page",
         )  # fmt: skip
     try:
         written = configure.from_file(look.context)
     except InvalidConfiguration as found:
         text = f"{SETTINGS} cannot be used: {found}"
-        yield error("settings", SETTINGS, text, f"correct it, or write what the catalog has: {MEND}", repairable=True)
+        yield error(
+            "settings",
+            SETTINGS,
+            text,
+            f"correct it, or overwrite it with the settings of the catalog: {MEND}",
+            repairable=True,
+        )
         return
     if written is None:
         text = f"{SETTINGS} is missing; the catalog has the settings"
         yield error("settings", SETTINGS, text, MEND, repairable=True)
     elif written.to_dict() != stored:
-        text = f"{SETTINGS} says otherwise than the catalog about {_keys(written, look.configuration)}: it was edited"
-        remedy = f"it is taken over when the registry is opened; to write what the catalog has: {MEND}"
+        text = f"{SETTINGS} differs from the catalog in {_keys(written, look.configuration)}: it was edited"
+        remedy = f"it is applied when the registry is opened; to overwrite it with the settings of the catalog: {MEND}"
         yield error("settings", SETTINGS, text, remedy, repairable=True)
 
 

@@ -31,8 +31,11 @@ def exported(look: Look) -> Findings:
     newest = events.newest(look.context.database)
     if history.last_event < newest:
         count = newest - history.last_event
-        text = f"the exported index is of {history.exported_at}; since then there were {count:,} events"
+        text = f"the exported index is of {history.exported_at}; {count:,} events followed"
         yield note("export", HISTORY, text, EXPORT)
     elif history.last_event > newest:
-        text = f"the exported index knows event {history.last_event}, the catalog ends with {newest}: events are gone"
-        yield warning("export", HISTORY, text, "restore the catalog from a backup, or make it anew of the export")
+        text = (
+            f"the exported index includes event {history.last_event}, the catalog ends with {newest}: events are "
+            "missing"
+        )
+        yield warning("export", HISTORY, text, "restore the catalog from a backup, or rebuild it from the export")

@@ -103,15 +103,18 @@ def _read(store: Store, claim: Claim, noted: Packed | None) -> tuple[int, Findin
     try:
         digest, size = store.digest(key)
         if noted is not None and digest != noted.sha256:
-            text = f"{store.address(key)} is not what was compressed: its sha256 is {digest[:12]}..., the catalog says "
+            text = (
+                f"{store.address(key)} was altered after its compression: its SHA-256 is {digest[:12]}..., in the "
+                "catalog it is "
+            )
             return size, error("altered", key, f"{text}{noted.sha256[:12]}...", claim.remedy)
         if digest != claim.sha256:
             store.content(key, claim.sha256, claim.size)
             if noted is None:
-                text = f"{store.address(key)} is compressed, and the catalog has no record of it"
+                text = f"{store.address(key)} is compressed, but the catalog has no record of it"
                 return size, warning("packed", key, text, MEND, repairable=True)
         elif claim.size is not None and size != claim.size:
-            text = f"{store.address(key)} has {size:,} bytes, the catalog says {claim.size:,}"
+            text = f"{store.address(key)} has {size:,} bytes, in the catalog {claim.size:,}"
             return size, error("altered", key, text, claim.remedy)
         return size, None
     except ArtifactMissing:
@@ -137,7 +140,7 @@ def sidecars(look: Look) -> Findings:
         elif row["seq"] in documents:
             expected = sha256(documents[row["seq"]].encode()).hexdigest()
         else:
-            text = f"the catalog has no document of {row['model_id']}"
+            text = f"the catalog has no metadata of {row['model_id']}"
             yield error("missing", key, text, BACKUP)
             continue
         if expected:
@@ -150,7 +153,7 @@ def sidecars(look: Look) -> Findings:
         look.checked["bytes"] += size
         if digest == expected:
             continue
-        text = problem or f"{store.address(key)} is not what was registered: its sha256 differs"
+        text = problem or f"{store.address(key)} was altered: its SHA-256 differs from the one at registration"
         # What somebody else wrote is not ours to write again.
         ours = mendable and row["seq"] not in told
         yield error("altered" if digest else "missing", key, text, MEND if ours else BACKUP, repairable=ours)
@@ -187,16 +190,16 @@ def unclaimed(look: Look) -> Findings:
     for each in found:
         place = look.context.store.address(each.key)
         if each.key in going:
-            text = f"{place} belongs to a version that was purged a short while ago: it is being removed"
+            text = f"{place} belongs to a version that was just purged: it is being deleted"
             yield note(
                 "unclaimed",
                 each.key,
                 text,
-                "nothing to do: a cleanup deletes it if the removal was interrupted",
+                "nothing to do: a cleanup deletes it if the purge was interrupted",
             )
         elif each.key in spared:
             text = f"no version owns {place}, which is older than the catalog's last recovery or loss"
-            yield note("unclaimed", each.key, text, "nothing to do: it may be the only copy; remove it by hand, if not")
+            yield note("unclaimed", each.key, text, "it may be the only copy; delete it by hand if it is not")
         elif each.key in old:
             text = f"no version owns {place} ({each.size:,} bytes, written {each.modified:%Y-%m-%d})"
             yield warning("unclaimed", each.key, text, CLEANUP, repairable=True)

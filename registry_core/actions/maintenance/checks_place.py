@@ -25,8 +25,13 @@ def origin(look: Look) -> Findings:
     try:
         found = foreign.pending_in(look.context, look.catalog)
     except StorageError as problem:
-        yield error("origin", "key", str(problem), "let this user read the key, or bring it: model-registry key import")
+        yield error(
+            "origin",
+            "key",
+            str(problem),
+            "give this user read permission for the key, or import it: model-registry key import",
+        )
         return
     if found:
-        text = "decisions about trust came from another installation, and are not accepted here"
+        text = "trust decisions of another installation are not accepted here"
         yield warning("origin", look.context.location, text, Remedy("model-registry accept", command=True))

@@ -18,11 +18,13 @@ def derived(look: Look) -> Findings:
     mendable = look.sound("model_documents", "settings")
     for model_id, columns, metrics in expected(look):
         if isinstance(columns, str):
-            yield error("derived", model_id, f"the catalog's document of {model_id} cannot be used: {columns}", BACKUP)
+            yield error(
+                "derived", model_id, f"the metadata of {model_id} in the catalog cannot be used: {columns}", BACKUP
+            )
             continue
         wrong = [*columns, *(["its metrics"] if metrics is not None else [])]
         if wrong:
-            text = f"the catalog's row of {model_id} does not follow from its document: {', '.join(wrong)}"
+            text = f"the catalog row of {model_id} contradicts its metadata: {', '.join(wrong)}"
             yield error("derived", model_id, text, MEND if mendable else BACKUP, repairable=mendable)
 
 

@@ -24,7 +24,7 @@ from . import compress, roles, sweep, trash
 #: Versions of one transaction: others get in between.
 _BATCH = 250
 _ALERT = "cleanup"
-_AFTER = "after a registration, as the configuration says"
+_AFTER = "automatic cleanup after a registration"
 
 
 def plan(context: Context, model_name: str | None) -> CleanupPlan:
@@ -73,7 +73,7 @@ class _Run:
                     status, pinned = states[item.model_id]
                     fixed = known.untouchable(item.model_id, pinned)
                     if status != item.status:
-                        fixed = f"it is {status} by now"
+                        fixed = f"it is now {status}"
                     if fixed is not None:
                         self.skipped[item.model_id] = fixed
                         continue
@@ -84,7 +84,7 @@ class _Run:
                     moved.append(item)
             self.trashed += [item.model_id for item in moved]
             self.bytes_trashed += sum(item.bytes for item in moved)
-            self.tell("into the trash", done, len(items))
+            self.tell("moved to the trash", done, len(items))
 
     def purge(self, items: Sequence[CleanupItem]) -> None:
         """Purge versions whose time in the trash is over; their files go once that is committed."""
@@ -98,7 +98,7 @@ class _Run:
                 gone = []
                 for item in batch:
                     if item.model_id not in due:
-                        self.skipped[item.model_id] = "it came out of the trash"
+                        self.skipped[item.model_id] = "it was restored from the trash"
                         continue
                     if due[item.model_id] > now:
                         self.skipped[item.model_id] = "its purge date is in the future"
@@ -161,7 +161,7 @@ def carry_out(
             if only is not None:
                 run.skipped[item.model_id] = item.reason
         elif present is None:
-            run.skipped[item.model_id] = "it is purged by now"
+            run.skipped[item.model_id] = "it is now purged"
         elif present.action != item.action:
             run.skipped[item.model_id] = present.reason
         else:
@@ -212,7 +212,7 @@ def after_registration(context: Context, model_name: str, registered: str) -> No
             with context.database.transaction() as transaction:
                 held = alerts.unresolved(transaction, model_name, _ALERT)
                 if held is not None:
-                    resolve_in(transaction, context.now(), held, AUTO, "the next cleanup went well")
+                    resolve_in(transaction, context.now(), held, AUTO, "the next cleanup succeeded")
     except Exception as error:
         _tell(context, model_name, error)
 

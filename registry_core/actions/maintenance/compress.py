@@ -92,7 +92,7 @@ def _ages(context: Context, days: float | None, model_name: str | None) -> dict[
     if days is not None and (
         isinstance(days, bool) or not isinstance(days, int | float) or not 0 <= days <= _MOST_DAYS
     ):
-        raise InvalidInput(f"older_than_days is {days!r:.80}; a number of days from 0 to {_MOST_DAYS:,} is needed")
+        raise InvalidInput(f"older_than_days is {days!r:.80}; give a number of days from 0 to {_MOST_DAYS:,}")
     names = models.names(context.database)
     if model_name is not None and model_name not in names:
         raise ModelNotFound(f"no model has the name {model_name!r:.160}; model_names() lists all")

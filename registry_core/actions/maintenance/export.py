@@ -154,7 +154,7 @@ def read_history(store: Store) -> History:
     start = len(_HEAD) + 64 + len(_MIDDLE)
     content = data[start : -len(_TAIL)]
     if _sealed(content) != data:
-        raise ValueError("it is not as it was written: its sha256 differs")
+        raise ValueError("its SHA-256 differs from the one at its export")
     found = json.loads(content)
     try:
         tables = {
@@ -163,7 +163,7 @@ def read_history(store: Store) -> History:
         }
         return History(found[EXPORTED_AT], found["last_event"], found["index_sha256"], dict(found["documents"]), tables)
     except (KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"it is written otherwise than this release writes it ({error!r:.200})") from error
+        raise ValueError(f"this release cannot read it ({error!r:.200})") from error
 
 
 def read_index(store: Store, digest: str | None = None) -> dict[str, dict[str, Any]]:
@@ -179,13 +179,13 @@ def read_index(store: Store, digest: str | None = None) -> dict[str, dict[str, A
     """
     data = store.read(INDEX)
     if digest is not None and sha256(data).hexdigest() != digest:
-        raise ValueError(f"it is not the one that {HISTORY} was written with: its sha256 differs")
+        raise ValueError(f"it belongs to another export than {HISTORY}: its SHA-256 differs")
     try:
         found = json.loads(data)
     except RecursionError as error:
-        raise ValueError("it nests too deep") from error
+        raise ValueError("it is nested too deeply") from error
     if not isinstance(found, dict):
-        raise ValueError(f"it holds {type(found).__name__}, not an object of model ids")
+        raise ValueError(f"it contains {type(found).__name__}, not a JSON object of model ids")
     return {key: entry for key, entry in found.items() if isinstance(entry, dict)}
 
 
@@ -196,7 +196,7 @@ def _elsewhere(path: str | os.PathLike[str]) -> tuple[Callable[[str, bytes], Non
     except TypeError as error:
         raise InvalidInput(f"path is {path!r:.80}; name a folder for the exported index") from error
     if not isinstance(root, str) or not root or "\0" in root or "://" in root:
-        raise InvalidInput(f"path {root!r:.80} is no folder of this machine; name one for the exported index")
+        raise InvalidInput(f"path {root!r:.80} is not a folder on this machine; name a folder for the exported index")
     folder = Folder(os.path.abspath(os.path.expanduser(root)))
 
     def write(key: str, data: bytes) -> None:
@@ -216,8 +216,8 @@ def _elsewhere(path: str | os.PathLike[str]) -> tuple[Callable[[str, bytes], Non
         except OSError as error:
             raise StorageError(
                 error.errno or errno.EIO,
-                f"{folder.address(key)} cannot be written ({error.strerror}): free some room, give this user the "
-                "right, or name another folder",
+                f"{folder.address(key)} cannot be written ({error.strerror}): free some space, give this user write "
+                "permission, or name another folder",
             ) from error
 
     return write, folder.address

@@ -73,12 +73,12 @@ def metadata_of(model_id: str, document: str | bytes) -> ModelMetadata:
     """
     found = json.loads(document)
     if not isinstance(found, dict):
-        raise ValueError(f"it holds {type(found).__name__}, not an object")
+        raise ValueError(f"it contains {type(found).__name__}, not a JSON object")
     try:
         metadata = ModelMetadata(**found)
         models.columns(0, metadata, "", 1, False)
     except (TypeError, AttributeError, InvalidVersion) as error:
-        raise ValueError(f"it is no metadata of a version: {error}") from error
+        raise ValueError(f"it is not the metadata of a version: {error}") from error
     if metadata.model_id != model_id:
         raise ValueError(f"it is the metadata of {metadata.model_id!r:.300}")
     return metadata
@@ -88,11 +88,11 @@ def take_care(context: Context, kept: Row) -> str:
     """What becomes of a version whose document is lost everywhere, in words: with a scaler nobody knows of any more it
     would answer, and wrongly, so it is quarantined.
     """
-    said = "what the version's row says is all that is left"
+    said = "only the version's row in the catalog is left"
     if not context.store.exists(model_files(kept["model_id"])[1]):
         return said
     kept["artifact"] = "quarantined"
-    return f"{said}, and which scaler belongs to it is not known any more: it is quarantined; register it again"
+    return f"{said}, and the scaler of the version is unknown: the version is quarantined; register the model again"
 
 
 def remains(kept: Row, model_sha256: str) -> ModelMetadata:

@@ -31,7 +31,7 @@ _CHAMPIONS, _CHALLENGERS = ("champion",), ("challenger",)
 #: What data a metric can have been measured on is said so.
 _MEASURED_ON = ("eval", "evaluation", "test", "testing", "validation", "holdout")
 _MOST_TAG = 64
-_UNREAD = "what MLflow says of it cannot be read"
+_UNREAD = "its record in MLflow cannot be read"
 
 
 def import_mlflow(
@@ -93,7 +93,7 @@ class _Moving:
             source_id, digest = f"mlflow:{source}", sha256(model.data).hexdigest()
             before = self._arrived.find(source_id, digest)
             if before is not None:
-                self.skipped[source] = f"it came in before: it is {before} here"
+                self.skipped[source] = f"imported before as {before}"
                 return
             with theirs.stated(_UNREAD):
                 fields = self._fields(version, model)
@@ -112,7 +112,9 @@ class _Moving:
             if version.stage == "Archived":
                 promotion.change_status(self._context, "archive", model_id, self._actor, "archived in MLflow")
             if {*version.aliases} & {*_CHALLENGERS} or version.stage == "Staging":
-                self.notes.append(f"{model_id} was challenger there; start an experiment with it when there is traffic")
+                self.notes.append(
+                    f"{model_id} was challenger in MLflow; start an experiment with it once there is traffic"
+                )
         for version in _leading(found):
             model_id = self.imported.get(version.source)
             if model_id is not None and promote(self._context, model_id, self._actor, self._reason, self.notes):
@@ -120,9 +122,11 @@ class _Moving:
 
     def _check(self, version: MlflowVersion) -> None:
         if version.status != "READY":
-            raise InvalidInput(f"MLflow says it is {version.status}; finish or delete it there")
+            raise InvalidInput(f"its status in MLflow is {version.status}; finish or delete it there")
         if version.workspace not in (None, "", "default"):
-            raise InvalidInput(f"it is in the workspace {version.workspace!r:.80}; only the default one is brought in")
+            raise InvalidInput(
+                f"it is in the workspace {version.workspace!r:.80}; only the default workspace is imported"
+            )
         if version.name not in self._names:
             name = rules.model_name(version.name)
             twin = next((each for each, ours in self._names.items() if ours == name), None)
@@ -130,12 +134,12 @@ class _Moving:
                 raise InvalidInput(f"{version.name!r:.160} and {twin!r:.160} would both be called {name}; rename one")
             self._names[version.name] = intake.check_name(name, "the registered model's name")
             if name != version.name:
-                self.notes.append(f"{version.name!r:.160} is called {name} here, which can be part of a path")
+                self.notes.append(f"{version.name!r:.160} is imported as {name}, which can be part of a path")
 
     def _fields(self, version: MlflowVersion, model: mlmodel.MlflowModel) -> dict[str, Any]:
         source, run = version.source, version.run
         metrics, left_out = rules.metrics(version.metrics)
-        self.notes += [f"{source}: the metric {name!r:.80} is left out: {why}" for name, why in left_out.items()]
+        self.notes += [f"{source}: the metric {name!r:.80} is omitted: {why}" for name, why in left_out.items()]
         looked = artifact_trust.look(model.data, model.file)
         trained = version.logged.get("creation_timestamp_ms") or run.get("end_time") or version.created
         told = {
@@ -187,4 +191,4 @@ def _moment(milliseconds: int) -> str:
     try:
         return utc_text(datetime.fromtimestamp(milliseconds / 1000, UTC))
     except (OverflowError, ValueError, OSError) as error:
-        raise InvalidInput(f"its time is {milliseconds} ms, which is in no year from 1 to 9999") from error
+        raise InvalidInput(f"its time is {milliseconds} ms, which is outside the years 1 to 9999") from error

@@ -63,7 +63,7 @@ def digests(context: Context, progress: Progress | None = None) -> dict[str, str
             if digest is not None:
                 found[_id_of(name)] = digest
             if progress is not None and (number % _STEP == 0 or number == len(names)):
-                progress("reading sidecar files", number, len(names))
+                progress("reading metadata files", number, len(names))
     return found
 
 
@@ -114,7 +114,7 @@ def _index(
             try:
                 metadata = indexing.metadata_of(row["model_id"], text)
             except ValueError as error:
-                left_out[f"the catalog's document of {row['model_id']}"] = f"{error}; its sidecar file was used"
+                left_out[f"the catalog's document of {row['model_id']}"] = f"{error}; its metadata file was used"
         if text is not None and metadata is not None:
             why = _difference(context, key, sidecars.get(row["model_id"]), text, told.get(row["seq"], {}))
             if why:
@@ -145,7 +145,7 @@ def _difference(context: Context, key: str, digest: str | None, text: str, told:
             digest = sha256(context.store.read(key)).hexdigest()
         except RegistryError as error:
             return str(error)
-    return "" if digest == expected else "it is not what was registered: its sha256 differs"
+    return "" if digest == expected else "its SHA-256 differs from the one at registration"
 
 
 def _from_sidecar(

@@ -59,12 +59,14 @@ def set_aside(location: str | os.PathLike[str], stamp: str) -> Path:
     """
     place = os.fspath(location)
     if "://" in place and not place.startswith("file://"):
-        raise InvalidInput("only a registry in a folder can be recovered so; restore a database from its backup")
+        raise InvalidInput(
+            "only a registry in a folder can be recovered with --damaged; restore a database from its backup"
+        )
     catalog = Path(place.removeprefix("file://")).expanduser().absolute() / "registry.db"
     if not catalog.exists():
-        raise InvalidInput(f"there is no {catalog}; opening the folder makes a new one of what lies in it")
+        raise InvalidInput(f"there is no {catalog}; open the folder, which builds a new catalog from the files in it")
     if quarantine.is_sound(catalog):
-        raise StateConflict(f"{catalog} is not damaged; rebuild the index without moving the catalog aside")
+        raise StateConflict(f"{catalog} is not damaged; rebuild the index without --damaged")
     return quarantine.set_aside(catalog, stamp)
 
 
@@ -93,7 +95,7 @@ class _Documents:
             metadata = indexing.metadata_of(model_id, content)
             if digest is None or sha256(content).hexdigest() == digest:
                 return metadata, content.decode()
-            why, altered = "it is not what was exported: its sha256 differs", (metadata, content.decode())
+            why, altered = "its SHA-256 differs from the one at its export", (metadata, content.decode())
         except (ValueError, RecursionError, RegistryError) as error:
             why = str(error)[:300]
         entry = self.entries.get(model_id)
@@ -102,7 +104,7 @@ class _Documents:
             self.left_out[key] = f"{why}; {INDEX} was used"
             return indexing.metadata_of(model_id, text), text
         if altered is not None:
-            self.left_out[key] = f"{why}; it was used all the same, since nothing else is left"
+            self.left_out[key] = f"{why}; it was used nevertheless, since nothing else is left"
             return altered
         self.left_out[key] = f"{why}; {indexing.take_care(self.context, row)}"
         metadata = indexing.remains(row, str(self.told.get(row["seq"], {}).get("sha256", "")))
@@ -143,7 +145,7 @@ def _from_export(context: Context, history: History) -> RebuildReport | None:
             "models": len(rows),
             "newer": len(newer),
         }
-        reason = f"the catalog was lost; taken from {HISTORY}, exported at {history.exported_at}"
+        reason = f"the catalog was lost; the status was taken from {HISTORY}, exported at {history.exported_at}"
         _tell(context, transaction, reason, said, left_out)
         added = adopt.index(context, transaction, newer, unread)
     return RebuildReport("export", history.exported_at, len(rows) + len(added), {}, {**left_out, **unread}, 0.0)

@@ -100,7 +100,7 @@ def _give_name(aside: Path, folder: Path) -> None:
             raise StateConflict(f"{folder} was created by another process meanwhile; name another folder") from error
         raise StorageError(
             error.errno or errno.EIO,
-            f"{folder} cannot be given to what was restored ({error.strerror}); name a new folder",
+            f"{folder} cannot be written ({error.strerror}); name a new folder",
         ) from error
 
 
@@ -119,16 +119,16 @@ def _checked(found: bundle.Reader) -> dict[str, str]:
         ours = {table.name: set(table.columns) for table in dump.tables(schema)}
         theirs = found.manifest.get(folder)
         if not isinstance(theirs, dict):
-            raise InvalidInput(f"{found.name} does not say which tables it holds: take another copy of it")
+            raise InvalidInput(f"{found.name} does not list its tables: use another copy")
         for name, table in theirs.items():
             columns, rows = (table.get("columns"), table.get("rows")) if isinstance(table, dict) else (None, None)
             if type(rows) is not int or rows < 0:
-                raise InvalidInput(f"{found.name} does not say how many rows {name!r:.80} has: take another copy of it")
+                raise InvalidInput(f"{found.name} does not give the number of rows of {name!r:.80}: use another copy")
             if not _different(columns) or not ours.get(name, set()).issuperset(map(str, columns)):
                 release = str(found.manifest.get("release"))[:40]
                 raise InvalidInput(
-                    f"{found.name} holds the table {name!r:.80} as release {release!r} has it, and this one has not: "
-                    "install that release, or a newer one"
+                    f"{found.name} has the table {name!r:.80} of release {release!r}, which this release does not "
+                    "know: install that release, or a newer one"
                 )
             expected.add(f"{folder}/{name}.jsonl")
     files = {}
@@ -137,10 +137,12 @@ def _checked(found: bundle.Reader) -> dict[str, str]:
         if key != member and _FILE.fullmatch(key):
             files[key] = member
         elif member not in expected:
-            raise InvalidInput(f"{found.name} holds {member!r:.200}, which belongs to no backup; take another copy")
+            raise InvalidInput(
+                f"{found.name} contains {member!r:.200}, which does not belong to a backup; use another copy"
+            )
         expected.discard(member)
     if expected:
-        raise InvalidInput(f"{found.name} lacks {min(expected)}: take another copy of it")
+        raise InvalidInput(f"{found.name} lacks {min(expected)}: use another copy")
     return files
 
 
@@ -151,18 +153,20 @@ def _different(columns: Any) -> TypeGuard[list[Any]]:
 def _check_empty(context: Context, found: bundle.Reader) -> None:
     """Refuse a database that holds anything, and files, unless an interrupted restore of this very backup left them."""
     if events.newest(context.database):
-        raise StateConflict(f"{context.location} holds a registry already; name an empty database")
+        raise StateConflict(f"{context.location} already holds a registry; name an empty database")
     mark = json.dumps({"restoring": found.identity}).encode()
     if context.store.exists(_MARK):
         if context.store.read(_MARK) != mark:
             raise StateConflict(
-                f"the restore of another backup was interrupted at {context.store.address('')}; go on with that one, "
-                "or name an empty place for the artifacts"
+                f"the restore of another backup was interrupted at {context.store.address('')}; restore that backup "
+                "again, or name an empty folder or bucket for the artifacts"
             )
         return
     there = next(_keys(context, ""), None)
     if there is not None:
-        raise StateConflict(f"{context.store.address(there)} is there already; name an empty place for the artifacts")
+        raise StateConflict(
+            f"{context.store.address(there)} exists already; name an empty folder or bucket for the artifacts"
+        )
     context.store.write(_MARK, mark)
 
 
@@ -182,7 +186,7 @@ def _fill(context: Context, found: bundle.Reader, files: dict[str, str], progres
         _fill_tables(transaction, found, "telemetry", TELEMETRY, claims, told)
     with context.database.transaction() as transaction:
         if events.newest(transaction):
-            raise StateConflict(f"{context.location} holds a registry by now; name an empty database")
+            raise StateConflict(f"{context.location} now holds a registry; name an empty database")
         _fill_tables(transaction, found, "catalog", REGISTRY, claims, told)
         _check_claims(found, claims)
         events.append(
@@ -263,7 +267,7 @@ def _fill_tables(
             except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
                 why = f"{type(error).__name__} {error}" if isinstance(error, LookupError) else str(error)
                 raise InvalidInput(
-                    f"{found.name} holds rows in {member} that do not fit ({why:.200}): take another copy of it"
+                    f"{found.name} has rows in {member} that are inconsistent ({why:.200}): use another copy"
                 ) from error
             told(len(rows))
 
@@ -274,7 +278,7 @@ def _row(found: bundle.Reader, member: str, line: bytes, width: int) -> list[Any
         if len(row) != width:
             raise ValueError(f"it has {len(row)} values, not {width}")
     except (ValueError, RecursionError) as error:
-        raise InvalidInput(f"{found.name} holds a row in {member} that cannot be read ({error})") from error
+        raise InvalidInput(f"{found.name} has a row in {member} that cannot be read ({error})") from error
     return row
 
 
@@ -282,4 +286,4 @@ def _check_claims(found: bundle.Reader, claims: Claims) -> None:
     """What rows claim becomes paths, so it is held to what the registry itself writes."""
     for key in claims.files:
         if not isinstance(key, str) or not bundle.is_name(key) or not _FILE.fullmatch(key):
-            raise InvalidInput(f"{found.name} has a row that claims the file {key!r:.200}, which leads elsewhere")
+            raise InvalidInput(f"{found.name} has a row with the file {key!r:.200}, which lies outside the registry")

@@ -133,11 +133,11 @@ def remove(context: Context, wanted: Collection[str]) -> tuple[dict[str, int], d
                 may_go = {each.key for each in old(context, [each for each in there.values() if each.key in part])}
                 for key in part[start : start + _BATCH]:
                     if key not in there:
-                        left[key] = "it is gone already"
+                        left[key] = "it was deleted already"
                     elif key in claimed:
-                        left[key] = "a version owns it now"
+                        left[key] = "it now belongs to a version"
                     elif key not in may_go or not there[key].ours:
-                        left[key] = "it is not old enough yet"
+                        left[key] = "it is too new to be deleted"
                     else:
                         context.store.remove(key)
                         gone[key] = there[key].size

@@ -80,7 +80,7 @@ def _chosen(queries: Queries, model_ids: str | Collection[str] | None, model_nam
             if model_name not in (None, row["model_name"]):
                 raise InvalidInput(f"{row['model_id']} is a version of {row['model_name']}, not of {model_name}")
         if not rows:
-            raise InvalidInput("model_ids names no version; leave it out to export all")
+            raise InvalidInput("model_ids is empty; omit it to export all versions")
         return [row["model_id"] for row in sorted(rows, key=lambda row: int(row["seq"]))]
     query = ModelQuery(model_name=model_name, order_by="registered_at", descending=False)
     found = [str(row[0]) for row in models.summaries(queries, query)]
@@ -157,7 +157,7 @@ def import_models(
             if progress is not None:
                 progress("versions", done, len(wanted))
     if not promote_champions:
-        notes += [f"{each} was champion there; promote it to make it champion here" for each in champions.values()]
+        notes += [f"{each} was champion in the export; promote it to make it champion" for each in champions.values()]
         champions = {}
     promoted = {name: each for name, each in champions.items() if promote(context, each, who, why, notes)}
     return ImportReport(imported, skipped, promoted, tuple(notes))
@@ -166,9 +166,9 @@ def import_models(
 def promote(context: Context, model_id: str, actor: str, reason: str, notes: list[str]) -> bool:
     """Make champion who was it elsewhere, if every check here agrees; else note why not."""
     try:
-        promotion.promote(context, model_id, actor, reason or "champion where it came from", NOT_CHECKED, False)
+        promotion.promote(context, model_id, actor, reason or "champion in the export", NOT_CHECKED, False)
     except RegistryError as error:
-        notes.append(f"{model_id} was champion there and is not here: {error}")
+        notes.append(f"{model_id} was champion in the export and was not promoted: {error}")
         return False
     return True
 
@@ -179,11 +179,13 @@ def _listed(found: bundle.Reader) -> list[str]:
     if not isinstance(model_ids, list) or not all(
         isinstance(each, str) and _ID.fullmatch(each) and ".." not in each for each in model_ids
     ):
-        raise InvalidInput(f"{found.name} does not say which versions it holds; export them again")
+        raise InvalidInput(f"{found.name} does not list its versions; export them again")
     allowed = {f"models/{each}/{name}" for each in model_ids for name in ("model.json", *(file for file, *_ in _FILES))}
     for name in found.names():
         if name not in allowed:
-            raise InvalidInput(f"{found.name} holds {name!r:.200}, which belongs to no version; export them again")
+            raise InvalidInput(
+                f"{found.name} contains {name!r:.200}, which does not belong to a version; export the versions again"
+            )
     # A damaged version was left out when the file was written.
     return [each for each in dict.fromkeys(model_ids) if found.has(f"models/{each}/model.json")]
 
@@ -191,7 +193,7 @@ def _listed(found: bundle.Reader) -> list[str]:
 def _read(found: bundle.Reader, model_id: str) -> dict[str, Any]:
     member = f"models/{model_id}/model.json"
     if found.size(member) > _MOST_DOCUMENT:
-        raise InvalidInput(f"its {member} has {found.size(member):,} bytes; at most {_MOST_DOCUMENT:,} are read")
+        raise InvalidInput(f"its {member} has {found.size(member):,} bytes; at most {_MOST_DOCUMENT:,} are supported")
     try:
         document = json.loads(found.read(member))
     except (ValueError, RecursionError) as error:
@@ -209,7 +211,7 @@ def _why_not(context: Context, found: bundle.Reader, model_id: str, arrived: Arr
     """Why a version need not come in: it is here."""
     before = arrived.find(model_id, found.digest(f"models/{model_id}/model.pkl"))
     if before is not None:
-        return f"it came in before: it is {before} here"
+        return f"imported before as {before}"
     row = models.find(context.database, model_id)
     if row is None or row["status"] == "purged":
         return None
@@ -218,7 +220,7 @@ def _why_not(context: Context, found: bundle.Reader, model_id: str, arrived: Arr
         member = f"models/{model_id}/{name}"
         if here.get(field) != (found.digest(member) if found.has(member) else None):
             return None
-    return "it is here already, with the same bytes"
+    return "it exists already, with the same bytes"
 
 
 def _bring_in(
@@ -245,7 +247,7 @@ def _bring_in(
     members = [f"models/{model_id}/{name}" for name, *_ in _FILES]
     for each in members:
         if found.has(each) and found.size(each) > intake.MOST_FILE:
-            raise InvalidInput(f"its {each} has more than {intake.MOST_FILE:,} bytes, the most a registry takes")
+            raise InvalidInput(f"its {each} has more than {intake.MOST_FILE:,} bytes, the maximum")
     files = [(found.read(each), each.rpartition("/")[2]) for each in members if found.has(each)]
     moved = Moved(model_id, {"source": os.path.basename(found.name), "source_id": model_id})
     try:
@@ -254,10 +256,10 @@ def _bring_in(
         # Here that number means another version.
         new = register_moved(context, files, {**fields, "version": None}, moved, actor, reason)
         version = record(context, require(context.database, new)).version
-        notes.append(f"{model_id} was version {known.get('version')}, which is taken here: it is {version}")
+        notes.append(f"{model_id}: version {known.get('version')} is taken; imported as {version}")
     if known.get("reference"):
         # Live inputs would be counted against what a file says.
         notes.append(f"the training reference of {model_id} is not imported; feature drift is not detected for it")
     if new != model_id:
-        notes.append(f"{model_id} is another version here: it came in as {new}")
+        notes.append(f"{model_id} is the id of another version here: imported as {new}")
     return new

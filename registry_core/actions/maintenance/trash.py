@@ -34,11 +34,11 @@ def check_pin(row: Row) -> None:
     """Whether a version may be pinned; raises what stands in the way."""
     model_id = row["model_id"]
     if row["status"] == "purged":
-        raise StateConflict(f"{purged(model_id, row['status_reason'])}; there is nothing left to pin")
+        raise StateConflict(f"{purged(model_id, row['status_reason'])}; it cannot be pinned")
     if row["status"] == "trashed":
         raise StateConflict(f"{model_id} is in the trash; restore it before you pin it")
     if row["pinned"]:
-        raise StateConflict(f"{model_id} is pinned already")
+        raise StateConflict(f"{model_id} is already pinned")
 
 
 def unpin(context: Context, model_id: str, actor: str | None, reason: str) -> None:
@@ -78,7 +78,7 @@ def check_delete(queries: Queries, row: Row) -> None:
     """Whether a version may go into the trash; raises what stands in the way."""
     model_id = row["model_id"]
     if row["status"] == "trashed":
-        raise StateConflict(f"{model_id} is in the trash already; purge deletes its files permanently")
+        raise StateConflict(f"{model_id} is already in the trash; purge deletes its files permanently")
     if row["status"] != "purged":
         known = roles.roles(queries, row["model_name"])
         fixed = known.untouchable(model_id, bool(row["pinned"]))
@@ -89,7 +89,7 @@ def check_delete(queries: Queries, row: Row) -> None:
                 else "stop the experiment" if model_id in known.experiments
                 else "unpin it"
             )  # fmt: skip
-            raise StateConflict(f"{model_id} cannot go into the trash: {fixed}; {way} first")
+            raise StateConflict(f"{model_id} cannot be moved to the trash: {fixed}; {way} first")
     check_status(queries, row, "delete")
 
 

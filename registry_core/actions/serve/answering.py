@@ -195,7 +195,7 @@ class Answering:
     def _check_probabilities(champion: Served) -> None:
         if champion.task == "regression" or not hasattr(champion.model, "predict_proba"):
             raise InvalidInput(
-                f"{champion.model_id} gives no probabilities "
+                f"{champion.model_id} returns no probabilities "
                 f"({'a regression' if champion.task == 'regression' else 'it has no predict_proba'}); use predict"
             )
 
@@ -298,23 +298,25 @@ def unit_texts(units: Units, count: int) -> list[str]:
     """
     found = units.tolist() if hasattr(units, "tolist") else units
     if isinstance(found, str | bytes) or not isinstance(found, Iterable):
-        raise InvalidInput(f"units is {type(units).__name__}; give one for each of the {count:,} rows, in their order")
+        raise InvalidInput(
+            f"units is {type(units).__name__}; give a list with one unit for each of the {count:,} rows, in their order"
+        )
     found = list(found)
     if len(found) != count:
-        raise InvalidInput(f"units has {len(found):,} entries for {count:,} rows; give one for each row")
+        raise InvalidInput(f"units has {len(found):,} entries for {count:,} rows; give one unit for each row")
     if not all(type(each) is str for each in found):
         try:
             found = [routing.unit_bytes(each).decode() for each in found]
         except UnicodeDecodeError as error:
-            raise InvalidInput(f"a unit in bytes is no text in UTF-8 ({error}); give it as text") from error
+            raise InvalidInput(f"a unit in bytes is not UTF-8 ({error}); give the unit as text") from error
     try:
         storable = b"\0" not in "".join(found).encode()
     except UnicodeEncodeError:
         storable = False
     if not storable:
-        raise InvalidInput("a unit holds a NUL or half of a surrogate pair; remove it")
+        raise InvalidInput("a unit contains a NUL character or half of a surrogate pair; remove it")
     if "" in found:
-        raise InvalidInput("a unit is empty; give the customer, the device or whatever keeps its model")
+        raise InvalidInput("a unit is empty; give an id such as that of the customer or the device")
     return found
 
 

@@ -45,7 +45,7 @@ def archive(context: Context, older_than_days: float | None) -> int:
         or not 0 <= older_than_days <= _MOST_DAYS
     ):
         raise InvalidInput(
-            f"older_than_days is {older_than_days!r:.80}; a number of days from 0 to {_MOST_DAYS:,} is needed"
+            f"older_than_days is {older_than_days!r:.80}; give a number of days from 0 to {_MOST_DAYS:,}"
         )
     _check_libraries()
     gone = 0
@@ -64,7 +64,7 @@ def _check_libraries() -> None:
         import pyarrow  # noqa: F401
     except ModuleNotFoundError as error:
         raise InvalidInput(
-            f"the history of predictions needs {error.name}: pip install 'model-registry-dashboard[evaluation]'"
+            f"the prediction history requires {error.name}: pip install 'model-registry-dashboard[evaluation]'"
         ) from error
 
 

@@ -26,10 +26,10 @@ class Failing:
         if alerts.unresolved(context.database, self.model_name, key) is not None:
             return
         named = models.display_name(context.database, self.model_id)
-        instead = "no fallback could answer"
+        instead = "the fallback failed too"
         if self.fallback:
             instead = f"{models.display_name(context.database, self.fallback)} serves instead"
-        often = "1 call" if self.calls == 1 else f"{self.calls} calls in a row"
+        often = "1 request" if self.calls == 1 else f"{self.calls} requests in a row"
         with context.database.transaction() as transaction:
             current = deployments.current(transaction, self.model_name)
             if current is None or current.model_id != self.model_id:

@@ -293,4 +293,4 @@ class Log:
 
 def warn_not_kept(dropped: int, error: Exception) -> None:
     """Say that answers were given and are not remembered."""
-    warnings.warn(f"{dropped:,} predictions were not kept: {error}", RuntimeWarning, stacklevel=3)
+    warnings.warn(f"{dropped:,} predictions were not stored: {error}", RuntimeWarning, stacklevel=3)

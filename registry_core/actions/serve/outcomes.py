@@ -43,7 +43,9 @@ def by_id(context: Context, outcomes: Mapping[int, Any] | None, ids: Any, labels
     numbers = _ids(ids)
     truths = _plain(labels)
     if len(truths) != len(numbers):
-        raise InvalidInput(f"there are {len(truths):,} labels for {len(numbers):,} prediction ids; give one for each")
+        raise InvalidInput(
+            f"there are {len(truths):,} labels for {len(numbers):,} prediction ids; give one label for each id"
+        )
     return _record(context, lambda transaction: numbers, truths)
 
 
@@ -56,7 +58,7 @@ def by_unit(context: Context, model_name: str, units: Units, moments: Any, label
         times = [times] * len(names)
     if len(times) != len(names):
         raise InvalidInput(
-            f"there are {len(times):,} times for {len(names):,} units; give one for each, or one for all"
+            f"there are {len(times):,} times for {len(names):,} units; give one time for each unit, or one for all"
         )
     at = [given(each) for each in times]
 
@@ -185,8 +187,8 @@ class _Spelling:
             )
         if isinstance(label, int) and not -_WHOLE <= label < _WHOLE:
             raise InvalidInput(
-                f"an outcome of {self._model_name} is {_shown(label)}, which does not fit into 64 bits; give the label "
-                "as the model predicts it, or as text"
+                f"an outcome of {self._model_name} is {_shown(label)}, which does not fit into 64 bits; give the "
+                "label as the model predicts it, or as text"
             )
 
 
@@ -200,13 +202,12 @@ def number(value: Any) -> float:
         found = float(value)
     except OverflowError as error:
         raise InvalidInput(
-            f"an outcome of a regression is {_shown(value)}, larger than any number it could be; leave out predictions "
-            "without a truth"
+            f"an outcome of a regression is {_shown(value)}, which is too large; omit predictions without a label"
         ) from error
     except (TypeError, ValueError) as error:
-        raise InvalidInput(f"an outcome of a regression is {value!r:.80}; a number is needed") from error
+        raise InvalidInput(f"an outcome of a regression is {value!r:.80}; give a number") from error
     if not abs(found) <= sums.LARGEST:
-        raise InvalidInput(f"an outcome of a regression is {value!r:.80}; leave out predictions without a truth")
+        raise InvalidInput(f"an outcome of a regression is {value!r:.80}; omit predictions without a label")
     return found
 
 
@@ -310,8 +311,7 @@ def _ids(ids: Any) -> list[int]:
     found = np.asarray(ids.tolist() if hasattr(ids, "tolist") else ids)
     if found.ndim != 1 or (len(found) and found.dtype.kind not in "iu"):
         raise InvalidInput(
-            f"the prediction ids are {type(ids).__name__} of {found.dtype}; give the whole numbers of "
-            "Answer.prediction_ids"
+            f"the prediction ids are {type(ids).__name__} of {found.dtype}; give the integers of Answer.prediction_ids"
         )
     numbers: list[int] = found.tolist()
     return numbers

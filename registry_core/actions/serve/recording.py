@@ -51,13 +51,13 @@ class Labels:
         strange = [label for label in new if not isinstance(label, str | int | float)]
         if strange:
             raise InvalidInput(
-                f"a label of {model_name} is {strange[0]!r:.80}, of type {type(strange[0]).__name__}; text and numbers "
-                "are kept"
+                f"a label of {model_name} is {strange[0]!r:.80}, of type {type(strange[0]).__name__}; give text or "
+                "numbers"
             )
         if len(self.known) + len(new) > MOST_LABELS:
             raise InvalidInput(
-                f"{model_name} would have more than {MOST_LABELS:,} different labels, {new[0]!r:.80} among them; is it "
-                "a regression? Then register it with training_info={'task': 'regression'}"
+                f"{model_name} would have more than {MOST_LABELS:,} different labels, {new[0]!r:.80} among them; if "
+                f"the model is a regression, register it with training_info={{'task': 'regression'}}"
             )
         streams.add_labels(transaction, model_name, new, self.known)
         for label in new:

@@ -53,23 +53,23 @@ def record_outcomes(
     ways = [each is not None for each in (by_id, prediction_ids, units)]
     if sum(ways) != 1:
         raise InvalidInput(
-            "say which predictions are meant in one way: {prediction_id: label}, prediction_ids=, or units= with at="
+            "name the predictions in one of three ways: {prediction_id: label}, prediction_ids=, or units= with at="
         )
     if by_id is not None and not isinstance(by_id, Mapping):
         raise InvalidInput(
             f"outcomes is {type(by_id).__name__}; give {{prediction_id: label}}, or prediction_ids= with labels="
         )
     if by_id is not None and labels is not None:
-        raise InvalidInput("{prediction_id: label} holds the labels already; leave labels= out")
+        raise InvalidInput("{prediction_id: label} has the labels already; omit labels=")
     # What this process has answered may still be on its way.
     service.log.flush()
     if units is None:
         if at is not None or model_name is not None:
-            raise InvalidInput("at= and model_name= go with units=; an id says all by itself")
+            raise InvalidInput("at= and model_name= apply to units=; omit them with prediction ids")
         return outcomes.by_id(context, by_id, prediction_ids, labels)
     name = only_name(context.database, model_name)
     if name is None:
-        raise ModelNotFound("the registry holds no model yet, so it has no predictions; register a model")
+        raise ModelNotFound("the registry has no models, so it has no predictions; register a model")
     if name not in models.names(context.database):
         raise ModelNotFound(f"no model has the name {name!r:.160}; model_names() lists all")
     return outcomes.by_unit(context, name, units, context.now() if at is None else at, labels)

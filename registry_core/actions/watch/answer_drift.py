@@ -31,8 +31,8 @@ def asked(context: Context, current: Deployment, *, thorough: bool) -> AnswersCh
 def words(champion: str, found: AnswersCheck) -> str:
     """What is wrong with the predictions of a champion, by its name, and what to do."""
     return (
-        f"{champion} does not answer here as it did where it was registered: {found.because}. Use the "
-        "libraries it was registered with, or train it again with those installed here"
+        f"{champion} does not return the predictions of its registration: {found.because}. Install the library "
+        "versions it was registered with, or train and register the model again with the installed ones"
     )
 
 

@@ -44,7 +44,7 @@ def inspect(data: bytes, name: str = "the file", *, extra_trusted: Collection[st
     except Refused as refusal:
         return _refused(name, kind, str(refusal), trust, refusal.remedy)
     except RecursionError:
-        return _refused(name, kind, "it nests deeper than any model", trust)
+        return _refused(name, kind, "it is nested deeper than any model", trust)
     except Exception as error:
         # Nothing is known of a file that breaks the inspection, so nothing good.
         return _refused(name, kind, f"it cannot be read ({type(error).__name__}: {error!s:.80})", trust)
@@ -76,7 +76,7 @@ def _advised(unknown: tuple[str, ...], kind: str) -> str:
     for fits, advice in (
         (
             lambda name: kind == "onnx" and not is_operator(name),
-            "which the ONNX runtime does not have; export the model with standard operators",
+            "which ONNX Runtime does not have; export the model with standard operators",
         ),
         (
             lambda name: kind == "onnx",
@@ -84,21 +84,25 @@ def _advised(unknown: tuple[str, ...], kind: str) -> str:
         ),
         (
             lambda name: name == PARTIAL,
-            "which is trusted only for listed functions with plain values; give a listed function itself and its "
-            "arguments as kw_args of FunctionTransformer, and make a class with fit and transform of one of your own",
+            "which is trusted only for listed functions with plain values; give a listed function directly, with its "
+            "arguments as kw_args of FunctionTransformer, and replace your own function with a class with fit and "
+            "transform",
         ),
         (
             lambda name: name.startswith("__main__."),
-            "which a script or notebook defined, where no other program finds it; move it into a module of its own and "
+            "which is defined in a script or notebook, where no other program finds it; move it into a module and "
             "save the model again",
         ),
-        (lambda name: not is_trustable(name), "which nobody may trust; make a class with fit and transform of it"),
+        (
+            lambda name: not is_trustable(name),
+            "which can never be trusted; replace it with a class with fit and transform",
+        ),
     ):
         names = [name for name in unknown if fits(name)]
         if names:
             return f"{_listed(names)}, {advice}"
-    advice = "of a class, have the code reviewed and its name added to the trusted ones, and of a function make a class"
-    return f"{_listed(unknown)}, which nobody has trusted yet; {advice} with fit and transform"
+    advice = "for a class, have its code reviewed and its import trusted; replace a function with a class"
+    return f"{_listed(unknown)}, which is not trusted yet: {advice} with fit and transform"
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -124,11 +128,11 @@ def kind_of(data: bytes) -> str:
         return "skops"
     if data.startswith(b"CBM1"):
         raise Refused(
-            "it is a file of CatBoost's own, which the registry does not read",
+            "it is a CatBoost file, which the registry does not read",
             "Save the model as ONNX, by save_model(..., format='onnx'), and upload that file",
         )
     if other := containers.disguise(data):
-        raise Refused(f"it looks like {other}, which is no model file")
+        raise Refused(f"it looks like {other}, which is not a model file")
     if data[:1] == b"{" and (containers.is_ubjson(data) or data[:64].lstrip(b"{ \r\n\t")[:1] == b'"'):
         return "xgboost"
     if data.startswith(b"tree\n"):
@@ -138,7 +142,7 @@ def kind_of(data: bytes) -> str:
         return "onnx"
     if data[0] in _FIRST_OPCODES:
         return "joblib" if is_joblib(data) else "pickle"
-    raise Refused(f"it begins with {data[:12]!r}, as no model file does")
+    raise Refused(f"it begins with {data[:12]!r}, unlike any model file")
 
 
 def is_joblib(data: bytes) -> bool:
@@ -189,7 +193,7 @@ def _text(data: bytes) -> str:
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError:
-        raise Refused("it is no text") from None
+        raise Refused("it is not text") from None
 
 
 def _unpickled(data: bytes, kind: str, trust: Trust) -> Any:
@@ -203,5 +207,5 @@ def _unpickled(data: bytes, kind: str, trust: Trust) -> Any:
         machine = Machine(content, 0, trust, budget, joblib=kind.startswith("joblib"))
         value = machine.run()
     if machine.at != len(content):
-        raise Refused(f"it goes on for {len(content) - machine.at} bytes after its STOP mark")
+        raise Refused(f"it has {len(content) - machine.at} bytes after its STOP opcode")
     return value

@@ -95,7 +95,7 @@ def read_npy(data: bytes) -> Array:
     length = int.from_bytes(data[8 : 8 + width], "little")
     start = 8 + width + length
     if length > _LONGEST_HEADER or start > len(data):
-        raise Refused("it has an array whose header is cut off")
+        raise Refused("it has an array whose header is truncated")
     try:
         header = ast.literal_eval(data[8 + width : start].decode("latin-1").strip())
     except (ValueError, SyntaxError, MemoryError, RecursionError):

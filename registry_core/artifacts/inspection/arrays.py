@@ -91,7 +91,7 @@ def build_dtype(dtype: Dtype, state: Any) -> None:
             raise Refused("it has a record dtype with a field that numpy does not write")
         kind, offset = field
         if type(kind) is not Dtype or kind.kind == "O" or kind.fields is not None:
-            raise Refused(f"it has a record dtype whose field {name[:40]!r} is no plain number or text")
+            raise Refused(f"it has a record dtype whose field {name[:40]!r} is not a plain number or text")
         if not is_whole(offset, 0, size - kind.size):
             raise Refused(f"it has a record dtype whose field {name[:40]!r} lies outside the record")
         found[name] = (kind, offset)
@@ -188,7 +188,7 @@ def wrapped(wrapper: Made) -> tuple[Dtype, tuple[int, ...], bool, bool]:
         raise Refused("it has an array of joblib's with a state that joblib does not write")
     subclass, alignment = state["subclass"], state.get("numpy_array_alignment_bytes")
     if type(subclass) is not Global or subclass.name not in ARRAYS:
-        raise Refused("it has an array of joblib's that is no plain array")
+        raise Refused("it has an array of joblib's that is not a plain array")
     if (
         state["order"] not in ("C", "F")
         or type(state.get("allow_mmap", False)) is not bool

@@ -28,7 +28,7 @@ def check_xgboost(data: bytes) -> Booster:
     """Walk a model of XGBoost's, as saved by it or from inside a pickle.
 
     Raises:
-        Refused: it is cut off, or an index in it leads outside what is there.
+        Refused: it is truncated, or an index in it leads outside what is there.
     """
     content = ubjson.read(data) if containers.is_ubjson(data) else read_json(data)
     # Pickled boosters wrap the model together with their configuration.
@@ -39,7 +39,7 @@ def check_xgboost(data: bytes) -> Booster:
     features, classes = _number(parameters, "num_feature"), _number(parameters, "num_class")
     targets = _number(parameters, "num_target") if "num_target" in parameters else 1
     if not 0 <= features <= 1 << 31 or not 0 <= classes <= 1 << 20 or not 0 <= targets <= 1 << 20:
-        raise Refused("it has impossible numbers of inputs, classes or targets")
+        raise Refused("it has impossible numbers of features, classes or targets")
     booster = _mapping(learner.get("gradient_booster"), "the booster")
     kind = booster.get("name")
     if kind == "dart":
@@ -52,15 +52,15 @@ def check_xgboost(data: bytes) -> Booster:
         _check_forest(inner, features, max(classes, targets, 1))
     elif kind == "gblinear":
         if len(_numbers(inner, "weights")) != (features + 1) * max(classes, targets, 1):
-            raise Refused("it has other weights than its inputs and classes need")
+            raise Refused("it has other weights than its features and classes need")
     else:
-        raise Refused(f"it has a booster {shown(kind)}, which XGBoost has not")
+        raise Refused(f"it has a booster {shown(kind)}, which XGBoost does not have")
     _check_objective(learner, classes, targets)
     names = learner.get("feature_names") or []
     for key in ("feature_names", "feature_types"):
         told = learner.get(key) or []
         if not isinstance(told, list) or len(told) not in (0, features) or not all(type(each) is str for each in told):
-            raise Refused(f"it has {key} for other inputs than it has")
+            raise Refused(f"it has {key} for another number of features than it has")
     version = _mapping(model, "the model").get("version")
     return Booster(
         "xgboost",
@@ -75,12 +75,12 @@ def _check_objective(learner: Mapping[str, Any], classes: int, targets: int) -> 
     objective = _mapping(learner.get("objective"), "the objective")
     parameters = objective.get("softmax_multiclass_param")
     if parameters is not None and _number(_mapping(parameters, "the objective"), "num_class") != classes:
-        raise Refused("it has an objective for other classes than it has")
+        raise Refused("it has an objective for another number of classes than it has")
     base = _mapping(learner["learner_model_param"], "the parameters").get("base_score")
     if not isinstance(base, str) or not _BASE.fullmatch(base):
-        raise Refused(f"it has base_score={shown(base)}, which is no number")
+        raise Refused(f"it has base_score={shown(base)}, which is not a number")
     if base.startswith("[") and base.count(",") + 1 not in (1, max(classes, targets)):
-        raise Refused("it has a base_score for other classes than it has")
+        raise Refused("it has a base_score for another number of classes than it has")
 
 
 def read_json(data: bytes) -> Any:
@@ -101,7 +101,7 @@ def read_json(data: bytes) -> Any:
     try:
         return json.loads(data.decode("utf-8"), object_pairs_hook=once)
     except (ValueError, RecursionError) as error:
-        raise Refused(f"it is no readable JSON ({str(error)[:80]})") from None
+        raise Refused(f"it is not readable JSON ({str(error)[:80]})") from None
 
 
 def _mapping(value: Any, what: str) -> Mapping[str, Any]:
@@ -119,7 +119,7 @@ def _list(value: Any, what: str) -> list[Any]:
 def _number(parameters: Mapping[str, Any], key: str) -> int:
     value = parameters.get(key)
     if not isinstance(value, str) or not value.isascii() or not value.isdigit() or len(value) > 12:
-        raise Refused(f"it has {key}={shown(value)}, which is no whole number")
+        raise Refused(f"it has {key}={shown(value)}, which is not a whole number")
     return int(value)
 
 
@@ -129,7 +129,7 @@ def _numbers(mapping: Mapping[str, Any], key: str) -> Sequence[float]:
     if isinstance(value, list):
         # XGBoost before 1.6 wrote switches as true and false.
         if not all(type(each) in (int, float, bool) for each in value):
-            raise Refused(f"it has {key} that are no numbers")
+            raise Refused(f"it has {key} that are not numbers")
     elif not isinstance(value, ubjson.TYPED):
         raise Refused(f"it has no {key}")
     return value
@@ -142,7 +142,7 @@ def _check_forest(model: Mapping[str, Any], features: int, groups: int) -> None:
     if declared != len(trees) or len(groups_of) != len(trees):
         raise Refused("it has other trees than it counts")
     if any(not 0 <= group < groups for group in groups_of):
-        raise Refused("it has a tree for a class that is not there")
+        raise Refused("it has a tree for a missing class")
     if "iteration_indptr" in model:
         rounds = _numbers(model, "iteration_indptr")
         rising = all(earlier <= later for earlier, later in pairwise(rounds))
@@ -161,20 +161,20 @@ def _check_levels(cats: Mapping[str, Any], features: int) -> None:
     if not levels:
         return
     if len(levels) != features or len(starts) != features + 1 or starts[0] != 0 or starts[-1] != len(order):
-        raise Refused("it has categories for other inputs than it has")
+        raise Refused("it has categories for another number of features than it has")
     for place, each in enumerate(levels):
-        level = _mapping(each, "the categories of an input")
+        level = _mapping(each, "the categories of a feature")
         values, count = _numbers(level, "values"), starts[place + 1] - starts[place]
         if "offsets" in level:
             offsets = _numbers(level, "offsets")
             rising = all(earlier <= later for earlier, later in pairwise(offsets))
             if len(offsets) and (offsets[0] != 0 or offsets[-1] != len(values) or not rising):
-                raise Refused(f"input {place} has categories whose texts lie outside what is there")
+                raise Refused(f"feature {place} has categories whose texts lie outside what is there")
             found = max(len(offsets) - 1, 0)
         else:
             found = len(values)
         if found != count or any(not 0 <= at < count for at in order[int(starts[place]) : int(starts[place + 1])]):
-            raise Refused(f"input {place} has categories that do not fit together")
+            raise Refused(f"feature {place} has categories that do not fit together")
 
 
 def xgboost_levels(data: bytes) -> list[tuple[list[Any], int | None] | None] | None:
@@ -210,7 +210,7 @@ def _check_tree(tree: Mapping[str, Any], place: int, features: int) -> None:
     if int(_number(parameters, "size_leaf_vector")) > 1 or "leaf_weights" in tree:
         raise Refused(f"tree {place} has leaves of several numbers; train one model for each target")
     if "num_feature" in parameters and _number(parameters, "num_feature") not in (features, 0):
-        raise Refused(f"tree {place} is for other inputs than the model has")
+        raise Refused(f"tree {place} is for another number of features than the model has")
     if tree.get("id", place) != place:
         raise Refused(f"tree {place} says that it is another")
     for key in ("split_conditions", "base_weights", "default_left", "loss_changes", "sum_hessian", "split_type"):
@@ -218,7 +218,7 @@ def _check_tree(tree: Mapping[str, Any], place: int, features: int) -> None:
             raise Refused(f"tree {place} has too few or too many {key}")
     whole = (left, right, parents, splits, _numbers(tree, "split_type") if "split_type" in tree else ())
     if not all(isinstance(each, int) for numbers in whole for each in work.walked(numbers)):
-        raise Refused(f"tree {place} has nodes that are no whole numbers")
+        raise Refused(f"tree {place} has nodes that are not whole numbers")
     # Every node has one parent, and the root has none: so no walk goes in circles.
     if parents[0] != _NO_PARENT:
         raise Refused(f"tree {place} has a root below another node")
@@ -230,14 +230,14 @@ def _check_tree(tree: Mapping[str, Any], place: int, features: int) -> None:
             if not 0 < child < count or parents[int(child)] != node:
                 raise Refused(f"tree {place} has a node that leads outside it, or in circles")
         if first == second or not 0 <= splits[node] < features:
-            raise Refused(f"tree {place} splits by an input that is not there")
+            raise Refused(f"tree {place} splits by a missing feature")
     _check_categories(tree, place, count)
 
 
 def _check_categories(tree: Mapping[str, Any], place: int, count: int) -> None:
     if "categories" not in tree:
         if any(tree.get("split_type", ())):
-            raise Refused(f"tree {place} has categories that are not there")
+            raise Refused(f"tree {place} has missing categories")
         return
     keys = ("categories", "categories_nodes", "categories_segments", "categories_sizes")
     values, nodes, starts, sizes = (_numbers(tree, key) for key in keys)
@@ -245,11 +245,11 @@ def _check_categories(tree: Mapping[str, Any], place: int, count: int) -> None:
         raise Refused(f"tree {place} has categories that do not fit together")
     for node, start, size in zip(nodes, starts, sizes, strict=True):
         if not 0 <= node < count or start < 0 or size < 0 or start + size > len(values):
-            raise Refused(f"tree {place} has categories that are not there")
+            raise Refused(f"tree {place} has missing categories")
     if any(not 0 <= each < 1 << 24 for each in values):
         raise Refused(f"tree {place} has a category of an impossible number")
     kinds = _numbers(tree, "split_type") if "split_type" in tree else [0] * count
     if [node for node in range(count) if kinds[node] not in (0, 1)]:
-        raise Refused(f"tree {place} splits in a way that XGBoost has not")
+        raise Refused(f"tree {place} splits in a way that XGBoost does not support")
     if [node for node in range(count) if kinds[node] == 1] != list(nodes):
         raise Refused(f"tree {place} has categories for other nodes than split by them")

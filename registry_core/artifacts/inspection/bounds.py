@@ -32,7 +32,7 @@ def array(value: Any, what: str, dimensions: int) -> NDArray[Any]:
         Refused: it is none.
     """
     if type(value) is not Array or value.dtype is None or len(value.shape) != dimensions or value.items is not None:
-        raise fail(f"{what} that is no array of {dimensions} dimensions")
+        raise fail(f"{what} that is not an array of {dimensions} dimensions")
     return value.to_numpy(what)
 
 
@@ -50,7 +50,7 @@ def whole_numbers(value: Any, what: str) -> NDArray[Any]:
     """
     found = array(value, what, 1)
     if found.dtype.kind not in "iu":
-        raise fail(f"{what} that are no whole numbers")
+        raise fail(f"{what} that are not whole numbers")
     return found
 
 
@@ -76,7 +76,7 @@ def tree(made: Made) -> None:
     if not len(nodes) or state.get("node_count") != len(nodes) or not is_whole(state.get("max_depth"), 0, len(nodes)):
         raise fail("a tree whose node_count or max_depth are not those of its nodes")
     if state["nodes"].dtype.fields["left_child"][0].kind not in "i":
-        raise fail("the nodes of a tree whose children are no whole numbers")
+        raise fail("the nodes of a tree whose children are not whole numbers")
     values = state.get("values")
     if (
         type(values) is not Array
@@ -92,7 +92,7 @@ def tree(made: Made) -> None:
         raise fail("a tree with a node that has one child")
     feature = nodes["feature"][at]
     if len(at) and (int(feature.min()) < 0 or int(feature.max()) >= features):
-        raise fail("a tree that splits by a feature it has not")
+        raise fail("a tree that splits by a feature it does not have")
 
 
 def _check_children(left: NDArray[Any], right: NDArray[Any], at: NDArray[Any], count: int, what: str) -> None:
@@ -111,7 +111,7 @@ def inputs(state: dict[str, Any], name: str) -> int:
     """
     count = state.get("n_features_in_")
     if not is_whole(count, 1, 1 << 31):
-        raise fail(f"a {name} that does not say how many inputs it has")
+        raise fail(f"a {name} that does not say how many features it has")
     assert type(count) is int
     return count
 
@@ -124,9 +124,9 @@ def fitted_tree(name: str, state: dict[str, Any]) -> None:
     """
     inner = state["tree_"]
     if type(inner) is not Made or inner.of != "sklearn.tree._tree.Tree" or not inner.built:
-        raise fail(f"a {name} whose tree_ is no tree")
+        raise fail(f"a {name} whose tree_ is not a tree")
     if inner.args[0] != inputs(state, name):
-        raise fail(f"a {name} whose tree reads other inputs than it has")
+        raise fail(f"a {name} whose tree reads features it does not have")
 
 
 def gradient_boosting(name: str, state: dict[str, Any]) -> None:
@@ -139,7 +139,7 @@ def gradient_boosting(name: str, state: dict[str, Any]) -> None:
     if estimators is None:
         return
     if type(estimators) is not Array or estimators.items is None or len(estimators.shape) != 2:
-        raise fail(f"a {name} whose estimators_ are no table of trees")
+        raise fail(f"a {name} whose estimators_ are not a table of trees")
     width = inputs(state, name)
     # A column of the answer for each class, one alone for two of them; the trees add to theirs without looking.
     classes = state.get("n_classes_", 1) if "Classifier" in name else 1
@@ -149,7 +149,7 @@ def gradient_boosting(name: str, state: dict[str, Any]) -> None:
         state.get("n_trees_per_iteration_", estimators.shape[1]),
     }
     if len(columns) != 1:
-        raise fail(f"a {name} with trees for other classes than it has")
+        raise fail(f"a {name} with trees for another number of classes than it has")
     if "Classifier" in name:
         _check_start(name, state.get("init_"), classes)
     for each in walked(estimators.items):
@@ -160,7 +160,7 @@ def gradient_boosting(name: str, state: dict[str, Any]) -> None:
             or inner.args[0] != width
             or not inner.built
         ):
-            raise fail(f"a {name} with a tree that reads other inputs than it has")
+            raise fail(f"a {name} with a tree that reads features it does not have")
 
 
 def _check_start(name: str, first: Any, classes: Any) -> None:
@@ -169,10 +169,10 @@ def _check_start(name: str, first: Any, classes: Any) -> None:
         return
     known = first.get("classes_")
     if type(known) is Array and known.count != classes:
-        raise fail(f"a {name} that starts with other classes than it has")
+        raise fail(f"a {name} that starts with another number of classes than it has")
     shares = first.get("class_prior_")
     if first.of.endswith(".DummyClassifier") and (type(shares) is not Array or shares.count != classes):
-        raise fail(f"a {name} that starts with other classes than it has")
+        raise fail(f"a {name} that starts with another number of classes than it has")
 
 
 def histogram_tree(made: Made) -> None:
@@ -198,10 +198,10 @@ def histogram_tree(made: Made) -> None:
     _check_children(nodes["left"][at], nodes["right"][at], at, len(nodes), what)
     inner = nodes[at]
     if len(at) and int(inner["feature_idx"].min()) < 0:
-        raise fail("a histogram tree that splits by a feature it has not")
+        raise fail("a histogram tree that splits by a feature it does not have")
     categorical = inner["bitset_idx"][inner["is_categorical"] != 0]
     if len(categorical) and int(categorical.max()) >= min(sets):
-        raise fail("a histogram tree that asks for categories it has not")
+        raise fail("a histogram tree that asks for categories it does not have")
 
 
 def bins(made: Made) -> None:
@@ -218,7 +218,7 @@ def bins(made: Made) -> None:
     what = "the bins of a histogram"
     for key in ("is_categorical_", "n_bins_non_missing_"):
         if len(array(made.get(key), what, 1)) != len(thresholds):
-            raise fail("bins of a histogram for other inputs than it has")
+            raise fail("bins of a histogram for another number of features than it has")
     categorical = array(made.get("is_categorical_"), what, 1)
     for each, is_category in zip(walked(thresholds), categorical.tolist(), strict=True):
         found = array(each, what, 1)
@@ -233,7 +233,7 @@ def histogram_boosting(name: str, state: dict[str, Any]) -> None:
     """All trees of a histogram boosting against its inputs.
 
     Raises:
-        Refused: something in their place is no such tree, or splits by an input that is not there.
+        Refused: something in their place is no such tree, or splits by a missing feature.
     """
     width = inputs(state, name)
     mapper = state.get("_bin_mapper")
@@ -242,7 +242,7 @@ def histogram_boosting(name: str, state: dict[str, Any]) -> None:
         raise fail(f"a {name} without its bins")
     # With categories, the inputs are put in another order first, but are as many.
     if len(thresholds) != width:
-        raise fail(f"a {name} whose bins are for other inputs than it has")
+        raise fail(f"a {name} whose bins are for another number of features than it has")
     categorical = array(mapper.get("is_categorical_"), f"the bins of a {name}", 1) != 0
     stages = state["_predictors"]
     for stage in walked(stages) if type(stages) is list else [None]:
@@ -252,10 +252,10 @@ def histogram_boosting(name: str, state: dict[str, Any]) -> None:
             nodes = each.get("nodes").to_numpy("the nodes of a histogram tree")
             splits = nodes["feature_idx"][nodes["is_leaf"] == 0]
             if len(splits) and int(splits.max()) >= width:
-                raise fail(f"a {name} with a tree that splits by an input it has not")
+                raise fail(f"a {name} with a tree that splits by a feature it does not have")
             by_category = nodes["feature_idx"][(nodes["is_leaf"] == 0) & (nodes["is_categorical"] != 0)]
             if not bool(categorical[by_category].all()):
-                raise fail(f"a {name} with a tree that asks for categories of an input that has none")
+                raise fail(f"a {name} with a tree that asks for categories of a feature that has none")
 
 
 def neighbour_tree(made: Made) -> None:
@@ -285,7 +285,7 @@ def neighbour_tree(made: Made) -> None:
     if int(start.min()) < 0 or int(end.max()) > len(data) or bool((start > end).any()):
         raise fail(f"{what} whose nodes point outside its data")
     if not bool((nodes["is_leaf"][count // 2 :] != 0).all()):
-        raise fail(f"{what} whose last nodes are no leaves")
+        raise fail(f"{what} whose last nodes are not leaves")
     # A box has two corners, a ball one centre.
     if limits.shape[0] != (2 if "KDTree" in made.of else 1) or limits.shape[1:] != (count, data.shape[1]):
         raise fail(f"{what} whose limits do not fit")
@@ -427,13 +427,13 @@ def _check_vectors(state: dict[str, Any], support: Array, vectors: Any, dual: An
         raise fail(f"{what} without the shape of what it was fitted on")
     places = whole_numbers(support, what)
     if len(places) and (int(places.min()) < 0 or int(places.max()) >= fitted[0]):
-        raise fail(f"{what} with a support vector that is not there")
+        raise fail(f"{what} with a missing support vector")
     # Of a kernel that is given as numbers, or made by a function, no vectors are kept.
     kernel = state.get("kernel")
     given = kernel == "precomputed" or type(kernel) is not str
     rows, width = _shape(vectors)
     if rows != (0 if given else support.count) or (rows and width != inputs(state, what)):
-        raise fail(f"{what} whose vectors are for other inputs than it has")
+        raise fail(f"{what} whose vectors are for another number of features than it has")
     if type(dual) is Made:
         rows, columns = _shape(dual)
         data = dual.get("data")

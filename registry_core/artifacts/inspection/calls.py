@@ -85,7 +85,7 @@ def _is_data(value: Any) -> bool:
 def _instance(arguments: _Arguments, trust: Trust) -> Made:
     """``newObj(cls)``: an empty instance of a Cython class, to be given its state."""
     if len(arguments) != 1 or type(arguments[0]) is not Global:
-        raise Refused("it makes an object of something that is no class")
+        raise Refused("it makes an object of something that is not a class")
     trust.use(arguments[0].name, "instantiate")
     return Made(arguments[0].name)
 

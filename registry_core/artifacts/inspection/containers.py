@@ -91,7 +91,7 @@ def decompress(data: bytes, method: str) -> bytes:
     """The content of a file that is compressed with zlib, gzip, bz2, xz, lzma or lz4.
 
     Raises:
-        Refused: it is damaged, cut off, followed by something else, or grows beyond the limit.
+        Refused: it is damaged, truncated, followed by something else, or grows beyond the limit.
     """
     most = most_unpacked(len(data))
     view, at, size = memoryview(data), 0, 0
@@ -104,7 +104,7 @@ def decompress(data: bytes, method: str) -> bytes:
             if stream.needs_input:
                 # What a full piece left inside comes out without further input.
                 if at >= len(data) and last < _PIECE:
-                    raise Refused(f"its {method} stream is cut off")
+                    raise Refused(f"its {method} stream is truncated")
                 fresh, at = bytes(view[at : at + _PIECE]), at + _PIECE
             last = content.write(stream.decompress(fresh, _PIECE))
             size = _checked(size + last, most, len(data))

@@ -103,10 +103,10 @@ def _vocabulary(name: str, state: State) -> None:
     """Every term has a column of its own, and there are no others."""
     words = state["vocabulary_"]
     if type(words) is not dict:
-        raise fail(f"a {name} whose vocabulary is no dict")
+        raise fail(f"a {name} whose vocabulary is not a dict")
     columns = list(walked(words).values())
     if any(type(column) is not int for column in columns):
-        raise fail(f"a {name} whose vocabulary has columns that are no whole numbers")
+        raise fail(f"a {name} whose vocabulary has columns that are not whole numbers")
     if columns and (min(columns) != 0 or max(columns) != len(columns) - 1 or len(set(columns)) != len(columns)):
         raise fail(f"a {name} whose vocabulary names other columns than it has words")
 
@@ -127,14 +127,14 @@ def _ensemble(name: str, state: State) -> None:
         return
     wanted = [inputs(state, name)] * len(trees)
     if (parts := state.get("estimators_features_")) is not None:
-        parts = _list(parts, len(state["estimators_"]), f"a {name} whose trees and their inputs")
+        parts = _list(parts, len(state["estimators_"]), f"a {name} whose trees and their features")
         if len(trees) != len(parts) or not all(type(part) is Array and len(part.shape) == 1 for part in parts):
-            raise fail(f"a {name} whose trees and their inputs do not fit together")
+            raise fail(f"a {name} whose trees and their features do not fit together")
         wanted = [part.count for part in parts]
     for each, count in zip(trees, wanted, strict=True):
         inner = each.get("tree_")
         if type(inner) is not Made or inner.of != _TREE or not inner.built or inner.args[0] != count:
-            raise fail(f"a {name} with a tree that reads other inputs than it has")
+            raise fail(f"a {name} with a tree that reads features it does not have")
 
 
 def _centres(name: str, state: State) -> None:
@@ -144,15 +144,15 @@ def _centres(name: str, state: State) -> None:
     width = inputs(state, name)
     centres = array(state["cluster_centers_"], f"the centres of a {name}", 2)
     if not len(centres) or centres.shape[1] != width:
-        raise fail(f"a {name} whose centres are for other inputs than it has")
+        raise fail(f"a {name} whose centres are for another number of features than it has")
     for node in _halves(state.get("_bisecting_tree")):
         if array(node.get("center"), f"the centres of a {name}", 1).shape != (width,):
-            raise fail(f"a {name} whose centres are for other inputs than it has")
+            raise fail(f"a {name} whose centres are for another number of features than it has")
 
 
 def _threads(name: str, state: State) -> None:
     if not is_whole(state["_n_threads"], 1, _MOST_THREADS):
-        raise fail(f"a {name} that works with an impossible number of threads")
+        raise fail(f"a {name} with an impossible number of threads")
 
 
 def _halves(node: Any) -> Iterator[Made]:

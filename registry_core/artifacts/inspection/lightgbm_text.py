@@ -80,13 +80,13 @@ def check(text: str) -> Booster:
     """Walk a model of LightGBM's in its text form.
 
     Raises:
-        Refused: it is cut off, not as LightGBM writes it, or an index or a size in it leads outside what is there.
+        Refused: it is truncated, not as LightGBM writes it, or an index or a size in it leads outside what is there.
     """
     if odd := _ODD.search(text):
         raise Refused(f"it has the character {odd[0]!r}, which LightGBM does not write")
     head, found, _ = text.partition("\n\n")
     if not head.startswith("tree\n") or not found:
-        raise Refused("it is no text model of LightGBM's, or cut off")
+        raise Refused("it is not a text model of LightGBM's, or truncated")
     fields = _fields(head.removeprefix("tree\n"), _HEAD)
     features, names, sizes = _check_head(fields)
     # The sizes are in bytes, and the loader jumps by them.
@@ -134,9 +134,9 @@ def _check_head(fields: dict[str, str]) -> tuple[int, list[str], list[int]]:
     if classes != per_round or not 1 <= classes <= max(_CLASSES_ALWAYS, len(sizes)):
         raise Refused("it has impossible numbers of trees or classes")
     if len(names) != features or len(infos) != features or not all(names):
-        raise Refused("it has names for other inputs than it counts")
+        raise Refused("it has names for another number of features than it counts")
     if "monotone_constraints" in fields and len(_wholes(fields, "monotone_constraints")) != features:
-        raise Refused("it has names for other inputs than it counts")
+        raise Refused("it has names for another number of features than it counts")
     if len(sizes) % per_round:
         raise Refused("it has other trees than its rounds need")
     objective = fields.get("objective", "regression")
@@ -145,14 +145,14 @@ def _check_head(fields: dict[str, str]) -> tuple[int, list[str], list[int]]:
     # It turns so many numbers of each row into probabilities, in a place for as many as there are classes.
     counts = [part.partition(":")[2] for part in objective.split(" ") if part.startswith("num_class")]
     if counts not in ([], [str(classes)]) or (objective.startswith("multiclass") and not counts):
-        raise Refused("it has an objective for other classes than it has")
+        raise Refused("it has an objective for another number of classes than it has")
     return features, names, sizes
 
 
 def _check_tail(tail: str) -> None:
     found = _TAIL.fullmatch(tail)
     if found is None:
-        raise Refused("it has other trees than it counts, is cut off, or goes on after its end")
+        raise Refused("it has other trees than it counts, is truncated, or goes on after its end")
     if found[1]:
         levels = read_json(found[1].encode("utf-8"))
         if levels is not None and not (isinstance(levels, list) and all(isinstance(each, list) for each in levels)):
@@ -162,7 +162,7 @@ def _check_tail(tail: str) -> None:
 def _whole(fields: Mapping[str, str], key: str) -> int:
     numbers = _wholes(fields, key)
     if len(numbers) != 1:
-        raise Refused(f"it has {key}={fields.get(key, '')[:40]!r}, which is no whole number")
+        raise Refused(f"it has {key}={fields.get(key, '')[:40]!r}, which is not a whole number")
     return numbers[0]
 
 
@@ -170,7 +170,7 @@ def _wholes(fields: Mapping[str, str], key: str) -> list[int]:
     value = fields.get(key, "")
     work.spend(value.count(" "))
     if not _WHOLES.fullmatch(value):
-        raise Refused(f"it has {key}={value[:40]!r}, which are no whole numbers")
+        raise Refused(f"it has {key}={value[:40]!r}, which are not whole numbers")
     return [int(each) for each in value.split(" ")] if value else []
 
 
@@ -191,7 +191,7 @@ def _check_tree(block: str, place: int, features: int) -> None:
             # Groups of them, each followed by a space of its own.
             value = tree[key] = " ".join(filter(None, value.split(" ")))
         if not kind.fullmatch(value):
-            raise Refused(f"tree {place} has {key} that are no numbers as LightGBM writes them")
+            raise Refused(f"tree {place} has {key} that are not numbers as LightGBM writes them")
         count = value.count(" ") + 1 if value else 0
         work.spend(count)
         if many != "any" and count not in (*counts[many], *counts.get(key, ())):
@@ -214,9 +214,9 @@ def _check_nodes(tree: Mapping[str, str], place: int, leaves: int, features: int
                 raise Refused(f"tree {place} has a node that leads outside it, or in circles")
             reached.add(child)
         if not 0 <= splits[node] < features:
-            raise Refused(f"tree {place} splits by an input that is not there")
+            raise Refused(f"tree {place} splits by a missing feature")
         if not 0 <= kinds[node] <= _LARGEST_DECISION:
-            raise Refused(f"tree {place} decides in a way that LightGBM has not")
+            raise Refused(f"tree {place} decides in a way that LightGBM does not support")
     if len(reached) != inner + leaves - 1:
         raise Refused(f"tree {place} has a node that two others lead to")
     _check_bitsets(tree, place, categorical, kinds, thresholds)
@@ -231,14 +231,14 @@ def _check_bitsets(
         if len(bounds) != categorical + 1 or bounds[0] != 0 or not rising:
             raise Refused(f"tree {place} has categories that do not fit together")
         if bounds[-1] != len(words):
-            raise Refused(f"tree {place} has categories that are not there")
+            raise Refused(f"tree {place} has missing categories")
     elif bounds or words:
         raise Refused(f"tree {place} has categories that do not fit together")
     if any(not 0 <= word < 1 << 32 for word in words):
         raise Refused(f"tree {place} has categories that do not fit together")
     for kind, threshold in zip(kinds, thresholds, strict=True):
         if kind & 1 and not (threshold.isdigit() and int(threshold) < categorical):
-            raise Refused(f"tree {place} asks for categories that are not there")
+            raise Refused(f"tree {place} asks for missing categories")
 
 
 def _check_linear(tree: Mapping[str, str], place: int, leaves: int, features: int) -> None:
@@ -247,4 +247,4 @@ def _check_linear(tree: Mapping[str, str], place: int, leaves: int, features: in
     if len(counts) != leaves or "leaf_const" not in tree or any(count < 0 for count in counts):
         raise Refused(f"tree {place} has linear leaves that do not fit together")
     if sum(counts) != len(used) or len(used) != len(coefficients) or any(not 0 <= each < features for each in used):
-        raise Refused(f"tree {place} has linear leaves for inputs that are not there")
+        raise Refused(f"tree {place} has linear leaves for missing features")

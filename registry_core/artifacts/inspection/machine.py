@@ -31,7 +31,7 @@ class Machine(Stack):
             limit = self.limit
             if at >= limit:
                 if limit == self.end:
-                    raise Refused("it ends before its STOP mark: it is cut off")
+                    raise Refused("it ends before its STOP mark: it is truncated")
                 self.limit = self.end
             opcode = data[at]
             self.at = at + 1
@@ -67,7 +67,7 @@ class Machine(Stack):
     def read_array(self, wrapper: Made) -> Any:
         """What joblib reads in place of its wrapper: the bytes that follow, or one more pickle."""
         if not self.joblib:
-            raise Refused("it names joblib's wrapper of arrays, but is no file of joblib's")
+            raise Refused("it names joblib's wrapper of arrays, but is not a file of joblib's")
         if self.limit != self.end and self.at != self.limit:
             raise Refused("it has the bytes of an array within an open frame")
         dtype, shape, fortran, padded = arrays.wrapped(wrapper)

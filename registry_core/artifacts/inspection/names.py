@@ -142,7 +142,7 @@ class Trust:
             return
         self.names[name] = None
         if name not in self._listed and never(name):
-            raise Refused(f"it names {name}, which no model needs and which nobody may trust", _WITHOUT)
+            raise Refused(f"it names {name}, which no model needs and which can never be trusted", _WITHOUT)
 
     def use(self, name: str, role: Role) -> bool:
         """Whether the list has the name in this role; where it has not, and nobody else trusts it, it is unknown."""
@@ -184,7 +184,7 @@ def check_trustable(name: str) -> None:
     module = name.rpartition(".")[0]
     if not module or not _WELL_FORMED.fullmatch(name):
         raise InvalidConfiguration(
-            f"{name!r:.120} is no exact name; write it as module.name, such as mypackage.models.Winner"
+            f"{name!r:.120} is not an exact name; write it as module.name, such as mypackage.models.Winner"
         )
     # In module.Class.method the part before the last dot would be no module.
     if any(part[:1].isupper() for part in module.split(".")):

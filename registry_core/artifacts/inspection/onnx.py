@@ -104,7 +104,7 @@ def read(data: bytes) -> Found:
         elif number == 20:
             raise Refused("it holds training steps, which a model in use does not need")
     if found.graphs == 0 or len(versions) != 1 or not 1 <= versions[0] <= 100:
-        raise Refused("it has no graph, or not one version: it is no ONNX model, or cut off")
+        raise Refused("it has no graph, or not one version: it is not an ONNX model, or truncated")
     return found
 
 
@@ -134,27 +134,27 @@ def fields(data: memoryview, passed_over: re.Pattern[bytes] | None = None) -> It
         elif kind in (1, 5):
             size = 8 if kind == 1 else 4
             if at + size > len(data):
-                raise Refused("it is cut off within a number")
+                raise Refused("it is truncated within a number")
             value = int.from_bytes(data[at : at + size], "little")
             at += size
         elif kind == 2:
             size, at = _varint(data, at)
             if size > len(data) - at:
-                raise Refused(f"it speaks of {size} bytes where there are {len(data) - at}: it is cut off or altered")
+                raise Refused(f"it speaks of {size} bytes where there are {len(data) - at}: it is truncated or altered")
             value = data[at : at + size]
             at += size
         else:
             raise Refused(f"it has a field of the unknown kind {kind}")
         yield number, value
     if at > len(data):
-        raise Refused("it is cut off within a text")
+        raise Refused("it is truncated within a text")
 
 
 def _varint(data: memoryview, at: int) -> tuple[int, int]:
     value = 0
     for place in range(10):
         if at >= len(data):
-            raise Refused("it is cut off within a number")
+            raise Refused("it is truncated within a number")
         byte = data[at]
         at += 1
         value |= (byte & 0x7F) << (7 * place)

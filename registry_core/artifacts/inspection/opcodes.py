@@ -33,7 +33,7 @@ def _frame(machine: Stack) -> None:
     if machine.limit != machine.end and machine.at != machine.limit:
         raise Refused("it opens a frame within a frame")
     if size > machine.end - machine.at or not size:
-        raise Refused(f"it is cut off: it opens a frame of {size} bytes, where there are {machine.end - machine.at}")
+        raise Refused(f"it is truncated: it opens a frame of {size} bytes, where there are {machine.end - machine.at}")
     machine.limit = machine.at + size
 
 
@@ -132,7 +132,7 @@ def _extend(machine: Stack, values: list[Any]) -> None:
         machine.refer(values)
         target.items.extend(values)
     else:
-        raise Refused("it appends to something that is no list")
+        raise Refused("it appends to something that is not a list")
 
 
 def _set_item(machine: Stack) -> None:
@@ -154,7 +154,7 @@ def _set_items(machine: Stack, values: list[Any]) -> None:
     elif type(target) is Made and (target.of in calls.MAPPINGS or machine.trust.foreign(target.of)):
         target.items.extend(values)
     else:
-        raise Refused("it sets a key in something that is no dict")
+        raise Refused("it sets a key in something that is not a dict")
 
 
 def _add_items(machine: Stack) -> None:
@@ -164,7 +164,7 @@ def _add_items(machine: Stack) -> None:
     target = machine.stack[-1]
     machine.frozen.check(target)
     if type(target) is not Bag or target.final:
-        raise Refused("it adds to something that is no set")
+        raise Refused("it adds to something that is not a set")
     target.items.extend(values)
 
 
@@ -205,7 +205,7 @@ def _stack_global(machine: Stack) -> None:
     name = machine.stack.pop()
     module = machine.stack.pop()
     if type(name) is not str or type(module) is not str:
-        raise Refused("it names something by what is no text")
+        raise Refused("it names something by what is not text")
     _find(machine, module, name)
 
 
@@ -218,7 +218,7 @@ def _find(machine: Stack, module: str, name: str) -> None:
 
 def _arguments(values: Any) -> tuple[Any, ...]:
     if type(values) is not tuple:
-        raise Refused("it calls something with what is no tuple of arguments")
+        raise Refused("it calls something with what is not a tuple of arguments")
     return values
 
 
@@ -239,18 +239,18 @@ def _reduce(machine: Stack) -> None:
     elif type(function) is Made and machine.trust.foreign(function.of):
         machine.stack.append(Made(function.of, arguments))
     else:
-        raise Refused("it calls something that is no function")
+        raise Refused("it calls something that is not a function")
 
 
 def _new(machine: Stack, keywords: Any = None) -> None:
     arguments = _arguments(machine.stack.pop())
     kind = machine.stack.pop()
     if type(kind) is not Global:
-        raise Refused("it makes an object of something that is no class")
+        raise Refused("it makes an object of something that is not a class")
     machine.budget.spend(_STEPS_AN_OBJECT)
     machine.frozen.use(arguments)
     if machine.trust.use(kind.name, "instantiate") and (keywords or not calls.may_be_made_with(kind.name, arguments)):
-        raise Refused(f"it makes a {kind.name} with arguments, which none has")
+        raise Refused(f"it makes a {kind.name} with arguments, which it does not have")
     _push_made(machine, Made(kind.name, arguments))
 
 
@@ -263,7 +263,7 @@ def _push_made(machine: Stack, value: Any) -> None:
 def _new_with_keywords(machine: Stack) -> None:
     keywords = machine.stack.pop()
     if type(keywords) is not dict:
-        raise Refused("it makes an object with keywords that are no dict")
+        raise Refused("it makes an object with keywords that are not a dict")
     _new(machine, keywords)
 
 

@@ -138,7 +138,7 @@ class _Reader:
     def file(self, state: Mapping[str, Any]) -> bytes:
         name = state.get("file")
         if not isinstance(name, str) or name not in self.files:
-            raise Refused(f"its schema asks for the file {shown(name)}, which is not there")
+            raise Refused(f"its schema asks for the file {shown(name)}, which is missing")
         return self.files[name]
 
     def content(self, state: Mapping[str, Any], kind: type) -> Any:
@@ -192,7 +192,7 @@ def _key_types(reader: _Reader, state: Mapping[str, Any], count: int, depth: int
         raise Refused("its schema has a dict with more or fewer keys than types of keys")
     for kind in kinds:
         if type(kind) is not Global or not _DATA.fullmatch(kind.name):
-            raise Refused("its schema has a dict whose keys are made by what is no type of data")
+            raise Refused("its schema has a dict whose keys are made by what is not a type of data")
     return [kind.name for kind in kinds]
 
 
@@ -201,7 +201,7 @@ def _default_dict(reader: _Reader, state: Mapping[str, Any], name: str, depth: i
     inner = reader.content(state, dict)
     factory = reader.node(inner.get("default_factory"), depth)
     if factory is not None and type(factory) is not Global:
-        raise Refused("its schema has a defaultdict filled by what is no class")
+        raise Refused("its schema has a defaultdict filled by what is not a class")
     return Made(name, items=[reader.node(inner.get("main"), depth)])
 
 
@@ -268,7 +268,7 @@ def _object(reader: _Reader, state: Mapping[str, Any], name: str, depth: int) ->
 def _construct(reader: _Reader, state: Mapping[str, Any], name: str, depth: int) -> Any:
     arguments = reader.node(reader.content(state, dict), depth)
     if type(arguments) is not tuple:
-        raise Refused("its schema calls something with what is no tuple of arguments")
+        raise Refused("its schema calls something with what is not a tuple of arguments")
     if reader.trust.use(name, "call"):
         return calls.result(name, arguments, reader.trust)
     return Made(name, arguments)
@@ -347,7 +347,7 @@ def _generator(reader: _Reader, state: Mapping[str, Any], name: str, depth: int)
     if type(seeds) is not dict or not set(seeds) <= _SEEDS or not is_whole(seeds.get("pool_size", 4), 4, 1 << 10):
         raise Refused("its schema has a seed of random numbers that numpy does not write")
     if not isinstance(bits, dict) or bits.get("bit_generator") not in calls.GENERATORS:
-        raise Refused("its schema has a random generator that numpy has not")
+        raise Refused("its schema has a random generator that numpy does not have")
     made = Made("numpy.random", state=bits, built=True)
     states.check(made)
     return made

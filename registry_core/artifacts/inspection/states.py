@@ -54,11 +54,13 @@ def check(made: Made) -> None:
     special = _CHECKS.get(name)
     # Exactly a dict: what is kept in another mapping, a reader of attributes would not find.
     if name not in _OWN_STATE and state is not None and type(state) is not dict and not _is_tuple_state(name, state):
-        raise Refused(f"it gives {name} a state that is no dict of attributes")
+        raise Refused(f"it gives {name} a state that is not a dict of attributes")
     if type(state) is dict:
         for key in state:
             if type(key) is not str or key.startswith("__"):
-                raise Refused(f"it gives {name} the attribute {shown(getattr(key, 'value', key))}, which none has")
+                raise Refused(
+                    f"it gives {name} the attribute {shown(getattr(key, 'value', key))}, which it does not have"
+                )
         only = next((keys for place, keys in _ONLY.items() if name.startswith(place)), None)
         if only is not None and not only.issuperset(state):
             raise Refused(f"it gives {name} more attributes than it has")
@@ -105,7 +107,7 @@ def _lightgbm_estimator(name: str, state: dict[str, Any]) -> None:
             raise Refused(f"it makes {name} read rows of any width ({_UNCHECKED}); save it without that")
     inner, width = state.get("_Booster"), state.get("_n_features")
     if type(inner) is Made and inner.booster is not None and width is not None and width != inner.booster.inputs:
-        raise Refused(f"it has a {name} for other inputs than its booster has")
+        raise Refused(f"it has a {name} for another number of features than its booster has")
 
 
 def _random_state(made: Made) -> None:
@@ -184,7 +186,7 @@ def _xgboost(made: Made) -> None:
     if type(handle) is Made and handle.of == "builtins.bytearray":
         made.booster = boosters.check_xgboost(bytes(handle.args[0]))
     elif handle is not None:
-        raise Refused("it has a booster of XGBoost's that is no bytes")
+        raise Refused("it has a booster of XGBoost's that is not bytes")
 
 
 def _lightgbm(made: Made) -> None:
@@ -193,7 +195,7 @@ def _lightgbm(made: Made) -> None:
         if type(handle) is str:
             made.booster = lightgbm_text.check(handle)
         elif handle is not None:
-            raise Refused("it has a booster of LightGBM's that is no text")
+            raise Refused("it has a booster of LightGBM's that is not text")
 
 
 def _scipy_spline(made: Made) -> None:
@@ -205,7 +207,7 @@ def _function_transformer(made: Made) -> None:
         function = made.get(key)
         # A name that is not trusted is in quarantine already, and what getattr or partial return as well.
         if function is not None and type(function) is not Global and type(function) is not Made:
-            raise Refused(f"it has a FunctionTransformer whose {key} is no function")
+            raise Refused(f"it has a FunctionTransformer whose {key} is not a function")
 
 
 _CHECKS: dict[str, Callable[[Made], None]] = {

@@ -26,7 +26,7 @@ def read(data: bytes) -> Any:
     """The content of a file.
 
     Raises:
-        Refused: it is cut off, goes on after its end, nests too deep, or lies about a length.
+        Refused: it is truncated, goes on after its end, nests too deep, or lies about a length.
     """
     reader = _Reader(data)
     value = reader.value(reader.take(1), 0)

@@ -131,7 +131,7 @@ class Array:
         import numpy as np
 
         if self.dtype is None or self.items is not None:
-            raise Refused(f"it has {what} that is no array of numbers")
+            raise Refused(f"it has {what} that is not an array of numbers")
         work.looked_at(len(self.raw))
         flat = (
             np.frombuffer(self.raw, dtype=self.dtype.to_numpy()) if self.count else np.empty(0, self.dtype.to_numpy())

@@ -43,7 +43,7 @@ def named(rows: pd.DataFrame, names: Sequence[str], written: Callable[[str], str
         raise ValueError(f"the column {shown(missing)} is missing; the model takes {shown(list(names))}")
     twice = [name for name in names if len(places[name]) > 1]
     if twice:
-        raise ValueError(f"the column {twice[0]!r} is there {len(places[twice[0]])} times; give it once")
+        raise ValueError(f"the column {twice[0]!r} appears {len(places[twice[0]])} times; give it once")
     return rows.iloc[:, [places[name][0] for name in names]].set_axis(list(names), axis=1)
 
 
@@ -54,7 +54,7 @@ def counted(rows: pd.DataFrame, width: int | None) -> pd.DataFrame:
         ValueError: more or fewer.
     """
     if width is not None and rows.shape[1] != width:
-        raise ValueError(f"the features have {rows.shape[1]} columns; give rows of {width} inputs")
+        raise ValueError(f"the features have {rows.shape[1]} columns; give rows of {width} features")
     return rows
 
 
@@ -68,7 +68,7 @@ def array(rows: Any, width: int | None) -> NDArray[Any]:
 
     table = np.asarray(rows)
     if table.ndim != 2 or (width is not None and table.shape[1] != width):
-        raise ValueError(f"the features have the shape {table.shape}; give rows of {width} inputs")
+        raise ValueError(f"the features have the shape {table.shape}; give rows of {width} features")
     if table.dtype.kind in "biuf":
         return table
     texts = table.dtype.kind in "SU" or any(isinstance(value, str | bytes) for value in table.flat)
@@ -127,8 +127,8 @@ def category(column: pd.Series[Any], name: str, levels: Any, strict: bool) -> pd
     if strict and (codes[values.notna().to_numpy()] < 0).any():
         strangers = [value for value in present if value not in known]
         raise ValueError(
-            f"the column {name!r} holds {strangers[0]!r}, a category the model has not seen; "
-            f"it knows {shown(list(known.tolist()))}"
+            f"the column {name!r} holds {strangers[0]!r}, a category the model was not trained on; its categories are "
+            f"{shown(list(known.tolist()))}"
         )
     return pd.Categorical.from_codes(codes, categories=known)
 

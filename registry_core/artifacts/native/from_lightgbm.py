@@ -36,7 +36,8 @@ def read(data: bytes) -> Predictor:
         return Classifier(engine, range(max(count, 2)))
     if count > 1:
         raise ArtifactUnloadable(
-            f"the model answers {count} numbers a row and does not say that they are classes; only one is supported"
+            f"the model returns {count} numbers per row that are not marked as classes; only one number per row is "
+            "supported"
         )
     return Predictor(engine)
 
@@ -79,8 +80,8 @@ class _Engine:
         if not columns.is_frame(rows):
             if self._levels:
                 raise ValueError(
-                    f"the model has {len(self._levels)} category columns, which an array cannot tell; "
-                    "give a DataFrame with named columns"
+                    f"the model has {len(self._levels)} category columns, which an array cannot represent; give a "
+                    "DataFrame with named columns"
                 )
             return columns.array(rows, width)
         table = columns.named(rows, self._names, _written) if self.named else columns.counted(rows, width)
@@ -94,8 +95,8 @@ class _Engine:
         places = self._places if self._places is not None else marked
         if len(places) != len(self._levels):
             raise ValueError(
-                f"the file holds the categories of {len(self._levels)} columns and does not say of which; "
-                "give these columns as pandas categories, and no others"
+                f"the file has the categories of {len(self._levels)} columns without their names; give exactly these "
+                "columns as pandas categories"
             )
         prepared: dict[str, Any] = {}
         for place, name in enumerate(self._names):

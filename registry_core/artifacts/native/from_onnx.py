@@ -41,14 +41,14 @@ def read(data: bytes) -> Predictor:
     entries = [_Entry(each.name, each.type, each.shape) for each in session.get_inputs()]
     outputs = session.get_outputs()
     if not entries or not outputs:
-        raise ArtifactUnloadable("the graph takes or answers nothing")
+        raise ArtifactUnloadable("the graph has no input or no output")
     label = next((each for each in outputs if each.type in _LABELS and len(each.shape) <= 2), None)
     if label is None:
         width = _width(outputs[0].shape)
         if not outputs[0].type.startswith("tensor(") or width is None or width != 1:
             raise ArtifactUnloadable(
-                f"the model answers {'an unknown number of' if width is None else width} numbers a row; only one is "
-                "supported, or a label: export the classifier with its label output"
+                f"the model returns {'an unknown number of' if width is None else width} numbers per row; only one "
+                "number or a label is supported: export the classifier with its label output"
             )
         return Predictor(_Engine(session, entries, outputs[0].name))
     scores = next((each for each in outputs if each is not label and _may_hold_scores(each)), None)
@@ -91,7 +91,7 @@ class _Engine:
         self.named = len(entries) > 1 and all(entry.width == 1 for entry in entries)
         known = all(entry.width is not None for entry in entries)
         if not known and len(entries) > 1:
-            raise ArtifactUnloadable("the graph has several inputs and does not say how wide each is")
+            raise ArtifactUnloadable("the graph has several inputs without a fixed width")
         self.features = (
             tuple(entry.feature(place) for entry in entries for place in range(entry.width or 0)) if known else ()
         )
@@ -102,7 +102,7 @@ class _Engine:
         answers = np.asarray(self._run([self._answer], rows)[0])
         answers = answers.ravel() if answers.ndim == 2 and answers.shape[1] == 1 else answers
         if answers.ndim != 1:
-            raise ValueError(f"the model answers {answers.shape[-1]} numbers a row; only one is supported")
+            raise ValueError(f"the model returns {answers.shape[-1]} numbers per row; only one is supported")
         return self._positions(answers) if self.classes else answers
 
     def probabilities(self, rows: Any) -> NDArray[Any]:
@@ -111,7 +111,10 @@ class _Engine:
         labels, scores = self._run([self._answer, self._scores], rows)
         table = self._table(scores)
         if not _are_probabilities(table):
-            raise ValueError("the model's second output holds scores that are no probabilities; ask for labels only")
+            raise ValueError(
+                "the second output of the model has scores that are not probabilities; use predict instead of "
+                "predict_proba"
+            )
         sure = table.max(axis=1, initial=0) > _SURE
         if (table.argmax(axis=1) != self._positions(np.asarray(labels).ravel()))[sure].any():
             raise ValueError("the model's labels and probabilities are in different orders; export it again")
@@ -149,7 +152,8 @@ class _Engine:
         positions = [places.get(label, -1) for label in labels.tolist()]
         if -1 in positions:
             raise ValueError(
-                f"the model answers {labels[positions.index(-1)]!r}, none of its classes {shown(self.classes)}"
+                f"the model returns {labels[positions.index(-1)]!r}, which is not one of its classes "
+                f"{shown(self.classes)}"
             )
         return np.array(positions, dtype=np.intp)
 
@@ -168,7 +172,7 @@ class _Engine:
         else:
             array = np.array(rows, dtype=object) if isinstance(rows, list) else np.asarray(rows)
             if array.ndim != 2 or (width is not None and array.shape[1] != width):
-                raise ValueError(f"the features have the shape {array.shape}; give rows of {width} inputs")
+                raise ValueError(f"the features have the shape {array.shape}; give rows of {width} features")
             each = list(array.T)
         entries, at = {}, 0
         for entry in self._entries:
@@ -234,7 +238,7 @@ def _column(values: Any, entry: _Entry, name: str) -> NDArray[Any]:
     # From the values themselves: beyond 2**53 a float is another whole number.
     whole = (values if values.dtype.kind in "biu" else numbers).astype(kind)
     if (np.asarray(whole, dtype=np.float64) != numbers).any():
-        raise ValueError(f"the column {name!r} holds a number beyond what {kind} holds")
+        raise ValueError(f"the column {name!r} holds a number outside the range of {kind}")
     return np.asarray(whole)
 
 

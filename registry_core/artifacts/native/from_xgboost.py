@@ -45,7 +45,7 @@ def read(data: bytes) -> Predictor:
     )
     if count > 1:
         raise ArtifactUnloadable(
-            f"the model answers {count} numbers a row; only one is supported: train one model for each"
+            f"the model returns {count} numbers per row; only one is supported: train one model for each"
         )
     estimator = getattr(xgboost, _ESTIMATORS[estimator_type])()
     estimator.load_model(bytearray(data))
@@ -95,7 +95,9 @@ class _Engine:
 
     def _needs_frame(self) -> str:
         name = self._names[next(iter(self._levels))]
-        return f"the column {name!r} is a category, which an array cannot tell; give a DataFrame with named columns"
+        return (
+            f"the column {name!r} is a category, which an array cannot represent; give a DataFrame with named columns"
+        )
 
     def _table(self, table: pd.DataFrame) -> Any:
         import pandas as pd
@@ -108,8 +110,8 @@ class _Engine:
                 continue
             if place in self._lost or (hasattr(column, "cat") and self._is_category(place)):
                 raise ValueError(
-                    f"the file does not hold the categories of the column {name!r}, so nothing says which number "
-                    "stands for which; train and save the model with XGBoost 3.1 or newer"
+                    f"the file does not hold the categories of the column {name!r}, so the meaning of its category "
+                    "numbers is unknown; train and save the model with XGBoost 3.1 or newer"
                 )
             prepared[name] = columns.numbers(column, name)
         frame = pd.DataFrame(prepared, index=table.index, columns=self._names)

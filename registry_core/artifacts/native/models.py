@@ -73,7 +73,7 @@ class Predictor:
         Raises:
             ValueError: always: this model answers numbers.
         """
-        raise ValueError(f"the model answers numbers, not classes; leave out the {len(classes)} classes")
+        raise ValueError(f"the model is a regression; omit the {len(classes)} classes")
 
 
 class Labels(Predictor):
@@ -108,9 +108,9 @@ class Labels(Predictor):
         if labels == own:
             return self
         if len(labels) != len(own):
-            raise ValueError(f"{len(labels)} classes are given ({shown(labels)}), but the model answers {len(own)}")
+            raise ValueError(f"{len(labels)} classes are given ({shown(labels)}), but the model has {len(own)}")
         if own != list(range(len(own))):
-            raise ValueError(f"the classes given are {shown(labels)}, but the file says {shown(own)}")
+            raise ValueError(f"the given classes are {shown(labels)}, but the file has {shown(own)}")
         model = copy(self)
         model.classes_ = _labels(labels)
         return model
@@ -137,9 +137,9 @@ def _labels(classes: Sequence[Any]) -> NDArray[Any]:
     plain = [label.item() if isinstance(label, np.generic) else label for label in classes]
     kinds = {type(label) for label in plain}
     if len(kinds) != 1 or not kinds <= {bool, int, float, str}:
-        raise ValueError(f"the classes {shown(plain)} are not all numbers, or all texts")
+        raise ValueError(f"the classes {shown(plain)} mix numbers and texts; give only numbers or only texts")
     if len(set(plain)) != len(plain):
-        raise ValueError(f"the classes {shown(plain)} name one twice")
+        raise ValueError(f"the classes {shown(plain)} contain a class twice; give each once")
     return np.array(plain)
 
 

@@ -181,7 +181,7 @@ class Worker:
 
         rows = len(inputs.read(features))
         if not rows:
-            raise InvalidInput("there is no row to predict; hand in features of one row or more")
+            raise InvalidInput("there is no row to predict; give features of one row or more")
         asked = {"verb": "predict", "classes": list(classes), "form": form, "timed": timed}
         header, blocks, unenforced = self._exchange(asked, features, model, scaler, name, self._limits.answer_bytes)
         try:
@@ -345,7 +345,7 @@ def _believed(header: dict[str, Any], blocks: list[bytes], rows: int, name: str,
             raise ValueError("not what was agreed")
         json.dumps(classes, ensure_ascii=False).encode()
         if len(predicted) != rows:
-            raise SandboxFailure(name, f"answered {len(predicted)} predictions for {rows} rows")
+            raise SandboxFailure(name, f"returned {len(predicted)} predictions for {rows} rows")
         if columns is None:
             return Answer(predicted, None, tuple(classes), microseconds)
         if probabilities.size != rows * columns or (classes and len(classes) != columns):
@@ -356,7 +356,7 @@ def _believed(header: dict[str, Any], blocks: list[bytes], rows: int, name: str,
     except frames.TooLarge as error:
         raise SandboxFailure(name, f"answered more than {size_in_words(limit)}") from error
     except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
-        raise SandboxFailure(name, "wrote something else than an answer") from error
+        raise SandboxFailure(name, "returned invalid output") from error
 
 
 def _believed_permuted(
@@ -403,7 +403,7 @@ def _proved(blocks: list[bytes], name: str) -> Proved:
             raise ValueError("not what was agreed")
         return Proved(signature, source, rows, answers, again, printable(found["because"], _REASON_LENGTH))
     except (IndexError, KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
-        raise SandboxFailure(name, "wrote something else than an answer") from error
+        raise SandboxFailure(name, "returned invalid output") from error
 
 
 def _check_signature(signature: Signature) -> None:

@@ -19,7 +19,7 @@ def read(features: bytes) -> Any:
     if features.startswith(b"\x93NUMPY"):
         matrix = numpy.load(io.BytesIO(features), allow_pickle=False)
         if matrix.ndim != 2:
-            raise InvalidInput(f"the features have the shape {matrix.shape}; hand in a matrix of rows and columns")
+            raise InvalidInput(f"the features have the shape {matrix.shape}; give a matrix of rows and columns")
         return matrix
     if features.startswith(b"ARROW1"):
         import pyarrow
@@ -31,6 +31,6 @@ def read(features: bytes) -> Any:
         table = pyarrow.parquet.ParquetFile(pyarrow.BufferReader(features)).read(use_threads=False)
     else:
         raise InvalidInput(
-            f"the features begin with {features[:8]!r}; hand in a Feather, Arrow or Parquet file, or a matrix from npy"
+            f"the features begin with {features[:8]!r}; give a Feather, Arrow or Parquet file, or a matrix from npy"
         )
     return table.to_pandas(use_threads=False)

@@ -64,7 +64,7 @@ class Inspector:
             return _refused(name, failure.reason)
         except (ValueError, TypeError, LookupError, AttributeError):
             child.stop()
-            return _refused(name, "breaks the program that looks")
+            return _refused(name, "ended the scanning process")
         except BaseException:
             child.stop()
             raise
@@ -117,7 +117,7 @@ def _believed(header: dict[str, Any], blocks: list[bytes]) -> Inspection:
 
 
 def _refused(name: str, why: str) -> Inspection:
-    because = f"{name} is refused: a look into it {why}. Save the model again, and register the new file"
+    because = f"{name} is refused: the static scan {why}. Save the model again, and register the new file"
     return Inspection("refused", "unknown", because)
 
 

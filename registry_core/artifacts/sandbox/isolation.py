@@ -20,8 +20,8 @@ from . import seccomp
 NO_NEW_PRIVS = "no_new_privs could not be set{why}: the model could gain rights through other programs"
 SECCOMP = "seccomp is not available{why}: the model could reach the network and start programs"
 LANDLOCK = "Landlock is not available{why}: the model could read the files of this machine"
-ROOT = "root could not be given up{why}: the model keeps rights that the other limits have to hold"
-CAPABILITIES = "capabilities could not be given up{why}: the model keeps rights that the other limits have to hold"
+ROOT = "root could not be dropped{why}: only the other limits restrict the model"
+CAPABILITIES = "capabilities could not be dropped{why}: only the other limits restrict the model"
 RESOURCE = "{limit} could not be limited{why}: the model could use up this machine's {limit}"
 
 NOBODY = 65534
@@ -121,7 +121,7 @@ def _limit_resources(memory_bytes: int, threads: int, processor_seconds: int | N
     ]
     if processor_seconds is not None:
         # One second later the kernel no longer asks, it kills; before that the signal says why.
-        limits.append(("processor time", "RLIMIT_CPU", processor_seconds, 1))
+        limits.append(("CPU time", "RLIMIT_CPU", processor_seconds, 1))
 
     def lower(name: str, value: int, grace: int) -> None:
         number = getattr(resource, name)

@@ -57,7 +57,7 @@ class Places:
             if len(self._line) >= self._most_waiting:
                 busy, waiting = len(self._busy), len(self._line)
                 files = "1 file is" if busy == 1 else f"{busy} files are"
-                reason = f"is busy: {files} being looked into and {waiting} wait{'s' if waiting == 1 else ''}"
+                reason = f"is busy: {files} being scanned and {waiting} waiting"
                 raise SandboxFailure("the sandbox", reason, remedy="try again in a minute")
             self._line.append(who)
             try:

@@ -143,7 +143,7 @@ class Child:
                 except frames.TooLarge:
                     raise self._failure(name, f"answered more than {size_in_words(limit)}") from None
                 except ValueError:
-                    raise self._failure(name, "wrote something else than an answer") from None
+                    raise self._failure(name, "returned invalid output") from None
                 if message is not None:
                     return message
 
@@ -206,15 +206,15 @@ class Child:
         """How the child ended, in words."""
         status = self._ended(1)
         if status is None:
-            return "closed its channel without an answer"
+            return "exited without a result"
         if any(word in self.printed() for word in ("MemoryError", "bad_alloc")):
-            return "ran out of the memory it may use"
+            return "exceeded its memory limit"
         if status >= 0:
-            return f"ended in the middle (exit status {status})"
+            return f"exited early (exit status {status})"
         if status == -signal.SIGXCPU:
-            return "used up its processor time and was stopped"
+            return "exceeded its CPU time limit and was stopped"
         if status == -signal.SIGSYS:
-            return "asked the kernel for what no model may have, and was stopped"
+            return "made a system call that is not allowed, and was stopped"
         if status == -signal.SIGKILL:
             return "was killed by signal 9 (killed): most likely this machine ran out of memory"
         return f"was killed by signal {-status} ({(signal.strsignal(-status) or 'unknown').lower()})"

@@ -43,7 +43,7 @@ def read(
         import pyarrow
     except ModuleNotFoundError as error:
         raise InvalidInput(
-            f"reading tables needs {error.name}: pip install 'model-registry-dashboard[evaluation]'"
+            f"reading tables requires {error.name}: pip install 'model-registry-dashboard[evaluation]'"
         ) from error
     del pyarrow
     kinds = dict(kinds or {})
@@ -57,7 +57,7 @@ def read(
         frame, shown, reading = _file(source, content, kinds)
     if target is not None and target not in frame.columns:
         there = ", ".join(map(str, frame.columns[:12]))
-        raise InvalidInput(f"target names {target!r:.80}, which is no column of the data; it has {there}")
+        raise InvalidInput(f"target names {target!r:.80}, which is not a column of the data; it has {there}")
     return frame, _described(reading, frame, shown, kinds, target, kinds_from)
 
 
@@ -67,22 +67,24 @@ def _content(data: Any) -> tuple[str, bytes]:
         path = os.fspath(data)
         try:
             if os.path.getsize(path) > MOST_BYTES:
-                raise InvalidInput(f"{path} has more than {MOST_BYTES:,} bytes; a holdout set is smaller: sample it")
+                raise InvalidInput(
+                    f"{path} has more than {MOST_BYTES:,} bytes; a holdout set is smaller: take a sample"
+                )
             with open(path, "rb") as file:
                 return os.path.basename(str(path)), file.read()
         except (OSError, ValueError) as error:
             raise InvalidInput(f"{path} cannot be read ({error}); name a table such as holdout.csv") from error
     if not hasattr(data, "read"):
         raise InvalidInput(
-            f"data is {type(data).__name__}; hand in a DataFrame, the path of a CSV, Parquet, Arrow or JSON lines "
-            "file, or such a file opened in binary mode"
+            f"data is {type(data).__name__}; give a DataFrame, the path of a CSV, Parquet, Arrow or JSON lines file, "
+            "or such a file opened in binary mode"
         )
     content = data.read(MOST_BYTES + 1)
     source = os.path.basename(str(getattr(data, "name", "") or "the file"))
     if not isinstance(content, bytes | bytearray):
         raise InvalidInput(f"{source} is open as text; open it in binary mode, with 'rb'")
     if len(content) > MOST_BYTES:
-        raise InvalidInput(f"{source} has more than {MOST_BYTES:,} bytes; a holdout set is smaller: sample it")
+        raise InvalidInput(f"{source} has more than {MOST_BYTES:,} bytes; a holdout set is smaller: take a sample")
     return source, bytes(content)
 
 
@@ -151,9 +153,11 @@ def _name(column: Any) -> str:
 
 def _check_size(frame: pd.DataFrame, source: str) -> None:
     if not len(frame):
-        raise InvalidInput(f"{source} has no rows; a benchmark needs at least one, and some hundred to tell anything")
+        raise InvalidInput(
+            f"{source} has no rows; a benchmark requires at least one row; some hundred give useful intervals"
+        )
     if len(frame) > MOST_ROWS:
-        raise InvalidInput(f"{source} has {len(frame):,} rows; at most {MOST_ROWS:,} are kept: sample it")
+        raise InvalidInput(f"{source} has {len(frame):,} rows; at most {MOST_ROWS:,} are supported: take a sample")
     twice = frame.columns[frame.columns.duplicated()]
     if len(twice):
         raise InvalidInput(f"{source} has two columns called {twice[0]!r:.80}; rename one")

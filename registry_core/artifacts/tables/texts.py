@@ -41,14 +41,16 @@ def decoded(source: str, content: bytes) -> tuple[str, str]:
         # Without a mark, letters of UTF-16 have their zero byte on one side.
         halves = content[:4096][::2].count(0), content[:4096][1::2].count(0)
         if min(halves) * 4 > max(halves):
-            raise InvalidInput(f"{source} is no text: it holds zero bytes; hand in a CSV or Parquet file")
+            raise InvalidInput(f"{source} is not text: it contains zero bytes; give a CSV or Parquet file")
         known = "utf-16-le" if halves[1] > halves[0] else "utf-16-be"
     for name in [known] if known else ["utf-8", "cp1252", "latin-1"]:
         try:
             return name, content.decode(name)
         except UnicodeDecodeError as error:
             if known:
-                raise InvalidInput(f"{source} begins as {name} and goes on otherwise: {error}") from error
+                raise InvalidInput(
+                    f"{source} begins in the encoding {name}, but is not valid in it: {error}"
+                ) from error
     raise AssertionError("latin-1 decodes every byte")
 
 
@@ -113,8 +115,8 @@ def csv_cells(source: str, text: str, sign: str) -> pd.DataFrame:
             row, found, expected = wrong[0]
             where = f"row {row}" if row else "a row"
             raise InvalidInput(
-                f"{source}, {where}: it has {found} cells and the header has {expected}; quote cells that hold "
-                f"{sign!r}, and give every row as many"
+                f"{source}, {where}: it has {found} cells, but the header has {expected}; quote cells that contain "
+                f"{sign!r}, and give every row {expected} cells"
             ) from error
         raise InvalidInput(f"{source} cannot be read as CSV: {error}") from error
     frame: pd.DataFrame = table.slice(1).to_pandas()
@@ -137,7 +139,7 @@ def json_rows(source: str, text: str) -> tuple[str, pd.DataFrame]:
         lines = [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
         rows = [_parsed(source, line, f", line {number}") for number, line in lines]
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise InvalidInput(f"{source} is JSON, but no list of objects, one for each row")
+        raise InvalidInput(f"{source} is JSON, but not a list of objects; give one object per row")
     return form, pandas.DataFrame(rows)
 
 

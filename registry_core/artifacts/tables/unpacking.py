@@ -40,7 +40,7 @@ def unpack(source: str, content: bytes, most: int) -> tuple[str, bytes]:
     except (OSError, EOFError, lzma.LZMAError, zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:
         raise InvalidInput(f"{source} is compressed with {way} and cannot be unpacked: {error}") from error
     if len(unpacked) > most:
-        raise InvalidInput(f"{source} unpacks to more than {most:,} bytes; a holdout set is smaller: sample it")
+        raise InvalidInput(f"{source} unpacks to more than {most:,} bytes; a holdout set is smaller: take a sample")
     return way, bytes(unpacked)
 
 
@@ -59,9 +59,9 @@ def _opened(source: str, content: bytes, way: str) -> IO[bytes] | Any:
     archive = zipfile.ZipFile(raw)
     inside = [each for each in archive.infolist() if not each.is_dir() and not each.filename.startswith("__MACOSX/")]
     if any(each.filename == "xl/workbook.xml" for each in inside):
-        raise InvalidInput(f"{source} is an Excel workbook; save the sheet as CSV, or hand in a DataFrame")
+        raise InvalidInput(f"{source} is an Excel workbook; save the sheet as CSV, or give a DataFrame")
     if len(inside) != 1:
-        raise InvalidInput(f"{source} is a zip archive of {len(inside)} files; pack the one table alone")
+        raise InvalidInput(f"{source} is a zip archive of {len(inside)} files; give an archive with one table")
     return archive.open(inside[0])
 
 
@@ -73,5 +73,5 @@ def form(source: str, content: bytes) -> Form:
     """
     for start, what in _STRANGERS.items():
         if content.startswith(start):
-            raise InvalidInput(f"{source} is {what}; hand in a CSV, Parquet, Arrow or JSON lines file, or a DataFrame")
+            raise InvalidInput(f"{source} is {what}; give a CSV, Parquet, Arrow or JSON lines file, or a DataFrame")
     return next((found for start, found in _TABLES.items() if content.startswith(start)), "text")

@@ -97,9 +97,9 @@ def check(
     shown = ", ".join(
         f"{name} {count:,} of {plan:,.0f} planned" for name, count, plan in zip(labels, found, expected, strict=True)
     )
-    sentence = f"Traffic is dealt out as planned: {shown}"
+    sentence = f"No sample-ratio mismatch: {shown}"
     if mismatch:
-        sentence = f"Traffic is not dealt out as planned: {shown}; do not trust the comparison before that is explained"
+        sentence = f"Sample-ratio mismatch: {shown}; find the cause before you use the comparison"
     return SampleRatio(
         "mismatch" if mismatch else "as planned", found, tuple(expected.tolist()), evidence, inflation, sentence
     )
@@ -141,9 +141,9 @@ def coverage(buckets: Sequence[Sequence[Sums]], names: Sequence[str] = ()) -> Co
         sentence = f"Not enough predictions yet to compare the coverage of labels: {shown}"
         return Coverage("not enough", tuple(shares), sentence)
     if apart:
-        sentence = f"Labels do not come back alike: {shown}; compare the models only when both are complete"
+        sentence = f"Label coverage differs: {shown}; compare the models once both are complete"
         return Coverage("apart", tuple(shares), sentence)
-    return Coverage("alike", tuple(shares), f"Labels come back alike: {shown}")
+    return Coverage("alike", tuple(shares), f"Label coverage balanced: {shown}")
 
 
 def failures(buckets: Sequence[Sequence[Sums]], names: Sequence[str] = (), *, alpha: float = 0.05) -> Guardrail:

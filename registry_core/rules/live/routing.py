@@ -106,7 +106,7 @@ def check_shares(shares: Sequence[float]) -> None:
     """
     wrong = [share for share in shares if not 0 <= share <= 1]
     if wrong:
-        raise InvalidInput(f"a share of {wrong[0]:g} cannot be dealt; give each challenger a share from 0 to 1")
+        raise InvalidInput(f"a share of {wrong[0]:g} is invalid; give each challenger a share from 0 to 1")
     if sum(shares) > 1 + _SHARE_ERROR:
         raise InvalidInput(
             f"the challengers' shares add up to {sum(shares):g}; lower one of them, they have 1 together"

@@ -50,7 +50,7 @@ def test_from_the_plan_to_the_trash_and_for_good(registry: Registry, registry_fo
     told: list[tuple[str, int, int]] = []
     result = registry.cleanup(plan, actor="anna", reason="tidy", progress=lambda *each: told.append(each))
     assert result.trashed == (*ids[3:0:-1],)
-    assert (result.bytes_trashed, result.skipped, told) == (plan.bytes_to_trash, {}, [("into the trash", 3, 3)])
+    assert (result.bytes_trashed, result.skipped, told) == (plan.bytes_to_trash, {}, [("moved to the trash", 3, 3)])
     assert [registry.get_metadata(each).status for each in ids] == ["registered", *["trashed"] * 3, "registered"]
     assert [row["eligible"] for row in registry.get_model_comparison(10, order_by="version", descending=False)] == [
         *(True, False, False, False, True)
@@ -104,8 +104,8 @@ def test_what_changed_since_the_plan_is_left_alone(sqlite_registry: Registry, cl
     assert result.skipped == {
         ids[1]: "it is pinned",
         ids[2]: "it is the champion",
-        ids[3]: f"it takes part in experiment {registry.experiments('Churn')[0].experiment_id}",
-        ids[4]: "it is purged by now",
+        ids[3]: f"it is in the running experiment {registry.experiments('Churn')[0].experiment_id}",
+        ids[4]: "it is now purged",
         ids[5]: "it is in the trash until 2025-08-18",
     }
     assert result.trashed == (ids[6],)
@@ -129,7 +129,7 @@ def test_and_so_is_what_changes_while_it_is_carried_out(
     assert result.skipped == {
         ids[1]: "it is pinned",
         ids[2]: "it is the champion",
-        ids[3]: "it is rejected by now",
+        ids[3]: "it is now rejected",
         ids[7]: "2 versions are kept, and it is one of the newest",
         "nobody": "it is not in the plan",
     }
@@ -145,7 +145,7 @@ def test_and_so_is_what_changes_while_it_is_carried_out(
         return plan
 
     monkeypatch.setattr(cleanup, "plan", restoring)
-    assert registry.cleanup(plan).skipped == {ids[4]: "it came out of the trash"}
+    assert registry.cleanup(plan).skipped == {ids[4]: "it was restored from the trash"}
 
 
 def test_many_versions_in_several_transactions(
@@ -156,7 +156,7 @@ def test_many_versions_in_several_transactions(
     monkeypatch.setattr(cleanup, "_BATCH", 2)
     told: list[tuple[str, int, int]] = []
     assert len(registry.cleanup(progress=lambda *each: told.append(each)).trashed) == 5
-    assert told == [("into the trash", done, 5) for done in (2, 4, 5)]
+    assert told == [("moved to the trash", done, 5) for done in (2, 4, 5)]
     assert {each.model_name for each in registry.trash()} == {"Churn"}
     assert registry.trash("Other") == []
     assert ids[0] not in {each.model_id for each in registry.trash()}
@@ -219,7 +219,7 @@ def test_unclaimed_files_are_swept_once_they_are_old(registry: Registry, registr
     assert registry.cleanup(plan, only=[lost[0]]).swept == (lost[0],)
     result = registry.cleanup(plan, actor="anna")
     assert (*sorted(result.swept),) == (*sorted(lost[1:]),)
-    assert result.skipped == {lost[0]: "it is gone already"}
+    assert result.skipped == {lost[0]: "it was deleted already"}
     gone = {path.relative_to(registry_folder).as_posix() for path in before if not path.exists()}
     assert gone - {"registry.db-wal", "registry.db-shm"} == {*lost}
     event = registry.events(kinds=["swept"], limit=1)[0]
@@ -253,8 +253,8 @@ def test_what_is_claimed_or_written_anew_meanwhile_stays(
     )
     assert [*gone] == ["models/model_y.pkl"]
     assert left == {
-        "models/model_x.pkl": "it is not old enough yet",
-        f"models/model_{model_id}.pkl": "a version owns it now",
+        "models/model_x.pkl": "it is too new to be deleted",
+        f"models/model_{model_id}.pkl": "it now belongs to a version",
     }
 
 

@@ -62,9 +62,9 @@ def test_a_version_keeps_what_its_run_logged(brought: tuple[Registry, ImportRepo
         1, "anna", "pipeline", {"reviewed": "yes"}, {"team": "growth"},
     )  # fmt: skip
     notes = "\n".join(report.notes)
-    assert "Churn/1: the metric 'log_loss' is left out: it is not finite" in notes
-    assert "Churn/1: the metric 'recall' is left out: metric recall is 93, outside its range" in notes
-    assert "'House Prices' is called House-Prices here" in notes
+    assert "Churn/1: the metric 'log_loss' is omitted: it is not finite" in notes
+    assert "Churn/1: the metric 'recall' is omitted: metric recall is 93, outside its range" in notes
+    assert "'House Prices' is imported as House-Prices" in notes
 
 
 def test_aliases_and_stages(brought: tuple[Registry, ImportReport]) -> None:
@@ -95,7 +95,7 @@ def test_a_second_time_brings_nothing_in(brought: tuple[Registry, ImportReport])
     again = registry.import_mlflow(f"sqlite:///{DATABASE}", DATA)
     assert not again.imported
     assert not again.champions
-    assert again.skipped["Churn/1"] == f"it came in before: it is {report.imported['Churn/1']} here"
+    assert again.skipped["Churn/1"] == f"imported before as {report.imported['Churn/1']}"
     assert whole.rows(registry) == before
 
 
@@ -118,7 +118,7 @@ def test_gates_hold_for_a_champion_from_elsewhere(registry: Registry) -> None:
     report = registry.import_mlflow(DATABASE, model_names=["Churn"])
     assert report.champions == {}
     assert registry.get_active_model_id("Churn") is None
-    assert any("champion there and is not here" in note and "auc" in note for note in report.notes)
+    assert any("was not promoted" in note and "auc" in note for note in report.notes)
 
 
 def test_moved_artifacts_are_found_below_the_folder_that_is_named(
@@ -127,7 +127,7 @@ def test_moved_artifacts_are_found_below_the_folder_that_is_named(
     (copy.parent / "mlruns").rename(tmp_path / "elsewhere")
     report = sqlite_registry.import_mlflow(copy, model_names="House Prices")
     assert not report.imported
-    assert "say with artifacts where they are now" in report.skipped["House Prices/1"]
+    assert "give their present folder with artifacts" in report.skipped["House Prices/1"]
     change(copy, "UPDATE logged_models SET artifact_location = replace(artifact_location, '/srv/', 's3://bucket/')")
     report = sqlite_registry.import_mlflow(copy, tmp_path / "elsewhere", model_names=["House Prices"])
     assert report.imported.keys() == {"House Prices/1", "House Prices/2"}
@@ -157,7 +157,7 @@ def test_sources_that_name_a_run_or_a_model(copy: Path, sqlite_registry: Registr
     )
     report = sqlite_registry.import_mlflow(copy, model_names=["Churn"])
     assert "Churn/4" in report.imported
-    assert "does not say where its artifacts are" in report.skipped["Churn/1"]
+    assert "has no location of its artifacts" in report.skipped["Churn/1"]
 
 
 def test_a_description_that_leads_elsewhere_is_not_followed(copy: Path, sqlite_registry: Registry) -> None:
@@ -167,8 +167,11 @@ def test_a_description_that_leads_elsewhere_is_not_followed(copy: Path, sqlite_r
     text = described.read_text()
     (copy.parent / "secret").write_text("mine")
     for bad, why in (
-        (text.replace("pickled_model: model.pkl", "pickled_model: ../../../../../secret"), "which lies elsewhere"),
-        (text.replace("pickled_model: model.pkl", "pickled_model: /etc/passwd"), "which lies elsewhere"),
+        (
+            text.replace("pickled_model: model.pkl", "pickled_model: ../../../../../secret"),
+            "which lies outside its folder",
+        ),
+        (text.replace("pickled_model: model.pkl", "pickled_model: /etc/passwd"), "which lies outside its folder"),
         (text.replace("pickled_model: model.pkl", "pickled_model: none.pkl"), "cannot be read"),
         (text.replace("sklearn:", "keras:"), "its flavour is keras"),
         ("flavors: [", "cannot be read"),
@@ -197,10 +200,10 @@ def test_other_databases_are_refused(sqlite_registry: Registry, tmp_path: Path) 
     (tmp_path / "text.db").write_text("no database at all, but long enough to have a header" * 10)
     registry_db = tmp_path / "model_registry" / "registry.db"
     wrong: list[tuple[Any, Any, str]] = [
-        (tmp_path / "none.db", None, "is no file"),
-        (tmp_path, None, "is no file"),
-        (tmp_path / "text.db", None, "is no SQLite database"),
-        (registry_db, None, "is no database of an MLflow registry"),
+        (tmp_path / "none.db", None, "is not a file"),
+        (tmp_path, None, "is not a file"),
+        (tmp_path / "text.db", None, "is not an SQLite database"),
+        (registry_db, None, "is not an MLflow registry"),
         ("postgresql://host/mlflow", None, "are read from SQLite"),
         (5, None, "name MLflow's SQLite file"),
         (DATABASE, ["None"], "has no registered model 'None'; it has Churn, House Prices"),

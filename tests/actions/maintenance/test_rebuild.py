@@ -35,7 +35,7 @@ def test_every_field_is_as_it_was_while_others_read(registry: Registry, clock: C
     assert (report.changed, report.left_out) == ({}, {})
     assert tables(registry) == before
     assert seen == {(ids[3], count, True, "too slow")}
-    assert {what for what, _, _ in told} == {"reading sidecar files", "building rows"}
+    assert {what for what, _, _ in told} == {"reading metadata files", "building rows"}
     assert registry.verify_events() is None
     # No table was empty, or this would mean less.
     unmeasured = ["benchmarks", "evaluations", "feature_impacts"]
@@ -112,7 +112,7 @@ def test_a_registration_in_between_is_not_lost(sqlite_registry: Registry, clock:
     added: list[str] = []
 
     def register(what: str, done: int, total: int) -> None:
-        if what == "reading sidecar files" and not added:
+        if what == "reading metadata files" and not added:
             clock.tick(60)
             added.append(put(sqlite_registry, 0.8))
 

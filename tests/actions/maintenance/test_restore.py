@@ -81,18 +81,18 @@ def member(name: str, kind: bytes = tarfile.REGTYPE, link: str = "") -> tarfile.
 @pytest.mark.parametrize(
     ("bad", "why"),
     [
-        (member("/etc/passwd"), "leads elsewhere"),
-        (member("../models/x"), "leads elsewhere"),
-        (member("models/../../x"), "leads elsewhere"),
-        (member("models/.hidden"), "leads elsewhere"),
-        (member("models/a\nb"), "leads elsewhere"),
+        (member("/etc/passwd"), "leads outside"),
+        (member("../models/x"), "leads outside"),
+        (member("models/../../x"), "leads outside"),
+        (member("models/.hidden"), "leads outside"),
+        (member("models/a\nb"), "leads outside"),
         (member("manifest.json"), "twice"),
-        (member("models/x", tarfile.SYMTYPE, "/etc/passwd"), "no plain file"),
-        (member("models/x", tarfile.LNKTYPE, "/etc/passwd"), "not in it"),
-        (member("models/x", tarfile.DIRTYPE), "no plain file"),
-        (member("models/x", tarfile.FIFOTYPE), "no plain file"),
-        (member("models/x", tarfile.CHRTYPE), "no plain file"),
-        (member("models/x"), "without its checksums.json"),
+        (member("models/x", tarfile.SYMTYPE, "/etc/passwd"), "not a regular file"),
+        (member("models/x", tarfile.LNKTYPE, "/etc/passwd"), "which is missing"),
+        (member("models/x", tarfile.DIRTYPE), "not a regular file"),
+        (member("models/x", tarfile.FIFOTYPE), "not a regular file"),
+        (member("models/x", tarfile.CHRTYPE), "not a regular file"),
+        (member("models/x"), "without checksums.json"),
     ],
 )
 def test_what_no_bundle_holds_is_refused(bad: tarfile.TarInfo, why: str) -> None:
@@ -102,20 +102,20 @@ def test_what_no_bundle_holds_is_refused(bad: tarfile.TarInfo, why: str) -> None
 
 @pytest.mark.parametrize("data", [b"", b"no tar at all", b"\0" * 10240, b"PK\x03\x04" + b"\0" * 600])
 def test_other_files_are_no_bundles(data: bytes) -> None:
-    with pytest.raises(InvalidInput, match="is no small"):
+    with pytest.raises(InvalidInput, match="is not a small"):
         content(data)
 
 
 def test_another_kind_and_a_newer_release(tmp_path: Path) -> None:
     small(tmp_path / "b.tar")
-    with pytest.raises(InvalidInput, match="is no model-registry backup, but 'small'"):
+    with pytest.raises(InvalidInput, match="is not a model-registry backup but 'small'"):
         Registry.from_backup(tmp_path / "b.tar", tmp_path / "r")
     with bundle.writing(tmp_path / "new.tar", NOW) as out:
         out.add(
             "manifest.json",
             json.dumps({"format": "model-registry backup", "format_version": 2, "release": "9.9.9"}).encode(),
         )
-    with pytest.raises(InvalidInput, match=r"release 9.9.9, which is newer: install that one first"):
+    with pytest.raises(InvalidInput, match=r"release 9.9.9, which is newer: install that release first"):
         Registry.from_backup(tmp_path / "new.tar", tmp_path / "r")
     with pytest.raises(InvalidInput, match="cannot be read"):
         Registry.from_backup(tmp_path / "none.tar", tmp_path / "r")
@@ -205,11 +205,11 @@ def unrelated(manifest: dict[str, Any], members: dict[str, bytes]) -> None:
         (newer_column, "install that release, or a newer one"),
         (newer_table, "install that release, or a newer one"),
         (lost_table, "lacks catalog/events.jsonl"),
-        (stranger, "belongs to no backup"),
+        (stranger, "does not belong to a backup"),
         (no_row, "catalog/events.jsonl that cannot be read"),
         (short_row, "catalog/settings.jsonl that cannot be read"),
-        (lead_elsewhere, "leads elsewhere"),
-        (unrelated, "catalog/deployments.jsonl that do not fit"),
+        (lead_elsewhere, "lies outside the registry"),
+        (unrelated, "catalog/deployments.jsonl that are inconsistent"),
     ],
 )
 def test_a_backup_that_does_not_fit_makes_nothing(backup: Path, tmp_path: Path, change: Any, why: str) -> None:
@@ -222,7 +222,7 @@ def test_an_altered_backup_makes_nothing(backup: Path, tmp_path: Path) -> None:
     data = bytearray(backup.read_bytes())
     data[data.index(b"scikit-learn")] ^= 1
     (tmp_path / "b.tar").write_bytes(data)
-    with pytest.raises(InvalidInput, match=r"holds an altered member catalog/model_documents.jsonl"):
+    with pytest.raises(InvalidInput, match=r"has an altered member catalog/model_documents.jsonl"):
         Registry.from_backup(tmp_path / "b.tar", tmp_path / "r")
     assert not (tmp_path / "r").exists()
 
@@ -271,7 +271,7 @@ def test_a_restore_into_a_database_goes_on_where_it_was_interrupted(
         Registry.from_backup(tmp_path / "second.tar", fresh_postgres, artifacts=files)
     with Registry.from_backup(backup, fresh_postgres, artifacts=files) as other:
         assert whole.files(other) == before
-    with pytest.raises(StateConflict, match="holds a registry already"):
+    with pytest.raises(StateConflict, match="already holds a registry"):
         Registry.from_backup(backup, fresh_postgres, artifacts=tmp_path / "others")
 
 

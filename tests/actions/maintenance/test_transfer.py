@@ -40,7 +40,7 @@ def test_a_version_comes_along_with_all_that_is_known_of_it(
     brought = other.import_models(tmp_path / "e.tar", actor="carla", reason="moving")
     assert brought.imported == {each: each for each in model_ids}
     assert brought.champions == {}
-    assert brought.notes == (f"{model_ids[1]} was champion there; promote it to make it champion here",)
+    assert brought.notes == (f"{model_ids[1]} was champion in the export; promote it to make it champion",)
     for model_id in model_ids:
         mine, theirs = other.get_metadata(model_id), registry.get_metadata(model_id)
         for field in ("version", "metrics", "accuracy", "feature_names", "tags", "training_timestamp", "model_sha256"):
@@ -62,7 +62,7 @@ def test_importing_twice_brings_nothing_in_twice(sqlite_registry: Registry, othe
     model_id = fitted.register(sqlite_registry)
     sqlite_registry.export_models(tmp_path / "e.tar", model_id)
     assert sqlite_registry.import_models(tmp_path / "e.tar").skipped == {
-        model_id: "it is here already, with the same bytes"
+        model_id: "it exists already, with the same bytes"
     }
     # Another version has that id here, so it comes in under another one, once.
     traffic.register(other, model_type="LogisticRegression")
@@ -71,11 +71,11 @@ def test_importing_twice_brings_nothing_in_twice(sqlite_registry: Registry, othe
         first = other.import_models(file)
     assert first.imported == {model_id: f"{model_id}_2"}
     assert first.notes[:2] == (
-        f"{model_id} was version 1.0.0, which is taken here: it is 2.0.0",
-        f"{model_id} is another version here: it came in as {model_id}_2",
+        f"{model_id}: version 1.0.0 is taken; imported as 2.0.0",
+        f"{model_id} is the id of another version here: imported as {model_id}_2",
     )
     again = other.import_models(tmp_path / "e.tar")
-    assert again.skipped == {model_id: f"it came in before: it is {model_id}_2 here"}
+    assert again.skipped == {model_id: f"imported before as {model_id}_2"}
     assert other.count_models() == 2
 
 
@@ -112,7 +112,7 @@ def test_only_some_versions(sqlite_registry: Registry, tmp_path: Path) -> None:
         assert found.manifest["models"] == [odd]
     for arguments, error, why in (
         ({"model_ids": "none"}, ModelNotFound, "no model has the id"),
-        ({"model_ids": []}, InvalidInput, "names no version"),
+        ({"model_ids": []}, InvalidInput, "model_ids is empty"),
         ({"model_ids": churn, "model_name": "Odd"}, InvalidInput, "is a version of Churn, not of Odd"),
         ({"model_name": "None"}, ModelNotFound, "no model has the name"),
     ):
@@ -188,16 +188,16 @@ def test_what_cannot_be_accepted_is_skipped(
 @pytest.mark.parametrize(
     ("change", "why"),
     [
-        (lambda manifest, members: manifest.update(models=["../x"]), "does not say which versions"),
-        (lambda manifest, members: manifest.pop("models"), "does not say which versions"),
-        (lambda manifest, members: members.update({"models/x/model.pkl": b""}), "belongs to no version"),
+        (lambda manifest, members: manifest.update(models=["../x"]), "does not list its versions"),
+        (lambda manifest, members: manifest.pop("models"), "does not list its versions"),
+        (lambda manifest, members: members.update({"models/x/model.pkl": b""}), "does not belong to a version"),
         (lambda manifest, members: manifest.update(format_version=2), "which is newer"),
     ],
 )
 def test_other_files_are_refused_whole(other: Registry, export: tuple[Path, str], change: Any, why: str) -> None:
     with pytest.raises(InvalidInput, match=why):
         other.import_models(rewritten(export[0], change))
-    with pytest.raises(InvalidInput, match="is no file"):
+    with pytest.raises(InvalidInput, match="is not a file"):
         other.import_models(5)  # type: ignore[arg-type]
 
 

@@ -32,7 +32,7 @@ def test_into_the_trash_and_back(registry: Registry, clock: Clock, three: list[s
     assert (metadata.status, metadata.status_reason) == ("trashed", "a mistake")
     with pytest.raises(NotEligible, match="it is trashed; restore it first"):
         registry.promote(three[1], reason="x")
-    with pytest.raises(StateConflict, match="in the trash already"):
+    with pytest.raises(StateConflict, match="already in the trash"):
         registry.delete(three[1])
     with pytest.raises(StateConflict, match=r"is trashed; only .* restore it first"):
         registry.reject(three[1], reason="x")
@@ -76,8 +76,8 @@ def test_the_untouchable_stay(registry: Registry, clock: Clock, three: list[str]
     registry.start_experiment("Churn", three[2])
     for model_id, text in (
         (three[1], "it is the champion; promote another model first"),
-        (three[0], "a rollback would return to it; reject it first"),
-        (three[2], "it takes part in experiment .*; stop the experiment first"),
+        (three[0], "it is the rollback target; reject it first"),
+        (three[2], "it is in the running experiment .*; stop the experiment first"),
     ):
         with pytest.raises(StateConflict, match=text):
             registry.delete(model_id)
@@ -88,7 +88,7 @@ def test_the_untouchable_stay(registry: Registry, clock: Clock, three: list[str]
     assert (event.kind, event.actor, event.reason, event.after) == ("pinned", "anna", "for the audit", {"pinned": True})
     with pytest.raises(StateConflict, match="it is pinned; unpin it first"):
         registry.delete(fourth)
-    with pytest.raises(StateConflict, match="pinned already"):
+    with pytest.raises(StateConflict, match="already pinned"):
         registry.pin(fourth)
     registry.unpin(fourth)
     with pytest.raises(StateConflict, match="not pinned"):

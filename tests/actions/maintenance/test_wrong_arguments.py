@@ -45,7 +45,7 @@ def test_no_path(registry: Registry, backup: Path, tmp_path: Path, path: Any) ->
         verbs.append(lambda: registry.export_index(path))
         verbs.append(lambda: registry.import_mlflow(DATA / "mlflow.sqlite", path))
     for verb in verbs:
-        with pytest.raises(InvalidInput, match=r"name |is no file"):
+        with pytest.raises(InvalidInput, match=r"name |is not a file"):
             verb()
 
 

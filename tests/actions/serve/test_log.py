@@ -100,7 +100,7 @@ def test_where_nothing_can_be_kept_answers_go_on(
     predictor.predict(INPUTS)
     with pytest.raises(StorageError, match="gone"):
         predictor.flush()
-    with pytest.warns(RuntimeWarning, match=f"{2 * len(INPUTS)} predictions were not kept"):
+    with pytest.warns(RuntimeWarning, match=f"{2 * len(INPUTS)} predictions were not stored"):
         predictor.predict(INPUTS)
     assert len(predictor.predict(INPUTS).values) == len(INPUTS)
     aside.rename(registry_folder / "telemetry.db")
@@ -119,7 +119,7 @@ def test_what_nobody_can_keep_takes_nothing_else_along(
     with monkeypatch.context() as patched:
         patched.setattr(log, "taken", lambda *_: (np.array([date(2025, 1, 1)] * len(INPUTS), object), None))
         predictor.predict(INPUTS)
-    with pytest.warns(RuntimeWarning, match=f"{len(INPUTS)} predictions were not kept: a label of Churn is"):
+    with pytest.warns(RuntimeWarning, match=f"{len(INPUTS)} predictions were not stored: a label of Churn is"):
         predictor.predict(INPUTS)
     assert kept(sqlite_registry) == 2 * len(INPUTS)
 

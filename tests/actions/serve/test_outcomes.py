@@ -53,7 +53,7 @@ def test_outcomes_by_unit_and_time(registry: Registry, clock: Clock) -> None:
     assert history.loc[[*first.tolist(), *second.tolist()]].tolist() == [1, 0, 0]
     with pytest.raises(InvalidInput, match="2 model names"):
         registry.record_outcomes(units=["anna"], labels=[1])
-    with pytest.raises(InvalidInput, match="no point in time"):
+    with pytest.raises(InvalidInput, match="is not a time"):
         registry.record_outcomes(units=["anna"], labels=[1], at="soon", model_name="Churn")
     with pytest.raises(InvalidInput, match="2 times for 1"):
         registry.record_outcomes(units=["anna"], labels=[1], at=[start, start], model_name="Churn")
@@ -197,7 +197,7 @@ def test_numbers_that_are_no_labels(sqlite_registry: Registry, label: Any, words
 def test_numbers_that_are_no_truth_of_a_regression(sqlite_registry: Registry, label: Any) -> None:
     register(sqlite_registry, model=regression(), performance_metrics={"r2": 0.9}, training_info={})
     ids = sqlite_registry.predictor(log="sync").predict(INPUTS[:1]).prediction_ids.tolist()
-    with pytest.raises(InvalidInput, match=r"outcome of a regression is .*leave out"):
+    with pytest.raises(InvalidInput, match=r"outcome of a regression is .*omit"):
         sqlite_registry.record_outcomes({ids[0]: label})
 
 

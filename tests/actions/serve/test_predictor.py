@@ -251,7 +251,7 @@ def test_a_regression_is_predicted_only(registry: Registry) -> None:
     (window,) = registry.performance_history()
     assert window.model_id == model_id
     assert window.metrics == pytest.approx({"mae": 2.0, "rmse": 5**0.5})
-    with pytest.raises(InvalidInput, match="a number is needed"):
+    with pytest.raises(InvalidInput, match="give a number"):
         registry.record_outcomes({int(answer.prediction_ids[0]): "many"})
 
 

@@ -502,7 +502,7 @@ def test_a_champion_that_does_not_answer_is_rolled_back(registry: Registry, cloc
     assert registry.get_metadata(second).status == "disqualified"
     (alert,) = registry.alerts("Churn")
     assert alert.kind == "rolled_back"
-    assert "failed 5 calls in a row (RuntimeError: no answer)" in alert.text
+    assert "failed 5 requests in a row (RuntimeError: no answer)" in alert.text
     assert [each.kind for each in registry.alerts("Churn", resolved=True)] == ["rolled_back", "champion_failing"]
 
 

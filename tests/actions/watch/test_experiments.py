@@ -96,7 +96,7 @@ def test_the_whole_way_to_production(registry: Registry, clock: Clock, two: list
     champion, challenger = two
     started = registry.start_experiment("Churn", challenger, stages=["shadow", 0.05, 0.5, 1.0])
     assert (started.mode, started.stage, started.arms[0].share) == ("shadow", 0, 0.0)
-    with pytest.raises(GatesFailed, match="may not advance yet"):
+    with pytest.raises(GatesFailed, match="cannot advance yet"):
         registry.advance_experiment(started.experiment_id)
     with pytest.raises(StateConflict, match="follows stages"):
         registry.set_share(started.experiment_id, 0.5)
@@ -173,7 +173,7 @@ def test_where_steps_are_only_suggested(registry: Registry, clock: Clock, two: l
 
 def test_a_stage_can_be_taken_by_override(registry: Registry, two: list[str]) -> None:
     number = registry.start_experiment("Churn", two[1], stages=[0.1, 0.5, 1.0]).experiment_id
-    with pytest.raises(InvalidInput, match="needs a reason"):
+    with pytest.raises(InvalidInput, match="requires a reason"):
         registry.advance_experiment(number, override=True)
     registry.pause_experiment(number)
     with pytest.raises(StateConflict, match="is paused"):
@@ -360,7 +360,7 @@ def test_a_split_that_is_not_as_planned_is_noticed(registry: Registry, clock: Cl
                 transaction, "windows", (row[0], row[1]), (sums.predictions, 0, sums.labelled), None, sums.to_bytes()
             )
     (said,) = registry.check_health("Churn").acted
-    assert "not dealt out as planned" in said
+    assert "Sample-ratio mismatch" in said
     (alert,) = registry.alerts("Churn")
     assert (alert.kind, alert.severity) == ("sample_ratio", "warning")
     assert registry.experiment_report(number).warnings[0] in alert.text

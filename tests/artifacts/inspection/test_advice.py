@@ -49,34 +49,34 @@ def is_trusted_with(model: Any, *names: str) -> bool:
 
 
 def test_a_class_of_ones_own_is_trusted_when_its_name_is_added() -> None:
-    assert "of a class, have the code reviewed and its name added to the trusted ones" in told(Scaling())
+    assert "for a class, have its code reviewed and its import trusted" in told(Scaling())
     assert is_trusted_with(Scaling(), SCALING)
 
 
 def test_a_function_of_ones_own_becomes_a_class() -> None:
-    assert "of a function make a class with fit and transform" in told(FunctionTransformer(scaled))
+    assert "replace a function with a class with fit and transform" in told(FunctionTransformer(scaled))
     assert is_trusted_with(Scaling(by=2.0), SCALING)
 
 
 def test_a_partial_becomes_keywords_or_a_class() -> None:
     because = told(FunctionTransformer(functools.partial(scaled, by=2.0)))
     assert "functools.partial" in because
-    assert "as kw_args of FunctionTransformer, and make a class with fit and transform of one of your own" in because
-    assert "added to the trusted ones" not in because
+    assert "as kw_args of FunctionTransformer, and replace your own function with a class with fit and" in because
+    assert "its import trusted" not in because
     assert is_trusted_with(FunctionTransformer(np.clip, kw_args={"a_min": 0.0, "a_max": 2.0}))
     assert is_trusted_with(Scaling(by=2.0), SCALING)
 
 
 def test_a_method_becomes_a_class() -> None:
     because = told(FunctionTransformer(Scaler().scaled))
-    assert "builtins.getattr, which nobody may trust; make a class with fit and transform of it" in because
+    assert "builtins.getattr, which can never be trusted; replace it with a class with fit and transform" in because
     assert is_trusted_with(Scaling(), SCALING)
 
 
 def test_a_class_of_a_script_is_moved_into_a_module() -> None:
     because = inspect(whole(made("__main__", "Scaler")), "winner.pkl").because
-    assert "a script or notebook defined" in because
-    assert "move it into a module of its own and save the model again" in because
+    assert "is defined in a script or notebook" in because
+    assert "move it into a module and save the model again" in because
     assert is_trusted_with(Scaler(), f"{Scaler.__module__}.Scaler")
 
 

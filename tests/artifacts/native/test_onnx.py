@@ -64,7 +64,7 @@ def test_labels_are_the_graphs_own(model: Any, zipmap: bool, labels: str) -> Non
     assert np.allclose(loaded.predict_proba(TABLE), model.predict_proba(TABLE), atol=1e-5)
     assert (loaded.predict(pd.DataFrame(TABLE)) == loaded.predict(TABLE)).all()
     assert loaded.with_classes(model.classes_.tolist()) is loaded
-    with pytest.raises(ValueError, match="but the file says"):
+    with pytest.raises(ValueError, match="but the file has"):
         loaded.with_classes([f"class {place}" for place in range(len(model.classes_))])
 
 
@@ -85,9 +85,9 @@ def test_numbers_are_answered_one_a_row() -> None:
     assert np.allclose(loaded.predict(TABLE), model.predict(TABLE), atol=1e-5)
     assert loaded.n_features_in_ == 3
     assert not hasattr(loaded, "feature_names_in_")
-    with pytest.raises(ValueError, match=r"the shape \(90, 2\); give rows of 3 inputs"):
+    with pytest.raises(ValueError, match=r"the shape \(90, 2\); give rows of 3 features"):
         loaded.predict(TABLE[:, :2])
-    with pytest.raises(ArtifactUnloadable, match="answers 2 numbers a row; only one is supported"):
+    with pytest.raises(ArtifactUnloadable, match="returns 2 numbers per row; only one number or a label"):
         onnxed(Ridge().fit(TABLE, TABLE[:, :2]))
 
 

@@ -48,7 +48,7 @@ def test_as_planned_over_stages() -> None:
     assert found.counts == (20_760, 4_240)
     assert found.planned == pytest.approx((20_750, 4_250))
     assert found.sentence == (
-        "Traffic is dealt out as planned: champion 20,760 of 20,750 planned, challenger 4,240 of 4,250 planned"
+        "No sample-ratio mismatch: champion 20,760 of 20,750 planned, challenger 4,240 of 4,250 planned"
     )
     assert ratio.check(buckets[::-1]).log_e == pytest.approx(found.log_e)
 
@@ -59,8 +59,8 @@ def test_a_mismatch() -> None:
     assert found.log_e is not None
     assert found.log_e > math.log(1_000)
     assert found.sentence == (
-        "Traffic is not dealt out as planned: Churn 1 9,300 of 9,500 planned, Churn 2 700 of 500 planned; "
-        "do not trust the comparison before that is explained"
+        "Sample-ratio mismatch: Churn 1 9,300 of 9,500 planned, Churn 2 700 of 500 planned; find the cause before you "
+        "use the comparison"
     )
 
 
@@ -117,11 +117,11 @@ def labelled(predictions: int, labels: int) -> Sums:
 def test_coverage_of_labels() -> None:
     alike = ratio.coverage([[labelled(1_000, 900), labelled(200, 178)]])
     assert alike.state == "alike"
-    assert alike.sentence == "Labels come back alike: champion 90.0%, challenger 89.0%"
+    assert alike.sentence == "Label coverage balanced: champion 90.0%, challenger 89.0%"
     apart = ratio.coverage([[labelled(1_000, 900), labelled(1_000, 700), labelled(1_000, 900)]])
     assert apart.state == "apart"
     assert apart.shares == pytest.approx((0.9, 0.7, 0.9))
-    assert apart.sentence.startswith("Labels do not come back alike: champion 90.0%, challenger 1 70.0%")
+    assert apart.sentence.startswith("Label coverage differs: champion 90.0%, challenger 1 70.0%")
     few = ratio.coverage([[labelled(1_000, 900), Sums()]])
     assert few.state == "not enough"
     assert few.sentence.endswith("champion 90.0%, challenger no predictions")
