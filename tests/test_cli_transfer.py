@@ -57,7 +57,7 @@ def test_export_and_import(folder: Path, tmp_path: Path) -> None:
     report = answer(other, "import", str(tmp_path / "e.tar"), "--promote-champions", "--reason", "moving")
     assert report["champions"] == {"Churn": known["model_id"]}
     shown = run(other, "import", str(tmp_path / "e.tar"))
-    assert "it came in before" in shown.stdout
+    assert "imported before" in shown.stdout
     assert "0 imported, 1 skipped." in shown.stdout
 
 

@@ -163,7 +163,7 @@ def test_a_filled_folder_is_left_alone(filled: tuple[Path, list[str]], tmp_path:
     said: list[str] = []
     fill(folder, said.append)
     assert len(said) == 1
-    assert "filled already" in said[0]
+    assert "already filled" in said[0]
     assert {each: each.stat().st_mtime_ns for each in folder.rglob("*")} == before
 
 

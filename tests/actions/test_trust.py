@@ -35,7 +35,7 @@ def test_operators_of_onnx_runtime_are_trusted_by_name(registry: Registry) -> No
         f"{name} is an operator of ONNX Runtime, outside the ONNX standard; no code comes with the file"
         for name in OPERATORS
     }
-    with pytest.raises(ArtifactQuarantined, match="then trust it"):
+    with pytest.raises(ArtifactQuarantined, match="then trust the imports"):
         registry.load_model(model_id)
     assert registry.trust(model_id, reason="part of the runtime") == OPERATORS
     model, _, known = registry.load_model(model_id)

@@ -90,7 +90,7 @@ def test_from_the_leaderboard_to_a_promotion_a_rollback_and_an_upload(
 
     # and all of it is on record
     anna.go("Activity")
-    expect(page.get_by_text("Audit log intact")).to_contain_text("none altered")
+    expect(page.get_by_text("Audit log intact")).to_contain_text("verified")
     kinds = [(event.kind, event.actor) for event in filled.events("Churn", limit=4)]
     assert kinds == [
         ("uploaded", "carla"),

@@ -204,13 +204,13 @@ def test_numbers_that_are_no_truth_of_a_regression(sqlite_registry: Registry, la
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        ({}, "in one way"),
-        ({"outcomes": {1: 1}, "units": ["a"]}, "in one way"),
-        ({"outcomes": {1: 1}, "at": "2025-01-01"}, "go with units"),
+        ({}, "in one of three ways"),
+        ({"outcomes": {1: 1}, "units": ["a"]}, "in one of three ways"),
+        ({"outcomes": {1: 1}, "at": "2025-01-01"}, "apply to units"),
         ({"prediction_ids": [1, 2], "labels": [1]}, "1 labels for 2"),
-        ({"prediction_ids": [1.5], "labels": [1]}, "whole numbers"),
+        ({"prediction_ids": [1.5], "labels": [1]}, "integers"),
         ({"prediction_ids": [1]}, "one label for each"),
-        ({"outcomes": {"one": 1}}, "whole numbers"),
+        ({"outcomes": {"one": 1}}, "integers"),
     ],
 )
 def test_what_cannot_be_understood(sqlite_registry: Registry, given: dict[str, Any], words: str) -> None:

@@ -139,5 +139,5 @@ def test_windows_are_pooled_to_fewer_and_wider_ones(registry: Registry, clock: C
     assert registry.performance_history("Churn", at_most=30) == single
     (weeks,) = registry.performance_history("Churn", every="week", at_most=1)
     assert weeks.labelled == sum(each.labelled for each in single)
-    with pytest.raises(InvalidInput, match="from 1 on"):
+    with pytest.raises(InvalidInput, match="of 1 or more"):
         registry.performance_history("Churn", at_most=0)

@@ -111,7 +111,7 @@ def test_what_the_inspection_says_is_a_sentence_with_a_remedy(corpus: list[Bad])
         assert because.startswith("winner.pkl "), because
         assert "upload that file" in because or "or save the model without it" in because, because
         # Trust is advised only for what can be trusted, and then lifts the quarantine.
-        if "added to the trusted ones" in because:
+        if "its import trusted" in because:
             advised += 1
             for unknown in found.unknown:
                 check_trustable(unknown)
