@@ -120,7 +120,7 @@ def test_two_promote_at_once_and_one_is_told_who_was_faster(visitor: Enter, fill
 
     # with open eyes it may be decided again
     dialog.get_by_role("button", name="Decide again").click()
-    expect(dialog.get_by_text("gets 1.0.0 instead of 1.1.1")).to_be_visible()
+    expect(dialog.get_by_text("returns 1.0.0 instead of 1.1.1")).to_be_visible()
     expect(dialog.get_by_label("Reason")).to_have_value("mine is older")
     dialog.get_by_role("button", name="Promote").click()
     expect(bert.page.get_by_text("1.0.0 is now the champion")).to_be_visible()

@@ -36,7 +36,7 @@ def test_a_promotion_shows_what_changes_and_is_recorded(
     several: dict[str, str], own: Registry, open_page: Open
 ) -> None:
     app = ask(open_page, "promote", several["third"])
-    assert "gets 1.2.0 instead of 1.1.0" in words(app)
+    assert "returns 1.2.0 instead of 1.1.0" in words(app)
     app.text_input(key="decided_by").set_value("carla")
     app = decide(app, "asked for by the desk")
     assert own.get_active_model_id("Churn") == several["third"]
@@ -142,7 +142,7 @@ def test_a_conflict_names_who_was_faster_and_keeps_the_reason(
     assert "**bert**" in words(app)
     assert app.text_area(key="reason").value == "my good reason"
     app = app.button(key="decision-again").click().run()
-    assert "gets 1.2.0 instead of 1.0.0" in words(app)
+    assert "returns 1.2.0 instead of 1.0.0" in words(app)
     assert app.text_area(key="reason").value == "my good reason"
     decide(app, "my good reason")
     assert own.get_active_model_id("Churn") == several["third"]
