@@ -40,7 +40,7 @@ def test_an_experiment_from_start_to_end(
     assert answer(registry_folder, "experiment", "pause", number)["status"] == "paused"
     assert "running, split" in run(registry_folder, "experiment", "resume", number).stdout
     message = refused(registry_folder, 4, "StateConflict", "experiment", "resume", number)
-    assert "runs already" in message
+    assert "is running; there is nothing to resume" in message
     Mistakes(sqlite_registry)(1000, {two[0]: 0.3})
     text = run(registry_folder, "experiment", "report", number).stdout
     assert "Challenger is better by" in text

@@ -178,7 +178,7 @@ def test_a_folder_with_something_else_is_refused(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("three years of work", encoding="utf-8")
     with pytest.raises(InvalidInput, match="exists and is not a demo"):
         fill(tmp_path, lambda line: None)
-    with pytest.raises(InvalidInput, match="holds no demo"):
+    with pytest.raises(InvalidInput, match="is not a demo"):
         empty(tmp_path)
     assert [each.name for each in tmp_path.iterdir()] == ["thesis.txt"]
 

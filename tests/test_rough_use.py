@@ -27,7 +27,7 @@ def test_a_catalog_taken_away_is_noticed_by_whoever_has_it_open(registry_folder:
         catalog = registry_folder / "registry.db"
         catalog.rename(tmp_path / "away.db")
         for call in (registry.count_models, registry.load_active_model, lambda: register(registry, 0.95)):
-            with pytest.raises(StorageError, match="is gone"):
+            with pytest.raises(StorageError, match="is missing"):
                 call()
         assert not catalog.exists()
         (tmp_path / "away.db").rename(catalog)
@@ -50,7 +50,7 @@ def test_a_catalog_put_in_its_place_is_followed(registry_folder: Path, tmp_path:
 def test_a_folder_that_is_gone(registry_folder: Path) -> None:
     with Registry(registry_folder) as registry:
         shutil.rmtree(registry_folder)
-        with pytest.raises(StorageError, match="is gone"):
+        with pytest.raises(StorageError, match="is missing"):
             register(registry)
 
 

@@ -74,7 +74,8 @@ def _served(name: str, when: datetime, view: session.View) -> None:
         return
     model = view.metadata(served)
     st.markdown(
-        f"Champion: **{model.version}**, a {model.model_type} with score {formatting.number(model.composite_score)}."
+        f"Champion at that time: **{model.version}**, a {model.model_type} with score "
+        f"{formatting.number(model.composite_score)}."
     )
     st.code(served, language=None)
     known = model.all_metrics()

@@ -171,7 +171,7 @@ def check_pause(found: Experiment) -> None:
 def check_resume(found: Experiment) -> None:
     """Whether an experiment may go on; raises what stands in the way."""
     if found.status != "paused":
-        raise StateConflict(f"experiment {found.experiment_id} is not paused; pause it first")
+        raise StateConflict(f"experiment {found.experiment_id} is running; there is nothing to resume")
 
 
 def next_stage(experiment: Experiment) -> str | float | None:

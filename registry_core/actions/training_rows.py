@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from ..catalog import training_rows as kept
 from ..errors import InvalidInput, StorageError
 from ..evidence import Benchmark, TrainingOverlap
-from ..rules.matching import Matcher
 from ..signature import Signature
 from .context import Context
 
@@ -57,6 +56,8 @@ def _as_taken(data: Any, signature: Signature) -> pd.DataFrame | None:
     """Rows as the model takes them; None where they are no rows, or not those of this model."""
     import numpy as np
     import pandas as pd
+
+    from ..rules.matching import Matcher
 
     if isinstance(data, np.ndarray) and data.ndim == 2:
         data = pd.DataFrame(data)

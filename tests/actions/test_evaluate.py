@@ -166,12 +166,12 @@ def test_registration_measures_and_the_better_one_wins(registry: Registry) -> No
     assert list(steps) == [
         "model training", "performance validation", "registration", "automatic evaluation", "promotion",
     ]  # fmt: skip
-    assert "measured on 269 rows of holdout" in steps["performance validation"]
+    assert "evaluated on 269 rows of holdout" in steps["performance validation"]
     third = put(registry, weak)
     assert registry.get_active_model_id() == second
     report = registry.check_gates(third)
     assert not report.passed
-    with pytest.raises(GatesFailed, match="not worse than the champion") as refused:
+    with pytest.raises(GatesFailed, match="Not worse than the champion") as refused:
         registry.promote(third, reason="I like it")
     assert refused.value.report == report
     with pytest.raises(InvalidInput, match="requires a reason"):
@@ -248,7 +248,7 @@ def test_strangers_are_measured_behind_walls_and_trusted_by_name(quiet_folder: R
     assert quiet_folder.trust(model_id, actor="anna", reason="read its code") == (MAJORITY,)
     assert quiet_folder.get_metadata(model_id).artifact == "trusted"
     assert quiet_folder.load_model(model_id)[0].predict([[0]]) == [1]
-    with pytest.raises(StateConflict, match="trusted already"):
+    with pytest.raises(StateConflict, match="already trusted"):
         quiet_folder.trust(model_id, reason="again")
     event = quiet_folder.events(kinds=["configured"])[0]
     assert (event.actor, event.reason) == ("anna", "read its code")
@@ -301,8 +301,8 @@ def test_bad_benchmarks_leave_nothing(registry: Registry, tmp_path: Path) -> Non
     broken.write_bytes(b"PAR1 and nothing else")
     for fields, text in (
         ({"data": frame.iloc[:0]}, "no rows"),
-        ({"target": "outcome"}, "no column"),
-        ({"slices": ["region"]}, "no column"),
+        ({"target": "outcome"}, "not a column"),
+        ({"slices": ["region"]}, "not a column"),
         ({"features": ["target"]}, "are evaluated without labels"),
         ({"data": holes}, "missing in 4 rows"),
         ({"data": broken}, "cannot be read"),

@@ -175,7 +175,7 @@ def test_the_sidecar_says_everything_that_stays(sqlite_registry: Registry, regis
 
 def test_names_that_differ_by_capitals_only_are_refused(registry: Registry) -> None:
     register(registry)
-    with pytest.raises(InvalidName, match="capitals"):
+    with pytest.raises(InvalidName, match="upper and lower case"):
         register(registry, model_name="churn")
 
 

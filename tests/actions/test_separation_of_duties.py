@@ -89,7 +89,7 @@ def test_an_approval_of_before_by_a_twin_does_not_count(sqlite_registry: Registr
     with database.mending(), database.transaction() as transaction:
         transaction.query("UPDATE reviews SET actor = :actor", {"actor": "\u0430nna"})
     (failed,) = [gate for gate in sqlite_registry.check_gates(model_id).failures if gate.name == "approval"]
-    assert "'\\u0430nna' , which counts as anna" in failed.because
+    assert "'\\u0430nna', which counts as anna" in failed.because
 
 
 def test_switching_a_gate_off_and_going_past_it_is_marked(sqlite_registry: Registry) -> None:

@@ -37,7 +37,7 @@ def test_a_model_of_another_release_that_lacks_an_attribute_cannot_answer(inner:
     calibrated = CalibratedClassifierCV(LogisticRegression()).fit(ROWS, LABELS)
     for each in calibrated.calibrated_classifiers_ if inner else [calibrated]:
         del each.estimator
-    with pytest.raises(asking.CannotAnswer, match="has no estimator, which the scikit-learn installed here needs"):
+    with pytest.raises(asking.CannotAnswer, match="has no estimator, which the installed scikit-learn requires"):
         made(calibrated)
 
 

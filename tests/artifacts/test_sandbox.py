@@ -159,7 +159,9 @@ def test_more_threads_than_there_may_be_are_not_started(worker: Worker) -> None:
 def test_a_model_that_fails_leaves_the_next_one_a_fresh_process() -> None:
     inputs = load_breast_cancer().data
     with Worker(limits=SMALL) as worker:
-        with pytest.raises(SandboxFailure, match=r"Churn 1\.0\.0 raised ValueError: X has 3 features.*; repair it"):
+        with pytest.raises(
+            SandboxFailure, match=r"Churn 1\.0\.0 raised ValueError: X has 3 features.*; correct the model"
+        ):
             worker.predict(pickle.dumps(forest()), None, npy(inputs[:, :3]), name="Churn 1.0.0")
         assert len(worker.predict(pickle.dumps(forest()), None, npy(inputs)).predicted) == len(inputs)
 
@@ -172,7 +174,7 @@ def test_inputs_that_need_more_memory_than_there_is() -> None:
 
 @pytest.mark.parametrize("features", [b"", b"PK\x03\x04", npy(np.zeros((0, 3))), npy(np.zeros(3))])
 def test_features_that_cannot_be_used(worker: Worker, features: bytes) -> None:
-    with pytest.raises(InvalidInput, match="hand in"):
+    with pytest.raises(InvalidInput, match="give"):
         worker.predict(b"", None, features)
 
 
@@ -201,7 +203,7 @@ NOT_ALLOWED = {
     "lying_length": r"answered more than 1\.0 MiB",
     "hang_up": "exited without a result",
     "escape_codes": r"raised ValueError: \[31mred x{300,400}",
-    "too few": "answered 5 predictions for 10 rows",
+    "too few": "returned 5 predictions for 10 rows",
     "objects": "raised TypeError: predictions are Decimal objects; numbers or texts are expected",
     "too much": r"answered more than 1\.0 MiB",
     "wide texts": r"answered more than 1\.0 MiB",

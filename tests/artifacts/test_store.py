@@ -121,7 +121,7 @@ def test_what_a_killed_process_left_in_a_bucket_goes_after_a_day(bucket: str, mo
 
 
 def test_a_bucket_that_cannot_be_reached_is_said(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(StorageError, match=r"nowhere.*gone"):
+    with pytest.raises(StorageError, match=r"nowhere.*missing"):
         Store("s3://nowhere-at-all/x").write("models/a.pkl", b"a")
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.delenv(name)

@@ -127,7 +127,7 @@ def test_split_with_a_winner(four: list[str], own: Registry, clock: Clock, open_
 def test_staged_and_advanced_over_gates(four: list[str], own: Registry, clock: Clock, open_page: Open) -> None:
     started = own.start_experiment("Churn", four[1], stages="default", reason="the usual way")
     app = open_page("experiments")
-    assert "○ not yet **labels**: 0" in plain(app)
+    assert "○ not yet **Labels**: 0" in plain(app)
     assert app.button(key="experiment-share").disabled
     app = press(app, "advance")
     assert "Gate failed: Labels" in plain(app)

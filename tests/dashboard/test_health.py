@@ -254,7 +254,7 @@ def test_who_only_wants_to_be_told_is_offered_the_rollback(own: Registry, clock:
     app.text_area(key="reason").set_value("it may stay")
     _confirm(app, "Resolve")
     assert "Nothing was changed" in app.warning[0].value
-    assert "resolved already" in app.warning[0].value
+    assert "already resolved" in app.warning[0].value
 
 
 def test_a_range_in_the_address_is_kept(own: Registry, clock: Clock, open_page: Open) -> None:

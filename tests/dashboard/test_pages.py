@@ -228,7 +228,7 @@ def test_activity_filters_and_the_past(several: dict[str, str], own: Registry, c
     first = own.deployments("Churn")[-1]
     assert first.model_id == several["first"]
     app = open_page("activity", model="Churn", at="2025-08-03T12:30")
-    assert "**1.0.0** served" in texts(app)
+    assert "Champion at that time: **1.0.0**" in texts(app)
 
 
 def test_an_unknown_model_name_in_the_address_is_said(several: dict[str, str], open_page: Open) -> None:

@@ -64,7 +64,7 @@ def test_a_session_has_a_quota_and_all_have_one(client: TestClient, runtime: Run
     assert put(client, "anna", "first", 60) == put(client, "anna", "second", 41) == 204
     assert quota.held(files) == {"anna": 60}, "the second is not stored"
     assert quota.refusal("first") is None
-    assert re.search(r"may have 100 B together.*would have 101 B.*Remove a file", quota.refusal("second"))
+    assert re.search(r"limited to 100 B.*would have 101 B.*Remove a file", quota.refusal("second"))
     assert put(client, "bert", "third", 91) == 204
     assert "150 B" in quota.refusal("third")
     assert put(client, "bert", "fourth", 90) == put(client, "anna", "empty", 0) == 204

@@ -139,7 +139,7 @@ def test_missing_and_damaged_files_are_left_out_and_told_of(sqlite_registry: Reg
     store.remove(f"metadata/model_{sound}.json")
     report = sqlite_registry.backup(tmp_path / "b.tar")
     assert report.left_out.keys() == {f"models/model_{gone}.pkl", f"models/model_{altered}.pkl"}
-    assert "sha256" in report.left_out[f"models/model_{altered}.pkl"]
+    assert "SHA-256" in report.left_out[f"models/model_{altered}.pkl"]
     with Registry.from_backup(tmp_path / "b.tar", tmp_path / "restored") as other:
         assert other.events(limit=1)[0].after["missing_files"] == sorted(report.left_out)
         assert other.load_model(sound)[2].model_id == sound

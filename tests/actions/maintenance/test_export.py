@@ -52,18 +52,18 @@ def test_it_is_read_as_it_was_written_or_not_at_all(sqlite_registry: Registry, c
     content = files[1].read_bytes()
     for place in range(0, len(content), 97):
         files[1].write_bytes(content[:place] + bytes([content[place] ^ 1]) + content[place + 1 :])
-        with pytest.raises(ValueError, match="sha256 differs"):
+        with pytest.raises(ValueError, match="SHA-256 differs"):
             export.read_history(store)
     for cut in (0, 1, len(content) // 2, len(content) - 1):
         files[1].write_bytes(content[:cut])
-        with pytest.raises(ValueError, match="sha256 differs"):
+        with pytest.raises(ValueError, match="SHA-256 differs"):
             export.read_history(store)
     # A later index with an earlier history: a pair that was torn.
     files[1].write_bytes(content)
     clock.tick(60)
     sqlite_registry.export_index(other)
     files[1].write_bytes(content)
-    with pytest.raises(ValueError, match="sha256 differs"):
+    with pytest.raises(ValueError, match="SHA-256 differs"):
         export.read_index(store, export.read_history(store).index_sha256)
 
 

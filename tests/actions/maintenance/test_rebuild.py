@@ -75,7 +75,7 @@ def test_the_catalogs_document_wins_over_a_metadata_file(sqlite_registry: Regist
     assert tables(sqlite_registry) == before
     assert set(report.left_out) == {f"metadata/{file.name}" for file in (*files[:3], folder / "model_nobody.json")}
     assert "is missing" in report.left_out[f"metadata/{files[0].name}"]
-    assert "sha256 differs" in report.left_out[f"metadata/{files[2].name}"]
+    assert "SHA-256 differs" in report.left_out[f"metadata/{files[2].name}"]
     assert "no version" in report.left_out["metadata/model_nobody.json"]
 
 

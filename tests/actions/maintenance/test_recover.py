@@ -149,7 +149,7 @@ def test_a_torn_export_loses_as_little_as_can_be(folder: Path, clock: Clock, tor
         else:
             (event,) = registry.events(kinds=["recovered"])
             assert (said["source"], event.event_id) == ("sidecars", 2)
-            assert "sha256 differs" in event.reason
+            assert "SHA-256 differs" in event.reason
             # The trash is lost with its table: what was in it is archived, and chosen by nobody.
             assert {each.model_id: (each.status, each.pinned) for each in registry.list_models()} == {
                 model_id: ("archived" if status == "trashed" else status, pinned)
@@ -236,13 +236,13 @@ def test_a_history_whose_rows_do_not_fit_is_not_used(folder: Path, clock: Clock)
             connection.execute("UPDATE reviews SET model_id = 'nobody'")
             connection.execute("PRAGMA foreign_keys = ON")
         registry.export_index()
-        with pytest.raises(StorageError, match="do not fit"):
+        with pytest.raises(StorageError, match="are inconsistent"):
             registry.rebuild_index()
         assert registry.count_models() == 7
     lose(folder)
     with Registry(folder, clock=clock) as registry:
         assert registry.count_models() == 7
-        assert "do not fit" in registry.events(kinds=["recovered"])[0].reason
+        assert "are inconsistent" in registry.events(kinds=["recovered"])[0].reason
 
 
 def test_an_export_of_a_later_release_is_read_as_far_as_it_goes(folder: Path, clock: Clock) -> None:

@@ -206,6 +206,6 @@ def test_an_odd_mlflow_version_is_left_out(tmp_path: Path, statement: str, sourc
 )
 def test_an_odd_mlflow_database_is_named(tmp_path: Path, statement: str) -> None:
     path = mlflow(tmp_path, statement)
-    wrong = f"{path} is not a database of MLflow, or is damaged .*; mend it"
+    wrong = f"{path} is not a database of MLflow, or is damaged .*; repair it in MLflow"
     with Registry(tmp_path / "r") as registry, pytest.raises(InvalidInput, match=wrong):
         registry.import_mlflow(path)

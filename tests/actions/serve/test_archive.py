@@ -65,7 +65,7 @@ def test_files_are_plain_parquet(sqlite_registry: Registry, clock: Clock, regist
     assert list(frame.columns) == list(archive.COLUMNS)
     assert len(frame) == 400
     path.write_bytes(path.read_bytes()[:-1] + b"?")
-    with pytest.raises(ArtifactAltered, match="sha256"):
+    with pytest.raises(ArtifactAltered, match="SHA-256"):
         sqlite_registry.prediction_history("Churn")
 
 

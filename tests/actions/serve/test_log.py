@@ -98,7 +98,7 @@ def test_where_nothing_can_be_kept_answers_go_on(
     aside = registry_folder / "aside.db"
     (registry_folder / "telemetry.db").rename(aside)
     predictor.predict(INPUTS)
-    with pytest.raises(StorageError, match="gone"):
+    with pytest.raises(StorageError, match="missing"):
         predictor.flush()
     with pytest.warns(RuntimeWarning, match=f"{2 * len(INPUTS)} predictions were not stored"):
         predictor.predict(INPUTS)

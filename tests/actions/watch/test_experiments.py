@@ -98,7 +98,7 @@ def test_the_whole_way_to_production(registry: Registry, clock: Clock, two: list
     assert (started.mode, started.stage, started.arms[0].share) == ("shadow", 0, 0.0)
     with pytest.raises(GatesFailed, match="cannot advance yet"):
         registry.advance_experiment(started.experiment_id)
-    with pytest.raises(StateConflict, match="follows stages"):
+    with pytest.raises(StateConflict, match="has rollout stages"):
         registry.set_share(started.experiment_id, 0.5)
     traffic = Mistakes(registry)
     said: list[str] = []
