@@ -105,7 +105,7 @@ def test_pause_resume_stop(registry: Registry, four: list[str]) -> None:
     with pytest.raises(StateConflict, match="already paused"):
         registry.pause_experiment(number)
     assert registry.resume_experiment(number).status == "running"
-    with pytest.raises(StateConflict, match="is not paused"):
+    with pytest.raises(StateConflict, match="nothing to resume"):
         registry.resume_experiment(number)
     stopped = registry.stop_experiment(number, actor="anna", reason="no budget")
     assert (stopped.status, stopped.ended_by, stopped.verdict) == ("stopped", "anna", "stopped by anna: no budget")
