@@ -193,6 +193,14 @@ class Alert:
         return f"{since.replace(' ', 'T')}:00+00:00" if since else self.opened_at
 
     @property
+    def about_champion(self) -> bool:
+        """Whether its trouble is the champion itself, so that another champion would end it."""
+        return self.kind in (
+            "answers", "champion_failing", "degradation", "every_version_worse", "not_rolled_back",
+            "rollback_suggested",
+        )  # fmt: skip
+
+    @property
     def handled(self) -> bool:
         """Whether the registry had acted before it opened this alert: acknowledging closes such an alert."""
         return self.kind in ("rolled_back", "challenger_stopped")

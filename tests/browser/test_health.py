@@ -28,6 +28,15 @@ def serve(registry: Registry, predictor: Predictor, rows: int, wrong: float = 0.
     registry.record_outcomes(prediction_ids=answer.prediction_ids, labels=truth)
 
 
+def two_good_days(folder: Path) -> None:
+    """What Churn's champion answered before: labels enough for a baseline."""
+    past = Clock(datetime.now(UTC) - timedelta(days=2))
+    with Registry(folder, clock=past) as earlier:
+        serve(earlier, earlier.predictor("Churn", log="sync"), 300)
+        past.tick(days=1)
+        serve(earlier, earlier.predictor("Churn", log="sync"), 310, wrong=0.02)
+
+
 def test_a_decline_and_its_rollback_appear_by_themselves(
     visitor: Enter, filled: Registry, registry_folder: Path
 ) -> None:
@@ -35,11 +44,7 @@ def test_a_decline_and_its_rollback_appear_by_themselves(
     watch = {"baseline_labels": 300, "minimum_labels": 100, "overdispersion_icc": 0.0, "act_without_comparison": True}
     filled.configure(monitoring=watch, actor="anna", reason="a short test")
     before = filled.get_active_model_id("Churn")
-    past = Clock(datetime.now(UTC) - timedelta(days=2))
-    with Registry(registry_folder, clock=past) as earlier:
-        serve(earlier, earlier.predictor("Churn", log="sync"), 300)
-        past.tick(days=1)
-        serve(earlier, earlier.predictor("Churn", log="sync"), 310, wrong=0.02)
+    two_good_days(registry_folder)
     predictor = filled.predictor("Churn", log="sync")
 
     anna = visitor()

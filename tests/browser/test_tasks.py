@@ -1,7 +1,6 @@
 """What people come for, done with few clicks and without looking for it: each click is counted."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +9,9 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from registry_core import Registry
-from tests.clock import Clock
 
 from .conftest import Visitor
-from .test_health import serve
+from .test_health import serve, two_good_days
 
 pytestmark = pytest.mark.browser
 
@@ -75,11 +73,7 @@ def test_from_an_alert_on_a_phone_to_the_rollback_takes_four_taps(
     }  # fmt: skip
     filled.configure(monitoring=watch, actor="anna", reason="a person decides at night")
     before = filled.get_active_model_id("Churn")
-    past = Clock(datetime.now(UTC) - timedelta(days=2))
-    with Registry(registry_folder, clock=past) as earlier:
-        serve(earlier, earlier.predictor("Churn", log="sync"), 300)
-        past.tick(days=1)
-        serve(earlier, earlier.predictor("Churn", log="sync"), 310, wrong=0.02)
+    two_good_days(registry_folder)
     predictor = filled.predictor("Churn", log="sync")
     for part in range(4):
         serve(filled, predictor, 100 + part, wrong=0.5)

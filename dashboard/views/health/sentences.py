@@ -47,10 +47,6 @@ ALERTS = {
     "challenger_stopped": "Challenger stopped by the registry",
     "stage_reached": "An experiment may go on",
 }
-#: Alerts about the champion itself: another version ends them.
-ABOUT_CHAMPION = (
-    "degradation", "every_version_worse", "rollback_suggested", "not_rolled_back", "champion_failing", "answers",
-)  # fmt: skip
 #: Where the detector's value lies when nothing is wrong, and where it does not stay by chance for long.
 QUIET, NEAR = 2.0, 4.0
 
@@ -67,7 +63,7 @@ def drift(found: Drift) -> str:
 
 def impact(alert: Alert, report: HealthReport, since: LivePerformance | None) -> dict[str, str]:
     """What an alert about the champion costs, over the labels ``since`` its trouble began: title -> figure."""
-    if alert.kind not in ABOUT_CHAMPION or since is None:
+    if not alert.about_champion or since is None:
         return {}
     metric = watched(report)
     told = {}

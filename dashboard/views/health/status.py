@@ -57,7 +57,7 @@ def _now(name: str, drawn_as: tuple[str, int | None], view: session.View) -> Non
         _waiting(report)
         if report.model_id is not None:
             # With an incident its own figures come first, and those of the whole deployment on demand.
-            whole = report.main_alert is not None and report.main_alert.kind in sentences.ABOUT_CHAMPION
+            whole = report.main_alert is not None and report.main_alert.about_champion
             with st.expander("Whole deployment", key="whole-deployment") if whole else nullcontext():
                 _facts(report, view, known)
             _slices(report)
@@ -183,10 +183,10 @@ def _alert(alert: Alert, report: HealthReport, view: session.View) -> None:
 
 def _buttons(alert: Alert, report: HealthReport, view: session.View) -> None:
     with st.container(horizontal=True, gap="small", width="content", key=f"alert-buttons-{alert.alert_id}"):
-        if alert.kind in sentences.ABOUT_CHAMPION:
+        if alert.about_champion:
             _roll_back_button(alert, report, view)
         decisions.buttons(alert, formatting.sentence(alert.text))
-        if alert.kind in sentences.ABOUT_CHAMPION and st.button(
+        if alert.about_champion and st.button(
             "Promote another version",
             key=f"another-{alert.alert_id}",
             icon=":material/leaderboard:",

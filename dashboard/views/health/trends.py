@@ -85,7 +85,7 @@ def _over_time(
     deployed, rollbacks = view.deployments(name), {each.at for each in view.rollbacks(name)}
     incident = report.main_alert
     trouble = None
-    if incident is not None and incident.kind in sentences.ABOUT_CHAMPION:
+    if incident is not None and incident.about_champion:
         trouble = live_queries.performance(view, name, formatting.parsed(incident.began))
     messages.section(formatting.escaped(sentences.finding(report, deployed, rollbacks, known, trouble)))
     frame = live_frames.champions(windows, metric, known)
