@@ -145,7 +145,9 @@ def slices(
     )
     found = {stream.shares: SliceTraffic(stream.shares, [], []) for stream in theirs.values()}
     answered: dict[tuple[str, int], Sums] = {}
-    for _, stream, start, sums in windows.read(telemetry, champions, detail=True):
+    # The champion served before the split began, for months perhaps.
+    began = min(starts, default=None)
+    for _, stream, start, sums in windows.read(telemetry, {} if began is None else champions, began, detail=True):
         if start in starts:
             answered[stream.shares, start] = answered.get((stream.shares, start), Sums()) + sums
     for _, stream, start, sums in windows.read(telemetry, theirs, detail=True):
