@@ -36,7 +36,7 @@ TINY = Size(
 )
 IN_A_BROWSER = ("start", "pages")
 # These take most of the time, whatever the size: they start processes, or visit every page.
-LONG = ("pages", "load-new", "syncs", "evidence", "together")
+LONG = ("pages", "start", "first-open", "load-new", "syncs", "evidence", "together")
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -99,11 +100,15 @@ def test_from_shadow_into_the_frost_and_back(
     assert page.evaluate("window.sameDocument")
 
     # in December it has never seen such cold: the model before, which has, is put back, and nobody has to be awake
-    anna.go("Health")
-    with flights(folder, "--rate", "150", "--delay", "0.5", "--from-day", "343", "--days", "16") as december:
+    anna.go("Settings")
+    with flights(folder, "--rate", "300", "--delay", "0.25", "--from-day", "343", "--days", "16") as december:
         # How long these flights take is the machine's affair; what happens in them is not.
-        expect(page.get_by_text("Rolled back by the registry").first).to_be_visible(timeout=600_000)
+        with Registry(folder) as registry:
+            while december.poll() is None and not registry.events(NAME, kinds=["rolled_back"]):
+                time.sleep(0.5)
         said = december.communicate()[0]
+    anna.go("Health")
+    expect(page.get_by_text("Rolled back by the registry").first).to_be_visible()
     assert "Worse than its baseline" in said
     assert " pp more accurate than the champion" in said
     with Registry(folder) as registry:
