@@ -57,18 +57,19 @@ def thinned(frame: pd.DataFrame, most: int = MOST_POINTS) -> pd.DataFrame:
 
 def blank(height: int, **layout: Any) -> go.Figure:
     """An empty figure in the house's style."""
-    figure = go.Figure()
-    figure.update_layout(
-        height=height,
-        margin={"l": 8, "r": 8, "t": 8, "b": 8},
-        showlegend=False,
-        hoverlabel={"align": "left"},
-        dragmode=False,
-        **layout,
+    axis = {"automargin": True, "zeroline": False}
+    return go.Figure(
+        layout={
+            "height": height,
+            "margin": {"l": 8, "r": 8, "t": 8, "b": 8},
+            "showlegend": False,
+            "hoverlabel": {"align": "left"},
+            "dragmode": False,
+            "xaxis": axis,
+            "yaxis": axis,
+            **layout,
+        }
     )
-    figure.update_xaxes(automargin=True, zeroline=False)
-    figure.update_yaxes(automargin=True, zeroline=False)
-    return figure
 
 
 def score_parts(terms: pd.DataFrame, colour: str) -> go.Figure:

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 import streamlit as st
 from sklearn.linear_model import LogisticRegression
+from streamlit import config
 from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 
-from dashboard import served
+from dashboard import served, server
 from registry_core import Registry
 from tests.clock import Clock
 
@@ -25,6 +26,14 @@ def _packages_read_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(manifest_scanner, "scan_component_manifests", cache(manifest_scanner.scan_component_manifests))
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _as_it_is_served() -> None:
+    """Pages run under the options of the dashboard, whose collection of garbage takes longer than most pages."""
+    for name, value in server.settings("127.0.0.1", 0).items():
+        if name.startswith(("runner.", "browser.")):
+            config.set_option(name, value)
 
 
 def fitted() -> LogisticRegression:
