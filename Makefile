@@ -13,7 +13,7 @@ LOCKED := $(PIP) --require-hashes --no-build-isolation --requirement
 LOCKS  := demo test setup lock sbom
 PORT   ?= 8501
 FOLDER ?= model_registry_demo
-WORKERS ?= 3
+WORKERS ?= 4
 PYTEST_ARGS ?=
 # One test process more than two cores, since tests with a browser mostly wait; what each computes takes one thread.
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
