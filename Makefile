@@ -15,7 +15,7 @@ PORT   ?= 8501
 FOLDER ?= model_registry_demo
 WORKERS ?= 4
 PYTEST_ARGS ?=
-# One test process more than two cores, since tests with a browser mostly wait; what each computes takes one thread.
+# Two test processes for each of two cores, since tests with a browser mostly wait; what each computes takes one thread.
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 # What `make check` runs: the rules (without their simulations), the catalog on SQLite, the actions everything rests on,
 # the style guide and the rules of the house. `make check PYTEST_ARGS=--collect-only` prints the tests.
