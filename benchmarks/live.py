@@ -15,9 +15,10 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import repeat
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
@@ -31,12 +32,14 @@ from registry_core.catalog import events, experiments
 from registry_core.catalog.telemetry import predictions, streams
 from registry_core.catalog.telemetry import windows as stored
 from registry_core.catalog.telemetry.streams import BLOCK_BITS, Stream
+from registry_core.policies import MonitoringPolicy
 from registry_core.rules.live import sums
 
 NAME, INPUTS, BATCH = "Churn", 12, 10_000
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
 Line = tuple[str, str, str]
+Form = Literal["array", "frame", "dicts"]
 
 
 def data(rows: int, seed: int = 0) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -46,11 +49,28 @@ def data(rows: int, seed: int = 0) -> tuple[NDArray[Any], NDArray[Any]]:
     return inputs, (inputs[:, :4].sum(axis=1) + 3 * chance.normal(size=rows) > 4).astype(int)
 
 
+def framed(inputs: NDArray[Any]) -> pd.DataFrame:
+    """The same rows with names of their columns."""
+    return pd.DataFrame(inputs, columns=[f"x{n}" for n in range(INPUTS)])
+
+
 @contextmanager
-def registry(*, share: float = 0.0, **options: Any) -> Iterator[Registry]:
-    """A registry with a champion, its scaler and its reference; a challenger with a share."""
+def registry(
+    *, share: float = 0.0, shadow: float | None = None, named: bool = False, **options: Any
+) -> Iterator[Registry]:
+    """A registry with a champion, its scaler and its reference.
+
+    Args:
+        share: of a challenger.
+        shadow: the part of the rows that the champion's predecessor scores as well; None for a champion without one.
+        named: the model knows its features by name.
+    """
     inputs, truth = data(2_000)
+    if named:
+        inputs = framed(inputs)
     scaler = StandardScaler().fit(inputs)
+    if named:
+        scaler.set_output(transform="pandas")
     with tempfile.TemporaryDirectory() as folder, Registry(Path(folder) / "registry", **options) as made:
         ids = [
             made.register_model(
@@ -66,6 +86,10 @@ def registry(*, share: float = 0.0, **options: Any) -> Iterator[Registry]:
         ]
         if share:
             split(made, ids, share)
+        if shadow is not None:
+            made.configure(monitoring={"standby_sample": shadow}, reason="benchmark")
+            for model_id in reversed(ids):
+                made.promote(model_id, reason="benchmark")
         yield made
 
 
@@ -87,10 +111,24 @@ def split(made: Registry, ids: list[str], share: float) -> None:
         experiments.insert(transaction, new)
 
 
-def overhead(rows: int, share: float, units: bool, rounds: int) -> tuple[float, float, float]:
-    """Seconds of the bare call, of the predictor's, and of what it takes longer: medians."""
-    with registry(share=share) as made:
-        inputs, _ = data(rows, 1)
+def overhead(
+    rows: int,
+    rounds: int,
+    *,
+    share: float = 0.0,
+    units: bool = False,
+    shadow: float | None = None,
+    form: Form = "array",
+) -> tuple[float, float, float]:
+    """Seconds of the bare call, of the predictor's, and of what it takes longer: medians.
+
+    The bare model is called with a DataFrame where the predictor is given dicts.
+    """
+    with registry(share=share, shadow=shadow, named=form != "array") as made:
+        inputs: Any = data(rows, 1)[0]
+        if form != "array":
+            inputs = framed(inputs)
+        given = inputs.to_dict("records") if form == "dicts" else inputs
         names = [f"customer {n}" for n in range(rows)] if units else None
         model, scaler, _ = made.load_active_model(NAME)
         predictor = made.predictor(NAME)
@@ -99,7 +137,7 @@ def overhead(rows: int, share: float, units: bool, rounds: int) -> tuple[float, 
             model.predict_proba(scaler.transform(inputs))
 
         def served() -> None:
-            predictor.predict_proba(inputs, names)
+            predictor.predict_proba(given, names)
 
         for _ in range(5):
             bare()
@@ -118,9 +156,9 @@ def bare_of(call: Callable[[], None]) -> Callable[[], float | None]:
     return run
 
 
-def logging_rate(rows: int) -> float:
-    """Predictions a second, from the call until they are kept."""
-    with registry() as made:
+def logging_rate(rows: int, shadow: float | None = None) -> float:
+    """Predictions a second, from the call until they are kept, and scored by the predecessor where it is told to."""
+    with registry(shadow=shadow) as made:
         inputs, _ = data(BATCH, 2)
         predictor = made.predictor(NAME)
         predictor.predict_proba(inputs)
@@ -219,14 +257,31 @@ def table(lines: list[Line]) -> str:
 def measure(rows: int = 10_000_000, rounds: int = 300, rate_rows: int = 1_000_000, days: int = 90) -> list[Line]:
     """All of it."""
     lines: list[Line] = []
-    for share, units in ((0.0, False), (0.05, False), (0.05, True)):
-        how = f", {share:.0%} split{' by unit' if units else ''}" if share else ""
-        bare, _, longer = overhead(1, share, units, rounds)
-        lines.append((f"one row{how}", f"{bare * 1e6:.0f} us + {longer * 1e6:.0f} us", "" if share else "<= 60 us"))
-        bare, _, longer = overhead(BATCH, share, units, max(rounds // 6, 5))
+    usual = MonitoringPolicy().standby_sample
+    ways: list[tuple[str, dict[str, Any]]] = [
+        ("", {}),
+        (f", {usual:.0%} of them scored by the predecessor", {"shadow": usual}),
+        (", all of them scored by the predecessor", {"shadow": 1.0}),
+        (", 5% split", {"share": 0.05}),
+        (", 5% split by unit", {"share": 0.05, "units": True}),
+    ]
+    for how, way in ways:
+        single = "one row, which the predecessor scores" if way.get("shadow") == 1.0 else f"one row{how}"
+        served = way.get("share") is None and way.get("shadow") != 1.0
+        bare, _, longer = overhead(1, rounds, **way)
+        lines.append((single, f"{bare * 1e6:.0f} us + {longer * 1e6:.0f} us", "<= 60 us" if served else ""))
+        bare, _, longer = overhead(BATCH, max(rounds // 6, 5), **way)
         shown = f"{bare / BATCH * 1e6:.2f} us + {longer / BATCH * 1e6:.2f} us a row"
-        lines.append((f"{BATCH:,} rows{how}", shown, "<= 1 us a row" if not share else ""))
+        lines.append((f"{BATCH:,} rows{how}", shown, "<= 1 us a row" if served else ""))
+    forms: tuple[tuple[Form, str], ...] = (("frame", "one row in a DataFrame"), ("dicts", "one row in a dict"))
+    for form, what in forms:
+        bare, _, longer = overhead(1, rounds, shadow=usual, form=form)
+        lines.append(
+            (f"{what}, {usual:.0%} scored by the predecessor", f"{bare * 1e6:.0f} us + {longer * 1e6:.0f} us", "")
+        )
     lines.append(("predictions answered and kept", f"{logging_rate(rate_rows):,.0f}/s", ">= 200,000/s"))
+    rate = logging_rate(rate_rows, 1.0)
+    lines.append(("predictions answered, kept and all scored by the predecessor", f"{rate:,.0f}/s", ""))
     for batch in (100_000, 10_000):
         rate = outcome_rate(min(rate_rows, 500_000), min(batch, rate_rows))
         lines.append((f"outcomes in batches of {batch:,}", f"{rate:,.0f}/s", ">= 100,000/s"))

@@ -12,7 +12,7 @@ def test_every_line_is_measured() -> None:
     lines = live.measure(rows=2_000, rounds=2, rate_rows=10_000, days=3)
     table = live.table(lines)
     assert table.startswith("| what | measured | target |\n|---|---|---|\n")
-    assert len(lines) == 15
+    assert len(lines) == 22
     assert "| one row | " in table
     assert "a health page" in table
 
