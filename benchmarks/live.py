@@ -65,9 +65,8 @@ def registry(
         shadow: the part of the rows that the champion's predecessor scores as well; None for a champion without one.
         named: the model knows its features by name.
     """
-    inputs, truth = data(2_000)
-    if named:
-        inputs = framed(inputs)
+    rows, truth = data(2_000)
+    inputs: Any = framed(rows) if named else rows
     scaler = StandardScaler().fit(inputs)
     if named:
         scaler.set_output(transform="pandas")
