@@ -80,8 +80,8 @@ def experiment_moves(
     for alert in alerts.listed(transaction, model_name):
         about = alert.evidence.get("experiment") == experiment_id
         if about and (alert.kind == "stage_reached" or (over and not alert.handled)):
-            how = "ended" if over else "went on"
-            resolve_in(transaction, now, alert, actor, f"experiment {experiment_id} {how} ({actor})")
+            how = "ended" if over else "advanced"
+            resolve_in(transaction, now, alert, actor, f"experiment {experiment_id} was {how} by {actor}")
 
 
 def find(queries: Queries, alert_id: int) -> Alert:
@@ -104,7 +104,7 @@ def acknowledge(context: Context, alert_id: int, actor: str | None, note: str) -
         alert = find(transaction, alert_id)
         if alert.status != "open":
             by = f" by {alert.acknowledged_by}" if alert.acknowledged_by else ""
-            raise StateConflict(f"alert {alert_id} is {alert.status} already{by}; alerts() shows those that are open")
+            raise StateConflict(f"alert {alert_id} is already {alert.status}{by}; alerts() lists open alerts")
         now = context.now()
         _, at = events.append(
             transaction, now=now, kind=EventKind.ALERT_ACKNOWLEDGED, actor=who, reason=words,
@@ -114,7 +114,7 @@ def acknowledge(context: Context, alert_id: int, actor: str | None, note: str) -
         seen = replace(alert, status="acknowledged", acknowledged_at=at, acknowledged_by=who)
         alerts.update(transaction, seen)
         if alert.handled:
-            seen = resolve_in(transaction, now, seen, who, f"seen by {who}" + (f": {words}" if words else ""))
+            seen = resolve_in(transaction, now, seen, who, f"acknowledged by {who}" + (f": {words}" if words else ""))
     return find(context.database, seen.alert_id)
 
 
@@ -124,6 +124,6 @@ def resolve(context: Context, alert_id: int, actor: str | None, reason: str) -> 
     with context.database.transaction() as transaction:
         alert = find(transaction, alert_id)
         if alert.status == "resolved":
-            raise StateConflict(f"alert {alert_id} is already resolved: {alert.resolution}")
+            raise StateConflict(f"alert {alert_id} is already resolved: {alert.resolution}; alerts() lists open alerts")
         resolve_in(transaction, context.now(), alert, who, f"resolved by {who}" + (f": {why}" if why else ""))
     return find(context.database, alert_id)

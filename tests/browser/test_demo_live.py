@@ -102,7 +102,7 @@ def test_from_shadow_into_the_frost_and_back(
     anna.go("Health")
     with flights(folder, "--rate", "150", "--delay", "0.5", "--from-day", "343", "--days", "16") as december:
         # How long these flights take is the machine's affair; what happens in them is not.
-        expect(page.get_by_text("Rolled back by the registry").first).to_be_visible(timeout=600_000)
+        expect(page.get_by_text("Rolled back automatically").first).to_be_visible(timeout=600_000)
         said = december.communicate()[0]
     assert "Worse than its baseline" in said
     assert " pp more accurate than the champion" in said

@@ -45,7 +45,7 @@ def drift(frame: pd.DataFrame, *, key: str, critical: float) -> None:
 
 
 def past_alerts(frame: pd.DataFrame, *, key: str) -> None:
-    """Alerts that are over, newest first."""
+    """Resolved alerts, newest first."""
     columns = {
         "When": st.column_config.TextColumn("When", width=90, pinned=True),
         "What": st.column_config.TextColumn("What", width=200),
@@ -55,4 +55,4 @@ def past_alerts(frame: pd.DataFrame, *, key: str) -> None:
         "At": st.column_config.TextColumn("At", width=192),
         "No.": st.column_config.NumberColumn("No.", width=60),
     }
-    plain(frame, key=key, alt="Alerts that are over, newest first", columns=columns)
+    plain(frame, key=key, alt="Resolved alerts, newest first", columns=columns)

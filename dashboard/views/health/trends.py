@@ -90,7 +90,7 @@ def _over_time(
     messages.section(formatting.escaped(sentences.finding(report, deployed, rollbacks, known, trouble)))
     frame = live_frames.champions(windows, metric, known)
     if not len(frame):
-        messages.show("info", "Nobody asked for a prediction in this time. Choose a longer one above.")
+        messages.show("info", "No predictions in this period. Choose a longer one above.")
         return
     begin = since or frame["start"].iloc[0].to_pydatetime()
     moves = live_frames.moves(deployed, rollbacks, known, begin)
@@ -164,7 +164,7 @@ def _look_at_taken_out(report: HealthReport, known: dict[str, str], begin: datet
             args=("model", report.model_name, past.from_id),
         ):
             st.rerun(scope="app")
-        st.caption(f"{formatting.escaped(out)} is disqualified: it is not chosen again until somebody reinstates it.")
+        st.caption(f"{formatting.escaped(out)} is disqualified: it cannot be promoted until it is reinstated.")
 
 
 def _detector(report: HealthReport) -> None:
@@ -274,7 +274,7 @@ def _last_rollback(report: HealthReport, known: dict[str, str], since: datetime 
     st.markdown(
         f"{messages.when(past.at)}, {formatting.escaped(by)}. "
         f"{formatting.escaped(formatting.sentence(past.reason))} "
-        f"{formatting.escaped(out)} is disqualified: it is not chosen again until somebody reinstates it."
+        f"{formatting.escaped(out)} is disqualified: it cannot be promoted until it is reinstated."
     )
 
 

@@ -36,7 +36,7 @@ def performance(
         model_id, deployment_id = current.model_id, current.deployment_id
         began = microseconds(datetime.fromisoformat(current.started_at))
     elif require(context.database, model_id)["model_name"] != model_name:
-        raise ModelNotFound(f"{model_id} is no model of {model_name}")
+        raise ModelNotFound(f"{model_id} is not a version of {model_name}; name one of its versions")
     listed = streams.listed(context.telemetry, model_name, model_id, deployment_id=deployment_id)
     among = by_loss(
         {seq: stream for seq, stream in listed.items() if stream.role == "champion"},
