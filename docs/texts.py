@@ -39,8 +39,8 @@ _SHOWN = {"caption", "help", "label", "name", "placeholder", "title", "text"}
 
 #: Rooms of the core whose classes and methods are public.
 _DOCUMENTED = {
-    "errors", "events", "evidence", "facade", "insights", "live", "maintenance", "policies", "records", "registry",
-    "settings", "signature", "tables", "upkeep",
+    "errors", "events", "evidence", "facade", "gates", "insights", "live", "maintenance", "policies", "records",
+    "registry", "settings", "signature", "tables",
 }  # fmt: skip
 
 _SQL = re.compile(

@@ -1,4 +1,4 @@
-"""Alerts: opened once for one trouble, seen by somebody, over when the trouble is."""
+"""Alerts: one for each problem, acknowledged by a person, resolved when the problem ends."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from ..catalog import alerts, events, models, notifications
-from ..catalog.database import Queries, Transaction
+from ..catalog.database import Queries, Transaction, is_id
 from ..errors import NotFound, StateConflict
 from ..events import EventKind
 from ..live import Alert
@@ -90,8 +90,7 @@ def find(queries: Queries, alert_id: int) -> Alert:
     Raises:
         NotFound: none has that number.
     """
-    whole = isinstance(alert_id, int) and not isinstance(alert_id, bool) and 0 < alert_id < 1 << 31
-    found = alerts.find(queries, alert_id) if whole else None
+    found = alerts.find(queries, alert_id) if is_id(alert_id) else None
     if found is None:
         raise NotFound(f"no alert has the id {alert_id!r:.80}; alerts() lists them")
     return found

@@ -11,7 +11,7 @@ from ..catalog import deployments, events, experiments
 from ..catalog.database import Queries, Transaction
 from ..errors import InvalidInput, StateConflict
 from ..events import EventKind
-from ..evidence import Gate
+from ..gates import Gate
 from ..live import Arm, Experiment
 from ..records import Deployment
 from ..rules import experiments as planning

@@ -1,4 +1,4 @@
-"""Notifications: alerts sent to where people look, behind everybody's back and as often as it takes."""
+"""Notifications: alerts sent in the background, with retries."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from ..evidence import Gate
+from ..gates import Gate
 from ..notices import ReportWarning
 from .checks import NO_CALLS, Coverage, Guardrail, SampleRatio
 from .effect import Effect

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -34,8 +35,9 @@ class Effect:
         log_e_worse: natural log of the e-value against "not worse".
         alpha: error rate of the interval and of the e-values.
         bound_alpha: error rate of the bound.
-        more_labels: estimated number of further labels, of both models together, that prove a true difference of
-            ``worth``; 0 if no more are needed, None if it is not known.
+        more_labels: estimated number of further labels that prove a true difference of ``worth``: of both models
+            together in a split, of rows that both models score in shadow. 0 if no more are needed, None if it is not
+            known.
         worth: the difference that ``more_labels`` refers to, in the metric's unit.
         inflation: variance as a multiple of that of independent rows; rows of one unit are correlated.
     """
@@ -98,6 +100,35 @@ class Effect:
         return f"No clear difference yet: challenger {self.numbers}{further}"
 
     @property
+    def progress(self) -> float | None:
+        """The labels so far as a fraction of those that prove a difference of ``worth``.
+
+        None if no more labels are needed, or if their number is not known.
+
+        >>> Effect("accuracy", "split", 600, 400, True, value=0, low=-1, high=1, more_labels=3000, worth=0.02).progress
+        0.25
+        """
+        if not self.enough or not self.more_labels or self.verdict in ("better", "worse"):
+            return None
+        labels = self.challenger_labels + (self.champion_labels if self.kind == "split" else 0)
+        return labels / (labels + self.more_labels)
+
+    @property
+    def labels_needed(self) -> str:
+        """The labels that are still needed, as a sentence."""
+        if not self.enough:
+            return self.why_not
+        if self.verdict in ("better", "worse"):
+            return "None: the interval excludes zero"
+        if self.worth is None or self.more_labels is None:
+            return "Not known"
+        difference = amount(self.metric, self.worth)
+        if not self.more_labels:
+            return f"None for a difference of {difference}"
+        whose = "of both models together" if self.kind == "split" else "of rows that both models score"
+        return f"About {_rounded(self.more_labels):,} {whose} would show {difference}"
+
+    @property
     def numbers(self) -> str:
         """The difference with its interval and labels, without a verdict; empty with too few labels."""
         if self.value is None or self.low is None or self.high is None:
@@ -130,12 +161,21 @@ def gain(metric: Metric, value: float) -> str:
     return f"{abs(value):.3g} {'worse' if value < 0 else 'better'} in {NAMES[metric]}"
 
 
+def points(shares: Sequence[float], sign: str = "+") -> list[str]:
+    """Differences of shares in percentage points, all with as many digits as the largest needs.
+
+    >>> points((0.018, 0.004, 0.032)), points((0.0004, -0.0001, 0.0009))
+    (['+1.8', '+0.4', '+3.2'], ['+0.04', '-0.01', '+0.09'])
+    """
+    percent = [share * 100 for share in shares]
+    largest = max(map(abs, percent))
+    digits = 1 if largest >= 0.5 or not largest else 2 if largest >= 0.05 else 4
+    return [f"{each + 0.0:{sign}.{digits}f}" for each in percent]
+
+
 def _shown(metric: Metric, numbers: tuple[float, float, float], sign: str) -> str:
     if metric == "accuracy":
-        percent = [number * 100 for number in numbers]
-        largest = max(map(abs, percent))
-        digits = 1 if largest >= 0.5 or not largest else 2 if largest >= 0.05 else 4
-        value, low, high = (f"{each + 0.0:{sign}.{digits}f}" for each in percent)
+        value, low, high = points(numbers, sign)
         return f"{value} pp of accuracy ({low} to {high})"
     value, low, high = (f"{each + 0.0:{sign}.3g}" for each in numbers)
     return f"{value} of {NAMES[metric]} ({low} to {high})"

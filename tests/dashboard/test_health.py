@@ -408,7 +408,7 @@ def test_drift_names_its_state_and_what_moved() -> None:
     early = Drift("plan", "not enough", 0.4, 0.1, 0.25, 900, 800, whole=False)
     frame = health_frames.drift([far, Drift("visits", "not enough", None, 0.1, 0.25, 9, 800), early])
     assert frame["State"].tolist() == ["✕ severe drift", "○ too few rows", "○ no whole week yet"]
-    assert frame["What moved"].tolist() == ["above 3: 10.0% → 40.0%", "", ""]
+    assert frame["Largest change"].tolist() == ["above 3: 10.0% → 40.0%", "", ""]
     figure = health_charts.moved([far])
     assert figure.data[-1].x == (0.4,)
 

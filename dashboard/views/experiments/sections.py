@@ -290,7 +290,7 @@ def _facts(each: ChallengerReport, *, ended: bool) -> None:
     effect = each.effect
     told = {"Labels compared": sentences.labels(effect)}
     if not ended:
-        told["Labels still needed"] = sentences.still_needed(each)
+        told["Labels still needed"] = effect.labels_needed
     if effect.value is not None:
         now = f"{sentences.points(effect.metric, effect.value)} ({sentences.between(effect)})"
         told = {
@@ -305,7 +305,7 @@ def _facts(each: ChallengerReport, *, ended: bool) -> None:
         told["What the shadow had shown"] = _shadow(each.shadow_effect)
     for name, words in told.items():
         st.markdown(f":gray[{formatting.escaped(name)}]  \n{formatting.escaped(words)}")
-        if name == "Labels still needed" and (part := sentences.progress(effect)) is not None:
+        if name == "Labels still needed" and (part := effect.progress) is not None:
             st.progress(part)
 
 

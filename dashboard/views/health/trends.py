@@ -232,12 +232,12 @@ def _drift(report: HealthReport) -> None:
         return
     critical = max(each.critical for each in report.drift)
     frame = health_frames.drift(report.drift)
-    dull = [*(["Limits"] if said else []), *([] if frame["What moved"].any() else ["What moved"])]
+    dull = [*(["Limits"] if said else []), *([] if frame["Largest change"].any() else ["Largest change"])]
     health_tables.drift(frame.drop(columns=dull), key="drift", critical=critical)
     worst = [each for each in report.drift if each.state in ("warning", "critical")]
     shown = worst or [each for each in report.drift if each.psi is not None][:4]
     if shown:
-        with st.expander("What moved most in each: its share in training, and now", key="drift-moved"):
+        with st.expander("Largest change of each feature: share in training, and now", key="drift-moved"):
             st.plotly_chart(
                 health_charts.moved(shown), config=charts.CONFIG, key="drift-chart", alt="Shares in training and now"
             )

@@ -1,4 +1,4 @@
-"""Whether the champion still answers with the libraries installed here as it did where it was registered."""
+"""The prediction check of the champion with the installed libraries: a difference opens a critical alert."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The champion: when it has become worse or fails to answer, somebody is told, and its healthy predecessor put back."""
+"""Degradation and failures of the champion: alerts, and the rollback to its healthy predecessor."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Drift of inputs and scores against what the champion was trained on: it warns, it never rolls back."""
+"""Drift of features and scores against the training reference. It opens alerts and never rolls back."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Experiments while they run: harmful challengers stopped, stages taken, deals that are not as planned noticed."""
+"""Running experiments: harmful challengers are stopped, stages are taken, failed validity checks open alerts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Health: how a champion stands in production, after everything that had to be done was done."""
+"""The health report of a champion, computed after all due actions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From when on the labels of a window are no longer a selection: learnt from how late outcomes came before.
+"""When the labels of a window stop being a biased sample: estimated from the delays of past outcomes.
 
 Frauds are reported at once and honest customers never complain: labels that come early are not a sample of all. So a
 window counts when all its predictions have their outcome, or when it is so old that nine of ten outcomes of every class

@@ -1,4 +1,4 @@
-"""What all labels of one stretch of production say of a champion: its sums merged, the figures computed once."""
+"""The performance of a champion over a period: its sums are merged, the metrics are computed once."""
 
 from __future__ import annotations
 

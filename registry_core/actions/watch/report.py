@@ -1,4 +1,4 @@
-"""What an experiment has shown so far, and what has to hold before it goes on."""
+"""The report of an experiment: results so far, and the gates of its present stage."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Literal
 
 from ...catalog import baselines, deployments, models
-from ...evidence import Gate
+from ...gates import Gate
 from ...live import (
     Arm,
     ArmTraffic,

@@ -1,4 +1,4 @@
-"""Slices of the champion's rows: one that became worse opens an alert, and never rolls anything back."""
+"""Slices of the champion's rows: a degraded slice opens an alert and never rolls back."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is known of a model at its promotion: what the watch over it compares with."""
+"""The baseline of a champion, and the bound above which its error rate counts as degradation."""
 
 from __future__ import annotations
 

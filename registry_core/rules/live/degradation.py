@@ -1,4 +1,4 @@
-"""Has the champion become worse than its baseline? An alarm that may be watched for ever.
+"""The degradation detector: whether the champion is worse than its baseline, monitored without end.
 
 The detector of Shiryaev and Roberts, as an e-detector (Shin, Ramdas and Rinaldo, E-detectors: a nonparametric framework
 for sequential change detection, arXiv 2203.03532): as long as the model is not worse than the bound, an alarm comes

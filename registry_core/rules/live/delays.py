@@ -1,4 +1,4 @@
-"""How late outcomes come, by class, from outcomes that have come: those that are still to come are not seen.
+"""The delay of outcomes by class, estimated from the outcomes so far: those still to arrive are not observed.
 
 An outcome that takes a week is not seen of a prediction made yesterday, so short delays are seen too often. The
 product-limit estimator for data that are truncated on the right (Lagakos, Barraj and De Gruttola 1988) corrects that:

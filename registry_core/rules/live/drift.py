@@ -1,4 +1,4 @@
-"""Do the inputs of live traffic, or the scores, still look like those the model was trained on?
+"""Drift: whether live features, or scores, still have the distribution of the training data.
 
 The population stability index over bins of the reference, with a limit that knows how much of it is chance. Drift is a
 reason to look, never one to roll back: inputs may move and the model still be right.

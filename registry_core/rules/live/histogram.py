@@ -1,4 +1,4 @@
-"""How often each score occurred: a sparse histogram on the logit, fine enough to compute a ranking from.
+"""A sparse histogram of scores on the logit scale, fine enough to compute a ranking from.
 
 Bins of equal width on the score itself fail where scores crowd near 0 or 1, as those of rare classes do; on the logit
 they stay apart.

@@ -1,4 +1,4 @@
-"""Is traffic dealt out as planned, do labels come back alike from every model, and do its answers come at all?
+"""Validity checks of a split: sample ratio, label coverage, failed and slow requests.
 
 A split that is not the planned one, or labels that one model gets more of than the other, say that something else than
 the models differs: then the comparison is worth nothing, however clear it looks.

@@ -1,4 +1,4 @@
-"""From shadow to champion in stages: when a challenger may have more traffic, and when it has to go."""
+"""The stages of a rollout: when a challenger advances, and when it is stopped."""
 
 from __future__ import annotations
 

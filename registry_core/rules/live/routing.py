@@ -1,4 +1,4 @@
-"""Which model answers for a unit: a pure function of the experiment's salt, the unit and the shares.
+"""Routing: which model serves a unit, a pure function of the experiment's salt, the unit and the shares.
 
 A unit has a position from 0 to 1 that never changes while the experiment runs. Challengers own stretches of it, which
 grow with their shares: raising a share keeps everyone who was in.

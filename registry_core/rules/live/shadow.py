@@ -1,4 +1,4 @@
-"""The shadow test: both models scored the very same rows; which one does better?
+"""The shadow test: which of two models that scored the same rows is better?
 
 Rows that both got right or both got wrong tell nothing about who is better, and what is hard for both cancels out: it
 takes about a sixth of the rows of a split test. Every number may be looked at as often as one likes.

@@ -1,4 +1,4 @@
-"""The split test: champion and challenger answered different units; which one does better?
+"""The split test: which of two models that served different units is better?
 
 The difference is taken within each bucket of prediction time and then averaged: only rows of the same time are ever
 compared, so neither a share that is raised step by step nor labels that come late can fake or hide a difference.

@@ -1,4 +1,4 @@
-"""The watch over one champion: its baseline, its detector, and the comparison with the version before it.
+"""The state of monitoring a champion: baseline, detector, and the comparison with the standby.
 
 A pure function of labels by the day and window of their predictions. Whoever tells labels in other batches or another
 order comes to the same state once all are told. What is decided from it rests on three questions:
