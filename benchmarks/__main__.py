@@ -37,9 +37,10 @@ PARTS: dict[str, Callable[[Bench], list[Row]]] = {
 }
 
 HOW = (
-    "Written by `make bench`, which measures everything in one run: what is compared runs in turns, MLflow (as "
-    "documented and tuned) in an environment of its own, the dashboard in a real Chromium that was never there before; "
-    "times are medians unless p95 is said."
+    "Written by `make bench` in one run. Compared programs run in turns: MLflow, as documented and tuned, in an "
+    "environment of its own; the dashboard in a real Chromium with an empty cache. Times are medians unless p95 is "
+    "named. The limit is the least work that the same task can take on this machine, such as writing and syncing the "
+    "same bytes, or a bare Streamlit app."
 )
 
 

@@ -110,7 +110,7 @@ def _measuring(bench: Bench) -> Row:
         start,
         times.ratio("ours", "limit"),
         target="counted",
-        notes=[f"the limit is the start of the sandbox alone; {shown(max(ours - start, 0), 's')} come on top of it"],
+        notes=[f"the limit is the start of the sandbox alone; {shown(max(ours - start, 0), 's')} are the evaluation"],
         spread=times.spread("limit"),
     )
 
@@ -140,7 +140,7 @@ def _measuring_all(bench: Bench) -> Row:
         checks=[Check(f"{measured} of {versions} measured, {len(again)} twice", measured == versions and not again)],
         notes=[
             f"the limit is evaluate() of one after the other, each in a process of its own: {some} of them, times "
-            f"{number(versions / some)}; {number(alone / together)}x as quick; one at a time in a process that stays: "
+            f"{number(versions / some)}; {number(alone / together)}x as fast; one at a time in one reused process: "
             f"{shown(warm, 's')}, {number(warm / together)}x"
         ],
     )
@@ -207,7 +207,7 @@ def _registering(bench: Bench) -> Row:
         times.ratio("ours", "limit"),
         target="measured when it returns",
         checks=[Check("a version came back that was not measured", measured)],
-        notes=["the limit is to register it where there is none; the difference is a fresh sandbox and the measuring"],
+        notes=["the limit is to register it where there is none; the difference is a new sandbox and the evaluation"],
         spread=times.spread("limit"),
     )
 

@@ -105,7 +105,7 @@ def install(bench: Bench) -> list[Row]:
     else:
         core_packages, core_bytes, _ = closure(sys.executable, requirements())
         packages, size, compiled = closure(sys.executable, requirements("dashboard"))
-        shares.append(f"{shown(compiled, 'bytes')} of it is what Python compiles when it is installed")
+        shares.append(f"{shown(compiled, 'bytes')} of it is compiled by Python at installation")
         notes.append("counted from the packages' own records in this environment; --install makes clean ones")
     peers: list[Peer] = []
     peer_packages: list[Peer] = []

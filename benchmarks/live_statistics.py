@@ -197,13 +197,15 @@ def saving(runs: int) -> Iterator[Row]:
 
 
 def shadow_errors(runs: int) -> Iterator[Row]:
-    """Shadow tests of models that do not differ, and bounds that leave out the truth."""
+    """Shadow tests of models that do not differ, and bounds that exclude the true difference."""
     wins = np.random.default_rng(5).multinomial(50, [0.04, 0.04, 0.92], (runs, LOOKS)).cumsum(axis=1)
     c, b = wins[..., 0], wins[..., 1]
     rows = np.broadcast_to(np.arange(1, LOOKS + 1) * 50.0, c.shape)
     yield from rejected("shadow, 8% discordant, 50 rows a look", runs, (shadow.log_e(c, b), shadow.log_e_worse(c, b)))
     above = shadow.log_e_above(c, b, rows, np.zeros(c.shape)) >= math.log(1 / ALPHA)
-    yield Row("shadow, lower bound above the truth", "<= 5%", *within(float(above.any(axis=1).mean()), ALPHA, runs))
+    yield Row(
+        "shadow, lower bound above the true difference", "<= 5%", *within(float(above.any(axis=1).mean()), ALPHA, runs)
+    )
 
 
 def clustered_shadow_errors(runs: int) -> Iterator[Row]:

@@ -237,7 +237,7 @@ def champion(bench: Bench) -> list[Row]:
             target="<= 100 us",
             checks=within(ours, 100e-6),
             notes=[
-                f"the first call after a promotion by somebody else: {shown(times.median('changed'), 's')}",
+                f"the first call after a promotion by another process: {shown(times.median('changed'), 's')}",
                 *drift(times.median("limit"), 5e-6),
             ],
             spread=times.spread("limit"),

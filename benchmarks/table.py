@@ -10,69 +10,71 @@ from typing import Literal
 Unit = Literal["s", "bytes", "per second", ""]
 #: Where the middle half of the limit's own times is wider apart than this, the row is marked as noisy.
 NOISY = 0.5
-#: Why a row may miss its target, by the beginning of its key: what profiles told, printed beside a miss only.
+#: Why a row may miss its target, by the beginning of its key: results of profiles, printed only beside a miss.
 REASONS: dict[str, str] = {
     "register-lr": (
-        "The disk was slow in this run (the limit took 5.3 ms, 2.2 ms in the one before, where MLflow took 27 times as "
-        "long), which weighs more on us than on MLflow. Profile of a registration: a fifth is syncing files, a sixth "
-        "SQLite, and a sixth the look into the two files, "
-        "which the limit does not take. Tried: documents in a table of their own, the sidecar synced after the commit, "
-        "one pickling for looking, writing and testing (3.1 ms became 2.3, files not looked into)."
+        "The disk was slow in this run (the limit took 5.3 ms; in the run before it took 2.2 ms, and MLflow 27 times "
+        "as long), which slows down the registry more than MLflow. Profile of a registration: one fifth is syncing "
+        "files, one sixth SQLite, one sixth the static scan of two files, which the limit does not include. Tried: "
+        "documents in a table of their own, syncing the metadata file after the commit, pickling once for scan, "
+        "storage and test (3.1 ms became 2.3 ms without the scan)."
     ),
     "register-rf": (
-        "The look into the file: an interpreter in Python follows the pickle of a hundred trees and checks their "
-        "indices, 14 to 37 ms in trials; before there was one, a registration was 0.64 times the limit."
+        "The static scan: an interpreter in Python follows the pickle of a hundred trees and checks their indices, 14 "
+        "to 37 ms in trials. Without the scan, a registration took 0.64 times the limit."
     ),
     "frame": (
-        "Of the records' time a third reads the rows, a third parses their metrics, the rest builds dicts; a DataFrame "
-        "of them is another 40 ms. Tried: documents in a table of their own, and rows by place instead of by name "
-        "(140 ms became 92 in a trial)."
+        "One third of the time of the records is reading rows, one third parsing metrics, the rest building dicts; a "
+        "DataFrame adds 40 ms. Tried: documents in a table of their own, and rows accessed by position instead of by "
+        "name (140 ms became 92 ms in a trial)."
     ),
     "promote": (
-        "Profile: over a quarter is the gates, which the limit does not ask (the champion's document, settings, "
-        "benchmark, newest evaluation), over a quarter the transaction, a fifth the file (read, hashed, loaded once). "
-        "Tried: one index less and no record built to test a file (0.80 ms became 0.59 before there were gates)."
+        "Profile: over one quarter is the gates, which the limit does not include (the champion's document, settings, "
+        "benchmark, newest evaluation), over one quarter the transaction, one fifth the file (read, hashed, loaded "
+        "once). Tried: one index less, and no record built to test a file (0.80 ms became 0.59 ms before there were "
+        "gates)."
     ),
     "load-new": (
-        "Taken apart on a busy machine, of 1.9 s: scikit-learn 1.5 s, which the limit takes as well, importing the "
-        "registry 0.23 s, looking into the file and loading it 57 ms, opening the catalog 2 ms. Tried: no fsspec for a "
-        "plain folder (0.05 s of imports less); after this run, readers of other formats only when one comes (1.11 "
-        "times the limit in a short trial)."
+        "Profile on a busy machine, total 1.9 s: scikit-learn 1.5 s, which the limit includes, importing the registry "
+        "0.23 s, scanning and loading the file 57 ms, opening the catalog 2 ms. Tried: no fsspec for a plain folder "
+        "(0.05 s less for imports); after this run, readers of other formats are imported only when needed (1.11 times "
+        "the limit in a short trial)."
     ),
     "install-dashboard": (
-        "Streamlit brings pyarrow (176 MB) and pydeck (47 MB), scikit-learn brings SciPy (143 MB); 154 MB are what "
-        "Python compiles. Tried: `pip install --no-compile` in a clean environment, 586 MB, and 630 MB once the "
-        "dashboard had run; its first start then took 2.0 s to listen, the next 0.7 s. Whoever installs decides."
+        "Streamlit installs pyarrow (176 MB) and pydeck (47 MB), scikit-learn installs SciPy (143 MB); 154 MB are "
+        "compiled by Python. Tried: `pip install --no-compile` in a clean environment: 586 MB, and 630 MB once the "
+        "dashboard had run. Its first start then took 2.0 s until it listened, the next one 0.7 s. The choice is the "
+        "user's."
     ),
     "together": (
-        "On two processors the eight are bound by them: a registration takes 1.8 ms of processor time and more, and "
-        "looking into files, planning and the event are what the probe does without. Tried: a lock file (0.40), then "
-        "the sidecar out of the lock and less to compute under it."
+        "Two processors limit eight processes: a registration takes at least 1.8 ms of processor time, and the probe "
+        "does without the static scan, planning and the event. Tried: a lock file (0.40), then the metadata file "
+        "outside of the lock and less computation inside."
     ),
     "start": (
-        "Taken apart beside a bare Streamlit app, six starts of each in turn: ours listens after 0.8 s and has drawn "
-        "the page after 2.8 s, the bare one after 0.6 s and 2.3 s; the server's processor worked 1.5 s and 1.3 s of "
-        "it, the rest is the browser fetching and compiling Streamlit's files. Tried: loading pandas and what the "
-        "pages are made of in a thread once it listens (2.9 s beside a bare 2.6 s: nothing gained). A run of this row "
-        "alone took 3.25 s; this one was taken while the machine was slower."
+        "Compared with a bare Streamlit app, six starts of each in turn: the dashboard listens after 0.8 s and has "
+        "drawn the page after 2.8 s, the bare app after 0.6 s and 2.3 s. Of this, the server's processor worked 1.5 s "
+        "and 1.3 s; in the rest the browser fetches and compiles Streamlit's files. Tried: importing pandas and the "
+        "modules of pages in a thread after the start (2.9 s, the bare app 2.6 s: no gain). A run of this row alone "
+        "took 3.25 s; the machine was slower in this run."
     ),
     "pages-first": (
-        "The limit, the least Streamlit app there can be, misses the target on this machine as well: a browser that "
-        "was never there fetches and compiles about 110 of Streamlit's files. With files cached it takes below 1 s. "
-        "Tried: preloading the second wave of files (nothing gained)."
+        "The limit, the smallest possible Streamlit app, misses the target on this machine as well: a browser with an "
+        "empty cache fetches and compiles about 110 of Streamlit's files. With a filled cache it takes less than 1 s. "
+        "Tried: preloading the second wave of files (no gain)."
     ),
     "pages-chart-": (
-        "The first chart fetches Plotly, 4.7 MB of script; the limit, a bare app with one chart, misses the target on "
-        "this machine as well. Tried: fewer points, an axis of numbers in place of one of names."
+        "The first chart fetches Plotly, a script of 4.7 MB; the limit, a bare app with one chart, misses the target "
+        "on this machine as well. Tried: fewer points, a numeric axis instead of names."
     ),
     "pages-later": (
-        "The browser draws: the bare app's chart of 120 points alone takes most of the target. Tried: 400 points in "
-        "place of 1,000 and an axis of numbers."
+        "The browser draws: a chart of 120 points in the bare app alone takes most of the target. Tried: 400 points "
+        "instead of 1,000, and a numeric axis."
     ),
     "pages-": (
-        "Profile of a rerun of the leaderboard's script: about half makes the table (columns, Arrow, formats), the "
-        "rest is a dozen further elements that the bare app does not have. Tried: counts and lists kept by revision, "
-        "no garbage collection after a rerun, formats without pandas, the table made by columns."
+        "Profile of a rerun of the leaderboard's script: about one half builds the table (columns, Arrow, formats), "
+        "the rest is a dozen further elements that the bare app does not have. Tried: caching counts and lists by "
+        "revision, no garbage collection after a rerun, formats without pandas, building the table by columns."
     ),
 }
 

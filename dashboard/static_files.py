@@ -20,13 +20,20 @@ _NAMED_BY_CONTENT = re.compile(r"/static/(?:js|css|media)/[\w.-]+\.[\w-]{8}\.(?:
 _COMPRESSED = (".js", ".css", ".svg")
 _FOR_GOOD = "public, max-age=31536000, immutable"
 
-#: What Streamlit's page says where nobody answers it, and what is true of this server.
-UNANSWERED = {
-    "Streamlit server is not responding. Are you connected to the internet?": "The dashboard's server does not answer. "
-    "If it was stopped, start it again: model-registry dashboard",
-    "Is Streamlit still running? If you accidentally stopped Streamlit, just restart it in your terminal:": "The "
-    "dashboard's server does not answer. If it was stopped, start it again:",
-    "streamlit run yourscript.py": "model-registry dashboard",
+#: By script, Streamlit's text and the text that is true here: the server that does not answer is this one, and the menu
+#: of a column sorts the rows that are shown, while the order of all rows is chosen on the page and kept in the address.
+TEXTS = {
+    "index": {
+        "Streamlit server is not responding. Are you connected to the internet?": "The dashboard's server does not "
+        "answer. If it was stopped, start it again: model-registry dashboard",
+        "Is Streamlit still running? If you accidentally stopped Streamlit, just restart it in your terminal:": "The "
+        "dashboard's server does not answer. If it was stopped, start it again:",
+        "streamlit run yourscript.py": "model-registry dashboard",
+    },
+    "DataFrame": {
+        "Sort ascending": "Sort these rows ascending",
+        "Sort descending": "Sort these rows descending",
+    },
 }
 
 
@@ -63,11 +70,12 @@ class StaticFiles:
 @cache
 def _response(path: str, zipped: bool) -> Response:
     content = (_FOLDER / path[1:]).read_bytes()
-    if path.startswith("/static/js/index."):
-        text = content.decode()
-        for words, ours in UNANSWERED.items():
-            text = text.replace(words, ours)
-        content = text.encode()
+    texts = TEXTS.get(path.rpartition("/")[2].partition(".")[0], {}) if path.endswith(".js") else {}
+    if texts:
+        script = content.decode()
+        for theirs, ours in texts.items():
+            script = script.replace(theirs, ours)
+        content = script.encode()
     headers = {"Cache-Control": _FOR_GOOD, "Vary": "Accept-Encoding"}
     if zipped:
         content, headers["Content-Encoding"] = gzip.compress(content, 6, mtime=0), "gzip"

@@ -46,17 +46,14 @@ from .evidence import (
     Disagreements,
     Evaluation,
     ForeignDecisions,
-    Gate,
-    GateReport,
     Inspection,
     KnownClass,
     Measured,
     Paired,
-    PromotionVerdict,
     Review,
-    SelfReported,
     TrainingOverlap,
 )
+from .gates import Gate, GateReport, PromotionVerdict, SelfReported
 from .insights import (
     Fairness,
     FeatureImpact,

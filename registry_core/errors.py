@@ -35,7 +35,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .evidence import GateReport
+    from .gates import GateReport
 
 
 class RegistryError(Exception):

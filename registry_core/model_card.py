@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from .evidence import Evaluation, PromotionVerdict, Review
+from .evidence import Evaluation, Review
+from .gates import PromotionVerdict
 from .records import Deployment, ModelMetadata
 from .signature import UNKNOWN, Signature
 

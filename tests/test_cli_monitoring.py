@@ -162,6 +162,6 @@ def test_health_lists_slices_that_became_worse_and_counts_the_others() -> None:
     lines = [line.split("slice", 1)[1].strip() for line in health_lines(report) if line.strip().startswith("slice")]
     assert lines == [
         "region = north: Worse than its baseline",
-        "2 slices: no sign that it became worse",
+        "2 slices: no sign of degradation",
         "1 slice: no baseline yet",
     ]

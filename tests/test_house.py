@@ -22,6 +22,7 @@ FOUNDATION = {
     "errors",
     "events",
     "file_keys",
+    "folders",
     "forks",
     "rights",
     "settings",
@@ -32,6 +33,7 @@ FOUNDATION = {
     "policies",
     "config",
     "evidence",
+    "gates",
     "insights",
     "live",
     "maintenance",
@@ -41,9 +43,10 @@ FOUNDATION = {
 }
 MIDDLE = {"rules", "catalog", "artifacts"}
 ROOMS: dict[str, set[str]] = {
-    "errors": {"evidence"},  # for its types only
+    "errors": {"gates"},  # for its types only
     "events": set(),
     "file_keys": set(),
+    "folders": set(),
     "forks": set(),
     "rights": set(),
     "settings": set(),
@@ -54,10 +57,11 @@ ROOMS: dict[str, set[str]] = {
     "policies": {"settings"},
     "config": {"policies", "settings", "records", "version", "errors"},
     "evidence": set(),
+    "gates": {"evidence"},
     "insights": {"evidence"},
-    "model_card": {"evidence", "records", "signature"},
+    "model_card": {"evidence", "gates", "records", "signature"},
     "notices": set(),
-    "live": {"records", "evidence", "signature", "notices"},
+    "live": {"records", "gates", "signature", "notices"},
     "maintenance": {"records", "notices"},
     "visitors": set(),
     "rules": FOUNDATION,

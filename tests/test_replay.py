@@ -60,7 +60,7 @@ def was_refused(folder: Path) -> None:
     assert report.effect.value < 0
     assert report.effect.log_e_worse is not None
     assert report.effect.log_e_worse > 3  # ln 20
-    assert "evidence that it is worse" in report.verdict
+    assert "e-value of harm" in report.verdict
 
 
 def frost_took_it_down(folder: Path) -> None:

@@ -215,7 +215,7 @@ def trend(points: pd.DataFrame, line: pd.DataFrame, label: str, *, by_time: bool
         tickformat=_ticks(list(points["value"]), 3), title=label, range=_spread(list(points["value"]), 0.15)
     )
     if by_time:
-        figure.update_xaxes(title="registered")
+        figure.update_xaxes(title="date of registration")
     else:
         # An axis of numbers with the versions' names: one of a thousand names takes the browser far longer.
         named = list(range(0, len(points), -(-len(points) // MOST_TICKS)))

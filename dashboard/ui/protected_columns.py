@@ -5,8 +5,8 @@ from __future__ import annotations
 import streamlit as st
 
 from dashboard import formatting, session
-from dashboard.ui import messages
-from registry_core import Benchmark, RegistryError
+from dashboard.ui import change
+from registry_core import Benchmark
 
 
 def columns_of(benchmark: Benchmark) -> list[str]:
@@ -24,16 +24,11 @@ def form(benchmark: Benchmark, view: session.View) -> None:
         reason = right.text_input("Reason (required)", key="protected-reason", max_chars=2000)
         if not st.form_submit_button("Set protected columns", icon=":material/shield_person:"):
             return
-    if not (reason or "").strip():
-        messages.show("warning", "Give a reason. Nothing was changed.")
-        return
-    try:
-        view.registry.set_protected_columns(
-            benchmark.name, benchmark.model_name, chosen, actor=session.actor(), reason=reason.strip()
-        )
-    except RegistryError as error:
-        messages.show("error", f"Nothing was changed. {formatting.escaped(str(error))}")
-        return
     named = formatting.escaped(", ".join(chosen)) or "none"
-    messages.post("success", f"Protected columns of **{formatting.escaped(benchmark.name)}**: {named}.")
-    st.rerun()
+    change.make(
+        lambda why: view.registry.set_protected_columns(
+            benchmark.name, benchmark.model_name, chosen, actor=session.actor(), reason=why
+        ),
+        reason,
+        f"Protected columns of **{formatting.escaped(benchmark.name)}**: {named}.",
+    )

@@ -9,6 +9,7 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 
 from dashboard import formatting, queries, session
 from dashboard.ui import (
+    change,
     evaluating,
     evaluation_frames,
     labelled_rows,
@@ -52,16 +53,11 @@ def _choice(name: str, known: list[str], counts: str, view: session.View) -> Non
         reason = right.text_input("Reason (required)", key="counts-reason", max_chars=2000)
         if not st.form_submit_button("Set as active", icon=":material/rule:"):
             return
-    if not (reason or "").strip():
-        messages.show("warning", "Say why: a reason is required. Nothing was changed.")
-        return
-    try:
-        view.registry.configure(name, benchmark=wanted, actor=session.actor(), reason=reason.strip())
-    except RegistryError as error:
-        messages.show("error", f"Nothing was changed. {formatting.escaped(str(error))}")
-        return
-    messages.post("success", f"**{formatting.escaped(wanted)}** is active now. Evaluate the versions on it.")
-    st.rerun()
+    change.make(
+        lambda why: view.registry.configure(name, benchmark=wanted, actor=session.actor(), reason=why),
+        reason,
+        f"**{formatting.escaped(wanted)}** is active now. Evaluate the versions on it.",
+    )
 
 
 def form(name: str, view: session.View) -> None:

@@ -86,7 +86,7 @@ def to_measure(models: Sequence[ModelMetadata], view: session.View) -> None:
     name = models[0].model_name
     benchmark = view.benchmark(name)
     if benchmark is None:
-        messages.show("info", "There is no benchmark for this model name: only self-reported metrics can be compared.")
+        messages.show("info", "This model name has no benchmark: only self-reported metrics can be compared.")
         st.page_link("../pages/benchmarks.py", label="Add a benchmark", icon=":material/add_chart:")
         return
     for each in models:

@@ -1,4 +1,4 @@
-"""Alerts: opened once for one trouble, seen by somebody, over when the trouble is."""
+"""Alerts: one for each problem, acknowledged by a person, resolved when the problem ends."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from ..catalog import alerts, events, models, notifications
-from ..catalog.database import Queries, Transaction
+from ..catalog.database import Queries, Transaction, is_id
 from ..errors import NotFound, StateConflict
 from ..events import EventKind
 from ..live import Alert
@@ -80,8 +80,8 @@ def experiment_moves(
     for alert in alerts.listed(transaction, model_name):
         about = alert.evidence.get("experiment") == experiment_id
         if about and (alert.kind == "stage_reached" or (over and not alert.handled)):
-            how = "ended" if over else "went on"
-            resolve_in(transaction, now, alert, actor, f"experiment {experiment_id} {how} ({actor})")
+            how = "ended" if over else "advanced"
+            resolve_in(transaction, now, alert, actor, f"experiment {experiment_id} was {how} by {actor}")
 
 
 def find(queries: Queries, alert_id: int) -> Alert:
@@ -90,8 +90,7 @@ def find(queries: Queries, alert_id: int) -> Alert:
     Raises:
         NotFound: none has that number.
     """
-    whole = isinstance(alert_id, int) and not isinstance(alert_id, bool) and 0 < alert_id < 1 << 31
-    found = alerts.find(queries, alert_id) if whole else None
+    found = alerts.find(queries, alert_id) if is_id(alert_id) else None
     if found is None:
         raise NotFound(f"no alert has the id {alert_id!r:.80}; alerts() lists them")
     return found
@@ -104,7 +103,7 @@ def acknowledge(context: Context, alert_id: int, actor: str | None, note: str) -
         alert = find(transaction, alert_id)
         if alert.status != "open":
             by = f" by {alert.acknowledged_by}" if alert.acknowledged_by else ""
-            raise StateConflict(f"alert {alert_id} is {alert.status} already{by}; alerts() shows those that are open")
+            raise StateConflict(f"alert {alert_id} is already {alert.status}{by}; alerts() lists open alerts")
         now = context.now()
         _, at = events.append(
             transaction, now=now, kind=EventKind.ALERT_ACKNOWLEDGED, actor=who, reason=words,
@@ -114,7 +113,7 @@ def acknowledge(context: Context, alert_id: int, actor: str | None, note: str) -
         seen = replace(alert, status="acknowledged", acknowledged_at=at, acknowledged_by=who)
         alerts.update(transaction, seen)
         if alert.handled:
-            seen = resolve_in(transaction, now, seen, who, f"seen by {who}" + (f": {words}" if words else ""))
+            seen = resolve_in(transaction, now, seen, who, f"acknowledged by {who}" + (f": {words}" if words else ""))
     return find(context.database, seen.alert_id)
 
 
@@ -124,6 +123,6 @@ def resolve(context: Context, alert_id: int, actor: str | None, reason: str) -> 
     with context.database.transaction() as transaction:
         alert = find(transaction, alert_id)
         if alert.status == "resolved":
-            raise StateConflict(f"alert {alert_id} is already resolved: {alert.resolution}")
+            raise StateConflict(f"alert {alert_id} is already resolved: {alert.resolution}; alerts() lists open alerts")
         resolve_in(transaction, context.now(), alert, who, f"resolved by {who}" + (f": {why}" if why else ""))
     return find(context.database, alert_id)

@@ -13,7 +13,7 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar, cast
 
-from .. import forks, rights
+from .. import folders, forks, rights
 from ..artifacts import regular
 from ..artifacts.store import Store
 from ..catalog import events
@@ -238,11 +238,7 @@ def _make_folder(folder: Path) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         for each in made:
             # A power failure would take a new folder along, with all that was confirmed in it.
-            descriptor = os.open(each.parent, os.O_RDONLY)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
+            folders.sync(each.parent)
     except FileExistsError as error:
         raise StorageError(errno.ENOTDIR, f"{folder} is a file; name a folder for the registry") from error
     except OSError as error:

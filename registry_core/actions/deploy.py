@@ -8,7 +8,7 @@ from datetime import datetime
 from ..catalog import deployments, events
 from ..catalog.database import Transaction
 from ..events import EventKind
-from ..evidence import Gate, PromotionVerdict
+from ..gates import Gate, PromotionVerdict
 from ..records import Deployment
 from . import alert, baseline, experiment_lifecycle
 from .context import Context

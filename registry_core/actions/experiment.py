@@ -11,7 +11,7 @@ from ..catalog import deployments, events, experiments
 from ..catalog.database import Queries, Transaction
 from ..errors import InvalidInput, StateConflict
 from ..events import EventKind
-from ..evidence import Gate
+from ..gates import Gate
 from ..live import Arm, Experiment
 from ..records import Deployment
 from ..rules import experiments as planning
@@ -250,7 +250,9 @@ def promote(
         seen = experiment_checks.check_seen(queries, experiment_id, expected)
         if all(arm.challenger_id != winner for arm in seen.running):
             there = ", ".join(arm.challenger_id for arm in seen.running)
-            raise StateConflict(f"{winner!r:.160} takes no part in experiment {experiment_id}; it has {there}")
+            raise StateConflict(
+                f"{winner!r:.160} is not a challenger of experiment {experiment_id}; name one of {there}"
+            )
 
     seen = found.champion_id if expected_champion == NOT_CHECKED else expected_champion
     return promotion.promote(context, winner, actor, reason, seen, override, check=check)

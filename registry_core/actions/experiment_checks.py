@@ -1,13 +1,13 @@
-"""What stands in the way of a step of an experiment, asked by the verbs and by ``Registry.allowed``."""
+"""Preconditions of each step of an experiment, checked by the actions and by ``Registry.allowed``."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from ..catalog import events, experiments, models
-from ..catalog.database import Queries
+from ..catalog.database import Queries, is_id
 from ..errors import GatesFailed, InvalidInput, ModelNotFound, NoModelAvailable, NotFound, StateConflict
-from ..evidence import Gate, GateReport
+from ..gates import Gate, GateReport
 from ..live import Experiment
 from ..records import Deployment, ModelMetadata, Row
 from ..rules import experiments as planning
@@ -100,8 +100,7 @@ def find(queries: Queries, experiment_id: int) -> Experiment:
     Raises:
         NotFound: none has that number.
     """
-    whole = isinstance(experiment_id, int) and not isinstance(experiment_id, bool) and 0 < experiment_id < 1 << 31
-    found = experiments.find(queries, experiment_id) if whole else None
+    found = experiments.find(queries, experiment_id) if is_id(experiment_id) else None
     if found is None:
         raise NotFound(f"no experiment has the id {experiment_id!r:.80}; experiments() lists them")
     return found

@@ -1,4 +1,4 @@
-"""Changes of a running experiment, and how one ends when its champion or a challenger goes."""
+"""Changes of a running experiment, and its end when its champion or a challenger leaves."""
 
 from __future__ import annotations
 

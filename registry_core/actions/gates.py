@@ -10,17 +10,8 @@ from ..catalog import deployments, events, evidence, models
 from ..catalog.database import Queries
 from ..errors import ArtifactError, InvalidInput
 from ..events import EventKind
-from ..evidence import (
-    Benchmark,
-    Confusion,
-    Curve,
-    Evaluation,
-    Gate,
-    GateReport,
-    Inspection,
-    Paired,
-    Review,
-)
+from ..evidence import Benchmark, Confusion, Curve, Evaluation, Inspection, Paired, Review
+from ..gates import Gate, GateReport
 from ..insights import Fairness
 from ..model_card import UNWRITTEN
 from ..policies import Policy

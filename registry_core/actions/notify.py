@@ -1,4 +1,4 @@
-"""Notifications: alerts sent to where people look, behind everybody's back and as often as it takes."""
+"""Notifications: alerts sent in the background, with retries."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def send(channel: str, alert: Alert) -> None:
     if channel.startswith("env:"):
         address = os.environ.get(channel.removeprefix("env:"), "")
         if not address:
-            raise NotSent(f"the environment variable {channel.removeprefix('env:')} is not set where this process runs")
+            raise NotSent(f"the environment variable {channel.removeprefix('env:')} is not set in this process")
     try:
         problem = outgoing.wrong(address)
         if problem:
@@ -137,7 +137,7 @@ def _by_apprise(address: str, alert: Alert) -> None:
         import apprise
     except ModuleNotFoundError:
         raise NotSent(
-            "addresses other than http and https need: pip install 'model-registry-dashboard[notify]'"
+            "addresses other than http and https require: pip install 'model-registry-dashboard[notify]'"
         ) from None
     try:
         # One address is one service: apprise would take a list of them, or a file that holds some, for one as well.

@@ -19,7 +19,7 @@ from ..errors import (
     StateConflict,
 )
 from ..events import EventKind
-from ..evidence import Gate
+from ..gates import Gate
 from ..records import Deployment, Row, Status
 from ..rules import selection
 from . import experiment_lifecycle, foreign, gates, seals, separation_of_duties, verdict

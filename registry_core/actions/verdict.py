@@ -7,7 +7,8 @@ from contextlib import suppress
 
 from ..catalog.database import Queries
 from ..errors import ArtifactError
-from ..evidence import Difference, PromotionVerdict
+from ..evidence import Difference
+from ..gates import PromotionVerdict
 from ..records import Row
 from ..rules import verdict
 from . import answer_checks, gates, pairs

@@ -20,6 +20,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import IO, Any, NamedTuple, cast
 
+from .. import folders
 from ..errors import ArtifactAltered, InvalidInput, RegistryError, StorageError
 from ..maintenance import Progress
 from . import regular
@@ -140,11 +141,7 @@ def writing(path: str | os.PathLike[str], at: datetime) -> Iterator[Writer]:
                 file.flush()
                 os.fsync(file.fileno())
             _name(aside, target)
-            folder = os.open(target.parent, os.O_RDONLY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
+            folders.sync(target.parent)
         finally:
             with suppress(FileNotFoundError):
                 os.unlink(aside)

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import IO, Any, NamedTuple, Protocol
 
-from .. import forks, rights
+from .. import folders, forks, rights
 from ..errors import InvalidInput
 from . import regular
 
@@ -74,11 +74,7 @@ class Folder:
     def sync_folders(self, keys: Iterable[str]) -> None:
         # A new name is durable only when the folder that holds it is.
         for folder in {posixpath.dirname(self.address(key)) for key in keys}:
-            descriptor = os.open(folder, os.O_RDONLY)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
+            folders.sync(folder)
 
     def settle(self, key: str) -> None:
         with open(self.address(key), "rb") as file:

@@ -14,12 +14,19 @@ from ..records import Row
 
 
 class Damage(NamedTuple):
-    """Something a database found of itself: a short word (``damaged``, ``rows``, ``lost``), what it is about, and a
-    sentence."""
+    """Damage that a database found in itself.
+
+    Attributes:
+        kind: ``damaged``, ``rows`` or ``lost``.
+        subject: what is damaged: the database, or a table.
+        text: a sentence.
+        database: the file of the database, ``registry.db`` or ``telemetry.db``.
+    """
 
     kind: str
     subject: str
     text: str
+    database: str
 
 
 class Queries(Protocol):
@@ -77,6 +84,11 @@ class Database(Queries, Protocol):
 
     def close(self) -> None:
         """Give back all connections."""
+
+
+def is_id(value: object) -> bool:
+    """Whether a value may be the id of a row: a whole number that every database takes."""
+    return isinstance(value, int) and not isinstance(value, bool) and 0 < value < 1 << 31
 
 
 def insertion(table: str, row: Iterable[str]) -> str:

@@ -7,6 +7,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
+from .. import folders
 from ..errors import CatalogBusy, StorageError
 from .sqlite import SqliteDatabase
 
@@ -45,11 +46,7 @@ def set_aside(path: Path, stamp: str) -> Path:
         for ending in _BESIDE:
             with suppress(FileNotFoundError):
                 os.replace(f"{path}{ending}", f"{aside}{ending}")
-        descriptor = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        folders.sync(path.parent)
     except OSError as error:
         raise StorageError(
             error.errno or errno.EIO,

@@ -133,14 +133,14 @@ class SqliteDatabase:
             connection.execute("VACUUM")
 
     def check(self) -> list[Damage]:
-        found: list[Damage] = []
+        name, found = self._path.name, list[Damage]()
         # Read first: a commit that is confirmed by now is in the database by then.
         confirmed = self._queue.confirmed()
         try:
             with self._connection() as connection:
                 for (text,) in connection.execute(f"PRAGMA integrity_check({_MOST_TOLD})").fetchall():
                     if text != "ok":
-                        found.append(Damage("damaged", self._path.name, f"{self._path} is damaged: {text}"))
+                        found.append(Damage("damaged", name, f"{self._path} is damaged: {text}", name))
                 connection.execute("BEGIN")
                 try:
                     found += self._check(connection, confirmed)
@@ -149,7 +149,7 @@ class SqliteDatabase:
         except (StorageError, sqlite3.Error) as error:
             if isinstance(error, CatalogBusy):
                 raise
-            found.append(Damage("damaged", self._path.name, f"{self._path} cannot be read: {error}"))
+            found.append(Damage("damaged", name, f"{self._path} cannot be read: {error}", name))
         return found
 
     def lost(self) -> int:
@@ -170,18 +170,19 @@ class SqliteDatabase:
                 "lost", name,
                 f"{missed} confirmed {'commit is' if missed == 1 else 'commits are'} gone from {self._path}: its log "
                 "was damaged, or the file was replaced by an older copy",
+                name,
             )  # fmt: skip
         for table, row, other, _ in connection.execute("PRAGMA foreign_key_check").fetchmany(_MOST_TOLD):
-            yield Damage("damaged", name, f"row {row} of {table} refers to a missing row of {other}")
+            yield Damage("damaged", name, f"row {row} of {table} refers to a missing row of {other}", name)
         for what in row_checksums.missing(connection, self._schema):
-            yield Damage("damaged", name, f"the {what} of {self._path} was altered")
+            yield Damage("damaged", name, f"the {what} of {self._path} was altered", name)
         for (table, bucket), (count, _) in sorted(row_checksums.misfits(connection, self._schema).items(), key=repr):
             where = f"{table} {bucket}" if bucket else table
             if not isinstance(bucket, int) or bucket < 0:
                 where, text = table, "contain values that were never written, and cannot be read"
             else:
                 text = f"are not what was written ({count} {'row was' if count == 1 else 'rows were'})"
-            yield Damage("rows", where, f"the rows of {where} in {self._path} {text}")
+            yield Damage("rows", where, f"the rows of {where} in {self._path} {text}", name)
 
     @contextmanager
     def mending(self, *, forget_lost: bool = False) -> Iterator[None]:

@@ -8,18 +8,8 @@ from typing import TYPE_CHECKING, Any
 from ..actions import answer_checks, gates, proofs, signatures, trust, verdict
 from ..actions.model_records import record, require
 from ..catalog import evidence
-from ..evidence import (
-    Benchmark,
-    Confusion,
-    Curve,
-    Evaluation,
-    GateReport,
-    Inspection,
-    Paired,
-    PromotionVerdict,
-    Review,
-    Task,
-)
+from ..evidence import Benchmark, Confusion, Curve, Evaluation, Inspection, Paired, Review, Task
+from ..gates import GateReport, PromotionVerdict
 from ..maintenance import Progress
 from ..rules import environments
 from ..signature import AnswersCheck, Proof, Signature

@@ -1,4 +1,4 @@
-"""The records of live traffic: experiments and their reports, what came of predictions, health, alerts.
+"""The records of live traffic: predictions and outcomes, experiments and their reports, health, alerts.
 
 Shares are fractions of the traffic (0.05 is 5%); metrics are in their own units; times are UTC text as in ``records``.
 """

@@ -1,25 +1,25 @@
-"""What checks of live traffic found: shares as planned, labels and inputs as they should be, an estimate."""
+"""Results of checks of live traffic: sample ratio, label coverage, guardrails, drift, estimated accuracy."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal
 
-#: Rows on both sides before anything is said of drift.
+#: Minimum number of live rows, and of reference rows, before drift is judged.
 LEAST = 500
 
 
 @dataclass(frozen=True)
 class SampleRatio:
-    """How traffic was dealt out against how it should have been.
+    """The predictions of each arm, compared with the planned shares.
 
     Attributes:
         state: ``as planned``, ``mismatch`` or ``not enough``.
         counts: predictions of each arm, the champion first.
-        planned: how many each should have had.
-        log_e: ln of the e-value against "as planned", at all looks together; None when there is not enough.
-        inflation: how many times the variance is that of units that come once.
-        sentence: what that means.
+        planned: expected predictions of each arm.
+        log_e: natural log of the e-value against "as planned", valid at every look; None with too few predictions.
+        inflation: variance of the counts, as a multiple of the variance with one prediction per unit.
+        sentence: the state with its numbers.
     """
 
     state: Literal["as planned", "mismatch", "not enough"]
@@ -32,9 +32,9 @@ class SampleRatio:
 
 @dataclass(frozen=True)
 class Coverage:
-    """How many predictions of each arm have their labels.
+    """The share of labelled predictions of each arm, the champion first.
 
-    ``state`` is ``apart`` when an arm's share differs from the champion's by more than 2 pp and beyond chance.
+    ``state`` is ``apart`` if an arm's share differs significantly from the champion's, by more than 2 pp.
     """
 
     state: Literal["alike", "apart", "not enough"]
@@ -44,19 +44,19 @@ class Coverage:
 
 @dataclass(frozen=True)
 class Guardrail:
-    """How many calls went wrong with each arm: they were not answered (``failures``), or late (``slow calls``).
+    """The failed requests (``failures``) or slow requests (``slow calls``) of each arm.
 
-    A call is asked of a model as a whole, however many rows it has, and answered or not as a whole. In a split a call
-    is counted for every arm that had rows in it; the champion answers for a challenger that fails.
+    A request succeeds or fails as a whole, whatever its number of rows. In a split, a request counts for every arm that
+    had rows in it; the champion serves the rows of a challenger that fails.
 
     Attributes:
         name: ``failures`` or ``slow calls``.
-        state: ``more`` when a challenger has more of them than the champion, else ``not more`` or ``not enough``.
-        counts: of each arm, the champion's first: calls, and how many of these went wrong.
-        log_e: of each challenger, ln of the e-value against "not more often", at all looks together; None while there
-            are too few of them for one.
-        sentence: what that means.
-        more: of each challenger, whether it has more of them.
+        state: ``more`` if a challenger has significantly more than the champion, else ``not more`` or ``not enough``.
+        counts: (requests, failed or slow requests) of each arm, the champion first.
+        log_e: for each challenger the natural log of the e-value against "not more often", valid at every look; None
+            with too few requests.
+        sentence: the state with its numbers.
+        more: for each challenger, whether it has significantly more.
     """
 
     name: Literal["failures", "slow calls"]
@@ -67,30 +67,31 @@ class Guardrail:
     more: tuple[bool, ...] = ()
 
 
-NO_CALLS = Guardrail("failures", "not enough", (), (), "No calls yet")
+NO_CALLS = Guardrail("failures", "not enough", (), (), "No requests yet")
 
 State = Literal["none", "warning", "critical", "not enough"]
 
 
 @dataclass(frozen=True)
 class Drift:
-    """How far live traffic is from the reference in one feature.
+    """The drift of one feature, or of the score: live rows compared with the reference.
 
     Attributes:
-        feature: its name.
+        feature: name of the feature, or ``score``.
         state: ``none``, ``warning``, ``critical`` or ``not enough``.
-        psi: the population stability index; None when there is not enough.
-        warn: the limit of a warning, and ``critical`` of more: by custom, or what chance makes of it, if that is more.
-        critical: see there.
-        n: live rows.
-        m: rows of the reference.
-        ks: the largest distance of the two distribution functions at the edges of bins; None for categories.
-        ks_p: how often chance alone makes ``ks`` so large; with bins it is a little too high. A second opinion.
-        moved: the bin that contributes most: ``above 3.2``, ``red``, ``missing``; with its share before and now.
-        before: see there.
-        now: see there.
-        whole: whether the live rows are of whole weeks; before, a drift beyond the limit is ``not enough``, since days
-            of the week differ.
+        psi: population stability index; None with too few rows.
+        warn: PSI above which the state is ``warning``: the customary limit, or the value that chance alone reaches with
+            so few rows, whichever is larger.
+        critical: likewise the limit of ``critical``.
+        n: number of live rows.
+        m: number of reference rows.
+        ks: Kolmogorov-Smirnov distance, evaluated at the edges of the bins; None for categories.
+        ks_p: p-value of ``ks``, slightly too high because of the bins. A second opinion: the state depends on PSI only.
+        moved: the bin that contributes most to PSI: ``above 3.2``, ``red``, ``missing``.
+        before: fraction of the reference rows in that bin.
+        now: fraction of the live rows in that bin.
+        whole: whether the live rows cover whole weeks. If not, a PSI above the limit gives ``not enough``, since
+            weekdays differ.
     """
 
     feature: str
@@ -111,25 +112,26 @@ class Drift:
     def sentence(self) -> str:
         """The state with its numbers."""
         if self.psi is None:
-            return f"{self.feature}: not enough rows yet, {self.n:,} live and {self.m:,} before, {LEAST} of each needed"
+            rows = f"{self.n:,} live and {self.m:,} in the reference, {LEAST} each required"
+            return f"{self.feature}: not enough rows yet, {rows}"
         if self.state == "not enough":
             return (
                 f"{self.feature}: PSI {self.psi:.3g} over {self.n:,} rows of less than a whole week, limit "
-                f"{self.warn:.3g}; it is judged by whole weeks, since days of the week differ"
+                f"{self.warn:.3g}; drift is judged over whole weeks, since weekdays differ"
             )
-        degree = {"none": "no drift", "warning": "has drifted", "critical": "has drifted far"}[self.state]
+        degree = {"none": "no drift", "warning": "drift", "critical": "severe drift"}[self.state]
         found = f"{self.feature}: {degree}, PSI {self.psi:.3g} over {self.n:,} rows, limit {self.warn:.3g}"
         if self.state == "none" or self.before is None or self.now is None:
             return found
-        return f"{found}; {self.moved} was {self.before:.1%}, is {self.now:.1%}"
+        return f"{found}; {self.moved}: {self.before:.1%} before, {self.now:.1%} now"
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """The accuracy some predictions would have if scores mean what they meant. ``is_estimate`` is always true.
+    """The accuracy of unlabelled predictions, estimated from their scores with the calibration of earlier labels.
 
-    ``low`` and ``high`` are a 95% interval, for one look, of chance alone; ``enough`` is False, and the numbers None,
-    while there are too few labels to calibrate by or too few predictions.
+    ``low`` and ``high`` are a 95% interval for a single look; it covers sampling error, not a change of calibration.
+    ``enough`` is False, and the numbers are None, with too few labels or predictions. ``is_estimate`` is always true.
     """
 
     enough: bool

@@ -1,11 +1,11 @@
-"""Records of an experiment's report: what each arm did, what that shows, and what has to hold before it goes on."""
+"""The records of an experiment's report: traffic and effect of each arm, gates, validity checks."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal
 
-from ..evidence import Gate
+from ..gates import Gate
 from ..notices import ReportWarning
 from .checks import NO_CALLS, Coverage, Guardrail, SampleRatio
 from .effect import Effect
@@ -14,9 +14,10 @@ from .records import Experiment
 
 @dataclass(frozen=True)
 class ArmTraffic:
-    """What one arm did in the whole experiment, whatever the age of its predictions.
+    """The traffic of one arm over the whole experiment, including predictions whose labels do not count yet.
 
-    ``value`` is its mean in the experiment's metric over its labels (accuracy, Brier score or loss); None without.
+    ``value`` is the mean of the experiment's metric (accuracy, Brier score or loss) over the labels; None without any.
+    ``coverage`` is the share of labelled predictions.
     """
 
     model_id: str
@@ -30,10 +31,10 @@ class ArmTraffic:
 
 @dataclass(frozen=True)
 class EffectPoint:
-    """The effect as it stood after the window of predictions that begins at ``start``: a point of a chart.
+    """The effect after the window that begins at ``start``: one point of a chart.
 
-    A positive ``value`` is good for the challenger; ``low`` to ``high`` holds at all points together. All three are
-    None while there is not enough.
+    A positive ``value`` favours the challenger; the interval from ``low`` to ``high`` is valid at all points together.
+    All three are None with too few labels.
     """
 
     start: str
@@ -45,23 +46,23 @@ class EffectPoint:
 
 @dataclass(frozen=True)
 class ChallengerReport:
-    """One challenger against the champion.
+    """One challenger compared with the champion.
 
     Attributes:
-        challenger_id: its id; ``status``, ``share`` and ``because`` are those of its arm.
-        champion: what the champion did beside it.
-        challenger: what it did itself.
-        effect: in the mode the experiment is in now; in shadow of the very same rows, in a split of different units.
-        shadow_effect: what the shadow had shown, once the experiment has gone on to a split; else None.
+        challenger_id: id of the version; ``status``, ``share`` and ``because`` are those of its arm.
+        champion: the champion's traffic beside it.
+        challenger: the challenger's traffic.
+        effect: the effect in the present mode: on the same rows in shadow, on different units in a split.
+        shadow_effect: the effect in shadow, of an experiment that has moved on to a split; else None.
         points: the effect over time, in the present mode.
-        step: what the present stage's gates say: ``wait``, ``advance``, ``promote`` or ``stop`` (it does harm); without
-            stages ``promote`` stands for "better, clearly", and ``wait`` for anything else that is no harm.
-        gates: what has to hold before the next stage, each with its numbers.
-        verdict: all that in a sentence.
-        to_stage: where ``step`` is ``advance`` of an experiment with stages, the index of the stage it leads to: the
-            next one, or the last one before the promotion where the challenger is clearly better.
-        margin: the lower bound of the difference has to be above it before the next stage, in the metric's unit; None
-            of an experiment without stages and of one that has ended.
+        step: the decision of the present stage: ``wait``, ``advance``, ``promote`` or ``stop`` (the challenger is
+            harmful). Without stages, ``promote`` means significantly better.
+        gates: the gates of the present stage, with their numbers.
+        verdict: the decision in a sentence.
+        to_stage: index of the stage that ``advance`` leads to: the next one, or the last one before the promotion if
+            the challenger is significantly better. None for any other step.
+        margin: the lower bound of the effect has to exceed it before the next stage, in the metric's unit; None without
+            stages, and once the experiment has ended.
     """
 
     challenger_id: str
@@ -82,14 +83,14 @@ class ChallengerReport:
 
 @dataclass(frozen=True)
 class SliceComparison:
-    """A challenger against the champion on the rows of one slice: in shadow on the same rows, else in the split.
+    """A challenger compared with the champion in one slice: on the same rows in shadow, else between the arms.
 
     Attributes:
-        name: of the slice, as people read it: ``region = north``.
-        challenger_id: which challenger.
-        effect: the difference there. Its alpha is this slice's part of the error rate of all guardrails.
-        worse: whether the challenger is significantly worse there.
-        sentence: what that means.
+        name: label of the slice: ``region = north``.
+        challenger_id: id of the challenger.
+        effect: the effect in the slice. Its alpha is the slice's part of the error rate of all guardrails.
+        worse: whether the challenger is significantly worse in the slice.
+        sentence: the result with its numbers.
     """
 
     name: str
@@ -100,7 +101,7 @@ class SliceComparison:
 
     @property
     def state(self) -> Literal["worse", "not worse", "not enough"]:
-        """What the comparison found there."""
+        """``worse``, ``not worse`` or ``not enough`` (labels)."""
         if self.worse:
             return "worse"
         return "not worse" if self.effect.enough else "not enough"
@@ -108,20 +109,20 @@ class SliceComparison:
 
 @dataclass(frozen=True)
 class ExperimentReport:
-    """What an experiment has shown so far.
+    """The results of an experiment so far.
 
     Attributes:
-        experiment: its state.
-        at: when this was computed.
-        challengers: one report for each arm, in the experiment's order.
-        sample_ratio: whether traffic is dealt out as planned; None in shadow.
-        coverage: whether labels come back alike from all arms; None in shadow.
-        next_stage: the stage that follows: a share, 1.0 for the promotion; None without a further one.
-        verdict: the whole in a sentence.
-        warnings: what to keep in mind when reading it.
-        failures: a guardrail: whether a challenger fails more often than the champion, in the present mode.
-        slow_calls: likewise whether it is slow more often, in a split where ``monitoring.slow_call_ms`` is set.
-        slices: likewise whether it is worse in a declared slice (``monitoring.slices``), the worst first.
+        experiment: the experiment with its state.
+        at: time of the report.
+        challengers: one report per challenger, in the experiment's order.
+        sample_ratio: whether the traffic follows the planned shares; None in shadow.
+        coverage: whether label coverage is the same in all arms; None in shadow.
+        next_stage: the next stage: a share, 1.0 for the promotion; None after the last one.
+        verdict: the results in a sentence.
+        warnings: what limits the conclusions.
+        failures: guardrail: whether a challenger fails more often than the champion, in the present mode.
+        slow_calls: guardrail: whether a challenger is slow more often, in a split with ``monitoring.slow_call_ms``.
+        slices: guardrail: the comparison in each slice of ``monitoring.slices``, the worst first.
     """
 
     experiment: Experiment
@@ -138,11 +139,11 @@ class ExperimentReport:
 
     @property
     def checks(self) -> tuple[SampleRatio | Coverage | Guardrail | SliceComparison, ...]:
-        """Whatever the comparison rests on, as far as it is looked at; of slices those where a challenger is worse."""
+        """The validity checks that were made, guardrails included; of the slices only those with a worse challenger."""
         known = (self.sample_ratio, self.coverage, self.failures, self.slow_calls)
         return (*(each for each in known if each is not None), *(each for each in self.slices if each.worse))
 
     @property
     def guardrails(self) -> tuple[Guardrail, ...]:
-        """What a challenger may not have more of than the champion."""
+        """Failed requests, and slow requests if they are monitored."""
         return (self.failures,) if self.slow_calls is None else (self.failures, self.slow_calls)

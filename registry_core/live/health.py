@@ -1,4 +1,4 @@
-"""Records of the watch over a champion: what it is held against, what it shows, and what is open."""
+"""The records of a champion's health: baseline, detector, slices, thresholds, comparison with the standby."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from ..signature import AnswersCheck
 from .checks import Drift, Estimate
 from .records import Alert, LivePerformance
 
-#: What is watched, by the name of the live metric that shows it.
+#: The live metric that shows a monitored loss.
 SHOWN_AS = {"absolute_error": "mae", "squared_error": "rmse"}
 
 
 def in_shown_metric(watched: str, error: float) -> float:
-    """A share of wrong predictions, or a mean loss, in the live metric that shows it.
+    """A share of wrong predictions, or a mean loss, as the live metric: accuracy, MAE or RMSE.
 
     >>> in_shown_metric("accuracy", 0.25), in_shown_metric("squared_error", 9.0)
     (0.75, 3.0)
@@ -27,10 +27,10 @@ def in_shown_metric(watched: str, error: float) -> float:
 
 @dataclass(frozen=True)
 class FrozenBaseline:
-    """What a champion had shown when its deployment began, or in its first labels after that.
+    """The baseline of a champion: its performance before its deployment, or in the first labels after it.
 
-    ``mean`` is the share of wrong answers, or the mean loss, of ``rows`` labelled predictions; ``variance`` that of one
-    of them. ``source`` says in words where they come from.
+    ``mean`` is the share of wrong predictions, or the mean loss, of ``rows`` labelled predictions; ``variance`` is that
+    of a single prediction. ``source`` describes where the labels come from.
     """
 
     metric: str
@@ -41,24 +41,25 @@ class FrozenBaseline:
 
     @property
     def value(self) -> float:
-        """The baseline in the metric that shows it: accuracy, MAE or RMSE."""
+        """The baseline as the live metric: accuracy, MAE or RMSE."""
         return in_shown_metric(self.metric, self.mean)
 
 
 @dataclass(frozen=True)
 class DetectorState:
-    """How near the detector of a champion is to an alarm.
+    """The state of a champion's degradation detector.
 
     Attributes:
-        log10_value: of its evidence that the champion is worse than it may be; None before the first label.
-        log10_alarm: where it raises an alarm: one false alarm in 10 to this many labels, at most.
-        bound: the share of wrong answers, or the mean loss, up to which nothing is wrong.
-        because: where that bound comes from, in words.
-        labels: seen since it was started, or since its last alarm was over.
-        alarms: how often it has raised one in this deployment.
-        sentence: what it says now.
-        alarm: whether the champion is worse than it may be; labels that speak against it end an alarm.
-        notices: what it would notice, and how soon, in words.
+        log10_value: decimal log of the evidence of degradation; None before the first label.
+        log10_alarm: decimal log of the evidence at which an alarm is raised: at most one false alarm per 10 to this
+            power of labels.
+        bound: the highest tolerated share of wrong predictions, or mean loss.
+        because: how the bound was derived from the baseline.
+        labels: labels since the detector started, or since its last alarm ended.
+        alarms: number of alarms in this deployment.
+        sentence: the state with its numbers.
+        alarm: whether the champion is degraded. An alarm ends when later labels contradict it.
+        notices: which error rates the detector detects, and after how many labels.
     """
 
     log10_value: float | None
@@ -74,19 +75,18 @@ class DetectorState:
 
 @dataclass(frozen=True)
 class StandbyComparison:
-    """The champion and the earlier one that scores the same rows beside it.
+    """The champion compared with the standby, the previous champion that scores the same rows.
 
     Attributes:
-        standby: the earlier champion.
-        rows: labelled ones that both answered: since trouble began, before that of a sample of all.
-        gained: what the standby would gain, a row: a share of right answers, or a loss that is smaller; None without
-            rows.
-        difference: that in words, such as ``2.0 pp more accurate``; empty without rows.
-        e_better: the e-value against "it is no better", since trouble began; 1 while there is none.
-        asked: the e-value from which on it is put back.
+        standby: id of the standby.
+        rows: labelled rows that both predicted: since the degradation began, or else of a sample of all rows.
+        gained: mean gain of the standby per row: in accuracy as a fraction, or in loss; None without rows.
+        difference: the gain in words, such as ``2.0 pp more accurate``; empty without rows.
+        e_better: e-value against "the standby is no better" since the degradation began; 1 without a degradation.
+        asked: the e-value at which the standby is restored.
         verdict: ``better``, ``no better`` or ``not known``.
-        every_row: whether it scores every row at present, and not a sample.
-        sentence: all that in words.
+        every_row: whether the standby scores every row at present, or a sample of the rows.
+        sentence: the comparison with its numbers.
     """
 
     standby: str
@@ -105,15 +105,15 @@ SliceStanding = Literal["well", "worse", "no baseline", "absent"]
 
 @dataclass(frozen=True)
 class SliceState:
-    """The champion's rows of one value of a declared column, against what they were before.
+    """The champion's performance in one slice, compared with the slice's baseline.
 
     Attributes:
-        name: such as ``region = north``; the column alone where no row has it.
-        labels: of them.
-        value: accuracy, MAE or RMSE over these; None without any.
-        sentence: how it stands, in words.
-        state: ``worse`` while there is an alarm; ``no baseline`` before there are labels enough to be held against;
-            ``absent`` where no row has the column; else ``well``.
+        name: label of the slice, such as ``region = north``; the column alone if no row has it.
+        labels: number of labels in the slice.
+        value: accuracy, MAE or RMSE over these labels; None without any.
+        sentence: the state with its numbers.
+        state: ``worse`` during an alarm, ``no baseline`` with too few labels for one, ``absent`` if no row has the
+            column, else ``well``.
     """
 
     name: str
@@ -124,13 +124,13 @@ class SliceState:
 
     @property
     def alarm(self) -> bool:
-        """Whether it became worse than it may be."""
+        """Whether the slice is degraded."""
         return self.state == "worse"
 
 
 @dataclass(frozen=True)
 class ThresholdCheck:
-    """A simple threshold on a metric over the last labels: it alerts and never rolls back."""
+    """A threshold on a live metric over the last labels. It opens an alert and never rolls back."""
 
     metric: str
     limit: float
@@ -143,7 +143,7 @@ class ThresholdCheck:
 
 @dataclass(frozen=True)
 class PastRollback:
-    """The last time a champion of the name was taken out."""
+    """The last rollback of a model name."""
 
     at: str
     from_id: str | None
@@ -154,42 +154,42 @@ class PastRollback:
 
 @dataclass(frozen=True)
 class HealthReport:
-    """How the champion of a model name does in production.
+    """The health of a champion in production.
 
     Attributes:
-        model_name: whose champion.
-        at: when this was found out.
-        state: ``critical`` with a critical alert open or the detector's alarm raised; ``warning`` with any other alert
-            open or a limit crossed; ``unknown`` without a champion or with too few labels to say; else ``healthy``.
-        sentence: the state in words, with the numbers that make it.
-        model_id: the champion; None when there is none. ``deployment_id`` and ``since`` are of its deployment.
-        predictions: answered in this deployment; ``failures`` are calls it did not answer.
-        labelled: of these predictions those whose truth is known; ``coverage`` is their share.
-        metric: what is watched: ``accuracy``, or a regression's loss.
-        value: of the metric over all labels of the deployment, with its 95% interval (for one look) from ``low`` to
-            ``high``; None without labels. Of squared errors it is their mean, of which RMSE is the root.
-        performance: every metric over the same labels; None without a champion.
-        baseline: what it is held against; None until there are labels enough to make one, see ``baseline_labels``.
-        baseline_labels: how many of the labels that make a baseline are there, of how many; None where there is one.
-        detector: None without a baseline.
-        limits: one for each threshold of the policy.
-        slices: of each value of the columns in ``slices`` of the policy, the worst first; empty where none is declared.
-        drift: of each input of the training reference and of the score, the worst first; empty without a reference.
-        estimate: accuracy without labels, always an estimate; None where scores cannot tell.
-        alerts: those that are not over; ``text`` is what each is about as it stands now, where that is known.
-        last_rollback: None when there never was one.
-        on_degradation: what the policy says is done: ``off``, ``suggest`` or ``act``.
-        predecessor: the latest earlier champion that is healthy, still eligible and takes the same inputs, which an
-            automatic rollback would put back; None when there is none.
-        comparison: with that one, on the same rows; None without one.
-        maturity: from when on labels count, in words.
-        waiting: labels that do not count yet, since others of their time are still to come.
-        late_labels: how labels that come early differ from those that come late; empty where they do not.
-        cooldown_until: until when there is no automatic rollback; None when nothing hinders one.
-        acted: what was done by this very look, in sentences.
-        answers: what came of asking the champion its example rows with the libraries installed here; None where nobody
-            did yet.
-        library_versions: which library versions differ from those it was registered with; empty where none does.
+        model_name: the model name.
+        at: time of the report.
+        state: ``critical`` with an open critical alert or an alarm of the detector, ``warning`` with any other open
+            alert or a crossed threshold, ``unknown`` without a champion or with too few labels, else ``healthy``.
+        sentence: the state with its numbers.
+        model_id: the champion; None without one. ``deployment_id`` and ``since`` describe its deployment.
+        predictions: predictions served in this deployment; ``failures`` counts the failed requests.
+        labelled: labelled predictions; ``coverage`` is their share.
+        metric: the monitored metric: ``accuracy``, or the loss of a regression.
+        value: mean of the metric over all labels of the deployment, with its 95% interval for a single look from
+            ``low`` to ``high``; None without labels. RMSE is the root of the mean squared error.
+        performance: every live metric over the same labels; None without a champion.
+        baseline: the baseline; None with too few labels for one.
+        baseline_labels: (labels so far, labels required) for a baseline; None if there is one.
+        detector: state of the degradation detector; None without a baseline.
+        limits: one check for each threshold in ``monitoring.thresholds``.
+        slices: state of each slice of ``monitoring.slices``, the worst first.
+        drift: drift of each feature of the training reference and of the score, the worst first; empty without a
+            reference.
+        estimate: accuracy estimated without labels; None without scores.
+        alerts: the unresolved alerts; ``text`` has the present numbers where they are known.
+        last_rollback: the last rollback; None without one.
+        on_degradation: the setting: ``off``, ``suggest`` or ``act``.
+        predecessor: the version that an automatic rollback restores: the latest healthy, eligible earlier champion with
+            the same features; None without one.
+        comparison: the comparison with this version on the same rows; None without one.
+        maturity: when labels count, as a sentence.
+        waiting: number of labels that do not count yet, since other outcomes of their time are still to arrive.
+        late_labels: how early labels differ from late labels; empty if they do not.
+        cooldown_until: no automatic rollback before this time; None without a cooldown.
+        acted: the actions taken by this check, as sentences.
+        answers: the prediction check of the champion with the installed libraries; None before the first one.
+        library_versions: library versions that differ from those of the registration; empty if none does.
     """
 
     model_name: str
@@ -230,31 +230,31 @@ class HealthReport:
 
     @property
     def slice_sentences(self) -> tuple[str, ...]:
-        """Each slice that became worse or cannot be watched, in words, and how many others there are."""
+        """A sentence for each degraded or absent slice, and the number of the others."""
         said = [f"{each.name}: {each.sentence}" for each in self.slices if each.state in ("worse", "absent")]
-        for state, words in (("well", "no sign that it became worse"), ("no baseline", "no baseline yet")):
+        for state, words in (("well", "no sign of degradation"), ("no baseline", "no baseline yet")):
             count = sum(each.state == state for each in self.slices)
             said += [f"{count:,} slice{'' if count == 1 else 's'}: {words}"] if count else []
         return tuple(said)
 
     @property
     def main_alert(self) -> Alert | None:
-        """The alert that ``sentence`` is about; None where it is about none."""
+        """The alert that ``sentence`` describes; None if it describes none."""
         if self.answers is not None and self.answers.status in ("differs", "fails"):
             return next((alert for alert in self.alerts if alert.kind == "answers"), None)
         return worst(self.alerts)
 
     @property
     def shown_metric(self) -> str:
-        """What ``metric`` is called among live metrics: ``accuracy``, ``mae`` or ``rmse``."""
+        """The name of ``metric`` among live metrics: ``accuracy``, ``mae`` or ``rmse``."""
         return SHOWN_AS.get(self.metric, self.metric)
 
     @property
     def allowed(self) -> float | None:
-        """The detector's bound in the metric that is shown: up to there nothing is wrong; None without a detector."""
+        """The detector's bound as the live metric: the worst tolerated value; None without a detector."""
         return None if self.detector is None else in_shown_metric(self.metric, self.detector.bound)
 
 
 def worst(alerts: Sequence[Alert]) -> Alert | None:
-    """The first critical alert, or else the first; None of none."""
+    """The first critical alert, or else the first one; None without alerts."""
     return next((alert for alert in alerts if alert.severity == "critical"), alerts[0] if alerts else None)

@@ -1,4 +1,4 @@
-"""Records of live traffic: answers, outcomes, experiments, windows, alerts."""
+"""The records of live traffic: predictions, outcomes, experiments, windows, alerts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-#: Whom rows are about, a row each: a list, an array or a column.
+#: The unit of each row (customer, device, ...): a list, an array or a column.
 Units: TypeAlias = "Sequence[Any] | NDArray[Any]"
 Role = Literal["champion", "split", "shadow"]
 Mode = Literal["shadow", "split"]
@@ -18,11 +18,11 @@ Mode = Literal["shadow", "split"]
 
 @dataclass(frozen=True)
 class Answer:
-    """What a predictor answered: one entry a row, in the rows' order.
+    """The predictions of a request, in the order of its rows.
 
-    ``values`` is (rows, classes) from ``predict_proba`` and (rows,) from ``predict``. ``model_ids`` (rows,) names the
-    model that answered; ``prediction_ids`` (rows,) int64 is what an outcome is recorded by. ``ignored`` are the columns
-    that came along and that the champion does not take.
+    ``values`` is (rows, classes) from ``predict_proba`` and (rows,) from ``predict``. ``model_ids`` (rows,) is the
+    version that served each row; ``prediction_ids`` (rows,) int64 identifies each prediction for its outcome.
+    ``ignored`` lists columns of the request that are not features of the champion.
     """
 
     values: NDArray[Any]
@@ -33,11 +33,11 @@ class Answer:
 
 @dataclass(frozen=True)
 class RecordedOutcomes:
-    """What came of handing in outcomes; nothing is ever counted twice.
+    """The result of recording outcomes; no outcome is counted twice.
 
-    ``recorded``: how many were new. ``repeated``: known with the same truth. ``contradictory``: known with another
-    truth, which stays as it was first told. ``unknown``: no prediction has that id, or its raw row has been archived.
-    ``acted``: what the registry did because of them, in sentences (an alert, a rollback, a stage reached).
+    ``recorded``: number of new outcomes. ``repeated``: number recorded before with the same label. ``contradictory``:
+    ids recorded before with another label; the first label stays. ``unknown``: ids without a prediction, or whose raw
+    prediction is archived. ``acted``: the actions the registry took, as sentences (an alert, a rollback, a stage).
     """
 
     recorded: int
@@ -49,7 +49,7 @@ class RecordedOutcomes:
 
 @dataclass(frozen=True)
 class Arm:
-    """One challenger of an experiment. ``share`` is what it answers of the traffic now; 0 in shadow."""
+    """One challenger of an experiment. ``share`` is the fraction of the traffic that it serves now; 0 in shadow."""
 
     challenger_id: str
     share: float
@@ -59,11 +59,11 @@ class Arm:
 
 @dataclass(frozen=True)
 class Experiment:
-    """Champion and challengers on live traffic.
+    """A champion and its challengers on live traffic.
 
-    ``mode`` is how challengers take part now: ``shadow`` (they score, do not answer) or ``split`` (they answer their
-    share). ``stages`` is the planned way, ``"shadow"`` and shares in order, and ``stage`` the index of the present one;
-    without a plan it is empty. ``salt`` belongs to the experiment, never to the stage, so whoever is in stays in.
+    ``mode``: ``shadow`` (challengers score the rows, their predictions are not served) or ``split`` (each serves its
+    share). ``stages`` are the rollout stages, ``"shadow"`` and shares in order, empty without a rollout; ``stage`` is
+    the index of the present one. ``salt`` is the same in all stages, so that a unit keeps its model as the share grows.
     """
 
     experiment_id: int
@@ -87,17 +87,17 @@ class Experiment:
 
     @property
     def running(self) -> tuple[Arm, ...]:
-        """The challengers that still take part."""
+        """The challengers that are still running."""
         return tuple(arm for arm in self.arms if arm.status == "running")
 
 
 @dataclass(frozen=True)
 class Window:
-    """What one model did in one role during one stretch of time, by the time of PREDICTION.
+    """The performance of one version in one role during one window of prediction time.
 
-    ``metrics`` holds what the labelled predictions allow: accuracy, precision, recall, f1_score, auc, brier_score,
-    mae or rmse; ``intervals`` their 95% intervals for one look, where the window tells one. ``failures`` are calls the
-    model did not answer. The metrics of several windows have no mean: ``Registry.live_performance`` pools them.
+    ``metrics`` are those of the labelled predictions: accuracy, precision, recall, f1_score, auc, brier_score, mae or
+    rmse; ``intervals`` are their 95% intervals for a single look. ``failures`` counts the failed requests. Metrics of
+    several windows cannot be averaged: ``Registry.live_performance`` merges the windows.
     """
 
     model_name: str
@@ -115,18 +115,18 @@ class Window:
 
 @dataclass(frozen=True)
 class LivePerformance:
-    """What all labels of one stretch of production say of a champion: the figures of all their rows, computed once.
+    """The performance of a champion over a period of production, computed once from all its labels.
 
     Attributes:
-        model_name: whose champion; ``model_id`` is its id.
-        since: where the stretch begins, in UTC: with the first whole window that was counted, or the deployment.
-        until: where it ends; the present moment, unless an earlier end was asked for.
-        predictions: answered in it; ``failures`` are calls it did not answer.
-        labelled: of these predictions those whose outcome is known. All metrics are of these rows.
-        metrics: accuracy, precision, recall, f1_score, auc, brier_score; of a regression mae and rmse, as far as the
-            setting ``monitoring.loss`` keeps them.
-        intervals: 95% intervals, each for one look: Wilson's for shares, DeLong's for AUC, the normal one for means.
-        auc_bracket: the AUC of the scores themselves lies between these two; live scores are kept in narrow bins.
+        model_name: the model name; ``model_id`` is the version.
+        since: start of the period, in UTC: the first whole window, or the start of the deployment.
+        until: end of the period, in UTC: now, or the requested end.
+        predictions: predictions served in the period; ``failures`` counts the failed requests.
+        labelled: predictions whose outcome is known. All metrics are computed from these.
+        metrics: accuracy, precision, recall, f1_score, auc, brier_score; for a regression mae or rmse, by the setting
+            ``monitoring.loss``.
+        intervals: 95% intervals for a single look: Wilson for proportions, DeLong for AUC, normal for means.
+        auc_bracket: the exact AUC lies between these two values, since live scores are stored in narrow bins.
     """
 
     model_name: str
@@ -141,16 +141,15 @@ class LivePerformance:
     auc_bracket: tuple[float, float] | None = None
 
 
-#: Seconds after the first, second ... attempt to send a notification that failed; there are as many attempts.
+#: Seconds to wait after each failed attempt to send a notification; their number is the number of attempts.
 PAUSES = (10, 30, 120, 600, 1800, 7200, 21_600, 43_200)
 
 
 @dataclass(frozen=True)
 class Notification:
-    """One alert on its way to one address. ``address`` is shown without what may be secret in it.
+    """The delivery of one alert to one address. Secrets in ``address`` are masked.
 
-    ``failure`` says why the last attempt failed, and whether there will be another; empty before the first and when it
-    was sent.
+    ``failure`` is the reason why the last attempt failed; empty before the first attempt and after a delivery.
     """
 
     address: str
@@ -161,14 +160,14 @@ class Notification:
 
     @property
     def given_up(self) -> bool:
-        """Whether every attempt failed, so that there will be no other."""
+        """Whether all attempts failed. No further attempt is made."""
         return self.sent_at is None and self.attempts >= len(PAUSES)
 
 
 @dataclass(frozen=True)
 class Alert:
-    """Something a person should know of. ``text`` says it with its numbers; ``key`` is what it is about, so that one
-    trouble opens one alert, however often it is noticed."""
+    """A problem that a person should know about. ``text`` describes it with its numbers; ``key`` identifies it,
+    so that one problem opens one alert, however often it is detected."""
 
     alert_id: int
     model_name: str
@@ -188,13 +187,13 @@ class Alert:
 
     @property
     def began(self) -> str:
-        """When its trouble began, where the evidence dates that; else when it was opened."""
+        """When the problem began, if the evidence dates it; else when the alert was opened."""
         since = str(self.evidence.get("since") or "")
         return f"{since.replace(' ', 'T')}:00+00:00" if since else self.opened_at
 
     @property
     def about_champion(self) -> bool:
-        """Whether its trouble is the champion itself, so that another champion would end it."""
+        """Whether the problem is the champion itself, so that another champion ends it."""
         return self.kind in (
             "answers", "champion_failing", "degradation", "every_version_worse", "not_rolled_back",
             "rollback_suggested",
@@ -202,5 +201,5 @@ class Alert:
 
     @property
     def handled(self) -> bool:
-        """Whether the registry had acted before it opened this alert: acknowledging closes such an alert."""
+        """Whether the registry has acted already. Acknowledging such an alert resolves it."""
         return self.kind in ("rolled_back", "challenger_stopped")

@@ -10,7 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..errors import InvalidInput
-from ..evidence import Benchmark, Difference, Evaluation, Gate, GateReport, Inspection, Measured, Review
+from ..evidence import Benchmark, Difference, Evaluation, Inspection, Measured, Review
+from ..gates import Gate, GateReport
 from ..insights import Fairness, OutcomeValue
 from ..model_card import UNWRITTEN, CardText
 from ..policies import GatePolicy

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ..evidence import Difference
+from ..live.effect import points
 from .metrics import RANGES
 
 
@@ -50,10 +51,7 @@ def change(difference: Difference) -> str:
     """``+1.8 pp accuracy, 95% interval +0.9 to +2.7``; with more digits where the change is small."""
     numbers = (difference.value, difference.low, difference.high)
     if RANGES.get(difference.metric) == (0.0, 1.0):
-        numbers = (numbers[0] * 100, numbers[1] * 100, numbers[2] * 100)
-        largest = max(map(abs, numbers))
-        digits = 1 if largest >= 0.5 or not largest else 2 if largest >= 0.05 else 4
-        value, low, high = (f"{each + 0.0:+.{digits}f}" for each in numbers)
+        value, low, high = points(numbers)
         return f"{value} pp {difference.metric}, 95% interval {low} to {high}"
     value, low, high = (f"{each + 0.0:+.3g}" for each in numbers)
     return f"{value} {difference.metric}, 95% interval {low} to {high}"

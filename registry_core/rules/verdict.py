@@ -9,17 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ..evidence import (
-    Action,
-    Benchmark,
-    Difference,
-    Evaluation,
-    Gate,
-    GateReport,
-    PromotionVerdict,
-    SelfReported,
-    VerdictWord,
-)
+from ..evidence import Benchmark, Difference, Evaluation
+from ..gates import Action, Gate, GateReport, PromotionVerdict, SelfReported, VerdictWord
 from ..policies import GatePolicy
 from ..records import ModelMetadata
 from .discoveries import clear, p_worse

@@ -308,7 +308,7 @@ def test_health_says_which_champion_no_longer_answers(
     assert said == found.sentence
     assert [(each.kind, each.severity) for each in registry.alerts("Risk")] == [("answers", "critical")]
     team_code(tmp_path, 1)
-    assert "it answers again" in registry.check_health("Risk").acted[0]
+    assert "its predictions match those of its registration again" in registry.check_health("Risk").acted[0]
     assert registry.alerts("Risk") == []
     del sys.modules["team_models"]
 

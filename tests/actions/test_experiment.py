@@ -140,7 +140,7 @@ def test_who_acted_on_another_state_is_told(registry: Registry, four: list[str])
 def test_promoting_the_challenger_ends_the_experiment(registry: Registry, four: list[str]) -> None:
     number = registry.start_experiment("Churn", four[1:3], "split", 0.5).experiment_id
     beside = registry.start_experiment("Churn", four[3]).experiment_id
-    with pytest.raises(StateConflict, match="takes no part"):
+    with pytest.raises(StateConflict, match="is not a challenger"):
         registry.promote_challenger(number, four[3])
     deployment = registry.promote_challenger(number, four[2], actor="anna", reason="it won")
     assert deployment.model_id == registry.get_active_model_id("Churn") == four[2]

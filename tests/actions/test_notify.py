@@ -90,7 +90,7 @@ def test_one_trouble_opens_one_alert(registry: Registry, clock: Clock) -> None:
     seen = registry.acknowledge(first.alert_id, actor="anna", note="looking into it")
     assert (seen.status, seen.acknowledged_by) == ("acknowledged", "anna")
     assert trouble(registry) is None, "it is still the same trouble"
-    with pytest.raises(StateConflict, match="acknowledged already by anna"):
+    with pytest.raises(StateConflict, match="already acknowledged by anna"):
         registry.acknowledge(first.alert_id)
     over = registry.resolve_alert(first.alert_id, actor="bea", reason="the feed is back")
     assert (over.status, over.resolution) == ("resolved", "resolved by bea: the feed is back")
@@ -109,7 +109,7 @@ def test_what_was_dealt_with_only_has_to_be_seen(registry: Registry) -> None:
     opened = trouble(registry, kind="rolled_back")
     assert opened is not None
     seen = registry.acknowledge(opened.alert_id, actor="anna", note="thanks")
-    assert (seen.status, seen.resolution) == ("resolved", "seen by anna: thanks")
+    assert (seen.status, seen.resolution) == ("resolved", "acknowledged by anna: thanks")
 
 
 def test_a_new_champion_ends_what_was_about_the_old_one(registry: Registry, clock: Clock) -> None:

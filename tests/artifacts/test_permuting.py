@@ -17,7 +17,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from registry_core import SandboxFailure
-from registry_core.artifacts.sandbox import Worker, _believed_permuted
+from registry_core.artifacts.sandbox import Worker
+from registry_core.artifacts.sandbox.results import read_permuted
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the sandbox is that of Linux")
 
@@ -86,7 +87,7 @@ def test_another_number_of_answers_is_not_believed() -> None:
     header = {"kind": "integers", "columns": None, "classes": [0, 1]}
     blocks = [np.zeros(ROWS, "<i8").tobytes(), b""]
     with pytest.raises(SandboxFailure, match="answered 1 times, 3 were asked for"):
-        _believed_permuted(header, blocks, (3, ROWS), 1, "predictions", "the model", 1 << 20)
+        read_permuted(header, blocks, (3, ROWS), 1, "predictions", "the model", 1 << 20)
     short = [np.zeros(ROWS - 1, "<i8").tobytes(), b""]
     with pytest.raises(SandboxFailure, match=f"{ROWS - 1} predictions for {ROWS} rows"):
-        _believed_permuted(header, short, (1, ROWS), 1, "predictions", "the model", 1 << 20)
+        read_permuted(header, short, (1, ROWS), 1, "predictions", "the model", 1 << 20)

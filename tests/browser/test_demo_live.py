@@ -108,7 +108,7 @@ def test_from_shadow_into_the_frost_and_back(
                 time.sleep(0.5)
         said = december.communicate()[0]
     anna.go("Health")
-    expect(page.get_by_text("Rolled back by the registry").first).to_be_visible()
+    expect(page.get_by_text("Rolled back automatically").first).to_be_visible()
     assert "Worse than its baseline" in said
     assert " pp more accurate than the champion" in said
     with Registry(folder) as registry:

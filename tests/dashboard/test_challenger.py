@@ -151,7 +151,7 @@ def test_several_challengers(four: list[str], own: Registry, clock: Clock, open_
     assert "challengers are better than 1.0.0" in plain(app)
     assert "All challengers beside each other" in plain(app)
     assert "Withdrawn: " in plain(app)
-    assert "share the certainty of one verdict" in plain(app)
+    assert "share one error rate" in plain(app)
     assert len(app.get("plotly_chart")) == 4
     app = press(app, "promote")
     app.radio(key="winner").set_value(four[2]).run()
@@ -205,7 +205,7 @@ def test_starting_a_split(four: list[str], own: Registry, open_page: Open) -> No
     app.multiselect(key="start-challengers").set_value([four[1], four[2]])
     app.radio(key="start-way").set_value("Split").run()
     app.number_input(key="start-share").set_value(20.0).run()
-    assert "1.0.1 and 1.0.2 answer 20% of those who use **Churn** instead of 1.0.0" in plain(app)
+    assert "1.0.1 and 1.0.2 serve 20% of those who use **Churn** instead of 1.0.0" in plain(app)
     app = confirm(app, "newer data")
     (started,) = own.experiments("Churn")
     assert (started.mode, [arm.share for arm in started.arms]) == ("split", [0.1, 0.1])
@@ -247,7 +247,7 @@ def test_the_models_page_leads_to_it(four: list[str], own: Registry, open_page: 
 def test_another_share_and_its_undo(four: list[str], own: Registry, open_page: Open) -> None:
     number = own.start_experiment("Churn", [four[1], four[2]], "split", 0.2, reason="try").experiment_id
     app = press(open_page("experiments"), "share")
-    app.radio(key="share-how").set_value("Each its own").run()
+    app.radio(key="share-how").set_value("Individual").run()
     app.number_input(key=f"share-{four[1]}").set_value(40.0).run()
     app = confirm(app)
     assert [arm.share for arm in own.experiment(number).arms] == pytest.approx([0.4, 0.1])
@@ -263,7 +263,7 @@ def test_a_conflict_is_explained_and_keeps_the_reason(four: list[str], own: Regi
     app.number_input(key="share").set_value(50.0).run()
     app = confirm(app, "my good reason")
     assert own.experiment(number).arms[0].share == 0.3
-    assert "Somebody was faster" in plain(app)
+    assert "The experiment changed in the meantime" in plain(app)
     assert "changed by bert" in plain(app)
     assert "30% of the traffic to Churn 1.0.1" in plain(app)
     app = app.button(key="decision-again").click().run()
@@ -277,7 +277,7 @@ def test_who_comes_too_late_is_told_so(four: list[str], own: Registry, open_page
     app = press(open_page("experiments"), "stop")
     own.stop_experiment(number, actor="bert", reason="me first")
     app = confirm(app)
-    assert "Somebody was faster" in plain(app)
+    assert "The experiment changed in the meantime" in plain(app)
     app = app.button(key="decision-again").click().run()
     assert "It has ended" in plain(app)
     app = app.button(key="decision-close").click().run()

@@ -139,11 +139,11 @@ def test_slices_that_became_worse_are_listed_and_the_others_counted(
     app = open_page("health", model="Churn")
     assert not app.exception
     page = texts(app)
-    assert "a slice became worse" in page
-    assert "- visits = 1: Worse than its baseline: 60.0% of the last " in page
+    assert "slice degraded" in page
+    assert "- visits = 1: Worse than its baseline: 60.0% wrong over the last " in page
     assert "of 6.5" in page  # three detectors share one guarantee
-    assert "no row answered so far has the column 'country'" in page
-    assert "- 1 slice: no sign that it became worse" in page
+    assert "no prediction so far has the column 'country'" in page
+    assert "- 1 slice: no sign of degradation" in page
 
 
 def test_a_healthy_champion(own: Registry, clock: Clock, open_page: Open) -> None:
@@ -189,7 +189,7 @@ def test_a_rollback_is_told_and_its_alert_acknowledged(own: Registry, clock: Clo
     (alert,) = own.alerts("Churn")
 
     app.button(key=f"acknowledge-{alert.alert_id}").click().run()
-    assert "acknowledging closes the alert" in texts(app)
+    assert "acknowledging resolves the alert" in texts(app)
     app.text_area(key="reason").set_value("the feed was broken")
     app.text_input(key="decided_by").set_value("")
     _confirm(app, "Acknowledge")
@@ -209,7 +209,7 @@ def test_a_rollback_before_the_time_shown_is_told_as_well(own: Registry, clock: 
     app = open_page("health", model="Churn", range="24 h")
     assert not app.exception
     assert "Last rollback: 1.0.1 was taken out, 1.0.0 restored" in texts(app)
-    assert "not chosen again until somebody reinstates it" in texts(app)
+    assert "cannot be promoted until it is reinstated" in texts(app)
 
 
 def test_an_error_while_it_refreshes_is_explained(
@@ -263,7 +263,7 @@ def test_a_range_in_the_address_is_kept(own: Registry, clock: Clock, open_page: 
     app = open_page("health", model="Churn", range="All")
     assert app.session_state["range"] == "All"
     far = open_page("health", model="Churn", range="24 h")
-    assert "Nobody asked for a prediction in this time" in far.info[0].value
+    assert "No predictions in this period" in far.info[0].value
 
 
 # the overview and the trends
@@ -408,7 +408,7 @@ def test_drift_names_its_state_and_what_moved() -> None:
     early = Drift("plan", "not enough", 0.4, 0.1, 0.25, 900, 800, whole=False)
     frame = health_frames.drift([far, Drift("visits", "not enough", None, 0.1, 0.25, 9, 800), early])
     assert frame["State"].tolist() == ["✕ severe drift", "○ too few rows", "○ no whole week yet"]
-    assert frame["What moved"].tolist() == ["above 3: 10.0% → 40.0%", "", ""]
+    assert frame["Largest change"].tolist() == ["above 3: 10.0% → 40.0%", "", ""]
     figure = health_charts.moved([far])
     assert figure.data[-1].x == (0.4,)
 

@@ -103,7 +103,7 @@ def test_what_is_not_computed_says_so_and_a_click_computes_it(
 
     assert "Give a reason" in plain(keep(app))
     app.text_input(key="values-reason").set_value("what the desk pays")
-    assert "are kept" in plain(keep(app))
+    assert "are stored" in plain(keep(app))
     assert own.configuration().policy("Churn").outcome_values == {"miss": -20.0}
 
 

@@ -8,7 +8,7 @@ import streamlit
 from starlette.testclient import TestClient
 
 from dashboard import server
-from dashboard.static_files import UNANSWERED
+from dashboard.static_files import TEXTS
 from registry_core import InvalidInput, Registry
 
 STATIC = Path(streamlit.__file__).parent / "static" / "static"
@@ -56,13 +56,13 @@ def test_old_addresses_lead_to_their_pages(client: TestClient, old: str, new: st
     assert (answer.status_code, answer.headers["location"]) == (308, new)
 
 
-def test_a_server_that_stopped_is_not_taken_for_a_lost_network(client: TestClient) -> None:
-    (script,) = STATIC.glob("js/index.????????.js")
-    assert all(words in script.read_text(encoding="utf-8") for words in UNANSWERED)
+@pytest.mark.parametrize("name", TEXTS)
+def test_streamlits_texts_are_replaced_by_what_is_true_here(client: TestClient, name: str) -> None:
+    (script,) = STATIC.glob(f"js/{name}.????????.js")
+    assert all(text in script.read_text(encoding="utf-8") for text in TEXTS[name])
     answer = client.get(f"/static/js/{script.name}")
     assert answer.headers["content-type"].startswith("text/javascript")
-    assert "The dashboard's server does not answer" in answer.text
-    assert not any(words in answer.text for words in UNANSWERED)
+    assert all(ours in answer.text and theirs not in answer.text for theirs, ours in TEXTS[name].items())
 
 
 @pytest.mark.parametrize("pattern", ["js/index.*.js", "js/PlotlyChart.*.js", "css/index.*.css", "media/Source*.woff2"])

@@ -85,7 +85,7 @@ class ExperimentDecision(Decision):
         """Somebody changed the experiment or the champion: look again, then decide."""
         if self.experiment is None and not isinstance(error, ChampionChanged):
             return None
-        text = f"Somebody was faster. {formatting.escaped(str(error))} Your reason is kept."
+        text = f"The experiment changed in the meantime. {formatting.escaped(str(error))} Your reason is kept."
         return Clash(text, "Look again, then decide", self._look_again)
 
     def _look_again(self) -> None:

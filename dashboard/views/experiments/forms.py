@@ -18,8 +18,8 @@ from registry_core import Experiment, Gate, ModelMetadata
 #: The usual way from shadow to production, as the core knows it by ``"default"``.
 USUAL_STAGES = "shadow, 1, 5, 25, 50, 100"
 WAYS = {
-    "Shadow": "It scores the same rows as the champion and answers nobody.",
-    "Split": "It answers a share of the traffic, for real.",
+    "Shadow": "It scores the same rows as the champion. Its predictions are not served.",
+    "Split": "It serves a share of the traffic.",
     "Staged rollout": "From shadow to production in stages, each with its gates.",
 }
 
@@ -58,7 +58,7 @@ def start(decision: Experimenting, view: session.View) -> Choice | None:
     names = sentences.listed([models[each].version for each in chosen]) if chosen else "The challenger"
     share, stages = 0.05, "default"
     if way == "Split":
-        share = _per_cent("Share of the traffic they answer together, in %", 5.0, "start-share") / 100
+        share = _per_cent("Total share of the traffic, in %", 5.0, "start-share") / 100
     if way == "Staged rollout":
         stages = st.text_input(
             "Stages: “shadow” and shares in %, 100 is the promotion",
@@ -75,17 +75,17 @@ def start(decision: Experimenting, view: session.View) -> Choice | None:
         )
     elif way == "Split":
         changes = (
-            f"{names} {'answer' if plural else 'answers'} {sentences.share(share)} of those {users} instead of "
-            f"{champion.version}, from the next call on. Who gets a challenger keeps it."
+            f"{names} {'serve' if plural else 'serves'} {sentences.share(share)} of those {users} instead of "
+            f"{champion.version}, from the next request on. A unit keeps its version."
         )
     else:
         alone = view.registry.policy(decision.name).monitoring_policy.on_rollout == "act"
-        changes = f"{names} {'go' if plural else 'goes'} from stage to stage as its gates hold, " + (
-            "by itself: the registry takes each step, the promotion included, and stops it when it does harm."
+        changes = f"{names} {'advance' if plural else 'advances'} from stage to stage when all gates passed, " + (
+            "automatically: the registry takes each step, including the promotion, and stops a harmful challenger."
             if alone
-            else "each time when somebody advances it."
+            else "each time by decision of a person."
         )
-    st.markdown(f"{changes} To undo this, stop the experiment: {champion.version} then answers everybody.")
+    st.markdown(f"{changes} To undo this, stop the experiment: {champion.version} then serves all requests.")
 
     def act(who: str, why: str, _: bool) -> Experiment:
         if not chosen:
@@ -144,12 +144,12 @@ def share(decision: Experimenting, view: session.View) -> Choice | None:
     shares: float | dict[str, float]
     if len(running) == 1:
         only = running[0].challenger_id
-        shares = _per_cent(f"Share of the traffic {versions[only]} answers, in %", now or 5.0, "share") / 100
+        shares = _per_cent(f"Share of the traffic that {versions[only]} serves, in %", now or 5.0, "share") / 100
         parts = {only: shares}
     else:
-        how = st.radio("Dealt", ["Evenly", "Each its own"], horizontal=True, key="share-how")
-        if how == "Evenly":
-            shares = _per_cent("Share of the traffic they answer together, in %", now or 5.0, "share") / 100
+        how = st.radio("Shares", ["Equal", "Individual"], horizontal=True, key="share-how")
+        if how == "Equal":
+            shares = _per_cent("Total share of the traffic, in %", now or 5.0, "share") / 100
             parts = {arm.challenger_id: shares / len(running) for arm in running}
         else:
             shares = parts = {
@@ -162,7 +162,7 @@ def share(decision: Experimenting, view: session.View) -> Choice | None:
                 for arm in running
             }
     if sum(parts.values()) > 1 + 1e-9:
-        messages.show("warning", "Together they cannot answer more than 100%.")
+        messages.show("warning", "The shares exceed 100% in total.")
     else:
         ids = [found.champion_id, *(arm.challenger_id for arm in found.arms)]
         shades = dict(zip(ids, charts.colours(ids, found.champion_id), strict=True))
@@ -195,13 +195,13 @@ def _everyone(decision: Experimenting) -> str:
 
 
 def pause(decision: Experimenting, view: session.View) -> Choice | None:
-    """The champion answers everybody for a while."""
+    """Pause: the champion serves all requests for a while."""
     found = decision.seen
     champion = view.version_of(found.champion_id)
-    what = "nothing is scored beside it" if found.mode == "shadow" else "challengers answer nothing"
+    what = "no challenger scores rows" if found.mode == "shadow" else "no challenger serves any"
     st.markdown(
-        f"{_everyone(decision)} from the next call on {champion} answers everybody, and {what}. What was shown so far "
-        "stays. To undo this, resume."
+        f"{_everyone(decision)} from the next request on, {champion} serves all requests, and {what}. The results "
+        "so far are kept. To undo this, resume."
     )
     verb = view.registry.pause_experiment
     return Choice(lambda who, why, _: verb(found.experiment_id, actor=who, reason=why, expected=found))
@@ -214,8 +214,8 @@ def resume(decision: Experimenting, view: session.View) -> Choice | None:
     parts = [f"{versions[arm.challenger_id]} {sentences.share(arm.share)}" for arm in found.running]
     goes_on = "the challengers score beside it again" if found.mode == "shadow" else f"{sentences.listed(parts)} again"
     st.markdown(
-        f"{_everyone(decision)} it goes on where it stood, {goes_on}; who had a challenger gets the same one. To undo "
-        "this, pause."
+        f"{_everyone(decision)} the experiment continues, {goes_on}; a unit that had a challenger gets the same one. "
+        "To undo this, pause."
     )
     verb = view.registry.resume_experiment
     return Choice(lambda who, why, _: verb(found.experiment_id, actor=who, reason=why, expected=found))
@@ -227,8 +227,8 @@ def stop(decision: Experimenting, view: session.View) -> Choice | None:
     report = view.experiment_report(found.experiment_id)
     st.markdown(f"So far: {formatting.escaped(sentences.headline(report, view.versions([found])))}.")
     st.markdown(
-        f"{_everyone(decision)} it ends without a winner, and {view.version_of(found.champion_id)} answers everybody. "
-        "What it has shown stays readable here. An ended experiment cannot go on: a new one starts from nothing."
+        f"{_everyone(decision)} it ends without a winner, and {view.version_of(found.champion_id)} serves all "
+        "requests. The results are kept. An ended experiment cannot be resumed: a new one starts without results."
     )
     verb = view.registry.stop_experiment
     return Choice(lambda who, why, _: verb(found.experiment_id, actor=who, reason=why, expected=found))

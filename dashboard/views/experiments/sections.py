@@ -59,13 +59,15 @@ def nothing(name: str, view: session.View, *, ended: bool) -> None:
     """What to do where no experiment runs, with the button that does it."""
     with st.container(border=True, key="nothing"):
         if view.champion(name) is None:
-            messages.section(f"{formatting.escaped(name)} has no champion", "A challenger needs somebody to challenge.")
+            messages.section(
+                f"{formatting.escaped(name)} has no champion", "An experiment compares challengers with a champion."
+            )
             st.page_link("../pages/leaderboard.py", label="Promote a version first", icon=":material/leaderboard:")
             return
         messages.section(
             "No experiment runs now" if ended else "No experiment yet",
-            "Start one in shadow: a challenger scores the same rows as the champion and answers nobody, so nothing "
-            "changes for anyone. When it shows well, give it a share of the traffic.",
+            "Start one in shadow: a challenger scores the same rows as the champion, and its predictions are not "
+            "served. When the result is good, give it a share of the traffic.",
         )
         decisions.start(name, view, primary=True)
         if not view.candidates(name):
@@ -174,9 +176,8 @@ def _traffic(
     messages.section("Traffic split")
     if found.ended_at is not None:
         champion = view.champion(found.model_name)
-        st.markdown(
-            f"It has ended. {f'{champion.version} answers everybody now' if champion else 'Nobody answers now'}."
-        )
+        serving = f"{champion.version} serves all requests now" if champion else "There is no champion now"
+        st.markdown(f"It has ended. {serving}.")
     else:
         st.html(experiment_charts.split(found, versions, shades))
     if found.stages:
@@ -205,9 +206,9 @@ def _ramp(report: ExperimentReport, versions: formatting.Versions, view: session
             _gates(each, versions[each.challenger_id] if len(running) > 1 else "")
         alone = view.registry.policy(found.model_name).monitoring_policy.on_rollout == "act"
         st.caption(
-            "The registry takes each step by itself, the promotion included, as soon as the gates hold."
+            "The registry advances automatically, including the promotion, as soon as all gates passed."
             if alone
-            else "When the gates hold it waits for somebody to advance it."
+            else "When all gates passed, a person has to advance the experiment."
         )
     passed = [event for event in view.experiment_events(found) if sentences.overridden(event)]
     if passed:
@@ -289,7 +290,7 @@ def _facts(each: ChallengerReport, *, ended: bool) -> None:
     effect = each.effect
     told = {"Labels compared": sentences.labels(effect)}
     if not ended:
-        told["Labels still needed"] = sentences.still_needed(each)
+        told["Labels still needed"] = effect.labels_needed
     if effect.value is not None:
         now = f"{sentences.points(effect.metric, effect.value)} ({sentences.between(effect)})"
         told = {
@@ -304,7 +305,7 @@ def _facts(each: ChallengerReport, *, ended: bool) -> None:
         told["What the shadow had shown"] = _shadow(each.shadow_effect)
     for name, words in told.items():
         st.markdown(f":gray[{formatting.escaped(name)}]  \n{formatting.escaped(words)}")
-        if name == "Labels still needed" and (part := sentences.progress(effect)) is not None:
+        if name == "Labels still needed" and (part := effect.progress) is not None:
             st.progress(part)
 
 

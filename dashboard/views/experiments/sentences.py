@@ -172,28 +172,6 @@ def labels(effect: Effect) -> str:
     return f"{effect.challenger_labels:,} against {effect.champion_labels:,} of the champion"
 
 
-def still_needed(each: ChallengerReport) -> str:
-    """How many labels are missing for what comes next."""
-    effect = each.effect
-    if not effect.enough:
-        return effect.why_not
-    if effect.verdict in ("better", "worse"):
-        return "None: the interval leaves out zero"
-    if not effect.more_labels or effect.worth is None:
-        return "None for a difference of the usual size"
-    place = 10 ** max(len(str(effect.more_labels)) - 2, 0)
-    more = -(-effect.more_labels // place) * place
-    return f"About {more:,} of both models together would show {points(effect.metric, effect.worth, sign=False)}"
-
-
-def progress(effect: Effect) -> float | None:
-    """The part of the labels needed that is there; None where no further ones are asked for."""
-    if not effect.enough or not effect.more_labels or effect.verdict in ("better", "worse"):
-        return None
-    there = effect.challenger_labels + (effect.champion_labels if effect.kind == "split" else 0)
-    return there / (there + effect.more_labels)
-
-
 def margin(each: ChallengerReport) -> float | None:
     """What the lower bound has to be above before the next stage, in a chart's unit; None without a stage."""
     return each.margin and each.margin * (100 if each.effect.metric == "accuracy" else 1)

@@ -61,9 +61,9 @@ class Acknowledge(AlertDecision):
     def _meaning(self, view: session.View) -> Choice:
         number, verb = self.alert.alert_id, view.registry.acknowledge
         stays = (
-            "The registry has handled this already: acknowledging closes the alert."
+            "The registry has acted already: acknowledging resolves the alert."
             if self.alert.handled
-            else "Everyone sees that you know of it. It stays open until its cause is gone, or somebody resolves it."
+            else "Everyone sees that you know of it. The alert stays open until its cause is gone, or it is resolved."
         )
         st.caption(f"{stays} Production does not change. This is recorded permanently and cannot be undone.")
         return Choice(lambda actor, note, _: verb(number, actor=actor, note=note))

@@ -45,15 +45,15 @@ def drift(found: Sequence[Drift]) -> pd.DataFrame:
     """Drift by feature, the worst first as it comes. ``Of limit`` is 1 at the critical limit."""
     table = [
         {
-            "Input": formatting.visible(each.feature),
+            "Feature": formatting.visible(each.feature),
             "State": sentences.drift(each),
             "PSI": each.psi,
-            "What moved": moved(each),
+            "Largest change": moved(each),
             "Limits": f"{each.warn:.2f} / {each.critical:.2f}",
         }
         for each in found
     ]
-    frame = pd.DataFrame(table, columns=["Input", "State", "PSI", "What moved", "Limits"])
+    frame = pd.DataFrame(table, columns=["Feature", "State", "PSI", "Largest change", "Limits"])
     return frame.astype({"PSI": "float64"})
 
 
@@ -73,11 +73,11 @@ def past_alerts(found: Sequence[Alert], now: datetime, where: tzinfo) -> pd.Data
                 "What": sentences.title(each),
                 "Lasted": formatting.lasted(each.opened_at, each.resolved_at, now),
                 "Text": sentences.plain(each.text),
-                "Over because": sentences.plain(each.resolution),
+                "Resolution": sentences.plain(each.resolution),
                 "At": formatting.exact(each.opened_at, where),
                 "No.": each.alert_id,
             }
             for each in found
         ],
-        columns=["When", "What", "Lasted", "Text", "Over because", "At", "No."],
+        columns=["When", "What", "Lasted", "Text", "Resolution", "At", "No."],
     )

@@ -22,30 +22,30 @@ from registry_core import (
 
 DRIFT = {
     "none": "✓ no drift",
-    "warning": "▲ drifted",
+    "warning": "▲ drift",
     "critical": "✕ severe drift",
     "not enough": "○ too few rows",
 }
 #: Beyond the limit before there is a whole week.
 NO_WEEK = "○ no whole week yet"
 ALERTS = {
-    "challenger_failing": "A challenger fails to answer",
-    "challenger_slow": "A challenger answers late",
-    "challenger_slice": "A challenger is worse in a slice",
-    "degradation": "The champion became worse",
-    "slice_degradation": "A slice became worse",
-    "every_version_worse": "Every version became worse",
-    "rolled_back": "Rolled back by the registry",
-    "rollback_suggested": "A rollback is suggested",
-    "not_rolled_back": "Could not be rolled back",
-    "champion_failing": "The champion does not answer",
-    "answers": "The champion answers otherwise than when it was registered",
-    "threshold": "Threshold crossed",
-    "drift": "Drift",
+    "challenger_failing": "Challenger fails too often",
+    "challenger_slow": "Challenger slow too often",
+    "challenger_slice": "Challenger worse in a slice",
+    "degradation": "Champion degraded",
+    "slice_degradation": "Slice degraded",
+    "every_version_worse": "Every version degraded",
+    "rolled_back": "Rolled back automatically",
+    "rollback_suggested": "Rollback suggested",
+    "not_rolled_back": "Not rolled back",
+    "champion_failing": "Champion fails requests",
+    "answers": "Prediction check failed",
+    "threshold": "Metric threshold crossed",
+    "drift": "Feature drift",
     "sample_ratio": "Sample-ratio mismatch",
-    "challenger_harm": "A challenger does harm",
-    "challenger_stopped": "Challenger stopped by the registry",
-    "stage_reached": "An experiment may go on",
+    "challenger_harm": "Challenger harmful",
+    "challenger_stopped": "Challenger stopped automatically",
+    "stage_reached": "Rollout stage passed",
 }
 #: Where the detector's value lies when nothing is wrong, and where it does not stay by chance for long.
 QUIET, NEAR = 2.0, 4.0
@@ -128,14 +128,14 @@ def detector(state: DetectorState) -> str:
     if state.log10_value >= state.log10_alarm:
         said = "the alarm is raised"
     elif state.alarm:
-        said = "the alarm lasts until the labels speak against it"
+        said = "the alarm lasts until the labels contradict it"
     elif state.log10_value >= NEAR:
         said = "the last labels look worse than may be; if that goes on, the alarm is near"
     elif state.log10_value >= QUIET:
         said = "somewhat worse than usual; by chance alone it comes here now and then"
     else:
         said = "nothing points to a decline"
-    sees = f" As it is held now, it {state.notices}." if state.notices else ""
+    sees = f" With this baseline, it {state.notices}." if state.notices else ""
     return (
         f"Evidence {value} of {alarm}: {said}. At {alarm} it raises its alarm; while nothing is wrong that happens at "
         f"most once in {10**state.log10_alarm:,.0f} labels, however often it is looked at.{sees}"
@@ -147,8 +147,8 @@ def beside(found: StandbyComparison, versions: Mapping[str, str]) -> tuple[str, 
     who = versions.get(found.standby, found.standby)
     rows = "every row" if found.every_row else "a sample of the rows"
     help_text = (
-        f"{who} scores {rows} beside the champion and answers nobody. Only the same rows say whether a model became "
-        f"worse, or the world harder. An alarm rolls back to it once its e-value reaches {found.asked:,.0f}"
+        f"{who} scores {rows} beside the champion; its predictions are not served. The same rows show whether the "
+        f"champion degraded or the task got harder. An alarm rolls back to it at an e-value of {found.asked:,.0f}"
     )
     if found.gained is None:
         return f"{who}: no row with its label yet", help_text

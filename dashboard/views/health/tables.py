@@ -1,4 +1,4 @@
-"""Tables of live traffic: metrics beside their baseline, drift with its limits, alerts that are over."""
+"""Tables of live traffic: metrics beside their baseline, drift with its limits, resolved alerts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dashboard.ui.tables import number_format, plain
 
 
 def metrics(frame: pd.DataFrame, *, key: str) -> None:
-    """Live metrics with what they are held against."""
+    """Live metrics beside their baseline."""
     form, width = number_format(pd.concat([frame["Live"], frame["Baseline"]]))
     gap, gap_width = number_format(frame["Difference"], difference=True)
     columns = {
@@ -23,9 +23,9 @@ def metrics(frame: pd.DataFrame, *, key: str) -> None:
 
 
 def drift(frame: pd.DataFrame, *, key: str, critical: float) -> None:
-    """Drift by input. The bar is full at the critical limit."""
+    """Drift by feature. The bar is full at the critical limit."""
     columns = {
-        "Input": st.column_config.TextColumn("Input", width=132, pinned=True),
+        "Feature": st.column_config.TextColumn("Feature", width=132, pinned=True),
         "State": st.column_config.TextColumn("State", width=108),
         "PSI": st.column_config.ProgressColumn(
             "PSI",
@@ -33,26 +33,26 @@ def drift(frame: pd.DataFrame, *, key: str, critical: float) -> None:
             min_value=0.0,
             max_value=critical,
             width=120,
-            help="Population stability index: 0 is no change. The bar is full at the limit of drifted far, "
+            help="Population stability index: 0 is no change. The bar is full at the limit of severe drift, "
             f"{formatting.number(critical)}",
         ),
         "Limits": st.column_config.TextColumn(
-            "Limits", width=92, alignment="right", help="From where it counts as drifted, and as drifted far"
+            "Limits", width=92, alignment="right", help="PSI above which the state is drift, and severe drift"
         ),
-        "What moved": st.column_config.TextColumn("What moved", width=210, help="The bin that changed most"),
+        "Largest change": st.column_config.TextColumn("Largest change", width=210, help="The bin that changed most"),
     }
-    plain(frame, key=key, alt="Drift by input, the worst first", columns=columns)
+    plain(frame, key=key, alt="Drift by feature, the worst first", columns=columns)
 
 
 def past_alerts(frame: pd.DataFrame, *, key: str) -> None:
-    """Alerts that are over, newest first."""
+    """Resolved alerts, newest first."""
     columns = {
         "When": st.column_config.TextColumn("When", width=90, pinned=True),
         "What": st.column_config.TextColumn("What", width=200),
         "Lasted": st.column_config.TextColumn("Lasted", width=90),
         "Text": st.column_config.TextColumn("Text", width=430),
-        "Over because": st.column_config.TextColumn("Over because", width=300),
+        "Resolution": st.column_config.TextColumn("Resolution", width=300),
         "At": st.column_config.TextColumn("At", width=192),
         "No.": st.column_config.NumberColumn("No.", width=60),
     }
-    plain(frame, key=key, alt="Alerts that are over, newest first", columns=columns)
+    plain(frame, key=key, alt="Resolved alerts, newest first", columns=columns)

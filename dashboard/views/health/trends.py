@@ -90,7 +90,7 @@ def _over_time(
     messages.section(formatting.escaped(sentences.finding(report, deployed, rollbacks, known, trouble)))
     frame = live_frames.champions(windows, metric, known)
     if not len(frame):
-        messages.show("info", "Nobody asked for a prediction in this time. Choose a longer one above.")
+        messages.show("info", "No predictions in this period. Choose a longer one above.")
         return
     begin = since or frame["start"].iloc[0].to_pydatetime()
     moves = live_frames.moves(deployed, rollbacks, known, begin)
@@ -164,7 +164,7 @@ def _look_at_taken_out(report: HealthReport, known: dict[str, str], begin: datet
             args=("model", report.model_name, past.from_id),
         ):
             st.rerun(scope="app")
-        st.caption(f"{formatting.escaped(out)} is disqualified: it is not chosen again until somebody reinstates it.")
+        st.caption(f"{formatting.escaped(out)} is disqualified: it cannot be promoted until it is reinstated.")
 
 
 def _detector(report: HealthReport) -> None:
@@ -232,12 +232,12 @@ def _drift(report: HealthReport) -> None:
         return
     critical = max(each.critical for each in report.drift)
     frame = health_frames.drift(report.drift)
-    dull = [*(["Limits"] if said else []), *([] if frame["What moved"].any() else ["What moved"])]
+    dull = [*(["Limits"] if said else []), *([] if frame["Largest change"].any() else ["Largest change"])]
     health_tables.drift(frame.drop(columns=dull), key="drift", critical=critical)
     worst = [each for each in report.drift if each.state in ("warning", "critical")]
     shown = worst or [each for each in report.drift if each.psi is not None][:4]
     if shown:
-        with st.expander("What moved most in each: its share in training, and now", key="drift-moved"):
+        with st.expander("Largest change of each feature: share in training, and now", key="drift-moved"):
             st.plotly_chart(
                 health_charts.moved(shown), config=charts.CONFIG, key="drift-chart", alt="Shares in training and now"
             )
@@ -274,7 +274,7 @@ def _last_rollback(report: HealthReport, known: dict[str, str], since: datetime 
     st.markdown(
         f"{messages.when(past.at)}, {formatting.escaped(by)}. "
         f"{formatting.escaped(formatting.sentence(past.reason))} "
-        f"{formatting.escaped(out)} is disqualified: it is not chosen again until somebody reinstates it."
+        f"{formatting.escaped(out)} is disqualified: it cannot be promoted until it is reinstated."
     )
 
 

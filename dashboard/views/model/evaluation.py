@@ -46,8 +46,8 @@ def measurement(model: ModelMetadata, view: session.View, *, offered: bool) -> N
         return
     messages.section(
         f"Evaluated on {evaluation.rows:,} rows of {formatting.visible(benchmark.name)}",
-        f"By the registry itself, {messages.when(evaluation.at)}; labels were withheld. "
-        f"{formatting.microseconds(evaluation.row_microseconds)} a row.",
+        f"Evaluated in the sandbox, {messages.when(evaluation.at)}; labels were withheld. "
+        f"{formatting.microseconds(evaluation.row_microseconds)} per row.",
     )
     if evaluation.unenforced:
         messages.show(

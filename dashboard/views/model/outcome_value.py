@@ -5,9 +5,9 @@ from __future__ import annotations
 import streamlit as st
 
 from dashboard import formatting, session
-from dashboard.ui import charts, evaluation_frames, insight_charts, messages, tables
+from dashboard.ui import change, charts, evaluation_frames, insight_charts, messages, tables
 from dashboard.ui.columns import Column
-from registry_core import ModelMetadata, OutcomeValue, RegistryError, ValueCurve
+from registry_core import ModelMetadata, OutcomeValue, ValueCurve
 
 #: The outcomes with what the field says of them.
 FIELDS = {
@@ -89,16 +89,11 @@ def _keep(name: str, values: dict[str, float], view: session.View) -> None:
     """Keep the values with the model name: a setting, with its event."""
     with st.form("keep-values", border=False):
         reason = st.text_input("Reason (required)", key="values-reason", max_chars=2000)
-        if not st.form_submit_button("Keep these values", icon=":material/save:"):
+        if not st.form_submit_button("Store these values", icon=":material/save:"):
             return
-    if not (reason or "").strip():
-        messages.show("warning", "Give a reason. Nothing was changed.")
-        return
     given = {outcome: value for outcome, value in values.items() if value}
-    try:
-        view.registry.configure(name, outcome_values=given, actor=session.actor(), reason=reason.strip())
-    except RegistryError as error:
-        messages.show("error", f"Nothing was changed. {formatting.escaped(str(error))}")
-        return
-    messages.post("success", f"The outcome values of **{formatting.escaped(name)}** are kept.")
-    st.rerun()
+    change.make(
+        lambda why: view.registry.configure(name, outcome_values=given, actor=session.actor(), reason=why),
+        reason,
+        f"The outcome values of **{formatting.escaped(name)}** are stored.",
+    )

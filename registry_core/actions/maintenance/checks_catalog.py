@@ -31,8 +31,9 @@ def _told(damage: Damage) -> Any:
     if damage.kind == "lost":
         remedy = f"{BACKUP}; or continue without them: {MEND}"
         return error("lost", damage.subject, damage.text, remedy, repairable=True)
-    remedy = f"{BACKUP}; or rebuild the catalog from its export: model-registry rebuild-index --damaged"
-    return error(damage.kind, damage.subject, damage.text, BACKUP if "telemetry" in damage.text else remedy)
+    rebuild = f"{BACKUP}; or rebuild the catalog from its export: model-registry rebuild-index --damaged"
+    remedy = BACKUP if damage.database == "telemetry.db" else rebuild
+    return error(damage.kind, damage.subject, damage.text, remedy)
 
 
 def chain(look: Look) -> Findings:

@@ -16,6 +16,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, TypeGuard
 
+from ... import folders
 from ...artifacts import bundle
 from ...artifacts.store import Sink, Staged
 from ...catalog import dump, events
@@ -92,9 +93,9 @@ def _check_free(folder: Path) -> None:
 def _give_name(aside: Path, folder: Path) -> None:
     try:
         for inner, _, _ in os.walk(aside):
-            _sync(inner)
+            folders.sync(inner)
         os.rename(aside, folder)
-        _sync(folder.parent)
+        folders.sync(folder.parent)
     except OSError as error:
         if error.errno in (errno.ENOTEMPTY, errno.EEXIST):
             raise StateConflict(f"{folder} was created by another process meanwhile; name another folder") from error
@@ -102,14 +103,6 @@ def _give_name(aside: Path, folder: Path) -> None:
             error.errno or errno.EIO,
             f"{folder} cannot be written ({error.strerror}); name a new folder",
         ) from error
-
-
-def _sync(folder: str | os.PathLike[str]) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _checked(found: bundle.Reader) -> dict[str, str]:

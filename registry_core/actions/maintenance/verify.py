@@ -98,7 +98,7 @@ def _damage(context: Context) -> tuple[Damage, ...]:
     except CatalogBusy:
         raise
     except RegistryError as problem:
-        return (*found, Damage("damaged", "telemetry.db", str(problem)))
+        return (*found, Damage("damaged", "telemetry.db", str(problem), "telemetry.db"))
 
 
 @contextmanager
@@ -115,7 +115,7 @@ def _look(
         try:
             configuration = context.settings(catalog)
         except RegistryError as problem:
-            configuration, damage = Configuration(), (*damage, Damage("rows", "settings", str(problem)))
+            configuration, damage = Configuration(), (*damage, Damage("rows", "settings", str(problem), "registry.db"))
         yield Look(context, catalog, telemetry, configuration, damage, only, progress)
 
 

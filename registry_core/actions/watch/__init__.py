@@ -1,1 +1,1 @@
-"""Watching: is the champion still as good as it was, what do challengers show, and what is done about it."""
+"""Monitoring: the health of champions, the results of experiments, and the actions they cause."""

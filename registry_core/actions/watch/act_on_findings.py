@@ -1,4 +1,4 @@
-"""Looking: everything the watch does about one model name, after outcomes came or when somebody asks."""
+"""Monitoring of one model name: detect, decide and act, after outcomes arrived or on request."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether the champion still answers with the libraries installed here as it did where it was registered."""
+"""The prediction check of the champion with the installed libraries: a difference opens a critical alert."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def look(context: Context, current: Deployment, *, thorough: bool) -> list[str]:
             )  # fmt: skip
         return [text] if opened else []
     if held is not None and found is not None and found.status == "agrees":
-        text = "it answers again as it did where it was registered"
+        text = "its predictions match those of its registration again"
         with context.database.transaction() as transaction:
             close_if_over(context, transaction, held, text)
         return [f"{named}: {text}"]

@@ -1,4 +1,4 @@
-"""The champion: when it has become worse or fails to answer, somebody is told, and its healthy predecessor put back."""
+"""Degradation and failures of the champion: alerts, and the rollback to its healthy predecessor."""
 
 from __future__ import annotations
 
@@ -26,6 +26,8 @@ from .detector_state import Observed
 
 #: Predictions answered since the last failure after which a champion that failed is taken to answer again.
 ANSWERS_AGAIN = 20
+#: Why an alarm is over.
+CONTRADICTED = "the labels since then contradict the alarm"
 
 
 @dataclass(frozen=True)
@@ -56,9 +58,7 @@ def look(context: Context, current: Deployment, policy: MonitoringPolicy, seen: 
 
 
 def _note_begun_anew(context: Context, current: Deployment) -> None:
-    reason = (
-        "An earlier release worked out the state of the watch in another way; it was worked out anew from all labels"
-    )
+    reason = "This release computes the monitoring state differently; it was recomputed from all labels"
     with context.database.transaction() as transaction:
         events.append(
             transaction, now=context.now(), kind=EventKind.WATCH_BEGUN_ANEW, actor=AUTO, reason=reason,
@@ -88,32 +88,33 @@ def _judged(
     other = seen.standby
     if other is None:
         nobody = (
-            "It stays champion, since no healthy earlier champion takes the same inputs: retrain, or promote another"
+            "It stays champion, since no healthy earlier champion has the same features: retrain, or promote another "
+            "version"
         )
         return _told(context, current, found, nobody)
     known, named = seen.watch.standby, _named(context, other)
     compared = seen.watch.compared_with(named)
     evidence = {**found.evidence, "standby": other, "comparison": compared}
     if known != "better" and not policy.act_without_comparison:
-        waits = f"It stays champion unless {named}, which scores every row beside it now, is better on the same rows"
+        waits = f"{named} now scores every row as well. The champion stays unless {named} is better on the same rows"
         said = _told(context, current, replace(found, evidence=evidence), waits)
         if known == "no better":
-            because = f"{_named(context, current.model_id)} became worse, and {named} is no better. {compared}"
+            because = f"{_named(context, current.model_id)} degraded, and {named} is no better. {compared}"
             worse = Trouble("every_version_worse", f"every_version_worse:{current.deployment_id}", because, evidence)
-            remedy = "Every version got worse: retrain on recent data. Running experiments go on"
+            remedy = "Every version got worse: retrain on recent data. Running experiments continue"
             said += _told(context, current, worse, remedy)
         return said
     found = replace(found, because=f"{found.because}. {compared}", evidence=evidence)
     if policy.on_degradation == "suggest":
         key = f"rollback_suggested:{current.deployment_id}"
-        way = f"Roll back to {named}, or resolve the alert if it may stay"
+        way = f"Roll back to {named}, or resolve the alert if the champion may stay"
         return _told(context, current, replace(found, kind="rollback_suggested", key=key), way)
     return _back(context, current, policy, found, [other])
 
 
 def _well_again(context: Context, current: Deployment, seen: Observed) -> list[str]:
     """Close what is open about its becoming worse: the labels since speak against it."""
-    text, said = f"the labels since then speak against it. {seen.watch.detector.sentence}", []
+    text, said = f"{CONTRADICTED}. {seen.watch.detector.sentence}", []
     for kind in ("degradation", "every_version_worse", "rollback_suggested", "not_rolled_back"):
         held = alerts.unresolved(context.database, current.model_name, f"{kind}:{current.deployment_id}")
         if held is not None:
@@ -129,7 +130,8 @@ def _back(
     until = cooldown_until(context.database, current.model_name, policy, context.now())
     if until is not None:
         hindered = (
-            f"It is not rolled back: there was an automatic rollback shortly before. There may be one from {until}"
+            f"It is not rolled back, since the last automatic rollback was less than {policy.cooldown_hours:g} hours "
+            f"ago. The next one is possible from {minute(until)} UTC"
         )
         return _told(context, current, _hindered(current, found), hindered)
     return _roll_back(context, current, policy, found, targets)
@@ -147,7 +149,7 @@ def _answers_again(context: Context, current: Deployment) -> list[str]:
     answered = sum(sums.predictions for start, _, sums in counted if start > last)
     if answered < ANSWERS_AGAIN:
         return []
-    text = f"it answers again: {answered:,} predictions since its last failure"
+    text = f"it serves predictions again: {answered:,} since its last failure"
     with context.database.transaction() as transaction:
         for key in keys:
             held = alerts.unresolved(transaction, current.model_name, key)
@@ -203,9 +205,9 @@ def _roll_back(
 ) -> list[str]:
     held = alerts.unresolved(context.database, current.model_name, _not_rolled_back(current))
     target, skipped = _target(context, current, targets, held)
-    left_out = f"; passed over: {'; '.join(skipped.values())}" if skipped else ""
+    left_out = f"; skipped: {'; '.join(skipped.values())}" if skipped else ""
     if target is None:
-        nobody = f"It stays champion, since no healthy earlier champion is left{left_out}. Promote another model"
+        nobody = f"It stays champion, since no healthy earlier champion is left{left_out}. Promote another version"
         return _told(context, current, _hindered(current, found), nobody, passed_over=sorted(skipped))
     out, back = _named(context, current.model_id), _named(context, target)
     text = f"{found.because}; {out} was rolled back to {back}{left_out}"
@@ -238,7 +240,7 @@ def _target(
         row, named = require(context.database, model_id), _named(context, model_id)
         same, because, _ = signatures.same_inputs(context.database, record(context, row), champion)
         if not same:
-            skipped[model_id] = f"{named} takes other features ({because})"
+            skipped[model_id] = f"{named} has other features ({because})"
         elif model_id in known:
             skipped[model_id] = f"{named} did not load"
         else:

@@ -1,4 +1,4 @@
-"""What all challengers of one experiment are judged by."""
+"""The evidence that all challengers of an experiment are judged by."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the watch knows of a champion: a function of what was counted, worked out anew from the first day that changed.
+"""The monitoring state of a champion: a function of the counts, recomputed from the first day that changed.
 
 The state of each day is kept, so that a look costs the days since the last change. What is kept may be thrown away at
 any time: it says nothing that the windows do not.

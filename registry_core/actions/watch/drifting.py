@@ -1,4 +1,4 @@
-"""Drift of inputs and scores against what the champion was trained on: it warns, it never rolls back."""
+"""Drift of features and scores against the training reference. It opens alerts and never rolls back."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def moved(champion: str, found: Sequence[Drift]) -> str | None:
     return (
         f"{champion}: the features of live requests have drifted from its training data: "
         f"{listed([each.feature for each in those])} ({those[0].sentence}). Its predictions may still be right: check "
-        "its live metric before you act"
+        "its live metrics before you act"
     )
 
 
@@ -100,7 +100,7 @@ def look(context: Context, current: Deployment, *, thorough: bool) -> list[str]:
             )  # fmt: skip
         return [text] if opened else []
     if held is not None and text is None and drift.over(found):
-        text = "inputs and scores look again like those it was trained on"
+        text = "features and scores match the training data again"
         with context.database.transaction() as transaction:
             close_if_over(context, transaction, held, text)
         return [f"{named}: {text}"]

@@ -1,4 +1,4 @@
-"""Experiments while they run: harmful challengers stopped, stages taken, deals that are not as planned noticed."""
+"""Running experiments: harmful challengers are stopped, stages are taken, failed validity checks open alerts."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from .champion import close_if_over
 NEWS, PART_OF_ALL = 20, 50
 #: Of each guardrail the kind of its alert, and what it says of a challenger.
 _GUARDRAILS = {
-    "failures": ("challenger_failing", "fails to answer"),
-    "slow calls": ("challenger_slow", "answers late"),
+    "failures": ("challenger_failing", "fails too often"),
+    "slow calls": ("challenger_slow", "is slow too often"),
 }
 
 
@@ -85,8 +85,8 @@ def _failing(context: Context, seen: ExperimentReport) -> list[str]:
             if alerts.newest(context.database, found.model_name, key) is None:
                 named = models.display_name(context.database, arm.challenger_id)
                 text = (
-                    f"experiment {found.experiment_id}: {named} {trouble}. {judged.sentence}. Look at what "
-                    "it needs, or stop the experiment"
+                    f"experiment {found.experiment_id}: {named} {trouble}. {judged.sentence}. Find "
+                    "the cause, or stop the experiment"
                 )
                 said += _alert(context, found, kind, "warning", key, text, arm.challenger_id)
     return said
@@ -104,7 +104,7 @@ def _slices(context: Context, seen: ExperimentReport) -> list[str]:
             named = models.display_name(context.database, each.challenger_id)
             text = (
                 f"experiment {found.experiment_id}: {named} is worse than the champion in a slice. {each.sentence}. "
-                "Look at these rows, or stop the experiment"
+                "Review these rows, or stop the experiment"
             )
             said += _alert(context, found, "challenger_slice", "warning", key, text, each.challenger_id)
     return said
@@ -112,7 +112,7 @@ def _slices(context: Context, seen: ExperimentReport) -> list[str]:
 
 def _harm(context: Context, found: Experiment, each: ChallengerReport, policy: MonitoringPolicy) -> list[str]:
     number, challenger = found.experiment_id, each.challenger_id
-    text = f"experiment {number}: {models.display_name(context.database, challenger)} does harm: {each.verdict}"
+    text = f"experiment {number}: {models.display_name(context.database, challenger)} is harmful: {each.verdict}"
     if policy.on_rollout == "suggest":
         key = f"challenger_harm:{number}:{challenger}"
         return _alert(context, found, "challenger_harm", "critical", key, f"{text}. Stop the experiment", challenger)
@@ -122,7 +122,7 @@ def _harm(context: Context, found: Experiment, each: ChallengerReport, policy: M
             return []
         now = context.now()
         experiment_lifecycle.leave(transaction, now, again, challenger, AUTO, each.verdict, "refused")
-        text = f"{text}; it was stopped, and the champion answers for it"
+        text = f"{text}; it was stopped, and the champion serves its share"
         open_alert(
             context, transaction, now, model_name=found.model_name, model_id=challenger, kind="challenger_stopped",
             severity="warning", key=f"challenger_stopped:{number}:{challenger}", text=text,
@@ -136,8 +136,8 @@ def _forward(context: Context, seen: ExperimentReport, policy: MonitoringPolicy)
     number = found.experiment_id
     several = following == 1.0 and len(found.running) > 1
     if policy.on_rollout == "suggest" or following is None or several:
-        what = "promote the winner" if following is None or following == 1.0 else "advance it"
-        text = f"experiment {number} may go on: {seen.verdict}. It waits for somebody to {what}"
+        what = "promote the winner" if following is None or following == 1.0 else "advance the experiment"
+        text = f"experiment {number} passed its gates: {seen.verdict}. Next step: {what}"
         return _reached(context, found, text)
     if following == 1.0:
         try:
@@ -145,7 +145,8 @@ def _forward(context: Context, seen: ExperimentReport, policy: MonitoringPolicy)
         except (Conflict, StorageError):
             raise
         except RegistryError as error:
-            return _reached(context, found, f"experiment {number} passed its last stage, but: {error}")
+            failed = f"experiment {number} passed its last stage, but the promotion failed: {error}"
+            return _reached(context, found, failed)
         return [f"{models.display_name(context.database, found.running[0].challenger_id)} was promoted: {seen.verdict}"]
     with context.database.transaction() as transaction:
         again = experiment_checks.check_seen(transaction, number, found)

@@ -1,4 +1,4 @@
-"""What must not get worse while challengers are compared: failures, slow calls and declared slices."""
+"""Guardrails of an experiment: failed requests, slow requests and declared slices."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Health: how a champion stands in production, after everything that had to be done was done."""
+"""The health report of a champion, computed after all due actions."""
 
 from __future__ import annotations
 
@@ -95,12 +95,12 @@ def health(context: Context, model_name: str, acted: tuple[str, ...] = ()) -> He
     if answers is not None and answers.status in answer_drift.WRONG:
         state, sentence = "critical", answer_drift.words(metadata.display_name, answers)
     elif late.warning and state != "critical":
-        sentence = f"{sentence}. Take care: {late.warning}"
+        sentence = f"{sentence}. Warning: {late.warning}"
     elif versions and state != "critical":
         sentence = f"{sentence}. Library versions differ: {versions}"
     everybody = rights.open_to_everybody(context.location) if os.path.isdir(context.location) else None
     if everybody is not None and state != "critical":
-        state, sentence = "warning", f"{sentence}. Take care: {everybody}"
+        state, sentence = "warning", f"{sentence}. Warning: {everybody}"
     return HealthReport(
         model_name=model_name,
         at=utc_text(now),
@@ -232,14 +232,14 @@ def _state(
     if named in done.metrics:
         since = minute(current.started_at)
         shown = f"{named} {done.metrics[named]:.4g} over {labels:,} labels since {since} UTC"
-    against = "" if frozen is None else f", {frozen.value:.4g} on {frozen.source}"
+    against = "" if frozen is None else f", baseline {frozen.value:.4g} ({frozen.source})"
     if first is not None:
         return first.severity, first.text
     beyond = [each for each in judged if each.state == "beyond"]
     if beyond:
         return "warning", f"{who}: {beyond[0].sentence}"
     if labels < asked.minimum_labels:
-        return "unknown", f"{who}: {shown}{against}; {asked.minimum_labels:,} are needed before anything is said"
+        return "unknown", f"{who}: {shown}{against}; at least {asked.minimum_labels:,} labels are required"
     if detector is None:
-        return "unknown", f"{who}: {shown}; there is nothing to hold it against yet"
-    return "healthy", f"{who}: {shown}{against}; no sign that it became worse"
+        return "unknown", f"{who}: {shown}; no baseline yet"
+    return "healthy", f"{who}: {shown}{against}; no sign of degradation"

@@ -1,4 +1,4 @@
-"""From when on the labels of a window are no longer a selection: learnt from how late outcomes came before.
+"""When the labels of a window stop being a biased sample: estimated from the delays of past outcomes.
 
 Frauds are reported at once and honest customers never complain: labels that come early are not a sample of all. So a
 window counts when all its predictions have their outcome, or when it is so old that nine of ten outcomes of every class
@@ -52,7 +52,8 @@ def learnt(context: Context, model_name: str, policy: MonitoringPolicy) -> Matur
     """How old a window of a model name has to be: as the policy says, else as its outcomes have shown."""
     if policy.maturity_hours is not None:
         hours = policy.maturity_hours
-        return Maturity(int(timedelta(hours=hours).total_seconds() * 1e6), f"{hours:g} hours, as the settings say")
+        age = int(timedelta(hours=hours).total_seconds() * 1e6)
+        return Maturity(age, f"{hours:g} hours, set by monitoring.maturity_hours")
     place, now = ("maturity", model_name), microseconds(context.now())
     held = context.looked.get(place)
     if held is None or not held[0] <= now < held[0] + HOLDS:
@@ -68,7 +69,7 @@ def _learn(context: Context, model_name: str, now: int) -> Maturity:
     edges = [now - (STRETCHES - stretch) * length for stretch in range(STRETCHES + 1)]
     rows = predictions.delays(telemetry, model_name, edges, EACH)
     if not rows:
-        return Maturity(0, "no outcome has come yet")
+        return Maturity(0, "no outcomes yet")
     made, told, truth, answer, stream = np.array(rows, np.float64).T
     classes = among[int(stream[0])].task != "regression"
     groups = truth if classes else np.zeros(len(truth))

@@ -1,4 +1,4 @@
-"""What all labels of one stretch of production say of a champion: its sums merged, the figures computed once."""
+"""The performance of a champion over a period: its sums are merged, the metrics are computed once."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def performance(
         model_id, deployment_id = current.model_id, current.deployment_id
         began = microseconds(datetime.fromisoformat(current.started_at))
     elif require(context.database, model_id)["model_name"] != model_name:
-        raise ModelNotFound(f"{model_id} is no model of {model_name}")
+        raise ModelNotFound(f"{model_id} is not a version of {model_name}; name one of its versions")
     listed = streams.listed(context.telemetry, model_name, model_id, deployment_id=deployment_id)
     among = by_loss(
         {seq: stream for seq, stream in listed.items() if stream.role == "champion"},

@@ -1,4 +1,4 @@
-"""What an experiment has shown so far, and what has to hold before it goes on."""
+"""The report of an experiment: results so far, and the gates of its present stage."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Literal
 
 from ...catalog import baselines, deployments, models
-from ...evidence import Gate
+from ...gates import Gate
 from ...live import (
     Arm,
     ArmTraffic,
@@ -58,8 +58,8 @@ def report(context: Context, found: Experiment, *, charts: bool = True) -> Exper
         warnings.append(_warning(found, "sample_ratio", sample_ratio.sentence, "warning"))
     if coverage is not None and coverage.state == "apart":
         apart = (
-            f"{coverage.sentence}. Where an outcome is only seen after a certain answer, the models' choices are "
-            "compared, not their quality: keep a part of the traffic that is answered alike"
+            f"{coverage.sentence}. Where an outcome is only observed after a certain prediction, the comparison is "
+            "biased: reserve traffic that both models treat alike"
         )
         warnings.append(_warning(found, "label_coverage", apart, "warning"))
     return ExperimentReport(
@@ -87,8 +87,8 @@ def _evidence(context: Context, found: Experiment, policy: MonitoringPolicy) -> 
     mature = maturity.before(context, found.model_name, policy)
     if len(found.arms) > 1:
         shared = (
-            f"{len(found.arms)} challengers share the certainty of one verdict: each interval is made at "
-            f"{1 - found.alpha / len(found.arms):.1%}"
+            f"{len(found.arms)} challengers share one error rate: each interval has "
+            f"{1 - found.alpha / len(found.arms):.1%} confidence"
         )
         warnings.append(_warning(found, "shared_certainty", shared))
     asked = tuple([each.arms for each in buckets] if found.mode == "split" else traffic.asked_in_shadow(context, found))
@@ -97,7 +97,7 @@ def _evidence(context: Context, found: Experiment, policy: MonitoringPolicy) -> 
         warnings.append(_warning(found, "failed_requests", _of_failures(found)))
     variance, begins = _variance(context, found)
     if begins:
-        before = f"windows before {text(begins)[:16]} only told how much {found.metric} varies, and are not compared"
+        before = f"windows before {text(begins)[:16]} estimate the variance of {found.metric} and are not compared"
         warnings.append(_warning(found, "variance_windows", before))
     seen = compared.Evidence(
         found, found.alpha / len(found.arms), variance, buckets, asked, mature, begins, calls, (), ()
@@ -127,11 +127,8 @@ def _both(guardrails: tuple[Guardrail, ...]) -> tuple[Guardrail, Guardrail | Non
 
 def _of_failures(found: Experiment) -> str:
     if baseline.kind(found.metric) == "loss":
-        return f"calls that were not answered have no {found.metric}: they count in the check of failures only"
-    return (
-        "a call that was not answered counts as wrong answers of the model that was asked, weighed with the share of "
-        "predictions whose outcome is known"
-    )
+        return f"failed requests have no {found.metric}: they count only in the check of failed requests"
+    return "a failed request counts as wrong predictions of the model that failed, weighted by label coverage"
 
 
 def _variance(context: Context, found: Experiment) -> tuple[float | None, int]:
@@ -227,7 +224,7 @@ def _of_shadow(seen: compared.Evidence, pairs: Sequence[tuple[int, PairedSums]])
 
 
 def _unknown_spread(seen: compared.Evidence, kind: Literal["split", "shadow"]) -> Effect:
-    why = f"Not enough labels yet: {TUNING_LABELS} of the champion have to show first how much its loss varies"
+    why = f"Not enough labels yet: {TUNING_LABELS} of the champion are required to estimate the variance of its loss"
     return Effect(baseline.kind(seen.experiment.metric), kind, 0, 0, False, why, alpha=seen.alpha)
 
 

@@ -1,4 +1,4 @@
-"""Slices of the champion's rows: one that became worse opens an alert, and never rolls anything back."""
+"""Slices of the champion's rows: a degraded slice opens an alert and never rolls back."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from .. import baseline, windows
 from ..alert import open_alert
 from ..context import Context
 from . import traffic
-from .champion import close_if_over, somebody_resolved
+from .champion import CONTRADICTED, close_if_over, somebody_resolved
 from .detector_state import Observed, Slice, slices_of
 
 KIND = "slice_degradation"
-_UNWATCHED = "it is no longer watched"
+_UNWATCHED = "the slice is no longer monitored"
 
 
 def shown(name: str) -> str:
@@ -62,7 +62,7 @@ def look(context: Context, current: Deployment, seen: Observed) -> list[str]:
             continue
         name = str(held.evidence["slice"])
         found = seen.slices.get(name)
-        because = f"the labels since then speak against it. {found.watch.detector.sentence}" if found else _UNWATCHED
+        because = f"{CONTRADICTED}. {found.watch.detector.sentence}" if found else _UNWATCHED
         with context.database.transaction() as transaction:
             close_if_over(context, transaction, held, because)
         said.append(f"{shown(name)}: {because}")
@@ -79,7 +79,7 @@ def states(
     parts = {name: traffic.by_loss(among, seen.metric) for name, among in slices_of(listed, current, policy).items()}
     there = {name.partition("=")[0] for name in parts}
     absent = [
-        SliceState(column, 0, None, f"no row answered so far has the column {column!r}", "absent")
+        SliceState(column, 0, None, f"no prediction so far has the column {column!r}", "absent")
         for column in policy.slices
         if column not in there and predictions
     ]
@@ -97,8 +97,8 @@ def _state(each: Slice, policy: MonitoringPolicy) -> tuple[str, SliceStanding]:
         return each.watch.detector.sentence, "worse"
     if each.watch.bound is None:
         return (
-            f"{each.labels:,} labels; {policy.baseline_labels:,} make a baseline, or those of "
-            f"{watching.BASELINE_DAYS} days",
+            f"{each.labels:,} labels; a baseline requires {policy.baseline_labels:,}, or the labels "
+            f"of {watching.BASELINE_DAYS} days",
             "no baseline",
         )
     return each.watch.detector.sentence, "well"

@@ -1,4 +1,4 @@
-"""The standby: the earlier champion that answers beside the present one, so that the two can be compared.
+"""The standby: the previous champion scores the same rows, so that the two can be compared.
 
 It scores a sample of the rows while all is well, and every row from when the evidence against the champion rises until
 it is gone: only the same rows say whether a model became worse, or the world harder for every model.

@@ -1,4 +1,4 @@
-"""Simple thresholds on the last labels: they alert, they never roll back."""
+"""Thresholds on live metrics over the last labels: they open alerts and never roll back."""
 
 from __future__ import annotations
 

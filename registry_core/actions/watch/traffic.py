@@ -1,4 +1,4 @@
-"""What was counted of live traffic, as the watch needs it: by champion, by arm, by window."""
+"""Stored counts of live traffic for monitoring: by champion, by arm, by window."""
 
 from __future__ import annotations
 
@@ -80,32 +80,21 @@ def _as_champion(context: Context, deployment: Deployment) -> dict[int, Stream]:
 
 def told(context: Context, experiment: Experiment) -> int:
     """How many labels and failed calls the challengers of an experiment have, in any role."""
-    telemetry = context.telemetry
-    among = {
-        seq: stream
-        for seq, stream in streams.listed(
-            telemetry, experiment.model_name, experiment_id=experiment.experiment_id
-        ).items()
-        if stream.role in ("split", "shadow")
-    }
-    return sum(
-        int(row[3]) + int(row[4]) for row in stored.read(telemetry, "windows", list(by_loss(among, experiment.metric)))
-    )
+    among = _of_experiment(context, experiment, ("split", "shadow"))
+    return sum(int(row[3]) + int(row[4]) for row in stored.read(context.telemetry, "windows", list(among)))
+
+
+def _of_experiment(context: Context, experiment: Experiment, roles: Collection[str]) -> dict[int, Stream]:
+    listed = streams.listed(context.telemetry, experiment.model_name, experiment_id=experiment.experiment_id)
+    return by_loss({seq: stream for seq, stream in listed.items() if stream.role in roles}, experiment.metric)
 
 
 def split(context: Context, experiment: Experiment) -> list[Bucket]:
     """The windows of an experiment in which its challengers answered, by shares and time."""
-    telemetry = context.telemetry
-    among = {
-        seq: stream
-        for seq, stream in streams.listed(
-            telemetry, experiment.model_name, experiment_id=experiment.experiment_id
-        ).items()
-        if stream.role in ("champion", "split")
-    }
+    among = _of_experiment(context, experiment, ("champion", "split"))
     places = {arm.challenger_id: place for place, arm in enumerate(experiment.arms, start=1)}
     found: dict[tuple[str, int], list[Sums]] = {}
-    for _, stream, start, sums in windows.read(telemetry, by_loss(among, experiment.metric), detail=True):
+    for _, stream, start, sums in windows.read(context.telemetry, among, detail=True):
         arms = found.setdefault((stream.shares, start), [Sums()] * (len(places) + 1))
         place = 0 if stream.role == "champion" else places[stream.model_id]
         arms[place] = arms[place] + sums

@@ -2,7 +2,7 @@
 
 A trusted class is harmless only with the attributes that its own ``fit`` leaves behind. What is called later (the
 function of a FunctionTransformer) has to be a trusted name itself, which the machine sees to; what opens files later is
-looked for here; what indexes memory is in ``bounds``.
+looked for here; what indexes memory is in ``bounds`` and ``tree_bounds``.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from . import arrays, boosters, bounds, fits, lightgbm_text
+from . import arrays, boosters, bounds, fits, lightgbm_text, tree_bounds
 from .names import PARTIAL
 from .refused import Refused
 from .values import Array, Global, Made, is_raw, is_whole, shown
@@ -85,13 +85,13 @@ def _check_attributes(name: str, state: dict[str, Any]) -> None:
     if name.startswith("lightgbm.sklearn."):
         _lightgbm_estimator(name, state)
     if "tree_" in state and name.startswith("sklearn.tree."):
-        bounds.fitted_tree(name, state)
+        tree_bounds.fitted_tree(name, state)
     if "_predictors" in state:
-        bounds.histogram_boosting(name, state)
+        tree_bounds.histogram_boosting(name, state)
     if "_n_support" in state:
         bounds.support_vectors(name, state)
     if name.startswith("sklearn.ensemble._gb."):
-        bounds.gradient_boosting(name, state)
+        tree_bounds.gradient_boosting(name, state)
     if name.startswith("sklearn."):
         for key, value in state.items():
             # An attribute hides the method of that name: so no function may stand for one that checks the inputs.
@@ -213,9 +213,9 @@ def _function_transformer(made: Made) -> None:
 _CHECKS: dict[str, Callable[[Made], None]] = {
     _WRAPPER: lambda made: None,
     PARTIAL: lambda made: None,  # judged by ``partials``
-    "sklearn.tree._tree.Tree": bounds.tree,
-    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor": bounds.histogram_tree,
-    "sklearn.ensemble._hist_gradient_boosting.binning._BinMapper": bounds.bins,
+    "sklearn.tree._tree.Tree": tree_bounds.tree,
+    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor": tree_bounds.histogram_tree,
+    "sklearn.ensemble._hist_gradient_boosting.binning._BinMapper": tree_bounds.bins,
     "sklearn.preprocessing._function_transformer.FunctionTransformer": _function_transformer,
     **{f"sklearn.neighbors._kd_tree.KDTree{bits}": bounds.neighbour_tree for bits in ("", "32", "64")},
     **{f"sklearn.neighbors._ball_tree.BallTree{bits}": bounds.neighbour_tree for bits in ("", "32", "64")},

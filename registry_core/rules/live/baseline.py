@@ -1,4 +1,4 @@
-"""What is known of a model at its promotion: what the watch over it compares with."""
+"""The baseline of a champion, and the bound above which its error rate counts as degradation."""
 
 from __future__ import annotations
 
@@ -67,8 +67,8 @@ class Baseline:
             tolerance = TOLERANCE if self.metric == "accuracy" else TOLERANCE_OF_LOSSES * self.mean
         if tolerance < 0 or self.rows < 1 or self.inflation < 1:
             raise InvalidInput(
-                f"tolerance {tolerance:g}, {self.rows} baseline rows, inflation {self.inflation:g}: give 0 or more, "
-                "labelled rows, and 1 or more"
+                f"tolerance {tolerance:g}, {self.rows} baseline rows, inflation {self.inflation:g}: give a tolerance "
+                "of 0 or more, at least 1 row and an inflation of 1 or more"
             )
         rows = self.rows / self.inflation
         if self.metric == "accuracy":
@@ -77,7 +77,7 @@ class Baseline:
             shown = (
                 f"{self.mean:.1%} wrong",
                 f"{upper:.1%}",
-                f"{tolerance * 100:g} point{'' if tolerance == 0.01 else 's'}",
+                f"{tolerance * 100:g} pp",
                 f"{value:.1%}",
             )
         else:
@@ -90,12 +90,13 @@ class Baseline:
             shown = f"mean {NAMES[self.metric]} {self.mean:.4g}", f"{upper:.4g}", f"{tolerance:.4g}", f"{value:.4g}"
         found, most, extra, allowed = shown
         over = f" of {self.days:,} day{'' if self.days == 1 else 's'}" if self.days else ""
-        like = f", which vary by day like {rows:,.0f}," if self.inflation > 1.05 else ","
-        because = f"{found} on {self.rows:,} labels{over}{like} at most {most} by chance, {extra} more: {allowed}"
+        like = f" (equivalent to {rows:,.0f} independent ones)" if self.inflation > 1.05 else ""
+        labels = f"{self.rows:,} labels{over}{like}"
+        because = f"{found} on {labels}, upper bound {most}, plus a tolerance of {extra}: {allowed}"
         if self.days and self.days < WEEK:
-            because += "; it holds no whole week yet, so that a day of the week may pass for a change"
+            because += "; less than a whole week, so a weekday effect may look like a degradation"
         elif rows < MANY_ROWS:
-            because += "; with so few, smaller losses than that show late or never"
+            because += "; with so few labels, a smaller degradation is detected late or never"
         return Bound(self.metric, value, because)
 
 

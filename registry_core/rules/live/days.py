@@ -1,4 +1,4 @@
-"""How much the rows of one day hang together: the unit of independence is a day before it is a row.
+"""The correlation of rows within one day: days are independent, rows of a day are not.
 
 Flights are late on the same days, demand is odd on the same holidays. The variance of daily error rates was found to be
 1 to 26 times that of independent rows. Whatever counts rows as evidence divides it by ``Days.inflation``.

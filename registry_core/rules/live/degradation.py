@@ -1,4 +1,4 @@
-"""Has the champion become worse than its baseline? An alarm that may be watched for ever.
+"""The degradation detector: whether the champion is worse than its baseline, monitored without end.
 
 The detector of Shiryaev and Roberts, as an e-detector (Shin, Ramdas and Rinaldo, E-detectors: a nonparametric framework
 for sequential change detection, arXiv 2203.03532): as long as the model is not worse than the bound, an alarm comes
@@ -117,9 +117,9 @@ class Detector:
             InvalidInput: it watches losses, or k is not between 0 and n, or the inflation is below 1.
         """
         if self.metric != "accuracy":
-            raise InvalidInput(f"this detector watches the {self.metric}; give it sums of losses, by update_losses")
+            raise InvalidInput(f"this detector monitors {self.metric}; call update_losses with sums of losses")
         if not 0 <= k <= n:
-            raise InvalidInput(f"{k} wrong of {n} labels; give counts, wrong ones among all")
+            raise InvalidInput(f"{k} wrong of {n} labels; give a count from 0 to the number of labels")
         return self._after(n, float(k), log_likelihood_of_wrong(n, k, bound), bound, inflation, start)
 
     def update_losses(
@@ -132,9 +132,12 @@ class Detector:
                 inflation is below 1.
         """
         if self.metric == "accuracy":
-            raise InvalidInput("this detector watches right and wrong; give it counts, by update")
+            raise InvalidInput("this detector monitors accuracy; call update with counts")
         if n < 0 or total < 0 or not math.isfinite(squares) or squares < total**2 / max(n, 1) * (1 - 1e-9):
-            raise InvalidInput(f"sum {total:g} and sum of squares {squares:g} are not those of {n} losses of 0 or more")
+            raise InvalidInput(
+                f"sum {total:g} and sum of squares {squares:g} do not belong to {n} losses; give the sums of losses of "
+                "0 or more"
+            )
         return self._after(n, total, log_evidence_of_losses(n, total, squares, bound), bound, inflation, start)
 
     def watch(
@@ -165,10 +168,10 @@ class Detector:
         """What it says now.
 
         >>> Detector("accuracy").update(400, 60, bound=0.11).sentence
-        'No alarm: 15.0% of 400 labels wrong, up to 11.0% is allowed'
+        'No alarm: 15.0% wrong over 400 labels, up to 11.0% is allowed'
         """
         if not self.labels:
-            return "No labels yet: nothing to watch"
+            return "No labels yet"
         allowed = f"{self.bound:.1%}" if self.metric == "accuracy" else f"{self.bound:.4g}"
         if self.alarm:
             seen = self._seen(self.recent, self.recent_bad, "the last ")
@@ -177,7 +180,7 @@ class Detector:
 
     def _seen(self, labels: int, bad: float, which: str) -> str:
         if self.metric == "accuracy":
-            return f"{bad / labels:.1%} of {which}{labels:,} labels wrong"
+            return f"{bad / labels:.1%} wrong over {which}{labels:,} labels"
         return f"mean {self.metric} {bad / labels:.4g} over {which}{labels:,} labels"
 
     def to_dict(self) -> dict[str, Any]:
@@ -191,7 +194,7 @@ class Detector:
 
     def _after(self, n: int, bad: float, log_evidence: Numbers, bound: float, inflation: float, start: int) -> Detector:
         if inflation < 1:
-            raise InvalidInput(f"an inflation of {inflation:g} would make more of labels than they are; give 1 or more")
+            raise InvalidInput(f"the inflation is {inflation:g}; give 1 or more")
         if not n:
             return self
         parts = -(-n // LARGEST_BATCH)

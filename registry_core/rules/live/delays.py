@@ -1,4 +1,4 @@
-"""How late outcomes come, by class, from outcomes that have come: those that are still to come are not seen.
+"""The delay of outcomes by class, estimated from the outcomes so far: those still to arrive are not observed.
 
 An outcome that takes a week is not seen of a prediction made yesterday, so short delays are seen too often. The
 product-limit estimator for data that are truncated on the right (Lagakos, Barraj and De Gruttola 1988) corrects that:
@@ -68,19 +68,17 @@ def learn(waited: Numbers, could: Numbers, classes: Numbers, expected: Numbers |
     values, counts = np.unique(classes, return_counts=True)
     missing = 0 if expected is None else len(np.setdiff1d(expected, values[counts >= LEAST]))
     if len(waited) < LEAST:
-        return Learnt(
-            0 if waited.max(initial=0.0) < AT_ONCE else None, "too few outcomes have come to know their delay"
-        )
+        return Learnt(0 if waited.max(initial=0.0) < AT_ONCE else None, "too few outcomes to estimate their delay")
     longest = max(quantile(waited[classes == each], could[classes == each]) for each in values[counts >= LEAST])
     if missing:
-        return Learnt(None, f"outcomes of {missing} class{'' if missing == 1 else 'es'} have hardly come yet")
+        return Learnt(None, f"too few outcomes of {missing} class{'' if missing == 1 else 'es'} yet")
     if longest < AT_ONCE:
-        return Learnt(0, "outcomes come at once")
+        return Learnt(0, "outcomes arrive at once")
     if could.max() < 2 * longest:
         return Learnt(
-            None, f"outcomes take {hours(longest)}, and the first predictions are only {hours(could.max())} old"
+            None, f"outcomes take {hours(longest)}, but the first predictions are only {hours(could.max())} old"
         )
-    return Learnt(math.ceil(longest), f"nine of ten outcomes of every class have come after {hours(longest)}")
+    return Learnt(math.ceil(longest), f"90% of the outcomes of every class arrive within {hours(longest)}")
 
 
 def early_and_late(waited: Numbers, bad: Numbers) -> str:
@@ -102,8 +100,8 @@ def early_and_late(waited: Numbers, bad: Numbers) -> str:
         return ""
     shown = f"{one.mean():.1%} and {two.mean():.1%}" if bad.max() <= 1 else f"{one.mean():.4g} and {two.mean():.4g}"
     return (
-        f"labels that come early differ from those that come late: {shown} wrong" if bad.max() <= 1
-        else f"labels that come early differ from those that come late: a mean loss of {shown}"
+        f"early labels differ from late labels: {shown} wrong" if bad.max() <= 1
+        else f"early labels differ from late labels: mean loss {shown}"
     )  # fmt: skip
 
 

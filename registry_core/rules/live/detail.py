@@ -114,7 +114,9 @@ def check_version(stored: bytes, newest: int = VERSION) -> None:
     """
     if not stored or not VERSION <= stored[0] <= newest:
         found = f"version {stored[0]}" if stored else "empty"
-        raise InvalidInput(f"stored sums are {found}, this program reads version {newest}; update it")
+        raise InvalidInput(
+            f"the stored statistics are {found}, but this installation reads version {newest}; update Model Registry"
+        )
 
 
 def pack_all(values: tuple[int, ...]) -> bytes:

@@ -1,4 +1,4 @@
-"""Do the inputs of live traffic, or the scores, still look like those the model was trained on?
+"""Drift: whether live features, or scores, still have the distribution of the training data.
 
 The population stability index over bins of the reference, with a limit that knows how much of it is chance. Drift is a
 reason to look, never one to roll back: inputs may move and the model still be right.
@@ -87,11 +87,11 @@ def reference(feature: str, values: Any, kind: Literal["number", "category"] | N
     """
     column = _column(values)
     if not len(column):
-        raise InvalidInput(f"{feature} has no rows; a reference is made from the rows a model was trained on")
+        raise InvalidInput(f"{feature} has no rows; give the training rows as the reference")
     numbers = None if kind == "category" else _numbers(column)
     if numbers is None:
         if kind == "number":
-            raise InvalidInput(f"{feature} has values that are no numbers; give kind='category'")
+            raise InvalidInput(f"{feature} has values that are not numbers; give kind='category'")
         names = Counter(_names(column))
         del names[""]
         frequent = sorted(names.items(), key=lambda each: (-each[1], each[0]))[:CATEGORIES]
@@ -114,7 +114,7 @@ def reference_of_scores(scores: Histogram, feature: str = "score") -> FeatureRef
         InvalidInput: there are no scores.
     """
     if not scores:
-        raise InvalidInput("there are no scores; a reference is made from those of the model's benchmark or first days")
+        raise InvalidInput("the reference has no scores; give those of the model's benchmark or first days")
     below = np.cumsum(scores.counts) / scores.total
     places = np.searchsorted(below, np.arange(1, QUANTILES) / QUANTILES - 1e-12)
     edges = np.unique(scores.bins[places]).astype(np.float64)
@@ -185,7 +185,8 @@ def judge(reference: FeatureReference, now: ArrayLike, *, chance: float = CHANCE
     live, old = np.asarray(now, np.float64), np.array(reference.counts, np.float64)
     if live.shape != old.shape:
         raise InvalidInput(
-            f"{reference.feature}: counts of shape {live.shape}, its reference has {len(old)} bins; count with it"
+            f"{reference.feature}: counts of shape {live.shape}, but its reference has {len(old)} bins; count with "
+            "this reference"
         )
     n, m = int(live.sum()), int(old.sum())
     if min(n, m) < LEAST:
@@ -249,7 +250,7 @@ def _name_of(reference: FeatureReference, place: int) -> str:
     if place == len(reference.counts) - 1:
         return "missing"
     if reference.kind == "category":
-        return reference.categories[place] if place < len(reference.categories) else "any other"
+        return reference.categories[place] if place < len(reference.categories) else "other values"
     from .histogram import midpoints
 
     edges = list(reference.edges)

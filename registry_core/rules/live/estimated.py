@@ -54,7 +54,9 @@ def calibrate(of_0: Histogram, of_1: Histogram, threshold: float = 0.5) -> Calib
         InvalidInput: a threshold outside of 0 to 1.
     """
     if not 0 < threshold < 1:
-        raise InvalidInput(f"the threshold is {threshold:g}; give the score from which on class 1 is answered")
+        raise InvalidInput(
+            f"the threshold is {threshold:g}; give the score from which class 1 is predicted, above 0 and below 1"
+        )
     zeros, ones = of_0.dense().astype(np.float64), of_1.dense().astype(np.float64)
     total = zeros + ones
     if total.sum() < LEAST:
@@ -80,10 +82,10 @@ def estimate(calibration: Calibration | None, scores: Histogram) -> Estimate:
         scores: of the predictions, labelled or not.
     """
     if calibration is None:
-        return Estimate(False, f"No estimate of accuracy yet: fewer than {LEAST} labels with a score to calibrate by")
+        return Estimate(False, f"No estimate of accuracy yet: fewer than {LEAST} labelled predictions have a score")
     n = scores.total
     if n < LEAST_PREDICTIONS:
-        sentence = f"No estimate of accuracy yet: {n:,} of {LEAST_PREDICTIONS} predictions with a score"
+        sentence = f"No estimate of accuracy yet: {n:,} of {LEAST_PREDICTIONS} predictions have a score"
         return Estimate(False, sentence, predictions=n, calibrated_on=sum(calibration.labels))
     edges, rates = np.array(calibration.edges), np.array(calibration.rates)
     group = np.searchsorted(edges, scores.bins, side="right")
@@ -95,8 +97,8 @@ def estimate(calibration: Calibration | None, scores: Histogram) -> Estimate:
     deviation = math.sqrt(float(np.square(weights) @ (right * (1 - right) / known)) + value * (1 - value) / n)
     low, high = max(value - Z * deviation, 0.0), min(value + Z * deviation, 1.0)
     sentence = (
-        f"Estimated accuracy {value:.1%} ({low:.1%} to {high:.1%}) of {n:,} predictions, without their labels: "
-        "it holds only if scores still mean what they meant"
+        f"Estimated accuracy {value:.1%} ({low:.1%} to {high:.1%}) of {n:,} predictions, from their scores "
+        "alone: valid only while the scores are as well calibrated as on earlier labels"
     )
     return Estimate(True, sentence, value, low, high, n, sum(calibration.labels))
 

@@ -1,4 +1,4 @@
-"""How often each score occurred: a sparse histogram on the logit, fine enough to compute a ranking from.
+"""A sparse histogram of scores on the logit scale, fine enough to compute a ranking from.
 
 Bins of equal width on the score itself fail where scores crowd near 0 or 1, as those of rare classes do; on the logit
 they stay apart.
@@ -125,7 +125,7 @@ def bins_of(scores: ArrayLike) -> NDArray[np.intp]:
     if len(values) and not (values.min() >= 0 and values.max() <= 1):
         wrong = values[(values < 0) | (values > 1)]
         raise InvalidInput(
-            f"{len(wrong):,} of {len(values):,} scores are no probabilities, such as {wrong[0]:g}; "
+            f"{len(wrong):,} of {len(values):,} scores are not probabilities, such as {wrong[0]:g}; "
             "give the probability of the positive class, between 0 and 1, or no scores"
         )
     with np.errstate(divide="ignore"):

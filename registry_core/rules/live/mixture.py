@@ -1,4 +1,4 @@
-"""Evidence that may be looked at after every row: the normal mixture martingale and its confidence sequences.
+"""Evidence that is valid at every look: the normal mixture martingale and its confidence sequences.
 
 S is a sum whose expectation is 0 when there is no difference, V the sum of its variances. Both may be arrays of any
 one shape. Waudby-Smith, Arbour, Sinha, Kennedy and Ramdas, Time-uniform central limit theory and asymptotic confidence

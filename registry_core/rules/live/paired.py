@@ -1,4 +1,4 @@
-"""Sufficient statistics of a shadow test: champion and challenger answered the very same rows.
+"""Sufficient statistics of a shadow test: champion and challenger predict the same rows.
 
 Like ``sums.Sums`` they add up in any order and grouping to the very same sums. Differences are the challenger's loss
 minus the champion's.

@@ -1,4 +1,4 @@
-"""Is traffic dealt out as planned, do labels come back alike from every model, and do its answers come at all?
+"""Validity checks of a split: sample ratio, label coverage, failed and slow requests.
 
 A split that is not the planned one, or labels that one model gets more of than the other, say that something else than
 the models differs: then the comparison is worth nothing, however clear it looks.
@@ -74,7 +74,9 @@ def check(
     for shares, arms in buckets:
         check_shares(shares)
         if len(arms) != len(shares) + 1 or (planned and len(planned[0]) != len(arms)):
-            raise InvalidInput(f"{len(arms)} arms for {len(shares)} shares; give sums for champion and each challenger")
+            raise InvalidInput(
+                f"{len(arms)} arms for {len(shares)} shares; give the sums of the champion and of each challenger"
+            )
         counts.append([each.predictions for each in arms])
         planned.append([max(1 - sum(shares), 0.0), *shares])
         clusters.append([each.detail.cluster_predictions if each.detail else () for each in arms])
@@ -116,7 +118,7 @@ def coverage(buckets: Sequence[Sequence[Sums]], names: Sequence[str] = ()) -> Co
         names: of the arms, for the sentence.
     """
     if not buckets:
-        return Coverage("not enough", (), "Not enough predictions yet to compare the coverage of labels")
+        return Coverage("not enough", (), "Not enough predictions yet to compare label coverage")
     arms = len(buckets[0])
     table = np.array([[(each.predictions, each.labelled) for each in sums] for sums in buckets], np.float64)
     n, k = table.transpose(2, 0, 1)
@@ -138,7 +140,7 @@ def coverage(buckets: Sequence[Sequence[Sums]], names: Sequence[str] = ()) -> Co
         for name, share in zip(_names(names, arms), shares, strict=True)
     )
     if not enough:
-        sentence = f"Not enough predictions yet to compare the coverage of labels: {shown}"
+        sentence = f"Not enough predictions yet to compare label coverage: {shown}"
         return Coverage("not enough", tuple(shares), sentence)
     if apart:
         sentence = f"Label coverage differs: {shown}; compare the models once both are complete"
@@ -183,7 +185,7 @@ def guardrail(
         what: what goes wrong, for the sentence.
     """
     if not buckets:
-        return Guardrail(name, "not enough", (), (), "No calls yet")
+        return Guardrail(name, "not enough", (), (), "No requests yet")
     n = np.array([[each.requests for each in arms] for arms in buckets], np.float64)
     wrong = np.array(bad, np.float64)
     alpha /= max(n.shape[1] - 1, 1)
@@ -201,17 +203,17 @@ def guardrail(
         evidence.append(float(mixture.log_e_below(-found.s, found.v * each.of_all, rho2)))
     counts = tuple((int(calls), int(failed)) for calls, failed in zip(n.sum(axis=0), wrong.sum(axis=0), strict=True))
     shown = ", ".join(
-        f"{name} {failed / calls if calls else 0:.2%} ({failed:,} of {calls:,} calls)"
+        f"{name} {failed / calls if calls else 0:.2%} ({failed:,} of {calls:,} requests)"
         for name, (calls, failed) in zip(_names(names, len(counts)), counts, strict=True)
     )
     more = tuple(each is not None and each >= math.log(1 / alpha) for each in evidence)
     if any(more):
-        sentence = f"A challenger {what} more often than the champion: {shown}"
+        sentence = f"A challenger {what} significantly more often than the champion: {shown}"
         return Guardrail(name, "more", counts, tuple(evidence), sentence, more)
     if float(n.sum(axis=0).min()) < split.LEAST_ROWS:
-        sentence = f"Too few calls to compare: {shown}"
+        sentence = f"Too few requests to compare: {shown}"
         return Guardrail(name, "not enough", counts, tuple(evidence), sentence, more)
-    sentence = f"No challenger {what} more often, as far as is seen: {shown}"
+    sentence = f"No challenger {what} significantly more often: {shown}"
     return Guardrail(name, "not more", counts, tuple(evidence), sentence, more)
 
 

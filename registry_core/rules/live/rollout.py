@@ -1,4 +1,4 @@
-"""From shadow to champion in stages: when a challenger may have more traffic, and when it has to go."""
+"""The stages of a rollout: when a challenger advances, and when it is stopped."""
 
 from __future__ import annotations
 
@@ -102,23 +102,24 @@ def judge(
         InvalidInput: there is no such stage, or the effect is of the other kind of test.
     """
     if not 0 <= position < len(stages):
-        raise InvalidInput(f"there is no stage {position}; the rollout has {len(stages)}, counted from 0")
+        raise InvalidInput(f"stage {position} does not exist; give one from 0 to {len(stages) - 1}")
     stage, last = stages[position], len(stages) - 1
     if (effect.kind == "shadow") != stage.shadow:
-        raise InvalidInput(f"stage {stage.name} is judged by a {'shadow' if stage.shadow else 'split'} test")
+        kind = "shadow" if stage.shadow else "split"
+        raise InvalidInput(f"stage {stage.name} is judged by a {kind} test; give its effect")
     better = clearly_better(effect, shadow)
     labels, least = effect.challenger_labels, stage.least_labels
     if better is not None:
         labels, least = labels if here is None else here, min(LEAST_SEEN, least)
-    enough = Check("labels", labels >= least, f"{labels:,} labels, {least:,} asked")
+    enough = Check("labels", labels >= least, f"{labels:,} labels, {least:,} required")
     answers = [Check("guardrails", False, failing)] if failing else []
     if effect.at_least is None or effect.log_e_worse is None:
-        nothing = "no evidence of harm: there are too few labels for any"
+        nothing = "no evidence of harm yet: too few labels"
         checks = (enough, Check("lower bound", False, "not known yet"), Check("not worse", True, nothing), *answers)
         return Verdict("wait", failing or effect.why_not, checks)
     bound = (
         f"at least {signed_amount(effect.metric, effect.at_least)} of {NAMES[effect.metric]} with {_percent(effect)} "
-        f"certainty, above {signed_amount(effect.metric, stage.least_bound)} asked"
+        f"confidence, above {signed_amount(effect.metric, stage.least_bound)} required"
     )
     if better is not None:
         bound = f"clearly better{' in shadow' if better.kind != effect.kind else ''}, {better.numbers}"
@@ -133,8 +134,8 @@ def judge(
     if position == last:
         return Verdict("promote", f"Passed the last stage, {stage.name}: {enough.because}, {bound}", checks)
     if stage.shadow and better is None and promising(effect):
-        soon = f"some more labels may show that it is better ({effect.numbers}), and spare it stages"
-        return Verdict("wait", f"Stays in shadow: its gates hold, and {soon}", checks)
+        soon = f"more labels may prove the challenger better ({effect.numbers}), which skips stages"
+        return Verdict("wait", f"Stays in shadow: its gates passed, but {soon}", checks)
     to = position + 1 if better is None else last
     return Verdict("advance", f"From {stage.name} to {stages[to].name}: {enough.because}, {bound}", checks, to)
 
@@ -172,7 +173,7 @@ def harm(effect: Effect) -> Check:
     asked = 1 / effect.alpha
     value = math.exp(min(effect.log_e_worse or 0.0, 700.0))
     shown = f"{value:,.3g}" if value < 1e6 else "above a million"
-    return Check("not worse", value < asked, f"evidence that it is worse {shown}, {asked:,.4g} stops it")
+    return Check("not worse", value < asked, f"e-value of harm {shown}, limit {asked:,.4g}")
 
 
 def part_of_slice(place: int) -> float:

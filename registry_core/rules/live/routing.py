@@ -1,4 +1,4 @@
-"""Which model answers for a unit: a pure function of the experiment's salt, the unit and the shares.
+"""Routing: which model serves a unit, a pure function of the experiment's salt, the unit and the shares.
 
 A unit has a position from 0 to 1 that never changes while the experiment runs. Challengers own stretches of it, which
 grow with their shares: raising a share keeps everyone who was in.
@@ -43,7 +43,7 @@ def unit_bytes(unit: Unit) -> bytes:
     else:
         found = str(_whole(unit)).encode()
     if not found:
-        raise InvalidInput("a unit is empty; give the customer, the device or whatever keeps its model")
+        raise InvalidInput("a unit is empty; name the customer, device or other entity that keeps its model")
     return found
 
 
@@ -108,9 +108,7 @@ def check_shares(shares: Sequence[float]) -> None:
     if wrong:
         raise InvalidInput(f"a share of {wrong[0]:g} is invalid; give each challenger a share from 0 to 1")
     if sum(shares) > 1 + _SHARE_ERROR:
-        raise InvalidInput(
-            f"the challengers' shares add up to {sum(shares):g}; lower one of them, they have 1 together"
-        )
+        raise InvalidInput(f"the challengers' shares add up to {sum(shares):g}; lower them to 1 or less in total")
 
 
 @lru_cache(maxsize=256)
@@ -195,7 +193,7 @@ def _hashes(key: bytes, units: Sequence[Unit] | NDArray[Any]) -> NDArray[np.uint
 def _key(salt: bytes | str) -> bytes:
     key = salt.encode() if isinstance(salt, str) else salt
     if not key:
-        raise InvalidInput("the salt is empty; give each experiment one of its own, such as its id")
+        raise InvalidInput("the salt is empty; give each experiment its own, such as its id")
     return key if len(key) <= _LONGEST_SALT else blake2b(key, digest_size=_LONGEST_SALT).digest()
 
 

@@ -1,4 +1,4 @@
-"""How well live scores rank, from their histograms: the area under the ROC curve, with what binning may hide."""
+"""The area under the ROC curve of live scores, from their histograms, with what binning may hide."""
 
 from __future__ import annotations
 

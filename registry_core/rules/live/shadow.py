@@ -1,4 +1,4 @@
-"""The shadow test: both models scored the very same rows; which one does better?
+"""The shadow test: which of two models that scored the same rows is better?
 
 Rows that both got right or both got wrong tell nothing about who is better, and what is hard for both cancels out: it
 takes about a sixth of the rows of a split test. Every number may be looked at as often as one likes.
@@ -153,14 +153,14 @@ def compare(
     """
     prior = prior_variance(metric, alpha, baseline_variance)
     if not 0 < worth < math.inf:
-        raise InvalidInput(f"a difference of {worth:g} cannot be planned for; give a number above 0")
+        raise InvalidInput(f"worth is {worth:g}; give a difference above 0")
     bound_alpha = check_level(alpha if bound_alpha is None else bound_alpha)
     pairs = list(pairs)
     found = sum((sums for _, sums in pairs), NO_PAIRS)
     rows, total, squares = _differences(found, metric)
     least = LEAST_ROWS if metric == "accuracy" else LEAST_ROWS_OF_MEANS
     if rows < least:
-        why_not = f"Not enough labels yet: {rows:,} of {least} that both models answered"
+        why_not = f"Not enough labels yet: {rows:,} of {least} for rows with predictions of both models"
         return Effect(metric, "shadow", rows, rows, False, why_not, alpha=alpha)
     by_day = of_days(pairs, metric)
     inflation, planned = by_day.of_all, by_day.in_the_end

@@ -1,4 +1,4 @@
-"""The split test: champion and challenger answered different units; which one does better?
+"""The split test: which of two models that served different units is better?
 
 The difference is taken within each bucket of prediction time and then averaged: only rows of the same time are ever
 compared, so neither a share that is raised step by step nor labels that come late can fake or hide a difference.
@@ -175,8 +175,8 @@ def few_units(who: str, rows: Numbers) -> str:
     if found >= LEAST_CLUSTERS:
         return ""
     return (
-        f"Not enough different units yet: the {int(rows.sum()):,} labels of the {who} come from so few that they weigh "
-        f"like {math.floor(found)} of {CLUSTERS} groups of units, {LEAST_CLUSTERS} are needed"
+        f"Not enough different units yet: the {int(rows.sum()):,} labels of the {who} are spread over an "
+        f"effective {math.floor(found)} of {CLUSTERS} groups of units, {LEAST_CLUSTERS} are required"
     )
 
 
@@ -211,7 +211,7 @@ def compare(
         InvalidInput: alpha, the variance or ``worth`` is out of its range, or the detail of the sums was not read.
     """
     if worth is not None and not 0 < worth < math.inf:
-        raise InvalidInput(f"a difference of {worth:g} cannot be planned for; give a number above 0")
+        raise InvalidInput(f"worth is {worth:g}; give a difference above 0")
     prior, binary = prior_variance(metric, alpha, baseline_variance), metric == "accuracy"
     bound_alpha = check_level(alpha / 5 if bound_alpha is None else bound_alpha)
     kept = [each for each in buckets if of_metric(each[1], metric)[0] and of_metric(each[2], metric)[0]]
@@ -312,7 +312,7 @@ def prior_variance(metric: Metric, alpha: float, baseline_variance: float | None
         return USUAL_VARIANCE
     if baseline_variance is None:
         raise InvalidInput(
-            f"the {NAMES[metric]} has no usual variance; give baseline_variance, that of the champion's rows before "
+            f"the {NAMES[metric]} has no default variance; give baseline_variance, that of the champion's rows before "
             "the test"
         )
     if not 0 < baseline_variance < math.inf:
@@ -381,8 +381,8 @@ def _missing(metric: Metric, n0: int, x0: float, n1: int, x1: float) -> str:
     if short:
         return f"Not enough labels yet: {' and '.join(short)}"
     wrong = int(x0 + x1)
-    kind, count = ("wrong", wrong) if wrong < LEAST_OF_BOTH_KINDS else ("right", n0 + n1 - wrong)
-    return f"Not enough {kind} answers yet: {count} of {LEAST_OF_BOTH_KINDS} for both together"
+    kind, count = ("wrong", wrong) if wrong < LEAST_OF_BOTH_KINDS else ("correct", n0 + n1 - wrong)
+    return f"Not enough {kind} predictions yet: {count} of {LEAST_OF_BOTH_KINDS} for both models together"
 
 
 def _squares(rows: Any, total: Any, squares: Any) -> Any:

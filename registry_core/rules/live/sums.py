@@ -175,7 +175,7 @@ def of_predictions(
     if min(predictions, failures, calls, lost, slow) < 0:
         raise InvalidInput(
             f"{predictions} predictions, {failures} failures, {calls} calls, {lost} lost rows, {slow} slow calls: give "
-            "counts from 0 on"
+            "counts of 0 or more"
         )
     groups = None if clusters is None else cluster_codes(clusters, predictions)
     detail = Detail(
@@ -263,7 +263,7 @@ def losses(truth: ArrayLike, answered: ArrayLike, loss: Loss) -> NDArray[np.floa
     true, said = (np.asarray(each, np.float64).reshape(-1) for each in (truth, answered))
     _check_lengths(true, said)
     if loss not in ("absolute_error", "squared_error"):
-        raise InvalidInput(f"there is no loss {loss!r}; take absolute_error or squared_error")
+        raise InvalidInput(f"loss is {loss!r}; give absolute_error or squared_error")
     lost = np.abs(true - said)
     if loss == "squared_error":
         with np.errstate(over="ignore"):
@@ -271,8 +271,8 @@ def losses(truth: ArrayLike, answered: ArrayLike, loss: Loss) -> NDArray[np.floa
     if len(lost) and not lost.max() <= LARGEST:
         row = int(np.flatnonzero(~(lost <= LARGEST))[0])
         raise InvalidInput(
-            f"row {row}: truth {true[row]:g}, answer {said[row]:g}: their {loss.replace('_', ' ')} is no number up to "
-            f"{LARGEST:g}; leave out rows without a truth or an answer"
+            f"row {row}: the {loss.replace('_', ' ')} of label {true[row]:g} and prediction {said[row]:g} is above "
+            f"{LARGEST:g} or not finite; omit rows without a label or a prediction"
         )
     return lost
 
@@ -294,8 +294,8 @@ def labels(truth: ArrayLike, answered: ArrayLike) -> tuple[NDArray[Any], NDArray
     text = [each.dtype.kind in "US" for each in (true, said)]
     if text[0] != text[1] and "O" not in (true.dtype.kind, said.dtype.kind) and len(true):
         raise InvalidInput(
-            f"the outcomes are {'text' if text[0] else 'numbers'}, such as {true[0].item()!r}, and the answers "
-            f"{'text' if text[1] else 'numbers'}, such as {said[0].item()!r}; record outcomes as the model answers them"
+            f"the labels are {'text' if text[0] else 'numbers'}, such as {true[0].item()!r}, but the predictions are "
+            f"{'text' if text[1] else 'numbers'}, such as {said[0].item()!r}; give labels as the model predicts them"
         )
     return true, said
 
@@ -314,7 +314,7 @@ def probabilities(scores: ArrayLike, rows: int) -> NDArray[np.float64]:
     """The scores of so many rows, checked, (rows,); NaN where there is none. Errors as ``of_outcomes``."""
     values = np.asarray(scores, np.float64).reshape(-1)
     if len(values) != rows:
-        raise InvalidInput(f"{len(values):,} scores for {rows:,} outcomes; give one for each row, NaN for none")
+        raise InvalidInput(f"{len(values):,} scores for {rows:,} labels; give one for each row, NaN for none")
     histogram.bins_of(values)
     return values
 
@@ -337,11 +337,11 @@ def _check_positive(true: NDArray[Any], positive: Any) -> None:
     text = isinstance(positive, str)
     if len(true) and true.dtype.kind != "O" and text != (true.dtype.kind in "US"):
         raise InvalidInput(
-            f"the positive class is {positive!r}, and the outcomes are {'numbers' if text else 'text'}, such as "
-            f"{true[0].item()!r}; name the class as the model answers it"
+            f"the positive class is {positive!r}, but the labels are {'numbers' if text else 'text'}, such as "
+            f"{true[0].item()!r}; name the class as the model predicts it"
         )
 
 
 def _check_lengths(true: NDArray[Any], other: NDArray[Any]) -> None:
     if len(true) != len(other):
-        raise InvalidInput(f"{len(true):,} outcomes for {len(other):,} answers; give one for each row")
+        raise InvalidInput(f"{len(true):,} labels for {len(other):,} predictions; give one label for each prediction")

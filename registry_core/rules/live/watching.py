@@ -1,4 +1,4 @@
-"""The watch over one champion: its baseline, its detector, and the comparison with the version before it.
+"""The state of monitoring a champion: baseline, detector, and the comparison with the standby.
 
 A pure function of labels by the day and window of their predictions. Whoever tells labels in other batches or another
 order comes to the same state once all are told. What is decided from it rests on three questions:
@@ -251,13 +251,13 @@ class Watch:
     def compared_with(self, standby: str) -> str:
         """What the champion and that standby did on the same rows since trouble began, in words."""
         if self.comparison is None or not self.comparison.trouble.rows:
-            return f"No row since trouble began has predictions of both the champion and {standby} and a label"
+            return f"No labelled row since the degradation began has predictions of both the champion and {standby}"
         trouble = self.comparison.trouble
         value = math.exp(min(self.log_e_better, 700.0))
         shown = f"{value:,.3g}" if value < 1e6 else "above a million"
         return (
-            f"On {trouble.rows:,} labelled rows since trouble began, {standby} was "
-            f"{gain(self.rules.metric, trouble.mean)} than the champion (e-value {shown}; a rollback needs "
+            f"On {trouble.rows:,} labelled rows since the degradation began, {standby} was "
+            f"{gain(self.rules.metric, trouble.mean)} than the champion (e-value {shown}; a rollback requires "
             f"{1 / ALPHA:,.0f})"
         )
 
@@ -272,9 +272,9 @@ class Watch:
         for rise in RISES:
             rate = min(baseline.mean + rise, 1.0)
             labels = labels_needed(rate, bound.value, self.detector.threshold) * spread
-            found.append(f"to {rate:.1%} after about {_rounded(labels):,} labels" if labels < MOST_LABELS else "")
+            found.append(f"{rate:.1%} after about {_rounded(labels):,} labels" if labels < MOST_LABELS else "")
         shown = ", ".join(each for each in found if each)
-        return f"would notice a rise {shown}" if shown else "would notice no rise of 10 pp or less"
+        return f"detects an error rate of {shown}" if shown else "detects no rise of 10 pp or less"
 
     def to_dict(self) -> dict[str, Any]:
         """The part that changes, JSON-able; ``restore`` reads it."""

@@ -221,6 +221,16 @@ def test_what_is_lost_is_named_with_its_remedy(sick: Sick, what: str) -> None:
     assert not any(each.repaired for each in found)
 
 
+def test_the_remedy_depends_on_the_database_and_not_on_its_path(original: tuple[Path, Hand], tmp_path: Path) -> None:
+    # The catalog can be rebuilt from its export, also where a folder is called like the other database.
+    sick = Sick(shutil.copytree(original[0], tmp_path / "telemetry"), original[1])
+    sick.sql("UPDATE reviews SET text = 'looks bad'", sums_too=False)
+    sick.sql("UPDATE predictions SET unit = 'unit 77'", "telemetry.db", sums_too=False)
+    remedies = {each.subject.partition(" ")[0]: each.remedy for each in sick.verify().findings if each.kind == "rows"}
+    assert "rebuild-index" in remedies["reviews"]
+    assert "rebuild-index" not in remedies["predictions"]
+
+
 def test_a_damaged_row_that_follows_from_others_is_proved_to_be_whole_again(sick: Sick) -> None:
     sick.sql("UPDATE models SET description = 'worse', status = 'rejected' WHERE seq = 3", sums_too=False)
     sick.sql("UPDATE days SET labelled = labelled + 1", "telemetry.db", sums_too=False)

@@ -62,7 +62,7 @@ def test_a_champion_that_becomes_worse_is_rolled_back(registry: Registry, clock:
     assert health.detector is not None
     assert health.detector.log10_value is not None
     assert health.detector.log10_value < health.detector.log10_alarm == pytest.approx(6)
-    assert health.detector.notices.startswith("would notice a rise to 15.0% after about ")
+    assert health.detector.notices.startswith("detects an error rate of 15.0% after about ")
     assert health.low is not None
     assert health.low < 0.9
     assert health.comparison is not None
@@ -75,7 +75,7 @@ def test_a_champion_that_becomes_worse_is_rolled_back(registry: Registry, clock:
     said = until_it_acts(registry, traffic)
     assert f"{named(registry, second)} was rolled back to {named(registry, first)}" in said
     assert "is allowed (predictions since 2025-08-01 " in said
-    assert "labelled rows since trouble began" in said
+    assert "labelled rows since the degradation began" in said
     assert re.search(rf"{named(registry, first)} was \d+\.\d pp more accurate than the champion \(e-value ", said)
     assert registry.get_active_model_id("Churn") == first
     assert registry.get_metadata(second).status == "disqualified"
@@ -119,7 +119,7 @@ def test_where_every_version_gets_worse_nobody_is_put_back(registry: Registry, c
     assert (health.comparison.verdict, health.comparison.every_row) == ("no better", True)
     # the world is as it was, and so is the model
     traffic.beside = 0.1
-    assert "the labels since then speak against it" in until_it_says(registry, traffic, "speak against it", 0.1)
+    assert "the labels since then contradict the alarm" in until_it_says(registry, traffic, "contradict the alarm", 0.1)
     assert kinds(registry) == []
     assert registry.events(limit=9, kinds=["comparison_ended"])[0].after["standby"] == two[0]
 
@@ -134,7 +134,7 @@ def test_an_alarm_that_was_over_too_early_is_acted_on(registry: Registry, clock:
     # A lull within an hour ends the alarm; with the other labels of that hour it was none.
     hour = Mistakes(registry, beside=0.5)
     clock.tick(3600)
-    assert any("speak against it" in said for _ in range(4) for said in hour(100, default=0.0).acted)
+    assert any("contradict the alarm" in said for _ in range(4) for said in hour(100, default=0.0).acted)
     assert "degradation" not in kinds(registry)
     for _ in range(4):
         hour(200, default=0.5)
@@ -203,7 +203,7 @@ def test_there_is_a_pause_between_two_rollbacks(registry: Registry, clock: Clock
     assert registry.get_active_model_id("Churn") == second
     for _ in range(6):
         traffic(100)
-    said = until_it_says(registry, traffic, "It is not rolled back: there was an automatic rollback shortly before")
+    said = until_it_says(registry, traffic, "It is not rolled back, since the last automatic rollback was less than")
     assert named(registry, second) in said
     assert registry.get_active_model_id("Churn") == second
     clock.tick(hours=50)
@@ -238,7 +238,7 @@ def test_without_a_healthy_predecessor_it_stays_and_says_so(registry: Registry, 
     traffic = Mistakes(registry, clock)
     for _ in range(6):
         traffic(100)
-    said = until_it_says(registry, traffic, "no healthy earlier champion takes the same inputs: retrain, or promote")
+    said = until_it_says(registry, traffic, "no healthy earlier champion has the same features: retrain, or promote")
     assert f"{named(registry, last)}: " in said
     assert registry.get_active_model_id("Churn") == last
     assert kinds(registry) == ["degradation"]
@@ -275,7 +275,7 @@ def test_a_predecessor_with_other_inputs_is_no_way_back(registry: Registry, cloc
     for _ in range(6):
         traffic(100)
     assert registry.check_health("Churn").comparison is None
-    until_it_says(registry, traffic, "no healthy earlier champion takes the same inputs")
+    until_it_says(registry, traffic, "no healthy earlier champion has the same features")
     assert registry.get_active_model_id("Churn") == second
 
 
@@ -482,7 +482,7 @@ def test_a_champion_that_answers_again_is_not_rolled_back_later(registry: Regist
     predictor.predict(rows(10)[0])
     registry.configure("Churn", monitoring={"on_degradation": "act", "window_minutes": 1})
     (said,) = registry.check_health("Churn").acted
-    assert "it answers again: 29 predictions" in said
+    assert "it serves predictions again: 29 since" in said
     assert kinds(registry) == []
     assert registry.get_active_model_id("Churn") == current.model_id
 
@@ -536,7 +536,7 @@ def test_drift_warns_and_never_rolls_back(registry: Registry, clock: Clock, two:
     health = registry.check_health("Churn")
     (first,) = (each for each in health.drift if each.feature == "first")
     assert (health.alerts, first.state) == ((), "not enough"), "before there is a whole week"
-    assert "it is judged by whole weeks" in first.sentence
+    assert "drift is judged over whole weeks" in first.sentence
     # A day begun is none of a whole week.
     clock.tick(days=8)
     predictor.predict_proba(inputs)
@@ -565,7 +565,7 @@ def test_drift_warns_and_never_rolls_back(registry: Registry, clock: Clock, two:
     assert registry.check_health("Churn").acted == (), "nothing is known of these days yet"
     clock.tick(days=1)
     (said,) = registry.check_health("Churn").acted
-    assert "look again like" in said
+    assert "match the training data again" in said
     assert registry.alerts("Churn") == []
     registry.configure("Churn", monitoring={"drift": False})
     assert registry.check_health("Churn").drift == ()

@@ -77,7 +77,7 @@ def test_only_old_enough_predictions_are_compared(registry: Registry, clock: Clo
     report = registry.experiment_report(number)
     assert not report.challengers[0].effect.enough
     assert report.warnings[0] == (
-        "1 window is not compared yet, since its outcomes are still arriving: 2 hours, as the settings say"
+        "1 window is not compared yet, since its outcomes are still arriving: 2 hours, set by monitoring.maturity_hours"
     )
     clock.tick(hours=3)
     report = registry.experiment_report(number)
@@ -154,7 +154,7 @@ def test_where_steps_are_only_suggested(registry: Registry, clock: Clock, two: l
         said += traffic(300, default=0.2).acted
         clock.tick(days=1)
     assert len(said) == 1
-    assert "waits for somebody to advance it" in said[0]
+    assert "Next step: advance the experiment" in said[0]
     (alert,) = registry.alerts("Churn")
     assert (alert.kind, alert.evidence["experiment"]) == ("stage_reached", number)
     advanced = registry.advance_experiment(number, actor="anna", reason="go on")
@@ -164,7 +164,7 @@ def test_where_steps_are_only_suggested(registry: Registry, clock: Clock, two: l
         traffic(300, {two[0]: 0.2, two[1]: 0.1})
         clock.tick(days=1)
     (alert,) = registry.alerts("Churn")
-    assert "waits for somebody to promote the winner" in alert.text
+    assert "Next step: promote the winner" in alert.text
     with pytest.raises(StateConflict, match="no further stage"):
         registry.advance_experiment(number)
     registry.promote_challenger(number, reason="yes")
@@ -198,9 +198,9 @@ def test_a_harmful_challenger_is_stopped(registry: Registry, clock: Clock, two: 
         clock.tick(60)
     found = registry.experiment(number)
     (alert,) = registry.alerts("Churn")
-    assert f"{named(registry, two[1])} does harm: Challenger -" in said[0]
-    assert "evidence that it is worse" in said[0]
-    assert ", 20 stops it" in said[0]
+    assert f"{named(registry, two[1])} is harmful: Challenger -" in said[0]
+    assert "e-value of harm" in said[0]
+    assert ", limit 20" in said[0]
     assert "no clear difference" not in said[0].lower()
     assert alert.text == said[0]
     if policy == "suggest":
@@ -233,7 +233,7 @@ def test_one_of_several_challengers_is_stopped_and_the_other_goes_on(
     report = registry.experiment_report(number)
     assert [each.status for each in report.challengers] == ["running", "refused"]
     assert report.challengers[0].effect.alpha == pytest.approx(0.025)
-    assert "2 challengers share the certainty" in report.warnings[0]
+    assert "2 challengers share one error rate" in report.warnings[0]
     assert report.sample_ratio is not None
     assert report.sample_ratio.state == "as planned"
     assert len(report.sample_ratio.counts) == 3
@@ -252,8 +252,8 @@ def test_a_challenger_in_shadow_that_fails_is_told_of(registry: Registry, clock:
     (alert,) = registry.alerts("Churn")
     assert (alert.kind, alert.severity, alert.model_id) == ("challenger_failing", "warning", mute)
     assert (
-        f"{named(registry, mute)} fails to answer. A challenger fails more often than the champion: champion 0.00%"
-        in said[0]
+        f"{named(registry, mute)} fails too often. A challenger fails significantly more often than the "
+        "champion: champion 0.00%" in said[0]
     )
     report = registry.experiment_report(number)
     assert report.failures.state == "more"
@@ -286,9 +286,9 @@ def test_a_challenger_that_answers_late_goes_no_further(
     assert (report.failures.state, report.slow_calls.state) == ("not more", "more")
     (champion, challenger), (calls, late_calls) = report.slow_calls.counts[0], report.slow_calls.counts[1]
     assert (champion > 50, challenger, calls) == (True, 0, late_calls)
-    assert "A challenger takes more than 50 ms more often than the champion" in report.slow_calls.sentence
+    assert "A challenger takes more than 50 ms significantly more often than the champion" in report.slow_calls.sentence
     assert [alert.kind for alert in registry.alerts("Churn")] == ["challenger_slow"]
-    assert len([each for each in said if "answers late" in each]) == 1
+    assert len([each for each in said if "is slow too often" in each]) == 1
     assert registry.experiment(number).stage == 0
     assert registry.verify().clean
 
@@ -314,9 +314,9 @@ def test_failures_count_against_an_arm(registry: Registry, clock: Clock, two: li
     assert 80 <= failed <= 160
     assert arm.challenger.failures == failed
     assert [gate.name for gate in arm.gates if not gate.passed][-1] == "guardrails"
-    assert any("counts as wrong answers of the model that was asked" in each for each in report.warnings)
+    assert any("counts as wrong predictions of the model that failed" in each for each in report.warnings)
     assert [alert.kind for alert in registry.alerts("Churn")] == ["challenger_failing"]
-    assert len([each for each in said if "fails to answer" in each]) == 1
+    assert len([each for each in said if "fails too often" in each]) == 1
     assert registry.experiment(number).stage == 0
 
 
@@ -340,7 +340,7 @@ def test_several_challengers_are_asked_for_more_evidence(registry: Registry, two
     number = registry.start_experiment("Churn", others, stages=["shadow", 0.5]).experiment_id
     Mistakes(registry)(200)
     report = registry.experiment_report(number)
-    assert [each.gates[2].because for each in report.challengers] == ["evidence that it is worse 1, 160 stops it"] * 8
+    assert [each.gates[2].because for each in report.challengers] == ["e-value of harm 1, limit 160"] * 8
 
 
 def test_a_split_that_is_not_as_planned_is_noticed(registry: Registry, clock: Clock, two: list[str]) -> None:
@@ -383,7 +383,7 @@ def test_a_regression_whose_champion_is_new_is_compared_in_shadow(registry: Regi
     (arm,) = report.challengers
     # Two windows of a hundred labels tell how much it varies, and are not compared.
     assert (arm.effect.kind, arm.effect.enough, arm.effect.challenger_labels) == ("shadow", True, 400)
-    assert "only told how much absolute_error varies" in " ".join(map(str, report.warnings))
+    assert "estimate the variance of absolute_error" in " ".join(map(str, report.warnings))
 
 
 def test_a_regression_is_compared_by_its_loss(registry: Registry, clock: Clock) -> None:
@@ -405,7 +405,7 @@ def test_a_regression_is_compared_by_its_loss(registry: Registry, clock: Clock) 
         clock.tick(60)
     report = registry.experiment_report(started.experiment_id)
     (arm,) = report.challengers
-    assert "only told how much absolute_error varies" in report.warnings[0]
+    assert "estimate the variance of absolute_error" in report.warnings[0]
     assert arm.effect.value == pytest.approx(0.2, abs=0.03)
     assert (arm.effect.metric, arm.effect.verdict) == ("loss", "better")
     assert arm.challenger.value == pytest.approx(0.2, abs=0.01)

@@ -57,14 +57,14 @@ def test_a_slice_that_becomes_worse(catalog_url: dict[str, Any], clock: Clock) -
             ("region = south", 1080, "well"),
         ]
         assert [each.value for each in health.slices] == [pytest.approx(0.9), pytest.approx(0.9)]
-        assert health.slice_sentences == ("2 slices: no sign that it became worse",)
+        assert health.slice_sentences == ("2 slices: no sign of degradation",)
         # The guarantee is shared by the champion's detector and those of two slices.
         assert health.detector is not None
         assert health.detector.log10_alarm == pytest.approx(np.log10(3e6))
         said = [text for _ in range(4) for text in traffic(0.6).acted]
         (alert,) = registry.alerts("Churn")
         assert said == [alert.text]
-        assert alert.text.startswith("region = north: Worse than its baseline: 60.0% of the last ")
+        assert alert.text.startswith("region = north: Worse than its baseline: 60.0% wrong over the last ")
         assert (alert.kind, alert.severity, alert.model_id) == ("slice_degradation", "warning", champion)
         assert alert.key.startswith("slice:")
         assert alert.key.endswith(":region=north")
@@ -87,7 +87,7 @@ def test_a_slice_that_becomes_worse(catalog_url: dict[str, Any], clock: Clock) -
             traffic(0.1)
         (over,) = registry.alerts("Churn", resolved=True)
         assert over.status == "resolved"
-        assert "speak against it" in (over.resolution or "")
+        assert "contradict the alarm" in (over.resolution or "")
         assert registry.check_health("Churn").state == "healthy"
 
 
@@ -112,7 +112,7 @@ def test_what_somebody_resolved_is_not_told_again(registry: Registry, worse: Reg
 
 def test_a_slice_that_is_no_longer_declared_is_no_trouble(registry: Registry, worse: Regions) -> None:
     registry.configure("Churn", monitoring={**WATCH, "slices": []})
-    assert registry.check_health("Churn").acted == ("region = north: it is no longer watched",)
+    assert registry.check_health("Churn").acted == ("region = north: the slice is no longer monitored",)
     assert registry.alerts("Churn") == []
     assert registry.check_health("Churn").slices == ()
 
@@ -140,11 +140,11 @@ def test_a_column_that_no_row_has_is_said(registry: Registry, clock: Clock) -> N
     health = registry.check_health("Churn")
     assert [each.state for each in health.slices] == ["absent", "no baseline", "well"]
     assert health.slice_sentences == (
-        "country: no row answered so far has the column 'country'",
-        "1 slice: no sign that it became worse",
+        "country: no prediction so far has the column 'country'",
+        "1 slice: no sign of degradation",
         "1 slice: no baseline yet",
     )
-    assert health.slices[1].sentence == "40 labels; 100 make a baseline, or those of 28 days"
+    assert health.slices[1].sentence == "40 labels; a baseline requires 100, or the labels of 28 days"
 
 
 def test_slices_do_not_leave_for_files_as_rows(registry: Registry, clock: Clock, worse: Regions) -> None:

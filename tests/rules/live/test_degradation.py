@@ -55,12 +55,12 @@ def test_an_alarm_lasts_until_labels_speak_against_it() -> None:
     for _ in range(40):
         watch = watch.update(100, 10, BOUND)
     assert not watch.alarm
-    assert watch.sentence == "No alarm: 10.0% of 4,000 labels wrong, up to 10.0% is allowed"
+    assert watch.sentence == "No alarm: 10.0% wrong over 4,000 labels, up to 10.0% is allowed"
     for number in range(10):
         watch = watch.update(100, 20, BOUND, start=number)
     assert watch.alarm
     assert (watch.progress, watch.alarms, watch.recent_since) == (1, 1, 0)
-    assert watch.sentence.startswith("Worse than its baseline: 20.0% of the last 1,000 labels wrong, up to 10.0%")
+    assert watch.sentence.startswith("Worse than its baseline: 20.0% wrong over the last 1,000 labels, up to 10.0%")
     # a likelihood ratio of 100 for the bound against 5 points more: 100 labels bring -0.5 of its logarithm each
     better, labels = watch, 0
     while better.alarm:
@@ -69,7 +69,7 @@ def test_an_alarm_lasts_until_labels_speak_against_it() -> None:
     assert labels - 20 < math.log(100) / -gain <= labels
     assert (better.alarms, better.labels, better.log_r) == (1, 0, ())
     assert NEW.value == 0
-    assert NEW.sentence == "No labels yet: nothing to watch"
+    assert NEW.sentence == "No labels yet"
     assert NEW.update(0, 0, BOUND) == NEW
 
 
@@ -128,14 +128,14 @@ def test_the_bound_by_hand() -> None:
     many = _of_wrong(40_000, 4_000).bound()
     # 10% + 1.645 standard errors of 0.15 pp + 1 pp
     assert many.value == pytest.approx(0.1125, abs=5e-5)
-    assert many.because == ("10.0% wrong on 40,000 labels, at most 10.3% by chance, 1 point more: 11.3%")
+    assert many.because == "10.0% wrong on 40,000 labels, upper bound 10.3%, plus a tolerance of 1 pp: 11.3%"
     few = _of_wrong(2_000, 200).bound()
     assert few.value == pytest.approx(0.10 + 1.645 * math.sqrt(0.09 / 2_000) + 0.01, abs=2e-3)
-    assert few.because.endswith("; with so few, smaller losses than that show late or never")
+    assert few.because.endswith("; with so few labels, a smaller degradation is detected late or never")
     days = Baseline("accuracy", 2_000, 0.1, 0.09, inflation=4.0, days=3)
     assert days.bound().value == pytest.approx(_of_wrong(500, 50).bound().value)
-    assert "on 2,000 labels of 3 days, which vary by day like 500, at most" in days.bound().because
-    assert days.bound().because.endswith("no whole week yet, so that a day of the week may pass for a change")
+    assert "on 2,000 labels of 3 days (equivalent to 500 independent ones), upper bound" in days.bound().because
+    assert days.bound().because.endswith("; less than a whole week, so a weekday effect may look like a degradation")
     assert _of_wrong(40_000, 4_000).bound(0.0).value < many.value
 
 
@@ -146,11 +146,11 @@ def test_what_cannot_be_watched() -> None:
         Baseline("loss", 10, 0.0, 0.0).bound()
     with pytest.raises(InvalidInput, match="5 wrong of 4"):
         NEW.update(4, 5, BOUND)
-    with pytest.raises(InvalidInput, match="by update_losses"):
+    with pytest.raises(InvalidInput, match="call update_losses"):
         Detector("loss").update(4, 1, BOUND)
-    with pytest.raises(InvalidInput, match="give it counts"):
+    with pytest.raises(InvalidInput, match="call update with counts"):
         NEW.update_losses(4, 1.0, 1.0, BOUND)
-    with pytest.raises(InvalidInput, match="are not those of 4 losses"):
+    with pytest.raises(InvalidInput, match="do not belong to 4 losses"):
         Detector("loss").update_losses(4, 8.0, 1.0, BOUND)
     with pytest.raises(InvalidInput, match="give 1 or more"):
         NEW.update(4, 1, BOUND, inflation=0.5)

@@ -86,8 +86,8 @@ def test_what_has_drifted() -> None:
     assert moved.ks_p is not None
     assert moved.ks_p < 1e-6
     assert moved.moved.startswith("above 62.")
-    assert moved.sentence.startswith("income: has drifted, PSI 0.1")
-    assert "was 10.0%, is 1" in moved.sentence
+    assert moved.sentence.startswith("income: drift, PSI 0.1")
+    assert ": 10.0% before, 1" in moved.sentence
     far = judge(found, counts(found, chance.normal(60, 10, 5_000)))
     assert far.state == "critical"
     gone = judge(found, counts(found, [None] * 1_000))
@@ -110,7 +110,7 @@ def test_too_few_rows_is_an_answer_of_its_own() -> None:
     found = reference("x", np.arange(1_000))
     little = judge(found, counts(found, np.arange(499)))
     assert (little.state, little.psi) == ("not enough", None)
-    assert little.sentence == "x: not enough rows yet, 499 live and 1,000 before, 500 of each needed"
+    assert little.sentence == "x: not enough rows yet, 499 live and 1,000 in the reference, 500 each required"
 
 
 def test_scores() -> None:
@@ -147,7 +147,7 @@ def test_before_there_is_a_whole_week_nothing_is_said_to_have_drifted() -> None:
     assert (early.state, early.whole) == ("not enough", False)
     assert early.sentence.startswith("weekday: PSI ")
     assert early.sentence.endswith(
-        "of less than a whole week, limit 0.1; it is judged by whole weeks, since days of the week differ"
+        "of less than a whole week, limit 0.1; drift is judged over whole weeks, since weekdays differ"
     )
     # What looks as in training does so on any day.
     assert judge(found, counts(found, days * 100), whole=False).state == "none"

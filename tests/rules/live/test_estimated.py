@@ -37,7 +37,7 @@ def test_it_is_near_the_truth_when_only_the_inputs_move(threshold: float) -> Non
     assert guess.low < right < guess.high
     assert (guess.is_estimate, guess.enough, guess.predictions, guess.calibrated_on) == (True, True, 20_000, 8_000)
     assert guess.sentence.startswith("Estimated accuracy ")
-    assert guess.sentence.endswith("without their labels: it holds only if scores still mean what they meant")
+    assert guess.sentence.endswith("valid only while the scores are as well calibrated as on earlier labels")
 
 
 def test_it_cannot_see_that_the_truth_has_changed() -> None:
@@ -54,9 +54,9 @@ def test_too_little_is_an_answer_of_its_own() -> None:
     assert calibrate(*split(scores, truth)) is None
     none = estimate(None, histogram_of(scores))
     assert (none.enough, none.accuracy, none.is_estimate) == (False, None, True)
-    assert none.sentence == "No estimate of accuracy yet: fewer than 500 labels with a score to calibrate by"
+    assert none.sentence == "No estimate of accuracy yet: fewer than 500 labelled predictions have a score"
     few = estimate(calibrate(*split(*drawn(800, 1, (1.0, 1.0)))), histogram_of(scores[:99]))
-    assert few.sentence == "No estimate of accuracy yet: 99 of 100 predictions with a score"
+    assert few.sentence == "No estimate of accuracy yet: 99 of 100 predictions have a score"
 
 
 def test_scores_all_alike() -> None:

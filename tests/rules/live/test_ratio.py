@@ -148,12 +148,12 @@ def test_failures() -> None:
     assert fine.state == "not more"
     assert fine.counts == ((10_000, 100), (1_000, 11))
     assert fine.sentence == (
-        "No challenger fails more often, as far as is seen: champion 1.00% (100 of 10,000 calls), "
-        "challenger 1.10% (11 of 1,000 calls)"
+        "No challenger fails significantly more often: champion 1.00% (100 of 10,000 requests), "
+        "challenger 1.10% (11 of 1,000 requests)"
     )
     more = ratio.failures([[answered(1_000, 10), answered(50, 5), answered(50, 1)]] * 10)
     assert (more.state, more.more) == ("more", (True, False))
-    assert more.sentence.startswith("A challenger fails more often than the champion: champion 1.00%")
+    assert more.sentence.startswith("A challenger fails significantly more often than the champion: champion 1.00%")
     assert more.log_e[0] is not None
     assert more.log_e[0] > math.log(40)
     # A bad hour is bad for both: compared is within it.

@@ -33,7 +33,8 @@ def test_it_advances() -> None:
     found = judge(STAGES, 2, FINE)
     assert found.step == "advance"
     assert found.because == (
-        "From 5% to 25%: 400 labels, 300 asked, at least -4.0 pp of accuracy with 99% certainty, above -5.0 pp asked"
+        "From 5% to 25%: 400 labels, 300 required, at least -4.0 pp of accuracy with 99% confidence, "
+        "above -5.0 pp required"
     )
     assert [(check.name, check.passed) for check in found.checks] == [
         ("labels", True),
@@ -46,7 +47,8 @@ def test_it_waits() -> None:
     found = judge(STAGES, 3, FINE)
     assert found.step == "wait"
     assert found.because == (
-        "Stays at 25%: 400 labels, 1,000 asked; at least -4.0 pp of accuracy with 99% certainty, above -3.0 pp asked"
+        "Stays at 25%: 400 labels, 1,000 required; at least -4.0 pp of accuracy with 99% confidence, "
+        "above -3.0 pp required"
     )
     none = Effect("accuracy", "split", 9_000, 85, False, "Not enough labels yet: 85 of 100 for the challenger")
     assert judge(STAGES, 1, none).step == "wait"
@@ -60,12 +62,11 @@ def test_it_rolls_back() -> None:
     found = judge(STAGES, 2, bad)
     assert found.step == "roll back"
     assert found.because == (
-        "Challenger -6.0 pp of accuracy (-11.0 to -1.0), 400 against 9,000 labels: "
-        "evidence that it is worse 31, 20 stops it"
+        "Challenger -6.0 pp of accuracy (-11.0 to -1.0), 400 against 9,000 labels: e-value of harm 31, limit 20"
     )
     # Of several challengers each has its part of alpha, and is asked for more.
     assert judge(STAGES, 2, replace(bad, alpha=0.05 / 8)).step == "wait"
-    assert harm(replace(bad, alpha=0.05 / 8)).because == "evidence that it is worse 31, 160 stops it"
+    assert harm(replace(bad, alpha=0.05 / 8)).because == "e-value of harm 31, limit 160"
     # Enough evidence that it is worse outweighs gates that hold.
     assert judge(STAGES, 2, replace(FINE, log_e_worse=900.0)).step == "roll back"
 
@@ -78,14 +79,14 @@ def test_it_promotes_behind_the_last_stage() -> None:
 def test_the_shadow_goes_first() -> None:
     shadow = replace(FINE, kind="shadow", at_least=-0.009, challenger_labels=4_000, bound_alpha=0.05)
     assert judge(STAGES, 0, shadow).because.startswith(
-        "From shadow to 1%: 4,000 labels, 100 asked, at least -0.9 pp of accuracy with 95% certainty"
+        "From shadow to 1%: 4,000 labels, 100 required, at least -0.9 pp of accuracy with 95% confidence"
     )
     assert judge(STAGES, 0, replace(shadow, at_least=-0.011)).step == "wait"
     with pytest.raises(InvalidInput, match="judged by a shadow test"):
         judge(STAGES, 0, FINE)
     with pytest.raises(InvalidInput, match="judged by a split test"):
         judge(STAGES, 1, shadow)
-    with pytest.raises(InvalidInput, match="no stage 5"):
+    with pytest.raises(InvalidInput, match="give one from 0 to 4"):
         judge(STAGES, 5, FINE)
 
 
@@ -97,7 +98,7 @@ def test_a_clearly_better_challenger_passes_early() -> None:
     found = judge(STAGES, 0, shadow)
     assert (found.step, found.to) == ("advance", 4)
     assert found.because == (
-        "From shadow to 50%: 130 labels, 100 asked, clearly better, +10.0 pp of accuracy (+2.0 to +18.0), "
+        "From shadow to 50%: 130 labels, 100 required, clearly better, +10.0 pp of accuracy (+2.0 to +18.0), "
         "130 labels of the same rows"
     )
     # Shown by the split, at any of its stages; the usual way takes one stage.
@@ -127,7 +128,7 @@ def test_a_promising_challenger_stays_in_shadow() -> None:
     shadow = replace(FINE, kind="shadow", value=0.05, low=-0.01, at_least=-0.001)
     found = judge(STAGES, 0, shadow)
     assert found.step == "wait"
-    assert found.because.startswith("Stays in shadow: its gates hold, and some more labels may show that it is better")
+    assert found.because.startswith("Stays in shadow: its gates passed, but more labels may prove the challenger")
     assert all(check.passed for check in found.checks)
     # Not for ever: the interval narrows around what there is.
     assert judge(STAGES, 0, replace(shadow, low=-0.03)).step == "wait"

@@ -30,7 +30,7 @@ def test_bins_rise_with_the_score() -> None:
     middles = midpoints(found[2:-2])
     assert middles == pytest.approx(scores[2:-2], rel=0.06)
     assert histogram_of([np.nan, 0.5]).total == 1
-    with pytest.raises(InvalidInput, match=r"no probabilities, such as 1\.5"):
+    with pytest.raises(InvalidInput, match=r"not probabilities, such as 1\.5"):
         histogram_of([0.1, 1.5])
 
 

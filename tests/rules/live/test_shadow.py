@@ -136,7 +136,7 @@ def test_sums_of_any_buckets() -> None:
 
 def test_too_little() -> None:
     found = shadow.compare([(0, pairs(1, 3, 85))])
-    assert found.sentence == "Not enough labels yet: 85 of 100 that both models answered"
+    assert found.sentence == "Not enough labels yet: 85 of 100 for rows with predictions of both models"
     assert found.p is None
     assert shadow.compare([]).verdict == "not enough"
 
@@ -185,6 +185,6 @@ def test_units_that_come_often_count_for_less() -> None:
     assert often.log_e == pytest.approx(float(shadow.log_e(c / often.inflation, b / often.inflation)))
     assert (often.low or 0) < (naive.low or 0)
     few = of_pairs(np.ones(300), np.zeros(300), np.ones(300), clusters=np.arange(300) % 5)
-    assert "weigh like 5 of 64" in shadow.compare([(0, few)]).sentence
+    assert "an effective 5 of 64" in shadow.compare([(0, few)]).sentence
     with pytest.raises(InvalidInput, match="without their clusters"):
         shadow.compare([(0, PairedSums.from_bytes(paired.to_bytes()[0]))])

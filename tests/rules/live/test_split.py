@@ -122,8 +122,8 @@ def test_labels_that_come_late_are_compared_within_their_bucket() -> None:
     [
         ((100, 20), (85, 20), "Not enough labels yet: 85 of 100 for the challenger"),
         ((90, 20), (0, 0), "Not enough labels yet: 0 of 100 for the challenger and 0 of 100 for the champion"),
-        ((500, 4), (500, 3), "Not enough wrong answers yet: 7 of 20 for both together"),
-        ((500, 495), (500, 490), "Not enough right answers yet: 15 of 20 for both together"),
+        ((500, 4), (500, 3), "Not enough wrong predictions yet: 7 of 20 for both models together"),
+        ((500, 495), (500, 490), "Not enough correct predictions yet: 15 of 20 for both models together"),
     ],
 )
 def test_too_little_is_an_answer_of_its_own(
@@ -159,7 +159,7 @@ def test_losses() -> None:
     assert "of loss (0." in found.sentence
     few = split.compare(buckets[:1], "brier", baseline_variance=0.1)
     assert few.sentence == "Not enough labels yet: 0 of 200 for the challenger and 0 of 200 for the champion"
-    with pytest.raises(InvalidInput, match="no usual variance"):
+    with pytest.raises(InvalidInput, match="no default variance"):
         split.compare(buckets, "loss")
 
 
@@ -197,8 +197,8 @@ def test_few_units_are_not_enough() -> None:
     challenger = of_outcomes([0] * 300, [0, 0, 0, 1] * 75, clusters=np.arange(300) % 7)
     found = split.compare([(0, champion, challenger)])
     assert found.sentence == (
-        "Not enough different units yet: the 300 labels of the challenger come from so few that they weigh like "
-        "6 of 64 groups of units, 30 are needed"
+        "Not enough different units yet: the 300 labels of the challenger are spread over an effective "
+        "6 of 64 groups of units, 30 are required"
     )
     assert split.compare([(0, champion, challenger)], clustered=False).enough
     core = Sums.from_bytes(challenger.to_bytes()[0])
@@ -222,7 +222,7 @@ def test_contributions_of_clusters_add_up_to_nothing() -> None:
         ({"alpha": 0.5}, "alpha is 0.5"),
         ({"bound_alpha": 0.0}, "alpha is 0"),
         ({"baseline_variance": 0.0}, "variance is 0"),
-        ({"worth": 0.0}, "cannot be planned for"),
+        ({"worth": 0.0}, "worth is 0"),
     ],
 )
 def test_what_cannot_be_asked(arguments: dict[str, Any], message: str) -> None:

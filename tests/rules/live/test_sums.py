@@ -146,27 +146,30 @@ def test_the_core_alone() -> None:
 
 @pytest.mark.parametrize("stored", [b"", b"\x63" + b"0" * 99])
 def test_another_version_is_refused(stored: bytes) -> None:
-    with pytest.raises(InvalidInput, match="update it"):
+    with pytest.raises(InvalidInput, match="update Model Registry"):
         Sums.from_bytes(stored)
-    with pytest.raises(InvalidInput, match="update it"):
+    with pytest.raises(InvalidInput, match="update Model Registry"):
         Detail.from_bytes(stored)
-    with pytest.raises(InvalidInput, match="update it"):
+    with pytest.raises(InvalidInput, match="update Model Registry"):
         PairedSums.from_bytes(stored)
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"truth": [1], "answered": [1, 0]}, "1 outcomes for 2 answers"),
-        ({"truth": [1], "answered": ["1"]}, "the outcomes are numbers, such as 1, and the answers text"),
-        ({"truth": [1], "answered": [1], "positive": "1"}, "the positive class is '1', and the outcomes are numbers"),
+        ({"truth": [1], "answered": [1, 0]}, "1 labels for 2 predictions"),
+        ({"truth": [1], "answered": ["1"]}, "the labels are numbers, such as 1, but the predictions are text"),
+        ({"truth": [1], "answered": [1], "positive": "1"}, "the positive class is '1', but the labels are numbers"),
         ({"truth": [1], "answered": [1], "clusters": [64]}, "codes from 0 to 63"),
         ({"truth": [1], "answered": [1], "clusters": [1, 2]}, "2 clusters for 1 rows"),
-        ({"truth": [1], "answered": [1], "positive": 1, "scores": [1.5]}, "1 of 1 scores are no probabilities"),
-        ({"truth": [1], "answered": [1], "positive": 1, "scores": [0.5, 0.1]}, "2 scores for 1 outcomes"),
-        ({"truth": [1.0], "answered": [np.nan], "task": "regression"}, "row 0: truth 1, answer nan"),
-        ({"truth": [1e200], "answered": [1.0], "task": "regression"}, "is no number up to 1e\\+70"),
-        ({"truth": [1.0], "answered": [1.0], "task": "regression", "loss": "x"}, "there is no loss 'x'"),
+        ({"truth": [1], "answered": [1], "positive": 1, "scores": [1.5]}, "1 of 1 scores are not probabilities"),
+        ({"truth": [1], "answered": [1], "positive": 1, "scores": [0.5, 0.1]}, "2 scores for 1 labels"),
+        (
+            {"truth": [1.0], "answered": [np.nan], "task": "regression"},
+            "row 0: the absolute error of label 1 and prediction nan",
+        ),
+        ({"truth": [1e200], "answered": [1.0], "task": "regression"}, "is above 1e\\+70 or not finite"),
+        ({"truth": [1.0], "answered": [1.0], "task": "regression", "loss": "x"}, "loss is 'x'"),
     ],
 )
 def test_what_cannot_be_counted(arguments: dict[str, Any], message: str) -> None:
@@ -194,7 +197,7 @@ def test_sums_from_before_calls_were_counted_are_read() -> None:
     assert (found.calls, found.lost, found.requests) == (0, 0, 903)
     both = found + of_predictions(10, failures=1, calls=11, lost=5)
     assert (both.calls, both.lost) == (11, 5)
-    with pytest.raises(InvalidInput, match="version 4, this program reads version 3"):
+    with pytest.raises(InvalidInput, match="version 4, but this installation reads version 3"):
         Sums.from_bytes(b"\x04" + core[1:])
 
 

@@ -58,7 +58,7 @@ def test_a_champion_that_breaks_alone_is_worse_and_its_standby_better(random: np
     assert well.baseline.mean == pytest.approx(0.10, abs=0.015)
     assert well.bound is not None
     assert "of 28 days" in well.bound.because
-    assert well.notices.startswith("would notice a rise to 14.5% after about ")
+    assert well.notices.startswith("detects an error rate of 14.5% after about ")
     worse = play(well, days(random, 8, 0.20, 0.10, first=30))
     assert (worse.standing, worse.standby) == ("worse", "better")
     assert worse.detector.alarms == 1
