@@ -16,6 +16,8 @@ from dashboard.views.leaderboard import frames as board_frames
 from registry_core import ModelMetadata, Registry
 
 Rows = list[dict[str, Any]]
+#: The field of versions beside the table, and how often something was chosen in it.
+FIELD, CHOSEN = "board-versions", "board-chosen"
 
 
 def standing(name: str, total: int, champion: ModelMetadata | None, asked: Board, view: session.View) -> None:
@@ -80,7 +82,7 @@ def table(rows: Rows, asked: Board, champion: ModelMetadata | None, view: sessio
     verdicts = promotion_verdict.of_many(order, view)
     frame = board_frames.leaderboard(rows, metrics, champion, messages.now(), verdicts=verdicts)
     # Streamlit keeps a selection by position: under the same key it would jump to whatever stands there now.
-    key = f"board-{asked.fingerprint(view.revision)}"
+    key = f"board-{asked.fingerprint(view.revision)}-{st.session_state.get(CHOSEN, 0)}"
     wanted = ids(st.query_params.get("select"))
     columns = tables.board_columns(frame, metrics, asked.order_by, descending=asked.descending)
     columns["Version"] = st.column_config.ButtonColumn(
@@ -104,6 +106,28 @@ def table(rows: Rows, asked: Board, champion: ModelMetadata | None, view: sessio
     selected = [order[place] for place in state["selection"]["rows"] if place < len(order)]
     _remember(selected)
     return selected
+
+
+def choose(rows: Rows, selected: Sequence[str]) -> None:
+    """The same selection as a field: a table takes no row by Tab and Enter."""
+    versions = {row["model_id"]: row["version"] for row in rows}
+    st.session_state[FIELD] = list(selected)
+    st.multiselect(
+        "Selected versions",
+        list(versions),
+        key=FIELD,
+        format_func=versions.__getitem__,
+        select_all=False,
+        placeholder="Select rows of the table, or choose versions here",
+        on_change=_choose,
+        label_visibility="collapsed",
+    )
+
+
+def _choose() -> None:
+    """Select in the table what was chosen in the field: by the address, which a new table takes its selection from."""
+    _remember(st.session_state[FIELD])
+    st.session_state[CHOSEN] = st.session_state.get(CHOSEN, 0) + 1
 
 
 def _open(name: str, order: Sequence[str]) -> None:
