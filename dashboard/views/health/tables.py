@@ -23,9 +23,9 @@ def metrics(frame: pd.DataFrame, *, key: str) -> None:
 
 
 def drift(frame: pd.DataFrame, *, key: str, critical: float) -> None:
-    """Drift by input. The bar is full at the critical limit."""
+    """Drift by feature. The bar is full at the critical limit."""
     columns = {
-        "Input": st.column_config.TextColumn("Input", width=132, pinned=True),
+        "Input": st.column_config.TextColumn("Feature", width=132, pinned=True),
         "State": st.column_config.TextColumn("State", width=108),
         "PSI": st.column_config.ProgressColumn(
             "PSI",
@@ -33,15 +33,18 @@ def drift(frame: pd.DataFrame, *, key: str, critical: float) -> None:
             min_value=0.0,
             max_value=critical,
             width=120,
-            help="Population stability index: 0 is no change. The bar is full at the limit of drifted far, "
+            help="Population stability index: 0 is no change. The bar is full at the limit of severe drift, "
             f"{formatting.number(critical)}",
         ),
         "Limits": st.column_config.TextColumn(
-            "Limits", width=92, alignment="right", help="From where it counts as drifted, and as drifted far"
+            "Limits",
+            width=92,
+            alignment="right",
+            help="PSI from which a feature counts as drifted, and as severely drifted",
         ),
         "What moved": st.column_config.TextColumn("What moved", width=210, help="The bin that changed most"),
     }
-    plain(frame, key=key, alt="Drift by input, the worst first", columns=columns)
+    plain(frame, key=key, alt="Drift by feature, the worst first", columns=columns)
 
 
 def past_alerts(frame: pd.DataFrame, *, key: str) -> None:
