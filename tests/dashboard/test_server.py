@@ -84,7 +84,11 @@ def test_static_files_are_small_and_kept_by_the_browser(client: TestClient, patt
 
 def test_a_page_has_the_script_of_charts_fetched_ahead(client: TestClient) -> None:
     (chart,) = STATIC.glob("js/PlotlyChart.*.js")
-    assert client.get("/").headers["link"] == f"</static/js/{chart.name}>; rel=prefetch; as=script"
+    page = client.get("/")
+    assert page.headers["link"] == f"</static/js/{chart.name}>; rel=prefetch; as=script"
+    assert "<title>Model Registry</title>" in page.text
+    assert "Loading Model Registry" in page.text
+    assert int(page.headers["content-length"]) == len(page.content)
     assert "link" not in client.get("/healthz").headers
 
 
