@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -35,18 +35,26 @@ def standing(name: str, total: int, champion: ModelMetadata | None, asked: Board
 
 
 def read(asked: Board, view: session.View) -> Rows:
-    """The rows of one page, straight from the catalog, each with its ``rank``; the champion comes first."""
+    """The rows of one page, straight from the catalog, each with its ``rank``; the champion comes first.
+
+    In an order of merit, versions that cannot be promoted come last, without a rank.
+    """
     query = asked.models()
-    rows = view.registry.get_model_comparison(
-        query.limit,
-        query.model_name,
-        order_by=query.order_by,
-        descending=query.descending,
-        offset=query.offset,
-        where=query.where,
-    )
-    ranked = [{**row, "rank": query.offset + place} for place, row in enumerate(rows, 1)]
-    return sorted(ranked, key=lambda row: not row["is_active"])
+    size, offset, where = query.limit or 0, query.offset, query.where
+
+    def rows(limit: int, offset: int, where: Mapping[str, Any]) -> Rows:
+        return view.registry.get_model_comparison(
+            limit, query.model_name, order_by=query.order_by, descending=query.descending, offset=offset, where=where
+        )
+
+    apart = asked.by_merit and "eligible" not in where
+    found = rows(size, offset, {**where, "eligible": True} if apart else where)
+    found = [{**row, "rank": offset + place} for place, row in enumerate(found, 1)]
+    if apart and len(found) < size:
+        ranked = view.count(query.model_name, {**where, "eligible": True})
+        others = rows(size - len(found), max(0, offset - ranked), {**where, "eligible": False})
+        found += [{**row, "rank": None} for row in others]
+    return sorted(found, key=lambda row: not row["is_active"])
 
 
 def mixed_sets(rows: Rows, champion: ModelMetadata | None, view: session.View) -> None:
