@@ -75,8 +75,10 @@ def _with_page(send: Send, link: str) -> Send:
             content += message.get("body", b"")
             if message.get("more_body", False):
                 return
-            content = _worded(content.decode(), PAGE)
             headers = MutableHeaders(scope=page)
+            zipped = headers.get("content-encoding") == "gzip"
+            content = _worded((gzip.decompress(content) if zipped else content).decode(), PAGE)
+            content = gzip.compress(content, 6, mtime=0) if zipped else content
             headers["content-length"] = str(len(content))
             if link:
                 headers.append("link", link)
