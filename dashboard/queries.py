@@ -69,6 +69,11 @@ class Board:
         return wanted
 
     @property
+    def by_merit(self) -> bool:
+        """Whether the best come first, so that a version that cannot be promoted has no rank."""
+        return self.order_by not in FIELDS_OF_MODELS - {"composite_score"}
+
+    @property
     def filtered(self) -> bool:
         """Whether anything is left out on purpose."""
         return bool(self.search.strip() or self.types or self.sets or self.status != "Current")

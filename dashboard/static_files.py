@@ -1,4 +1,4 @@
-"""Streamlit's scripts and styles: compressed, kept by the browser, with our words where it speaks to people."""
+"""Streamlit's page, scripts and styles: compressed, kept by the browser, with our words where it speaks to people."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import gzip
 import mimetypes
 import re
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
@@ -35,6 +36,12 @@ TEXTS = {
         "Sort descending": "Sort these rows descending",
     },
 }
+#: The empty page says what it is, and that it is coming: on a slow line its scripts take seconds.
+PAGE = {
+    "<title>Streamlit</title>": "<title>Model Registry</title>",
+    '<div id="root"></div>': '<div id="root"><p style="margin: 3rem; font-family: sans-serif; color: #808080">'
+    "Loading Model Registry …</p></div>",
+}
 
 
 class StaticFiles:
@@ -57,25 +64,50 @@ class StaticFiles:
             await response(scope, receive, send)
             return
 
-        async def send_with_link(message: Message) -> None:
-            if message["type"] == "http.response.start" and self.ahead:
-                headers = MutableHeaders(scope=message)
-                if headers.get("content-type", "").startswith("text/html"):
-                    headers.append("link", self.ahead)
-            await send(message)
+        await self.app(scope, receive, _with_page(send, self.ahead) if scope["method"] == "GET" else send)
 
-        await self.app(scope, receive, send_with_link)
+
+def _with_page(send: Send, link: str) -> Send:
+    """``send``, with our words in the page and with a ``link`` header; anything else goes through as it is."""
+    page: Message | None = None
+    content = b""
+
+    async def send_page(message: Message) -> None:
+        nonlocal page, content
+        if message["type"] == "http.response.start":
+            if Headers(raw=message["headers"]).get("content-type", "").startswith("text/html"):
+                page = message
+                return
+        elif page is not None and message["type"] == "http.response.body":
+            content += message.get("body", b"")
+            if message.get("more_body", False):
+                return
+            headers = MutableHeaders(scope=page)
+            zipped = headers.get("content-encoding") == "gzip"
+            content = _worded((gzip.decompress(content) if zipped else content).decode(), PAGE)
+            content = gzip.compress(content, 6, mtime=0) if zipped else content
+            headers["content-length"] = str(len(content))
+            if link:
+                headers.append("link", link)
+            await send(page)
+            message = {"type": "http.response.body", "body": content}
+        await send(message)
+
+    return send_page
+
+
+def _worded(text: str, words: Mapping[str, str]) -> bytes:
+    for theirs, ours in words.items():
+        text = text.replace(theirs, ours)
+    return text.encode()
 
 
 @cache
 def _response(path: str, zipped: bool) -> Response:
     content = (_FOLDER / path[1:]).read_bytes()
-    texts = TEXTS.get(path.rpartition("/")[2].partition(".")[0], {}) if path.endswith(".js") else {}
+    texts = TEXTS.get(path.rpartition("/")[2].partition(".")[0]) if path.endswith(".js") else None
     if texts:
-        script = content.decode()
-        for theirs, ours in texts.items():
-            script = script.replace(theirs, ours)
-        content = script.encode()
+        content = _worded(content.decode(), texts)
     headers = {"Cache-Control": _FOR_GOOD, "Vary": "Accept-Encoding"}
     if zipped:
         content, headers["Content-Encoding"] = gzip.compress(content, 6, mtime=0), "gzip"

@@ -47,14 +47,10 @@ with table:
 
 # What can be done with a selection stands above the table, where it is seen.
 with chosen:
+    sections.choose(rows, selected)
     if len(selected) == 1:
         sections.one(selected[0], view)
     elif 1 < len(selected) <= MOST_COMPARED:
         sections.several(selected, view)
     elif len(selected) > MOST_COMPARED:
         messages.show("info", f"Select at most {MOST_COMPARED} versions to compare them; {len(selected)} are selected.")
-    else:
-        st.caption(
-            "Select a row by the box at its left (keyboard: arrows, then Shift+Space): one to open or promote it, two "
-            "to five to compare."
-        )

@@ -248,3 +248,27 @@ def test_the_registry_measured_what_it_may_load(demo: Registry) -> None:
     assert "Same features as the champion" in champion.override_note
     best = demo.get_model_comparison(1, "OffuttRain", order_by="measured:accuracy")[0]["model_id"]
     assert [review.actor for review in demo.reviews(best)] == ["jonas.okafor"]
+
+
+@pytest.mark.parametrize("name", ["OffuttRain", "LateArrival"])
+def test_every_section_of_a_comparison_with_the_champion_shows_something(demo: Registry, name: str) -> None:
+    champion = str(demo.get_active_model_id(name))
+    ranked = demo.get_model_comparison(None, name, order_by="measured:accuracy")
+    closest = next(row["model_id"] for row in ranked if row["measured"] and row["model_id"] != champion)
+    for model_id in (closest, champion):
+        (evaluation,) = demo.evaluations(model_id)
+        assert evaluation.in_training is not None
+        assert evaluation.in_training.found == 0
+        assert demo.outcome_value(model_id).curve.best.value < 0
+        (groups,) = demo.fairness(model_id).values()
+        assert len(groups.groups) > 1
+        assert demo.feature_impact(model_id) is not None
+    assert demo.losing_slices(closest).searched
+    impact = demo.feature_impact(closest)
+    assert impact is not None
+    assert impact.champion is not None
+
+
+def test_the_card_of_rain_is_written(demo: Registry) -> None:
+    text = demo.model_card(str(demo.get_active_model_id("OffuttRain"))).text
+    assert all((text.purpose, text.limits, text.owner, text.risk_tier))

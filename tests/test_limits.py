@@ -38,6 +38,7 @@ from registry_core import (
     StorageError,
 )
 from registry_core.actions import benchmarks
+from registry_core.actions import training_rows as rows_of_registration
 from registry_core.actions.serve import recording, slicing
 from registry_core.artifacts import asking, examples, tables
 from registry_core.rules import intake, training_rows
@@ -205,6 +206,7 @@ def _examples(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def _training_rows(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
     assert (training_rows.MOST_KEPT, training_rows.MOST_ROWS) == (50_000, 5_000_000)
+    assert rows_of_registration.MOST_BYTES == 200_000_000
     rows = load_breast_cancer().data
     monkeypatch.setattr(training_rows, "MOST_KEPT", 100)
     register(registry, training_data=rows)

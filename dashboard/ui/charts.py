@@ -219,11 +219,12 @@ def trend(points: pd.DataFrame, line: pd.DataFrame, label: str, *, by_time: bool
     else:
         # An axis of numbers with the versions' names: one of a thousand names takes the browser far longer.
         named = list(range(0, len(points), -(-len(points) // MOST_TICKS)))
+        pad = max(0.5, 0.01 * len(points))
         figure.update_xaxes(
             title="version, in order of registration",
             tickvals=named,
             ticktext=[points["version"].iloc[place] for place in named],
-            range=[-0.5, len(points) - 0.5],
+            range=[-pad, len(points) - 1 + pad],
         )
     return figure
 

@@ -214,13 +214,13 @@ def event_columns(
     ids = versions is not None
     return (
         Column("When", lambda event: formatting.ago(event.at, now), 96, pinned=True),
-        Column("What", lambda event: formatting.event(event.kind), 132),
+        Column("What", lambda event: formatting.event(event.kind), 172),
         Column("Who", lambda event: formatting.visible(event.actor), 92),
         *((name,) if names else ()),
         *((version,) if ids else ()),
         Column("Reason", lambda event: formatting.visible(event.reason), 235),
         Column("Change", lambda event: formatting.visible(formatting.event_detail(event, known)), 255),
-        Column("At", lambda event: formatting.exact(event.at, where), 192),
+        Column("At", lambda event: formatting.exact(event.at, where), 176),
         *((model_id,) if ids else ()),
         Column("No.", lambda event: event.event_id, 60, "ordinal"),
     )

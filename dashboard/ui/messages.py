@@ -116,14 +116,15 @@ def section(title: str, tells: str = "", *, anchor: str | None = None) -> None:
 
 def explain(error: RegistryError) -> None:
     """An error in the registry's words, with the way out."""
+    said = formatting.escaped(formatting.sentence(str(error)))
     if isinstance(error, ModelNotFound):
-        show("warning", formatting.escaped(str(error)))
+        show("warning", said)
         st.page_link("../pages/leaderboard.py", label="Open the leaderboard", icon=":material/leaderboard:")
     elif isinstance(error, StorageError):
-        show("error", f"The registry cannot be read. {formatting.escaped(str(error))}")
+        show("error", f"The registry cannot be read. {said}")
         st.button("Try again", icon=":material/refresh:")
     else:
-        show("error", formatting.escaped(str(error)))
+        show("error", said)
 
 
 def empty_registry() -> None:

@@ -150,23 +150,23 @@ def board_columns(
         **number,
         "#": st.column_config.NumberColumn("#", width=44, pinned=True, help="Rank in the chosen order"),
         "Version": st.column_config.TextColumn("Version", width=76, pinned=True),
-        "Status": st.column_config.TextColumn("Status", width=118),
+        "Status": st.column_config.TextColumn("Status", width=112),
         "Verdict": st.column_config.TextColumn(
-            "Verdict", width=128, help="Compared with the champion, from evaluations on the active benchmark only"
+            "Verdict", width=116, help="Compared with the champion, from evaluations on the active benchmark only"
         ),
         "Evaluated": st.column_config.TextColumn(
-            "Evaluated", width=200, help="The primary metric as the registry evaluated it, with its 95% interval"
+            "Evaluated", width=172, help="The primary metric as the registry evaluated it, with its 95% interval"
         ),
         "Δ evaluated": st.column_config.TextColumn(
             "Δ vs champion",
-            width=220,
+            width=190,
             help="The primary metric minus the champion's on the same rows, with its 95% interval",
         ),
         "Gates": st.column_config.TextColumn("Gates", width=72, help="Promotion gates passed"),
         "Worst slice": st.column_config.TextColumn(
-            "Worst slice", width=120, help="The slice in which the version is significantly worse than the champion"
+            "Worst slice", width=110, help="The slice in which the version is significantly worse than the champion"
         ),
-        "Type": st.column_config.TextColumn("Type", width=140),
+        "Type": st.column_config.TextColumn("Type", width=136),
         "Score": st.column_config.ProgressColumn(
             "Score",
             format=score_format,
@@ -219,10 +219,10 @@ def slices(frame: pd.DataFrame, label: str, *, key: str, most: int = MOST_ROWS) 
     """One metric, slice by slice."""
     form, width = number_format(frame["Value"])
     columns: dict[str, Any] = {
-        "Slice": st.column_config.TextColumn("Slice", width=170, pinned=True),
-        "Rows": st.column_config.NumberColumn("Rows", format="localized", width=70),
-        "Value": st.column_config.NumberColumn(formatting.visible(label), format=form, width=max(84, width)),
-        "95% interval": st.column_config.TextColumn("95% interval", width=150),
+        "Slice": st.column_config.TextColumn("Slice", width=126, pinned=True),
+        "Rows": st.column_config.NumberColumn("Rows", format="localized", width=58),
+        "Value": st.column_config.NumberColumn(formatting.visible(label), format=form, width=max(80, width)),
+        "95% interval": st.column_config.TextColumn("95% interval", width=136),
     }
     plain(frame, key=key, alt=f"{label} by slice", columns=columns, most=most)
 

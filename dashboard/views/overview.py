@@ -279,31 +279,38 @@ def table(standings: Sequence[Standing]) -> None:
         }
     )
     columns: dict[str, Any] = {
-        "State": st.column_config.TextColumn("State", width=104),
-        "Serves for": st.column_config.TextColumn("Serves for", width=84),
+        "State": st.column_config.TextColumn("State", width=100),
+        "Serves for": st.column_config.TextColumn("Serves for", width=78),
         "Metric": st.column_config.TextColumn(
-            "Metric", width=84, help="Measured in production where labels are known; else the champion's score"
+            "Metric", width=76, help="Measured in production where labels are known; else the champion's score"
         ),
         "Value": st.column_config.TextColumn(
-            "Value", width=72, alignment="right", help=f"Of this deployment, in the last {DAYS} days"
+            "Value", width=62, alignment="right", help=f"Of this deployment, in the last {DAYS} days"
         ),
         "Baseline": st.column_config.TextColumn(
-            "Baseline", width=76, alignment="right", help="What the champion did on its own recent labels"
+            "Baseline", width=68, alignment="right", help="What the champion did on its own recent labels"
         ),
         "Course": st.column_config.LineChartColumn(
-            "Course", width=96, help="By day; for scores, the newest versions, oldest first"
+            "Course", width=84, help="By day; for scores, the newest versions, oldest first"
         ),
         "Best version": st.column_config.TextColumn(
             "Best version",
-            width=190,
+            width=136,
             help="One that is better than the champion, else the best by score; with its verdict",
         ),
-        "Awaiting review": st.column_config.NumberColumn("Awaiting review", width=110, format="localized"),
+        "Awaiting review": st.column_config.NumberColumn(
+            "To review",
+            width=80,
+            format="localized",
+            help="Versions newer than the champion and not yet decided on",
+        ),
     }
+    # As wide as the longest name, so that none of usual length is cut, and no wider than a third of the table.
+    widest = min(340, max(140, 44 + round(6.3 * max(len(each.name) for each in standings))))
     for label, page in LEADS_TO.items():
         columns[label] = st.column_config.ButtonColumn(
             label,
-            width={"Model name": 180, "Champion": 84, "Alerts": 64}.get(label, 92),
+            width={"Model name": widest, "Champion": 78, "Alerts": 58}.get(label, 90),
             pinned=label == "Model name" or None,
             alignment="left",
             type="secondary",

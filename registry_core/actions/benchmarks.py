@@ -20,7 +20,7 @@ from ..policies import Policy
 from ..records import ModelMetadata
 from ..rules import intake
 from ..rules.metrics import checked
-from ..signature import UNKNOWN, Kind, Signature
+from ..signature import UNKNOWN, Signature
 from ..tables import TableReading
 from . import signatures
 from .context import Context, check_reason
@@ -203,7 +203,7 @@ def _table(
         known = _reference(context, model_name)
         if known is not None:
             signature, said_by = signatures.signature(context.database, known), known.model_id
-    kinds = _kinds(signature or UNKNOWN, target)
+    kinds = signatures.column_kinds(signature or UNKNOWN, target)
     return tables.read(data, kinds, target, said_by if kinds else "")
 
 
@@ -213,23 +213,6 @@ def _reference(context: Context, model_name: str) -> ModelMetadata | None:
     current = deployments.current(context.database, model_name)
     row = models.find(context.database, current.model_id) if current else models.highest(context.database, model_name)
     return None if row is None else record(context, row)
-
-
-def _kinds(signature: Signature, target: str | None) -> dict[str, Kind]:
-    """How columns are to be read, as a signature says."""
-    kinds: dict[str, Kind] = {}
-    for feature in signature.features if signature.names != "none" else ():
-        kinds[feature.name] = _kind_of_labels(feature.levels) if feature.kind == "category" else feature.kind
-    if target is not None and (signature.classes or signature.task == "regression"):
-        kinds[target] = _kind_of_labels(signature.classes) if signature.classes else "number"
-    return kinds
-
-
-def _kind_of_labels(labels: Sequence[Any]) -> Kind:
-    """How a file writes labels: a category of numbers has to come back as numbers."""
-    if labels and all(isinstance(each, bool) for each in labels):
-        return "boolean"
-    return "number" if labels and all(isinstance(each, int | float) for each in labels) else "category"
 
 
 def _columns(

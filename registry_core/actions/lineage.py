@@ -9,9 +9,12 @@ import subprocess
 import sys
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import InvalidInput
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 #: Seconds git may take; a repository that takes longer is not recorded, and nobody waits for it again.
 _GIT_SECONDS = 2.0
@@ -38,7 +41,8 @@ def of_data(data: Any) -> dict[str, Any]:
     ``from`` and ``until``.
 
     Args:
-        data: a DataFrame, an array (rows, features), or the path of a file, of which only the bytes are hashed.
+        data: a DataFrame, an array (rows, features), or the path of a file, of which the bytes are hashed; its rows are
+            read by ``training_rows.of_file``.
 
     Raises:
         InvalidInput: it is none of them, or the file cannot be read.
@@ -63,11 +67,12 @@ def of_data(data: Any) -> dict[str, Any]:
         hashes = pd.util.hash_pandas_object(data, index=False).to_numpy()
     except TypeError as error:
         raise InvalidInput(f"training_data holds a column that cannot be hashed ({error}); leave it out") from error
-    found: dict[str, Any] = {
-        "sha256": hashlib.sha256(hashes.tobytes()).hexdigest(),
-        "rows": len(data),
-        "columns": [str(column) for column in data.columns],
-    }
+    return {"sha256": hashlib.sha256(hashes.tobytes()).hexdigest(), **of_table(data)}
+
+
+def of_table(data: pd.DataFrame) -> dict[str, Any]:
+    """``rows`` and ``columns`` of training data and, with a column of times, ``from`` and ``until``."""
+    found: dict[str, Any] = {"rows": len(data), "columns": [str(column) for column in data.columns]}
     times = data.select_dtypes(include=["datetime", "datetimetz"])
     if len(data) and len(times.columns):
         found |= {"from": str(times.min().min()), "until": str(times.max().max())}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -98,6 +99,9 @@ def register_object(
             asked_with = {**proofs.environment_of(here), **here}
             check = proofs.read_back(asked, (model, scaler), files, policy.trusted_globals, asked_with)
         proof = replace(asked.proof, environment=here)
+        if isinstance(training_data, str | os.PathLike):
+            training_data, of_its_rows = training_rows.of_file(training_data, proof.signature)
+            comes_from["training_data"] |= of_its_rows
         trained = (
             None if training_data is None else training_rows.of_registration(context, training_data, proof.signature)
         )

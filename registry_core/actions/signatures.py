@@ -11,7 +11,7 @@ from ..catalog import proofs as stored
 from ..catalog.database import Queries
 from ..records import ModelMetadata
 from ..rules.inputs import InputComparison, compare_inputs
-from ..signature import Feature, Signature
+from ..signature import Feature, Kind, Signature
 
 
 def signature(queries: Queries, known: ModelMetadata) -> Signature:
@@ -47,3 +47,20 @@ def of_champion(queries: Queries, model_name: str) -> Signature | None:
 def same_inputs(queries: Queries, model: ModelMetadata, champion: ModelMetadata) -> InputComparison:
     """Whether a version takes and gives what the champion does, and the sentence on it."""
     return compare_inputs(signature(queries, model), signature(queries, champion), champion.display_name)
+
+
+def column_kinds(signature: Signature, target: str | None = None) -> dict[str, Kind]:
+    """How the columns of a file are to be read, as a signature says; ``target`` is the column with the labels."""
+    kinds: dict[str, Kind] = {}
+    for feature in signature.features if signature.names != "none" else ():
+        kinds[feature.name] = _kind_of_labels(feature.levels) if feature.kind == "category" else feature.kind
+    if target is not None and (signature.classes or signature.task == "regression"):
+        kinds[target] = _kind_of_labels(signature.classes) if signature.classes else "number"
+    return kinds
+
+
+def _kind_of_labels(labels: Sequence[Any]) -> Kind:
+    """How a file writes labels: a category of numbers has to come back as numbers."""
+    if labels and all(isinstance(each, bool) for each in labels):
+        return "boolean"
+    return "number" if labels and all(isinstance(each, int | float) for each in labels) else "category"

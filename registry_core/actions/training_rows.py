@@ -2,17 +2,44 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from ..artifacts import tables
 from ..catalog import training_rows as kept
 from ..errors import InvalidInput, StorageError
 from ..evidence import Benchmark, TrainingOverlap
 from ..signature import Signature
+from . import lineage, signatures
 from .context import Context
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+#: A larger file is only hashed, not read: reading it would take a registration minutes and the memory of a training.
+MOST_BYTES = 200_000_000
+
+
+def of_file(path: str | os.PathLike[str], signature: Signature) -> tuple[pd.DataFrame | None, dict[str, Any]]:
+    """The rows of a file as the model takes them, and what its lineage says of them.
+
+    Returns:
+        the rows, None where the file is no table with the model's features; and ``rows``, ``columns``, ``from`` and
+        ``until`` as ``lineage.of_table`` gives them, or ``rows_unknown``, the reason why the rows are not known.
+    """
+    name = os.path.basename(os.fspath(path))
+    try:
+        if os.path.getsize(path) > MOST_BYTES:
+            return None, {"rows_unknown": f"{name} has more than {MOST_BYTES:,} bytes"}
+        table = tables.read(path, signatures.column_kinds(signature))[0]
+    except (InvalidInput, OSError) as error:
+        return None, {"rows_unknown": str(error)}
+    rows = _as_taken(table, signature)
+    if rows is None:
+        return None, {"rows_unknown": f"{name} is not a table with the features of the model"}
+    return rows, lineage.of_table(table)
 
 
 def of_registration(context: Context, data: Any, signature: Signature) -> dict[str, Any] | None:

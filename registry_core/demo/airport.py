@@ -8,7 +8,8 @@ from typing import Any
 from registry_core import Registry
 
 from .datasets import Rows
-from .flights import Flights
+from .evidence import explain
+from .flights import AIRPORTS, Flights
 from .service import Service
 from .story_actions import ANNA, JONAS, PIPELINE, Story, title
 from .training import measure, train
@@ -43,8 +44,10 @@ class Airport:
             actor=ANNA,
             reason="Live evidence decides here, not a holdout. Storms change accuracy by ten points for a day: "
             "only more than that counts as a degradation. Traffic is replayed fast, a day of flights in minutes, so "
-            "one day here has the flights of many",
+            "one day here has the flights of many. Costs are an assumption: a gate kept free costs 1, a late arrival "
+            "without one 4",
             auto_select_best=False,
+            outcome_values={"hit": -1, "false_alarm": -1, "miss": -4},
             monitoring={"tolerance": 0.1, "window_minutes": 1, "overdispersion_icc": 0.0},
         )
         flights = Flights.read().thinned(EVERY)
@@ -63,9 +66,22 @@ class Airport:
         if self._day == FIRST + CHALLENGER_AFTER:
             # Measured from here on, so that whoever is promoted is held against days that are the same for all.
             kept = self._flights.days(*HOLDOUT)
-            self._registry.add_benchmark(BENCHMARK, NAME, kept.frame("late"), "late", actor=ANNA)
+            frame = kept.frame("late")
+            frame["airport"] = [AIRPORTS[int(code)] for code in frame["origin"]]
+            self._registry.add_benchmark(
+                BENCHMARK,
+                NAME,
+                frame,
+                "late",
+                features=list(kept.names),
+                protected=["airport"],
+                actor=ANNA,
+                reason="Passengers of each airport rely on it alike",
+            )
+            self._registry.evaluate(str(self._registry.get_active_model_id(NAME)), actor=ANNA)
             summer = self._flights.days(SUMMER, HOLDOUT[0]).joined(self._flights.days(HOLDOUT[1], self._day))
             challenger = _register(self._story, self._flights, summer, "Splines", _SPLINES)
+            explain(self._story, NAME)
             self._registry.start_experiment(
                 NAME, challenger, mode="shadow", actor=JONAS, reason="Smooth curves, trained on this summer: better?"
             )
@@ -93,6 +109,7 @@ def _register(story: Story, flights: Flights, rows: Rows, model_type: str, param
         evaluation_set=BENCHMARK,
         description="Will a flight that has just left New York arrive more than 15 minutes late?",
         reference=rows.inputs,
+        training_data=rows.inputs,
         actor=PIPELINE,
     )
     story.say(f"{title(story.registry.get_metadata(model_id))}, trained on {rows.label}")

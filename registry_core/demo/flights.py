@@ -33,6 +33,8 @@ INPUTS = (
     "pressure",
     "visibility",
 )
+#: What the codes of ``origin`` stand for, from 0 on.
+AIRPORTS = ("EWR", "JFK", "LGA")
 _WEATHER = ("temp", "dewp", "humid", "wind_speed", "precip", "pressure", "visib")
 #: Minutes after the schedule from which an arrival counts as late.
 LATE_MINUTES = 15

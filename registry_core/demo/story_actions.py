@@ -85,6 +85,7 @@ class Story:
             evaluation_set=evaluation_set,
             description=description,
             tags=list(tags),
+            training_data=rows.inputs,
             actor=PIPELINE,
         )
         self.fitted[model_id] = fitted

@@ -61,8 +61,10 @@ class RegistrationVerbs(Verbs):
             training_data: the data it was trained on, a DataFrame, an array or the path of a file. Its hash, rows,
                 columns and time range are stored as lineage, not the data. Rows that have the model's features are also
                 stored as hashes, made with a secret key, so that an evaluation can count the benchmark rows that the
-                model was trained on (50,000 at most, beyond that a random part). The git commit, the training script,
-                Python and the imported packages are recorded unasked.
+                model was trained on (50,000 at most, beyond that a random part). A file is read for it if it is a CSV,
+                Parquet, Arrow or JSON lines table of at most 200 MB; of any other file only the hash is stored, and
+                ``lineage["training_data"]["rows_unknown"]`` says why. The git commit, the training script, Python and
+                the imported packages are recorded unasked.
 
         Returns:
             the model id.

@@ -48,6 +48,8 @@ def cautions(card: ModelCard) -> tuple[str, ...]:
             found.append(f"It is worse than the champion in {listed(card.verdict.worse_slices, 5)}.")
     if "training_data" not in model.lineage:
         found.append("Its training data is not recorded.")
+    elif reason := model.lineage["training_data"].get("rows_unknown"):
+        found.append(f"Its training rows were not looked for in benchmarks: {reason}.")
     if not model.libraries:
         found.append("The library versions it was made with are not recorded.")
     if model.artifact == "quarantined":

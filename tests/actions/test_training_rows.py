@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 from registry_core import Registry, TrainingOverlap
+from registry_core.actions import training_rows
 from tests.commands import answer, run
 
 FEATURES = ["age", "visits"]
@@ -65,10 +68,62 @@ def test_columns_are_found_by_name_or_place(sqlite_registry: Registry, data: obj
     assert overlap == TrainingOverlap(40, 100, 100)
 
 
-def test_where_the_rows_are_not_known_nothing_is_said(sqlite_registry: Registry, tmp_path: Path) -> None:
+def write_parquet(path: Path) -> None:
+    TRAIN.assign(at=pd.Timestamp("2026-01-01")).to_parquet(path)
+
+
+def write_semicolons(path: Path) -> None:
+    TRAIN.to_csv(path, index=False, sep=";", decimal=",", compression="gzip")
+
+
+WRITERS: dict[str, Callable[[Path], None]] = {
+    "train.csv": lambda path: TRAIN.to_csv(path),
+    "train.csv.gz": write_semicolons,
+    "train.parquet": write_parquet,
+}
+
+
+@pytest.mark.parametrize("name", list(WRITERS))
+def test_rows_of_a_file_are_counted(sqlite_registry: Registry, name: str, tmp_path: Path) -> None:
     sqlite_registry.add_benchmark("holdout", "Churn", HOLDOUT, "left")
-    TRAIN.to_csv(tmp_path / "train.csv")
-    for data in (None, TRAIN[["left"]], TRAIN.iloc[:0], tmp_path / "train.csv"):
+    file = tmp_path / name
+    WRITERS[name](file)
+    model_id = put(sqlite_registry, file if name == "train.csv" else str(file))
+    assert sqlite_registry.evaluations(model_id)[0].in_training == TrainingOverlap(40, 100, 100)
+    kept = sqlite_registry.get_metadata(model_id).lineage["training_data"]
+    assert (kept["sha256"], kept["rows"]) == (sha256(file.read_bytes()).hexdigest(), 200)
+    assert set(FEATURES) < set(kept["columns"])
+    assert kept.get("from") == ("2026-01-01 00:00:00" if name == "train.parquet" else None)
+
+
+@pytest.mark.parametrize(
+    ("content", "because"),
+    [
+        (b"\x80\x05\x95 no table", "train.data is a pickle"),
+        (b"one,two\n1,2\n", "train.data is not a table with the features of the model"),
+        (b"age,visits\n", "train.data has no rows"),
+        (b"age,visits\n" + b"1,2\n" * 30, "train.data has more than 100 bytes"),
+    ],
+)
+def test_a_file_without_known_rows_is_hashed_and_says_why(
+    sqlite_registry: Registry, content: bytes, because: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(training_rows, "MOST_BYTES", 100)
+    sqlite_registry.add_benchmark("holdout", "Churn", HOLDOUT, "left")
+    file = tmp_path / "train.data"
+    file.write_bytes(content)
+    model_id = put(sqlite_registry, file)
+    (evaluation,) = sqlite_registry.evaluations(model_id)
+    assert (evaluation.status, evaluation.in_training) == ("measured", None)
+    kept = sqlite_registry.get_metadata(model_id).lineage["training_data"]
+    assert (kept["sha256"], kept["bytes"]) == (sha256(content).hexdigest(), len(content))
+    assert kept["rows_unknown"].startswith(because)
+    assert any(because in each for each in sqlite_registry.model_card(model_id).cautions)
+
+
+def test_where_the_rows_are_not_known_nothing_is_said(sqlite_registry: Registry) -> None:
+    sqlite_registry.add_benchmark("holdout", "Churn", HOLDOUT, "left")
+    for data in (None, TRAIN[["left"]], TRAIN.iloc[:0]):
         evaluation = sqlite_registry.evaluations(put(sqlite_registry, data))[0]
         assert (evaluation.status, evaluation.in_training) == ("measured", None)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import joblib
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, TimeoutError, expect
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, TimeoutError, expect
 from sklearn.linear_model import LogisticRegression
 
 from registry_core import Registry
@@ -22,8 +22,10 @@ expect.set_options(timeout=PATIENCE)
 PROBES = ("/_stcore/health", "/_stcore/host-config")
 
 
-def fitted() -> LogisticRegression:
-    return LogisticRegression().fit([[0.0, 1.0], [1.0, 0.0], [0.2, 0.9], [0.8, 0.1]], [0, 1, 0, 1])
+def fitted(further: int = 0) -> LogisticRegression:
+    """A model of two features, and of so many more that say nothing."""
+    rows = ([0.0, 1.0], [1.0, 0.0], [0.2, 0.9], [0.8, 0.1])
+    return LogisticRegression().fit([[*row, *[0.0] * further] for row in rows], [0, 1, 0, 1])
 
 
 def model_file() -> bytes:
@@ -55,11 +57,19 @@ def filled(registry_folder: Path) -> Iterator[Registry]:
 
 @dataclass
 class Visitor:
-    """One person at one browser window; ``trouble`` collects what a page must not do."""
+    """One person at one browser window.
+
+    Attributes:
+        trouble: what a page must not do, as it was noticed.
+        clicks: how often they had to click.
+        pictures: where a picture is taken before each click, if anywhere.
+    """
 
     context: BrowserContext
     address: str
     trouble: list[str] = field(default_factory=list)
+    clicks: int = 0
+    pictures: Path | None = None
 
     def __post_init__(self) -> None:
         self.context.set_default_timeout(PATIENCE)
@@ -126,13 +136,35 @@ class Visitor:
 
     def decide(self, button: str, reason: str) -> None:
         """Open a decision, give the reason and confirm."""
-        self.page.get_by_test_id("stMain").get_by_role("button", name=button, exact=True).click()
+        self.click(self.page.get_by_test_id("stMain").get_by_role("button", name=button, exact=True))
         self.confirm(button, reason)
 
     def confirm(self, button: str, reason: str) -> None:
         dialog = self.page.get_by_role("dialog")
         dialog.get_by_label("Reason").fill(reason)
-        dialog.get_by_role("button", name=button).click()
+        self.click(dialog.get_by_role("button", name=button))
+
+    def click(self, target: Locator) -> None:
+        """Click what can be seen without knowing where to look, and count it."""
+        target.scroll_into_view_if_needed()
+        if self.pictures is not None:
+            self.page.screenshot(path=self.pictures / f"{self.clicks}.png")
+        target.click()
+        self.clicks += 1
+
+    def tab_to(self, target: Locator) -> None:
+        """Press Tab until the focus is on something."""
+        expect(target).to_be_visible()
+        for _ in range(100):
+            self.page.keyboard.press("Tab")
+            if target.evaluate("element => element === document.activeElement"):
+                return
+        raise AssertionError(f"Tab does not lead to {target}")
+
+    def enter_on(self, target: Locator) -> None:
+        """Come to something by Tab and press Enter there."""
+        self.tab_to(target)
+        self.page.keyboard.press("Enter")
 
     def act_as(self, name: str) -> None:
         who = self.page.get_by_role("textbox", name="Acting as")

@@ -9,7 +9,7 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
-from playwright.sync_api import Browser, Locator, expect
+from playwright.sync_api import Browser, expect
 from sklearn.linear_model import LogisticRegression
 
 from registry_core import Registry
@@ -35,29 +35,23 @@ def test_from_an_empty_registry_to_a_champion_with_a_score(
     train = rows(300, 1)
     joblib.dump(LogisticRegression().fit(train[["age", "visits"]], train["left"]), tmp_path / "churn.joblib")
     rows(200, 2).to_csv(tmp_path / "clinic-3.csv", index=False)
-    clicks: list[str] = []
-
-    def click(what: Locator) -> None:
-        clicks.append(str(what))
-        what.click()
 
     def look(*sentences: str) -> None:
         for each in sentences:
             expect(page.get_by_text(each)).to_be_visible()
-        page.screenshot(path=tmp_path / f"after-{len(clicks)}-clicks.png")
 
     def choose(file: str, field: str) -> None:
         # A click opens the browser's own dialog, in which the file is chosen.
         with page.expect_file_chooser() as chooser:
-            click(page.get_by_role("region", name=field).get_by_test_id("stBaseButton-secondary"))
+            anna.click(page.get_by_role("region", name=field).get_by_test_id("stBaseButton-secondary"))
         chooser.value.set_files(tmp_path / file)
 
     with Registry(registry_folder, actor="anna") as registry:
         context = browser.new_context(viewport={"width": 1440, "height": 900}, reduced_motion="reduce")
-        anna = Visitor(context, dashboard_server(registry_folder))
+        anna = Visitor(context, dashboard_server(registry_folder), pictures=tmp_path)
         page = anna.visit()
         look("No model is registered yet")
-        click(page.get_by_role("link", name="Upload a model file"))
+        anna.click(page.get_by_role("link", name="Upload a model file"))
         look("1. Model file", "Still needed: a model file")
         choose("churn.joblib", "Model file")
         look("Trusted.", "Version 1.0.0")
@@ -67,13 +61,13 @@ def test_from_an_empty_registry_to_a_champion_with_a_score(
         expect(page.get_by_role("combobox", name="Model name")).to_have_value("churn")
         expect(page.get_by_role("combobox", name="Model type")).to_have_value("LogisticRegression")
         expect(page.get_by_text("Still needed")).to_have_count(0)
-        click(page.get_by_role("button", name="Upload and evaluate"))
+        anna.click(page.get_by_role("button", name="Upload and evaluate"))
         look(
             "is the champion with a score of",
             "Evaluated on 200 rows of clinic-3",
             "data_quality_score is left out: no evaluation gives it.",
         )
-        assert len(clicks) <= MOST_CLICKS
+        assert anna.clicks <= MOST_CLICKS
         (model,) = registry.list_models("churn")
         assert model.is_active
         assert model.composite_score is not None

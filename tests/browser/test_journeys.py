@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 from registry_core import Registry
 from tests.strangers import stranger_file
 
-from .conftest import Visitor
+from .conftest import Visitor, fitted
 
 pytestmark = pytest.mark.browser
 
@@ -22,14 +22,26 @@ PAGES = ("Overview", "Leaderboard", "Model", "Trends", "Champion / challenger", 
 def test_from_the_leaderboard_to_a_promotion_a_rollback_and_an_upload(
     visitor: Enter, filled: Registry, tmp_path: Path
 ) -> None:
+    before = CHURN.format("Forest", 2)
+    # the best takes another feature besides, and that is allowed
+    filled.configure(gates={"same_inputs": False}, actor="anna", reason="callers send every feature")
+    best = filled.register_model(
+        fitted(further=1),
+        model_name="Churn",
+        model_type="Forest",
+        performance_metrics={"accuracy": 0.9, "auc": 0.9, "f1_score": 0.9},
+        training_info={"data_quality_score": 0.9, "training_timestamp": "2026-01-05T12:00:00+00:00"},
+        feature_names=["age", "visits", "plan"],
+        evaluation_set="holdout",
+    )
     anna = visitor()
     page = anna.visit("/leaderboard")
     anna.act_as("carla")
-    expect(page.get_by_text("4 versions")).to_be_visible()
+    expect(page.get_by_text("5 versions")).to_be_visible()
 
     # filter and sort; both stand in the address
     page.get_by_role("textbox", name="Search").fill("Forest")
-    expect(page.get_by_text("2 of 4 versions")).to_be_visible()
+    expect(page.get_by_text("3 of 5 versions")).to_be_visible()
     assert "q=Forest" in page.url
     page.get_by_role("combobox", name="Order by").click()
     page.get_by_role("option", name="AUC").click()
@@ -39,36 +51,40 @@ def test_from_the_leaderboard_to_a_promotion_a_rollback_and_an_upload(
     # the champion first, then the best: open that, and promote it with a reason
     anna.select(1)
     page.get_by_role("button", name="Open version").click()
-    expect(page.locator("h1")).to_have_text("Churn 1.1.1")
-    expect(page.get_by_text("Churn 1.1.1 is not evaluated: Churn has no benchmark")).to_be_visible()
+    expect(page.locator("h1")).to_have_text("Churn 2.0.0")
+    expect(page.get_by_text("Churn 2.0.0 is not evaluated: Churn has no benchmark")).to_be_visible()
     anna.decide("Promote", "better on everything")
-    expect(page.get_by_text("1.1.1 is now the champion of Churn.")).to_be_visible()
-    assert filled.get_active_model_id("Churn") == CHURN.format("Forest", 3)
+    expect(page.get_by_text("2.0.0 is now the champion of Churn.")).to_be_visible()
+    assert filled.get_active_model_id("Churn") == best
 
     # everywhere
     anna.go("Overview")
-    expect(page.locator(".st-key-table-names").get_by_test_id("glide-cell-2-0")).to_have_text("1.1.1")
+    expect(page.locator(".st-key-table-names").get_by_test_id("glide-cell-2-0")).to_have_text("2.0.0")
     anna.go("Leaderboard")
-    expect(page.get_by_text("Champion: 1.1.1")).to_be_visible()
+    expect(page.get_by_text("Champion: 2.0.0")).to_be_visible()
     anna.go("Trends")
-    expect(page.get_by_text("The champion's score improved from 0.8100 to 0.8820")).to_be_visible()
+    expect(page.get_by_text("The champion's score improved from 0.8100 to 0.9000")).to_be_visible()
 
     # back again
     anna.go("Model")
+    anna.clicks = 0
     anna.decide("Roll back", "complaints from the desk")
     expect(page.get_by_text("Churn is rolled back: 1.1.0 serves again")).to_be_visible()
-    assert filled.get_active_model_id("Churn") == CHURN.format("Forest", 2)
-    assert filled.get_metadata(CHURN.format("Forest", 3)).status == "disqualified"
+    assert filled.get_active_model_id("Churn") == before
+    assert filled.get_metadata(best).status == "disqualified"
 
-    # that was a mistake: it serves again, and then it was none
-    page.get_by_role("button", name="Undo the rollback").click()
-    expect(page.get_by_role("dialog").get_by_text("Same 2 features and 2 classes")).to_be_visible()
+    # that was a mistake: it serves again, who sends it rows is told of the feature; and then it was none
+    anna.click(page.get_by_role("button", name="Undo the rollback"))
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_text(filled.input_change(before, best).sentence)).to_be_visible()
+    expect(dialog).to_contain_text("plan")
     anna.confirm("Undo the rollback", "the desk had looked at the wrong day")
     expect(page.get_by_text("The rollback is undone")).to_be_visible()
-    assert filled.get_active_model_id("Churn") == CHURN.format("Forest", 3)
-    assert filled.get_metadata(CHURN.format("Forest", 3)).status == "registered"
+    assert anna.clicks <= 4
+    assert filled.get_active_model_id("Churn") == best
+    assert filled.get_metadata(best).status == "registered"
     anna.decide("Roll back", "the desk was right")
-    expect(page.get_by_text("serves again, 1.1.1 is disqualified")).to_be_visible()
+    expect(page.get_by_text("serves again, 2.0.0 is disqualified")).to_be_visible()
 
     # a file from outside: shown what will happen, stored, quarantined
     file = tmp_path / "candidate.pkl"
@@ -82,10 +98,10 @@ def test_from_the_leaderboard_to_a_promotion_a_rollback_and_an_upload(
     page.get_by_test_id("stMain").get_by_role("button", name="Upload", exact=True).last.click()
     expect(page.get_by_text("and quarantined.")).to_be_visible()
     page.get_by_role("button", name="Open the model").click()
-    expect(page.locator("h1")).to_contain_text("Churn 1.")
+    (quarantined,) = filled.list_models("Churn", where={"artifact": "quarantined"})
+    expect(page.locator("h1")).to_have_text(quarantined.display_name)
     expect(page.get_by_text("cannot be promoted: its file is quarantined")).to_be_visible()
     expect(page.get_by_role("button", name="Promote", exact=True)).to_be_disabled()
-    (quarantined,) = filled.list_models("Churn", where={"artifact": "quarantined"})
     assert quarantined.registered_by == "carla"
 
     # and all of it is on record
@@ -103,28 +119,35 @@ def test_from_the_leaderboard_to_a_promotion_a_rollback_and_an_upload(
         expect(cells.get_by_test_id(f"glide-cell-1-{number}")).to_have_text(what)
 
 
-def test_two_promote_at_once_and_one_is_told_who_was_faster(visitor: Enter, filled: Registry) -> None:
+def test_two_promote_at_once_and_one_is_told_who_was_faster(visitor: Enter, filled: Registry, tmp_path: Path) -> None:
     anna, bert = visitor(), visitor()
     for each, name, number in ((anna, "anna", 3), (bert, "bert", 1)):
         each.visit(f"/model?id={CHURN.format('Forest' if number == 3 else 'Ridge', number)}")
         each.act_as(name)
-        each.page.get_by_test_id("stMain").get_by_role("button", name="Promote", exact=True).click()
-        expect(each.page.get_by_role("dialog").get_by_label("Reason")).to_be_visible()
+        each.click(each.page.get_by_test_id("stMain").get_by_role("button", name="Promote", exact=True))
+        expect(each.page.get_by_role("dialog").get_by_text("Same 2 features and 2 classes")).to_be_visible()
+    bert.pictures = tmp_path
     anna.confirm("Promote", "mine is better")
     expect(anna.page.get_by_text("is now the champion")).to_be_visible()
+    assert anna.clicks == 2
     bert.confirm("Promote", "mine is older")
     dialog = bert.page.get_by_role("dialog")
     expect(dialog.get_by_text("The champion has changed since you opened this")).to_contain_text("by anna")
     expect(dialog.get_by_label("Reason")).to_have_value("mine is older")
     assert filled.get_active_model_id("Churn") == CHURN.format("Forest", 3)
 
-    # with open eyes it may be decided again
-    dialog.get_by_role("button", name="Decide again").click()
+    # with open eyes it may be decided again: two clicks more than without the conflict
+    bert.click(dialog.get_by_role("button", name="Decide again"))
     expect(dialog.get_by_text("returns 1.0.0 instead of 1.1.1")).to_be_visible()
     expect(dialog.get_by_label("Reason")).to_have_value("mine is older")
-    dialog.get_by_role("button", name="Promote").click()
+    bert.click(dialog.get_by_role("button", name="Promote"))
     expect(bert.page.get_by_text("1.0.0 is now the champion")).to_be_visible()
-    bert.page.get_by_role("button", name="Undo").click()
+    assert bert.clicks == 4
+    assert [event.reason for event in filled.events("Churn", kinds=["promoted"], limit=2)] == [
+        "mine is older",
+        "mine is better",
+    ]
+    bert.click(bert.page.get_by_role("button", name="Undo"))
     expect(bert.page.get_by_text("Undone")).to_be_visible()
     assert filled.get_active_model_id("Churn") == CHURN.format("Forest", 3)
 

@@ -18,21 +18,6 @@ pytestmark = pytest.mark.browser
 Enter = Callable[[], Visitor]
 
 
-class Clicks:
-    """A pointer that counts; a picture is taken before each click where a folder is given."""
-
-    def __init__(self, page: Page, pictures: Path | None = None) -> None:
-        self.page, self.count, self._pictures = page, 0, pictures
-
-    def on(self, target: Locator) -> None:
-        """Click what can be seen without knowing where to look."""
-        target.scroll_into_view_if_needed()
-        if self._pictures is not None:
-            self.page.screenshot(path=self._pictures / f"{self.count}.png")
-        target.click()
-        self.count += 1
-
-
 def in_sight(page: Page, target: Locator) -> bool:
     """Whether the whole of it is on the screen without scrolling."""
     box, size = target.bounding_box(), page.viewport_size
@@ -64,8 +49,42 @@ def test_whether_a_version_should_replace_the_champion_is_answered_on_one_screen
         assert in_sight(page, seen), seen
 
 
-def test_from_an_alert_on_a_phone_to_the_rollback_takes_four_taps(
-    visitor: Enter, filled: Registry, registry_folder: Path
+def acknowledge_by_keyboard(anna: Visitor) -> None:
+    """From the first page to an acknowledged alert by Tab, Enter and the letters of the note."""
+    page = anna.visit("/")
+    anna.enter_on(page.get_by_test_id("stMain").get_by_role("button", name="Health").first)
+    expect(page.locator("h1")).to_have_text("Health of Churn")
+    anna.settle()
+    anna.enter_on(page.get_by_role("button", name="Acknowledge").first)
+    dialog = page.get_by_role("dialog")
+    anna.tab_to(dialog.get_by_label("Note"))
+    page.keyboard.type("the desk looks into it")
+    anna.enter_on(dialog.get_by_role("button", name="Acknowledge"))
+    expect(page.get_by_text("The alert is acknowledged")).to_be_visible()
+
+
+def promote_by_keyboard(anna: Visitor, version: str) -> None:
+    """From any page to a promoted version by Tab, Enter, and the letters of the version and the reason."""
+    page = anna.page
+    anna.enter_on(page.get_by_test_id("stSidebarNav").get_by_role("link", name="Leaderboard"))
+    expect(page.locator("h1")).to_have_text("Leaderboard")
+    anna.settle()
+    anna.tab_to(page.get_by_role("combobox", name="Selected versions"))
+    page.keyboard.type(version)
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    expect(page.locator(".st-key-selected")).to_contain_text(version)
+    anna.settle()
+    anna.enter_on(page.locator(".st-key-selected").get_by_role("button", name="Promote"))
+    dialog = page.get_by_role("dialog")
+    anna.tab_to(dialog.get_by_label("Reason"))
+    page.keyboard.type("steadier than the one before")
+    anna.enter_on(dialog.get_by_role("button", name="Promote"))
+    expect(page.get_by_text(f"{version} is now the champion of Churn.")).to_be_visible()
+
+
+def test_from_an_alert_on_a_phone_to_the_rollback_takes_four_taps_and_a_keyboard_is_enough(
+    visitor: Enter, filled: Registry, registry_folder: Path, tmp_path: Path
 ) -> None:
     watch = {
         "baseline_labels": 300, "minimum_labels": 100, "overdispersion_icc": 0.0, "act_without_comparison": True,
@@ -79,26 +98,33 @@ def test_from_an_alert_on_a_phone_to_the_rollback_takes_four_taps(
         serve(filled, predictor, 100 + part, wrong=0.5)
     assert [each.kind for each in filled.alerts("Churn")]
 
+    anna = visitor()
+    acknowledge_by_keyboard(anna)
+    assert any(each.acknowledged_at for each in filled.alerts("Churn"))
+
     dora = visitor()
+    dora.pictures = tmp_path
     dora.page.set_viewport_size({"width": 390, "height": 844})
     page = dora.visit("/")
-    clicks = Clicks(page)
     name = page.get_by_test_id("stMain").get_by_text("Churn")
     expect(name.first).to_be_visible()
     assert in_sight(page, name.first)
-    clicks.on(page.get_by_test_id("stMain").get_by_role("button", name="Health").first)
+    dora.click(page.get_by_test_id("stMain").get_by_role("button", name="Health").first)
     expect(page.locator("h1")).to_have_text("Health of Churn")
     back = page.get_by_role("button", name="Roll back").first
     expect(back).to_be_visible()
     assert in_sight(page, back)
-    clicks.on(back)
+    dora.click(back)
     dialog = page.get_by_role("dialog")
     expect(dialog).to_contain_text("Churn")
     dialog.get_by_label("Reason").fill("half of the answers are wrong since noon")
     confirm = dialog.get_by_role("button", name="Roll back")
     assert in_sight(page, confirm)
-    clicks.on(confirm)
+    dora.click(confirm)
     expect(page.get_by_text("is rolled back")).to_be_visible()
     assert filled.get_active_model_id("Churn") != before
-    assert clicks.count <= 4
+    assert dora.clicks <= 4
     assert not filled.alerts("Churn")
+
+    promote_by_keyboard(anna, "1.1.1")
+    assert filled.get_metadata(str(filled.get_active_model_id("Churn"))).version == "1.1.1"

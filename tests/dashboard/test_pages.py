@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import joblib
+import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -157,6 +158,19 @@ def test_leaderboard_pages_in_the_catalog(own: Registry, open_page: Open, monkey
     assert list(app.dataframe[0].value["#"]) == [3, 4]
     app = open_page("leaderboard", page="99")
     assert not app.exception
+
+
+def test_versions_that_cannot_be_promoted_come_last_without_a_rank(
+    own: Registry, open_page: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    second = [register(own, 0.5 + place / 100) for place in range(5)][3]
+    own.disqualify(second, reason="failed in production")
+    monkeypatch.setattr("dashboard.queries.PAGE_SIZE", 2)
+    tables = [open_page("leaderboard", page=str(page)).dataframe[0].value for page in (1, 2, 3)]
+    assert [[None if pd.isna(rank) else rank for rank in table["#"]] for table in tables] == [[1, 2], [3, 4], [None]]
+    assert list(tables[2]["Model id"]) == [second]
+    newest = open_page("leaderboard", sort="Registered").dataframe[0].value
+    assert list(newest["Model id"])[1] == second
 
 
 def test_selecting_one_offers_it_and_two_compares(several: dict[str, str], open_page: Open) -> None:

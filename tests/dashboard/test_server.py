@@ -82,9 +82,19 @@ def test_static_files_are_small_and_kept_by_the_browser(client: TestClient, patt
         assert client.head(path).headers["content-length"] == zipped.headers["content-length"]
 
 
-def test_a_page_has_the_script_of_charts_fetched_ahead(client: TestClient) -> None:
+@pytest.mark.parametrize("encoding", ["gzip", "identity"])
+@pytest.mark.parametrize("path", ["/", "/model?id=gone"])
+def test_a_page_says_what_it_is_and_has_the_script_of_charts_fetched_ahead(
+    client: TestClient, path: str, encoding: str
+) -> None:
     (chart,) = STATIC.glob("js/PlotlyChart.*.js")
-    assert client.get("/").headers["link"] == f"</static/js/{chart.name}>; rel=prefetch; as=script"
+    page = client.get(path, headers={"accept-encoding": encoding})
+    assert page.headers["link"] == f"</static/js/{chart.name}>; rel=prefetch; as=script"
+    assert "<title>Model Registry</title>" in page.text
+    assert "Loading Model Registry" in page.text
+
+
+def test_what_is_no_page_is_sent_as_it_is(client: TestClient) -> None:
     assert "link" not in client.get("/healthz").headers
 
 

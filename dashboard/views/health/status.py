@@ -22,8 +22,10 @@ MOST_ALERTS = 6
 HOW_TO_SERVE = """from registry_core import Registry
 
 registry = Registry("{location}")
-answer = registry.predictor("{name}").predict(rows)  # the champion answers; every prediction gets an id
-registry.record_outcomes(prediction_ids=answer.prediction_ids, labels=labels)  # whenever they are known"""
+# The champion answers; every prediction gets an id.
+answer = registry.predictor("{name}").predict(rows)
+# As soon as the labels are known:
+registry.record_outcomes(prediction_ids=answer.prediction_ids, labels=labels)"""
 
 
 def stage(report: HealthReport, view: session.View) -> str:
@@ -79,8 +81,12 @@ def _state(report: HealthReport) -> None:
 def _incident(alert: Alert, report: HealthReport, view: session.View) -> None:
     """The alert that the state is about: what to do first, then its impact, since when, and who knows."""
     _buttons(alert, report, view)
-    facts = {"Since": messages.when(alert.began)}
-    facts |= sentences.impact(alert, report, live_queries.performance(view, report.model_name, _start(alert)))
+    since = messages.when(alert.began)
+    impact = sentences.impact(alert, report, live_queries.performance(view, report.model_name, _start(alert)))
+    if not impact:
+        _known_to(alert, f"Since {since}")
+        return
+    facts = {"Since": since, **impact}
     with st.grid(min_column_width=140, gap="small", key="incident-facts") as grid:
         for title, value in facts.items():
             with grid.cell():
@@ -235,7 +241,7 @@ def no_traffic(name: str) -> None:
     with st.container(border=True):
         messages.section(
             "No prediction was logged yet",
-            "Ask through the registry, and tell it what came of it; this page fills itself from then on.",
+            "Predict through the registry and record the outcomes; this page then fills itself.",
         )
         location = served.registry().location
         st.code(HOW_TO_SERVE.format(location=location, name=name), language=None)

@@ -37,7 +37,10 @@ def drift(frame: pd.DataFrame, *, key: str, critical: float) -> None:
             f"{formatting.number(critical)}",
         ),
         "Limits": st.column_config.TextColumn(
-            "Limits", width=92, alignment="right", help="PSI above which the state is drift, and severe drift"
+            "Limits",
+            width=92,
+            alignment="right",
+            help="PSI from which a feature counts as drifted, and as severely drifted",
         ),
         "Largest change": st.column_config.TextColumn("Largest change", width=210, help="The bin that changed most"),
     }

@@ -222,8 +222,8 @@ def _drift(report: HealthReport) -> None:
     rows = max((each.n for each in report.drift), default=0)
     over = f" over {rows:,} rows{_week(report)}" if rows else ""
     limits = {(each.warn, each.critical) for each in report.drift}
-    said = "".join(f" Drifted from PSI {warn:.2f} on, far from {far:.2f}." for warn, far in limits if len(limits) == 1)
-    messages.section(_drift_title(report), f"What it is asked{over}, against what it was trained on.{said}")
+    said = "".join(f" Drift from PSI {warn:.2f}, severe from {far:.2f}." for warn, far in limits if len(limits) == 1)
+    messages.section(_drift_title(report), f"Live features{over}, compared with the training data.{said}")
     if not report.drift:
         st.markdown(
             "No reference of the training features is kept. Give one when you register the next version: "

@@ -63,7 +63,7 @@ def board(name: str, view: session.View) -> Board:
             key="sort",
             bind="query-params",
             on_change=_first_page,
-            width=170,
+            width=145,
         )
         way = st.segmented_control(
             "Direction",
@@ -95,7 +95,7 @@ def _filters(kinds: Sequence[str], sets: Sequence[str]) -> tuple[str, str, list[
         icon=":material/search:",
         on_change=_first_page,
         live="400ms",
-        width=240,
+        width=225,
     )
     status = st.selectbox(
         "Status",
@@ -104,7 +104,7 @@ def _filters(kinds: Sequence[str], sets: Sequence[str]) -> tuple[str, str, list[
         bind="query-params",
         on_change=_first_page,
         help="Current: neither rejected nor archived, in the trash or purged",
-        width=130,
+        width=125,
     )
     types: list[str] = []
     chosen: list[str] = []
@@ -116,7 +116,7 @@ def _filters(kinds: Sequence[str], sets: Sequence[str]) -> tuple[str, str, list[
             bind="query-params",
             placeholder="All types",
             on_change=_first_page,
-            width=170,
+            width=145,
         )
     if len(sets) > 1:
         chosen = st.multiselect(
@@ -126,7 +126,7 @@ def _filters(kinds: Sequence[str], sets: Sequence[str]) -> tuple[str, str, list[
             bind="query-params",
             placeholder="All sets",
             on_change=_first_page,
-            width=170,
+            width=145,
         )
     return searched or "", status or "Current", types, chosen
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -16,6 +16,8 @@ from dashboard.views.leaderboard import frames as board_frames
 from registry_core import ModelMetadata, Registry
 
 Rows = list[dict[str, Any]]
+#: The field of versions beside the table, and how often something was chosen in it.
+FIELD, CHOSEN = "board-versions", "board-chosen"
 
 
 def standing(name: str, total: int, champion: ModelMetadata | None, asked: Board, view: session.View) -> None:
@@ -33,18 +35,26 @@ def standing(name: str, total: int, champion: ModelMetadata | None, asked: Board
 
 
 def read(asked: Board, view: session.View) -> Rows:
-    """The rows of one page, straight from the catalog, each with its ``rank``; the champion comes first."""
+    """The rows of one page, straight from the catalog, each with its ``rank``; the champion comes first.
+
+    In an order of merit, versions that cannot be promoted come last, without a rank.
+    """
     query = asked.models()
-    rows = view.registry.get_model_comparison(
-        query.limit,
-        query.model_name,
-        order_by=query.order_by,
-        descending=query.descending,
-        offset=query.offset,
-        where=query.where,
-    )
-    ranked = [{**row, "rank": query.offset + place} for place, row in enumerate(rows, 1)]
-    return sorted(ranked, key=lambda row: not row["is_active"])
+    size, offset, where = query.limit or 0, query.offset, query.where
+
+    def rows(limit: int, offset: int, where: Mapping[str, Any]) -> Rows:
+        return view.registry.get_model_comparison(
+            limit, query.model_name, order_by=query.order_by, descending=query.descending, offset=offset, where=where
+        )
+
+    apart = asked.by_merit and "eligible" not in where
+    found = rows(size, offset, {**where, "eligible": True} if apart else where)
+    found = [{**row, "rank": offset + place} for place, row in enumerate(found, 1)]
+    if apart and len(found) < size:
+        ranked = view.count(query.model_name, {**where, "eligible": True})
+        others = rows(size - len(found), max(0, offset - ranked), {**where, "eligible": False})
+        found += [{**row, "rank": None} for row in others]
+    return sorted(found, key=lambda row: not row["is_active"])
 
 
 def mixed_sets(rows: Rows, champion: ModelMetadata | None, view: session.View) -> None:
@@ -80,7 +90,7 @@ def table(rows: Rows, asked: Board, champion: ModelMetadata | None, view: sessio
     verdicts = promotion_verdict.of_many(order, view)
     frame = board_frames.leaderboard(rows, metrics, champion, messages.now(), verdicts=verdicts)
     # Streamlit keeps a selection by position: under the same key it would jump to whatever stands there now.
-    key = f"board-{asked.fingerprint(view.revision)}"
+    key = f"board-{asked.fingerprint(view.revision)}-{st.session_state.get(CHOSEN, 0)}"
     wanted = ids(st.query_params.get("select"))
     columns = tables.board_columns(frame, metrics, asked.order_by, descending=asked.descending)
     columns["Version"] = st.column_config.ButtonColumn(
@@ -104,6 +114,28 @@ def table(rows: Rows, asked: Board, champion: ModelMetadata | None, view: sessio
     selected = [order[place] for place in state["selection"]["rows"] if place < len(order)]
     _remember(selected)
     return selected
+
+
+def choose(rows: Rows, selected: Sequence[str]) -> None:
+    """The same selection as a field: a table takes no row by Tab and Enter."""
+    versions = {row["model_id"]: row["version"] for row in rows}
+    st.session_state[FIELD] = list(selected)
+    st.multiselect(
+        "Selected versions",
+        list(versions),
+        key=FIELD,
+        format_func=versions.__getitem__,
+        select_all=False,
+        placeholder="Select rows of the table, or choose versions here",
+        on_change=_choose,
+        label_visibility="collapsed",
+    )
+
+
+def _choose() -> None:
+    """Select in the table what was chosen in the field: by the address, which a new table takes its selection from."""
+    _remember(st.session_state[FIELD])
+    st.session_state[CHOSEN] = st.session_state.get(CHOSEN, 0) + 1
 
 
 def _open(name: str, order: Sequence[str]) -> None:

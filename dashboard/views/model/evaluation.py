@@ -61,6 +61,8 @@ def measurement(model: ModelMetadata, view: session.View, *, offered: bool) -> N
         )
     elif overlap is not None:
         st.caption(formatting.escaped(formatting.sentence(overlap.sentence)))
+    elif reason := model.lineage.get("training_data", {}).get("rows_unknown"):
+        st.caption(f"Its training rows were not looked for in the benchmark: {formatting.escaped(reason)}.")
     left, right = st.columns([3, 2], gap="large")
     with left:
         lower = {metric: view.lower_is_better(model.model_name, metric) for metric in evaluation.metrics}

@@ -100,13 +100,13 @@ def ranking(found: RankingPreview) -> list[RankingChange]:
 def ranking_columns(champion: str | None) -> tuple[Column[RankingChange], ...]:
     """The columns of ranks now and then; a star marks the champion."""
     return (
-        Column("Version", lambda each: f"{each.version}{' ★' if each.model_id == champion else ''}", 84, pinned=True),
-        Column("Rank now", lambda each: each.rank_before, 76, "ordinal"),
-        Column("New rank", lambda each: each.rank_after, 78, "ordinal", help="Rank with these settings"),
-        Column("Change", move, 96),
-        Column("Score now", lambda each: each.score_before, 80, "number", scale="score"),
-        Column("New score", lambda each: each.score_after, 82, "number", scale="score"),
-        Column("Difference", _gap, 86, "difference"),
+        Column("Version", lambda each: f"{each.version}{' ★' if each.model_id == champion else ''}", 72, pinned=True),
+        Column("Rank now", lambda each: each.rank_before, 70, "ordinal"),
+        Column("New rank", lambda each: each.rank_after, 72, "ordinal", help="Rank with these settings"),
+        Column("Change", move, 88),
+        Column("Score now", lambda each: each.score_before, 74, "number", scale="score"),
+        Column("New score", lambda each: each.score_after, 74, "number", scale="score"),
+        Column("Difference", _gap, 76, "difference"),
     )
 
 

@@ -67,9 +67,7 @@ def _content(data: Any) -> tuple[str, bytes]:
         path = os.fspath(data)
         try:
             if os.path.getsize(path) > MOST_BYTES:
-                raise InvalidInput(
-                    f"{path} has more than {MOST_BYTES:,} bytes; a holdout set is smaller: take a sample"
-                )
+                raise InvalidInput(f"{path} has more than {MOST_BYTES:,} bytes; take a sample")
             with open(path, "rb") as file:
                 return os.path.basename(str(path)), file.read()
         except (OSError, ValueError) as error:
@@ -84,7 +82,7 @@ def _content(data: Any) -> tuple[str, bytes]:
     if not isinstance(content, bytes | bytearray):
         raise InvalidInput(f"{source} is open as text; open it in binary mode, with 'rb'")
     if len(content) > MOST_BYTES:
-        raise InvalidInput(f"{source} has more than {MOST_BYTES:,} bytes; a holdout set is smaller: take a sample")
+        raise InvalidInput(f"{source} has more than {MOST_BYTES:,} bytes; take a sample")
     return source, bytes(content)
 
 
@@ -153,9 +151,7 @@ def _name(column: Any) -> str:
 
 def _check_size(frame: pd.DataFrame, source: str) -> None:
     if not len(frame):
-        raise InvalidInput(
-            f"{source} has no rows; a benchmark requires at least one row; some hundred give useful intervals"
-        )
+        raise InvalidInput(f"{source} has no rows; give one at least; some hundred give useful intervals")
     if len(frame) > MOST_ROWS:
         raise InvalidInput(f"{source} has {len(frame):,} rows; at most {MOST_ROWS:,} are supported: take a sample")
     twice = frame.columns[frame.columns.duplicated()]

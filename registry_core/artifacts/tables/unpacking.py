@@ -40,7 +40,7 @@ def unpack(source: str, content: bytes, most: int) -> tuple[str, bytes]:
     except (OSError, EOFError, lzma.LZMAError, zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:
         raise InvalidInput(f"{source} is compressed with {way} and cannot be unpacked: {error}") from error
     if len(unpacked) > most:
-        raise InvalidInput(f"{source} unpacks to more than {most:,} bytes; a holdout set is smaller: take a sample")
+        raise InvalidInput(f"{source} unpacks to more than {most:,} bytes; take a sample")
     return way, bytes(unpacked)
 
 
