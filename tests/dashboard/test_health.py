@@ -224,7 +224,7 @@ def test_an_error_while_it_refreshes_is_explained(
     monkeypatch.setattr(live_queries, "alerts", broken)
     app = open_page("health", model="Churn")
     assert not app.exception
-    assert "the disk is gone" in app.error[0].value
+    assert "The disk is gone" in app.error[0].value
 
 
 def _confirm(app: AppTest, label: str) -> None:
