@@ -3,8 +3,8 @@
 import streamlit as st
 
 from dashboard import session
-from dashboard.ui import messages, model_decisions, promotion_verdict
-from dashboard.views.model import card, decision, details, downloads, evaluation, insights, summary
+from dashboard.ui import folded, messages, model_decisions, promotion_verdict
+from dashboard.views.model import card, decision, details, evaluation, insights, summary
 from registry_core import ModelNotFound
 
 TELLS = "Should this version take the champion's place, and what does that rest on?"
@@ -49,18 +49,17 @@ evaluation.trust(model, view)
 evaluation.measurement(model, view, offered=offered)
 details.changed(comparison)
 insights.sections(model, champion, view)
-details.made_of(model, champion, view)
+folded.section("Features and hyperparameters", "made-of", details.made_of, model, champion, view)
 evaluation.reviews(model, view)
-with st.expander("Model card", key="model-card"):
-    card.card(model, view)
-with st.expander("Self-reported metrics and score (unverified)", key="self-reported"):
-    left, right = st.columns([2, 3], gap="large")
-    with left:
-        summary.score(model, champion, view)
-    with right:
-        summary.metrics(model, champion, comparison)
-with st.expander("Artifacts and lineage", key="artifacts"):
-    details.origin(model)
-    downloads.offer(model, view)
-with st.expander("Version history", key="history"):
-    details.timeline(model, view)
+folded.section("Model card", "model-card", card.card, model, view)
+folded.section(
+    "Self-reported metrics and score (unverified)",
+    "self-reported",
+    summary.self_reported,
+    model,
+    champion,
+    comparison,
+    view,
+)
+folded.section("Artifacts and lineage", "artifacts", details.artifacts, model, view)
+folded.section("Version history", "history", details.timeline, model, view)

@@ -34,7 +34,7 @@ def of_file(path: str | os.PathLike[str], signature: Signature) -> tuple[pd.Data
         if os.path.getsize(path) > MOST_BYTES:
             return None, {"rows_unknown": f"{name} has more than {MOST_BYTES:,} bytes"}
         table = tables.read(path, signatures.column_kinds(signature))[0]
-    except (InvalidInput, OSError) as error:
+    except (InvalidInput, OSError, ValueError) as error:
         return None, {"rows_unknown": str(error)}
     rows = _as_taken(table, signature)
     if rows is None:

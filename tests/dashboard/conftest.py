@@ -17,6 +17,8 @@ from dashboard import served, server
 from registry_core import Registry
 from tests.clock import Clock
 
+#: What is folded on the page of a model, by its name in the address.
+FOLDED = ("made-of", "model-card", "self-reported", "artifacts", "history")
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -95,11 +97,15 @@ def several(own: Registry, clock: Clock) -> dict[str, str]:
 
 @pytest.fixture
 def open_page() -> Callable[..., AppTest]:
-    """``open_page("trends", model="Churn")`` runs the application with that page and that address."""
+    """``open_page("trends", model="Churn")`` runs the application with that page and that address.
+
+    What is folded on the page of a model is open, unless the address says otherwise.
+    """
 
     def run(page: str = "overview", /, **address: str) -> AppTest:
         app = AppTest.from_file(str(ROOT / "dashboard" / "app.py"), default_timeout=120)
-        for name, value in address.items():
+        unfolded = dict.fromkeys(FOLDED, "true") if page == "model" else {}
+        for name, value in {**unfolded, **address}.items():
             app.query_params[name] = value
         if page != "overview":
             app.switch_page(f"../pages/{page}.py")

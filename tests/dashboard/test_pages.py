@@ -14,7 +14,7 @@ from registry_core import Registry, StorageError
 from tests.clock import Clock
 from tests.strangers import stranger_file
 
-from .conftest import fitted, register
+from .conftest import FOLDED, fitted, register
 
 PAGES = (
     "overview",
@@ -191,6 +191,15 @@ def test_model_page_shows_the_model_of_the_address(several: dict[str, str], open
     app = open_page("model", id=several["other"])
     assert app.title[0].value == "Races 1.0.0"
     assert app.selectbox(key="model").value == "Races"
+
+
+def test_what_is_folded_is_drawn_where_the_address_opens_it(several: dict[str, str], open_page: Open) -> None:
+    folded = dict.fromkeys(FOLDED, "false")
+    for opened in ({}, {"history": "true"}):
+        app = open_page("model", id=several["third"], **{**folded, **opened})
+        drawn = [each.value for each in app.header]
+        assert ("Version history" in drawn) == bool(opened)
+        assert "Artifacts and lineage" not in drawn
 
 
 def test_model_page_of_an_unknown_id(several: dict[str, str], open_page: Open) -> None:

@@ -6,6 +6,7 @@ import streamlit as st
 
 from dashboard import formatting, session
 from dashboard.ui import frames, messages, tables
+from dashboard.views.model import downloads
 from registry_core import Comparison, ModelMetadata
 
 
@@ -25,8 +26,7 @@ def changed(comparison: Comparison | None) -> None:
 def made_of(model: ModelMetadata, champion: ModelMetadata | None, view: session.View) -> None:
     """What it takes and gives, and its hyperparameters, with what differs from the champion."""
     other = champion if champion and champion.model_id != model.model_id else None
-    with st.expander("Features and hyperparameters", key="made-of"):
-        left, right = st.columns(2)
+    left, right = st.columns(2)
     with left:
         _signature(model, other, view)
     with right:
@@ -82,6 +82,12 @@ def _signature(model: ModelMetadata, champion: ModelMetadata | None, view: sessi
         st.caption(formatting.escaped(f"No example rows{because}."))
     else:
         st.caption(f"{formatting.count(proof.count, 'example row')}, {_ROWS_FROM[proof.rows_from]}.")
+
+
+def artifacts(model: ModelMetadata, view: session.View) -> None:
+    """Where the version comes from, and its files to download."""
+    origin(model)
+    downloads.offer(model, view)
 
 
 def origin(model: ModelMetadata) -> None:

@@ -56,14 +56,15 @@ def _table(found: ImpactComparison) -> None:
 def _columns(found: ImpactComparison) -> tuple[Column[str], ...]:
     mine, theirs = found.impact.impacts, found.champion.impacts if found.champion is not None else {}
     return (
-        Column("Feature", formatting.visible, 105, pinned=True),
-        Column("Impact", lambda name: formatting.signed(mine[name].value), 70, right=True),
-        Column("95% interval", lambda name: evaluation_frames.interval(mine[name].low, mine[name].high), 130),
+        Column("Feature", formatting.visible, 130, pinned=True),
+        Column("Impact", lambda name: formatting.signed(mine[name].value), 66, right=True),
+        Column("95% interval", lambda name: evaluation_frames.interval(mine[name].low, mine[name].high), 124),
         Column(
             "Champion impact",
             lambda name: formatting.signed(theirs[name].value) if name in theirs else "",
-            100,
+            80,
             right=True,
+            label="Champion",
         ),
     )
 

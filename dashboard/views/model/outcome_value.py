@@ -18,11 +18,11 @@ FIELDS = {
 }
 
 COLUMNS: tuple[Column[tuple[str, ValueCurve]], ...] = (
-    Column("Version", lambda each: each[0], 112, pinned=True),
-    Column("Threshold", lambda each: f"{each[1].best_threshold:.3g}", 78, right=True),
-    Column("Value", lambda each: f"{each[1].best.value:,.0f}", 75, right=True),
-    Column("As predicted", lambda each: f"{each[1].predicted.value:,.0f}", 95, right=True),
-    Column("95% interval", lambda each: evaluation_frames.interval(each[1].best.low, each[1].best.high), 160),
+    Column("Version", lambda each: each[0], 108, pinned=True),
+    Column("Threshold", lambda each: f"{each[1].best_threshold:.3g}", 74, right=True),
+    Column("Value", lambda each: f"{each[1].best.value:,.0f}", 62, right=True),
+    Column("As predicted", lambda each: f"{each[1].predicted.value:,.0f}", 88, right=True),
+    Column("95% interval", lambda each: evaluation_frames.interval(each[1].best.low, each[1].best.high), 130),
 )  # fmt: skip
 
 
@@ -33,7 +33,7 @@ def section(model: ModelMetadata, other: ModelMetadata | None, view: session.Vie
         return
     messages.section("Thresholds and costs", anchor="thresholds")
     kept = dict(view.registry.configuration().policy(model.model_name).outcome_values)
-    left, right = st.columns([2, 3], gap="large")
+    left, right = st.columns([9, 11], gap="large")
     with left:
         values = _fields(model.model_name, kept)
     if not any(values.values()):

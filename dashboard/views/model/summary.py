@@ -69,6 +69,17 @@ def put_away(model: ModelMetadata, view: session.View) -> None:
     messages.show("warning", f"**In the trash** since {when}{why}.{goes}")
 
 
+def self_reported(
+    model: ModelMetadata, champion: ModelMetadata | None, comparison: Comparison | None, view: session.View
+) -> None:
+    """The score beside the metrics that it is made of."""
+    left, right = st.columns([2, 3], gap="large")
+    with left:
+        score(model, champion, view)
+    with right:
+        metrics(model, champion, comparison)
+
+
 def score(model: ModelMetadata, champion: ModelMetadata | None, view: session.View) -> None:
     """The score weight by weight."""
     explained = view.explain_score(model.model_id)
