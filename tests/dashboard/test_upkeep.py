@@ -180,7 +180,7 @@ def test_an_error_on_the_way_is_explained(
     assert "No space is left on the disk" in texts(app)
     monkeypatch.setattr(Registry, "plan_cleanup", broken)
     served.close()
-    assert "no space is left" in open_page("maintenance", model="Churn").error[0].value
+    assert "No space is left" in open_page("maintenance", model="Churn").error[0].value
 
 
 def test_verify_keeps_its_result_and_repairs(own: Registry, old: list[str], open_page: Open) -> None:

@@ -87,7 +87,7 @@ def test_it_is_of_the_present_deployment_unless_a_model_is_named(registry: Regis
     with pytest.raises(ModelNotFound, match="no model has the name"):
         registry.live_performance("Nobody")
     register(registry, model_name="Fraud")
-    with pytest.raises(ModelNotFound, match="no model of Fraud"):
+    with pytest.raises(ModelNotFound, match="is not a version of Fraud"):
         registry.live_performance("Fraud", first)
     with pytest.raises(InvalidInput, match="is not a time"):
         registry.live_performance("Churn", since="soon")
