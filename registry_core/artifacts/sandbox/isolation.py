@@ -17,12 +17,18 @@ from contextlib import suppress
 
 from . import seccomp
 
-NO_NEW_PRIVS = "no_new_privs could not be set{why}: the model could gain rights through other programs"
-SECCOMP = "seccomp is not available{why}: the model could reach the network and start programs"
-LANDLOCK = "Landlock is not available{why}: the model could read the files of this machine"
-ROOT = "root could not be dropped{why}: only the other limits restrict the model"
-CAPABILITIES = "capabilities could not be dropped{why}: only the other limits restrict the model"
-RESOURCE = "{limit} could not be limited{why}: the model could use up this machine's {limit}"
+#: What is possible where a limit is missing, by the limit.
+POSSIBLE = {
+    "no_new_privs": "no_new_privs could not be set{why}: the model could gain rights through other programs",
+    "seccomp": "seccomp is not available{why}: the model could reach the network and start programs",
+    "landlock": "Landlock is not available{why}: the model could read the files of this machine",
+    "root": "root could not be dropped{why}: only the other limits restrict the model",
+    "capabilities": "capabilities could not be dropped{why}: only the other limits restrict the model",
+    **{
+        limit: f"{limit} could not be limited{{why}}: the model could use up this machine's {limit}"
+        for limit in ("memory", "threads", "open files", "disk", "CPU time")
+    },
+}
 
 NOBODY = 65534
 # What numpy, pandas, Arrow and scikit-learn map before a model asks for anything; about half of it is used.
@@ -51,33 +57,35 @@ class _Program(ctypes.Structure):
     _fields_ = (("length", ctypes.c_ushort), ("code", ctypes.c_char_p))
 
 
-def isolate(readable: Iterable[str], *, memory_bytes: int, threads: int, processor_seconds: int | None) -> list[str]:
+def isolate(
+    readable: Iterable[str], *, memory_bytes: int, threads: int, processor_seconds: int | None
+) -> dict[str, str]:
     """Limit resources, give up root, close every file but those in ``readable``, and filter what the kernel takes.
 
-    Returns what could not be done.
+    Returns the limits that could not be set, each with a sentence.
 
     ``memory_bytes`` of address space are left beside the libraries' own; ``processor_seconds`` None is no limit.
     """
     places = [place for place in readable if os.path.exists(place)]
     missing = _limit_resources(memory_bytes, threads, processor_seconds)
-    missing += _tried(NO_NEW_PRIVS, lambda: _prctl(_PR_SET_NO_NEW_PRIVS, 1))
+    missing |= _tried("no_new_privs", lambda: _prctl(_PR_SET_NO_NEW_PRIVS, 1))
     if os.geteuid() == 0:
-        missing += _tried(ROOT, _become_nobody)
+        missing |= _tried("root", _become_nobody)
     if sys.platform == "linux":
-        missing += _tried(CAPABILITIES, lambda: _keep_capabilities(places))
-    missing += _tried(LANDLOCK, lambda: _close_files(places))
+        missing |= _tried("capabilities", lambda: _keep_capabilities(places))
+    missing |= _tried("landlock", lambda: _close_files(places))
     with suppress(OSError):
         # A parent that is killed takes the model with it.
         _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    return missing + _tried(SECCOMP, _filter_calls)
+    return missing | _tried("seccomp", _filter_calls)
 
 
-def _tried(sentence: str, act: Callable[[], None]) -> list[str]:
+def _tried(limit: str, act: Callable[[], None]) -> dict[str, str]:
     try:
         act()
     except (OSError, ValueError, AttributeError) as error:
-        return [sentence.format(why=f" ({getattr(error, 'strerror', None) or error})")]
-    return []
+        return {limit: POSSIBLE[limit].format(why=f" ({getattr(error, 'strerror', None) or error})")}
+    return {}
 
 
 def _only_on_linux() -> ctypes.CDLL:
@@ -108,7 +116,7 @@ def _pointer(structure: ctypes.Structure) -> ctypes.c_void_p:
     return ctypes.cast(ctypes.pointer(structure), ctypes.c_void_p)
 
 
-def _limit_resources(memory_bytes: int, threads: int, processor_seconds: int | None) -> list[str]:
+def _limit_resources(memory_bytes: int, threads: int, processor_seconds: int | None) -> dict[str, str]:
     import resource
 
     user = NOBODY if os.geteuid() == 0 else os.getuid()
@@ -129,10 +137,9 @@ def _limit_resources(memory_bytes: int, threads: int, processor_seconds: int | N
         top = value + grace if highest == resource.RLIM_INFINITY else min(value + grace, highest)
         resource.setrlimit(number, (min(value, top), top))
 
-    missing = []
+    missing: dict[str, str] = {}
     for limit, name, value, grace in limits:
-        sentence = RESOURCE.replace("{limit}", limit)
-        missing += _tried(sentence, lambda name=name, value=value, grace=grace: lower(name, value, grace))  # type: ignore[misc]
+        missing |= _tried(limit, lambda name=name, value=value, grace=grace: lower(name, value, grace))  # type: ignore[misc]
     return missing
 
 

@@ -95,8 +95,9 @@ class Child:
                 error.output,
                 remedy="check that numpy, pandas, pyarrow and scikit-learn can be imported here",
             ) from error
-        told: list[str] = header["unenforced"]
-        return (*told, *(sentence for sentence in self._unseen() if not _is_told(sentence, told)))
+        told: dict[str, str] = header["unenforced"]
+        # The child knows why; what it does not tell comes after what it does.
+        return tuple((told | self._unseen() | told).values())
 
     def exchange(self, request: list[bytes], seconds: float, limit: int, name: str = "the model") -> frames.Message:
         """Hand over a message and wait for an answer of at most ``limit`` bytes beside its header.
@@ -219,36 +220,35 @@ class Child:
             return "was killed by signal 9 (killed): most likely this machine ran out of memory"
         return f"was killed by signal {-status} ({(signal.strsignal(-status) or 'unknown').lower()})"
 
-    def _unseen(self) -> list[str]:
-        """What the kernel does not confirm: the child's own word is not enough."""
+    def _unseen(self) -> dict[str, str]:
+        """The limits that the kernel does not confirm: the child's own word is not enough."""
         if sys.platform != "linux":
-            return []
+            return {}
         try:
             before = _status(Path("/proc/self/status"))
             tasks = [_status(task / "status") for task in Path(f"/proc/{self.pid}/task").iterdir()]
         except OSError as error:
-            return [isolation.SECCOMP.format(why=f", as far as /proc shows ({error.strerror})")]
+            return _unconfirmed("seccomp", f", as far as /proc shows ({error.strerror})")
         # In a container a filter may have been there before; one must have been added.
         filters = int(before.get("Seccomp_filters", "0"))
-        missing = []
+        missing: dict[str, str] = {}
         if not all(task["NoNewPrivs"] == "1" for task in tasks):
-            missing.append(isolation.NO_NEW_PRIVS.format(why=", as the kernel shows"))
+            missing |= _unconfirmed("no_new_privs")
         if not all(task["Seccomp"] == "2" and int(task.get("Seccomp_filters", "1")) > filters for task in tasks):
-            missing.append(isolation.SECCOMP.format(why=", as the kernel shows"))
+            missing |= _unconfirmed("seccomp")
         if any("0" in task["Uid"].split() for task in tasks):
-            missing.append(isolation.ROOT.format(why=", as the kernel shows"))
+            missing |= _unconfirmed("root")
         return missing
+
+
+def _unconfirmed(limit: str, why: str = ", as the kernel shows") -> dict[str, str]:
+    return {limit: isolation.POSSIBLE[limit].format(why=why)}
 
 
 def size_in_words(count: int) -> str:
     """A number of bytes in the unit that suits it, such as ``4.0 GiB``."""
     unit = next((power for power in (3, 2, 1) if count >= 1 << 10 * power), 0)
     return f"{count / (1 << 10 * unit):.1f} {('bytes', 'KiB', 'MiB', 'GiB')[unit]}" if unit else f"{count} bytes"
-
-
-def _is_told(sentence: str, told: list[str]) -> bool:
-    beginning = sentence.partition(" ")[0]
-    return any(other.startswith(beginning) for other in told)
 
 
 def _status(path: Path) -> dict[str, str]:
