@@ -25,7 +25,7 @@ from registry_core.actions import notify
 from tests.actions.test_adopt import put
 from tests.actions.test_notify import trouble
 from tests.elsewhere import REACHING, Reaching, another_user, foreign_registry, own_module, rewritten
-from tests.fitted import forest
+from tests.fitted import forest, register
 from tests.strangers import MAJORITY, Majority
 
 
@@ -352,6 +352,54 @@ def test_two_installations_share_a_registry_and_each_decides_for_itself(registry
     registry.configure("Cancer", gates=None, reason="taken back")
     assert registry.foreign_decisions().lines == frozenset()
     assert registry.verify_events() is None
+
+
+def test_a_prediction_check_from_elsewhere_is_made_again_in_the_sandbox(registry: Registry, tmp_path: Path) -> None:
+    def checks() -> int:
+        return len(registry.events(model_id=model_id, kinds=["answers_checked"]))
+
+    def load() -> None:
+        location, artifacts = registry._context.address
+        with Registry(location, artifacts=artifacts) as again:
+            again.load_model(model_id)
+
+    with another_user(tmp_path / "elsewhere"):
+        model_id = register(registry)
+        registry.export_key(tmp_path / "key")
+        load()
+    assert checks() == 0
+    with another_user(tmp_path / "here"):
+        # It is shown as it came, and no bytes open outside the sandbox on its word: without a key each process asks.
+        found = registry.answers_check(model_id)
+        assert found is not None
+        assert (found.status, found.place) == ("agrees", "registration")
+        load()
+        load()
+        assert checks() == 2
+        found = registry.answers_check(model_id)
+        assert found is not None
+        assert (found.status, found.place) == ("agrees", "sandbox")
+        registry.check_gates(model_id)
+        assert checks() == 3
+        # With the key it is known, also what was checked meanwhile by somebody without it.
+        registry.import_key(tmp_path / "key")
+        load()
+        registry.promote(model_id, reason="good")
+        assert checks() == 3
+
+
+def test_a_check_without_a_key_that_can_be_kept_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_text("no folder")
+    with Registry(tmp_path / "registry") as registry:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("MODEL_REGISTRY_KEYS", str(tmp_path / "file"))
+            model_id = register(registry)
+            registry.load_model(model_id)
+        # The first who can keep a key has it from then on.
+        for _ in range(2):
+            with Registry(registry.location) as again:
+                again.load_model(model_id)
+        assert len(registry.events(model_id=model_id, kinds=["answers_checked"])) == 2
 
 
 def test_nothing_is_sent_to_an_address_from_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

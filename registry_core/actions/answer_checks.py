@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 from ..catalog import deployments, events, models
 from ..catalog import proofs as stored
-from ..catalog.database import Queries
+from ..catalog.database import Queries, Transaction
 from ..errors import AnswersDiffer, ArtifactError, ArtifactUnloadable, SandboxFailure, SandboxIncomplete
 from ..events import EventKind
 from ..records import ModelMetadata, ModelQuery, Row
 from ..rules import environments
 from ..signature import AnswersCheck, Proof
-from . import artifact_trust
+from . import artifact_trust, seals
 from .context import Context
 from .files import artifact_keys
 from .model_records import record, require
@@ -38,6 +38,22 @@ def known_check(queries: Queries, row: Row, known: ModelMetadata) -> AnswersChec
     return stored.find_check(queries, row["seq"], files_of(known), environment(known))
 
 
+def checked_here(context: Context, queries: Queries, row: Row, known: ModelMetadata) -> AnswersCheck | None:
+    """The same if it was checked here: what a folder, a backup or a database from elsewhere states is no check."""
+    found = known_check(queries, row, known)
+    return found if found is not None and context.seals.noted(queries, _line(known, found)) else None
+
+
+def keep(context: Context, transaction: Transaction, seq: int, known: ModelMetadata, found: AnswersCheck) -> None:
+    """Remember what came of a check that was made here."""
+    stored.insert_check(transaction, seq, files_of(known), found)
+    context.seals.note(transaction, _line(known, found))
+
+
+def _line(known: ModelMetadata, found: AnswersCheck) -> seals.Line:
+    return seals.check_of(files_of(known), stored.key(found.environment), found.status)
+
+
 def complete_champion(context: Context, model_name: str) -> None:
     """Find out what the champion takes and gives, where it was registered before that was recorded."""
     current = deployments.current(context.database, model_name)
@@ -58,14 +74,14 @@ def complete(context: Context, model_id: str) -> None:
 
 
 def ensure(context: Context, row: Row, actor: str | None = None, *, again: bool = False) -> AnswersCheck:
-    """What came of checking a version here; where nobody did, it is done now, in the sandbox, and remembered.
+    """What came of checking a version here; where nobody here did, it is done now, in the sandbox, and remembered.
 
     Raises:
         ArtifactError: its bytes are missing, altered, purged or not trusted.
     """
     known = record(context, row)
     if not again:
-        found = known_check(context.database, row, known)
+        found = checked_here(context, context.database, row, known)
         if found is not None:
             return found
     from ..artifacts import sandbox
@@ -119,12 +135,10 @@ def verified_files(context: Context, row: Row, known: ModelMetadata) -> list[byt
     Raises:
         ArtifactError: they are missing, altered, purged or not trusted.
     """
-    extra_trusted = context.configuration().policy(row["model_name"]).trusted_globals
     files = []
     for key, digest in artifact_keys(row, known.model_sha256, known.scaler_sha256):
-        data = context.store.content(key, digest)
-        artifact_trust.check(data, digest, context.store.address(key), extra_trusted)
-        files.append(data)
+        files.append(context.store.content(key, digest))
+        artifact_trust.require(context, known.model_name, files[-1], digest, context.store.address(key))
     return files
 
 
@@ -149,7 +163,7 @@ def _keep(
         found = replace(found, at=at)
         if proof is not None and stored.find(transaction, row["seq"]) is None:
             stored.insert(transaction, row["seq"], proof)
-        stored.insert_check(transaction, row["seq"], files_of(known), found)
+        keep(context, transaction, row["seq"], known, found)
     return found
 
 

@@ -68,15 +68,28 @@ def look(data: bytes, name: str, extra_trusted: Collection[str] = ()) -> Inspect
         return INSPECTOR.inspect(data, name, extra_trusted=extra_trusted)
 
 
-def check(data: bytes, digest: str, place: str, extra_trusted: tuple[str, ...]) -> None:
-    """Look into bytes that are about to be loaded, as they were looked into when they came in.
+def require(context: Context, model_name: str, data: bytes, digest: str, place: str) -> None:
+    """See to it that bytes that are about to be loaded are trusted by what counts here for a model name.
 
-    Whoever can change a file and its sha256 in the catalog has changed no verdict by that. ``digest`` is their sha256,
-    which was checked; the same bytes are looked into once by a process.
+    They are looked into again, once in a process: whoever can change a file and its sha256 in the catalog has changed
+    no verdict by that. ``digest`` is their sha256, which was checked.
 
     Raises:
-        ArtifactQuarantined: they are not trusted.
+        ArtifactQuarantined: they are not trusted; the message says so if another installation trusted them.
     """
+    extra_trusted = context.configuration().policy(model_name).trusted_globals
+    try:
+        _check(data, digest, place, extra_trusted)
+    except ArtifactQuarantined as error:
+        if {*context.settings(context.database).policy(model_name).trusted_globals} <= {*extra_trusted}:
+            raise
+        raise ArtifactQuarantined(
+            f"{error}; its imports were trusted in another installation, and are not trusted here until accepted: "
+            "`model-registry accept` lists them"
+        ) from error
+
+
+def _check(data: bytes, digest: str, place: str, extra_trusted: tuple[str, ...]) -> None:
     if (digest, extra_trusted) in _passed:
         return
     found = inspection.inspect(data, place, extra_trusted=extra_trusted)

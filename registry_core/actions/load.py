@@ -13,7 +13,7 @@ from ..errors import ArtifactQuarantined, ArtifactUnloadable, NoModelAvailable
 from ..events import EventKind
 from ..records import ModelMetadata
 from ..rules import environments
-from . import answer_checks, artifact_trust, proofs
+from . import answer_checks, proofs
 from .context import Context
 from .files import artifact_keys, check_not_purged
 from .model_records import require
@@ -115,27 +115,16 @@ class Loader:
         from_outside = known.origin == "upload" or events.listed(
             self._context.database, model_id=known.model_id, kinds=(EventKind.ADOPTED,), limit=1
         )
-        if from_outside or answer_checks.known_check(self._context.database, row, known) is None:
-            # What came from outside, and bytes that nobody loaded with these libraries, open in the sandbox first:
+        if from_outside or answer_checks.checked_here(self._context, self._context.database, row, known) is None:
+            # What came from outside, and bytes that nobody here loaded with these libraries, open in the sandbox first:
             # what they do there harms nobody.
             answer_checks.require_answers(self._context, row)
         loaded: list[Any] = []
         extra_trusted = self._context.configuration().policy(known.model_name).trusted_globals
-        for key, digest in artifact_keys(row, known.model_sha256, known.scaler_sha256):
-            data = self._context.store.content(key, digest)
-            place = self._context.store.address(key)
+        files = answer_checks.verified_files(self._context, row, known)
+        for (key, _), data in zip(artifact_keys(row, known.model_sha256, known.scaler_sha256), files, strict=True):
             try:
-                artifact_trust.check(data, digest, place, extra_trusted)
-            except ArtifactQuarantined as error:
-                written = self._context.settings(self._context.database).policy(known.model_name).trusted_globals
-                if {*written} <= {*extra_trusted}:
-                    raise
-                raise ArtifactQuarantined(
-                    f"{error}; its imports were trusted in another installation, and are not trusted here until "
-                    "accepted: `model-registry accept` lists them"
-                ) from error
-            try:
-                loaded.append(formats.load(data, place, extra_trusted=extra_trusted))
+                loaded.append(formats.load(data, self._context.store.address(key), extra_trusted=extra_trusted))
             except ArtifactUnloadable as error:
                 words = environments.in_words(known.libraries, proofs.environment(known))
                 raise ArtifactUnloadable(f"{error}; {words}" if words else str(error)) from error

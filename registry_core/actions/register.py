@@ -228,9 +228,8 @@ def register(
             if proof is not None:
                 proof_rows.insert(transaction, seq, proof)
             if check is not None:
-                proof_rows.insert_check(
-                    transaction, seq, answer_checks.files_of(metadata), replace(check, at=metadata.registered_at)
-                )
+                check = replace(check, at=metadata.registered_at)
+                answer_checks.keep(context, transaction, seq, metadata, check)
     except BaseException:
         # The first error is the one to report; what cannot be removed now is swept later.
         if published:

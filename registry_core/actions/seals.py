@@ -4,6 +4,8 @@ A decision is a line: a trusted name, where alerts are sent, the gates of a mode
 Whoever makes one seals its line with the registry's secret key, which lies outside the registry. What bears no seal of
 a key that this user has is data: a trusted name of that kind trusts nothing, nothing is sent to an address of that
 kind, and the others need somebody to accept them.
+
+The result of a prediction check is such a line too. Without a seal it is shown, and checked again before files load.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from __future__ import annotations
 import hmac
 import json
 from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
@@ -19,11 +22,13 @@ from ..artifacts import keys
 from ..catalog import seals as kept
 from ..catalog.database import Queries, Transaction
 from ..config import Configuration
+from ..errors import InvalidInput, StorageError
 from ..records import Row
 
 #: What was decided, of which model name ("": of all), and what exactly.
 Line = tuple[str, ...]
 NAME, ADDRESS, GATES, APPROVAL, OVERRIDE = "trusted name", "address of alerts", "gates", "approval", "override"
+CHECK = "prediction check"
 
 
 @dataclass(frozen=True)
@@ -38,7 +43,11 @@ class Seals:
             return set()
         registry = identity(queries)
         key = None if registry is None else keys.find(registry, self.location)
-        return set(lines) if key is None else unsealed_by(key, kept.sealed(queries), lines)
+        if key is None:
+            return set(lines)
+        made = {line: _seal(key, line) for line in lines}
+        sealed = kept.sealed(queries, made.values())
+        return {line for line, seal in made.items() if seal not in sealed}
 
     def seal(self, transaction: Transaction, lines: Collection[Line]) -> None:
         """Note that these were decided here.
@@ -49,6 +58,25 @@ class Seals:
         if lines:
             key = keys.make(_known(transaction), self.location)
             kept.put(transaction, [_seal(key, line) for line in lines])
+
+    def note(self, transaction: Transaction, line: Line) -> None:
+        """Note that this was observed here, if this user has the registry's key or is the first to need it.
+
+        An observation can be made again, so a key that cannot be kept or read is no reason to refuse it.
+        """
+        with suppress(StorageError, InvalidInput):
+            if kept.any_sealed(transaction):
+                key = keys.find(_known(transaction), self.location)
+            else:
+                key = keys.make(_known(transaction), self.location)
+            if key is not None:
+                kept.put(transaction, [_seal(key, line)])
+
+    def noted(self, queries: Queries, line: Line) -> bool:
+        """Whether this was observed here."""
+        with suppress(StorageError, InvalidInput):
+            return not self.unsealed(queries, [line])
+        return False
 
     def key_of_rows(self, queries: Queries, *, make: bool) -> bytes | None:
         """The secret that training rows are hashed with, made of the registry's key; None where this user has none.
@@ -134,6 +162,11 @@ def approvals_of(rows: Collection[Row]) -> dict[Line, Row]:
     return {
         approval_of(row["model_name"], row["model_id"], digest_of(row), row["actor"], row["at"]): row for row in rows
     }
+
+
+def check_of(files: str, environment: str, status: str) -> Line:
+    """The line of a prediction check: of these very bytes, with these library versions."""
+    return (CHECK, files, environment, status)
 
 
 def override_of(model_name: str, model_id: str, digest: str, note: str) -> Line:

@@ -76,8 +76,8 @@ def export(registry: str, location: str, path: Path) -> None:
     key = find(registry, location)
     if key is None:
         raise StateConflict(
-            f"{folder()} has no key of {location}: the key is created with the first trust decision, such as trusting "
-            "an import or approving a version"
+            f"{folder()} has no key of {location}: the key is created with the first registered version or trust "
+            "decision"
         )
     try:
         _write(path, registry, key)

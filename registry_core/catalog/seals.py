@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 from ..records import Row
 from .database import Queries, Transaction
@@ -10,6 +10,8 @@ from .events import set_setting
 
 PREFIX = "sealed:"
 _AFTER = "sealed;"
+#: How many are looked up with one query.
+_AT_ONCE = 500
 
 
 def first_event(queries: Queries) -> str | None:
@@ -18,12 +20,20 @@ def first_event(queries: Queries) -> str | None:
     return str(rows[0]["hash"]) if rows else None
 
 
-def sealed(queries: Queries) -> set[str]:
-    """All seals."""
-    rows = queries.query(
-        "SELECT name FROM settings WHERE name >= :first AND name < :last", {"first": PREFIX, "last": _AFTER}
-    )
-    return {row["name"] for row in rows}
+def sealed(queries: Queries, seals: Iterable[str]) -> set[str]:
+    """Those of the seals that are kept."""
+    asked, found = list(seals), set[str]()
+    for start in range(0, len(asked), _AT_ONCE):
+        values = {f"seal{number}": seal for number, seal in enumerate(asked[start : start + _AT_ONCE])}
+        listed = ", ".join(f":{name}" for name in values)
+        found |= {name for (name,) in queries.tuples(f"SELECT name FROM settings WHERE name IN ({listed})", values)}
+    return found
+
+
+def any_sealed(queries: Queries) -> bool:
+    """Whether any seal is kept, of whichever key."""
+    bounds = {"first": PREFIX, "last": _AFTER}
+    return bool(queries.tuples("SELECT 1 FROM settings WHERE name >= :first AND name < :last LIMIT 1", bounds))
 
 
 def put(transaction: Transaction, seals: Collection[str]) -> None:

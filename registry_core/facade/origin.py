@@ -15,7 +15,8 @@ class OriginVerbs(Verbs):
 
     Decisions made here are sealed with a key of this registry. The key is stored outside the registry, in
     ``~/.local/state/model-registry/keys`` or in the folder named by the environment variable ``MODEL_REGISTRY_KEYS``.
-    It is created with the first such decision.
+    It is created with the first version or such decision. Results of prediction checks are sealed too: without the key,
+    files are checked again in the sandbox before they load.
     """
 
     def foreign_decisions(self) -> ForeignDecisions:

@@ -20,12 +20,11 @@ WRONG = ("differs", "fails")
 def asked(context: Context, current: Deployment, *, thorough: bool) -> AnswersCheck | None:
     """What came of asking the champion here; where nobody did, it is asked now if the look is ``thorough``."""
     row = require(context.database, current.model_id)
-    found = answer_checks.known_check(context.database, row, record(context, row))
-    if found is None and thorough:
+    if thorough:
         # Bytes that are missing or altered are a finding of verify, and an alert of whoever serves.
         with suppress(ArtifactError):
             return answer_checks.ensure(context, row)
-    return found
+    return answer_checks.known_check(context.database, row, record(context, row))
 
 
 def words(champion: str, found: AnswersCheck) -> str:
