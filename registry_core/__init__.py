@@ -9,6 +9,7 @@ model, scaler, metadata = registry.load_best_model("Churn")
 
 from __future__ import annotations
 
+from .access import Created, Grant, Grantee, Person, Principal, ReviewRequest, Role, Token
 from .config import Configuration, settings_schema
 from .errors import (
     AnswersDiffer,
@@ -28,6 +29,7 @@ from .errors import (
     InvalidVersion,
     ModelNotFound,
     NoModelAvailable,
+    NotAllowed,
     NotEligible,
     NotFound,
     RegistryError,
@@ -165,6 +167,7 @@ __all__ = [
     "Conflict",
     "Confusion",
     "Coverage",
+    "Created",
     "Curve",
     "Decision",
     "Deployment",
@@ -191,6 +194,8 @@ __all__ = [
     "GatePolicy",
     "GateReport",
     "GatesFailed",
+    "Grant",
+    "Grantee",
     "Group",
     "Guardrail",
     "HealthReport",
@@ -217,6 +222,7 @@ __all__ = [
     "ModelQuery",
     "MonitoringPolicy",
     "NoModelAvailable",
+    "NotAllowed",
     "NotEligible",
     "NotFound",
     "Notification",
@@ -225,8 +231,10 @@ __all__ = [
     "Paired",
     "PastRollback",
     "Permission",
+    "Person",
     "Policy",
     "Predictor",
+    "Principal",
     "PromotionVerdict",
     "Proof",
     "RankingChange",
@@ -241,6 +249,8 @@ __all__ = [
     "ReportWarning",
     "RetentionPolicy",
     "Review",
+    "ReviewRequest",
+    "Role",
     "SampleRatio",
     "SandboxFailure",
     "SandboxIncomplete",
@@ -259,6 +269,7 @@ __all__ = [
     "TableColumn",
     "TableReading",
     "ThresholdCheck",
+    "Token",
     "TrainingOverlap",
     "Trashed",
     "ValueCurve",

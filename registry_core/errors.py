@@ -12,6 +12,7 @@
     │   └── StateConflict                  the verb does not fit the model's present state
     ├── NotEligible                        rejected, archived, disqualified or quarantined
     │   └── GatesFailed                    a gate before promotion does not hold; an override requires a reason
+    ├── NotAllowed (PermissionError)       whoever signed in has no role for it
     ├── NotFound (KeyError)                no experiment or alert has that number
     │   └── ModelNotFound                  no model has that id
     ├── NoModelAvailable (ValueError)      nothing eligible with a score; no champion; no healthy predecessor
@@ -111,6 +112,10 @@ class GatesFailed(NotEligible):
         super().__init__(
             f"{self.what}, {len(report.failures)} of {len(report.gates)} gates failed: {failed}. Make them pass{way}"
         )
+
+
+class NotAllowed(RegistryError, PermissionError):
+    """Whoever signed in has no role that allows the call; the message names it. Nothing was changed."""
 
 
 class NotFound(RegistryError, KeyError):

@@ -71,7 +71,7 @@ class EventKind(StrEnum):
     FOREIGN_ACCEPTED = (
         "foreign_accepted",
         "External decisions accepted",
-        "after: trusted_names, gates, approvals, overrides, champions",
+        "after: trusted_names, gates, approvals, overrides, champions, grants",
     )
 
     # Live traffic.
@@ -90,6 +90,20 @@ class EventKind(StrEnum):
     ALERT_OPENED = "alert_opened", "Alert opened", "after: kind, severity, key"
     ALERT_ACKNOWLEDGED = "alert_acknowledged", "Alert acknowledged", "before and after: alert, status"
     ALERT_RESOLVED = "alert_resolved", "Alert resolved", "before and after: alert, status"
+
+    # People.
+    PERSON_ADDED = "person_added", "Person added", "after: issuer, subject, name"
+    PERSON_REMOVED = "person_removed", "Person removed", "after: issuer, subject, name"
+    ROLE_GRANTED = "role_granted", "Role granted", "after: role, model_names, grantee, issuer, subject, name"
+    ROLE_REVOKED = "role_revoked", "Role revoked", "after: role, model_names, grantee, issuer, subject, name"
+    TOKEN_CREATED = "token_created", "Token created", "after: token, name, owner, roles, model_names, expires_at"
+    TOKEN_REVOKED = "token_revoked", "Token revoked", "after: token, name"
+    LINK_CREATED = "link_created", "Sign-in link created", "after: name, issuer, subject, expires_at"
+    SIGNED_IN = "signed_in", "Signed in", "after: issuer, subject, groups"
+    SIGNED_OUT = "signed_out", "Signed out", "after: issuer, subject, sessions"
+    REFUSED = "refused", "Refused", "after: verb"
+    REVIEW_REQUESTED = "review_requested", "Review requested", "after: asked, due"
+    REVIEW_REQUEST_WITHDRAWN = "review_request_withdrawn", "Review request withdrawn", "after: asked"
 
     # The registry itself.
     CREATED = "created", "Registry created", "after: the settings"

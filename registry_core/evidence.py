@@ -249,6 +249,7 @@ class ForeignDecisions:
         approvals: model id -> approving persons.
         overrides: model id -> note of the override.
         champions: model name -> champion. It is loaded only if every import of its files is on the built-in allowlist.
+        grants: who holds roles -> the roles with their model names. They allow nothing.
         lines: the exact decisions, for ``accept_foreign``.
     """
 
@@ -260,6 +261,7 @@ class ForeignDecisions:
     approvals: Mapping[str, tuple[str, ...]]
     overrides: Mapping[str, str]
     champions: Mapping[str, str]
+    grants: Mapping[str, tuple[str, ...]]
     lines: frozenset[tuple[str, ...]]
 
     def __bool__(self) -> bool:

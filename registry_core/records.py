@@ -196,7 +196,11 @@ class Deployment:
 
 @dataclass(frozen=True)
 class Event:
-    """One change of state. ``hash`` is the SHA-256 of this event's content and the previous event's hash."""
+    """One change of state. ``hash`` is the SHA-256 of this event's content and the previous event's hash.
+
+    ``principal`` identifies whoever signed in and acted, as ``Principal.text`` has it; it is empty where a local user
+    acted, whose ``actor`` is their own word.
+    """
 
     event_id: int
     at: str
@@ -208,6 +212,7 @@ class Event:
     before: dict[str, Any]
     after: dict[str, Any]
     hash: str
+    principal: str = ""
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from .actions import configure, context
 from .actions.load import Loader
 from .actions.maintenance import recover, restore
 from .errors import InvalidInput
+from .facade.access import AccessVerbs
 from .facade.evaluation import EvaluationVerbs
 from .facade.insights import InsightVerbs
 from .facade.maintenance import MaintenanceVerbs
@@ -45,6 +46,7 @@ class Registry(
     MonitoringVerbs,
     MaintenanceVerbs,
     OriginVerbs,
+    AccessVerbs,
 ):
     """A registry of trained models: in a folder, or in a database with its files in a bucket.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..catalog import deployments, events, experiments, models
+from ..catalog import access, deployments, events, experiments, models
 from ..catalog.database import Queries
 from ..errors import RegistryError
 from ..events import EventKind
@@ -40,6 +40,12 @@ def decide(context: Context, queries: Queries, metadata: ModelMetadata, answers:
     if metadata.origin == "upload" and policy.rank_by == "reported":
         return Decision(
             False, "its metrics are self-reported, since the file was uploaded: a person has to promote the version"
+        )
+    if policy.rank_by == "reported" and access.has_people(queries):
+        return Decision(
+            False,
+            "its metrics are self-reported, and people sign in to this registry: a person has to promote the version, "
+            "or an admin sets rank_by to evaluated metrics",
         )
     current = deployments.current(queries, metadata.model_name)
     champion = (models.find(queries, current.model_id) if current else None) or {}

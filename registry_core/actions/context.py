@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar, cast
 
 from .. import folders, forks, rights
+from ..access import Principal
 from ..artifacts import regular
 from ..artifacts.store import Store
 from ..catalog import events
@@ -63,6 +64,10 @@ class Context:
     open_telemetry: Callable[[], Database]
     #: The location and the place of the artifacts, as another process opens them again: with their password.
     address: tuple[str, str | None] = field(repr=False)
+    #: Who signed in and acts; None where a local user does.
+    principal: Principal | None = None
+    #: The context of the registry itself, where somebody who signed in acts.
+    own: Context | None = field(default=None, repr=False)
     #: What opens the registry again, and its arguments: set by the registry itself, whom no action knows.
     reopened: Callable[[], tuple[Any, ...]] = field(default=tuple, repr=False)
     _configuration: tuple[int, Configuration] | None = field(default=None, repr=False)
@@ -70,12 +75,21 @@ class Context:
     #: Held while something is opened that most who open a registry never need.
     opening: Any = field(default_factory=threading.RLock, repr=False)
     _parts: dict[Any, Closable] = field(default_factory=dict, repr=False)
+    #: The prediction log as somebody sees it who signed in, see ``own``.
+    guarded_telemetry: Callable[[Database], Database] = field(default=lambda whole: whole, repr=False)
     #: What was looked at last, and when: some looks are too dear for every outcome.
     looked: dict[tuple[str, Any], Any] = field(default_factory=dict, repr=False)
 
     @property
+    def whole(self) -> Database:
+        """The catalog with everything in it, whoever acts."""
+        return self.database if self.own is None else self.own.database
+
+    @property
     def telemetry(self) -> Database:
         """Where predictions and outcomes are kept; opened when somebody asks for it first."""
+        if self.own is not None:
+            return self.guarded_telemetry(self.own.telemetry)
         if self._telemetry is None:
             with self.opening:
                 if self._telemetry is None:
@@ -84,6 +98,8 @@ class Context:
 
     def part(self, make: Callable[[Context], _Part]) -> _Part:
         """What ``make`` gives of this context: made when it is first asked for, and closed with the registry."""
+        if self.own is not None:
+            return self.own.part(make)
         with self.opening:
             made = self._parts.get(make)
             if made is None:
@@ -103,6 +119,8 @@ class Context:
 
         Trusted names are those that somebody decided here; ``settings`` has all that are written down.
         """
+        if self.own is not None and queries in (None, self.database):
+            return self.own.configuration()
         if queries is not None and queries is not self.database:
             return self.seals.counting(queries, self.settings(queries))
         changes = self.database.changes()
@@ -115,6 +133,8 @@ class Context:
     def forget_configuration(self) -> None:
         """Read the settings again at the next question: what counts of them may be more by now."""
         self._configuration = None
+        if self.own is not None:
+            self.own.forget_configuration()
 
     def settings(self, queries: Queries) -> Configuration:
         """The settings as they are written down, wherever they came from."""
@@ -137,10 +157,12 @@ class Context:
         Raises:
             InvalidInput: it is no text that can be shown, or is read as what the registry calls itself.
         """
-        if actor is None:
-            return self.actor
-        if isinstance(actor, Itself):
-            return actor
+        if actor is None or isinstance(actor, Itself):
+            return self.actor if actor is None else actor
+        if self.principal is not None and actor != self.actor:
+            raise InvalidInput(
+                f"actor {actor!r:.80} cannot be given by {self.actor}, who is signed in and acts; omit actor="
+            )
         if not isinstance(actor, str) or not actor.strip() or len(actor) > 200 or not actor.isprintable():
             raise InvalidInput(
                 f"actor {actor!r:.80} cannot be used; give a person or program, in 1 to 200 printable characters"

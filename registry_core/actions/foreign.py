@@ -13,7 +13,7 @@ from ..config import Configuration
 from ..errors import Conflict, InvalidConfiguration, InvalidInput, NotEligible, StateConflict
 from ..events import EventKind
 from ..evidence import ForeignDecisions
-from . import artifact_trust, seals
+from . import access, artifact_trust, seals
 from .context import Context, check_reason
 from .seals import Line
 
@@ -30,6 +30,7 @@ def pending_in(context: Context, queries: Queries) -> ForeignDecisions:
     names = context.seals.unsealed(queries, seals.names_of(settings))
     addresses = context.seals.unsealed(queries, seals.addresses_of(settings))
     others = _others(context, queries, settings, None)
+    grants = {access.line_of(each) for each in access.grants(context, queries) if not each.accepted}
     never: dict[str, str] = {}
     known = []
     for name in sorted({line[2] for line in names}):
@@ -37,11 +38,15 @@ def pending_in(context: Context, queries: Queries) -> ForeignDecisions:
             known.append(classes.find(name))
         except InvalidConfiguration as error:
             never[name] = str(error)
-    lines = {line for line in names if line[2] not in never} | addresses | others
+    lines = {line for line in names if line[2] not in never} | addresses | others | grants
     by_kind: dict[str, list[Line]] = {}
-    for line in sorted(names | addresses | others):
+    for line in sorted(names | addresses | others | grants):
         by_kind.setdefault(line[0], []).append(line)
     trusted, approved = _grouped(by_kind.get(seals.NAME, []), 1, 2), _grouped(by_kind.get(seals.APPROVAL, []), 2, 4)
+    held: dict[str, tuple[str, ...]] = {}
+    for _, pattern, role, kind, issuer, subject in by_kind.get(seals.GRANT, ()):
+        key = f"{kind} {subject} of {issuer}"
+        held[key] = (*held.get(key, ()), f"{role} on {pattern}")
     champions = {}
     for model_name in models.names(queries) if lines or never else ():
         current = deployments.current(queries, model_name)
@@ -56,6 +61,7 @@ def pending_in(context: Context, queries: Queries) -> ForeignDecisions:
         approvals=approved,
         overrides={line[2]: line[4] for line in by_kind.get(seals.OVERRIDE, ())},
         champions=champions,
+        grants=held,
         lines=frozenset(lines),
     )
 
@@ -152,6 +158,7 @@ def accept(context: Context, decisions: ForeignDecisions, actor: str | None, rea
                 "gates": now.gates,
                 "approvals": now.approvals,
                 "overrides": now.overrides,
+                "grants": now.grants,
                 "champions": now.champions,
             },
         )

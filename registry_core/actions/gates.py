@@ -16,10 +16,20 @@ from ..insights import Fairness
 from ..model_card import UNWRITTEN
 from ..policies import Policy
 from ..records import ModelMetadata, Row
-from ..rules import gates, people, sentences
+from ..rules import gates, sentences
 from ..rules.intake import check_text
 from ..signature import UNKNOWN, AnswersCheck, Signature
-from . import answer_checks, benchmarks, card_text, insights, proofs, seals, signatures
+from . import (
+    access,
+    answer_checks,
+    benchmarks,
+    card_text,
+    insights,
+    proofs,
+    seals,
+    separation_of_duties,
+    signatures,
+)
 from .context import Context
 from .model_records import eligible, record, require
 from .pairs import Pair, kept_answers, latest, measured_both
@@ -206,12 +216,8 @@ def review(context: Context, model_id: str, verdict: str, text: str, actor: str 
         raise InvalidInput("a review requires a comment: what you checked, and the reason for the verdict")
     with context.database.transaction() as transaction:
         row = require(transaction, model_id)
-        if verdict == "approved" and people.same(who, row["registered_by"]):
-            registrar = row["registered_by"]
-            twin = "" if who == registrar else f"{who!a} counts as {registrar!a}, and "
-            raise InvalidInput(
-                f"{twin}{registrar} registered {model_id}, so another person has to approve it; leave a comment instead"
-            )
+        if verdict == "approved":
+            separation_of_duties.check_approver(context, transaction, row, who)
         seq, at = events.append(
             transaction,
             now=context.now(),
@@ -225,6 +231,8 @@ def review(context: Context, model_id: str, verdict: str, text: str, actor: str 
         said: Any = verdict
         found = Review(seq, model_id, at, who, said, words)
         evidence.insert_review(transaction, found)
+        if verdict != "comment":
+            access.answer_requests(context, transaction, model_id, verdict, who, at)
         if verdict == "approved":
             digest = record(context, row).model_sha256
             context.seals.seal(transaction, [seals.approval_of(row["model_name"], model_id, digest, who, at)])

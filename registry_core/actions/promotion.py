@@ -51,6 +51,8 @@ def promote(
         return present
     row = require(context.database, model_id)
     check_eligible(row)
+    if override:
+        separation_of_duties.check_override(context, context.database, row)
     gates.ask(context, row)
     revision = events.newest(context.database)
     row, failures = check_promotion(context, context.database, model_id, expected_champion, override)

@@ -28,7 +28,7 @@ from ..records import Row
 #: What was decided, of which model name ("": of all), and what exactly.
 Line = tuple[str, ...]
 NAME, ADDRESS, GATES, APPROVAL, OVERRIDE = "trusted name", "address of alerts", "gates", "approval", "override"
-CHECK = "prediction check"
+GRANT, CHECK = "grant", "prediction check"
 
 
 @dataclass(frozen=True)

@@ -1,21 +1,67 @@
-"""What one hand did that two should: who promotes a version had changed its gates before."""
+"""What needs two hands: approvals, overrides, and changes of the gates by whoever promotes."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from ..catalog import deployments, events
+from ..access import hand_of
+from ..catalog import deployments, events, models
 from ..catalog.database import Queries
 from ..config import Configuration
-from ..errors import InvalidConfiguration
+from ..errors import InvalidConfiguration, InvalidInput, NotAllowed
 from ..events import EventKind
-from ..records import Row
+from ..records import Event, Row
 from ..rules import people
+from . import access
+from .context import Context
 
 #: Without a value these ask for something.
 _ASKED = {"same_inputs": True, "unchecked_answers": False}
 _MOST_EVENTS = 100
+
+
+def check_approver(context: Context, queries: Queries, row: Row, who: str) -> None:
+    """Refuse an approval by whoever registered the version: the person, or the owner of the token that did.
+
+    Raises:
+        InvalidInput: the approver is that person, or has a name that reads like theirs.
+    """
+    registrar, model_id = row["registered_by"], row["model_id"]
+    hand = access.registrar(queries, model_id)
+    if context.principal is not None and context.principal.hand == hand:
+        through = "" if who == registrar else f" with the token {registrar}"
+        raise InvalidInput(
+            f"{who} registered {model_id}{through}, so another person has to approve it; leave a comment instead"
+        )
+    if people.same(who, registrar):
+        twin = "" if who == registrar else f"{who!a} counts as {registrar!a}, and "
+        raise InvalidInput(
+            f"{twin}{registrar} registered {model_id}, so another person has to approve it; leave a comment instead"
+        )
+
+
+def check_override(context: Context, queries: Queries, row: Row) -> None:
+    """Refuse an override by somebody who signed in, unless a second person approved the version.
+
+    Raises:
+        NotAllowed: nobody else did.
+    """
+    principal = context.principal
+    if principal is None:
+        return
+    last: dict[str, Event] = {}
+    kinds = (EventKind.REVIEW_APPROVED, EventKind.REVIEW_REJECTED)
+    for event in reversed(events.listed(queries, model_id=row["model_id"], kinds=kinds)):
+        last[event.principal] = event
+    for text, event in last.items():
+        hand = hand_of(text)
+        if event.kind == EventKind.REVIEW_APPROVED and hand is not None and hand != principal.hand:
+            return
+    raise NotAllowed(
+        f"an override requires the approval of a second person who signed in; ask a reviewer to approve "
+        f"{models.name_of_row(row)}, then promote it again"
+    )
 
 
 def gates_changed(queries: Queries, row: Row, actor: str) -> str:

@@ -40,7 +40,12 @@ class Queries(Protocol):
 
 
 class Transaction(Queries, Protocol):
-    """Something that answers SQL and holds the write lock."""
+    """Something that answers SQL and holds the write lock.
+
+    ``principal`` is what events keep of whoever signed in and acts; empty where a local user does.
+    """
+
+    principal: str
 
     def many(self, sql: str, rows: Sequence[Mapping[str, Any]]) -> None:
         """Run one statement for each of the rows."""
@@ -50,7 +55,13 @@ class Transaction(Queries, Protocol):
 
 
 class Database(Queries, Protocol):
-    """A catalog's database."""
+    """A catalog's database.
+
+    ``qualifier`` is the schema of its tables, as SQL writes it before a table's name.
+    """
+
+    @property
+    def qualifier(self) -> str: ...
 
     def transaction(self) -> AbstractContextManager[Transaction]:
         """All or nothing. The write lock is taken first, so that what is read inside still holds at the commit.

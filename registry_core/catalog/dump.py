@@ -17,6 +17,8 @@ from .database import Queries, Transaction
 from .schema import REGISTRY, Schema
 
 _STEP = 2_000
+#: Whoever was signed in here is not signed in wherever the rows are brought.
+_LEFT_OUT = ("sessions",)
 
 
 class Table(NamedTuple):
@@ -58,6 +60,8 @@ def rows(queries: Queries, table: Table) -> Iterator[list[tuple[Any, ...]]]:
 
     Ask a ``Database.snapshot``, or they are not of one moment.
     """
+    if table.name in _LEFT_OUT:
+        return
     columns, key = ", ".join(table.columns), ", ".join(table.key)
     places = [table.columns.index(column) for column in table.key]
     after, parameters = "", {"step": _STEP}
@@ -75,7 +79,7 @@ def rows(queries: Queries, table: Table) -> Iterator[list[tuple[Any, ...]]]:
 
 def count(queries: Queries, table: Table) -> int:
     """How many rows a table has."""
-    return int(queries.tuples(f"SELECT count(*) FROM {table.name}")[0][0])
+    return 0 if table.name in _LEFT_OUT else int(queries.tuples(f"SELECT count(*) FROM {table.name}")[0][0])
 
 
 def line(row: Sequence[Any]) -> str:

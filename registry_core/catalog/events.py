@@ -23,6 +23,9 @@ def _digest(previous: str, row: Mapping[str, Any]) -> str:
     kept = {
         key: row[key] for key in ("seq", "at", "kind", "model_name", "model_id", "actor", "reason", "before", "after")
     }
+    if row["principal"]:
+        # Left out where nobody signed in, as in all events of earlier releases, whose hashes stay what they are.
+        kept["principal"] = row["principal"]
     return sha256((previous + _canonical(kept)).encode()).hexdigest()
 
 
@@ -53,6 +56,7 @@ def append(
         "reason": reason,
         "before": _canonical(before or {}),
         "after": _canonical(after or {}),
+        "principal": transaction.principal,
     }
     row["hash"] = _digest(last[0]["hash"] if last else _START, row)
     transaction.query(insertion("events", row), row)
@@ -100,7 +104,7 @@ def listed(
     return [
         Event(
             row["seq"], row["at"], row["kind"], row["model_name"], row["model_id"], row["actor"], row["reason"],
-            json.loads(row["before"]), json.loads(row["after"]), row["hash"],
+            json.loads(row["before"]), json.loads(row["after"]), row["hash"], row["principal"],
         )
         for row in rows
     ]  # fmt: skip

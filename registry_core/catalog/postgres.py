@@ -6,7 +6,7 @@ import errno
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
 from .. import forks
@@ -41,6 +41,8 @@ def _rows(result: CursorResult[Any]) -> list[Row]:
 
 
 class _Queries:
+    principal = ""
+
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
@@ -91,6 +93,11 @@ class PostgresDatabase:
         except BaseException:
             self.close()
             raise
+
+    @cached_property
+    def qualifier(self) -> str:
+        """The schema of the tables: the first of the search path, as it is written in SQL."""
+        return str(self.query("SELECT quote_ident(current_schema()) AS name")[0]["name"])
 
     def query(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[Row]:
         with self._explained(), self._begun(sql, parameters, reading=True) as (_, result):

@@ -317,6 +317,79 @@ MIGRATIONS: dict[str, tuple[str, ...]] = {
         """,
         "ALTER TABLE evaluations ADD COLUMN in_training TEXT",
     ),
+    "0010_access": (
+        # Who signed in, as events keep it; empty where a local user acted.
+        "ALTER TABLE events ADD COLUMN principal TEXT NOT NULL DEFAULT ''",
+        """
+        CREATE TABLE people (
+            issuer TEXT NOT NULL,
+            subject TEXT NOT NULL,
+            name TEXT NOT NULL,
+            email TEXT NOT NULL,
+            added_at TEXT NOT NULL,
+            added_by TEXT NOT NULL,
+            signed_in_at TEXT,
+            PRIMARY KEY (issuer, subject)
+        )
+        """,
+        """
+        CREATE TABLE grants (
+            kind TEXT NOT NULL,
+            issuer TEXT NOT NULL,
+            subject TEXT NOT NULL,
+            role TEXT NOT NULL,
+            model_names TEXT NOT NULL,
+            granted_at TEXT NOT NULL,
+            granted_by TEXT NOT NULL,
+            PRIMARY KEY (kind, issuer, subject, role, model_names)
+        )
+        """,
+        """
+        CREATE TABLE tokens (
+            token_id TEXT PRIMARY KEY,
+            secret_sha256 TEXT NOT NULL UNIQUE,
+            name TEXT NOT NULL,
+            owner_issuer TEXT NOT NULL,
+            owner_subject TEXT NOT NULL,
+            created_at TEXT NOT NULL,
+            created_by TEXT NOT NULL,
+            expires_at TEXT NOT NULL,
+            last_used TEXT,
+            revoked_at TEXT
+        )
+        """,
+        # Of people who signed in, and of links by which they may. Backups leave these out.
+        """
+        CREATE TABLE sessions (
+            secret_sha256 TEXT PRIMARY KEY,
+            kind TEXT NOT NULL,
+            issuer TEXT NOT NULL,
+            subject TEXT NOT NULL,
+            member_of TEXT NOT NULL,
+            opened_at TEXT NOT NULL,
+            seen_at TEXT NOT NULL,
+            ends_at TEXT NOT NULL,
+            closed_at TEXT
+        )
+        """,
+        "CREATE INDEX sessions_by_person ON sessions (issuer, subject)",
+        """
+        CREATE TABLE review_requests (
+            seq INTEGER PRIMARY KEY,
+            model_id TEXT NOT NULL REFERENCES models (model_id),
+            asked TEXT NOT NULL,
+            issuer TEXT NOT NULL,
+            subject TEXT NOT NULL,
+            asked_by TEXT NOT NULL,
+            at TEXT NOT NULL,
+            due TEXT NOT NULL,
+            text TEXT NOT NULL,
+            closed_at TEXT,
+            closed_because TEXT NOT NULL
+        )
+        """,
+        "CREATE INDEX review_requests_by_model ON review_requests (model_id, seq)",
+    ),
 }
 
 

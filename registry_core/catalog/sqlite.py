@@ -35,6 +35,8 @@ def _asked(connection: sqlite3.Connection, name: str) -> int:
 
 
 class _Queries:
+    principal = ""
+
     def __init__(self, connection: sqlite3.Connection, schema: Schema) -> None:
         self._connection, self._schema = connection, schema
 
@@ -80,6 +82,8 @@ class SqliteDatabase:
     Synchronous FULL keeps every commit through a power failure; NORMAL, several times as quick, may lose the last ones,
     and never half of one.
     """
+
+    qualifier = "main"
 
     def __init__(self, path: Path, schema: Schema = REGISTRY, synchronous: Literal["FULL", "NORMAL"] = "FULL") -> None:
         self._path, self._schema = path, schema

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 # Imported for the commands they add to the group.
 from . import (
+    access,
     comparison,
     dashboard,
     evaluation,
@@ -25,6 +26,7 @@ from . import (
 from .console import main
 
 __all__ = [
+    "access",
     "comparison",
     "dashboard",
     "evaluation",

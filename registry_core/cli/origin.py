@@ -61,6 +61,7 @@ def _lines(decisions: ForeignDecisions) -> list[str]:
     for model_id, actors in decisions.approvals.items():
         lines.append(f"  {visible(model_id)} approved by {visible(', '.join(actors))}")
     lines += [f"  {visible(model_id)}: {visible(note)}" for model_id, note in decisions.overrides.items()]
+    lines += [f"  {visible(who)}: {visible(', '.join(roles))}" for who, roles in decisions.grants.items()]
     for name, model_id in decisions.champions.items():
         lines.append(f"  champion of {visible(name)}: {visible(model_id)}; loaded only if its files pass the scan here")
     lines += [f"  never accepted: {visible(reason)}" for reason in decisions.never.values()]

@@ -43,6 +43,7 @@ def lines(found: ForeignDecisions) -> list[str]:
     said += [f"gates of {name or 'all model names'}: {json.dumps(gates)}" for name, gates in found.gates.items()]
     said += [f"{model_id} approved by {', '.join(actors)}" for model_id, actors in found.approvals.items()]
     said += [f"{model_id}: {note}" for model_id, note in found.overrides.items()]
+    said += [f"{who}: {', '.join(roles)}" for who, roles in found.grants.items()]
     said += [
         f"champion of {name}: {each}; loaded only if its files pass the scan on this machine"
         for name, each in found.champions.items()

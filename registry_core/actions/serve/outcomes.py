@@ -49,6 +49,12 @@ def by_id(context: Context, outcomes: Mapping[int, Any] | None, ids: Any, labels
     return _record(context, lambda transaction: numbers, truths)
 
 
+def model_names_of(context: Context, outcomes: Mapping[int, Any] | None, ids: Any) -> tuple[str, ...]:
+    """The model names whose predictions have these ids."""
+    numbers = _ids(list(outcomes) if outcomes is not None else ids)
+    return tuple(sorted(predictions.model_names_of(context.telemetry, numbers)))
+
+
 def by_unit(context: Context, model_name: str, units: Units, moments: Any, labels: Any) -> RecordedOutcomes:
     """See ``Registry.record_outcomes``."""
     truths = _plain(labels)

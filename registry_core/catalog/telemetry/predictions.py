@@ -20,6 +20,10 @@ NO_SLICE = "h.stream NOT IN (SELECT seq FROM streams WHERE role = 'slice')"
 COLUMNS = ("prediction_id", "stream", "at", "unit", "answer", "score")
 
 
+#: How many ids a statement looks up.
+_AT_ONCE = 500
+
+
 def insert(transaction: Transaction, rows: Iterable[Prediction]) -> None:
     """Add predictions; ids that rise are the quickest."""
     transaction.insert("predictions", COLUMNS, rows)
@@ -51,6 +55,20 @@ def found(transaction: Transaction) -> list[tuple[Any, ...]]:
         "JOIN predictions p ON p.prediction_id = a.prediction_id "
         "LEFT JOIN outcomes o ON o.prediction_id = a.prediction_id"
     )
+
+
+def model_names_of(queries: Queries, ids: Sequence[int]) -> set[str]:
+    """The model names that predictions are of."""
+    found = set[str]()
+    for start in range(0, len(ids), _AT_ONCE):
+        values = {f"id{number}": each for number, each in enumerate(ids[start : start + _AT_ONCE])}
+        rows = queries.tuples(
+            "SELECT DISTINCT s.model_name FROM predictions p JOIN streams s ON s.seq = p.stream "
+            f"WHERE p.prediction_id IN ({', '.join(f':{key}' for key in values)})",
+            values,
+        )
+        found |= {name for (name,) in rows}
+    return found
 
 
 def shadows_of(transaction: Transaction) -> list[ShadowAnswer]:

@@ -1,0 +1,358 @@
+"""The commands for people who sign in: users, roles, tokens, review requests."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import click
+
+from registry_core import Grant, Grantee, InvalidInput, Person, Registry, Role
+
+from .console import Session, main, shared
+from .options import options_of
+from .output import table, visible, when
+
+_role = click.option(
+    "--role",
+    "roles",
+    multiple=True,
+    required=True,
+    type=click.Choice([each.value for each in Role]),
+    help="Role to grant; repeatable.",
+)
+_names = click.option(
+    "--model-names",
+    default="*",
+    show_default=True,
+    metavar="PATTERN",
+    help="Model names it is for, with * and ?, such as fraud-*.",
+)
+_url = click.option(
+    "--url",
+    default="http://localhost:8501",
+    show_default=True,
+    help="Address of the dashboard, for the sign-in link.",
+)
+
+
+def _person(registry: Registry, name: str) -> Person:
+    """The person with a name or a subject."""
+    everybody = registry.people()
+    found = [each for each in everybody if name in (each.name, each.subject)]
+    if len(found) != 1:
+        listed = ", ".join(f"{each.name} ({each.subject} of {each.issuer})" for each in found or everybody) or "nobody"
+        raise InvalidInput(
+            f"{name!r} names {'nobody' if not found else 'several people'}; there is: {listed}. Give the name or the "
+            "subject of one"
+        )
+    return found[0]
+
+
+def _grantee(registry: Registry, name: str, group_of: str | None) -> Grantee:
+    """The person with a name, or with ``--group-of`` the group of an identity provider."""
+    return _person(registry, name).grantee if group_of is None else Grantee("group", group_of, name)
+
+
+def _link(url: str, secret: str) -> str:
+    return f"{url.rstrip('/')}/sign-in/link#{secret}"
+
+
+@main.group()
+def user() -> None:
+    """Add people who sign in to the dashboard, and grant them roles."""
+
+
+@user.command("add")
+@click.argument("name")
+@_role
+@_names
+@options_of(
+    Registry.add_person,
+    email="E-mail address, for whoever manages people; nothing is sent to it.",
+    issuer="URL of the identity provider. With the default they sign in with a link.",
+    subject="What the identity provider calls them (the claim sub).",
+)
+@_url
+@shared
+def add_user(
+    session: Session,
+    name: str,
+    roles: tuple[str, ...],
+    model_names: str,
+    email: str,
+    issuer: str,
+    subject: str | None,
+    url: str,
+    reason: str,
+    actor: str | None,
+) -> None:
+    """Allow NAME to sign in, with roles. Without an identity provider, print a link with which they sign in once.
+
+    The first person needs the role admin on all model names, so that somebody can manage the others.
+    """
+    with session.open() as registry:
+        if not registry.has_people() and ("admin" not in roles or model_names != "*"):
+            raise InvalidInput(
+                "the first person has to be an admin of all model names, who can add the others: give --role admin"
+            )
+        person = registry.add_person(name, email, issuer=issuer, subject=subject, actor=actor, reason=reason)
+        grants = [registry.grant(person.grantee, each, model_names, actor=actor, reason=reason) for each in roles]
+        secret = registry.sign_in_link(person.issuer, person.subject, actor=actor) if issuer == "links" else None
+    lines = [f"{visible(person.name)} may sign in: {', '.join(_words(each) for each in grants)}."]
+    if secret is not None:
+        lines += ["Sign-in link, valid once within 24 hours:", f"  {_link(url, secret)}"]
+    session.answer(
+        {
+            "person": dataclasses.asdict(person),
+            "grants": [_document(each) for each in grants],
+            "link": None if secret is None else _link(url, secret),
+        },
+        lines,
+    )
+
+
+def _words(grant: Grant) -> str:
+    lapsed = "" if grant.accepted else " (granted in another installation: `model-registry accept`)"
+    return f"{grant.role.value} on {grant.model_names}{lapsed}"
+
+
+def _document(grant: Grant) -> dict[str, object]:
+    return {**dataclasses.asdict(grant), "role": grant.role.value}
+
+
+@user.command("list")
+@shared
+def list_users(session: Session) -> None:
+    """List people and groups with their roles."""
+    with session.open() as registry:
+        people, grants = registry.people(), registry.grants()
+    held: dict[Grantee, list[str]] = {}
+    for each in grants:
+        held.setdefault(each.grantee, []).append(_words(each))
+    rows = [
+        [each.name, each.subject, each.issuer, "; ".join(held.get(each.grantee, ["none"])), when(each.signed_in_at)]
+        for each in people
+    ]
+    rows += [
+        [f"group {each.subject}", each.subject, each.issuer, "; ".join(roles), ""]
+        for each, roles in held.items()
+        if each.kind == "group"
+    ]
+    session.answer(
+        {"people": [dataclasses.asdict(each) for each in people], "grants": [_document(each) for each in grants]},
+        table(["name", "subject", "issuer", "roles", "last sign-in (UTC)"], rows)
+        if rows
+        else ["Nobody signs in to this registry. `model-registry user add NAME --role admin` adds the first person."],
+    )
+
+
+@user.command("remove")
+@click.argument("name")
+@options_of(Registry.remove_person)
+@shared
+def remove_user(session: Session, name: str, reason: str, actor: str | None) -> None:
+    """Remove a person with their grants, sessions and tokens."""
+    with session.open() as registry:
+        person = _person(registry, name)
+        registry.remove_person(person.issuer, person.subject, actor=actor, reason=reason)
+    session.answer({"removed": dataclasses.asdict(person)}, [f"{visible(person.name)} is removed and signed out."])
+
+
+_group = click.option(
+    "--group-of", metavar="URL", help="NAME is a group of the identity provider with this URL, not a person."
+)
+
+
+@user.command("grant")
+@click.argument("name")
+@_role
+@_names
+@_group
+@options_of(Registry.grant)
+@shared
+def grant_roles(
+    session: Session,
+    name: str,
+    roles: tuple[str, ...],
+    model_names: str,
+    group_of: str | None,
+    reason: str,
+    actor: str | None,
+) -> None:
+    """Grant roles to a person, or to a group of an identity provider."""
+    with session.open() as registry:
+        grantee = _grantee(registry, name, group_of)
+        grants = [registry.grant(grantee, each, model_names, actor=actor, reason=reason) for each in roles]
+    session.answer(
+        {"grants": [_document(each) for each in grants]},
+        [f"{visible(name)}: {', '.join(_words(each) for each in grants)}."],
+    )
+
+
+@user.command("revoke")
+@click.argument("name")
+@_role
+@_names
+@_group
+@options_of(Registry.revoke)
+@shared
+def revoke_roles(
+    session: Session,
+    name: str,
+    roles: tuple[str, ...],
+    model_names: str,
+    group_of: str | None,
+    reason: str,
+    actor: str | None,
+) -> None:
+    """Take roles back from a person or a group."""
+    with session.open() as registry:
+        grantee = _grantee(registry, name, group_of)
+        for each in roles:
+            registry.revoke(grantee, each, model_names, actor=actor, reason=reason)
+    session.answer(
+        {"revoked": [{"role": each, "model_names": model_names} for each in roles]},
+        [f"{visible(name)} no longer has: {', '.join(f'{each} on {model_names}' for each in roles)}."],
+    )
+
+
+@user.command("link")
+@click.argument("name")
+@options_of(Registry.sign_in_link, hours="Hours the link is valid.")
+@_url
+@shared
+def link(session: Session, name: str, hours: float, url: str, reason: str, actor: str | None) -> None:
+    """Print a link with which a person signs in once."""
+    with session.open() as registry:
+        person = _person(registry, name)
+        secret = registry.sign_in_link(person.issuer, person.subject, hours=hours, actor=actor, reason=reason)
+    session.answer({"link": _link(url, secret)}, [_link(url, secret)])
+
+
+@user.command("sign-out")
+@click.argument("name")
+@options_of(Registry.close_sessions)
+@shared
+def sign_out(session: Session, name: str, reason: str, actor: str | None) -> None:
+    """End all sessions of a person, and their unused links."""
+    with session.open() as registry:
+        person = _person(registry, name)
+        ended = registry.close_sessions(person.issuer, person.subject, actor=actor, reason=reason)
+    session.answer({"sessions": ended}, [f"{visible(person.name)}: {ended} sessions and links ended."])
+
+
+@user.command("why")
+@click.argument("name")
+@click.argument("method")
+@options_of(Registry.why_may, model_name="Model name it is about.")
+@shared
+def why(session: Session, name: str, method: str, model_name: str | None) -> None:
+    """Show whether a person may call METHOD, such as promote, and the grants that allow it."""
+    with session.open() as registry:
+        person = _person(registry, name)
+        found = registry.why_may(person.issuer, person.subject, method, model_name)
+    session.answer(dataclasses.asdict(found), [visible(found.reason)])
+
+
+@main.group()
+def token() -> None:
+    """Create tokens for pipelines and services, list and revoke them."""
+
+
+@token.command("create")
+@click.argument("name")
+@_role
+@_names
+@options_of(Registry.create_token, days="Days the token is valid.")
+@click.option("--owner", required=True, metavar="NAME", help="Person who answers for it: name or subject.")
+@shared
+def create_token(
+    session: Session,
+    name: str,
+    roles: tuple[str, ...],
+    model_names: str,
+    days: float,
+    owner: str,
+    reason: str,
+    actor: str | None,
+) -> None:
+    """Create a token for the pipeline or service NAME, and print its secret once."""
+    with session.open() as registry:
+        person = _person(registry, owner)
+        made = registry.create_token(
+            name, roles, model_names, days=days, owner=(person.issuer, person.subject), actor=actor, reason=reason
+        )
+    session.answer(
+        {"token_id": made.token.token_id, "expires_at": made.token.expires_at, "secret": made.secret},
+        [
+            f"Token {made.token.token_id} for {visible(name)}, valid until {made.token.expires_at[:10]}: "
+            f"{', '.join(_words(each) for each in made.token.grants)}.",
+            "The secret is not shown again:",
+            f"  {made.secret}",
+        ],
+    )
+
+
+@token.command("list")
+@shared
+def list_tokens(session: Session) -> None:
+    """List tokens with roles, owner, expiry and last use."""
+    with session.open() as registry:
+        tokens = registry.tokens()
+    rows = [
+        [
+            each.token_id,
+            each.name,
+            "revoked" if each.revoked_at else "; ".join(_words(grant) for grant in each.grants),
+            each.owner,
+            each.expires_at[:10],
+            when(each.last_used),
+        ]
+        for each in tokens
+    ]
+    session.answer(
+        {
+            "tokens": [
+                {**dataclasses.asdict(each), "grants": [_document(grant) for grant in each.grants]} for each in tokens
+            ]
+        },
+        table(["token", "name", "roles", "owner", "expires", "last used (UTC)"], rows) if rows else ["No tokens."],
+    )
+
+
+@token.command("revoke")
+@click.argument("token_id")
+@options_of(Registry.revoke_token)
+@shared
+def revoke_token(session: Session, token_id: str, reason: str, actor: str | None) -> None:
+    """Revoke a token; it is refused at the next call."""
+    with session.open() as registry:
+        registry.revoke_token(token_id, actor=actor, reason=reason)
+    session.answer({"revoked": token_id}, [f"Token {visible(token_id)} is revoked."])
+
+
+@main.command("request-review")
+@click.argument("model_id")
+@click.option("--person", metavar="NAME", help="Person to ask: name or subject.")
+@options_of(
+    Registry.request_review,
+    role="Instead of a person: everybody with this role.",
+    due="Day by which the review is needed, such as 2026-12-24.",
+    text="What to look at.",
+)
+@shared
+def request_review(
+    session: Session, model_id: str, person: str | None, role: str | None, due: str, text: str, actor: str | None
+) -> None:
+    """Ask a person, or everybody with a role, to review a version. Their review closes the request."""
+    with session.open() as registry:
+        asked = None if person is None else _person(registry, person)
+        made = registry.request_review(
+            model_id,
+            None if asked is None else (asked.issuer, asked.subject),
+            role=role,
+            due=due,
+            text=text,
+            actor=actor,
+        )
+    session.answer(dataclasses.asdict(made), [f"{visible(made.asked)} is asked to review {visible(model_id)}."])

@@ -1,0 +1,259 @@
+"""Methods for people who sign in: who they are, what they may do, tokens, sessions, review requests."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from ..access import LINKS, Created, Grant, Grantee, Person, Principal, ReviewRequest, Token
+from ..actions import access
+from ..catalog import access as stored
+from ..records import Permission
+from .verbs import Verbs
+
+if TYPE_CHECKING:
+    from ..registry import Registry
+
+
+class AccessVerbs(Verbs):
+    """People, roles, tokens and review requests.
+
+    Whoever can write to the registry's folder, or has the database's password, owns the registry: their calls are not
+    checked, and ``actor`` is their own word. Calls of ``as_principal`` are checked, by the roles that were granted.
+    """
+
+    def as_principal(self, principal: Principal) -> Registry:
+        """This registry as somebody sees and uses it who signed in: every method is checked against their roles.
+
+        It shows only the model names on which they have a role. Methods that change something check the role again
+        inside their transaction, and record a refusal. ``actor=`` cannot be given.
+
+        Raises (by its methods):
+            NotAllowed: no role allows the call.
+        """
+        from ..signed_in import SignedInRegistry
+
+        return SignedInRegistry(self, principal)  # type: ignore[arg-type]
+
+    def may(self, verb: str, model_name: str | None = None, **arguments: Any) -> Permission:
+        """Whether the caller's roles allow a method, and the reason if not.
+
+        Args:
+            verb: the name of a method, such as ``promote``.
+            model_name: the model name it is about; None: about all.
+            arguments: arguments that decide about the role, such as ``verdict="approved"`` of ``review``.
+
+        Raises:
+            InvalidInput: no method of that name can be called by somebody who signed in.
+        """
+        return access.may(self._context, verb, model_name, arguments)
+
+    def why_may(self, issuer: str, subject: str, verb: str, model_name: str | None = None) -> Permission:
+        """Whether a person's own grants allow a method, with the grants that do. Groups are known only at sign-in.
+
+        Raises:
+            NotFound: there is no such person.
+        """
+        return access.why_may(self._context, issuer, subject, verb, model_name)
+
+    def people(self) -> list[Person]:
+        """Everybody who may sign in, by name."""
+        return access.people(self._context)
+
+    def has_people(self) -> bool:
+        """Whether anybody was ever allowed to sign in: then a dashboard asks for it."""
+        return stored.has_people(self._context.database)
+
+    def add_person(
+        self,
+        name: str,
+        email: str = "",
+        *,
+        issuer: str = LINKS,
+        subject: str | None = None,
+        actor: str | None = None,
+        reason: str = "",
+    ) -> Person:
+        """Allow somebody to sign in. Without a grant they see nothing.
+
+        Args:
+            name: how pages and events call them; no other person's name may read like it.
+            email: for whoever manages people; nothing is sent to it.
+            issuer: ``links`` (they sign in with a link), or the URL of an identity provider.
+            subject: what the identity provider calls them (the claim ``sub``); with links, by default the name.
+
+        Raises:
+            InvalidInput: the name cannot be used, or reads like another person's.
+            StateConflict: they were added already.
+        """
+        return access.add_person(self._context, name, email, issuer, subject, actor, reason)
+
+    def note_person(self, issuer: str, subject: str, name: str, email: str = "") -> Person:
+        """Note that a person of an identity provider signed in; one who is new is added, without any grant."""
+        return access.note_person(self._context, issuer, subject, name, email)
+
+    def remove_person(self, issuer: str, subject: str, *, actor: str | None = None, reason: str = "") -> None:
+        """Remove a person with their grants; their sessions end and their tokens are revoked at once.
+
+        Raises:
+            NotFound: there is no such person.
+            StateConflict: they are the last admin.
+        """
+        access.remove_person(self._context, issuer, subject, actor, reason)
+
+    def grants(self) -> list[Grant]:
+        """All grants. Those made in another installation are not ``accepted`` and allow nothing."""
+        return access.grants(self._context, self._context.database)
+
+    def grant(
+        self, grantee: Grantee, role: str, model_names: str = "*", *, actor: str | None = None, reason: str = ""
+    ) -> Grant:
+        """Grant a role on model names to a person, a group of an identity provider, or a token.
+
+        Args:
+            grantee: such as ``person.grantee``, or ``Grantee("group", "https://id.example.org", "ml-reviewers")``.
+            role: see ``Role``.
+            model_names: a name, or a pattern such as ``fraud-*``; ``*`` is all.
+
+        Raises:
+            InvalidInput: an unknown role or an invalid pattern, ``reviewer`` for a token, ``serve`` for a person.
+            NotFound: there is no such person or token.
+        """
+        return access.grant(self._context, grantee, role, model_names, actor, reason)
+
+    def revoke(
+        self, grantee: Grantee, role: str, model_names: str = "*", *, actor: str | None = None, reason: str = ""
+    ) -> None:
+        """Take a grant back; it holds no more at the next call.
+
+        Raises:
+            NotFound: there is no such grant.
+            StateConflict: it is the last admin's.
+        """
+        access.revoke(self._context, grantee, role, model_names, actor, reason)
+
+    def create_token(
+        self,
+        name: str,
+        roles: Sequence[str],
+        model_names: str = "*",
+        *,
+        days: float = 90,
+        owner: tuple[str, str] | None = None,
+        actor: str | None = None,
+        reason: str = "",
+    ) -> Created:
+        """Create a token for a pipeline or a service. Its secret is shown once; its SHA-256 is stored.
+
+        Args:
+            name: the pipeline or service that uses it.
+            roles: see ``Role``; ``["serve"]`` for a prediction service. A token never approves.
+            model_names: as in ``grant``.
+            days: how long it is valid.
+            owner: issuer and subject of the person who answers for it. Default: whoever signed in and creates it. The
+                owner cannot approve what the token registers.
+
+        Raises:
+            InvalidInput: an unknown role, ``reviewer``, an invalid pattern, or no owner.
+            NotFound: there is no such owner.
+        """
+        return access.create_token(self._context, name, roles, model_names, days, owner, actor, reason)
+
+    def tokens(self) -> list[Token]:
+        """All tokens, the newest first, without their secrets."""
+        return access.tokens(self._context)
+
+    def revoke_token(self, token_id: str, *, actor: str | None = None, reason: str = "") -> None:
+        """Revoke a token; it is refused at the next call.
+
+        Raises:
+            NotFound: no token has that id.
+            StateConflict: it was revoked already.
+        """
+        access.revoke_token(self._context, token_id, actor, reason)
+
+    def principal_of_token(self, secret: str) -> Principal | None:
+        """The principal of a token's secret; None if it is unknown, expired or revoked."""
+        return access.principal_of_token(self._context, secret)
+
+    def sign_in_link(
+        self, issuer: str, subject: str, *, hours: float = 24, actor: str | None = None, reason: str = ""
+    ) -> str:
+        """Create the secret of a link with which a person signs in once.
+
+        Raises:
+            NotFound: there is no such person.
+        """
+        return access.sign_in_link(self._context, issuer, subject, hours, actor, reason)
+
+    def redeem_link(self, secret: str) -> Principal | None:
+        """The person whose link this is, who signs in with it; None if it is unknown, used or expired."""
+        return access.redeem_link(self._context, secret)
+
+    def open_session(self, principal: Principal, *, hours: float = 12) -> str:
+        """Open a session for a person who signed in: the secret for their cookie, of which the SHA-256 is stored.
+
+        Raises:
+            NotFound: there is no such person.
+        """
+        return access.open_session(self._context, principal, hours)
+
+    def session(self, secret: str, *, idle_hours: float = 4) -> Principal | None:
+        """Who has a session; None if it is unknown, closed, expired, or was idle for too long."""
+        return access.session(self._context, secret, idle_hours)
+
+    def close_session(self, secret: str) -> None:
+        """Close a session; nothing happens if it is unknown or closed."""
+        access.close_session(self._context, secret)
+
+    def close_sessions(self, issuer: str, subject: str, *, actor: str | None = None, reason: str = "") -> int:
+        """Close all sessions and links of a person.
+
+        Returns:
+            how many were open.
+
+        Raises:
+            NotFound: there is no such person.
+        """
+        return access.close_sessions(self._context, issuer, subject, actor, reason)
+
+    def request_review(
+        self,
+        model_id: str,
+        person: tuple[str, str] | None = None,
+        *,
+        role: str | None = None,
+        due: str = "",
+        text: str = "",
+        actor: str | None = None,
+    ) -> ReviewRequest:
+        """Ask a person, or everybody with a role, to review a version. Their review closes the request.
+
+        Args:
+            person: issuer and subject.
+            role: instead of a person, such as ``reviewer``.
+            due: a day, ISO 8601.
+            text: what to look at, up to 2,000 characters.
+
+        Raises:
+            InvalidInput: both or neither of person and role, or an invalid day.
+            ModelNotFound, NotFound: there is no such version or person.
+        """
+        return access.request_review(self._context, model_id, person, role, due, text, actor)
+
+    def review_requests(self, model_id: str | None = None, *, closed: bool = False) -> list[ReviewRequest]:
+        """The open review requests (of a version), those that are due first at the top.
+
+        Args:
+            closed: also those that were answered or withdrawn.
+        """
+        return access.review_requests(self._context, model_id, closed=closed)
+
+    def withdraw_review_request(self, request_id: int, *, actor: str | None = None, reason: str = "") -> None:
+        """Withdraw an open review request.
+
+        Raises:
+            NotFound: no request has that number.
+            StateConflict: it is closed already.
+        """
+        access.withdraw_review_request(self._context, request_id, actor, reason)

@@ -1,0 +1,295 @@
+"""A registry as somebody uses it who signed in: each method is checked, once before it runs and in its transactions."""
+
+from __future__ import annotations
+
+import copy
+import functools
+import inspect
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, NoReturn
+
+from .access import Principal, Role
+from .actions import access
+from .actions.context import Context
+from .catalog import access as stored
+from .catalog import alerts, experiments, models
+from .catalog.database import Database, Queries
+from .catalog.guarded import Guarded
+from .config import Configuration
+from .errors import InvalidInput, ModelNotFound, NotAllowed, NotFound
+from .records import Permission
+from .registry import Registry
+from .rules import access as rules
+
+
+class SignedInRegistry(Registry):
+    """See ``Registry.as_principal``."""
+
+    def __init__(self, own: Registry, principal: Principal) -> None:
+        if own._context.principal is not None:
+            raise InvalidInput("somebody who signed in cannot act as another principal")
+        self._own, self._principal = own, principal
+        self._loader = own._loader
+        self._context = self._context_of("", {})
+        self._seen: tuple[int, Collection[str] | None] | None = None
+
+    def __reduce__(self) -> NoReturn:
+        raise InvalidInput("a registry of somebody who signed in cannot be pickled; open it in the other process")
+
+    def __repr__(self) -> str:
+        return f"{self._own!r}.as_principal({self._principal.name})"
+
+    @property
+    def principal(self) -> Principal:
+        """Who signed in."""
+        return self._principal
+
+    def close(self) -> None:
+        """Nothing: the connections belong to the registry itself."""
+
+    def revision(self) -> int:
+        """As ``Registry.revision``: it also moves when something happens that the caller does not see."""
+        return self._own.revision()
+
+    def configuration(self) -> Configuration:
+        """The settings of all model names together, and of those that the caller sees."""
+        found, seen = self._own.configuration(), self._visible()
+        if seen is None:
+            return found
+        return Configuration(found.everywhere, {name: own for name, own in found.model_names.items() if name in seen})
+
+    def _visible(self) -> Collection[str] | None:
+        """The model names that the caller sees; None: all."""
+        whole = self._own._context.database
+        changes = whole.changes()
+        if self._seen is None or self._seen[0] != changes:
+            held = access.grants(self._own._context, whole, access.grantees_of(self._principal))
+            names = None if rules.sees_all(held) else rules.visible(held, models.names(whole))
+            self._seen = (changes, names)
+        return self._seen[1]
+
+    def _context_of(self, verb: str, arguments: Mapping[str, Any]) -> Context:
+        """What a call works with: databases that check it in every transaction and show what the caller sees."""
+        own, principal = self._own._context, self._principal
+
+        def check(queries: Queries) -> None:
+            if not verb:
+                raise NotAllowed("nothing is written outside of a method")
+            self._check(queries, verb, arguments)
+
+        def guarded(whole: Database) -> Database:
+            if whole is not own.database:
+                # Roles are in the catalog; the prediction log has none of its own to check.
+                return Guarded(whole, principal.text, lambda _: check(own.database), self._visible)
+            return Guarded(whole, principal.text, check, self._visible)
+
+        made = copy.copy(own)
+        made.own, made.principal, made.actor = own, principal, principal.name
+        made.database, made.guarded_telemetry = guarded(own.database), guarded
+        return made
+
+    def _check(self, queries: Queries, verb: str, arguments: Mapping[str, Any]) -> None:
+        """Raise where the caller may not do this now."""
+        roles, need = rules.roles_of(verb, arguments), rules.NEEDS[verb]
+        if not roles:
+            return
+        held = access.grants(self._own._context, queries, access.grantees_of(self._principal))
+        if self._principal.kind == "token" and roles == (Role.REVIEWER,):
+            raise NotAllowed(f"{self._principal.name} is a token, and tokens never approve; a person has to review")
+        for name in self._names(queries, verb, arguments):
+            if rules.allows(held, roles, name):
+                continue
+            anywhere = Role.VIEWER in roles or rules.allows_somewhere(held, roles)
+            if name is None and need.filtered and anywhere:
+                continue
+            if need.own is not None and rules.allows(held, (need.own,), name) and self._is_own(queries, arguments):
+                continue
+            raise _Refused(rules.refusal(self._principal, verb, roles, name), name)
+
+    def _is_own(self, queries: Queries, arguments: Mapping[str, Any]) -> bool:
+        return access.registrar(queries, arguments["model_id"]) == self._principal.hand
+
+    def _names(self, queries: Queries, verb: str, arguments: Mapping[str, Any]) -> list[str | None]:
+        """The model names that a call is about; None among them: all.
+
+        Raises:
+            NotFound: what it is about is not there, or the caller does not see it.
+        """
+        about = rules.NEEDS[verb].about
+        if not about:
+            return [None]
+        found: list[str | None] = []
+        for argument, subject in about:
+            found += _SUBJECTS[subject](queries, arguments.get(argument))
+        # What is not seen is not there: its name is not said.
+        seen = self._visible()
+        if seen is not None:
+            for argument, subject in about:
+                if subject not in ("name", "metadata") and not {each for each in found if each} <= {*seen}:
+                    raise ModelNotFound(
+                        f"{arguments.get(argument)!r:.160} is not there, or {self._principal.name} does not see it"
+                    )
+        return found
+
+    def allowed(self, subject: str | int) -> dict[str, Permission]:
+        """As ``Registry.allowed``; what the caller's roles do not allow is not allowed, with the reason."""
+        self._check(self._own._context.database, "allowed", {"subject": subject})
+        names = _SUBJECTS["any"](self._own._context.database, subject)
+        return self._by_role(self._own.allowed(subject), names[0])
+
+    def allowed_many(self, model_ids: Any) -> dict[str, dict[str, Permission]]:
+        """As ``Registry.allowed_many``, see ``allowed``."""
+        whole = self._own._context.database
+        self._check(whole, "allowed_many", {"model_ids": model_ids})
+        found = self._own.allowed_many(model_ids)
+        rows = models.find_many(whole, list(found))
+        return {each: self._by_role(may, rows[each]["model_name"]) for each, may in found.items()}
+
+    def _by_role(self, found: dict[str, Permission], name: str | None) -> dict[str, Permission]:
+        def of(verb: str, permission: Permission) -> Permission:
+            role = access.permitted(self._own._context, self._principal, verb, name, {})
+            return permission if role.allowed else role
+
+        return {verb: of(verb, permission) for verb, permission in found.items()}
+
+
+class _Call(Registry):
+    """One call of somebody who signed in, with the databases that check it."""
+
+    def __init__(self, caller: SignedInRegistry, verb: str, arguments: Mapping[str, Any]) -> None:
+        self._own, self._loader = caller._own, caller._own._loader
+        self._context = caller._context_of(verb, arguments)
+
+    def _serving(self) -> Any:
+        return self._own._serving()
+
+    def _flush_serving(self) -> None:
+        self._own._flush_serving()
+
+
+class _Refused(NotAllowed):
+    """A refusal that becomes an event, about a model name or all."""
+
+    def __init__(self, because: str, model_name: str | None) -> None:
+        self.model_name = model_name
+        super().__init__(because)
+
+
+def _of_name(_: Queries, value: Any) -> list[str | None]:
+    if isinstance(value, tuple):
+        return list(value)
+    return [value if isinstance(value, str) else None]
+
+
+def _named(own: Registry, arguments: dict[str, Any]) -> None:
+    """Say of outcomes by prediction ids which model names they are about."""
+    ids, outcomes = arguments["prediction_ids"], arguments["outcomes"]
+    if arguments["units"] is None and (ids is not None or isinstance(outcomes, Mapping)):
+        from .actions.serve.outcomes import model_names_of
+
+        own._flush_serving()
+        arguments["model_name"] = model_names_of(own._context, outcomes, ids)
+
+
+def _of_version(queries: Queries, value: Any) -> list[str | None]:
+    row = models.find(queries, value) if isinstance(value, str) else None
+    if row is None:
+        raise ModelNotFound(
+            f"no model has the id {value!r:.300}; the leaderboard, list_models() and `model-registry list` show all ids"
+        )
+    return [row["model_name"]]
+
+
+def _of_versions(queries: Queries, value: Any) -> list[str | None]:
+    return [name for each in value for name in _of_version(queries, each)]
+
+
+def _of_alert(queries: Queries, value: Any) -> list[str | None]:
+    found = alerts.find(queries, value) if isinstance(value, int) else None
+    if found is None:
+        raise NotFound(f"no alert has the number {value!r:.40}; alerts() lists them")
+    return [found.model_name]
+
+
+def _of_experiment(queries: Queries, value: Any) -> list[str | None]:
+    found = experiments.find(queries, value) if isinstance(value, int) else None
+    if found is None:
+        raise NotFound(f"no experiment has the number {value!r:.40}; experiments() lists them")
+    return [found.model_name]
+
+
+def _of_request(queries: Queries, value: Any) -> list[str | None]:
+    found = stored.request(queries, value) if isinstance(value, int) else None
+    if found is None:
+        raise NotFound(f"no review request has the number {value!r:.40}; review_requests() lists the open ones")
+    return [found.model_name]
+
+
+def _of_any(queries: Queries, value: Any) -> list[str | None]:
+    if isinstance(value, int):
+        return _of_experiment(queries, value)
+    row = models.find(queries, value) if isinstance(value, str) else None
+    return [row["model_name"]] if row is not None else _of_name(queries, value)
+
+
+def _of_metadata(_: Queries, value: Any) -> list[str | None]:
+    name = value.get("model_name") if isinstance(value, Mapping) else None
+    return [name if isinstance(name, str) else None]
+
+
+def _of_benchmark(_: Queries, value: Any) -> list[str | None]:
+    return [getattr(value, "model_name", None)]
+
+
+_SUBJECTS: Mapping[str, Callable[[Queries, Any], list[str | None]]] = {
+    "name": _of_name,
+    "version": _of_version,
+    "versions": _of_versions,
+    "alert": _of_alert,
+    "experiment": _of_experiment,
+    "request": _of_request,
+    "any": _of_any,
+    "metadata": _of_metadata,
+    "benchmark": _of_benchmark,
+}
+
+
+def _checked(verb: str) -> Callable[..., Any]:
+    """A method that checks the call, and runs it with databases that check it again."""
+    method = getattr(Registry, verb)
+    described = inspect.signature(method)
+
+    @functools.wraps(method)
+    def call(self: SignedInRegistry, *given: Any, **named: Any) -> Any:
+        bound = described.bind(self, *given, **named)
+        bound.apply_defaults()
+        whole = self._own._context
+        if verb == "record_outcomes":
+            _named(self._own, bound.arguments)
+        try:
+            self._check(whole.database, verb, bound.arguments)
+            return method(_Call(self, verb, bound.arguments), *given, **named)
+        except _Refused as refused:
+            if Role.VIEWER in rules.roles_of(verb, bound.arguments):
+                raise
+            raise access.refuse(whole, self._principal, verb, refused.model_name, str(refused)) from None
+
+    return call
+
+
+def _refused(verb: str) -> Callable[..., Any]:
+    def call(self: SignedInRegistry, *_: Any, **__: Any) -> NoReturn:
+        raise NotAllowed(
+            f"{verb} is for whoever owns the registry's folder or database; {self._principal.name} is signed in"
+        )
+
+    return call
+
+
+for _verb in rules.NEEDS:
+    if _verb not in vars(SignedInRegistry):
+        setattr(SignedInRegistry, _verb, _checked(_verb))
+for _name, _member in inspect.getmembers(Registry):
+    # Whatever the table does not name is refused, so that a method that somebody adds is closed until it is decided.
+    if not _name.startswith("_") and _name not in rules.NEEDS and callable(_member) and _name != "close":
+        setattr(SignedInRegistry, _name, _refused(_name))
