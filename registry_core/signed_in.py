@@ -118,17 +118,20 @@ class SignedInRegistry(Registry):
         about = rules.NEEDS[verb].about
         if not about:
             return [None]
+        seen = self._visible()
         found: list[str | None] = []
         for argument, subject in about:
-            found += _SUBJECTS[subject](queries, arguments.get(argument))
-        # What is not seen is not there: its name is not said.
-        seen = self._visible()
-        if seen is not None:
-            for argument, subject in about:
-                if subject not in ("name", "metadata") and not {each for each in found if each} <= {*seen}:
-                    raise ModelNotFound(
-                        f"{arguments.get(argument)!r:.160} is not there, or {self._principal.name} does not see it"
-                    )
+            given = arguments.get(argument)
+            try:
+                names = _SUBJECTS[subject](queries, given)
+            except NotFound:
+                if seen is None:
+                    raise
+                names = [None]
+            # What is not seen is not there: neither its name is said, nor that there is something.
+            if seen is not None and subject not in ("name", "metadata") and not {*names} <= {*seen}:
+                raise ModelNotFound(f"{given!r:.160} is not there, or {self._principal.name} does not see it")
+            found += names
         return found
 
     def allowed(self, subject: str | int) -> dict[str, Permission]:
