@@ -6,7 +6,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from dashboard import navigation, served, session
+from dashboard import formatting, navigation, served, session, sign_in
 from dashboard.ui import decision_dialog, messages
 from registry_core import RegistryError
 
@@ -90,10 +90,14 @@ def model_name(view: session.View, page: str) -> None:
 def sidebar(view: session.View) -> None:
     """What holds on every page: who acts, and whether the page is fresh."""
     with st.sidebar:
+        if session.signed_in():
+            signed_in()
+            messages.freshness(view.revision)
+            return
         # Not in the address: whoever opens a link somebody sent would act under the sender's name.
         if "next_actor" in st.session_state:
             st.session_state["actor"] = st.session_state.pop("next_actor")
-        st.session_state.setdefault("actor", served.registry().actor)
+        st.session_state.setdefault("actor", session.registry().actor)
         st.text_input(
             "Acting as",
             key="actor",
@@ -102,6 +106,15 @@ def sidebar(view: session.View) -> None:
             help="Recorded with every decision. The dashboard has no sign-in: this name is not verified.",
         )
         messages.freshness(view.revision)
+
+
+def signed_in() -> None:
+    """Who signed in, and the way out."""
+    with st.container(key="signed-in"):
+        st.markdown(f"Signed in as **{formatting.escaped(session.actor())}**")
+        if st.button("Sign out", icon=":material/logout:", key="sign-out"):
+            sign_in.sign_out()
+            st.rerun()
 
 
 def _follow_address(view: session.View, names: list[str], page: str) -> None:

@@ -10,12 +10,14 @@ from typing import Any, TypeVar, cast
 
 import streamlit as st
 
-from registry_core import InvalidInput, Registry
+from registry_core import InvalidInput, Principal, Registry
 
 T = TypeVar("T")
 
 #: Answers kept per registry. They are small: a count, a page of names, one history.
 REMEMBERED = 256
+#: For so many people their answers are kept.
+PRINCIPALS = 64
 #: For so many seconds all sessions share an answer about live traffic, which does not move the revision.
 LIVE_SECONDS = 2.5
 
@@ -39,7 +41,7 @@ def is_known() -> bool:
 
 
 def registry() -> Registry:
-    """The registry the pages show: opened once for all sessions.
+    """The registry itself, opened once for all sessions. Only the server and sign-in use it: it checks nobody's roles.
 
     Raises:
         InvalidInput: no server of ours runs this page.
@@ -61,8 +63,18 @@ class Shared:
         self._answers: OrderedDict[Hashable, Any] = OrderedDict()
         self._brief: dict[Hashable, tuple[float, Any]] = {}
         self._asking: dict[Hashable, threading.Lock] = {}
+        self._seen: OrderedDict[Principal, Shared] = OrderedDict()
         self._revision = -1
         self._lock = threading.Lock()
+
+    def seen_by(self, principal: Principal) -> Shared:
+        """The same registry as somebody sees it, with answers of their own: nobody is shown what another may see."""
+        with self._lock:
+            found = self._seen.pop(principal, None) or Shared(self.registry.as_principal(principal))
+            self._seen[principal] = found
+            while len(self._seen) > PRINCIPALS:
+                self._seen.popitem(last=False)
+        return found
 
     def recall(self, revision: int, key: Hashable, ask: Callable[[], T]) -> T:
         """The answer to a question, asked again only after something changed."""
@@ -99,15 +111,16 @@ class Shared:
         return answer
 
 
-def shared() -> Shared:
-    """The registry the pages show, with the answers it gave.
+def shared(principal: Principal | None = None) -> Shared:
+    """The registry the pages show, with the answers it gave: as somebody sees it who signed in, or all of it.
 
     Raises:
         InvalidInput: no server of ours runs this page.
     """
     if _address is None:
         raise InvalidInput(HOW_TO_START)
-    return _opened(*_address)
+    own = _opened(*_address)
+    return own if principal is None else own.seen_by(principal)
 
 
 @st.cache_resource(show_spinner=False)

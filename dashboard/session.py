@@ -10,7 +10,7 @@ from typing import Any, TypeVar, cast
 
 import streamlit as st
 
-from dashboard import served
+from dashboard import served, sign_in
 from registry_core import (
     AnswersCheck,
     Benchmark,
@@ -310,14 +310,27 @@ class View:
 
 
 def view() -> View:
-    """The registry as it stands at this moment."""
-    shared = served.shared()
+    """The registry as it stands at this moment, as whoever signed in sees it."""
+    shared = served.shared(sign_in.current())
     return View(shared, shared.registry.revision())
 
 
+def registry() -> Registry:
+    """The registry as whoever signed in uses it. Asked at every click: a role or session may be gone since."""
+    return served.shared(sign_in.current()).registry
+
+
+def signed_in() -> bool:
+    """Whether somebody signed in, so that their name is known and nobody types it."""
+    return sign_in.current() is not None
+
+
 def actor() -> str:
-    """Who acts, as it goes into the record: the name in the sidebar."""
-    return str(st.session_state.get("actor") or "").strip() or served.registry().actor
+    """Who acts, as it goes into the record: who signed in, else the name in the sidebar."""
+    acting = registry()
+    if signed_in():
+        return acting.actor
+    return str(st.session_state.get("actor") or "").strip() or acting.actor
 
 
 def act_as(name: str) -> None:

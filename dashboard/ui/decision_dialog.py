@@ -147,7 +147,7 @@ def _dialog(decision: Decision) -> None:
             decision.reason_label, key="reason", max_chars=2000, height=68, placeholder=decision.placeholder
         )
         with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-            actor = st.text_input("Your name (required, recorded)", key="decided_by", max_chars=100, width=220)
+            actor = session.actor() if session.signed_in() else _name()
             confirmed = st.form_submit_button(
                 decision.button,
                 type="primary",
@@ -165,6 +165,11 @@ def _dialog(decision: Decision) -> None:
             _carry_out(decision, choice, reason, actor, override=bool(override))
     with trouble:
         _trouble(decision)
+
+
+def _name() -> str:
+    """Where nobody signs in, the name is what somebody says it is."""
+    return st.text_input("Your name (required, recorded)", key="decided_by", max_chars=100, width=220) or ""
 
 
 def _missing(decision: Decision, choice: Choice, reason: str, actor: str, *, override: bool, sure: bool) -> str:
@@ -191,7 +196,8 @@ def _carry_out(decision: Decision, choice: Choice, reason: str, actor: str, *, o
             decision.failure = f"{decision.unchanged} {formatting.escaped(formatting.sentence(str(error)))}"
         return
     forget()
-    session.act_as(actor)
+    if not session.signed_in():
+        session.act_as(actor)
     done = decision.done(result)
     messages.post(
         "success",

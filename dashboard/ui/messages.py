@@ -9,7 +9,7 @@ from typing import Literal
 
 import streamlit as st
 
-from dashboard import formatting, served, session
+from dashboard import formatting, session
 from registry_core import ModelNotFound, RegistryError, StorageError
 
 Tone = Literal["success", "info", "warning", "error"]
@@ -134,7 +134,7 @@ def empty_registry() -> None:
             "No model is registered yet", "Upload a model file, or register a model from the pipeline that trains it."
         )
         st.page_link("../pages/upload.py", label="Upload a model file", icon=":material/upload_file:")
-        location = served.registry().location
+        location = session.registry().location
         st.code(HOW_TO_REGISTER.format(location=location, name="GreyhoundPredictor"), language=None)
 
 
@@ -155,7 +155,7 @@ def when(text: str | None) -> str:
 @st.fragment(run_every=15)
 def freshness(seen: int) -> None:
     """Say when others have changed something since this page was read, and offer to read it again."""
-    behind = served.registry().revision() - seen
+    behind = session.registry().revision() - seen
     if behind > 0:
         if st.button(f"{formatting.count(behind, 'update')}, refresh", icon=":material/refresh:", key="reread"):
             st.rerun()

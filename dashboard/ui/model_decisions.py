@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import streamlit as st
 
-from dashboard import formatting, navigation, permissions, served, session
+from dashboard import formatting, navigation, permissions, session
 from dashboard.ui import decision_dialog, evaluating, frames, gates, messages, promotion_verdict, tables
 from dashboard.ui.decision_dialog import Choice, Clash, Decision, Done
 from registry_core import ChampionChanged, Comparison, Conflict, ModelMetadata, PromotionVerdict
@@ -99,7 +99,7 @@ class ModelDecision(Decision):
         text = f"**{model.model_name} {model.version}** is {DONE[self.verb]}."
         if self.verb not in REVERSE:
             return Done(text)
-        reverse = getattr(served.registry(), REVERSE[self.verb])
+        reverse = getattr(session.registry(), REVERSE[self.verb])
         return Done(text, decision_dialog.undo(partial(reverse, model.model_id), f"decision: {DONE[self.verb]}"))
 
 
@@ -161,7 +161,7 @@ class ChampionDecision(Decision):
     def done(self, result: Any) -> Done:
         """Who serves now, and the way back."""
         name, new = self.model.model_name, session.view().metadata(result.model_id)
-        registry = served.registry()
+        registry = session.registry()
         if self.verb == "promote":
             text = f"**{new.version}** is now the champion of **{name}**."
             if self.expected is None:

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import streamlit as st
 
-from dashboard import formatting, navigation, permissions, served, session
+from dashboard import formatting, navigation, permissions, session
 from dashboard.ui import decision_dialog, messages
 from dashboard.ui.decision_dialog import Choice, Clash, Decision, Done
 from dashboard.views.experiments import forms, sentences
@@ -89,7 +89,7 @@ class ExperimentDecision(Decision):
         return Clash(text, "Look again, then decide", self._look_again)
 
     def _look_again(self) -> None:
-        registry = served.registry()
+        registry = session.registry()
         if self.experiment is not None:
             self.experiment = registry.experiment(self.experiment.experiment_id)
         self.expected = registry.get_active_model_id(self.name)
@@ -202,7 +202,7 @@ Undo = tuple[Callable[[], None] | None, str]
 
 
 def _undo(decision: ExperimentDecision, result: Experiment | Deployment) -> Undo:
-    registry, before, verb = served.registry(), decision.experiment, decision.verb
+    registry, before, verb = session.registry(), decision.experiment, decision.verb
     promoted = (
         result.model_id
         if isinstance(result, Deployment)

@@ -12,7 +12,7 @@ from typing import Literal
 
 import streamlit as st
 
-from dashboard import formatting, live_queries, navigation, served, session
+from dashboard import formatting, live_queries, navigation, session
 from dashboard.ui import live_text, messages, model_decisions
 from dashboard.views.health import decisions, sentences
 from registry_core import Alert, HealthReport, RegistryError
@@ -243,7 +243,7 @@ def no_traffic(name: str) -> None:
             "No prediction was logged yet",
             "Predict through the registry and record the outcomes; this page then fills itself.",
         )
-        location = served.registry().location
+        location = session.registry().location
         st.code(HOW_TO_SERVE.format(location=location, name=name), language=None)
 
 

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Literal
 
 import streamlit as st
 
-from dashboard import formatting, served, session
+from dashboard import formatting, session
 from dashboard.ui import decision_dialog, messages
 from dashboard.ui.decision_dialog import Choice, Decision, Done
 from registry_core import CleanupPlan, CleanupResult, Trashed
@@ -138,7 +138,7 @@ def _cleanup(decision: MaintenanceDecision) -> None:
 
 
 def _trash_days(name: str) -> float:
-    return served.registry().policy(name).retention_policy.trash_days
+    return session.registry().policy(name).retention_policy.trash_days
 
 
 def _named(shown: Sequence[str]) -> None:
@@ -201,7 +201,7 @@ _CONSEQUENCES: dict[str, Callable[[MaintenanceDecision], None]] = {
 
 
 def _do_cleanup(decision: MaintenanceDecision, reason: str, actor: str) -> Done:
-    registry, bar = served.registry(), Bar("Cleaning up …")
+    registry, bar = session.registry(), Bar("Cleaning up …")
     done = registry.cleanup(decision.plan, only=decision.only, actor=actor, reason=reason, progress=bar)
     st.session_state.pop("cleanup-left", None)
     undo = decision_dialog.undo(partial(_restore, done.trashed), "cleanup") if done.trashed else None
@@ -232,7 +232,7 @@ def told(done: CleanupResult) -> str:
 
 
 def _restore(model_ids: Sequence[str], *, actor: str, reason: str) -> None:
-    registry, bar = served.registry(), Bar("Restoring …")
+    registry, bar = session.registry(), Bar("Restoring …")
     for done, model_id in enumerate(model_ids, start=1):
         registry.restore(model_id, actor=actor, reason=reason)
         bar("restored", done, len(model_ids))
@@ -245,7 +245,7 @@ def _do_restore(decision: MaintenanceDecision, reason: str, actor: str) -> Done:
 
 
 def _do_purge(decision: MaintenanceDecision, reason: str, actor: str) -> Done:
-    registry, bar, freed = served.registry(), Bar("Deleting …"), 0
+    registry, bar, freed = session.registry(), Bar("Deleting …"), 0
     for done, each in enumerate(decision.trashed, start=1):
         freed += registry.purge(each.model_id, actor=actor, reason=reason)
         bar("deleted", done, len(decision.trashed))
@@ -254,7 +254,7 @@ def _do_purge(decision: MaintenanceDecision, reason: str, actor: str) -> Done:
 
 
 def _do_compress(decision: MaintenanceDecision, reason: str, actor: str) -> Done:
-    done = served.registry().compress(
+    done = session.registry().compress(
         decision.days, model_name=decision.model_name, actor=actor, reason=reason, progress=Bar("Compressing …")
     )
     left = f" {formatting.count(len(done.left), 'file')} skipped: missing or altered." if done.left else ""
@@ -269,15 +269,15 @@ def _do_compress(decision: MaintenanceDecision, reason: str, actor: str) -> Done
 
 
 def _do_repair(decision: MaintenanceDecision, reason: str, actor: str) -> Done:
-    report = served.registry().verify(repair=True, actor=actor, progress=Bar("Verifying and repairing …"))
-    st.session_state["verified"] = (served.registry().revision(), report)
+    report = session.registry().verify(repair=True, actor=actor, progress=Bar("Verifying and repairing …"))
+    st.session_state["verified"] = (session.registry().revision(), report)
     mended = sum(each.repaired for each in report.findings)
     left = sum(not each.repaired and each.severity != "note" for each in report.findings)
     return Done(f"{formatting.count(mended, 'finding')} repaired, {left:,} left.")
 
 
 def _do_rebuild(decision: MaintenanceDecision, reason: str, actor: str) -> Done:
-    report = served.registry().rebuild_index(actor=actor, reason=reason, progress=Bar("Rebuilding …"))
+    report = session.registry().rebuild_index(actor=actor, reason=reason, progress=Bar("Rebuilding …"))
     changed = ", ".join(
         f"{formatting.count(count, 'row')} of {formatting.escaped(table)}" for table, count in report.changed.items()
     )

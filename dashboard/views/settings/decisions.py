@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import streamlit as st
 
-from dashboard import formatting, served, session
+from dashboard import formatting, session
 from dashboard.ui import decision_dialog, messages
 from dashboard.ui.decision_dialog import Choice, Clash, Decision, Done
 from dashboard.views.settings.draft import Draft
@@ -46,7 +46,7 @@ class SettingsDecision(Decision):
         return Choice(self._save, possible=bool(self.lines))
 
     def _save(self, actor: str, reason: str, _: bool) -> Configuration:
-        registry = served.registry()
+        registry = session.registry()
         self.before = next(iter(registry.events(kinds=KINDS, limit=1)), None)
         if self.draft is not None:
             changes = self.draft.changes()
@@ -58,7 +58,7 @@ class SettingsDecision(Decision):
         """Who changed the settings meanwhile."""
         if isinstance(error, StateConflict):
             return None
-        last = next(iter(served.registry().events(kinds=KINDS, limit=1)), None)
+        last = next(iter(session.registry().events(kinds=KINDS, limit=1)), None)
         by = f"{formatting.escaped(last.actor)}, {messages.when(last.at)}" if last else "another person"
         return Clash(
             f"The settings were changed meanwhile by {by}. Your changes are not saved, but kept in the form: review "
@@ -73,7 +73,7 @@ class SettingsDecision(Decision):
         text = f"Saved: {changed} changed." if self.draft is not None else f"Reverted: {changed} changed."
         if self.before is None:
             return Done(text)
-        undo = partial(served.registry().revert_configuration, self.before.event_id, expected=result)
+        undo = partial(session.registry().revert_configuration, self.before.event_id, expected=result)
         return Done(
             text, decision_dialog.undo(undo, "change of settings", forget_drafts), "Undo: restore the previous settings"
         )
