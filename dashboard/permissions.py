@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from dashboard import formatting
 from dashboard.session import View
@@ -35,3 +36,10 @@ def of_many(model_ids: Sequence[str], view: View) -> dict[str, dict[str, Permiss
 def refusal(permission: Permission) -> str | None:
     """Why something may not be done; None where it may, or where a person may pass over what stands in the way."""
     return None if permission.allowed or permission.overridable else formatting.sentence(permission.reason)
+
+
+def role_refusal(view: View, verb: str, model_name: str | None, **arguments: Any) -> str | None:
+    """Why the roles of whoever signed in do not allow a method of the registry; None where they do."""
+    key = ("may", verb, model_name, *arguments.items())
+    found = view.shared.recall(view.revision, key, lambda: view.registry.may(verb, model_name, **arguments))
+    return refusal(found)

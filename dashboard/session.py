@@ -96,6 +96,9 @@ class View:
 
     def file_problem(self, model: ModelMetadata, which: str) -> str | None:
         """Why a file of a model cannot be handed out, or None. A large one is looked at, not read."""
+        may = self._recall(("may read", model.model_name), lambda: self.registry.may("read_artifact", model.model_name))
+        if not may.allowed:
+            return may.reason
         path, size = (
             (model.model_file_path, model.model_bytes)
             if which == "model"

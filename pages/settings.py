@@ -4,7 +4,7 @@ import streamlit as st
 
 from dashboard import session
 from dashboard.ui import messages
-from dashboard.views.settings import decisions, foreign_decisions, sections
+from dashboard.views.settings import decisions, foreign_decisions, people, sections
 from dashboard.views.settings import fields as settings_fields
 from dashboard.views.settings import preview as settings_preview
 from registry_core import InvalidConfiguration
@@ -18,11 +18,14 @@ foreign_decisions.section(view)
 name = session.model_name()
 if name is None:
     messages.empty_registry()
+    people.section(view)
     st.stop()
 
 draft, section = sections.choose(name, view)
 bar = st.container(key="settings-bar")
-if section == "History":
+if section == "People":
+    people.section(view)
+elif section == "History":
     decisions.history(view)
 elif section == "Ranking":
     fields, preview = st.columns([5, 6], gap="large")
@@ -37,5 +40,5 @@ elif section == "Ranking":
 else:
     settings_fields.SECTIONS[section](draft, name, view)
 with bar:
-    sections.save_bar(draft, view, fields=section != "History")
+    sections.save_bar(draft, view, fields=section not in ("People", "History"))
 decisions.follow_save()

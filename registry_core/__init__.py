@@ -133,6 +133,7 @@ from .records import (
     ScoreTerm,
 )
 from .registry import Predictor, Registry
+from .rules.access import NEEDS as METHOD_ROLES
 from .settings import Setting
 from .signature import AnswersCheck, Feature, Proof, Signature
 from .tables import TableColumn, TableReading
@@ -141,6 +142,7 @@ from .visitors import on_wait, visitor
 
 __all__ = [
     "CARD_FIELDS",
+    "METHOD_ROLES",
     "Alert",
     "Answer",
     "AnswersCheck",

@@ -67,7 +67,6 @@ NEEDS: Mapping[str, Need] = {
     "revision": _need(()),
     "compare_libraries": _need(()),
     "may": _need(()),
-    "close": _need(()),
     "lower_is_better": _need(()),
     # Lists with only what the caller sees.
     **{

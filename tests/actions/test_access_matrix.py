@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from pathlib import Path
 
 import pandas as pd
@@ -365,7 +366,7 @@ def test_the_matrix_has_every_method_of_the_table() -> None:
     spelt = {"check_health_only": "check_health", "verify_repair": "verify"}
     listed = {spelt.get(each, each.split("_")[0] if each.startswith("review_") and each[7:] in (
         "approve", "comment", "reject") else each) for each in EXPECTED}  # fmt: skip
-    assert listed == NEEDS.keys() - {"close"}
+    assert listed == NEEDS.keys()
 
 
 @pytest.mark.parametrize("letter", LETTERS)
@@ -387,6 +388,11 @@ def test_each_role_may_call_what_the_matrix_says(facts: Facts, letter: str) -> N
     assert facts.registry.get_active_model_id("Churn") == facts.theirs
     assert facts.registry.revision() >= revision
     assert facts.registry.verify_events() is None
+
+
+def test_the_page_of_permissions_is_of_the_table() -> None:
+    module = import_module("docs.write_permissions")
+    assert module.PAGE.read_text() == module.page(), "run python docs/write_permissions.py"
 
 
 def test_what_is_ones_own(facts: Facts) -> None:

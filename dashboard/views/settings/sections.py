@@ -12,7 +12,7 @@ from dashboard.views.settings.draft import Draft
 from dashboard.views.settings.schema import BY_PATH
 from registry_core import InvalidConfiguration
 
-SECTIONS = (*settings_fields.SECTIONS, "History")
+SECTIONS = (*settings_fields.SECTIONS, "People", "History")
 
 
 def choose(name: str, view: session.View) -> tuple[Draft, str]:
