@@ -143,7 +143,10 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class Review:
-    """A review of a version, kept with the version."""
+    """A review of a version, kept with the version.
+
+    ``lapsed`` says why an approval counts no more, since what it approved has changed; it is empty while it counts.
+    """
 
     review_id: int
     model_id: str
@@ -151,6 +154,7 @@ class Review:
     actor: str
     verdict: Literal["approved", "rejected", "comment"]
     text: str
+    lapsed: str = ""
 
 
 @dataclass(frozen=True)

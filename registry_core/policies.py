@@ -110,6 +110,18 @@ class GatePolicy:
         "Require an approval by another person than the one who registered the version, and no open rejection.",
         "switch",
     )  # fmt: skip
+    required_approvals: int = setting(
+        1,
+        "Number of approvals",
+        "How many people have to approve, where independent approval is required.",
+        "whole", unit="people", low=1, high=20,
+    )  # fmt: skip
+    approvers: tuple[str, ...] = setting(
+        (),
+        "Approvers",
+        "Names of the people whose approvals count. If empty, those of everybody who may approve.",
+        "names", empty="everybody",
+    )  # fmt: skip
     benchmark_required: bool = setting(
         False,
         "Evaluation required",

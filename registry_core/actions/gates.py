@@ -20,12 +20,13 @@ from ..rules import gates, sentences
 from ..rules.intake import check_text
 from ..signature import UNKNOWN, AnswersCheck, Signature
 from . import (
-    access,
     answer_checks,
+    approvals,
     benchmarks,
     card_text,
     insights,
     proofs,
+    review_requests,
     seals,
     separation_of_duties,
     signatures,
@@ -133,7 +134,7 @@ def candidate(
         with suppress(ArtifactError):
             differences = Pair(context, theirs, measured).differences()
     policy = against.policy.gate_policy
-    reviews = evidence.reviews(queries, model.model_id) if policy.approval else []
+    reviews = approvals.reviews(queries, model.model_id, policy) if policy.approval else []
     fairness: tuple[Fairness, ...] = ()
     value = None
     if measured is not None and measured.status == "measured" and against.benchmark is not None:
@@ -226,13 +227,16 @@ def review(context: Context, model_id: str, verdict: str, text: str, actor: str 
             reason=words,
             model_name=row["model_name"],
             model_id=model_id,
-            after={"verdict": verdict},
+            after={
+                "verdict": verdict,
+                **(approvals.approved(context, transaction, row) if verdict == "approved" else {}),
+            },
         )
         said: Any = verdict
         found = Review(seq, model_id, at, who, said, words)
         evidence.insert_review(transaction, found)
         if verdict != "comment":
-            access.answer_requests(context, transaction, model_id, verdict, who, at)
+            review_requests.answer_requests(context, transaction, model_id, verdict, who, at)
         if verdict == "approved":
             digest = record(context, row).model_sha256
             context.seals.seal(transaction, [seals.approval_of(row["model_name"], model_id, digest, who, at)])
@@ -243,5 +247,6 @@ def review(context: Context, model_id: str, verdict: str, text: str, actor: str 
 
 def reviews(context: Context, model_id: str) -> list[Review]:
     """See ``Registry.reviews``."""
-    require(context.database, model_id)
-    return evidence.reviews(context.database, model_id)
+    row = require(context.database, model_id)
+    policy = context.configuration().policy(row["model_name"]).gate_policy
+    return approvals.reviews(context.database, model_id, policy)

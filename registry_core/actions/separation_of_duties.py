@@ -11,9 +11,9 @@ from ..catalog.database import Queries
 from ..config import Configuration
 from ..errors import InvalidConfiguration, InvalidInput, NotAllowed
 from ..events import EventKind
-from ..records import Event, Row
+from ..records import Row
 from ..rules import people
-from . import access
+from . import access, approvals
 from .context import Context
 
 #: Without a value these ask for something.
@@ -50,13 +50,17 @@ def check_override(context: Context, queries: Queries, row: Row) -> None:
     principal = context.principal
     if principal is None:
         return
-    last: dict[str, Event] = {}
-    kinds = (EventKind.REVIEW_APPROVED, EventKind.REVIEW_REJECTED)
-    for event in reversed(events.listed(queries, model_id=row["model_id"], kinds=kinds)):
-        last[event.principal] = event
-    for text, event in last.items():
-        hand = hand_of(text)
-        if event.kind == EventKind.REVIEW_APPROVED and hand is not None and hand != principal.hand:
+    policy = context.configuration(queries).policy(row["model_name"]).gate_policy
+    hands = {
+        event.event_id: hand_of(event.principal)
+        for event in events.listed(queries, model_id=row["model_id"], kinds=(EventKind.REVIEW_APPROVED,))
+    }
+    last = {
+        each.actor: each for each in approvals.reviews(queries, row["model_id"], policy) if each.verdict != "comment"
+    }
+    for review in last.values():
+        hand = hands.get(review.review_id)
+        if review.verdict == "approved" and not review.lapsed and hand not in (None, principal.hand):
             return
     raise NotAllowed(
         f"an override requires the approval of a second person who signed in; ask a reviewer to approve "

@@ -66,6 +66,13 @@ def newest(queries: Queries, model_name: str, key: str) -> Alert | None:
     return next(iter(_records(queries, rows)), None)
 
 
+def of_version(queries: Queries, model_id: str) -> list[Alert]:
+    """All alerts about a version, newest first, those that are over too."""
+    return _records(
+        queries, queries.query("SELECT * FROM alerts WHERE model_id = :id ORDER BY seq DESC", {"id": model_id})
+    )
+
+
 def listed(
     queries: Queries, model_name: str | None = None, *, resolved: bool = False, limit: int | None = 200
 ) -> list[Alert]:

@@ -81,7 +81,7 @@ def seen_only(
     """
     head = re.match(r"\s*(WITH\s+RECURSIVE|WITH|SELECT)\b", sql)
     if head is None:
-        raise InvalidInput(f"only SELECT statements may read what somebody sees, not {sql[:40]!r}")
+        raise InvalidInput(f"only SELECT statements may read for a signed-in person, not {sql[:40]!r}")
     values = {f"seen{number}": name for number, name in enumerate(sorted(names))}
     marks = ", ".join(f":{key}" for key in values) or "NULL"
     wanted = dict.fromkeys(

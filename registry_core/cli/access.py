@@ -40,9 +40,9 @@ def _person(registry: Registry, name: str) -> Person:
     everybody = registry.people()
     found = [each for each in everybody if name in (each.name, each.subject)]
     if len(found) != 1:
-        listed = ", ".join(f"{each.name} ({each.subject} of {each.issuer})" for each in found or everybody) or "nobody"
+        listed = ", ".join(f"{each.name} ({each.subject} of {each.issuer})" for each in found or everybody) or "none"
         raise InvalidInput(
-            f"{name!r} names {'nobody' if not found else 'several people'}; there is: {listed}. Give the name or the "
+            f"{name!r} names {'no person' if not found else 'several people'}; there is: {listed}. Give the name or the "
             "subject of one"
         )
     return found[0]
@@ -88,7 +88,7 @@ def add_user(
 ) -> None:
     """Allow NAME to sign in, with roles. Without an identity provider, print a link with which they sign in once.
 
-    The first person needs the role admin on all model names, so that somebody can manage the others.
+    The first person needs the role admin on all model names, who manages the others.
     """
     with session.open() as registry:
         if not registry.has_people() and ("admin" not in roles or model_names != "*"):
@@ -142,7 +142,7 @@ def list_users(session: Session) -> None:
         {"people": [dataclasses.asdict(each) for each in people], "grants": [_document(each) for each in grants]},
         table(["name", "subject", "issuer", "roles", "last sign-in (UTC)"], rows)
         if rows
-        else ["Nobody signs in to this registry. `model-registry user add NAME --role admin` adds the first person."],
+        else ["There is no sign-in yet. `model-registry user add NAME --role admin` adds the first person."],
     )
 
 

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, Self
 
 from ..access import LINKS, Created, Grant, Grantee, Person, Principal, ReviewRequest, Token
-from ..actions import access
+from ..actions import access, people, review_requests, sign_in, tokens
 from ..catalog import access as stored
 from ..records import Permission
+from . import signed_in
 from .verbs import Verbs
-
-if TYPE_CHECKING:
-    from ..registry import Registry
 
 
 class AccessVerbs(Verbs):
@@ -22,8 +20,8 @@ class AccessVerbs(Verbs):
     checked, and ``actor`` is their own word. Calls of ``as_principal`` are checked, by the roles that were granted.
     """
 
-    def as_principal(self, principal: Principal) -> Registry:
-        """This registry as somebody sees and uses it who signed in: every method is checked against their roles.
+    def as_principal(self, principal: Principal) -> Self:
+        """This registry as a signed-in person or a token uses it: every method is checked against their roles.
 
         It shows only the model names on which they have a role. Methods that change something check the role again
         inside their transaction, and record a refusal. ``actor=`` cannot be given.
@@ -31,9 +29,7 @@ class AccessVerbs(Verbs):
         Raises (by its methods):
             NotAllowed: no role allows the call.
         """
-        from ..signed_in import SignedInRegistry
-
-        return SignedInRegistry(self, principal)  # type: ignore[arg-type]
+        return signed_in.as_principal(self, principal)
 
     def may(self, verb: str, model_name: str | None = None, **arguments: Any) -> Permission:
         """Whether the caller's roles allow a method, and the reason if not.
@@ -44,7 +40,7 @@ class AccessVerbs(Verbs):
             arguments: arguments that decide about the role, such as ``verdict="approved"`` of ``review``.
 
         Raises:
-            InvalidInput: no method of that name can be called by somebody who signed in.
+            InvalidInput: no method of that name can be called by a signed-in person.
         """
         return access.may(self._context, verb, model_name, arguments)
 
@@ -54,14 +50,14 @@ class AccessVerbs(Verbs):
         Raises:
             NotFound: there is no such person.
         """
-        return access.why_may(self._context, issuer, subject, verb, model_name)
+        return people.why_may(self._context, issuer, subject, verb, model_name)
 
     def people(self) -> list[Person]:
         """Everybody who may sign in, by name."""
-        return access.people(self._context)
+        return people.people(self._context)
 
     def has_people(self) -> bool:
-        """Whether anybody was ever allowed to sign in: then a dashboard asks for it."""
+        """Whether any person may sign in: then a dashboard asks for it."""
         return stored.has_people(self._context.database)
 
     def add_person(
@@ -74,7 +70,7 @@ class AccessVerbs(Verbs):
         actor: str | None = None,
         reason: str = "",
     ) -> Person:
-        """Allow somebody to sign in. Without a grant they see nothing.
+        """Allow a person to sign in. Without a grant they see nothing.
 
         Args:
             name: how pages and events call them; no other person's name may read like it.
@@ -86,11 +82,11 @@ class AccessVerbs(Verbs):
             InvalidInput: the name cannot be used, or reads like another person's.
             StateConflict: they were added already.
         """
-        return access.add_person(self._context, name, email, issuer, subject, actor, reason)
+        return people.add_person(self._context, name, email, issuer, subject, actor, reason)
 
     def note_person(self, issuer: str, subject: str, name: str, email: str = "") -> Person:
         """Note that a person of an identity provider signed in; one who is new is added, without any grant."""
-        return access.note_person(self._context, issuer, subject, name, email)
+        return people.note_person(self._context, issuer, subject, name, email)
 
     def remove_person(self, issuer: str, subject: str, *, actor: str | None = None, reason: str = "") -> None:
         """Remove a person with their grants; their sessions end and their tokens are revoked at once.
@@ -99,7 +95,7 @@ class AccessVerbs(Verbs):
             NotFound: there is no such person.
             StateConflict: they are the last admin.
         """
-        access.remove_person(self._context, issuer, subject, actor, reason)
+        people.remove_person(self._context, issuer, subject, actor, reason)
 
     def grants(self) -> list[Grant]:
         """All grants. Those made in another installation are not ``accepted`` and allow nothing."""
@@ -119,7 +115,7 @@ class AccessVerbs(Verbs):
             InvalidInput: an unknown role or an invalid pattern, ``reviewer`` for a token, ``serve`` for a person.
             NotFound: there is no such person or token.
         """
-        return access.grant(self._context, grantee, role, model_names, actor, reason)
+        return people.grant(self._context, grantee, role, model_names, actor, reason)
 
     def revoke(
         self, grantee: Grantee, role: str, model_names: str = "*", *, actor: str | None = None, reason: str = ""
@@ -130,7 +126,7 @@ class AccessVerbs(Verbs):
             NotFound: there is no such grant.
             StateConflict: it is the last admin's.
         """
-        access.revoke(self._context, grantee, role, model_names, actor, reason)
+        people.revoke(self._context, grantee, role, model_names, actor, reason)
 
     def create_token(
         self,
@@ -157,11 +153,11 @@ class AccessVerbs(Verbs):
             InvalidInput: an unknown role, ``reviewer``, an invalid pattern, or no owner.
             NotFound: there is no such owner.
         """
-        return access.create_token(self._context, name, roles, model_names, days, owner, actor, reason)
+        return tokens.create_token(self._context, name, roles, model_names, days, owner, actor, reason)
 
     def tokens(self) -> list[Token]:
         """All tokens, the newest first, without their secrets."""
-        return access.tokens(self._context)
+        return tokens.tokens(self._context)
 
     def revoke_token(self, token_id: str, *, actor: str | None = None, reason: str = "") -> None:
         """Revoke a token; it is refused at the next call.
@@ -170,11 +166,11 @@ class AccessVerbs(Verbs):
             NotFound: no token has that id.
             StateConflict: it was revoked already.
         """
-        access.revoke_token(self._context, token_id, actor, reason)
+        tokens.revoke_token(self._context, token_id, actor, reason)
 
     def principal_of_token(self, secret: str) -> Principal | None:
         """The principal of a token's secret; None if it is unknown, expired or revoked."""
-        return access.principal_of_token(self._context, secret)
+        return tokens.principal_of_token(self._context, secret)
 
     def sign_in_link(
         self, issuer: str, subject: str, *, hours: float = 24, actor: str | None = None, reason: str = ""
@@ -184,11 +180,11 @@ class AccessVerbs(Verbs):
         Raises:
             NotFound: there is no such person.
         """
-        return access.sign_in_link(self._context, issuer, subject, hours, actor, reason)
+        return sign_in.sign_in_link(self._context, issuer, subject, hours, actor, reason)
 
     def redeem_link(self, secret: str) -> Principal | None:
         """The person whose link this is, who signs in with it; None if it is unknown, used or expired."""
-        return access.redeem_link(self._context, secret)
+        return sign_in.redeem_link(self._context, secret)
 
     def open_session(self, principal: Principal, *, hours: float = 12) -> str:
         """Open a session for a person who signed in: the secret for their cookie, of which the SHA-256 is stored.
@@ -196,15 +192,15 @@ class AccessVerbs(Verbs):
         Raises:
             NotFound: there is no such person.
         """
-        return access.open_session(self._context, principal, hours)
+        return sign_in.open_session(self._context, principal, hours)
 
     def session(self, secret: str, *, idle_hours: float = 4) -> Principal | None:
         """Who has a session; None if it is unknown, closed, expired, or was idle for too long."""
-        return access.session(self._context, secret, idle_hours)
+        return sign_in.session(self._context, secret, idle_hours)
 
     def close_session(self, secret: str) -> None:
         """Close a session; nothing happens if it is unknown or closed."""
-        access.close_session(self._context, secret)
+        sign_in.close_session(self._context, secret)
 
     def close_sessions(self, issuer: str, subject: str, *, actor: str | None = None, reason: str = "") -> int:
         """Close all sessions and links of a person.
@@ -215,7 +211,7 @@ class AccessVerbs(Verbs):
         Raises:
             NotFound: there is no such person.
         """
-        return access.close_sessions(self._context, issuer, subject, actor, reason)
+        return sign_in.close_sessions(self._context, issuer, subject, actor, reason)
 
     def request_review(
         self,
@@ -239,7 +235,7 @@ class AccessVerbs(Verbs):
             InvalidInput: both or neither of person and role, or an invalid day.
             ModelNotFound, NotFound: there is no such version or person.
         """
-        return access.request_review(self._context, model_id, person, role, due, text, actor)
+        return review_requests.request_review(self._context, model_id, person, role, due, text, actor)
 
     def review_requests(self, model_id: str | None = None, *, closed: bool = False) -> list[ReviewRequest]:
         """The open review requests (of a version), those that are due first at the top.
@@ -247,7 +243,7 @@ class AccessVerbs(Verbs):
         Args:
             closed: also those that were answered or withdrawn.
         """
-        return access.review_requests(self._context, model_id, closed=closed)
+        return review_requests.review_requests(self._context, model_id, closed=closed)
 
     def withdraw_review_request(self, request_id: int, *, actor: str | None = None, reason: str = "") -> None:
         """Withdraw an open review request.
@@ -256,4 +252,4 @@ class AccessVerbs(Verbs):
             NotFound: no request has that number.
             StateConflict: it is closed already.
         """
-        access.withdraw_review_request(self._context, request_id, actor, reason)
+        review_requests.withdraw_review_request(self._context, request_id, actor, reason)

@@ -104,7 +104,7 @@ def check_gates(candidate: Candidate, policy: GatePolicy) -> GateReport:
     if policy.required_card:
         gates.append(_card(candidate.card, policy.required_card))
     if policy.approval:
-        gates.append(_approval(model, candidate.reviews))
+        gates.append(_approval(model, candidate.reviews, policy))
     return GateReport(model.model_id, champion.model_id if champion else None, tuple(gates))
 
 
@@ -353,26 +353,40 @@ def _card(text: CardText, required: Sequence[str]) -> Gate:
     return Gate("model card", True, f"the model card has {listed([name.replace('_', ' ') for name in required])}")
 
 
-def _approval(model: ModelMetadata, reviews: Sequence[Review]) -> Gate:
-    last = {each.actor: each.verdict for each in reviews if each.verdict != "comment"}
-    rejecting = [actor for actor, verdict in last.items() if verdict == "rejected"]
+def _approval(model: ModelMetadata, reviews: Sequence[Review], policy: GatePolicy) -> Gate:
+    last = {each.actor: each for each in reviews if each.verdict != "comment"}
     registrar = model.registered_by or ""
-    approvals = [actor for actor, verdict in last.items() if verdict == "approved"]
-    approving = [actor for actor in approvals if not people.same(actor, registrar)]
-    twins = [actor for actor in approvals if actor != registrar and actor not in approving]
-    if rejecting:
-        because, remedy = f"rejected by {listed(rejecting)}", "answer the rejection and ask for another review"
+
+    def failed(because: str, remedy: str = "ask another person for a review") -> Gate:
         return Gate("approval", False, because, remedy, fix="review")
-    if approving:
-        return Gate("approval", True, f"approved by {listed(approving)}, registered by {model.registered_by or '?'}")
+
+    rejecting = [actor for actor, each in last.items() if each.verdict == "rejected"]
+    if rejecting:
+        return failed(f"rejected by {listed(rejecting)}", "answer the rejection and ask for another review")
+    others = {actor: each for actor, each in last.items() if not people.same(actor, registrar)}
+    approving = [
+        actor
+        for actor, each in others.items()
+        if not each.lapsed and (not policy.approvers or any(people.same(actor, name) for name in policy.approvers))
+    ]
+    needed = policy.required_approvals
+    if len(approving) >= needed:
+        return Gate("approval", True, f"approved by {listed(approving)}, registered by {registrar or '?'}")
+    said = [f"{len(approving)} of {needed} approvals ({listed(approving)})" if approving else "no approval yet"]
+    twins = [actor for actor in last if actor not in others and actor != registrar]
     if twins:
         named = listed([ascii(each) for each in twins])
-        because = f"approved only by {named}, which counts as {registrar}, who registered the version"
-        return Gate("approval", False, because, "ask another person for a review", fix="review")
-    because = "no approval yet"
-    if model.registered_by in last:
-        because = f"approved only by {model.registered_by}, who registered the version"
-    return Gate("approval", False, because, "ask another person for a review", fix="review")
+        said = [f"approved only by {named}, which counts as {registrar}, who registered the version"]
+    elif registrar in last and not approving:
+        said = [f"approved only by {registrar}, who registered the version"]
+    said += [f"the approval by {actor} lapsed: {each.lapsed}" for actor, each in others.items() if each.lapsed]
+    unnamed = [actor for actor, each in others.items() if not each.lapsed and actor not in approving]
+    if unnamed:
+        said.append(f"{listed(unnamed)} is not among the approvers {listed(list(policy.approvers))}")
+    who = (
+        f"ask {listed(list(policy.approvers))} for a review" if policy.approvers else "ask another person for a review"
+    )
+    return failed("; ".join(said), who)
 
 
 def _on(evaluation: Evaluation) -> str:

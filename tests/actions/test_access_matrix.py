@@ -381,7 +381,7 @@ def test_each_role_may_call_what_the_matrix_says(facts: Facts, letter: str) -> N
             refused = error
         except (RegistryError, TypeError, AttributeError):
             refused = None
-        denied = isinstance(refused, NotAllowed) or (refused is not None and "does not see it" in str(refused))
+        denied = isinstance(refused, NotAllowed) or (refused is not None and "has no role on it" in str(refused))
         if denied == may:
             wrong.append(f"{verb}: {'refused' if denied else 'allowed'} ({refused})")
     assert not wrong, "\n".join(wrong)

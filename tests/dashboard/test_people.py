@@ -45,7 +45,7 @@ def people(own: Registry) -> dict[str, Person]:
 def test_the_first_person_is_an_admin_and_gets_a_link(own: Registry, open_page: Open) -> None:
     app = open_page("settings", section="People")
     assert not app.exception
-    assert "Nobody signs in" in texts(app)
+    assert "There is no sign-in yet" in texts(app)
     app.text_input(key="person-name").set_value("ada")
     submit(app, "Add and create a sign-in link")
     assert "Give a reason" in texts(app)

@@ -60,9 +60,9 @@ def section(view: session.View) -> None:
     if people:
         with st.expander("Change roles", icon=":material/badge:"):
             _change(view, people, grants)
-        with st.expander("Sign somebody out, or remove them", icon=":material/person_off:"):
+        with st.expander("Sign a person out, or remove a person", icon=":material/person_off:"):
             _remove(view, people)
-        with st.expander("Why may somebody do this?", icon=":material/help:"):
+        with st.expander("Explain a permission", icon=":material/help:"):
             _why(view, people)
         messages.section("Tokens", "For pipelines and prediction services. A token never approves.")
         if tokens:
@@ -92,8 +92,8 @@ def _secret() -> None:
 def _table(people: Sequence[Person], grants: Sequence[Grant]) -> None:
     if not people:
         st.caption(
-            "Nobody signs in: whoever opens this dashboard may do everything. Once you add the first person, an admin, "
-            "everybody has to sign in."
+            "There is no sign-in yet: all users of this dashboard may do everything. Once you add the first person, an "
+            "admin, all users have to sign in."
         )
         return
     held: dict[Grantee, list[Grant]] = {}

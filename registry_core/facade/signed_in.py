@@ -1,4 +1,8 @@
-"""A registry as somebody uses it who signed in: each method is checked, once before it runs and in its transactions."""
+"""A registry as a signed-in person or a token uses it: each method is checked before it runs and in its transactions.
+
+The class is made of the registry's own, so that it has the same methods: those in the table of roles are checked, all
+others are refused. A method that is added later is closed until the table says who may call it.
+"""
 
 from __future__ import annotations
 
@@ -6,35 +10,42 @@ import copy
 import functools
 import inspect
 from collections.abc import Callable, Collection, Mapping
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar, cast
 
-from .access import Principal, Role
-from .actions import access
-from .actions.context import Context
-from .catalog import access as stored
-from .catalog import alerts, experiments, models
-from .catalog.database import Database, Queries
-from .catalog.guarded import Guarded
-from .config import Configuration
-from .errors import InvalidInput, ModelNotFound, NotAllowed, NotFound
-from .records import Permission
-from .registry import Registry
-from .rules import access as rules
+from ..access import Principal, Role
+from ..actions import access
+from ..actions.context import Context
+from ..catalog import access as stored
+from ..catalog import alerts, experiments, models
+from ..catalog.database import Database, Queries
+from ..catalog.guarded import Guarded
+from ..config import Configuration
+from ..errors import InvalidInput, ModelNotFound, NotAllowed, NotFound
+from ..records import Permission
+from ..rules import access as rules
+from .verbs import Verbs
+
+Kind = TypeVar("Kind", bound=Verbs)
 
 
-class SignedInRegistry(Registry):
+def as_principal(own: Kind, principal: Principal) -> Kind:
     """See ``Registry.as_principal``."""
+    if own._context.principal is not None:
+        raise InvalidInput("a signed-in person cannot act as another principal")
+    return cast(Kind, cast(Any, _class_of)(type(own))(own, principal))
 
-    def __init__(self, own: Registry, principal: Principal) -> None:
-        if own._context.principal is not None:
-            raise InvalidInput("somebody who signed in cannot act as another principal")
+
+class _SignedIn(Verbs):
+    """What a registry is to its caller, beside its checked methods."""
+
+    def __init__(self, own: Any, principal: Principal) -> None:
         self._own, self._principal = own, principal
         self._loader = own._loader
         self._context = self._context_of("", {})
         self._seen: tuple[int, Collection[str] | None] | None = None
 
     def __reduce__(self) -> NoReturn:
-        raise InvalidInput("a registry of somebody who signed in cannot be pickled; open it in the other process")
+        raise InvalidInput("a registry of a signed-in person cannot be pickled; open it in the other process")
 
     def __repr__(self) -> str:
         return f"{self._own!r}.as_principal({self._principal.name})"
@@ -49,11 +60,12 @@ class SignedInRegistry(Registry):
 
     def revision(self) -> int:
         """As ``Registry.revision``: it also moves when something happens that the caller does not see."""
-        return self._own.revision()
+        return int(self._own.revision())
 
     def configuration(self) -> Configuration:
         """The settings of all model names together, and of those that the caller sees."""
-        found, seen = self._own.configuration(), self._visible()
+        found: Configuration = self._own.configuration()
+        seen = self._visible()
         if seen is None:
             return found
         return Configuration(found.everywhere, {name: own for name, own in found.model_names.items() if name in seen})
@@ -70,11 +82,12 @@ class SignedInRegistry(Registry):
 
     def _context_of(self, verb: str, arguments: Mapping[str, Any]) -> Context:
         """What a call works with: databases that check it in every transaction and show what the caller sees."""
-        own, principal = self._own._context, self._principal
+        own: Context = self._own._context
+        principal = self._principal
 
         def check(queries: Queries) -> None:
             if not verb:
-                raise NotAllowed("nothing is written outside of a method")
+                raise NotAllowed("only a method of the registry writes")
             self._check(queries, verb, arguments)
 
         def guarded(whole: Database) -> Database:
@@ -113,7 +126,7 @@ class SignedInRegistry(Registry):
         """The model names that a call is about; None among them: all.
 
         Raises:
-            NotFound: what it is about is not there, or the caller does not see it.
+            NotFound: its subject is missing, or the caller does not see it.
         """
         about = rules.NEEDS[verb].about
         if not about:
@@ -130,7 +143,7 @@ class SignedInRegistry(Registry):
                 names = [None]
             # What is not seen is not there: neither its name is said, nor that there is something.
             if seen is not None and subject not in ("name", "metadata") and not {*names} <= {*seen}:
-                raise ModelNotFound(f"{given!r:.160} is not there, or {self._principal.name} does not see it")
+                raise ModelNotFound(f"{given!r:.160} is missing, or {self._principal.name} has no role on it")
             found += names
         return found
 
@@ -156,10 +169,10 @@ class SignedInRegistry(Registry):
         return {verb: of(verb, permission) for verb, permission in found.items()}
 
 
-class _Call(Registry):
-    """One call of somebody who signed in, with the databases that check it."""
+class _Call(Verbs):
+    """One call, with the databases that check it."""
 
-    def __init__(self, caller: SignedInRegistry, verb: str, arguments: Mapping[str, Any]) -> None:
+    def __init__(self, caller: _SignedIn, verb: str, arguments: Mapping[str, Any]) -> None:
         self._own, self._loader = caller._own, caller._own._loader
         self._context = caller._context_of(verb, arguments)
 
@@ -184,11 +197,11 @@ def _of_name(_: Queries, value: Any) -> list[str | None]:
     return [value if isinstance(value, str) else None]
 
 
-def _named(own: Registry, arguments: dict[str, Any]) -> None:
+def _named(own: Any, arguments: dict[str, Any]) -> None:
     """Say of outcomes by prediction ids which model names they are about."""
     ids, outcomes = arguments["prediction_ids"], arguments["outcomes"]
     if arguments["units"] is None and (ids is not None or isinstance(outcomes, Mapping)):
-        from .actions.serve.outcomes import model_names_of
+        from ..actions.serve.outcomes import model_names_of
 
         own._flush_serving()
         arguments["model_name"] = model_names_of(own._context, outcomes, ids)
@@ -257,13 +270,23 @@ _SUBJECTS: Mapping[str, Callable[[Queries, Any], list[str | None]]] = {
 }
 
 
-def _checked(verb: str) -> Callable[..., Any]:
+@functools.cache
+def _class_of(kind: type[Verbs]) -> type[Verbs]:
+    """The class of a registry as its signed-in callers use it."""
+    call = type("_Call", (_Call, kind), {})
+    members: dict[str, Any] = {}
+    for name, member in inspect.getmembers(kind):
+        if not name.startswith("_") and callable(member) and name not in vars(_SignedIn):
+            members[name] = _checked(member, name, call) if name in rules.NEEDS else _refused(name)
+    return type("SignedInRegistry", (_SignedIn, kind), members)
+
+
+def _checked(method: Callable[..., Any], verb: str, call: type[Verbs]) -> Callable[..., Any]:
     """A method that checks the call, and runs it with databases that check it again."""
-    method = getattr(Registry, verb)
     described = inspect.signature(method)
 
     @functools.wraps(method)
-    def call(self: SignedInRegistry, *given: Any, **named: Any) -> Any:
+    def checked(self: _SignedIn, *given: Any, **named: Any) -> Any:
         bound = described.bind(self, *given, **named)
         bound.apply_defaults()
         whole = self._own._context
@@ -271,28 +294,19 @@ def _checked(verb: str) -> Callable[..., Any]:
             _named(self._own, bound.arguments)
         try:
             self._check(whole.database, verb, bound.arguments)
-            return method(_Call(self, verb, bound.arguments), *given, **named)
+            return method(cast(Any, call)(self, verb, bound.arguments), *given, **named)
         except _Refused as refused:
             if Role.VIEWER in rules.roles_of(verb, bound.arguments):
                 raise
             raise access.refuse(whole, self._principal, verb, refused.model_name, str(refused)) from None
 
-    return call
+    return checked
 
 
 def _refused(verb: str) -> Callable[..., Any]:
-    def call(self: SignedInRegistry, *_: Any, **__: Any) -> NoReturn:
+    def refused(self: _SignedIn, *_: Any, **__: Any) -> NoReturn:
         raise NotAllowed(
             f"{verb} is for whoever owns the registry's folder or database; {self._principal.name} is signed in"
         )
 
-    return call
-
-
-for _verb in rules.NEEDS:
-    if _verb not in vars(SignedInRegistry):
-        setattr(SignedInRegistry, _verb, _checked(_verb))
-for _name, _member in inspect.getmembers(Registry):
-    # Whatever the table does not name is refused, so that a method that somebody adds is closed until it is decided.
-    if not _name.startswith("_") and _name not in rules.NEEDS and callable(_member) and _name != "close":
-        setattr(SignedInRegistry, _name, _refused(_name))
+    return refused
