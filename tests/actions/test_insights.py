@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.svm import LinearSVC
 
 from registry_core import EventKind, InvalidConfiguration, InvalidInput, Registry
+from tests.clock import Clock
 from tests.commands import answer, refused, run
 
 COLUMNS = ["delay", "wind", "load"]
@@ -37,19 +40,31 @@ def register(registry: Registry, model: Any, features: list[str] = COLUMNS, **ch
     return registry.register_model(model, **{**fields, **changes})
 
 
+@pytest.fixture(scope="module")
+def evaluated(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str, str]:
+    """The folder of what `judged` opens, made once: each test gets a copy."""
+    folder = tmp_path_factory.mktemp("evaluated") / "registry"
+    with Registry(folder, clock=Clock()) as registry:
+        registry.configure(auto_evaluate=False, gates={"same_inputs": False}, reason="by hand")
+        train = rows(600, seed=1)
+        champion = register(registry, LogisticRegression().fit(train[COLUMNS], train["late"]))
+        version = register(registry, LogisticRegression().fit(train[["delay"]], train["late"]), ["delay"])
+        holdout = rows(1_000)
+        registry.add_benchmark("holdout", "Late", holdout, "late", features=COLUMNS, protected=["carrier"])
+        for model_id in (champion, version):
+            registry.evaluate(model_id)
+    return folder, champion, version
+
+
 @pytest.fixture
-def judged(sqlite_registry: Registry) -> tuple[Registry, str, str]:
+def judged(
+    evaluated: tuple[Path, str, str], registry_folder: Path, clock: Clock
+) -> Iterator[tuple[Registry, str, str]]:
     """A champion, and a version that does not look at the wind where it blows hardest; both evaluated."""
-    registry = sqlite_registry
-    registry.configure(auto_evaluate=False, gates={"same_inputs": False}, reason="by hand")
-    train = rows(600, seed=1)
-    champion = register(registry, LogisticRegression().fit(train[COLUMNS], train["late"]))
-    version = register(registry, LogisticRegression().fit(train[["delay"]], train["late"]), ["delay"])
-    holdout = rows(1_000)
-    registry.add_benchmark("holdout", "Late", holdout, "late", features=COLUMNS, protected=["carrier"])
-    for model_id in (champion, version):
-        registry.evaluate(model_id)
-    return registry, champion, version
+    folder, champion, version = evaluated
+    shutil.copytree(folder, registry_folder)
+    with Registry(registry_folder, clock=clock) as registry:
+        yield registry, champion, version
 
 
 def test_where_a_version_loses_is_found_without_loading_it(judged: tuple[Registry, str, str]) -> None:

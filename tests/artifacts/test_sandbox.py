@@ -58,8 +58,9 @@ TEN_ROWS = npy(np.zeros((10, 1)))
 @pytest.fixture(autouse=True)
 def nothing_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """No process, no folder and no open descriptor is left, whatever the model did."""
-    with Worker(require_all=False) as first:
-        first.start()  # and with it the fork server, which stays
+    if process.FORK_SERVER.pid is None:
+        with Worker(require_all=False) as first:
+            first.start()  # and with it the fork server, which stays
     folders = tmp_path / "folders"
     folders.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(folders))

@@ -156,3 +156,32 @@ def test_connections_that_the_server_ended_are_replaced(fresh_postgres: str) -> 
             transaction.query("SELECT 3 AS three")
     finally:
         database.close()
+
+
+def test_many_who_open_a_new_file_at_once_find_all_tables_and_one_identity(tmp_path: Path) -> None:
+    path, found = tmp_path / "registry.db", list[SqliteDatabase]()
+    barrier = threading.Barrier(6)
+
+    def begin() -> None:
+        barrier.wait()
+        found.append(SqliteDatabase(path))
+
+    threads = [threading.Thread(target=begin) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(found) == 6
+    for number, database in enumerate(found):
+        with database.transaction() as transaction:
+            transaction.query(SET, {"value": str(number)})
+    assert found[0].query("PRAGMA journal_mode") == [{"journal_mode": "wal"}]
+    # The first commit made the tables.
+    assert found[0].query("PRAGMA user_version") == [{"user_version": 7}]
+    assert found[0].check() == []
+    another = SqliteDatabase(tmp_path / "another.db")
+    (identity,), (other,) = (each.query("PRAGMA application_id") for each in (found[0], another))
+    assert 0 not in (identity["application_id"], other["application_id"])
+    assert identity != other
+    for database in (*found, another):
+        database.close()
