@@ -55,6 +55,7 @@ from .evidence import (
     Review,
     TrainingOverlap,
 )
+from .gate_policy import GatePolicy
 from .gates import Gate, GateReport, PromotionVerdict, SelfReported
 from .insights import (
     Fairness,
@@ -114,7 +115,7 @@ from .maintenance import (
 )
 from .model_card import CARD_FIELDS, CardText, ModelCard
 from .notices import Remedy, ReportWarning
-from .policies import GatePolicy, MonitoringPolicy, Policy, RetentionPolicy
+from .policies import MonitoringPolicy, Policy, RetentionPolicy
 from .records import (
     Comparison,
     Decision,
@@ -133,7 +134,6 @@ from .records import (
     ScoreTerm,
 )
 from .registry import Predictor, Registry
-from .rules.access import NEEDS as METHOD_ROLES
 from .settings import Setting
 from .signature import AnswersCheck, Feature, Proof, Signature
 from .tables import TableColumn, TableReading
@@ -142,7 +142,6 @@ from .visitors import on_wait, visitor
 
 __all__ = [
     "CARD_FIELDS",
-    "METHOD_ROLES",
     "Alert",
     "Answer",
     "AnswersCheck",

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .errors import InvalidConfiguration
-from .policies import GatePolicy, MonitoringPolicy, Policy, RetentionPolicy
+from .gate_policy import GatePolicy
+from .policies import MonitoringPolicy, Policy, RetentionPolicy
 from .settings import MOST_SLICE_COLUMNS, Setting, settings_of
 
 #: Checks the value of a key and gives it as it is kept; raises InvalidConfiguration.

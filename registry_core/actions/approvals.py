@@ -11,7 +11,7 @@ from ..catalog import alerts, events, evidence
 from ..catalog.database import Queries
 from ..events import EventKind
 from ..evidence import Review
-from ..policies import GatePolicy
+from ..gate_policy import GatePolicy
 from ..records import Event, Row
 from .context import Context
 

@@ -111,7 +111,8 @@ def require_person(queries: Queries, issuer: str, subject: str) -> Person:
     person = stored.person(queries, issuer, subject)
     if person is None:
         raise NotFound(
-            f"no person of {issuer!r:.100} has the subject {subject!r:.100}; `model-registry user list` shows all people"
+            f"no person of {issuer!r:.100} has the subject {subject!r:.100}; `model-registry user list` shows all "
+            "people"
         )
     return person
 

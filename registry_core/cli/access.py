@@ -42,8 +42,8 @@ def _person(registry: Registry, name: str) -> Person:
     if len(found) != 1:
         listed = ", ".join(f"{each.name} ({each.subject} of {each.issuer})" for each in found or everybody) or "none"
         raise InvalidInput(
-            f"{name!r} names {'no person' if not found else 'several people'}; there is: {listed}. Give the name or the "
-            "subject of one"
+            f"{name!r} names {'no person' if not found else 'several people'}; there is: {listed}. Give the name or "
+            "the subject of one"
         )
     return found[0]
 

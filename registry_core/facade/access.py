@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Self
 
-from ..access import LINKS, Created, Grant, Grantee, Person, Principal, ReviewRequest, Token
+from ..access import LINKS, Created, Grant, Grantee, Person, Principal, ReviewRequest, Role, Token
 from ..actions import access, people, review_requests, sign_in, tokens
 from ..catalog import access as stored
 from ..records import Permission
+from ..rules.access import NEEDS
 from . import signed_in
 from .verbs import Verbs
 
@@ -43,6 +44,10 @@ class AccessVerbs(Verbs):
             InvalidInput: no method of that name can be called by a signed-in person.
         """
         return access.may(self._context, verb, model_name, arguments)
+
+    def method_roles(self) -> dict[str, tuple[Role, ...]]:
+        """The roles of which each method needs one, on the model names it is about; empty: every signed-in person."""
+        return {verb: need.roles for verb, need in NEEDS.items()}
 
     def why_may(self, issuer: str, subject: str, verb: str, model_name: str | None = None) -> Permission:
         """Whether a person's own grants allow a method, with the grants that do. Groups are known only at sign-in.

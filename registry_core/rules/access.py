@@ -67,6 +67,7 @@ NEEDS: Mapping[str, Need] = {
     "revision": _need(()),
     "compare_libraries": _need(()),
     "may": _need(()),
+    "method_roles": _need(()),
     "lower_is_better": _need(()),
     # Lists with only what the caller sees.
     **{

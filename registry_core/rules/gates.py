@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 from ..errors import InvalidInput
 from ..evidence import Benchmark, Difference, Evaluation, Inspection, Measured, Review
+from ..gate_policy import GatePolicy
 from ..gates import Gate, GateReport
 from ..insights import Fairness, OutcomeValue
 from ..model_card import UNWRITTEN, CardText
-from ..policies import GatePolicy
 from ..records import ModelMetadata
 from ..signature import UNKNOWN, AnswersCheck, Signature
 from . import environments, people

@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ..evidence import Benchmark, Difference, Evaluation
+from ..gate_policy import GatePolicy
 from ..gates import Action, Gate, GateReport, PromotionVerdict, SelfReported, VerdictWord
-from ..policies import GatePolicy
 from ..records import ModelMetadata
 from .discoveries import clear, p_worse
 from .metrics import canonical

@@ -94,6 +94,7 @@ losing_slices             vdcroa
 lower_is_better           vdcroas-
 may                       vdcroas-
 measure_feature_impact    cro
+method_roles              vdcroas-
 metric_names              vdcroa
 model_card                vdcroa
 model_names               vdcroas-
@@ -275,6 +276,7 @@ CALLS: dict[str, Call] = {
     "lower_is_better": lambda r, f: r.lower_is_better("accuracy"),
     "may": lambda r, f: r.may("promote", "Churn"),
     "measure_feature_impact": lambda r, f: r.measure_feature_impact(f.theirs, "absent"),
+    "method_roles": lambda r, f: r.method_roles(),
     "model_names": lambda r, f: r.model_names(),
     "optimize": lambda r, f: r.optimize(),
     "people": lambda r, f: r.people(),

@@ -28,7 +28,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from registry_core import InvalidInput, SandboxFailure
 from registry_core.artifacts.sandbox import Answer, Limits, Worker, predict, process
-from registry_core.artifacts.sandbox.forkserver_handle import ForkServer
+from registry_core.artifacts.sandbox.forkserver_handle import FORK_SERVER, ForkServer
 from tests import hostile
 from tests.fitted import forest, logistic
 from tests.processes import children, running, until
@@ -58,7 +58,7 @@ TEN_ROWS = npy(np.zeros((10, 1)))
 @pytest.fixture(autouse=True)
 def nothing_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """No process, no folder and no open descriptor is left, whatever the model did."""
-    if process.FORK_SERVER.pid is None:
+    if FORK_SERVER.pid is None:
         with Worker(require_all=False) as first:
             first.start()  # and with it the fork server, which stays
     folders = tmp_path / "folders"

@@ -10,8 +10,8 @@ import pytest
 from registry_core.actions.signatures import of_metadata
 from registry_core.errors import InvalidInput
 from registry_core.evidence import Benchmark, Difference, Evaluation, Inspection, Measured, Review
+from registry_core.gate_policy import GatePolicy
 from registry_core.gates import Gate
-from registry_core.policies import GatePolicy
 from registry_core.records import ModelMetadata
 from registry_core.rules.gates import Candidate, check_gates
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from registry_core.actions.signatures import of_metadata
-from registry_core.policies import GatePolicy
+from registry_core.gate_policy import GatePolicy
 from registry_core.rules.gates import check_gates
 from registry_core.rules.inputs import compare_inputs, input_change
 from registry_core.signature import UNKNOWN, Feature, Signature

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from registry_core.evidence import Benchmark, Difference, Evaluation, Measured
+from registry_core.gate_policy import GatePolicy
 from registry_core.gates import Gate, GateReport
-from registry_core.policies import GatePolicy
 from registry_core.records import ModelMetadata
 from registry_core.rules.verdict import Evidence, judge, self_reported, worse_slices
 

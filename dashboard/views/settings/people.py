@@ -10,7 +10,7 @@ import streamlit as st
 from dashboard import formatting, permissions, session
 from dashboard.ui import change, messages, tables
 from dashboard.ui.columns import Column
-from registry_core import METHOD_ROLES, Created, Grant, Grantee, Person, RegistryError, Role, Token
+from registry_core import Created, Grant, Grantee, Person, RegistryError, Role, Token
 
 _SHOWN = "secret-shown"
 _HOLDER = Column[tuple[str, str, str, str, str]]
@@ -243,7 +243,8 @@ def _why(view: session.View, people: Sequence[Person]) -> None:
     left, middle, right = st.columns(3)
     with left:
         person = _chosen(people, "why-who")
-    verb = middle.selectbox("Method", sorted(METHOD_ROLES), index=sorted(METHOD_ROLES).index("promote"), key="why-verb")
+    verbs = sorted(view.registry.method_roles())
+    verb = middle.selectbox("Method", verbs, index=verbs.index("promote"), key="why-verb")
     name = right.selectbox("Model name", view.names(), index=None, placeholder="All model names", key="why-name")
     try:
         found = view.registry.why_may(person.issuer, person.subject, verb, name)
