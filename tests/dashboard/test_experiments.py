@@ -24,6 +24,8 @@ from registry_core import (
     Guardrail,
 )
 
+from .conftest import validated
+
 VERSIONS = {"A": "1.0.0", "B": "1.0.1", "C": "1.0.2"}
 
 
@@ -141,7 +143,7 @@ def test_the_effect_over_time() -> None:
     assert sentences.course(each, frame.iloc[:0], made(), VERSIONS).endswith("insufficient data")
     low, high = experiment_charts.extent(frame)
     assert -2 < low < 0 < 5 < high < 7
-    figure = experiment_charts.over_time(frame, "#d55e00", "pp")
+    figure = validated(experiment_charts.over_time(frame, "#d55e00", "pp"))
     assert figure.layout.yaxis.range == (low, high)
     assert [each.text for each in figure.layout.annotations] == ["<b>+3.0</b><br>+1.0 to<br>+5.0", "equal"]
     assert experiment_charts.ticks(-3, 11) == {"tickvals": [0, 5, 10], "ticktext": ["0", "+5", "+10"]}
@@ -155,13 +157,13 @@ def test_all_challengers_in_one_figure() -> None:
     frame = experiment_frames.now(report, VERSIONS)
     assert frame["says"].tolist() == ["▲ better", "≈ no clear difference"]
     assert frame["written"].tolist() == ["+2.0 pp (+1.0 to +3.0)", "+0.5 pp (−1.0 to +2.0)"]
-    assert len(experiment_charts.now(frame, ["#d55e00", "#1a9e78"], "pp").data) == 2
+    assert len(validated(experiment_charts.now(frame, ["#d55e00", "#1a9e78"], "pp")).data) == 2
     table = experiment_frames.arms(report, VERSIONS)
-    assert table["Role"].tolist() == ["★ champion", "◐ answers 5%", "□ withdrawn"]
+    assert table["Role"].tolist() == ["★ champion", "◐ serves 5%", "□ withdrawn"]
     assert table["Value"].tolist() == pytest.approx([85, 90, 90])
-    assert sentences.believed(report)[1] == ("○", "4 calls failed")
+    assert sentences.believed(report)[1] == ("○", "4 failed requests")
     more = replace(report, failures=Guardrail("failures", "more", ((9, 0), (9, 4)), (4.0,), "", (True,)))
-    assert sentences.believed(more)[1] == ("✕", "fails more often: 4 calls")
+    assert sentences.believed(more)[1] == ("✕", "fails more often: 4 requests")
 
 
 def test_what_happened() -> None:

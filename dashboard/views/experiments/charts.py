@@ -8,10 +8,10 @@ from html import escape
 from typing import Any
 
 import pandas as pd
-import plotly.graph_objects as go
 
 from dashboard import formatting
 from dashboard.ui import charts
+from dashboard.ui.figures import Figure
 from dashboard.views.experiments import frames, sentences
 from registry_core import Experiment
 
@@ -21,7 +21,7 @@ SHAPES = {"done": "✓", "now": "●", "to do": "", "left out": "–"}
 
 def over_time(
     frame: pd.DataFrame, shade: str, unit: str, stages: Sequence[frames.Stage] = (), margin: float | None = None
-) -> go.Figure:
+) -> Figure:
     """The effect by labels compared, with its always-valid band and the zero line: above it the challenger is better.
 
     ``margin`` is what its lower bound has to be above before the next stage, in ``unit``.
@@ -137,7 +137,7 @@ def extent(frame: pd.DataFrame) -> tuple[float, float]:
     return low - room, high + room
 
 
-def now(frame: pd.DataFrame, shades: Sequence[str], unit: str) -> go.Figure:
+def now(frame: pd.DataFrame, shades: Sequence[str], unit: str) -> Figure:
     """Every challenger's effect as it stands, with its interval, beside the zero line."""
     rows = frame.iloc[::-1]
     figure = charts.blank(44 * len(rows) + 58)

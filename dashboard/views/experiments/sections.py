@@ -9,7 +9,7 @@ from typing import Literal
 import streamlit as st
 
 from dashboard import formatting, session
-from dashboard.ui import charts, messages, tables
+from dashboard.ui import charts, figures, messages, tables
 from dashboard.views.experiments import charts as experiment_charts
 from dashboard.views.experiments import decisions, sentences
 from dashboard.views.experiments import frames as experiment_frames
@@ -116,7 +116,7 @@ def _experiment(found: Experiment, view: session.View) -> None:
         if len(frame):
             messages.section("All challengers beside each other", "The effect now, with its always-valid interval.")
             figure = experiment_charts.now(frame, [shades[each] for each in frame["id"]], unit)
-            st.plotly_chart(figure, config=charts.CONFIG, key="effects-now", alt="Effect of every challenger")
+            figures.show(figure, key="effects-now", alt="Effect of every challenger")
     for each in report.challengers:
         _challenger(each, found, versions, shades[each.challenger_id], unit)
 
@@ -269,7 +269,7 @@ def _challenger(
         with right:
             _facts(each, ended=found.ended_at is not None)
         with left:
-            st.plotly_chart(
+            figures.show(
                 experiment_charts.over_time(
                     frame,
                     shade,
@@ -277,7 +277,6 @@ def _challenger(
                     experiment_frames.stages(session.view().experiment_events(found), frame, each.challenger_id),
                     sentences.margin(each),
                 ),
-                config=charts.CONFIG,
                 key=f"effect-{each.challenger_id}",
                 alt=f"{sentences.finding(each, found, versions)}: the effect by labels compared, with its interval",
             )

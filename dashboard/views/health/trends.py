@@ -9,7 +9,7 @@ import streamlit as st
 
 from dashboard import formatting, live_queries, navigation, session
 from dashboard.live_queries import recent_days, versions
-from dashboard.ui import charts, live_frames, live_text, messages
+from dashboard.ui import figures, live_frames, live_text, messages
 from dashboard.views.health import charts as health_charts
 from dashboard.views.health import frames as health_frames
 from dashboard.views.health import sentences
@@ -103,9 +103,8 @@ def _over_time(
         (begin, max(moment, frame["end"].iloc[-1].to_pydatetime())),
         messages.viewer_zone(),
     )
-    st.plotly_chart(
+    figures.show(
         figure,
-        config=charts.CONFIG,
         key="health-chart",
         alt=f"{metric.label} of the champions over time with changes of champion, and how many labels are behind it",
     )
@@ -172,7 +171,7 @@ def _detector(report: HealthReport) -> None:
         return
     messages.section("Degradation detector")
     figure = health_charts.detector(report.detector)
-    st.plotly_chart(figure, config=charts.CONFIG, key="detector-chart", alt=sentences.detector(report.detector))
+    figures.show(figure, key="detector-chart", alt=sentences.detector(report.detector))
     st.markdown(formatting.escaped(sentences.detector(report.detector)))
     alarms = f" Alarms in this deployment: {report.detector.alarms}." if report.detector.alarms else ""
     st.caption(
@@ -238,9 +237,7 @@ def _drift(report: HealthReport) -> None:
     shown = worst or [each for each in report.drift if each.psi is not None][:4]
     if shown:
         with st.expander("Largest change of each feature: share in training, and now", key="drift-moved"):
-            st.plotly_chart(
-                health_charts.moved(shown), config=charts.CONFIG, key="drift-chart", alt="Shares in training and now"
-            )
+            figures.show(health_charts.moved(shown), key="drift-chart", alt="Shares in training and now")
 
 
 def _week(report: HealthReport) -> str:

@@ -7,7 +7,7 @@ from functools import partial
 import streamlit as st
 
 from dashboard import formatting, session
-from dashboard.ui import charts, insight_charts, messages, protected_columns, tables
+from dashboard.ui import charts, figures, insight_charts, messages, protected_columns, tables
 from dashboard.ui.columns import Column
 from registry_core import Fairness, Gap, Group, Measured, ModelMetadata
 
@@ -40,7 +40,7 @@ def _column(found: Fairness, champion: Fairness | None, model: ModelMetadata) ->
     shade = charts.colours([model.model_id], model.model_id if model.is_active else None)[0]
     with left:
         figure = insight_charts.fairness(found, shade)
-        st.plotly_chart(figure, config=charts.CONFIG, key=f"fairness-{found.column}", alt=found.sentence)
+        figures.show(figure, key=f"fairness-{found.column}", alt=found.sentence)
         st.caption(f"A hollow dot has fewer than {found.least:,} rows and is not counted in the gaps.")
     with right:
         tables.records(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from dashboard import formatting, permissions, session
-from dashboard.ui import charts, evaluation_frames, insight_charts, messages, tables
+from dashboard.ui import charts, evaluation_frames, figures, insight_charts, messages, tables
 from dashboard.ui.columns import Column
 from registry_core import ImpactComparison, ModelMetadata, RegistryError
 
@@ -32,7 +32,7 @@ def section(model: ModelMetadata, other: ModelMetadata | None, view: session.Vie
     shade = charts.colours([model.model_id], model.model_id if model.is_active else None)[0]
     with left:
         figure = insight_charts.impact(found, model.version, shade)
-        st.plotly_chart(figure, config=charts.CONFIG, key="impact-chart", alt=found.sentence)
+        figures.show(figure, key="impact-chart", alt=found.sentence)
     with right:
         impact = found.impact
         lost = formatting.metric(impact.metric)

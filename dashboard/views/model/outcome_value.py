@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from dashboard import formatting, session
-from dashboard.ui import change, charts, evaluation_frames, insight_charts, messages, tables
+from dashboard.ui import change, charts, evaluation_frames, figures, insight_charts, messages, tables
 from dashboard.ui.columns import Column
 from registry_core import ModelMetadata, OutcomeValue, ValueCurve
 
@@ -81,7 +81,7 @@ def _chart(found: OutcomeValue, model: ModelMetadata, other: ModelMetadata | Non
     if found.champion is not None and other is not None:
         curves.append((f"champion {other.version}", found.champion, charts.CHAMPION))
     figure = insight_charts.values(curves)
-    st.plotly_chart(figure, config=charts.CONFIG, key="value-chart", alt=found.sentence)
+    figures.show(figure, key="value-chart", alt=found.sentence)
     return [(label, curve) for label, curve, _ in curves]
 
 
