@@ -119,7 +119,7 @@ def metrics(models: Sequence[ModelMetadata], found: Sequence[tuple[ModelMetadata
         rows = next(iter(paired.differences.values())).rows if paired.differences else 0
         messages.section(
             f"{model.version} against {models[0].version}",
-            f"Both answered the same {rows:,} rows; the lines are the 95% intervals of the difference.",
+            f"Both predicted the same {rows:,} rows; the lines are the 95% intervals of the difference.",
         )
         left, right = st.columns(2, gap="large")
         shade = charts.colours([model.model_id], models[0].model_id if models[0].is_active else None)[0]

@@ -119,7 +119,7 @@ def test_before_there_is_a_baseline_it_counts_its_labels(own: Registry, clock: C
     assert not app.exception
     assert "not yet: 250 of 400 labels" in texts(app)
     assert app.get("progress")
-    assert "its baseline is being made" in texts(app)
+    assert "its baseline is being measured" in texts(app)
 
 
 def test_slices_that_became_worse_are_listed_and_the_others_counted(
@@ -509,7 +509,7 @@ def test_the_cooldown_is_told() -> None:
     said = sentences.when_worse(_report(cooldown_until=until), MonitoringPolicy(), NOON, UTC)
     assert "Not during the next 3 h 0 min" in said
     said = sentences.when_worse(_report(predecessor="Churn_Ridge"), MonitoringPolicy(), NOON, UTC)
-    assert "restores the last healthy champion once that one is better on the same rows" in said
+    assert "restores the last healthy champion once it is better on the same rows" in said
 
 
 def test_all_sessions_share_an_answer_for_a_moment(own: Registry, monkeypatch: pytest.MonkeyPatch) -> None:

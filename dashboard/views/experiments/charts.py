@@ -16,7 +16,7 @@ from dashboard.views.experiments import frames, sentences
 from registry_core import Experiment
 
 #: Under each other in a row of steps: done, now, to do.
-SHAPES = {"done": "✓", "now": "●", "to do": "", "left out": "–"}
+SHAPES = {"done": "✓", "now": "●", "to do": "", "skipped": "–"}
 
 
 def over_time(
@@ -73,7 +73,7 @@ def over_time(
     if margin is not None and low < margin < high:
         figure.add_hline(y=margin, line={"color": charts.NEUTRAL, "width": 1.5, "dash": "dot"})
         figure.add_annotation(
-            x=0, xref="paper", y=margin, text=f"lower bound asked: {_signed(margin, unit)}", showarrow=False,
+            x=0, xref="paper", y=margin, text=f"lower bound required: {_signed(margin, unit)}", showarrow=False,
             xanchor="left", yanchor="top", xshift=4, font={"color": charts.NEUTRAL, "size": 12},
         )  # fmt: skip
     first = float(rows["labels"].iloc[0])
@@ -193,10 +193,11 @@ def split(experiment: Experiment, versions: Mapping[str, str], shades: Mapping[s
         f"{sentences.share(part)}</li>"
         for model_id, part in parts
     )
-    beside = [(arm.challenger_id, "scores the same rows beside it, answers nothing") for arm in experiment.running]
+    beside = [(arm.challenger_id, "scores the same rows; its predictions are not served") for arm in experiment.running]
     if experiment.mode == "split":
         beside = [
-            (arm.challenger_id, f"answered {sentences.share(arm.share)}, and nothing while paused") for arm in waiting
+            (arm.challenger_id, f"served {sentences.share(arm.share)}; serves no requests while paused")
+            for arm in waiting
         ]
     hollow = "".join(
         f'<div class="beside" style="border-color:{shades[model_id]}"></div>'

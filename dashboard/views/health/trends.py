@@ -109,7 +109,7 @@ def _over_time(
         alt=f"{metric.label} of the champions over time with changes of champion, and how many labels are behind it",
     )
     _moves(moves)
-    _look_at_taken_out(report, known, begin)
+    _open_taken_out(report, known, begin)
 
 
 def _levels(report: HealthReport, metric: live_text.Watched) -> list[health_charts.Level]:
@@ -148,7 +148,7 @@ def _moves(moves: pd.DataFrame) -> None:
             st.caption(f"{formatting.count(len(moves) - MOST_MOVES, 'earlier change')} in this time: see Activity.")
 
 
-def _look_at_taken_out(report: HealthReport, known: dict[str, str], begin: datetime) -> None:
+def _open_taken_out(report: HealthReport, known: dict[str, str], begin: datetime) -> None:
     past = report.last_rollback
     at = formatting.parsed(past.at) if past else None
     if past is None or past.from_id is None or at is None or at < begin:
@@ -156,7 +156,7 @@ def _look_at_taken_out(report: HealthReport, known: dict[str, str], begin: datet
     out = known.get(past.from_id, "it")
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         if st.button(
-            f"Look at {out}",
+            f"Open {out}",
             key="taken-out",
             icon=":material/deployed_code:",
             on_click=navigation.go,
@@ -193,8 +193,8 @@ def _metrics(report: HealthReport, since: datetime | None, view: session.View) -
     values = {key: each.value for key, each in measured.items()} if measured else None
     offline, source = health_frames.offline(champion, values)
     frame = health_frames.metrics(live, report, offline)
-    others = f"; of the others what was {source}" if frame["Baseline"].notna().sum() > 1 else ""
-    usual = f"on {report.baseline.source}" if report.baseline else "not there yet"
+    others = f"; of the other metrics the values {source}" if frame["Baseline"].notna().sum() > 1 else ""
+    usual = f"on {report.baseline.source}" if report.baseline else "not known yet"
     metric = sentences.watched(report).label
     covered = live_text.covers(live, messages.viewer_zone())
     bins = ""
@@ -225,7 +225,7 @@ def _drift(report: HealthReport) -> None:
     messages.section(_drift_title(report), f"Live features{over}, compared with the training data.{said}")
     if not report.drift:
         st.markdown(
-            "No reference of the training features is kept. Give one when you register the next version: "
+            "No reference of the training features is stored. Give one when you register the next version: "
             "`register_model(..., reference=training_inputs)`."
         )
         return
