@@ -74,11 +74,16 @@ def _rate(name: str, least: int, group: Group) -> str:
 
 def _columns(champion: Fairness | None) -> tuple[Column[Gap], ...]:
     theirs = champion.gaps if champion is not None else {}
-    return (
+    columns: tuple[Column[Gap], ...] = (
         Column("Rate", lambda each: formatting.metric(each.rate), 125, pinned=True),
         Column("Gap", lambda each: _points(each.difference), 135, right=True),
         Column("Ratio", lambda each: "" if each.ratio is None else f"{each.ratio.value:.2f}", 52, right=True),
         Column("Between", lambda each: formatting.visible(f"{each.highest} − {each.lowest}"), 100),
+    )
+    if not theirs:
+        return columns
+    return (
+        *columns,
         Column(
             "Champion gap",
             lambda each: _points(theirs[each.rate].difference) if each.rate in theirs else "",

@@ -55,10 +55,15 @@ def _table(found: ImpactComparison) -> None:
 
 def _columns(found: ImpactComparison) -> tuple[Column[str], ...]:
     mine, theirs = found.impact.impacts, found.champion.impacts if found.champion is not None else {}
-    return (
+    columns: tuple[Column[str], ...] = (
         Column("Feature", formatting.visible, 130, pinned=True),
         Column("Impact", lambda name: formatting.signed(mine[name].value), 66, right=True),
         Column("95% interval", lambda name: evaluation_frames.interval(mine[name].low, mine[name].high), 124),
+    )
+    if not theirs:
+        return columns
+    return (
+        *columns,
         Column(
             "Champion impact",
             lambda name: formatting.signed(theirs[name].value) if name in theirs else "",
