@@ -153,7 +153,8 @@ def fairness(found: Fairness, shade: str) -> Figure:
     groups = shown_groups(found)
     rates = list(groups[0].rates)
     figure = blank(34 * len(groups) + 76, margin={"l": 8, "r": 8, "t": 28, "b": 8})
-    gap = 0.03
+    # Room for a tick of one panel beside that of the next.
+    gap = 0.06
     width = (1 - gap * (len(rates) - 1)) / len(rates)
     names = [_text(group.name) for group in groups]
     for panel, rate in enumerate(rates):
@@ -184,6 +185,7 @@ def fairness(found: Fairness, shade: str) -> Figure:
             y=1,
             xref="paper",
             yref="paper",
+            xanchor="center",
             yanchor="bottom",
             text=_SHORT.get(rate, formatting.metric(rate)),
             showarrow=False,
