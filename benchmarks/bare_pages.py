@@ -55,7 +55,7 @@ def trends() -> None:
     st.title("Trends")
     along = st.segmented_control("Along", ["Versions", "Time"], default="Versions", required=True)
     figure = go.Figure(go.Scatter(x=list(range(VERSIONS)), y=versions()["Accuracy"], mode="markers"))
-    figure.update_xaxes(title="order of registration" if along == "Versions" else "registered")
+    figure.update_xaxes(title="order of registration" if along == "Versions" else "date of registration")
     st.plotly_chart(figure, key="chart")
 
 

@@ -259,7 +259,7 @@ def _round(browser: Browser, server: Server, expected: Known, figures: Figures) 
         seconds["between"].append(guest.follow("Trends"))
         seconds["chart"].append(guest.watch(shown=[".js-plotly-plot .xtitle", "order of registration"]))
         guest.watch(settled=True)
-        for option, title in (("Time", "registered"), ("Versions", "order of registration")):
+        for option, title in (("Time", "date of registration"), ("Versions", "order of registration")):
             seconds["later"].append(guest.choose(option, shown=[".js-plotly-plot .xtitle", title]))
             guest.watch(settled=True)
         with _counted(figures, "between", server, guest) as reruns:

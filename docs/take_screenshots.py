@@ -116,7 +116,7 @@ def main() -> None:
 
 def chromium() -> Path | None:
     """The Chromium or Chrome of this machine; None means the one Playwright downloaded."""
-    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+    names = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
     return next((Path(found) for name in names if (found := shutil.which(name))), None)
 
 

@@ -1,4 +1,4 @@
-"""Who is winning on live traffic, and whether it can be believed: experiments with champion and challengers."""
+"""Which version is better on live traffic, and whether that is valid: experiments of champion and challengers."""
 
 import streamlit as st
 
@@ -9,7 +9,8 @@ from dashboard.views.experiments import decisions, sections
 view = session.view()
 decisions.challenge(view)
 messages.heading(
-    "Champion / challenger", "Who is winning on live traffic, whether that can be believed, and what comes next."
+    "Champion / challenger",
+    "Which version is better on live traffic, whether the comparison is valid, and the next step.",
 )
 
 name = session.model_name()

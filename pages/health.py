@@ -10,7 +10,7 @@ view = session.view()
 name = session.model_name()
 messages.heading(
     f"Health of {name}" if name else "Health",
-    "Whether the champion does in production what it did before, and what was done when not.",
+    "The champion in production beside its baseline, and what was done when it degraded.",
 )
 if name is None:
     messages.empty_registry()

@@ -4,7 +4,7 @@ import streamlit as st
 
 from dashboard import formatting, session
 from dashboard.session import HISTORY
-from dashboard.ui import charts, frames, messages
+from dashboard.ui import charts, figures, frames, messages
 from dashboard.views import trends
 
 view = session.view()
@@ -59,9 +59,7 @@ if points["set"].nunique() > 1:
     )
 figure = charts.trend(points, line, label, by_time=axis == "Time")
 trends.live_in_trend(figure, name, metric, points, view, by_time=axis == "Time")
-st.plotly_chart(
-    figure, config=charts.CONFIG, key="trend-chart", alt=f"{label} of every version with the champion's line"
-)
+figures.show(figure, key="trend-chart", alt=f"{label} of every version with the champion's line")
 
 messages.section("Deployment history")
 if len(line):

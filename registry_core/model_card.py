@@ -14,7 +14,7 @@ from .signature import UNKNOWN, Signature
 CARD_FIELDS: Mapping[str, str] = {
     "purpose": "What the model is for, who uses it, and what it decides",
     "limits": "Where it must not be used, and what is known to go wrong",
-    "owner": "Who answers for it",
+    "owner": "Who is responsible for it",
     "risk_tier": "How much harm a wrong prediction does, in the words of your policy",
 }
 

@@ -272,3 +272,13 @@ def test_every_section_of_a_comparison_with_the_champion_shows_something(demo: R
 def test_the_card_of_rain_is_written(demo: Registry) -> None:
     text = demo.model_card(str(demo.get_active_model_id("OffuttRain"))).text
     assert all((text.purpose, text.limits, text.owner, text.risk_tier))
+
+
+def test_every_name_has_a_benchmark_on_which_its_versions_are_evaluated(demo: Registry) -> None:
+    for name in NAMES:
+        benchmark = demo.counting_benchmark(name)
+        assert benchmark is not None, name
+        champion = demo.get_active_model_id(name)
+        assert champion is not None
+        found = demo.evaluations(champion)
+        assert any(each.fingerprint == benchmark.fingerprint and each.status == "measured" for each in found), name

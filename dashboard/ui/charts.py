@@ -10,10 +10,12 @@ from collections.abc import Sequence
 from typing import Any
 from zlib import crc32
 
+import numpy as np
 import pandas as pd
-import plotly.graph_objects as go
+from numpy.typing import NDArray
 
 from dashboard import formatting
+from dashboard.ui.figures import Figure
 
 #: Legible on white and on near-black, and told apart by colour-blind readers. The champion's is nobody else's.
 CHAMPION = "#0b7fd1"
@@ -25,8 +27,6 @@ BAD = "#d55e00"
 MOST_POINTS = 400
 #: Versions named below an axis that counts them.
 MOST_TICKS = 12
-
-CONFIG = {"displayModeBar": False, "scrollZoom": False, "responsive": True}
 
 
 def colours(model_ids: Sequence[str], champion: str | None) -> list[str]:
@@ -55,24 +55,22 @@ def thinned(frame: pd.DataFrame, most: int = MOST_POINTS) -> pd.DataFrame:
     return frame.iloc[sorted(place for place in kept if place < len(frame))]
 
 
-def blank(height: int, **layout: Any) -> go.Figure:
+def blank(height: int, **layout: Any) -> Figure:
     """An empty figure in the house's style."""
     axis = {"automargin": True, "zeroline": False}
-    return go.Figure(
-        layout={
-            "height": height,
-            "margin": {"l": 8, "r": 8, "t": 8, "b": 8},
-            "showlegend": False,
-            "hoverlabel": {"align": "left"},
-            "dragmode": False,
-            "xaxis": axis,
-            "yaxis": axis,
-            **layout,
-        }
-    )
+    plain: dict[str, Any] = {
+        "height": height,
+        "margin": {"l": 8, "r": 8, "t": 8, "b": 8},
+        "showlegend": False,
+        "hoverlabel": {"align": "left"},
+        "dragmode": False,
+        "xaxis": axis,
+        "yaxis": axis,
+    }
+    return Figure(**(plain | layout))
 
 
-def score_parts(terms: pd.DataFrame, colour: str) -> go.Figure:
+def score_parts(terms: pd.DataFrame, colour: str) -> Figure:
     """What each weighted metric brings to the score, largest first; the bars add up to it."""
     parts = terms[terms["Part"] != "Score"].dropna(subset=["Contribution"])
     parts = parts.sort_values("Contribution", key=abs)
@@ -100,7 +98,7 @@ def score_parts(terms: pd.DataFrame, colour: str) -> go.Figure:
     return figure
 
 
-def metric_gains(frame: pd.DataFrame, colour: str) -> go.Figure:
+def metric_gains(frame: pd.DataFrame, colour: str) -> Figure:
     """By how much a model is better than the champion on each metric: bars to the right are better, to the left worse.
 
     Of a metric of which less is better (marked with an arrow) the difference is turned round.
@@ -137,7 +135,7 @@ def metric_gains(frame: pd.DataFrame, colour: str) -> go.Figure:
     return figure
 
 
-def side_by_side(frame: pd.DataFrame, labels: Sequence[str], shades: Sequence[str]) -> go.Figure:
+def side_by_side(frame: pd.DataFrame, labels: Sequence[str], shades: Sequence[str]) -> Figure:
     """Several models on every metric, one dot a model."""
     rows = frame.iloc[::-1]
     figure = blank(34 * max(1, len(rows)) + 56)
@@ -162,7 +160,7 @@ def side_by_side(frame: pd.DataFrame, labels: Sequence[str], shades: Sequence[st
     return figure
 
 
-def trend(points: pd.DataFrame, line: pd.DataFrame, label: str, *, by_time: bool) -> go.Figure:
+def trend(points: pd.DataFrame, line: pd.DataFrame, label: str, *, by_time: bool) -> Figure:
     """A metric over versions or time: a dot a version, the champion as steps, promotions and rollbacks marked."""
     dots = thinned(points)
     figure = blank(420, hovermode="closest")
@@ -212,7 +210,7 @@ def trend(points: pd.DataFrame, line: pd.DataFrame, label: str, *, by_time: bool
             )
     figure.update_layout(showlegend=True, legend=legend_on_top(), margin={"l": 8, "r": 72, "t": 8, "b": 8})
     figure.update_yaxes(
-        tickformat=_ticks(list(points["value"]), 3), title=label, range=_spread(list(points["value"]), 0.15)
+        tickformat=_ticks(points["value"].tolist(), 3), title=label, range=_spread(points["value"].tolist(), 0.15)
     )
     if by_time:
         figure.update_xaxes(title="date of registration")
@@ -223,7 +221,7 @@ def trend(points: pd.DataFrame, line: pd.DataFrame, label: str, *, by_time: bool
         figure.update_xaxes(
             title="version, in order of registration",
             tickvals=named,
-            ticktext=[points["version"].iloc[place] for place in named],
+            ticktext=points["version"].iloc[named].tolist(),
             range=[-pad, len(points) - 1 + pad],
         )
     return figure
@@ -236,7 +234,7 @@ def _on_versions(line: pd.DataFrame, points: pd.DataFrame) -> pd.DataFrame:
     return steps
 
 
-def reigns(frame: pd.DataFrame, moment: Any = None) -> go.Figure:
+def reigns(frame: pd.DataFrame, moment: Any = None) -> Figure:
     """Who served from when to when: a bar for each interval, a row for each version, the present champion in colour."""
     rows = list(dict.fromkeys(frame["version"]))
     figure = blank(30 * len(rows) + 60)
@@ -273,16 +271,21 @@ def legend_on_top() -> dict[str, Any]:
 
 def _ticks(values: Sequence[float], digits: int) -> str | None:
     """So many decimals at the ticks of shares; None leaves it to Plotly where they would not tell values apart."""
-    known = [float(value) for value in values if pd.notna(value)]
-    room = max(known) - min(known) if known else 0.0
-    return f".{digits}f" if room >= 2 * 10**-digits and max(map(abs, known)) < 1000 else None
+    known = _known(values)
+    room = known.max() - known.min() if len(known) else 0.0
+    return f".{digits}f" if room >= 2 * 10**-digits and abs(known).max() < 1000 else None
+
+
+def _known(values: Sequence[float]) -> NDArray[np.float64]:
+    table = np.asarray(values, dtype=np.float64)
+    return table[~np.isnan(table)]
 
 
 def _spread(values: Sequence[float], room: float) -> list[float] | None:
     """An axis from the least to the greatest value with some room, so that differences show."""
-    known = [float(value) for value in values if pd.notna(value)]
-    if not known:
+    known = _known(values)
+    if not len(known):
         return None
-    low, high = min(known), max(known)
+    low, high = float(known.min()), float(known.max())
     pad = (high - low) * room or abs(high) * 0.05 or 0.01
     return [low - pad, high + pad]

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
-import plotly.graph_objects as go
 
 from dashboard import formatting
 from dashboard.ui.charts import CHAMPION, NEUTRAL, blank, legend_on_top
+from dashboard.ui.figures import Figure
 from registry_core import Curve
 
 #: What each curve shows along its axes, and the line that a useless model follows.
@@ -20,7 +20,7 @@ CURVES: dict[str, tuple[str, str, str]] = {
 }
 
 
-def differences(frame: pd.DataFrame, shade: str = CHAMPION) -> go.Figure:
+def differences(frame: pd.DataFrame, shade: str = CHAMPION) -> Figure:
     """Each metric's difference as a dot with its interval, beside the line of no difference; right is better.
 
     Of a metric of which less is better the difference is turned round.
@@ -52,7 +52,7 @@ def differences(frame: pd.DataFrame, shade: str = CHAMPION) -> go.Figure:
     return figure
 
 
-def overlaid(name: str, curves: Mapping[str, Sequence[Curve]], shades: Sequence[str], label: str | None) -> go.Figure:
+def overlaid(name: str, curves: Mapping[str, Sequence[Curve]], shades: Sequence[str], label: str | None) -> Figure:
     """One kind of curve for several models (by their label), of one class where there are many."""
     title, across, upwards = CURVES[name]
     figure = blank(320)
@@ -76,7 +76,7 @@ def overlaid(name: str, curves: Mapping[str, Sequence[Curve]], shades: Sequence[
     return figure
 
 
-def confusion(classes: Sequence[str], counts: Sequence[Sequence[int]]) -> go.Figure:
+def confusion(classes: Sequence[str], counts: Sequence[Sequence[int]]) -> Figure:
     """How often a class was called a class: lines are the truth; darker is a larger share of its line."""
     shares = [[value / (sum(line) or 1) for value in line] for line in counts]
     figure = blank(min(120 + 34 * len(classes), 460))

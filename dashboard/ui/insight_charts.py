@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import plotly.graph_objects as go
-from plotly.subplots import make_subplots
-
 from dashboard import formatting
 from dashboard.ui.charts import BAD, CHAMPION, NEUTRAL, blank
+from dashboard.ui.figures import Figure
 from registry_core import Curve, Difference, Fairness, Group, ImpactComparison, LosingSlices, Measured, ValueCurve
 
 #: Features and groups that a chart shows; tables have all.
@@ -19,7 +17,7 @@ MOST_FEATURES, MOST_GROUPS = 8, 5
 _SHORT = {"selection_rate": "Selected", "true_positive_rate": "TPR", "false_positive_rate": "FPR"}
 
 
-def losing_slices(found: LosingSlices) -> go.Figure:
+def losing_slices(found: LosingSlices) -> Figure:
     """The loss in each slice with its interval, the condition written above it; to the left is worse."""
     figure = blank(52 * len(found.slices) + 84)
     for place, each in enumerate(reversed(found.slices)):
@@ -57,7 +55,7 @@ def _turned(found: Difference) -> tuple[float, float, float]:
     return -found.value, -found.high, -found.low
 
 
-def impact(found: ImpactComparison, version: str, shade: str) -> go.Figure:
+def impact(found: ImpactComparison, version: str, shade: str) -> Figure:
     """The impact of the most telling features, a dot each with its interval, the champion's below the version's."""
     names = shown_features(found)
     figure = blank(34 * len(names) + 64)
@@ -102,7 +100,7 @@ def shown_features(found: ImpactComparison) -> list[str]:
     return [name for name in found.impact.impacts if name in chosen]
 
 
-def values(curves: Sequence[tuple[str, ValueCurve, str]]) -> go.Figure:
+def values(curves: Sequence[tuple[str, ValueCurve, str]]) -> Figure:
     """Value per 1,000 rows by threshold, a line with its band for each version, its best threshold marked and named."""
     figure = blank(280)
     for label, curve, colour in curves:
@@ -150,18 +148,18 @@ def _telling(curves: Sequence[tuple[str, ValueCurve, str]]) -> list[float]:
     return [low - 0.4 * room, high + 0.25 * room]
 
 
-def fairness(found: Fairness, shade: str) -> go.Figure:
+def fairness(found: Fairness, shade: str) -> Figure:
     """Each rate by group with its interval, a panel a rate; a hollow dot has few rows."""
     groups = shown_groups(found)
     rates = list(groups[0].rates)
-    figure = make_subplots(
-        cols=len(rates),
-        shared_yaxes=True,
-        horizontal_spacing=0.03,
-        subplot_titles=[_SHORT.get(rate, formatting.metric(rate)) for rate in rates],
-    )
+    figure = blank(34 * len(groups) + 76, margin={"l": 8, "r": 8, "t": 28, "b": 8})
+    # Room for a tick of one panel beside that of the next.
+    gap = 0.06
+    width = (1 - gap * (len(rates) - 1)) / len(rates)
     names = [_text(group.name) for group in groups]
-    for column, rate in enumerate(rates, 1):
+    for panel, rate in enumerate(rates):
+        axis = f"x{panel + 1}" if panel else "x"
+        begin = panel * (width + gap)
         known = [
             (name, group.rates[rate])
             for name, group in zip(names, groups, strict=True)
@@ -179,15 +177,22 @@ def fairness(found: Fairness, shade: str) -> go.Figure:
             error_x=_many_ends([Measured(each.value or 0.0, each.low, each.high) for _, each in known], NEUTRAL),
             customdata=[[f"{each.rows:,}"] for _, each in known],
             hovertemplate="%{y}: %{x:.3f}, %{customdata[0]} rows<extra></extra>",
-            row=1,
-            col=column,
+            xaxis=axis,
         )
-        figure.update_xaxes(tickformat=".0%", nticks=3, row=1, col=column)
-    figure.update_yaxes(type="category", autorange="reversed", automargin=True)
-    figure.update_layout(
-        height=34 * len(groups) + 76, margin={"l": 8, "r": 8, "t": 28, "b": 8}, showlegend=False, dragmode=False
-    )
-    figure.update_annotations(font={"size": 13})
+        figure.update_layout(**{axis.replace("x", "xaxis"): {"domain": [begin, begin + width], "anchor": "y"}})
+        figure.add_annotation(
+            x=begin + width / 2,
+            y=1,
+            xref="paper",
+            yref="paper",
+            xanchor="center",
+            yanchor="bottom",
+            text=_SHORT.get(rate, formatting.metric(rate)),
+            showarrow=False,
+            font={"size": 13},
+        )
+    figure.update_xaxes(tickformat=".0%", nticks=3, automargin=True, zeroline=False)
+    figure.update_yaxes(type="category", autorange="reversed")
     return figure
 
 
@@ -199,7 +204,7 @@ def shown_groups(found: Fairness) -> list[Group]:
     return [group for group in found.groups if group.name in chosen]
 
 
-def residuals(curves: Sequence[tuple[str, Curve, str]], across: str) -> go.Figure:
+def residuals(curves: Sequence[tuple[str, Curve, str]], across: str) -> Figure:
     """The mean residual with its interval, by prediction or by slice, beside the line of none."""
     figure = blank(300)
     for place, (label, curve, colour) in enumerate(curves):

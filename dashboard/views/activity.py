@@ -10,7 +10,7 @@ import streamlit as st
 
 from dashboard import formatting, navigation, session
 from dashboard.queries import PAGE_SIZE, Log, moment
-from dashboard.ui import charts, frames, messages, tables
+from dashboard.ui import charts, figures, frames, messages, tables
 from registry_core import Event, EventKind, Registry
 
 #: Above this many events the chain is recomputed when asked for, not whenever something has changed.
@@ -64,7 +64,7 @@ def champions(name: str, view: session.View) -> None:
             _served(name, when, view)
     with right:
         figure = charts.reigns(reigns, when)
-        st.plotly_chart(figure, config=charts.CONFIG, key="reigns-chart", alt=f"Champions of {name} over time")
+        figures.show(figure, key="reigns-chart", alt=f"Champions of {name} over time")
 
 
 def _served(name: str, when: datetime, view: session.View) -> None:

@@ -13,6 +13,7 @@ from dashboard.ui import (
     curves,
     evaluating,
     evaluation_frames,
+    figures,
     frames,
     messages,
     model_decisions,
@@ -118,15 +119,13 @@ def metrics(models: Sequence[ModelMetadata], found: Sequence[tuple[ModelMetadata
         rows = next(iter(paired.differences.values())).rows if paired.differences else 0
         messages.section(
             f"{model.version} against {models[0].version}",
-            f"Both answered the same {rows:,} rows; the lines are the 95% intervals of the difference.",
+            f"Both predicted the same {rows:,} rows; the lines are the 95% intervals of the difference.",
         )
         left, right = st.columns(2, gap="large")
         shade = charts.colours([model.model_id], models[0].model_id if models[0].is_active else None)[0]
         with left:
             figure = curves.differences(frame, shade)
-            st.plotly_chart(
-                figure, config=charts.CONFIG, key=f"gap-{model.model_id}", alt="Differences with their intervals"
-            )
+            figures.show(figure, key=f"gap-{model.model_id}", alt="Differences with their intervals")
         with right:
             tables.differences(frame, key=f"gap-{model.model_id}")
         _slices_and_changes(model, models[0], paired)
@@ -176,7 +175,8 @@ def overlaid(models: Sequence[ModelMetadata], view: session.View) -> None:
     shades = charts.colours([each.model_id for each in known], champion)
     for place, kind in zip(st.columns(3), curves.CURVES, strict=True):
         figure = curves.overlaid(kind, by_model, shades, label)
-        place.plotly_chart(figure, config=charts.CONFIG, key=f"curves-{kind}", alt=f"{curves.CURVES[kind][0]} curves")
+        with place:
+            figures.show(figure, key=f"curves-{kind}", alt=f"{curves.CURVES[kind][0]} curves")
 
 
 def made_of(models: Sequence[ModelMetadata], view: session.View) -> None:

@@ -6,7 +6,6 @@ from collections.abc import Hashable
 from typing import Any
 
 import pandas as pd
-import plotly.graph_objects as go
 import streamlit as st
 
 from dashboard import formatting, live_queries, session
@@ -14,6 +13,7 @@ from dashboard.live_queries import Every, versions
 from dashboard.ui import live_frames, messages, tables
 from dashboard.ui.charts import OTHERS
 from dashboard.ui.columns import Column
+from dashboard.ui.figures import Figure
 from registry_core import Window
 
 #: How a deployment began, by word and shape.
@@ -22,7 +22,7 @@ BEGAN = {"promoted": "▲ promoted", "rolled back": "✕ rolled back"}
 LIVE = OTHERS[1]
 
 
-def beside_offline(figure: go.Figure, frame: pd.DataFrame, every: str) -> go.Figure:
+def beside_offline(figure: Figure, frame: pd.DataFrame, every: str) -> Figure:
     """Put live values into a trend over time: another colour, other marks, a broken line."""
     word = f"live, by {every}"
     first = True
@@ -46,16 +46,16 @@ def beside_offline(figure: go.Figure, frame: pd.DataFrame, every: str) -> go.Fig
             showlegend=first,
         )
         first = False
-    low, high = figure.layout.yaxis.range
+    low, high = figure.layout["yaxis"]["range"]
     known = frame["value"].dropna()
     pad = 0.1 * (max(high, known.max()) - min(low, known.min()))
     figure.update_yaxes(range=[min(low, known.min() - pad), max(high, known.max() + pad)])
-    figure.update_xaxes(title="registered; for live values, time of prediction")
+    figure.update_xaxes(title="date of registration; for live values, time of prediction")
     return figure
 
 
 def live_in_trend(
-    figure: go.Figure, name: str, metric: str, points: pd.DataFrame, view: session.View, *, by_time: bool
+    figure: Figure, name: str, metric: str, points: pd.DataFrame, view: session.View, *, by_time: bool
 ) -> None:
     """Put what production says of a metric beside what was known before, where labels have come."""
     live = live_frames.live_metric(metric)

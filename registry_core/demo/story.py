@@ -221,6 +221,8 @@ def _after_the_rollback(story: Story, digits_best: str) -> None:
     _tidying(story)
     clock.at(5, 9, 10)
     story.offutt("HistGradientBoosting", _BOOSTING, 1949, 1989, derived=True)
+    clock.at(4, 14, 20)
+    evidence.add_holdouts(story)
     clock.ago(3.2)
     evidence.send_in(story)
     clock.ago(1.1)

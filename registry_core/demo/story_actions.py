@@ -54,6 +54,7 @@ class Story:
         self.registry, self.clock, self.say = registry, clock, say
         self.weather = Weather.read()
         self.fitted: dict[str, Fitted] = {}
+        #: The rows to train on and those held out, by model name.
         self.splits: dict[str, tuple[Rows, Rows]] = {}
 
     def add(
@@ -112,9 +113,9 @@ class Story:
         self, model_name: str, which: str, model_type: str, parameters: Mapping[str, Any], description: str
     ) -> str:
         """A model of one of scikit-learn's sets, measured on the quarter held out."""
-        if which not in self.splits:
-            self.splits[which] = split(which)
-        train_rows, holdout = self.splits[which]
+        if model_name not in self.splits:
+            self.splits[model_name] = split(which)
+        train_rows, holdout = self.splits[model_name]
         evaluation_set = f"{which.replace('_', '-')}-holdout"
         return self.add(model_name, model_type, parameters, train_rows, holdout, evaluation_set, description)
 

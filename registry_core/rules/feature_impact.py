@@ -112,7 +112,8 @@ def sentence(
     if largest is None:
         return "no feature was permuted"
     clear_ones = helpful(version)
-    most = f"{largest} matters most: without it {_amount(version.impacts[largest].value, version.metric)} worse"
+    worse = _amount(version.impacts[largest].value, version.metric)
+    most = f"the most important feature is {largest}: {worse} worse without it"
     if largest not in clear_ones:
         most = f"no single feature matters clearly; the largest impact is {largest}'s"
     if champion is None:

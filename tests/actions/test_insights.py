@@ -213,7 +213,7 @@ def test_feature_impact_is_scikit_learns_and_stands_beside_the_champions(judged:
     # The champion is not asked the same again.
     registry.measure_feature_impact(version, repeats=3, seed=5)
     assert len(registry.events("Late", kinds=[EventKind.FEATURE_IMPACT])) == 3
-    assert "delay matters most" in found.sentence
+    assert "the most important feature is delay" in found.sentence
     document = answer(Path(registry.location), "feature-impact", version)["feature_impact"]
     assert document["impact"]["impacts"]["delay"]["value"] == found.impact.impacts["delay"].value
 

@@ -49,7 +49,7 @@ def share(page: Page, percent: str, reason: str) -> None:
     expect(dialog.locator(".split").last).to_contain_text(f"{percent}%")
     dialog.get_by_label("Reason").fill(reason)
     dialog.get_by_role("button", name="Share", exact=True).click()
-    expect(page.get_by_text(f"Challengers answer {percent}% of {NAME} now")).to_be_visible()
+    expect(page.get_by_text(f"Challengers serve {percent}% of the requests of {NAME} now")).to_be_visible()
 
 
 def labels(page: Page) -> int:
@@ -74,7 +74,7 @@ def test_from_shadow_into_the_frost_and_back(
         challenger = registry.experiments(NAME)[0].arms[0].challenger_id
     page = anna.visit(f"/model?id={challenger}")
     decide(page, "Start experiment", "It knows this summer")
-    expect(page.get_by_text("scores the same rows beside it, answers nothing")).to_be_visible()
+    expect(page.get_by_text("scores the same rows; its predictions are not served")).to_be_visible()
     page.evaluate("window.sameDocument = true")
 
     # what somebody is typing is left alone by what arrives meanwhile
@@ -93,7 +93,7 @@ def test_from_shadow_into_the_frost_and_back(
         expect(dialog).to_have_count(0)
         share(page, "20", "It did well beside the champion")
         share(page, "50", "Nobody complained")
-        expect(page.locator(".st-key-table-arms")).to_contain_text("answers 50%")
+        expect(page.locator(".st-key-table-arms")).to_contain_text("serves 50%")
         assert before > 500
     decide(page, "Promote", "As good as the champion, and smoother")
     expect(page.get_by_text("was promoted").first).to_be_visible()

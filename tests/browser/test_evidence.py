@@ -125,7 +125,7 @@ def test_from_two_uploads_and_a_benchmark_to_an_override(visitor: Enter, filled:
     # both beside each other
     anna.visit(f"/compare?model=Churn&ids={better},{worse}")
     expect(page.get_by_text("Evaluated on holdout-2026")).to_be_visible()
-    expect(page.get_by_text("Both answered the same 200 rows")).to_be_visible()
+    expect(page.get_by_text("Both predicted the same 200 rows")).to_be_visible()
     expect(page.locator(".js-plotly-plot").first).to_be_visible()
 
 

@@ -88,5 +88,5 @@ def test_a_decline_and_its_rollback_appear_by_themselves(
         anna.settle()
         violations = Axe().run(page).response["violations"]
         assert not [(each["id"], [node["target"] for node in each["nodes"]][:2]) for each in violations]
-    page.get_by_role("button", name="Look at 1.1.0").click()
+    page.get_by_role("button", name="Open 1.1.0").click()
     expect(page.locator("h1")).to_have_text("Churn 1.1.0")

@@ -1,11 +1,13 @@
 """Registries with something in them, quickly, and the pages run without a browser."""
 
+import json
 import sys
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import plotly.graph_objects as go
 import pytest
 import streamlit as st
 from sklearn.linear_model import LogisticRegression
@@ -14,6 +16,7 @@ from streamlit.components.v2 import manifest_scanner
 from streamlit.testing.v1 import AppTest
 
 from dashboard import served, server
+from dashboard.ui.figures import Figure
 from registry_core import Registry
 from tests.clock import Clock
 
@@ -40,6 +43,11 @@ def _as_it_is_served() -> None:
 
 def fitted() -> LogisticRegression:
     return LogisticRegression().fit([[0.0, 1.0], [1.0, 0.0], [0.2, 0.9], [0.8, 0.1]], [0, 1, 0, 1])
+
+
+def validated(figure: Figure) -> go.Figure:
+    """A figure as Plotly validates it: a property that Plotly does not know raises ValueError."""
+    return go.Figure(figure.to_dict())
 
 
 def register(registry: Registry, accuracy: float | None = 0.8, model: Any = None, **fields: Any) -> str:
@@ -99,7 +107,8 @@ def several(own: Registry, clock: Clock) -> dict[str, str]:
 def open_page() -> Callable[..., AppTest]:
     """``open_page("trends", model="Churn")`` runs the application with that page and that address.
 
-    What is folded on the page of a model is open, unless the address says otherwise.
+    What is folded on the page of a model is open, unless the address says otherwise. Plotly must know each property of
+    the charts.
     """
 
     def run(page: str = "overview", /, **address: str) -> AppTest:
@@ -109,6 +118,9 @@ def open_page() -> Callable[..., AppTest]:
             app.query_params[name] = value
         if page != "overview":
             app.switch_page(f"../pages/{page}.py")
-        return app.run()
+        app.run()
+        for chart in app.get("plotly_chart"):
+            go.Figure(json.loads(chart.proto.spec))
+        return app
 
     return run

@@ -95,7 +95,7 @@ def test_shadow(four: list[str], own: Registry, clock: Clock, open_page: Open) -
     own.start_experiment("Churn", wrong, actor="bert", reason="newer *data*")
     app = open_page("experiments")
     assert "Too early to say whether 1.0.4 is better than 1.0.0" in plain(app)
-    assert "scores the same rows beside it, answers nothing" in plain(app)
+    assert "scores the same rows; its predictions are not served" in plain(app)
     assert "Experiment started: “newer *data*”" in plain(app)
     assert app.button(key="experiment-advance").disabled
     assert "no further stage" in app.button(key="experiment-advance").help
@@ -136,8 +136,8 @@ def test_staged_and_advanced_over_gates(four: list[str], own: Registry, clock: C
     app.checkbox(key="override").check()
     app = confirm(app, "the desk watches")
     assert own.experiment(started.experiment_id).stage == 1
-    assert "Challengers answer 1% of **Churn** now" in plain(app)
-    assert "Advanced over gates that did not hold" in plain(app)
+    assert "Challengers serve 1% of the requests of **Churn** now" in plain(app)
+    assert "Advanced although gates failed" in plain(app)
     assert "“the desk watches” (labels: 0" in plain(app)
     assert '<li class="done"' in plain(app)
     assert "aria-current=step" in plain(app)
@@ -164,7 +164,7 @@ def test_paused_and_resumed(four: list[str], own: Registry, open_page: Open) -> 
     started = own.start_experiment("Churn", four[1], "split", 0.2, reason="try")
     app = confirm(press(open_page("experiments"), "pause"), "weekend")
     assert own.experiment(started.experiment_id).status == "paused"
-    assert "answered 20%, and nothing while paused" in plain(app)
+    assert "served 20%; serves no requests while paused" in plain(app)
     assert "Experiment paused: “weekend”" in plain(app)
     (undo,) = [each for each in app.button if each.label == "Undo: resume"]
     undo.click().run()
@@ -179,7 +179,7 @@ def test_ended_ones_can_be_looked_at(four: list[str], own: Registry, clock: Cloc
     assert app.query_params["experiment"] == str(first.experiment_id)
     app = open_page("experiments")
     assert "No experiment runs now" in plain(app)
-    past = next(each.value for each in app.dataframe if "How it ended" in each.value)
+    past = next(each.value for each in app.dataframe if "Result" in each.value)
     assert past["Verdict"][0].endswith("no budget")
     app.selectbox(key="experiment-choice").set_value(first.experiment_id).run()
     assert "At its end: no clear difference" in plain(app)
@@ -224,7 +224,7 @@ def test_starting_with_own_stages_and_refusals(four: list[str], own: Registry, o
     app.radio(key="start-way").set_value("Staged rollout").run()
     app.text_input(key="start-stages").set_value("shadow, many").run()
     app = confirm(app)
-    assert "“many” is no stage" in plain(app)
+    assert "“many” is not a stage" in plain(app)
     app.text_input(key="start-stages").set_value("50, 10").run()
     app = confirm(app)
     assert "give increasing shares" in plain(app)

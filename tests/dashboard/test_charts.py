@@ -9,7 +9,7 @@ from dashboard.ui import charts, frames
 from registry_core import Registry, Score, ScoreTerm
 from tests.clock import Clock
 
-from .conftest import register
+from .conftest import register, validated
 
 
 def test_a_model_keeps_its_colour_and_the_champion_has_its_own() -> None:
@@ -32,7 +32,7 @@ def test_no_chart_grows_beyond_its_points(count: int) -> None:
 
 def test_score_parts_leave_the_sum_out() -> None:
     terms = (ScoreTerm("accuracy", 0.5, 0.8, 0.4, False), ScoreTerm("rmse", 0.5, 0.2, -0.1, True))
-    figure = charts.score_parts(frames.score_terms(Score(0.3, terms, 0.0, None)), "#123456")
+    figure = validated(charts.score_parts(frames.score_terms(Score(0.3, terms, 0.0, None)), "#123456"))
     assert list(figure.data[0].x) == [-0.1, 0.4]
     low, high = figure.layout.xaxis.range
     assert low < -0.1
@@ -44,7 +44,7 @@ def test_trend_has_dots_steps_and_marks(several: dict[str, str], own: Registry, 
     rows = own.get_model_comparison(None, "Churn", order_by="registered_at", descending=False)
     points = frames.trend(rows, "composite_score")
     line = frames.champion_line(points, own.deployments("Churn"), [], clock.now)
-    figure = charts.trend(points, line, "Score", by_time=by_time)
+    figure = validated(charts.trend(points, line, "Score", by_time=by_time))
     assert [trace.name for trace in figure.data] == ["Version", "Champion", "Promoted", "Rolled back"]
     assert figure.data[1].line.shape == "hv"
     assert len(figure.data[2].x) == 2
@@ -54,13 +54,13 @@ def test_trend_has_dots_steps_and_marks(several: dict[str, str], own: Registry, 
         named = dict(zip(figure.layout.xaxis.tickvals, figure.layout.xaxis.ticktext, strict=True))
         assert named == dict(enumerate(points["version"]))
         assert figure.data[1].x[-1] == len(points) - 1
-    without = charts.trend(points, line.iloc[:0], "Score", by_time=by_time)
+    without = validated(charts.trend(points, line.iloc[:0], "Score", by_time=by_time))
     assert len(without.data) == 1
 
 
 def test_reigns_draw_a_bar_an_interval(several: dict[str, str], own: Registry, clock: Clock) -> None:
     frame = frames.reigns(own.deployments("Churn"), {}, clock.now)
-    figure = charts.reigns(frame, datetime(2025, 8, 3, tzinfo=UTC))
+    figure = validated(charts.reigns(frame, datetime(2025, 8, 3, tzinfo=UTC)))
     assert len(figure.data[0].base) == 2
     assert list(figure.data[0].marker.color) == [charts.NEUTRAL, charts.CHAMPION]
     assert len(figure.layout.shapes) == 1
@@ -70,8 +70,8 @@ def test_side_by_side_and_gaps(several: dict[str, str], own: Registry) -> None:
     comparison = own.compare([several["third"], several["second"]])
     frame = frames.metric_comparison(comparison, baseline=1)
     labels = frames.column_labels(comparison.models)
-    assert len(charts.side_by_side(frame, labels, ["#111111", "#222222"]).data) == 2
-    gains = charts.metric_gains(frame, "#111111").data[0]
+    assert len(validated(charts.side_by_side(frame, labels, ["#111111", "#222222"])).data) == 2
+    gains = validated(charts.metric_gains(frame, "#111111")).data[0]
     assert dict(zip(gains.y, gains.x, strict=True))["Accuracy"] == pytest.approx(-0.03)
     assert set(gains.marker.color) == {charts.NEUTRAL}
 
@@ -81,7 +81,7 @@ def test_who_served_for_seconds_is_seen() -> None:
     end = pd.to_datetime(["2026-02-01T00:00:00Z", "2026-02-01T00:00:05Z", "2026-03-01T00:00:00Z"])
     frame = pd.DataFrame({"version": ["1", "2", "3"], "start": start, "end": end, "current": [False, False, True]})
     frame = frame.assign(lasted="", actor="", reason="")
-    widths = charts.reigns(frame).data[0].x
+    widths = validated(charts.reigns(frame)).data[0].x
     assert min(widths) > 0.005 * sum(widths)
 
 
@@ -97,7 +97,7 @@ def test_gains_of_very_different_metrics_are_drawn_as_shares(own: Registry) -> N
         for accuracy, revenue in ((0.8, 1e9), (0.9, 1.1e9))
     ]
     frame = frames.metric_comparison(own.compare(made[::-1]), baseline=1)
-    gains = charts.metric_gains(frame, "#111111").data[0]
+    gains = validated(charts.metric_gains(frame, "#111111")).data[0]
     drawn = dict(zip(gains.y, gains.x, strict=True))
     assert drawn["Accuracy"] == pytest.approx(0.1 / 0.9)
     assert drawn["Revenue"] == pytest.approx(0.1 / 1.1)

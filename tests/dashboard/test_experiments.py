@@ -24,6 +24,8 @@ from registry_core import (
     Guardrail,
 )
 
+from .conftest import validated
+
 VERSIONS = {"A": "1.0.0", "B": "1.0.1", "C": "1.0.2"}
 
 
@@ -66,20 +68,20 @@ def test_the_headline() -> None:
     missing = Effect("accuracy", "split", 3, 1, False, "Not enough labels yet")
     assert told(judged(missing)) == "Too early to say whether 1.0.1 is better than 1.0.0"
     several = judged(effect(0.01, 0.03)), judged(effect(-0.01, 0.02), "C")
-    assert told(*several) == "1 of 2 challengers are better than 1.0.0; 1.0.1 shows most, +2.0 pp"
+    assert told(*several) == "1 of 2 challengers are better than 1.0.0; 1.0.1 has the largest difference, +2.0 pp"
     assert told(judged(missing), judged(missing, "C")).startswith("Too early to say whether any of 2 challengers")
     assert told(judged(effect(-0.03, -0.01)), judged(effect(-0.03, -0.01), "C")).startswith("1.0.0 is winning: all 2")
     over: dict[str, Any] = {"ended_at": "2026-01-02T00:00:00+00:00"}
-    assert told(judged(missing), status="refused", **over) == "1.0.1 did harm and was refused"
+    assert told(judged(missing), status="refused", **over) == "1.0.1 refused as harmful"
     won = judged(effect(0.01, 0.03), status="promoted")
     assert told(won, status="promoted", **over) == "1.0.1 won against 1.0.0 and was promoted"
 
 
 def test_evidence_in_words() -> None:
     assert sentences.evidence(None, 20, "x") == "Not known yet"
-    assert sentences.evidence(-1.0, 20, "x").startswith("None so far (e-value 0.37; 20 is asked)")
+    assert sentences.evidence(-1.0, 20, "x").startswith("None so far (e-value 0.37; 20 is required)")
     assert sentences.evidence(np.log(5), 20, "both were equal") == (
-        "Not enough: if both were equal, chance would come this far in at most 1 of 5 experiments; 1 of 20 is asked"
+        "Not enough: if both were equal, chance would come this far in at most 1 of 5 experiments; 1 of 20 is required"
     )
     assert sentences.evidence(np.log(200), 20, "x").startswith("Strong: ")
     assert "more than a million" in sentences.evidence(900.0, 20, "x")
@@ -99,9 +101,9 @@ def test_the_ramp() -> None:
         ("promotion", "to do"),
     ]
     ended = made(stages=usual, stage=1, status="stopped", ended_at="2026-01-02T00:00:00+00:00")
-    assert [each.state for each in sentences.steps(ended)] == ["done", "done", "left out", "left out"]
+    assert [each.state for each in sentences.steps(ended)] == ["done", "done", "skipped", "skipped"]
     won = sentences.steps(replace(ended, status="promoted"))
-    assert [each.state for each in won] == ["done", "done", "left out", "done"]
+    assert [each.state for each in won] == ["done", "done", "skipped", "done"]
     drawn = experiment_charts.ramp(found)
     assert drawn.count("<li") == 4
     assert drawn.count("aria-current") == 1
@@ -109,7 +111,7 @@ def test_the_ramp() -> None:
 
 def test_stages_as_typed() -> None:
     assert sentences.stages_from("Shadow, 1%, 5 ,100") == ["shadow", 0.01, 0.05, 1.0]
-    with pytest.raises(ValueError, match="“soon” is no stage"):
+    with pytest.raises(ValueError, match="“soon” is not a stage"):
         sentences.stages_from("soon")
 
 
@@ -123,7 +125,7 @@ def test_the_split_as_drawn() -> None:
     assert "&lt;b&gt;</b> 5%" in drawn
     paused = experiment_charts.split(replace(found, status="paused"), VERSIONS, shades)
     assert "1.0.0 ★</b> 100%" in paused
-    assert paused.count("nothing while paused") == 2
+    assert paused.count("no requests while paused") == 2
     whole = experiment_charts.split(replace(found, arms=(Arm("B", 1.0),)), VERSIONS, shades)
     assert "★" not in whole
 
@@ -141,7 +143,7 @@ def test_the_effect_over_time() -> None:
     assert sentences.course(each, frame.iloc[:0], made(), VERSIONS).endswith("insufficient data")
     low, high = experiment_charts.extent(frame)
     assert -2 < low < 0 < 5 < high < 7
-    figure = experiment_charts.over_time(frame, "#d55e00", "pp")
+    figure = validated(experiment_charts.over_time(frame, "#d55e00", "pp"))
     assert figure.layout.yaxis.range == (low, high)
     assert [each.text for each in figure.layout.annotations] == ["<b>+3.0</b><br>+1.0 to<br>+5.0", "equal"]
     assert experiment_charts.ticks(-3, 11) == {"tickvals": [0, 5, 10], "ticktext": ["0", "+5", "+10"]}
@@ -155,13 +157,13 @@ def test_all_challengers_in_one_figure() -> None:
     frame = experiment_frames.now(report, VERSIONS)
     assert frame["says"].tolist() == ["▲ better", "≈ no clear difference"]
     assert frame["written"].tolist() == ["+2.0 pp (+1.0 to +3.0)", "+0.5 pp (−1.0 to +2.0)"]
-    assert len(experiment_charts.now(frame, ["#d55e00", "#1a9e78"], "pp").data) == 2
+    assert len(validated(experiment_charts.now(frame, ["#d55e00", "#1a9e78"], "pp")).data) == 2
     table = experiment_frames.arms(report, VERSIONS)
-    assert table["Role"].tolist() == ["★ champion", "◐ answers 5%", "□ withdrawn"]
+    assert table["Role"].tolist() == ["★ champion", "◐ serves 5%", "□ withdrawn"]
     assert table["Value"].tolist() == pytest.approx([85, 90, 90])
-    assert sentences.believed(report)[1] == ("○", "4 calls failed")
+    assert sentences.believed(report)[1] == ("○", "4 failed requests")
     more = replace(report, failures=Guardrail("failures", "more", ((9, 0), (9, 4)), (4.0,), "", (True,)))
-    assert sentences.believed(more)[1] == ("✕", "fails more often: 4 calls")
+    assert sentences.believed(more)[1] == ("✕", "fails more often: 4 requests")
 
 
 def test_what_happened() -> None:
@@ -172,9 +174,7 @@ def test_what_happened() -> None:
     )
     frame = experiment_frames.history([event], VERSIONS, datetime(2026, 1, 1, 1, tzinfo=UTC), UTC)
     assert frame["Reason"].tolist() == ["B is fine"]
-    assert frame["Change"].tolist() == ["shadow → split; 1.0.1: 0% → 5%; gates passed over: labels: 3 of 100 labels"]
+    assert frame["Change"].tolist() == ["shadow → split; 1.0.1: 0% → 5%; gates overridden: labels: 3 of 100 labels"]
     over = made(ended_at="2026-01-01T00:00:00+00:00", ended_by="anna", status="stopped", verdict="B was slow")
     past = experiment_frames.past([over], VERSIONS, datetime(2026, 1, 1, 1, tzinfo=UTC))
-    assert past[["How it ended", "Challengers", "Verdict"]].to_numpy().tolist() == [
-        ["■ stopped", "1.0.1", "B was slow"]
-    ]
+    assert past[["Result", "Challengers", "Verdict"]].to_numpy().tolist() == [["■ stopped", "1.0.1", "B was slow"]]

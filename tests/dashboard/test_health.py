@@ -32,7 +32,7 @@ from registry_core import (
 )
 from tests.clock import Clock
 
-from .conftest import register
+from .conftest import register, validated
 from .live_traffic import begin, degrade, reference, serve
 from .test_pages import texts as raw_texts
 
@@ -119,7 +119,7 @@ def test_before_there_is_a_baseline_it_counts_its_labels(own: Registry, clock: C
     assert not app.exception
     assert "not yet: 250 of 400 labels" in texts(app)
     assert app.get("progress")
-    assert "its baseline is being made" in texts(app)
+    assert "its baseline is being measured" in texts(app)
 
 
 def test_slices_that_became_worse_are_listed_and_the_others_counted(
@@ -409,7 +409,7 @@ def test_drift_names_its_state_and_what_moved() -> None:
     frame = health_frames.drift([far, Drift("visits", "not enough", None, 0.1, 0.25, 9, 800), early])
     assert frame["State"].tolist() == ["✕ severe drift", "○ too few rows", "○ no whole week yet"]
     assert frame["Largest change"].tolist() == ["above 3: 10.0% → 40.0%", "", ""]
-    figure = health_charts.moved([far])
+    figure = validated(health_charts.moved([far]))
     assert figure.data[-1].x == (0.4,)
 
 
@@ -419,7 +419,7 @@ def test_drift_names_its_state_and_what_moved() -> None:
 def _over_time(frame: pd.DataFrame, levels: list[health_charts.Level]) -> Any:
     moves = live_frames.moves([Deployment(1, "Churn", "a", NOON.isoformat(), None, "anna", "")], set(), {}, None)
     span = (NOON - timedelta(hours=1), NOON + timedelta(hours=9))
-    return health_charts.over_time(frame, "Accuracy", "a", levels, moves, span, UTC)
+    return validated(health_charts.over_time(frame, "Accuracy", "a", levels, moves, span, UTC))
 
 
 def test_the_chart_has_a_line_a_champion_bars_and_marks() -> None:
@@ -455,7 +455,7 @@ def test_without_any_label_only_what_was_asked_is_drawn() -> None:
 
 @pytest.mark.parametrize(("value", "drawn"), [(None, -2.0), (-30.0, -2.0), (2.5, 2.5), (900.0, 7.0)])
 def test_the_detector_stays_on_its_scale(value: float | None, drawn: float) -> None:
-    figure = health_charts.detector(DetectorState(value, 6.0, 0.1, "", 10, 0, ""))
+    figure = validated(health_charts.detector(DetectorState(value, 6.0, 0.1, "", 10, 0, "")))
     assert figure.data[1].x[1] == drawn
     assert (figure.data[1].line.color == charts.BAD) is (drawn >= 6)
 
@@ -509,7 +509,7 @@ def test_the_cooldown_is_told() -> None:
     said = sentences.when_worse(_report(cooldown_until=until), MonitoringPolicy(), NOON, UTC)
     assert "Not during the next 3 h 0 min" in said
     said = sentences.when_worse(_report(predecessor="Churn_Ridge"), MonitoringPolicy(), NOON, UTC)
-    assert "restores the last healthy champion once that one is better on the same rows" in said
+    assert "restores the last healthy champion once it is better on the same rows" in said
 
 
 def test_all_sessions_share_an_answer_for_a_moment(own: Registry, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,7 +24,7 @@ from registry_core import (
     Registry,
 )
 
-from .conftest import register
+from .conftest import register, validated
 from .test_pages import texts
 
 Open = Callable[..., AppTest]
@@ -175,5 +175,5 @@ def test_hundreds_of_features_are_searched_and_few_are_drawn() -> None:
     names = insight_charts.shown_features(found)
     assert len(names) == insight_charts.MOST_FEATURES
     assert {"feature 000", "feature 400", "feature 450"} <= {*names}
-    figure = insight_charts.impact(found, "1.0.1", "#d55e00")
+    figure = validated(insight_charts.impact(found, "1.0.1", "#d55e00"))
     assert len(figure.data[0].x) == insight_charts.MOST_FEATURES

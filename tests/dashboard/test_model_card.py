@@ -46,6 +46,33 @@ def test_what_is_written_is_kept_and_shown_as_text(own: Registry, open_page: Ope
     assert any("Nothing was changed" in each.value for each in app.info)
 
 
+def test_what_was_typed_is_kept_while_it_is_not_drawn_and_is_of_its_version_only(
+    own: Registry, open_page: Open
+) -> None:
+    first, second = register(own), register(own, 0.9)
+    app = open_page("model", id=first)
+    app.text_area(key="card-purpose").set_value("Churn within a year")
+    app.segmented_control(key="card-scope").set_value("Only 1.0.0")
+    app.run()
+    assert any("not saved yet" in each.value for each in app.caption)
+
+    # Not drawn for a while, as when its section is closed; then another version has its own text.
+    app.switch_page("../pages/trends.py").run()
+    assert not app.text_area
+    app.query_params["id"], app.query_params["model-card"] = second, "true"
+    app.switch_page("../pages/model.py").run()
+    assert app.text_area(key="card-purpose").value == ""
+
+    app.query_params["id"] = first
+    app.run()
+    assert app.text_area(key="card-purpose").value == "Churn within a year"
+    save(app)
+    assert not app.exception
+    assert own.model_card(first).text.purpose == "Churn within a year"
+    assert own.model_card(second).text.purpose == ""
+    assert not any("not saved yet" in each.value for each in app.caption)
+
+
 def test_what_is_lacking_is_said_and_the_card_can_be_downloaded(own: Registry, open_page: Open) -> None:
     app = open_page("model", id=register(own))
     words = " ".join(each.value for each in app.markdown).replace("\\", "")

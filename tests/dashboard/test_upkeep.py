@@ -27,7 +27,7 @@ from registry_core import (
 )
 from tests.clock import Clock
 
-from .conftest import register
+from .conftest import register, validated
 from .test_settings import confirm, texts
 
 Open = Callable[..., AppTest]
@@ -275,7 +275,8 @@ def test_space_by_name_and_kind() -> None:
     assert frame["name"].tolist() == ["whole registry", "Churn"]
     assert frame["share"].tolist() == [0.75, 0.25]
     many = (*uses, *(SpaceUse(f"N{number}", "models", 1, 100) for number in range(20)))
-    figure = maintenance_frames.bars(maintenance_frames.space(SpaceReport("2026-02-01T00:00:00+00:00", many, 0, 0)))
+    report = SpaceReport("2026-02-01T00:00:00+00:00", many, 0, 0)
+    figure = validated(maintenance_frames.bars(maintenance_frames.space(report)))
     assert len(figure.layout.yaxis.categoryarray) == maintenance_frames.MOST_BARS + 1
     assert {each.name for each in figure.data} == {"models", "catalog"}
 

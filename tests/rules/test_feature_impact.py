@@ -111,7 +111,7 @@ def test_what_gained_and_lost_is_named() -> None:
     assert list(differences) == ["delay", "wind", "age"]
     assert feature_impact.moved(differences) == (("delay",), ("wind",))
     said = feature_impact.sentence(version, champion, "the champion Late 1.0.0", differences)
-    assert "delay matters most: without it 12.0 pp accuracy worse" in said
+    assert "the most important feature is delay: 12.0 pp accuracy worse without it" in said
     assert "delay gained most against the champion Late 1.0.0, from 3.0 pp accuracy to 12.0 pp accuracy" in said
     assert "wind lost most" in said
     assert said.endswith("new is new")

@@ -8,20 +8,20 @@ from html import escape
 from typing import Any
 
 import pandas as pd
-import plotly.graph_objects as go
 
 from dashboard import formatting
 from dashboard.ui import charts
+from dashboard.ui.figures import Figure
 from dashboard.views.experiments import frames, sentences
 from registry_core import Experiment
 
 #: Under each other in a row of steps: done, now, to do.
-SHAPES = {"done": "✓", "now": "●", "to do": "", "left out": "–"}
+SHAPES = {"done": "✓", "now": "●", "to do": "", "skipped": "–"}
 
 
 def over_time(
     frame: pd.DataFrame, shade: str, unit: str, stages: Sequence[frames.Stage] = (), margin: float | None = None
-) -> go.Figure:
+) -> Figure:
     """The effect by labels compared, with its always-valid band and the zero line: above it the challenger is better.
 
     ``margin`` is what its lower bound has to be above before the next stage, in ``unit``.
@@ -73,7 +73,7 @@ def over_time(
     if margin is not None and low < margin < high:
         figure.add_hline(y=margin, line={"color": charts.NEUTRAL, "width": 1.5, "dash": "dot"})
         figure.add_annotation(
-            x=0, xref="paper", y=margin, text=f"lower bound asked: {_signed(margin, unit)}", showarrow=False,
+            x=0, xref="paper", y=margin, text=f"lower bound required: {_signed(margin, unit)}", showarrow=False,
             xanchor="left", yanchor="top", xshift=4, font={"color": charts.NEUTRAL, "size": 12},
         )  # fmt: skip
     first = float(rows["labels"].iloc[0])
@@ -137,7 +137,7 @@ def extent(frame: pd.DataFrame) -> tuple[float, float]:
     return low - room, high + room
 
 
-def now(frame: pd.DataFrame, shades: Sequence[str], unit: str) -> go.Figure:
+def now(frame: pd.DataFrame, shades: Sequence[str], unit: str) -> Figure:
     """Every challenger's effect as it stands, with its interval, beside the zero line."""
     rows = frame.iloc[::-1]
     figure = charts.blank(44 * len(rows) + 58)
@@ -193,10 +193,11 @@ def split(experiment: Experiment, versions: Mapping[str, str], shades: Mapping[s
         f"{sentences.share(part)}</li>"
         for model_id, part in parts
     )
-    beside = [(arm.challenger_id, "scores the same rows beside it, answers nothing") for arm in experiment.running]
+    beside = [(arm.challenger_id, "scores the same rows; its predictions are not served") for arm in experiment.running]
     if experiment.mode == "split":
         beside = [
-            (arm.challenger_id, f"answered {sentences.share(arm.share)}, and nothing while paused") for arm in waiting
+            (arm.challenger_id, f"served {sentences.share(arm.share)}; serves no requests while paused")
+            for arm in waiting
         ]
     hollow = "".join(
         f'<div class="beside" style="border-color:{shades[model_id]}"></div>'

@@ -195,7 +195,7 @@ def _told(decision: ExperimentDecision, done: Experiment | Deployment) -> str:
     words = {"start": "has started", "pause": "is paused", "resume": "goes on", "stop": "has ended"}
     if decision.verb in words:
         return f"Experiment {done.experiment_id} of **{name}** {words[decision.verb]}."
-    return f"Challengers answer {sentences.share(sentences.answered(done))} of **{name}** now."
+    return f"Challengers serve {sentences.share(sentences.answered(done))} of the requests of **{name}** now."
 
 
 Undo = tuple[Callable[[], None] | None, str]

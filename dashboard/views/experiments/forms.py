@@ -136,7 +136,7 @@ def _per_cent(label: str, value: float, key: str) -> float:
 
 
 def share(decision: Experimenting, view: session.View) -> Choice | None:
-    """How much of the traffic the challengers answer."""
+    """How much of the traffic the challengers serve."""
     found = decision.seen
     versions = view.versions([found])
     running = found.running
@@ -177,13 +177,12 @@ def share(decision: Experimenting, view: session.View) -> Choice | None:
         shown = formatting.escaped(view.experiment_report(found.experiment_id).verdict)
         messages.show(
             "info",
-            f"In shadow so far: {shown} In the split other units are compared, and counting begins anew; what the "
-            "shadow showed stays on the page.",
+            f"In shadow so far: {shown} The split compares other units and starts without results; the results of the "
+            "shadow stay on the page.",
         )
     st.markdown(
-        f"{begins}{_everyone(decision)} from the next call on they get the answers that are drawn above. Who is "
-        "answered by a challenger stays with it when its share grows. To undo this, set the old share again, pause, or "
-        "stop."
+        f"{begins}{_everyone(decision)} from the next request on, the traffic is split as drawn above. A unit that a "
+        "challenger serves keeps it when the share grows. To undo this, set the old share again, pause, or stop."
     )
     return Choice(
         lambda who, why, _: view.registry.set_share(found.experiment_id, shares, actor=who, reason=why, expected=found)
@@ -252,18 +251,18 @@ def advance(decision: Experimenting, view: session.View) -> Choice | None:
         gates.feature_change(found.champion_id, running[0].challenger_id, view)
         st.markdown(
             f"{_everyone(decision)} {versions[running[0].challenger_id]} becomes champion instead of "
-            f"{versions[found.champion_id]}, and the experiment ends. To undo this, take the promotion back in the "
-            "message afterwards; the experiment stays ended."
+            f"{versions[found.champion_id]}, and the experiment ends. Undo in the message afterwards restores "
+            f"{versions[found.champion_id]}; the experiment stays ended."
         )
     else:
         now = sentences.steps(found)[found.stage].name
         then = sentences.share(float(following or 0))
-        answer = "answer" if len(running) > 1 else "answers"
+        serve = "serve" if len(running) > 1 else "serves"
         names = sentences.listed([versions[each.challenger_id] for each in running])
         st.markdown(
-            f"{_everyone(decision)} from the next call on {names} {answer} {then} of the traffic ({now} now) instead "
-            f"of {versions[found.champion_id]}. There is no way back to an earlier stage: pause or stop takes the "
-            "traffic away."
+            f"{_everyone(decision)} from the next request on, {names} {serve} {then} of the traffic ({now} now) "
+            f"instead of {versions[found.champion_id]}. An earlier stage cannot be restored: pause or stop the "
+            "experiment to remove the traffic."
         )
     verb = view.registry.advance_experiment
     return Choice(
@@ -294,9 +293,9 @@ def promote(decision: Experimenting, view: session.View) -> Choice | None:
     gates.feature_change(found.champion_id, winner, view)
     others = " The other challengers are withdrawn." if len(running) > 1 else ""
     st.markdown(
-        f"{_everyone(decision)} {new} becomes champion instead of {old} from the next call on, and the experiment "
-        f"ends, won by it.{others} To undo this, take the promotion back in the message afterwards: {old} serves "
-        "again; the experiment stays ended."
+        f"{_everyone(decision)} {new} becomes champion instead of {old} from the next request on, and the experiment "
+        f"ends with it as the winner.{others} Undo in the message afterwards restores {old}; the experiment stays "
+        "ended."
     )
     verb = view.registry.promote_challenger
     return Choice(

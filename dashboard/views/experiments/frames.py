@@ -28,7 +28,7 @@ def arms(report: ExperimentReport, versions: formatting.Versions) -> pd.DataFram
         elif found.status == "paused":
             part = "Ⅱ paused"
         else:
-            part = "◌ shadow" if found.mode == "shadow" else f"◐ answers {sentences.share(arm.share)}"
+            part = "◌ shadow" if found.mode == "shadow" else f"◐ serves {sentences.share(arm.share)}"
         rows.append(
             {
                 "Version": versions[each.model_id],
@@ -110,13 +110,13 @@ def past(found: Sequence[Experiment], versions: formatting.Versions, at: datetim
         {
             "No.": [each.experiment_id for each in found],
             "Ended": [formatting.ago(each.ended_at, at) for each in found],
-            "How it ended": [sentences.ENDED.get(each.status, each.status) for each in found],
+            "Result": [sentences.ENDED.get(each.status, each.status) for each in found],
             "Challengers": [
                 sentences.listed([versions.get(arm.challenger_id, arm.challenger_id) for arm in each.arms])
                 for each in found
             ],
-            "Champion then": [versions.get(each.champion_id, each.champion_id) for each in found],
-            "Was": ["staged" if each.stages else each.mode for each in found],
+            "Champion": [versions.get(each.champion_id, each.champion_id) for each in found],
+            "Mode": ["staged" if each.stages else each.mode for each in found],
             "Lasted": [formatting.lasted(each.started_at, each.ended_at, at) for each in found],
             "By": [formatting.visible(each.ended_by or "") for each in found],
             "Verdict": [formatting.visible(each.verdict) for each in found],
@@ -152,5 +152,5 @@ def change(event: Event, versions: formatting.Versions) -> str:
         if part != old.get(model_id, 0.0)
     ]
     if after.get("overridden"):
-        told.append(f"gates passed over: {sentences.overridden(event)}")
+        told.append(f"gates overridden: {sentences.overridden(event)}")
     return "; ".join(told)

@@ -9,7 +9,7 @@ from typing import Literal
 import streamlit as st
 
 from dashboard import formatting, session
-from dashboard.ui import charts, messages, tables
+from dashboard.ui import charts, figures, messages, tables
 from dashboard.views.experiments import charts as experiment_charts
 from dashboard.views.experiments import decisions, sentences
 from dashboard.views.experiments import frames as experiment_frames
@@ -116,7 +116,7 @@ def _experiment(found: Experiment, view: session.View) -> None:
         if len(frame):
             messages.section("All challengers beside each other", "The effect now, with its always-valid interval.")
             figure = experiment_charts.now(frame, [shades[each] for each in frame["id"]], unit)
-            st.plotly_chart(figure, config=charts.CONFIG, key="effects-now", alt="Effect of every challenger")
+            figures.show(figure, key="effects-now", alt="Effect of every challenger")
     for each in report.challengers:
         _challenger(each, found, versions, shades[each.challenger_id], unit)
 
@@ -142,12 +142,12 @@ def _state(found: Experiment, view: session.View) -> None:
             " · ".join(told),
             help=f"In this state since {formatting.exact(since, where)}; "
             f"started {formatting.exact(found.started_at, where)}."
-            + ("" if found.ended_at else " Read again every 5 seconds."),
+            + ("" if found.ended_at else " Refreshed every 5 seconds."),
         )
 
 
 def _verdict(report: ExperimentReport, versions: formatting.Versions, view: session.View) -> None:
-    """Who is winning, whether that can be believed, and why people did what they did."""
+    """Who is winning, the validity checks, and the reasons that people gave."""
     found = report.experiment
     st.header(formatting.escaped(sentences.headline(report, versions)) + ".", anchor=False)
     if found.ended_at is not None:
@@ -214,7 +214,7 @@ def _ramp(report: ExperimentReport, versions: formatting.Versions, view: session
     if passed:
         messages.show(
             "warning",
-            "**Advanced over gates that did not hold**\n\n"
+            "**Advanced although gates failed**\n\n"
             + "\n\n".join(
                 f"{formatting.ago(each.at, messages.now())}, {formatting.escaped(each.actor)}: "
                 f"“{formatting.escaped(each.reason)}” ({formatting.escaped(sentences.overridden(each))})"
@@ -241,7 +241,7 @@ def _arms(report: ExperimentReport, versions: formatting.Versions) -> None:
         "Failures": st.column_config.NumberColumn("Failures", format="localized", width=84),
         "Labels": st.column_config.NumberColumn("Labels", format="localized", width=84),
         "Coverage": st.column_config.NumberColumn(
-            "Labelled", format="%.1f%%", width=90, help="The share of its predictions whose truth is known"
+            "Labelled", format="%.1f%%", width=90, help="The share of its predictions that have a label"
         ),
         "Value": st.column_config.NumberColumn(
             name[:1].upper() + name[1:],
@@ -262,14 +262,14 @@ def _challenger(
         if each.status != "running" and each.because:
             st.caption(f"{each.status.capitalize()}: {formatting.escaped(each.because)}")
         if frame.empty:
-            st.caption("The line begins when there are labels enough for a claim.")
+            st.caption("The line begins once there are enough labels for a comparison.")
             _facts(each, ended=found.ended_at is not None)
             return
         left, right = st.columns([3, 2], gap="medium")
         with right:
             _facts(each, ended=found.ended_at is not None)
         with left:
-            st.plotly_chart(
+            figures.show(
                 experiment_charts.over_time(
                     frame,
                     shade,
@@ -277,13 +277,10 @@ def _challenger(
                     experiment_frames.stages(session.view().experiment_events(found), frame, each.challenger_id),
                     sentences.margin(each),
                 ),
-                config=charts.CONFIG,
                 key=f"effect-{each.challenger_id}",
                 alt=f"{sentences.finding(each, found, versions)}: the effect by labels compared, with its interval",
             )
-            st.caption(
-                "Labels in the order of their predictions. The band holds at every look, however often one looks."
-            )
+            st.caption("Labels in the order of their predictions. The band is valid at every look.")
 
 
 def _facts(each: ChallengerReport, *, ended: bool) -> None:
@@ -294,7 +291,7 @@ def _facts(each: ChallengerReport, *, ended: bool) -> None:
     if effect.value is not None:
         now = f"{sentences.points(effect.metric, effect.value)} ({sentences.between(effect)})"
         told = {
-            f"Difference {'at the end' if ended else 'now'}, {100 * (1 - effect.alpha):.3g}% certain": now,
+            f"Difference {'at the end' if ended else 'now'}, {100 * (1 - effect.alpha):.3g}% confidence": now,
             **told,
         }
         told["Evidence of a difference"] = sentences.evidence(effect.log_e, 1 / effect.alpha, "both were equally good")
@@ -302,7 +299,7 @@ def _facts(each: ChallengerReport, *, ended: bool) -> None:
             effect.log_e_worse, 1 / effect.alpha, "it were as good as the champion"
         )
     if each.shadow_effect is not None:
-        told["What the shadow had shown"] = _shadow(each.shadow_effect)
+        told["Result of the shadow"] = _shadow(each.shadow_effect)
     for name, words in told.items():
         st.markdown(f":gray[{formatting.escaped(name)}]  \n{formatting.escaped(words)}")
         if name == "Labels still needed" and (part := effect.progress) is not None:
@@ -343,14 +340,14 @@ def past(found: Sequence[Experiment], versions: formatting.Versions) -> None:
     over = [each for each in found if each.ended_at is not None]
     if not over:
         return
-    messages.section("Past experiments", "Choose one above to see what it had shown.")
+    messages.section("Past experiments", "Choose one above to see its results.")
     columns = {
         "No.": st.column_config.NumberColumn("No.", width=56, pinned=True),
         "Ended": st.column_config.TextColumn("Ended", width=104),
-        "How it ended": st.column_config.TextColumn("How it ended", width=112),
+        "Result": st.column_config.TextColumn("Result", width=112),
         "Challengers": st.column_config.TextColumn("Challengers", width=150),
-        "Champion then": st.column_config.TextColumn("Champion then", width=116),
-        "Was": st.column_config.TextColumn("Was", width=76),
+        "Champion": st.column_config.TextColumn("Champion", width=116),
+        "Mode": st.column_config.TextColumn("Mode", width=76),
         "Lasted": st.column_config.TextColumn("Lasted", width=92),
         "By": st.column_config.TextColumn("By", width=90),
         "Verdict": st.column_config.TextColumn("Verdict", width=420),

@@ -100,7 +100,7 @@ def headline(report: ExperimentReport, versions: formatting.Versions) -> str:
         if winner is not None:
             return f"{versions[winner]} won against {champion} and was promoted"
         if found.status == "refused":
-            return f"{listed([versions[arm.challenger_id] for arm in found.arms])} did harm and was refused"
+            return f"{listed([versions[arm.challenger_id] for arm in found.arms])} refused as harmful"
         return f"It ended without a winner; {champion} was champion throughout"
     running = [each for each in report.challengers if each.status == "running"]
     if len(running) == 1:
@@ -108,7 +108,8 @@ def headline(report: ExperimentReport, versions: formatting.Versions) -> str:
     better = [each for each in running if each.effect.verdict == "better"]
     if better:
         first = max(better, key=lambda each: each.effect.value or 0.0)
-        lead = f"{versions[first.challenger_id]} shows most, {points(first.effect.metric, first.effect.value or 0.0)}"
+        largest = points(first.effect.metric, first.effect.value or 0.0)
+        lead = f"{versions[first.challenger_id]} has the largest difference, {largest}"
         how_many = "Both" if len(better) == len(running) == 2 else f"{len(better)} of {len(running)}"
         return f"{how_many} challengers are better than {champion}; {lead}"
     if all(each.effect.verdict == "not enough" for each in running):
@@ -159,10 +160,10 @@ def evidence(log_e: float | None, asked: float, against: str) -> str:
         return "Not known yet"
     value = math.exp(min(log_e, 700.0))
     if value < 2:
-        return f"None so far (e-value {value:.2g}; {asked:.0f} is asked)"
+        return f"None so far (e-value {value:.2g}; {asked:.0f} is required)"
     often = "more than a million" if value >= 1e6 else f"{value:,.0f}"
     said = f"if {against}, chance would come this far in at most 1 of {often} experiments"
-    return f"Strong: {said}" if value >= asked else f"Not enough: {said}; 1 of {asked:.0f} is asked"
+    return f"Strong: {said}" if value >= asked else f"Not enough: {said}; 1 of {asked:.0f} is required"
 
 
 def labels(effect: Effect) -> str:
@@ -193,11 +194,11 @@ def believed(report: ExperimentReport) -> list[tuple[str, str]]:
     failed = sum(each.challenger.failures for each in running)
     more = report.failures.state == "more"
     calls = (
-        f"fails more often: {formatting.count(failed, 'call')}"
+        f"fails more often: {formatting.count(failed, 'request')}"
         if more
-        else f"{formatting.count(failed, 'call')} failed"
+        else f"{formatting.count(failed, 'failed request')}"
     )
-    told.append(("✕" if more else "○", calls) if failed else ("✓", "no failures"))
+    told.append(("✕" if more else "○", calls) if failed else ("✓", "no failed requests"))
     if report.slow_calls is not None and report.slow_calls.state == "more":
         told.append(("✕", "slow more often"))
     if report.slices:
@@ -222,7 +223,7 @@ class Step:
     """One stage of the ramp."""
 
     name: str
-    state: Literal["done", "now", "to do", "left out"]
+    state: Literal["done", "now", "to do", "skipped"]
 
 
 def steps(experiment: Experiment) -> list[Step]:
@@ -237,7 +238,7 @@ def steps(experiment: Experiment) -> list[Step]:
         if reached or (won and last and name == "promotion"):
             found.append(Step(name, "done"))
         elif over:
-            found.append(Step(name, "left out"))
+            found.append(Step(name, "skipped"))
         else:
             found.append(Step(name, "now" if place == experiment.stage else "to do"))
     return found
@@ -264,7 +265,7 @@ def stages_from(text: str) -> list[str | float]:
         try:
             found.append(float(part) / 100)
         except ValueError:
-            raise ValueError(f"“{part}” is no stage: write “shadow” or a share in per cent, such as 5.") from None
+            raise ValueError(f"“{part}” is not a stage: write “shadow” or a share in per cent, such as 5.") from None
     return found
 
 

@@ -8,11 +8,11 @@ from datetime import datetime, tzinfo
 from typing import Any
 
 import pandas as pd
-import plotly.graph_objects as go
 
 from dashboard import formatting
 from dashboard.ui import live_frames
 from dashboard.ui.charts import BAD, CHAMPION, NEUTRAL, blank, colours
+from dashboard.ui.figures import Figure
 from registry_core import DetectorState, Drift
 
 #: Heights of the chart over time: all of it, and the share that is the metric's.
@@ -45,7 +45,7 @@ def over_time(
     moves: pd.DataFrame,
     span: tuple[datetime, datetime],
     where: tzinfo,
-) -> go.Figure:
+) -> Figure:
     """A metric per window, a line for each champion with its interval, over bars of how many labels are behind it."""
     values = [value for value in frame["value"] if pd.notna(value)]
     figure = blank(HEIGHT if values else LOW, hovermode="closest", barmode="stack", bargap=0)
@@ -79,8 +79,8 @@ def over_time(
 
 
 def _without_labels(
-    figure: go.Figure, frame: pd.DataFrame, moves: pd.DataFrame, span: tuple[datetime, datetime], where: tzinfo
-) -> go.Figure:
+    figure: Figure, frame: pd.DataFrame, moves: pd.DataFrame, span: tuple[datetime, datetime], where: tzinfo
+) -> Figure:
     """Only how much was asked: an empty chart above it would say nothing."""
     _bars(figure, frame, where, axis="y")
     begin, end = (_local(moment, where) for moment in span)
@@ -100,7 +100,7 @@ def _locals(moments: pd.Series[Any], where: tzinfo) -> list[Any]:
     return [_local(each, where) for each in moments]
 
 
-def _line(figure: go.Figure, own: pd.DataFrame, shade: str, label: str, where: tzinfo) -> None:
+def _line(figure: Figure, own: pd.DataFrame, shade: str, label: str, where: tzinfo) -> None:
     rows = live_frames.with_gaps(own)
     known = rows["low"].notna().any()
     up, down = (rows["high"] - rows["value"]), (rows["value"] - rows["low"])
@@ -142,7 +142,7 @@ def _faint(shade: str) -> str:
     return f"rgba({red},{green},{blue},0.35)"
 
 
-def _bars(figure: go.Figure, frame: pd.DataFrame, where: tzinfo, axis: str = "y2") -> None:
+def _bars(figure: Figure, frame: pd.DataFrame, where: tzinfo, axis: str = "y2") -> None:
     widths = (frame["end"] - frame["start"]).dt.total_seconds() * 1000
     waiting = frame["predictions"] - frame["labelled"]
     for counts, shade, word in ((frame["labelled"], NEUTRAL, "labels"), (waiting, _faint(NEUTRAL), "without label")):
@@ -174,7 +174,7 @@ def _room(values: Sequence[float]) -> tuple[float, float]:
     return low - pad, high + 1.6 * pad
 
 
-def _level(figure: go.Figure, level: Level, begin: Any, end: Any, where: tzinfo) -> None:
+def _level(figure: Figure, level: Level, begin: Any, end: Any, where: tzinfo) -> None:
     start = begin if level.since is None else max(begin, _local(level.since, where))
     figure.add_shape(
         type="line",
@@ -187,7 +187,7 @@ def _level(figure: go.Figure, level: Level, begin: Any, end: Any, where: tzinfo)
     )
 
 
-def _words_at_right(figure: go.Figure, levels: Sequence[Level], low: float, high: float) -> None:
+def _words_at_right(figure: Figure, levels: Sequence[Level], low: float, high: float) -> None:
     """Each line's word beside its end; where two would touch, they are moved apart."""
     scale = HEIGHT * UPPER * 0.9 / (high - low)
     free = float("-inf")
@@ -207,7 +207,7 @@ def _words_at_right(figure: go.Figure, levels: Sequence[Level], low: float, high
         )
 
 
-def _moves(figure: go.Figure, moves: pd.DataFrame, top: float, begin: Any, end: Any, where: tzinfo) -> None:
+def _moves(figure: Figure, moves: pd.DataFrame, top: float, begin: Any, end: Any, where: tzinfo) -> None:
     """Promotions and rollbacks as lines from top to bottom, each with its shape and, where there is room, its words."""
     if not len(moves):
         return
@@ -246,7 +246,7 @@ def _moves(figure: go.Figure, moves: pd.DataFrame, top: float, begin: Any, end: 
     )
 
 
-def detector(state: DetectorState) -> go.Figure:
+def detector(state: DetectorState) -> Figure:
     """The detector's evidence on a scale that ends beyond its alarm."""
     figure = blank(84)
     alarm = state.log10_alarm
@@ -285,7 +285,7 @@ def detector(state: DetectorState) -> go.Figure:
     return figure
 
 
-def moved(found: Sequence[Drift]) -> go.Figure:
+def moved(found: Sequence[Drift]) -> Figure:
     """The bin that moved most of each input: its share in training, and now."""
     rows = [
         (f"{formatting.visible(each.feature)}<br>{formatting.visible(each.moved)}", each.before, each.now)

@@ -1,4 +1,4 @@
-"""Alerts: the buttons that say somebody has seen one or that its trouble is over, and what each means."""
+"""Alerts: the buttons that say somebody has seen one or that its cause is gone, and what each means."""
 
 from __future__ import annotations
 
@@ -63,14 +63,14 @@ class Acknowledge(AlertDecision):
         stays = (
             "The registry has acted already: acknowledging resolves the alert."
             if self.alert.handled
-            else "Everyone sees that you know of it. The alert stays open until its cause is gone, or it is resolved."
+            else "Everyone sees your acknowledgement. The alert stays open until its cause is gone, or it is resolved."
         )
         st.caption(f"{stays} Production does not change. This is recorded permanently and cannot be undone.")
         return Choice(lambda actor, note, _: verb(number, actor=actor, note=note))
 
 
 class Resolve(AlertDecision):
-    """The trouble of an alert is over."""
+    """The cause of an alert is gone."""
 
     state: ClassVar[str] = "resolved"
     reason_label: ClassVar[str] = "Resolution (required, kept with the alert)"
@@ -79,8 +79,8 @@ class Resolve(AlertDecision):
     def _meaning(self, view: session.View) -> Choice:
         number, verb = self.alert.alert_id, view.registry.resolve_alert
         st.caption(
-            "The alert closes for everyone. Production does not change. This cannot be undone; if the trouble goes on, "
-            "the next evidence of it opens another alert."
+            "The alert closes for everyone. Production does not change. This cannot be undone; if the problem "
+            "continues, new evidence opens another alert."
         )
         return Choice(lambda actor, reason, _: verb(number, actor=actor, reason=reason))
 

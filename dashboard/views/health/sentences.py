@@ -101,11 +101,11 @@ def notification(each: Notification, now: datetime) -> str:
 
 def when_worse(report: HealthReport, policy: MonitoringPolicy, now: datetime, where: tzinfo) -> str:
     """What is done when the champion becomes worse, and what hinders it at present."""
-    sure = "as soon as it alarms" if policy.act_without_comparison else "once that one is better on the same rows"
+    sure = "as soon as it alarms" if policy.act_without_comparison else "once it is better on the same rows"
     does = {
         "act": f"The registry opens an alert, and restores the last healthy champion {sure}.",
         "suggest": "The registry opens an alert; a person decides on the rollback.",
-        "off": "Nothing: the watch is off.",
+        "off": "Nothing: monitoring is off.",
     }[report.on_degradation]
     if report.on_degradation == "act" and report.predecessor is None:
         does = "The registry opens an alert. There is no healthy earlier champion to restore."
@@ -113,7 +113,7 @@ def when_worse(report: HealthReport, policy: MonitoringPolicy, now: datetime, wh
         until = formatting.parsed(report.cooldown_until)
         left = formatting.lasted(now.isoformat(), report.cooldown_until, now) if until and until > now else "moments"
         does += (
-            f" Not during the next {left}: one rollback was made lately, and the policy waits "
+            f" Not during the next {left}: a rollback was made recently, and the policy waits "
             f"{policy.cooldown_hours:g} h before another (until {formatting.exact(report.cooldown_until, where)})."
         )
     return does
@@ -123,22 +123,22 @@ def detector(state: DetectorState) -> str:
     """What the detector's value means."""
     alarm = f"{round(state.log10_alarm, 1):g}"
     if state.log10_value is None:
-        return "It has seen no label of this deployment yet."
+        return "The detector has no label of this deployment yet."
     value = f"{state.log10_value:.1f}".replace("-", formatting.MINUS)
     if state.log10_value >= state.log10_alarm:
         said = "the alarm is raised"
     elif state.alarm:
         said = "the alarm lasts until the labels contradict it"
     elif state.log10_value >= NEAR:
-        said = "the last labels look worse than may be; if that goes on, the alarm is near"
+        said = "the last labels are worse than allowed; if this continues, the alarm is near"
     elif state.log10_value >= QUIET:
-        said = "somewhat worse than usual; by chance alone it comes here now and then"
+        said = "somewhat worse than the baseline; by chance alone this happens now and then"
     else:
-        said = "nothing points to a decline"
+        said = "no sign of degradation"
     sees = f" With this baseline, it {state.notices}." if state.notices else ""
     return (
-        f"Evidence {value} of {alarm}: {said}. At {alarm} it raises its alarm; while nothing is wrong that happens at "
-        f"most once in {10**state.log10_alarm:,.0f} labels, however often it is looked at.{sees}"
+        f"Evidence {value} of {alarm}: {said}. The alarm is raised at {alarm}; without a degradation that happens at "
+        f"most once in {10**state.log10_alarm:,.0f} labels, however often it is checked.{sees}"
     )
 
 
@@ -156,7 +156,7 @@ def beside(found: StandbyComparison, versions: Mapping[str, str]) -> tuple[str, 
 
 
 def coverage(report: HealthReport) -> str:
-    """How many predictions have their truth."""
+    """How many predictions have their label."""
     share = f" ({report.coverage:.1%})" if report.coverage is not None else ""
     return f"{report.labelled:,} of {report.predictions:,}{share}"
 
@@ -195,13 +195,13 @@ def finding(
     counted = trouble or report.performance
     value = None if counted is None else counted.metrics.get(metric.key)
     labels = report.labelled if trouble is None else trouble.labelled
-    since = "" if trouble is None else " since the trouble began"
+    since = "" if trouble is None else " since the degradation began"
     said = f"{metric.label} of {who} is {formatting.number(value)} over {formatting.count(labels, 'label')}{since}"
     if value is None:
         said = f"{metric.label} of {who} is not known: no label yet"
     elif report.baseline is None:
         held, of = report.baseline_labels or (0, 0)
-        said += f" so far; its baseline is being made ({held:,} of {of:,} labels)" if of else " so far"
+        said += f" so far; its baseline is being measured ({held:,} of {of:,} labels)" if of else " so far"
     else:
         usual = report.baseline.value
         worse = value > usual if metric.lower_is_better else value < usual

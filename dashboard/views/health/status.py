@@ -22,7 +22,7 @@ MOST_ALERTS = 6
 HOW_TO_SERVE = """from registry_core import Registry
 
 registry = Registry("{location}")
-# The champion answers; every prediction gets an id.
+# The champion predicts; every prediction gets an id.
 answer = registry.predictor("{name}").predict(rows)
 # As soon as the labels are known:
 registry.record_outcomes(prediction_ids=answer.prediction_ids, labels=labels)"""
@@ -74,7 +74,7 @@ def _state(report: HealthReport) -> None:
         if report.main_alert is not None:
             head += f": {formatting.escaped(sentences.title(report.main_alert).lower())}"
         st.header(head, anchor=False, width="content")
-        st.caption(f"live, read at {moment:%H:%M:%S}", width="content", help="Read again every 5 seconds")
+        st.caption(f"live, read at {moment:%H:%M:%S}", width="content", help="Refreshed every 5 seconds")
     st.markdown(formatting.escaped(formatting.sentence(report.sentence)))
 
 
@@ -144,8 +144,7 @@ def _waiting(report: HealthReport) -> None:
         held, needed = report.baseline_labels
         st.progress(
             min(held / needed, 1.0),
-            text=f"Baseline: {held:,} of {needed:,} labels. Until it is there, a decline cannot be told from how the "
-            "model always was.",
+            text=f"Baseline: {held:,} of {needed:,} labels. Until it is complete, a degradation cannot be detected.",
         )
 
 
@@ -226,7 +225,7 @@ def _roll_back_button(alert: Alert, report: HealthReport, view: session.View) ->
 def no_champion(name: str) -> None:
     """What to do where nothing serves."""
     with st.container(border=True):
-        messages.section("Nothing serves yet", f"{name} has no champion, so there is no production to look at.")
+        messages.section("Nothing serves yet", f"{name} has no champion, so nothing is in production.")
         st.button(
             "Choose a version",
             icon=":material/leaderboard:",
@@ -241,7 +240,7 @@ def no_traffic(name: str) -> None:
     with st.container(border=True):
         messages.section(
             "No prediction was logged yet",
-            "Predict through the registry and record the outcomes; this page then fills itself.",
+            "Predict through the registry and record the outcomes; this page fills automatically.",
         )
         location = session.registry().location
         st.code(HOW_TO_SERVE.format(location=location, name=name), language=None)

@@ -9,7 +9,7 @@ import streamlit as st
 
 from dashboard import formatting, live_queries, navigation, session
 from dashboard.live_queries import recent_days, versions
-from dashboard.ui import charts, live_frames, live_text, messages
+from dashboard.ui import figures, live_frames, live_text, messages
 from dashboard.views.health import charts as health_charts
 from dashboard.views.health import frames as health_frames
 from dashboard.views.health import sentences
@@ -103,14 +103,13 @@ def _over_time(
         (begin, max(moment, frame["end"].iloc[-1].to_pydatetime())),
         messages.viewer_zone(),
     )
-    st.plotly_chart(
+    figures.show(
         figure,
-        config=charts.CONFIG,
         key="health-chart",
         alt=f"{metric.label} of the champions over time with changes of champion, and how many labels are behind it",
     )
     _moves(moves)
-    _look_at_taken_out(report, known, begin)
+    _open_taken_out(report, known, begin)
 
 
 def _levels(report: HealthReport, metric: live_text.Watched) -> list[health_charts.Level]:
@@ -149,7 +148,7 @@ def _moves(moves: pd.DataFrame) -> None:
             st.caption(f"{formatting.count(len(moves) - MOST_MOVES, 'earlier change')} in this time: see Activity.")
 
 
-def _look_at_taken_out(report: HealthReport, known: dict[str, str], begin: datetime) -> None:
+def _open_taken_out(report: HealthReport, known: dict[str, str], begin: datetime) -> None:
     past = report.last_rollback
     at = formatting.parsed(past.at) if past else None
     if past is None or past.from_id is None or at is None or at < begin:
@@ -157,7 +156,7 @@ def _look_at_taken_out(report: HealthReport, known: dict[str, str], begin: datet
     out = known.get(past.from_id, "it")
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         if st.button(
-            f"Look at {out}",
+            f"Open {out}",
             key="taken-out",
             icon=":material/deployed_code:",
             on_click=navigation.go,
@@ -172,7 +171,7 @@ def _detector(report: HealthReport) -> None:
         return
     messages.section("Degradation detector")
     figure = health_charts.detector(report.detector)
-    st.plotly_chart(figure, config=charts.CONFIG, key="detector-chart", alt=sentences.detector(report.detector))
+    figures.show(figure, key="detector-chart", alt=sentences.detector(report.detector))
     st.markdown(formatting.escaped(sentences.detector(report.detector)))
     alarms = f" Alarms in this deployment: {report.detector.alarms}." if report.detector.alarms else ""
     st.caption(
@@ -194,8 +193,8 @@ def _metrics(report: HealthReport, since: datetime | None, view: session.View) -
     values = {key: each.value for key, each in measured.items()} if measured else None
     offline, source = health_frames.offline(champion, values)
     frame = health_frames.metrics(live, report, offline)
-    others = f"; of the others what was {source}" if frame["Baseline"].notna().sum() > 1 else ""
-    usual = f"on {report.baseline.source}" if report.baseline else "not there yet"
+    others = f"; of the other metrics the values {source}" if frame["Baseline"].notna().sum() > 1 else ""
+    usual = f"on {report.baseline.source}" if report.baseline else "not known yet"
     metric = sentences.watched(report).label
     covered = live_text.covers(live, messages.viewer_zone())
     bins = ""
@@ -226,7 +225,7 @@ def _drift(report: HealthReport) -> None:
     messages.section(_drift_title(report), f"Live features{over}, compared with the training data.{said}")
     if not report.drift:
         st.markdown(
-            "No reference of the training features is kept. Give one when you register the next version: "
+            "No reference of the training features is stored. Give one when you register the next version: "
             "`register_model(..., reference=training_inputs)`."
         )
         return
@@ -238,9 +237,7 @@ def _drift(report: HealthReport) -> None:
     shown = worst or [each for each in report.drift if each.psi is not None][:4]
     if shown:
         with st.expander("Largest change of each feature: share in training, and now", key="drift-moved"):
-            st.plotly_chart(
-                health_charts.moved(shown), config=charts.CONFIG, key="drift-chart", alt="Shares in training and now"
-            )
+            figures.show(health_charts.moved(shown), key="drift-chart", alt="Shares in training and now")
 
 
 def _week(report: HealthReport) -> str:

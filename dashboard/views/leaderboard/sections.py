@@ -10,7 +10,7 @@ import streamlit as st
 
 from dashboard import formatting, navigation, session
 from dashboard.queries import Board, ids
-from dashboard.ui import charts, evaluating, frames, messages, model_decisions, promotion_verdict, tables
+from dashboard.ui import charts, evaluating, figures, frames, messages, model_decisions, promotion_verdict, tables
 from dashboard.views.leaderboard import filters
 from dashboard.views.leaderboard import frames as board_frames
 from registry_core import ModelMetadata, Registry
@@ -222,6 +222,4 @@ def several(selected: Sequence[str], view: session.View) -> None:
     with right:
         shades = charts.colours(selected, champion.model_id if champion else None)
         figure = charts.side_by_side(frame[frame["Metric"] != "Score"], labels, shades)
-        st.plotly_chart(
-            figure, config=charts.CONFIG, key="side-by-side-chart", alt="The same metrics as dots on a line"
-        )
+        figures.show(figure, key="side-by-side-chart", alt="The same metrics as dots on a line")

@@ -8,11 +8,11 @@ from datetime import datetime, tzinfo
 from typing import Any
 
 import pandas as pd
-import plotly.graph_objects as go
 
 from dashboard import formatting
 from dashboard.ui import charts
 from dashboard.ui.columns import Column
+from dashboard.ui.figures import Figure
 from registry_core import CleanupItem, CleanupPlan, Finding, OrphanedFile, SpaceReport, Trashed
 
 PAGE = 50
@@ -177,7 +177,7 @@ SPACE: tuple[Column[dict[str, Any]], ...] = (
 )
 
 
-def bars(frame: pd.DataFrame) -> go.Figure:
+def bars(frame: pd.DataFrame) -> Figure:
     """Bytes by model name, in parts by kind; each bar says its sum."""
     by_name = frame.groupby("name")["bytes"].sum().sort_values(ascending=False)
     shown = list(by_name.index[:MOST_BARS])

@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 import streamlit as st
 
 from dashboard import formatting, live_queries, session
-from dashboard.ui import charts, messages, tables
 from dashboard.ui import columns as ui_columns
+from dashboard.ui import figures, messages, tables
 from dashboard.ui.columns import Column
 from dashboard.views.maintenance import frames as maintenance_frames
 from dashboard.views.maintenance.decisions import VERBS, Verb, ask
@@ -236,9 +236,7 @@ def space(name: str | None, view: session.View) -> None:
     if any(saved):
         st.caption(formatting.sentence("; ".join(each for each in saved if each)))
     if largest is not None:
-        st.plotly_chart(
-            maintenance_frames.bars(frame), config=charts.CONFIG, key="space-chart", alt="Bytes by model name and kind"
-        )
+        figures.show(maintenance_frames.bars(frame), key="space-chart", alt="Bytes by model name and kind")
         _space_table(frame)
     _compress(name, view)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Literal
+from typing import Any, Literal
 
 import streamlit as st
 
@@ -41,6 +41,8 @@ def card(model: ModelMetadata, view: session.View) -> None:
             st.markdown(f"- {formatting.escaped(caution)}")
         if not known.cautions:
             st.caption("None.")
+    if _draft(model):
+        st.caption("Your changes are not saved yet: see Write.")
     with st.container(horizontal=True, gap="small"):
         with st.popover("Write", icon=":material/edit:", key="card-popover"):
             _form(model, known.text, view)
@@ -58,30 +60,54 @@ def card(model: ModelMetadata, view: session.View) -> None:
 
 def _form(model: ModelMetadata, text: CardText, view: session.View) -> None:
     everyone = f"All versions of {model.model_name}"
-    with st.form("card", border=False):
-        scope = st.segmented_control(
-            "Written for", [everyone, f"Only {model.version}"], default=everyone, required=True, key="card-scope"
-        )
-        typed: dict[str, str | None] = {}
-        for name, label in LABELS.items():
-            present = str(getattr(text, name))
-            if name in _LONG:
-                typed[name] = st.text_area(label, present, help=CARD_FIELDS[name], key=f"card-{name}", height=88)
-            else:
-                typed[name] = st.text_input(label, present, help=CARD_FIELDS[name], key=f"card-{name}")
-        reason = st.text_input("Reason (kept with it)", key="card-reason", max_chars=2000)
-        if not st.form_submit_button("Save the card", type="primary", icon=":material/save:"):
-            return
+    draft = _draft(model)
+    scope = st.segmented_control(
+        "Written for", [everyone, f"Only {model.version}"], required=True, **_remembered(model, "scope", everyone)
+    )
+    for name, label in LABELS.items():
+        kept = _remembered(model, name, str(getattr(text, name)))
+        if name in _LONG:
+            st.text_area(label, help=CARD_FIELDS[name], height=88, **kept)
+        else:
+            st.text_input(label, help=CARD_FIELDS[name], **kept)
+    st.text_input("Reason (kept with it)", max_chars=2000, **_remembered(model, "reason", ""))
+    if not st.button("Save the card", type="primary", icon=":material/save:", key="card-save"):
+        return
     # A field that was not touched stays what it is, for the version and for its model name.
-    changed = {name: value or "" for name, value in typed.items() if (value or "").strip() != getattr(text, name)}
+    changed = {name: draft[name] for name in LABELS if name in draft and draft[name].strip() != getattr(text, name)}
     if not changed:
         messages.show("info", "Nothing was changed.")
         return
     subject = model.model_name if scope == everyone else model.model_id
+    reason = draft.get("reason", "").strip()
     try:
-        view.registry.write_model_card(subject, **changed, actor=session.actor(), reason=(reason or "").strip())
+        view.registry.write_model_card(subject, **changed, actor=session.actor(), reason=reason)
     except RegistryError as error:
         messages.show("error", f"Nothing was changed. {formatting.escaped(str(error))}")
         return
+    draft.clear()
     messages.post("success", f"The model card of **{model.model_name}** is changed.")
     st.rerun()
+
+
+def _draft(model: ModelMetadata) -> dict[str, str]:
+    """What was typed for a version and is not saved yet, by field.
+
+    Fields in a form or a folded section lose their text when they are not drawn; this lasts as long as the session.
+    """
+    drafts: dict[str, dict[str, str]] = st.session_state.setdefault("card-drafts", {})
+    return drafts.setdefault(model.model_id, {})
+
+
+def _remembered(model: ModelMetadata, name: str, stored: str) -> dict[str, Any]:
+    """The arguments of a field that shows its draft, or else what is stored."""
+    key, draft = f"card-{name}", _draft(model)
+    value = draft.get(name, stored)
+    # Only where it differs: a field that is set loses what is being typed into it at this moment.
+    if st.session_state.get(key) != value:
+        st.session_state[key] = value
+
+    def remember() -> None:
+        draft[name] = str(st.session_state[key] or "")
+
+    return {"key": key, "on_change": remember}

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from dashboard import formatting, session
-from dashboard.ui import charts, curves, evaluating, evaluation_frames, insight_charts, messages
+from dashboard.ui import charts, curves, evaluating, evaluation_frames, figures, insight_charts, messages
 from registry_core import Curve, ModelMetadata
 
 
@@ -38,18 +38,14 @@ def section(model: ModelMetadata, other: ModelMetadata | None, view: session.Vie
     for place, kind in zip(places, curves.CURVES if found else (), strict=False):
         figure = curves.overlaid(kind, found, colours, chosen)
         figure.update_layout(height=250)
-        place.plotly_chart(
-            figure,
-            config=charts.CONFIG,
-            key=f"own-{kind}",
-            alt=f"{curves.CURVES[kind][0]} curves of {', '.join(found)}",
-        )
+        with place:
+            figures.show(figure, key=f"own-{kind}", alt=f"{curves.CURVES[kind][0]} curves of {', '.join(found)}")
     confusion = known[0][1]
     figure = curves.confusion(confusion.classes, confusion.counts)
-    figure.update_layout(height=min(figure.layout.height, 250) if len(confusion.classes) <= 6 else figure.layout.height)
-    places[3 if found else 0].plotly_chart(
-        figure, config=charts.CONFIG, key="confusion", alt=f"Confusion matrix of {model.version}"
-    )
+    if len(confusion.classes) <= 6:
+        figure.update_layout(height=min(figure.layout["height"], 250))
+    with places[3 if found else 0]:
+        figures.show(figure, key="confusion", alt=f"Confusion matrix of {model.version}")
 
 
 def _calibrated(found: dict[str, tuple[Curve, ...]], label: str | None) -> str:
@@ -84,12 +80,8 @@ def _residuals(
             several = [(label, mine[at], shade) for label, mine, shade in known if at < len(mine)]
             across = str(several[0][1].details.get("column", "prediction"))
             figure = insight_charts.residuals(several, formatting.visible(across))
-            place.plotly_chart(
-                figure,
-                config=charts.CONFIG,
-                key=f"residuals-{at}",
-                alt=f"Mean residuals by {formatting.visible(across)}",
-            )
+            with place:
+                figures.show(figure, key=f"residuals-{at}", alt=f"Mean residuals by {formatting.visible(across)}")
 
 
 def _bias(curve: Curve) -> str:

@@ -7,7 +7,7 @@ from functools import partial
 import streamlit as st
 
 from dashboard import formatting, session
-from dashboard.ui import charts, insight_charts, messages, protected_columns, tables
+from dashboard.ui import charts, figures, insight_charts, messages, protected_columns, tables
 from dashboard.ui.columns import Column
 from registry_core import Fairness, Gap, Group, Measured, ModelMetadata
 
@@ -40,7 +40,7 @@ def _column(found: Fairness, champion: Fairness | None, model: ModelMetadata) ->
     shade = charts.colours([model.model_id], model.model_id if model.is_active else None)[0]
     with left:
         figure = insight_charts.fairness(found, shade)
-        st.plotly_chart(figure, config=charts.CONFIG, key=f"fairness-{found.column}", alt=found.sentence)
+        figures.show(figure, key=f"fairness-{found.column}", alt=found.sentence)
         st.caption(f"A hollow dot has fewer than {found.least:,} rows and is not counted in the gaps.")
     with right:
         tables.records(
@@ -74,11 +74,16 @@ def _rate(name: str, least: int, group: Group) -> str:
 
 def _columns(champion: Fairness | None) -> tuple[Column[Gap], ...]:
     theirs = champion.gaps if champion is not None else {}
-    return (
+    columns: tuple[Column[Gap], ...] = (
         Column("Rate", lambda each: formatting.metric(each.rate), 125, pinned=True),
         Column("Gap", lambda each: _points(each.difference), 135, right=True),
         Column("Ratio", lambda each: "" if each.ratio is None else f"{each.ratio.value:.2f}", 52, right=True),
         Column("Between", lambda each: formatting.visible(f"{each.highest} − {each.lowest}"), 100),
+    )
+    if not theirs:
+        return columns
+    return (
+        *columns,
         Column(
             "Champion gap",
             lambda each: _points(theirs[each.rate].difference) if each.rate in theirs else "",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from dashboard import formatting, permissions, session
-from dashboard.ui import charts, evaluation_frames, insight_charts, messages, tables
+from dashboard.ui import charts, evaluation_frames, figures, insight_charts, messages, tables
 from dashboard.ui.columns import Column
 from registry_core import ImpactComparison, ModelMetadata, RegistryError
 
@@ -32,7 +32,7 @@ def section(model: ModelMetadata, other: ModelMetadata | None, view: session.Vie
     shade = charts.colours([model.model_id], model.model_id if model.is_active else None)[0]
     with left:
         figure = insight_charts.impact(found, model.version, shade)
-        st.plotly_chart(figure, config=charts.CONFIG, key="impact-chart", alt=found.sentence)
+        figures.show(figure, key="impact-chart", alt=found.sentence)
     with right:
         impact = found.impact
         lost = formatting.metric(impact.metric)
@@ -55,10 +55,15 @@ def _table(found: ImpactComparison) -> None:
 
 def _columns(found: ImpactComparison) -> tuple[Column[str], ...]:
     mine, theirs = found.impact.impacts, found.champion.impacts if found.champion is not None else {}
-    return (
+    columns: tuple[Column[str], ...] = (
         Column("Feature", formatting.visible, 130, pinned=True),
         Column("Impact", lambda name: formatting.signed(mine[name].value), 66, right=True),
         Column("95% interval", lambda name: evaluation_frames.interval(mine[name].low, mine[name].high), 124),
+    )
+    if not theirs:
+        return columns
+    return (
+        *columns,
         Column(
             "Champion impact",
             lambda name: formatting.signed(theirs[name].value) if name in theirs else "",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from dashboard import formatting, session
-from dashboard.ui import charts, evaluation_frames, insight_charts, messages, tables
+from dashboard.ui import evaluation_frames, figures, insight_charts, messages, tables
 from dashboard.ui.columns import Column
 from dashboard.views.model import evaluation_curves, fairness, feature_impact, outcome_value
 from registry_core import LosingSlice, ModelMetadata
@@ -70,7 +70,7 @@ def _losing(model: ModelMetadata, other: ModelMetadata | None, view: session.Vie
         left, right = st.columns(2, gap="large")
         with left:
             figure = insight_charts.losing_slices(found)
-            st.plotly_chart(figure, config=charts.CONFIG, key="losing-chart", alt=found.sentence)
+            figures.show(figure, key="losing-chart", alt=found.sentence)
         with right:
             tables.records(COLUMNS, found.slices, key="losing", alt="Slices in which this version loses")
         searched = f"{formatting.count(found.columns, 'column')} searched on {found.searched:,} rows; "

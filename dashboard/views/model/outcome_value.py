@@ -5,9 +5,9 @@ from __future__ import annotations
 import streamlit as st
 
 from dashboard import formatting, session
-from dashboard.ui import change, charts, evaluation_frames, insight_charts, messages, tables
+from dashboard.ui import change, charts, figures, insight_charts, messages, tables
 from dashboard.ui.columns import Column
-from registry_core import ModelMetadata, OutcomeValue, ValueCurve
+from registry_core import Measured, ModelMetadata, OutcomeValue, ValueCurve
 
 #: The outcomes with what the field says of them.
 FIELDS = {
@@ -22,8 +22,13 @@ COLUMNS: tuple[Column[tuple[str, ValueCurve]], ...] = (
     Column("Threshold", lambda each: f"{each[1].best_threshold:.3g}", 74, right=True),
     Column("Value", lambda each: f"{each[1].best.value:,.0f}", 62, right=True),
     Column("As predicted", lambda each: f"{each[1].predicted.value:,.0f}", 88, right=True),
-    Column("95% interval", lambda each: evaluation_frames.interval(each[1].best.low, each[1].best.high), 130),
+    Column("95% interval", lambda each: _interval(each[1].best), 130),
 )  # fmt: skip
+
+
+def _interval(value: Measured) -> str:
+    """Its interval in whole numbers, as the value beside it."""
+    return formatting.MISSING if value.low is None or value.high is None else f"{value.low:,.0f} to {value.high:,.0f}"
 
 
 def section(model: ModelMetadata, other: ModelMetadata | None, view: session.View) -> None:
@@ -81,7 +86,7 @@ def _chart(found: OutcomeValue, model: ModelMetadata, other: ModelMetadata | Non
     if found.champion is not None and other is not None:
         curves.append((f"champion {other.version}", found.champion, charts.CHAMPION))
     figure = insight_charts.values(curves)
-    st.plotly_chart(figure, config=charts.CONFIG, key="value-chart", alt=found.sentence)
+    figures.show(figure, key="value-chart", alt=found.sentence)
     return [(label, curve) for label, curve, _ in curves]
 
 

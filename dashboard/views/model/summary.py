@@ -8,7 +8,7 @@ from typing import Any, Literal
 import streamlit as st
 
 from dashboard import formatting, live_queries, permissions, session
-from dashboard.ui import charts, frames, messages, tables
+from dashboard.ui import charts, figures, frames, messages, tables
 from registry_core import Comparison, ModelMetadata
 
 #: The colour beside the word and the shape of a state.
@@ -92,7 +92,7 @@ def score(model: ModelMetadata, champion: ModelMetadata | None, view: session.Vi
     if explained.value is not None:
         shade = charts.colours([model.model_id], champion.model_id if champion else None)[0]
         figure = charts.score_parts(terms, shade)
-        st.plotly_chart(figure, config=charts.CONFIG, key="score-chart", alt="What each metric brings to the score")
+        figures.show(figure, key="score-chart", alt="What each metric brings to the score")
     columns: dict[str, Any] = {
         "Part": st.column_config.TextColumn("Part", width=125, pinned=True),
         "Weight": st.column_config.NumberColumn("Weight", format="%.2f", width=66),
@@ -125,5 +125,5 @@ def metrics(model: ModelMetadata, champion: ModelMetadata | None, comparison: Co
     if comparison.comparable:
         shade = charts.colours([model.model_id], champion.model_id)[0]
         figure = charts.metric_gains(frame, shade)
-        st.plotly_chart(figure, config=charts.CONFIG, key="gap-chart", alt="How much better or worse than the champion")
+        figures.show(figure, key="gap-chart", alt="How much better or worse than the champion")
     tables.metrics(frame, key="against", alt="This version and the champion, metric by metric")

@@ -40,6 +40,7 @@ def choose(files: Files, name: str, view: session.View) -> Holdout:
             f"The version is evaluated on **{formatting.escaped(benchmark.name)}**, the active benchmark of "
             f"{formatting.escaped(name)}: {benchmark.rows:,} rows."
         )
+        st.caption("For a model of something else with rows of its own, type a new model name above.")
         st.page_link("../pages/benchmarks.py", label="Benchmarks", icon=":material/add_chart:")
         return Holdout(benchmark=benchmark, rows=benchmark.rows)
     field = st.file_uploader(
