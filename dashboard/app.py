@@ -53,6 +53,9 @@ def draw() -> None:
     try:
         view = session.view()
         navigation.leave()
+        waiting = len(view.review_requests(mine=True)) if session.signed_in() else 0
+        if waiting:
+            st.set_page_config(page_title=f"({waiting}) Model Registry")
         sidebar(view)
         model_name(view, page.url_path)
         messages.show_messages(st.query_params.get("id") if page.url_path == "model" else None)

@@ -33,6 +33,7 @@ from registry_core import (
     Registry,
     RegistryError,
     Review,
+    ReviewRequest,
     Score,
     Signature,
 )
@@ -268,6 +269,10 @@ class View:
 
     def reviews(self, model_id: str) -> list[Review]:
         return self._recall(("reviews", model_id), lambda: self.registry.reviews(model_id))
+
+    def review_requests(self, model_id: str | None = None, *, mine: bool = False) -> list[ReviewRequest]:
+        """Open review requests: of a version, or those that wait for whoever signed in."""
+        return self._recall(("requests", model_id, mine), lambda: self.registry.review_requests(model_id, mine=mine))
 
     def experiments(self, name: str) -> list[Experiment]:
         """Every experiment of a model name, newest first."""

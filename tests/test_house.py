@@ -59,7 +59,7 @@ ROOMS: dict[str, set[str]] = {
     "records": {"version", "errors"},
     "gate_policy": {"settings"},
     "policies": {"gate_policy", "settings"},
-    "config": {"policies", "settings", "records", "version", "errors"},
+    "config": {"gate_policy", "policies", "settings", "records", "version", "errors"},
     "evidence": set(),
     "gates": {"evidence"},
     "insights": {"evidence"},

@@ -5,13 +5,13 @@ from __future__ import annotations
 import streamlit as st
 
 from dashboard import formatting, session
-from dashboard.ui import messages
+from dashboard.ui import controls, messages
 from registry_core import Benchmark, Evaluation, ModelMetadata, RegistryError
 
 
 def measure_button(model: ModelMetadata, benchmark: Benchmark, view: session.View, label: str) -> None:
     """The button that has a model evaluated."""
-    if st.button(label, key="measure", icon=":material/speed:"):
+    if controls.button(label, "evaluate", model.model_name, view, key="measure", icon=":material/speed:"):
         measure(model, benchmark.name, view)
 
 
@@ -35,7 +35,8 @@ def measure(model: ModelMetadata, benchmark: str, view: session.View) -> None:
 
 def measure_all(name: str, benchmark: Benchmark, view: session.View, *, key: str = "measure-all") -> None:
     """Have every version measured that was never tried on a benchmark, with a progress bar."""
-    if not st.button(f"Evaluate all on {benchmark.name}", key=key, icon=":material/speed:"):
+    label = f"Evaluate all on {benchmark.name}"
+    if not controls.button(label, "evaluate_all", name, view, key=key, icon=":material/speed:"):
         return
     bar = st.progress(0.0, text="Starting the sandbox …")
 

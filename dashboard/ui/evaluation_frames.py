@@ -120,4 +120,12 @@ def _thresholds(thresholds: Mapping[str, float]) -> str:
 def reviews(found: Sequence[Review]) -> list[tuple[str, str, str, str]]:
     """Verdict with its shape, who, when (as recorded) and the words, newest first."""
     shapes = {"approved": "✓ approved", "rejected": "✕ rejected", "comment": "○ comment"}
-    return [(shapes[each.verdict], each.actor, each.at, each.text) for each in reversed(found)]
+    return [
+        (
+            f"○ approval lapsed ({each.lapsed})" if each.lapsed else shapes[each.verdict],
+            each.actor,
+            each.at,
+            each.text,
+        )
+        for each in reversed(found)
+    ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from dashboard import formatting, session
-from dashboard.ui import change
+from dashboard.ui import change, controls
 from registry_core import Benchmark
 
 
@@ -22,7 +22,10 @@ def form(benchmark: Benchmark, view: session.View) -> None:
             "Protected columns", columns_of(benchmark), default=list(benchmark.protected), key="protected-columns"
         )
         reason = right.text_input("Reason (required)", key="protected-reason", max_chars=2000)
-        if not st.form_submit_button("Set protected columns", icon=":material/shield_person:"):
+        if not controls.button(
+            "Set protected columns", "set_protected_columns", benchmark.model_name, view, submit=True,
+            icon=":material/shield_person:",
+        ):  # fmt: skip
             return
     named = formatting.escaped(", ".join(chosen)) or "none"
     change.make(

@@ -10,6 +10,7 @@ from streamlit.runtime.uploaded_file_manager import UploadedFile
 from dashboard import formatting, queries, session
 from dashboard.ui import (
     change,
+    controls,
     evaluating,
     evaluation_frames,
     labelled_rows,
@@ -51,7 +52,7 @@ def _choice(name: str, known: list[str], counts: str, view: session.View) -> Non
             "Active benchmark (for ranking and gates)", known, index=known.index(counts), key="counts"
         )
         reason = right.text_input("Reason (required)", key="counts-reason", max_chars=2000)
-        if not st.form_submit_button("Set as active", icon=":material/rule:"):
+        if not controls.button("Set as active", "configure", name, view, submit=True, icon=":material/rule:"):
             return
     change.make(
         lambda why: view.registry.configure(name, benchmark=wanted, actor=session.actor(), reason=why),
@@ -105,7 +106,9 @@ def form(name: str, view: session.View) -> None:
             key="holdout-thresholds",
         )
         reason = st.text_input("Reason (kept with it)", key="holdout-reason", max_chars=2000)
-        if not st.form_submit_button("Add benchmark", type="primary", icon=":material/add_chart:"):
+        if not controls.button(
+            "Add benchmark", "add_benchmark", name, view, submit=True, type="primary", icon=":material/add_chart:"
+        ):
             return
     shown = [each for each in columns if each not in (target, *hidden)]
     _add(name, view, given, called or "", target, shown, slices, protected, thresholds or "", (reason or "").strip())

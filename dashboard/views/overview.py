@@ -13,7 +13,15 @@ import streamlit as st
 from dashboard import formatting, live_queries, navigation, permissions, session
 from dashboard.queries import NAMES
 from dashboard.ui import live_frames, live_text, messages, promotion_verdict, tables
-from registry_core import Alert, Experiment, ModelMetadata, ModelNameSummary, PromotionVerdict, RegistryError
+from registry_core import (
+    Alert,
+    Experiment,
+    ModelMetadata,
+    ModelNameSummary,
+    PromotionVerdict,
+    RegistryError,
+    ReviewRequest,
+)
 
 #: How many versions the small chart of a row shows, and how many days of live traffic.
 SPARK = 40
@@ -128,7 +136,8 @@ class Concern:
 
 def attention(summaries: Sequence[ModelNameSummary], going_on: dict[str, Live], view: session.View) -> None:
     """What needs a decision, the worst first, each with its link."""
-    found = [each for summary in summaries for each in concerns(summary, going_on[summary.model_name], view)]
+    found = [_asked(each, view) for each in view.review_requests(mine=True)]
+    found += [each for summary in summaries for each in concerns(summary, going_on[summary.model_name], view)]
     if not found:
         return
     with st.container(border=True, key="attention"):
@@ -146,6 +155,15 @@ def attention(summaries: Sequence[ModelNameSummary], going_on: dict[str, Live], 
                 )
         if len(found) > MOST_LISTED:
             st.caption(f"{len(found) - MOST_LISTED:,} more in the table below.")
+
+
+def _asked(request: ReviewRequest, view: session.View) -> Concern:
+    """A review that somebody asked for."""
+    version = f"**{request.model_name} {view.version_of(request.model_id)}**"
+    due = f", due {request.due}" if request.due else ""
+    text = f": {formatting.escaped(formatting.sentence(request.text))}" if request.text else "."
+    said = f":blue[●] {formatting.escaped(request.by)} requests your review of {version}{due}{text}"
+    return Concern(said, "Review", "model", request.model_name, request.model_id)
 
 
 def told(alert: Alert) -> str:

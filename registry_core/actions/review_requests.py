@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import datetime
 
-from ..access import Grant, ReviewRequest, Role
+from ..access import Person, ReviewRequest, Role
 from ..catalog import access as stored
 from ..catalog import events
-from ..catalog.database import Transaction
+from ..catalog.database import Queries, Transaction
 from ..errors import InvalidInput, NotFound, StateConflict
 from ..events import EventKind
 from ..rules import access as rules
@@ -48,9 +47,33 @@ def request_review(
     return made
 
 
-def review_requests(context: Context, model_id: str | None, *, closed: bool) -> list[ReviewRequest]:
+def review_requests(context: Context, model_id: str | None, *, mine: bool, closed: bool) -> list[ReviewRequest]:
     """See ``Registry.review_requests``."""
-    return stored.requests(context.database, model_id, closed=closed)
+    found = stored.requests(context.database, model_id, closed=closed)
+    return _asked_of_caller(context, context.whole, found) if mine else found
+
+
+def reviewers(context: Context, model_name: str) -> list[Person]:
+    """See ``Registry.reviewers``."""
+    held = {
+        each.grantee
+        for each in access.grants(context, context.whole)
+        if rules.allows([each], (Role.REVIEWER,), model_name)
+    }
+    return [each for each in stored.people(context.whole) if each.grantee in held]
+
+
+def _asked_of_caller(context: Context, queries: Queries, found: list[ReviewRequest]) -> list[ReviewRequest]:
+    """Those of the requests that the caller, or a role of theirs, was asked. A local user has all roles."""
+    if context.principal is None:
+        return [each for each in found if each.person is None]
+    held = access.grants(context, queries, access.grantees_of(context.principal))
+    hand = context.principal.hand
+    return [
+        each
+        for each in found
+        if each.person == hand or (each.person is None and rules.allows(held, (Role(each.asked),), each.model_name))
+    ]
 
 
 def withdraw_review_request(context: Context, request_id: int, actor: str | None, reason: str) -> None:
@@ -73,13 +96,5 @@ def withdraw_review_request(context: Context, request_id: int, actor: str | None
 
 def answer_requests(context: Context, transaction: Transaction, model_id: str, verdict: str, who: str, at: str) -> None:
     """Close the review requests that a review answers: those of the reviewer, and of a role that the reviewer has."""
-    hand = context.principal.hand if context.principal is not None else None
-    held: Iterable[Grant] = ()
-    if context.principal is not None:
-        held = access.grants(context, transaction, access.grantees_of(context.principal))
-    for each in stored.requests(transaction, model_id):
-        mine = each.person is not None and hand == each.person
-        if each.person is None:
-            mine = hand is None or rules.allows(held, (Role(each.asked),), each.model_name)
-        if mine:
-            stored.close_request(transaction, each.request_id, at, f"{verdict} by {who}")
+    for each in _asked_of_caller(context, transaction, stored.requests(transaction, model_id)):
+        stored.close_request(transaction, each.request_id, at, f"{verdict} by {who}")

@@ -242,13 +242,20 @@ class AccessVerbs(Verbs):
         """
         return review_requests.request_review(self._context, model_id, person, role, due, text, actor)
 
-    def review_requests(self, model_id: str | None = None, *, closed: bool = False) -> list[ReviewRequest]:
+    def review_requests(
+        self, model_id: str | None = None, *, mine: bool = False, closed: bool = False
+    ) -> list[ReviewRequest]:
         """The open review requests (of a version), those that are due first at the top.
 
         Args:
+            mine: only those that wait for the caller, or for a role that the caller has.
             closed: also those that were answered or withdrawn.
         """
-        return review_requests.review_requests(self._context, model_id, closed=closed)
+        return review_requests.review_requests(self._context, model_id, mine=mine, closed=closed)
+
+    def reviewers(self, model_name: str) -> list[Person]:
+        """The people who were granted the role reviewer on a model name, by name; without those of groups."""
+        return review_requests.reviewers(self._context, model_name)
 
     def withdraw_review_request(self, request_id: int, *, actor: str | None = None, reason: str = "") -> None:
         """Withdraw an open review request.

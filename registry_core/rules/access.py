@@ -121,6 +121,7 @@ NEEDS: Mapping[str, Need] = {
     **{verb: _need(_WORKERS, "model_id") for verb in ("evaluate", "measure_feature_impact", "verify_answers")},
     **{verb: _need(_WORKERS, "model_name") for verb in ("evaluate_all", "verify_all_answers")},
     "request_review": _need(_WORKERS, "model_id"),
+    "reviewers": _need(_WORKERS, "model_name"),
     "withdraw_review_request": _need(_WORKERS, "request_id"),
     "acknowledge": _need(_WORKERS, "alert_id"),
     "write_model_card": _need((_C, _R), "subject"),

@@ -342,7 +342,11 @@ def test_a_review_closes_the_requests_for_it(registry: Registry) -> None:
     asking.request_review(model_id, ("links", "anna"))
     assert [each.asked for each in registry.review_requests()] == ["bea", "reviewer", "anna"]
     assert (named.due, named.by, named.text) == ("2026-12-24", "anna", "the slices")
-    registry.as_principal(bea.principal()).review(model_id, "approved", "looked at the slices")
+    reviewing = registry.as_principal(bea.principal())
+    assert [each.asked for each in reviewing.review_requests(mine=True)] == ["bea", "reviewer"]
+    assert [each.asked for each in asking.review_requests(mine=True)] == ["anna"]
+    assert [each.name for each in asking.reviewers(MINE)] == ["bea"]
+    reviewing.review(model_id, "approved", "looked at the slices")
     assert [each.asked for each in registry.review_requests(model_id)] == ["anna"]
     assert registry.review_requests(closed=True)[0].closed_because == "approved by bea"
     (left,) = asking.review_requests()

@@ -133,6 +133,7 @@ review_approve            r
 review_comment            cro
 review_reject             r
 review_requests           vdcroas-
+reviewers                 cro
 reviews                   vdcroa
 revision                  vdcroas-
 revoke                    a
@@ -305,6 +306,7 @@ CALLS: dict[str, Call] = {
     "review_comment": lambda r, f: r.review(f.theirs, "comment", ""),
     "review_reject": lambda r, f: r.review(f.theirs, "rejected", ""),
     "review_requests": lambda r, f: r.review_requests(),
+    "reviewers": lambda r, f: r.reviewers("Churn"),
     "revision": lambda r, f: r.revision(),
     "revoke": lambda r, f: r.revoke(Grantee("person", "links", "absent"), "viewer"),
     "revoke_token": lambda r, f: r.revoke_token("absent"),

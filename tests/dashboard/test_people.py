@@ -126,3 +126,42 @@ def test_a_viewer_manages_nobody(
     assert not app.exception
     assert "requires the role admin" in texts(app)
     assert [each.key for each in app.text_input if str(each.key).startswith("person")] == []
+
+
+def test_buttons_say_which_role_they_need(
+    own: Registry, people: dict[str, Person], open_page: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    second = register(own, 0.9)
+    signs_in(monkeypatch, people["vera"])
+    app = open_page("model", id=second)
+    assert not app.exception
+    disabled = {each.label: each.help for each in app.button if each.disabled}
+    assert "requires the role operator on Churn" in disabled["Promote"]
+    app = open_page("settings", model="Churn")
+    assert "requires the role admin on Churn" in app.button(key="save").help
+    app = open_page("maintenance", model="Churn")
+    assert "requires the role admin" in next(each for each in app.button if each.key == "export-index").help
+
+
+def test_a_review_is_requested_given_and_no_longer_waits(
+    own: Registry, people: dict[str, Person], open_page: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    second = register(own, 0.9)
+    carl, rita = own.add_person("carl"), own.add_person("rita")
+    own.grant(carl.grantee, "contributor", "Churn")
+    own.grant(rita.grantee, "reviewer", "Churn")
+    signs_in(monkeypatch, carl)
+    app = open_page("model", id=second)
+    app.selectbox(key="request-who").set_value("rita")
+    app.text_area(key="request-text").set_value("the slices")
+    submit(app, "Request")
+    assert "Requested from rita by carl" in texts(app)
+    signs_in(monkeypatch, rita)
+    app = open_page("overview")
+    assert "carl requests your review of **Churn 1.0.1**: The slices." in texts(app)
+    app = open_page("model", id=second)
+    app.text_area(key="review-text").set_value("looked at the slices")
+    submit(app, "Send review")
+    assert "approved by rita" in texts(app)
+    assert own.review_requests() == []
+    assert "requests your review" not in texts(open_page("overview"))

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal
 import streamlit as st
 
 from dashboard import formatting, session
-from dashboard.ui import decision_dialog, messages
+from dashboard.ui import controls, decision_dialog, messages
 from dashboard.ui.decision_dialog import Choice, Decision, Done
 from dashboard.views.health import sentences
 from registry_core import Alert
@@ -98,7 +98,8 @@ def buttons(alert: Alert, text: str) -> None:
         choices.append("resolve")
     for verb in choices:
         label, icon, _ = VERBS[verb]
-        if st.button(label, key=f"{verb}-{alert.alert_id}", icon=icon):
+        method = "resolve_alert" if verb == "resolve" else verb
+        if controls.button(label, method, alert.model_name, session.view(), key=f"{verb}-{alert.alert_id}", icon=icon):
             ask(verb, alert, text)
             # A dialog belongs to the whole application: one of a part would go with the part's next refresh.
             st.rerun(scope="app")

@@ -13,7 +13,7 @@ from typing import Literal
 import streamlit as st
 
 from dashboard import formatting, live_queries, navigation, session
-from dashboard.ui import live_text, messages, model_decisions
+from dashboard.ui import controls, live_text, messages, model_decisions
 from dashboard.views.health import decisions, sentences
 from registry_core import Alert, HealthReport, RegistryError
 
@@ -217,7 +217,10 @@ def _roll_back_button(alert: Alert, report: HealthReport, view: session.View) ->
     if report.model_id is None or view.rollback_target(report.model_name) is None:
         return
     first: Literal["primary", "secondary"] = "primary" if alert == report.main_alert else "secondary"
-    if st.button("Roll back", key=f"rollback-{alert.alert_id}", icon=":material/undo:", type=first):
+    if controls.button(
+        "Roll back", "rollback", report.model_name, view, key=f"rollback-{alert.alert_id}", icon=":material/undo:",
+        type=first,
+    ):  # fmt: skip
         model_decisions.ask("rollback", view.metadata(report.model_id), report.model_id)
         st.rerun(scope="app")
 

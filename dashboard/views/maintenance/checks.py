@@ -10,7 +10,7 @@ from datetime import datetime
 import streamlit as st
 
 from dashboard import formatting, live_queries, session
-from dashboard.ui import messages, tables
+from dashboard.ui import controls, messages, tables
 from dashboard.views.maintenance import frames as maintenance_frames
 from dashboard.views.maintenance.decisions import Bar, ask
 from registry_core import BackupReport, Finding, RegistryError, VerifyReport
@@ -31,15 +31,22 @@ def verify(view: session.View) -> None:
     )
     known: tuple[int, VerifyReport] | None = st.session_state.get("verified")
     with st.container(horizontal=True, vertical_alignment="center"):
-        run = st.button(
+        run = controls.button(
             "Verify now" if known is None else "Verify again",
+            "verify",
+            None,
+            view,
             key="verify",
             type="primary" if known is None else "secondary",
             icon=":material/fact_check:",
         )
         if known is not None and any(each.repairable and not each.repaired for each in known[1].findings):
-            st.button(
+            controls.button(
                 "Repair",
+                "verify",
+                None,
+                view,
+                arguments={"repair": True},
                 key="repair",
                 icon=":material/build:",
                 on_click=ask,
@@ -131,7 +138,7 @@ def _backup(view: session.View) -> None:
     messages.section("Backup", "Writes the whole registry into one file while the registry is in use.")
     total = live_queries.space_of(view).bytes
     if total <= DOWNLOADED:
-        if st.button("Make a backup", key="backup", icon=":material/archive:"):
+        if controls.button("Make a backup", "backup", None, view, key="backup", icon=":material/archive:"):
             _make(view)
         made: tuple[BackupReport, bytes] | None = st.session_state.get("backup-made")
         if made is not None:
@@ -190,9 +197,14 @@ def _index(view: session.View) -> None:
         "Index", "Writes all versions into two files beside the models, from which a lost catalog can be rebuilt."
     )
     with st.container(horizontal=True, gap="small"):
-        write = st.button("Export the index", key="export-index", icon=":material/file_export:")
-        st.button(
+        write = controls.button(
+            "Export the index", "export_index", None, view, key="export-index", icon=":material/file_export:"
+        )
+        controls.button(
             "Rebuild the index …",
+            "rebuild_index",
+            None,
+            view,
             key="rebuild",
             icon=":material/database:",
             on_click=ask,

@@ -10,7 +10,7 @@ import streamlit as st
 
 from dashboard import formatting, live_queries, session
 from dashboard.ui import columns as ui_columns
-from dashboard.ui import figures, messages, tables
+from dashboard.ui import controls, figures, messages, tables
 from dashboard.ui.columns import Column
 from dashboard.views.maintenance import frames as maintenance_frames
 from dashboard.views.maintenance.decisions import VERBS, Verb, ask
@@ -63,8 +63,11 @@ def cleanup(name: str | None, view: session.View) -> None:
         label += f", {further:,} permanently" if to_trash else f": {further:,} permanently"
     # Above the table, where it is seen; drawn after it, since it says what is ticked there.
     with buttons.container(horizontal=True, vertical_alignment="center"):
-        st.button(
+        controls.button(
             label,
+            "cleanup",
+            None,
+            view,
             key="cleanup",
             type="primary",
             icon=":material/delete_sweep:",
@@ -196,17 +199,22 @@ def trash(name: str | None, view: session.View) -> None:
         ticked = selection(columns, shown, [each.model_id for each in shown], (), "trash")
     chosen = tuple(each for each in shown if each.model_id in ticked)
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        _trash_button("restore", name, chosen, primary=True)
-        _trash_button("purge", name, chosen, primary=False)
+        _trash_button("restore", name, chosen, view, primary=True)
+        _trash_button("purge", name, chosen, view, primary=False)
         if not chosen:
             st.caption("Select versions to restore, or to delete before their purge date.")
 
 
-def _trash_button(verb: Verb, name: str | None, chosen: tuple[Trashed, ...], *, primary: bool) -> None:
+def _trash_button(
+    verb: Verb, name: str | None, chosen: tuple[Trashed, ...], view: session.View, *, primary: bool
+) -> None:
     label, icon, _ = VERBS[verb]
     many = f" {formatting.count(len(chosen), 'version')}" if chosen else ""
-    st.button(
+    controls.button(
         f"{label}{many}",
+        verb,
+        name,
+        view,
         key=f"trash-{verb}",
         icon=icon,
         type="primary" if primary and chosen else "secondary",
@@ -269,8 +277,11 @@ def _compress(name: str | None, view: session.View) -> None:
         old = {*live_queries.compressible(name, days, view)}
         size = sum(item.bytes for item in live_queries.plan_of(name, view).items if item.model_id in old)
         with right.container(horizontal=True, vertical_alignment="center"):
-            st.button(
+            controls.button(
                 "Compress",
+                "compress",
+                name,
+                view,
                 key="compress",
                 icon=":material/compress:",
                 disabled=not old,

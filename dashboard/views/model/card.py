@@ -8,7 +8,7 @@ from typing import Any, Literal
 import streamlit as st
 
 from dashboard import formatting, session
-from dashboard.ui import messages
+from dashboard.ui import controls, messages
 from registry_core import CARD_FIELDS, CardText, ModelMetadata, RegistryError
 
 LABELS = {name: name.replace("_", " ").capitalize() for name in CARD_FIELDS}
@@ -71,7 +71,10 @@ def _form(model: ModelMetadata, text: CardText, view: session.View) -> None:
         else:
             st.text_input(label, help=CARD_FIELDS[name], **kept)
     st.text_input("Reason (kept with it)", max_chars=2000, **_remembered(model, "reason", ""))
-    if not st.button("Save the card", type="primary", icon=":material/save:", key="card-save"):
+    if not controls.button(
+        "Save the card", "write_model_card", model.model_name, view, type="primary", icon=":material/save:",
+        key="card-save",
+    ):  # fmt: skip
         return
     # A field that was not touched stays what it is, for the version and for its model name.
     changed = {name: draft[name] for name in LABELS if name in draft and draft[name].strip() != getattr(text, name)}

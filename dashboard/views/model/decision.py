@@ -6,7 +6,7 @@ import streamlit as st
 
 from dashboard import formatting, navigation, permissions, session
 from dashboard.ui import evaluation_frames, messages, strips
-from dashboard.views.model import evaluation
+from dashboard.views.model import evaluation, review_requests
 from registry_core import Gate, ModelMetadata, PromotionVerdict
 
 
@@ -80,5 +80,8 @@ def _reviews(model: ModelMetadata, view: session.View) -> None:
         st.markdown(f"{verdict} by {formatting.escaped(who)}, {formatting.ago(at, messages.now())}")
     if len(found) > 4:
         st.caption(f"{len(found) - 4:,} more below.")
+    review_requests.listed(model, view)
     if model.status not in permissions.GONE:
-        evaluation.review_form(model, view)
+        with st.container(horizontal=True, gap="small"):
+            evaluation.review_form(model, view)
+            review_requests.form(model, view)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from dashboard import formatting, permissions, session
-from dashboard.ui import evaluating, evaluation_frames, messages, tables
+from dashboard.ui import controls, evaluating, evaluation_frames, messages, tables
 from registry_core import Evaluation, InvalidConfiguration, ModelMetadata, RegistryError
 
 VERDICTS = {"Approve": "approved", "Request changes": "rejected", "Comment": "comment"}
@@ -108,7 +108,9 @@ def trust(model: ModelMetadata, view: session.View) -> None:
             reason = st.text_input(
                 "Reason (required): who read the code, and where", key="trust-reason", max_chars=2000
             )
-            if st.form_submit_button("Allow these imports", icon=":material/verified_user:"):
+            if controls.button(
+                "Allow these imports", "trust", model.model_name, view, submit=True, icon=":material/verified_user:"
+            ):
                 _do(
                     lambda: view.registry.trust(model.model_id, actor=session.actor(), reason=(reason or "").strip()),
                     f"The file of **{model.version}** is trusted now.",
@@ -133,14 +135,21 @@ def review_form(model: ModelMetadata, view: session.View) -> None:
         st.popover("Review", icon=":material/rate_review:", key="review-popover"),
         st.form("review", border=False, clear_on_submit=True),
     ):
-        chosen = st.segmented_control("Your verdict", list(VERDICTS), default="Approve", key="review-verdict")
+        may = [label for label, verdict in VERDICTS.items() if _may_review(model, verdict, view)]
+        if not may:
+            st.caption(permissions.role_refusal(view, "review", model.model_name, verdict="comment"))
+        chosen = st.segmented_control("Your verdict", may, default=next(iter(may), None), key="review-verdict")
         text = st.text_area("What did you look at? (required)", key="review-text", max_chars=5000, height=80)
-        if st.form_submit_button("Send review", icon=":material/rate_review:"):
+        if st.form_submit_button("Send review", icon=":material/rate_review:", disabled=not may):
             said = VERDICTS[chosen or "Comment"]
             _do(
                 lambda: view.registry.review(model.model_id, said, (text or "").strip(), actor=session.actor()),
                 f"Your review of **{model.version}** is kept.",
             )
+
+
+def _may_review(model: ModelMetadata, verdict: str, view: session.View) -> bool:
+    return permissions.role_refusal(view, "review", model.model_name, verdict=verdict) is None
 
 
 def _do(act: Callable[[], object], told: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from dashboard import formatting, permissions, session
-from dashboard.ui import charts, evaluation_frames, figures, insight_charts, messages, tables
+from dashboard.ui import charts, controls, evaluation_frames, figures, insight_charts, messages, tables
 from dashboard.ui.columns import Column
 from registry_core import ImpactComparison, ModelMetadata, RegistryError
 
@@ -78,7 +78,8 @@ def _button(label: str, model: ModelMetadata, view: session.View) -> None:
     """Compute it now, with its progress beside the button."""
     if model.status in permissions.GONE:
         return
-    if not st.button(label, key="compute-impact", icon=":material/query_stats:"):
+    verb = "measure_feature_impact"
+    if not controls.button(label, verb, model.model_name, view, key="compute-impact", icon=":material/query_stats:"):
         return
     bar = st.progress(0.0, text="Starting the sandbox …")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from dashboard import formatting, session
-from dashboard.ui import change, charts, figures, insight_charts, messages, tables
+from dashboard.ui import change, charts, controls, figures, insight_charts, messages, tables
 from dashboard.ui.columns import Column
 from registry_core import Measured, ModelMetadata, OutcomeValue, ValueCurve
 
@@ -94,7 +94,7 @@ def _keep(name: str, values: dict[str, float], view: session.View) -> None:
     """Keep the values with the model name: a setting, with its event."""
     with st.form("keep-values", border=False):
         reason = st.text_input("Reason (required)", key="values-reason", max_chars=2000)
-        if not st.form_submit_button("Store these values", icon=":material/save:"):
+        if not controls.button("Store these values", "configure", name, view, submit=True, icon=":material/save:"):
             return
     given = {outcome: value for outcome, value in values.items() if value}
     change.make(

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import streamlit as st
 
 from dashboard import formatting, session
-from dashboard.ui import decision_dialog, messages
+from dashboard.ui import controls, decision_dialog, messages
 from dashboard.ui.decision_dialog import Choice, Clash, Decision, Done
 from dashboard.views.settings.draft import Draft
 from dashboard.views.settings.schema import Difference, differences
@@ -166,8 +166,11 @@ def _event(event: Event, seen: Configuration) -> None:
             if lines:
                 st.markdown(listed(lines, 6))
         with right:
-            st.button(
+            controls.button(
                 "Revert to this",
+                "revert_configuration",
+                None,
+                session.view(),
                 key=f"revert-{event.event_id}",
                 icon=REVERT_ICON,
                 disabled=same,

@@ -7,7 +7,7 @@ import json
 import streamlit as st
 
 from dashboard import formatting, session
-from dashboard.ui import messages
+from dashboard.ui import controls, messages
 from registry_core import ForeignDecisions, RegistryError
 
 
@@ -55,7 +55,7 @@ def lines(found: ForeignDecisions) -> list[str]:
 def _form(found: ForeignDecisions, view: session.View) -> None:
     with st.form("accept-foreign", border=False):
         reason = st.text_input("Reason (required): the reviewer", key="accept-reason", max_chars=2000)
-        if st.form_submit_button("Accept all", icon=":material/verified_user:"):
+        if controls.button("Accept all", "accept_foreign", None, view, submit=True, icon=":material/verified_user:"):
             try:
                 view.registry.accept_foreign(found, actor=session.actor(), reason=(reason or "").strip())
             except RegistryError as error:

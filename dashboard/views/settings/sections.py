@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from dashboard import formatting, session
-from dashboard.ui import messages
+from dashboard.ui import controls, messages
 from dashboard.views.settings import decisions
 from dashboard.views.settings import fields as settings_fields
 from dashboard.views.settings.draft import Draft
@@ -67,8 +67,11 @@ def save_bar(draft: Draft, view: session.View, *, fields: bool) -> None:
                 st.button("Discard", key="discard", icon=":material/undo:", on_click=_discard, args=(draft,))
             if not fields and not draft.changed:
                 return
-            st.button(
+            controls.button(
                 "Save …",
+                "configure",
+                draft.model_name,
+                view,
                 key="save",
                 icon=":material/save:",
                 type="primary" if changes else "secondary",

@@ -9,7 +9,15 @@ from contextlib import contextmanager
 import streamlit as st
 
 from dashboard import formatting, navigation, permissions, session
-from dashboard.ui import evaluation_frames, messages, model_decisions, promotion_verdict, tables, upload_fields
+from dashboard.ui import (
+    controls,
+    evaluation_frames,
+    messages,
+    model_decisions,
+    promotion_verdict,
+    tables,
+    upload_fields,
+)
 from dashboard.views.upload.details import Metadata
 from dashboard.views.upload.files import INSPECTED, ROUND, Files, number_of_round
 from dashboard.views.upload.holdout import Holdout
@@ -92,9 +100,13 @@ def upload_button(given: Metadata | None, files: Files, holdout: Holdout, view: 
     reason = st.text_input(
         "Reason (optional; it is kept with the upload)", key=f"upload-reason-{number_of_round()}", max_chars=2000
     )
-    st.caption(f"Recorded as uploaded by {formatting.escaped(session.actor())}. Change the name in the sidebar.")
+    typed = "" if session.signed_in() else " Change the name in the sidebar."
+    st.caption(f"Recorded as uploaded by {formatting.escaped(session.actor())}.{typed}")
     label = "Upload and evaluate" if holdout.evaluates and not files.quarantined else "Upload"
-    clicked = st.button(label, type="primary", icon=":material/upload_file:", disabled=not ready, key="upload")
+    name = str(given.get("model_name") or "") if given else ""
+    clicked = controls.button(
+        label, "upload", name, view, type="primary", icon=":material/upload_file:", disabled=not ready, key="upload"
+    )
     if not clicked or given is None or files.model is None:
         return
     st.session_state[_UPLOADING] = files.model.name
