@@ -114,7 +114,8 @@ def decoded(row: Iterable[Any]) -> list[Any]:
 def clear(transaction: Transaction, schema: Schema = REGISTRY) -> None:
     """Delete every row of every table."""
     for table in reversed(tables(schema)):
-        transaction.query(f"DELETE FROM {table.name}")
+        if table.name not in _LEFT_OUT:
+            transaction.query(f"DELETE FROM {table.name}")
 
 
 def fill(transaction: Transaction, table: Table, columns: Sequence[str], found: Iterable[Sequence[Any]]) -> None:

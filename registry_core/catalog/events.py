@@ -11,6 +11,7 @@ from typing import Any
 from ..events import EventKind
 from ..records import Event, Row, utc_text
 from .database import Queries, Transaction, insertion
+from .guarded import whole_of
 
 _START = "0" * 64
 
@@ -120,7 +121,7 @@ def count(
 
 def newest(queries: Queries) -> int:
     """The id of the newest event, 0 when there is none."""
-    return int(queries.query("SELECT coalesce(max(seq), 0) AS n FROM events")[0]["n"])
+    return int(whole_of(queries).query("SELECT coalesce(max(seq), 0) AS n FROM events")[0]["n"])
 
 
 def first_break(queries: Queries) -> int | None:

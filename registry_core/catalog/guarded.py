@@ -104,13 +104,13 @@ class _Seen:
     """Implements ``Queries`` for what may be seen."""
 
     def __init__(self, queries: Queries, names: Collection[str], qualifier: str) -> None:
-        self._queries, self._names, self._qualifier = queries, names, qualifier
+        self.whole, self._names, self._qualifier = queries, names, qualifier
 
     def query(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[Row]:
-        return self._queries.query(*seen_only(sql, parameters, self._names, self._qualifier))
+        return self.whole.query(*seen_only(sql, parameters, self._names, self._qualifier))
 
     def tuples(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
-        return self._queries.tuples(*seen_only(sql, parameters, self._names, self._qualifier))
+        return self.whole.tuples(*seen_only(sql, parameters, self._names, self._qualifier))
 
 
 class Guarded:
@@ -173,3 +173,8 @@ class Guarded:
 
     def close(self) -> None:
         """Nothing: the connections belong to the registry itself."""
+
+
+def whole_of(queries: Queries) -> Queries:
+    """What is behind a caller's queries: for what identifies the registry and its revision, and names no model."""
+    return queries.whole if isinstance(queries, Guarded | _Seen) else queries

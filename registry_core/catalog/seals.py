@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable
 from ..records import Row
 from .database import Queries, Transaction
 from .events import set_setting
+from .guarded import whole_of
 
 PREFIX = "sealed:"
 _AFTER = "sealed;"
@@ -16,7 +17,7 @@ _AT_ONCE = 500
 
 def first_event(queries: Queries) -> str | None:
     """The hash of a registry's first event, which its copies and backups share; None while it has none."""
-    rows = queries.query("SELECT hash FROM events WHERE seq = 1")
+    rows = whole_of(queries).query("SELECT hash FROM events WHERE seq = 1")
     return str(rows[0]["hash"]) if rows else None
 
 

@@ -96,6 +96,23 @@ def test_a_principal_sees_and_lists_only_its_model_names(registry: Registry) -> 
             listed(OTHER)
 
 
+def test_who_sees_one_name_acts_on_it_as_who_sees_all(registry: Registry) -> None:
+    """What identifies the registry is read whole: checks, gates and approvals that were made here stay made here."""
+    register(registry, model_name=OTHER)
+    registry.configure(MINE, gates={"approval": True, "minimum_metrics": {"accuracy": 0.5}}, reason="two hands")
+    registry.promote(register(registry, model_name=MINE), override=True, reason="first")
+    second = register(registry, accuracy=0.95, model_name=MINE)
+    for model_name in ("Churn", "*"):
+        bea = as_person(registry, f"bea {len(model_name)}", "operator", on=model_name)
+        rita = as_person(registry, f"rita {len(model_name)}", "reviewer", on=model_name)
+        rita.review(second, "approved", "fine")
+        assert bea.verdict(second).word == registry.verdict(second).word
+        assert bea.check_gates(second) == registry.check_gates(second)
+        assert bea.promote(second, reason="better").model_id == second
+        registry.undo_promotion(MINE, reason="again")
+    assert registry.events(model_id=second, kinds=["answers_checked"]) == []
+
+
 def test_nothing_is_seen_without_a_grant(registry: Registry) -> None:
     register(registry, model_name=MINE)
     anna = as_person(registry, "anna")

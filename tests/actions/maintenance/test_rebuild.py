@@ -15,6 +15,11 @@ def test_every_field_is_as_it_was_while_others_read(registry: Registry, clock: C
     # Measuring takes a second, and where the rows lie makes no difference to it.
     measured = "://" not in registry.location
     ids = live(registry, clock, measured=measured)
+    anna = registry.add_person("anna")
+    registry.grant(anna.grantee, "admin")
+    registry.create_token("nightly", ["contributor"], owner=("links", "anna"))
+    registry.request_review(ids[3], ("links", "anna"))
+    session = registry.open_session(anna.principal())
     count = registry.count_models()
     before, seen, stop = tables(registry), set(), threading.Event()
 
@@ -37,9 +42,12 @@ def test_every_field_is_as_it_was_while_others_read(registry: Registry, clock: C
     assert seen == {(ids[3], count, True, "too slow")}
     assert {what for what, _, _ in told} == {"reading metadata files", "building rows"}
     assert registry.verify_events() is None
-    # No table was empty, or this would mean less.
+    # Whoever was signed in still is; the sessions are in no copy of the tables.
+    assert registry.session(session) == anna.principal()
+    # No other table was empty, or this would mean less.
     unmeasured = ["benchmarks", "evaluations", "feature_impacts"]
-    assert [name for name, rows in before.items() if not rows] == ([] if measured else unmeasured)
+    empty = [name for name, rows in before.items() if not rows]
+    assert empty == [*([] if measured else unmeasured), "sessions"]
 
 
 def test_what_does_not_follow_from_the_documents_is_mended(registry: Registry, clock: Clock) -> None:
