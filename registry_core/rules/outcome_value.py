@@ -128,7 +128,7 @@ def sentence(found: ValueCurve, champion: ValueCurve | None, champion_name: str,
     """The best threshold with its value, and the difference to the champion."""
     said = (
         f"best at a threshold of {found.best_threshold:.4g}: worth {_amount(found.best.value)} per 1,000 rows, "
-        f"{_amount(found.predicted.value)} as it predicts by itself"
+        f"{_amount(found.predicted.value)} at the model's own threshold"
     )
     if champion is None or change is None:
         return said

@@ -142,7 +142,11 @@ def kind_of(data: bytes) -> str:
         return "onnx"
     if data[0] in _FIRST_OPCODES:
         return "joblib" if is_joblib(data) else "pickle"
-    raise Refused(f"it begins with {data[:12]!r}, unlike any model file")
+    # A table or a note that was chosen by mistake is told by its first word.
+    start = data[:12].split(maxsplit=1)[:1]
+    text = start[0].decode() if start and start[0].isascii() and start[0].decode().isprintable() else ""
+    shown = f"the text {text!r}" if text else f"the bytes {data[:12].hex(' ')}"
+    raise Refused(f"it begins with {shown}, unlike any model file")
 
 
 def is_joblib(data: bytes) -> bool:
