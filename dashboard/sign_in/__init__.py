@@ -33,7 +33,10 @@ def sign_out() -> None:
 
 def _explain() -> None:
     address = urlsplit(st.context.url or "/")
-    here = quote((address.path or "/") + (f"?{address.query}" if address.query else ""))
-    st.warning("You are signed out. What you entered on this page was not saved.", icon=":material/lock:")
-    # In this window: Streamlit's own links open another one.
-    st.html(f'<a href="/sign-in?next={here}" target="_self">Sign in</a>')
+    here = quote((address.path or "/") + (f"?{address.query}" if address.query else ""), safe="")
+    # Nothing but what every page has loaded: without a session the browser cannot fetch another of Streamlit's scripts.
+    st.warning(
+        f"You are signed out. What you entered on this page was not saved. [Sign in](/sign-in?next={here}) in another "
+        "tab, or reload this page.",
+        icon=":material/lock:",
+    )
