@@ -67,7 +67,7 @@ class Provider:
 
     def signed_by_another(self, claims: dict[str, Any]) -> str:
         """A key of somebody else, under the name of ours."""
-        key = RSAKey.generate_key(2048, {"kid": self.key.kid})
+        key = RSAKey.generate_key(2048, {"kid": str(self.key.kid)})
         return jwt.encode({"alg": "RS256", "kid": self.key.kid}, claims, key, ["RS256"])
 
     def altered(self, claims: dict[str, Any]) -> str:
