@@ -95,3 +95,20 @@ def test_scripts_of_a_page_cannot_read_the_session(
     assert cookie.get("sameSite") == "Lax"
     assert str(cookie.get("value")) not in page.evaluate("document.cookie")
     context.close()
+
+
+def test_sign_out_on_a_page(
+    browser: Browser, dashboard_server: Callable[..., str], filled: Registry, anna: Person, registry_folder: Path
+) -> None:
+    address = dashboard_server(registry_folder)
+    context = browser.new_context()
+    page, _ = noticing(context)
+    page.goto(link(address, filled, anna))
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_text("Signed in as Anna")).to_be_visible()
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_role("alert")).to_contain_text("You are signed out")
+    page.reload()
+    expect(page.get_by_role("heading", name="Sign in to Model Registry")).to_be_visible()
+    assert [each for each in context.cookies() if each.get("name") == "model-registry"] == []
+    context.close()
