@@ -13,7 +13,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from dashboard import served
-from dashboard.middleware import refuse
+from dashboard.middleware import host_name, is_loopback, refuse
 from dashboard.sign_in import page, sessions
 from dashboard.sign_in.proxy import Ambiguous, Claim, claim_of, peer_of, without_claims
 from dashboard.sign_in.throttle import Throttle
@@ -61,7 +61,7 @@ class SignInRequired:
         try:
             if not await asyncio.to_thread(sessions.is_on):
                 await self._open(scope, receive, send)
-            elif not (self.local or self.configuration.has_tls):
+            elif not self._safe(scope):
                 await refuse(scope, receive, send, 403, page.NEEDS_TLS)
             elif scope["type"] == "http" and (scope["path"] == "/sign-out" or _is_below(scope["path"], "/sign-in")):
                 await self.ways.router(scope, receive, send)
@@ -70,6 +70,11 @@ class SignInRequired:
         except RegistryError as error:
             _log.error("The registry cannot be read: %s", error)
             await refuse(scope, receive, send, 503, "The registry cannot be read. The details are in the server's log.")
+
+    def _safe(self, scope: Scope) -> bool:
+        """Whether secrets stay between this server and the browser: with TLS, or on this machine."""
+        host = host_name(HTTPConnection(scope).headers.get("host", ""))
+        return self.configuration.has_tls or (self.local and is_loopback(host or ""))
 
     async def _open(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Nobody has to sign in."""

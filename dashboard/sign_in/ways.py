@@ -234,10 +234,10 @@ class Ways:
         try:
             return await asyncio.get_running_loop().run_in_executor(self._threads, question)
         except ProviderUnavailable as error:
-            _log.error("The identity provider is not available: %s", error)
+            _log.error("The identity provider is not available: %r", error)
             return self._failed(page.UNAVAILABLE, here, 503)
         except NotVerified as error:
-            _log.warning("A sign-in was not confirmed: %s", error)
+            _log.warning("A sign-in was not confirmed: %r", error)
             return self._failed(page.NOT_PROVEN, here)
 
     def _failed(self, sentence: str, here: str, status: int = 403) -> Response:

@@ -90,12 +90,13 @@ def arrive(timed: Registry) -> Iterator[Callable[..., Browser]]:
         address: str = HERE,
         peer: str = "127.0.0.1",
         local: bool = True,
+        allowed: tuple[str, ...] = (),
         gate: Any = None,
     ) -> Browser:
         configuration = configuration or Configuration()
         if gate is None:
             sessions.configure(configuration)
-            hosts = [*LOOPBACK_NAMES, *([configuration.host] if configuration.host else [])]
+            hosts = [*LOOPBACK_NAMES, *allowed, *([configuration.host] if configuration.host else [])]
             gate = SameOrigin(SignInRequired(behind, local), hosts)
         return Browser(gate, address, peer)
 

@@ -286,6 +286,13 @@ def test_other_machines_are_not_asked_to_sign_in_without_tls(arrive: Arrive, tim
     assert "without TLS that works on this machine only" in answer.text
 
 
+def test_nor_are_those_who_come_through_a_proxy_that_no_sign_in_file_names(arrive: Arrive, anna: Person) -> None:
+    # Started with --allow-host: whether that proxy has TLS is not known here, and the cookie would not ask for it.
+    browser = arrive(address="http://models.internal", allowed=("models.internal",))
+    assert browser.get("/sign-in").status_code == 403
+    assert arrive(gate=browser.app).get("/sign-in").status_code == 200
+
+
 def test_a_registry_that_cannot_be_read_lets_nobody_in(
     arrive: Arrive, anna: Person, timed: Registry, sign_in: SignIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
