@@ -7,7 +7,7 @@ import hashlib
 import ipaddress
 import logging
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import streamlit
@@ -103,12 +103,7 @@ class SameOrigin:
         if refusal is None:
             await self.app(scope, receive, send)
             return
-        status, sentence = refusal
-        _log.warning("Refused a request for %s with %d: %s", scope["path"], status, sentence)
-        if scope["type"] == "websocket" and "websocket.http.response" not in scope.get("extensions", {}):
-            await send({"type": "websocket.close", "code": 1008})  # before it was accepted: the server answers 403
-        else:
-            await PlainTextResponse(sentence, status_code=status)(scope, receive, send)
+        await refuse(scope, receive, send, *refusal)
 
     def refusal(self, scope: Scope) -> tuple[int, str] | None:
         """The status and sentence with which a request is refused, or None."""
@@ -133,6 +128,17 @@ class SameOrigin:
         return name is not None and (name in self.allowed_hosts or (self.any_address and is_address(name)))
 
 
+async def refuse(
+    scope: Scope, receive: Receive, send: Send, status: int, sentence: str, headers: Mapping[str, str] | None = None
+) -> None:
+    """Answer a request with a status and a sentence, and a WebSocket before it is accepted."""
+    _log.warning("Refused a request for %r with %d: %s", scope["path"], status, sentence)
+    if scope["type"] == "websocket" and "websocket.http.response" not in scope.get("extensions", {}):
+        await send({"type": "websocket.close", "code": 1008})  # before it was accepted: the server answers 403
+    else:
+        await PlainTextResponse(sentence, status_code=status, headers=headers)(scope, receive, send)
+
+
 def host_name(host: str) -> str | None:
     """The name or address in a Host header, without its port; None where it is malformed."""
     found = re.fullmatch(r"(?:\[([0-9a-f:.]+)\]|([a-z0-9._-]+))(?::\d{1,5})?", host.lower())
@@ -146,3 +152,9 @@ def is_address(name: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host, in brackets or not, is this machine itself."""
+    name = host.strip("[]")
+    return name == "localhost" or (is_address(name) and ipaddress.ip_address(name).is_loopback)

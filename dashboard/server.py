@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import ipaddress
 import logging
+import os
 import secrets
 import socket
 import sys
@@ -23,7 +23,9 @@ from starlette.responses import JSONResponse, RedirectResponse
 from starlette.routing import Route
 
 from dashboard import served, uploads
-from dashboard.middleware import LOOPBACK_NAMES, SameOrigin, SecurityHeaders, is_address
+from dashboard.middleware import LOOPBACK_NAMES, SameOrigin, SecurityHeaders, is_loopback
+from dashboard.sign_in import configuration, sessions
+from dashboard.sign_in.required import SignInRequired
 from dashboard.static_files import StaticFiles
 from registry_core import InvalidInput, RegistryError
 
@@ -105,7 +107,11 @@ def _flat(prefix: str, table: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 
 
 def application(
-    allowed_hosts: Sequence[str] = LOOPBACK_NAMES, any_address: bool = False, announce: str = "", browse: str = ""
+    allowed_hosts: Sequence[str] = LOOPBACK_NAMES,
+    any_address: bool = False,
+    announce: str = "",
+    browse: str = "",
+    local: bool = True,
 ) -> streamlit.App:
     """Build the ASGI application.
 
@@ -114,6 +120,7 @@ def application(
         any_address: it may also be addressed by any IP address.
         announce: printed once it listens.
         browse: opened in the browser once it listens.
+        local: only this machine reaches it.
     """
 
     @asynccontextmanager
@@ -138,6 +145,7 @@ def application(
         middleware=[
             Middleware(SecurityHeaders),
             Middleware(SameOrigin, allowed_hosts=allowed_hosts, any_address=any_address),
+            Middleware(SignInRequired, local=local),
             Middleware(uploads.UploadQuota),
             Middleware(StaticFiles),
         ],
@@ -172,6 +180,7 @@ def serve(
     *,
     allow_remote: bool = False,
     allowed_hosts: Sequence[str] = (),
+    sign_in: Path | None = None,
 ) -> None:
     """Serve the dashboard of a registry until interrupted.
 
@@ -181,36 +190,46 @@ def serve(
         port: the port to listen on.
         open_browser: open the page in a browser as soon as it is there.
         artifacts: with a database address, where its artifacts are.
-        allow_remote: listen on an address that other machines reach. There is no sign-in: whoever reaches it may
-            promote and upload.
+        allow_remote: listen on an address that other machines reach, without sign-in: whoever reaches it may promote
+            and upload.
         allowed_hosts: further names under which it may be addressed, for instance behind a proxy.
+        sign_in: a sign-in file, see ``dashboard.sign_in.configuration``. People also sign in, by links and on this
+            machine only, once the registry has people.
 
     Raises:
-        InvalidInput: the host is not this machine, or the port is taken.
+        InvalidInput: the host is not this machine, the sign-in file is not valid, or the port is taken.
         RegistryError: the registry cannot be opened.
     """
-    local = _is_loopback(host)
-    if not local and not allow_remote:
+    people = configuration.read(sign_in) if sign_in else configuration.Configuration()
+    local = is_loopback(host)
+    if not local and not allow_remote and not people.has_tls:
         raise InvalidInput(
-            f"other machines can reach {host!r}, and the dashboard has no sign-in: their users can promote and "
-            "upload. Omit --host to listen on 127.0.0.1, or give --allow-remote."
+            f"other machines can reach {host!r}, and without sign-in their users can promote and upload. Omit --host "
+            "to listen on 127.0.0.1, give --sign-in FILE with an https public_url, or give --allow-remote."
         )
     _check_free(host, port)
+    sessions.configure(people)
     served.serve_from(location, artifacts)
+    if not local and not people.has_tls and sessions.is_on():
+        raise InvalidInput(
+            f"other machines can reach {host!r}, and without TLS people sign in on this machine only. Omit --host to "
+            "listen on 127.0.0.1, or give --sign-in FILE with an https public_url."
+        )
+    # The server would take a header's word for the address a request comes from. A listed proxy is told from others by
+    # that address, so it stays the one of the connection.
+    os.environ["FORWARDED_ALLOW_IPS"] = ""
     url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    names = [*LOOPBACK_NAMES, *([people.host] if people.host else []), *allowed_hosts]
+    unguarded = not local and not people.has_tls
     app = application(
-        (*LOOPBACK_NAMES, *allowed_hosts) if local else (*LOOPBACK_NAMES, host, socket.gethostname(), *allowed_hosts),
-        any_address=not local,
+        (*names, host, socket.gethostname()) if unguarded else names,
+        any_address=unguarded,
         announce=f"Dashboard of {served.registry().location} on {url} (Ctrl+C stops it)",
-        browse=url if open_browser else "",
+        browse=(people.public_url or url) if open_browser else "",
+        local=local,
     )
     with _launched_as_script():
         app.run(config=settings(host, port))
-
-
-def _is_loopback(host: str) -> bool:
-    name = host.strip("[]")
-    return name == "localhost" or (is_address(name) and ipaddress.ip_address(name).is_loopback)
 
 
 def _check_free(host: str, port: int) -> None:

@@ -24,7 +24,7 @@ LOCKS = ("demo", "lock", "sbom", "setup", "test")
 #: Which extras somebody has who runs a folder's code. The core imports what an extra brings only where it is used.
 EXTRAS = {
     "registry_core": ("evaluation", "postgres", "s3", "notify", "mlflow-import", "demo"),
-    "dashboard": ("dashboard",),
+    "dashboard": ("dashboard", "sign-in"),
     "pages": ("dashboard",),
     "tests": ("test",),
     "benchmarks": ("test", "mlflow"),

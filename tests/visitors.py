@@ -5,7 +5,7 @@ from __future__ import annotations
 import http.client
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from urllib.parse import urlsplit
 
@@ -76,13 +76,14 @@ class Visitor:
 
 
 @contextmanager
-def visiting(address: str, origin: str | None = None) -> Iterator[Visitor]:
+def visiting(address: str, origin: str | None = None, headers: Mapping[str, str] | None = None) -> Iterator[Visitor]:
     """A visitor whose page claims to come from ``origin``; from the dashboard itself unless said otherwise."""
     where = address.replace("http", "ws", 1) + "/_stcore/stream"
     with connect(
         where,
         origin=Origin(address if origin is None else origin),
         subprotocols=[Subprotocol("streamlit")],
+        additional_headers=headers,
         max_size=None,
         open_timeout=PATIENCE,
     ) as socket:

@@ -29,7 +29,7 @@ _no_browser = click.option("--no-browser", is_flag=True, help="Do not open a bro
 @click.option(
     "--allow-remote",
     is_flag=True,
-    help="Allow a --host that other machines can reach. There is no sign-in: their users can promote and upload.",
+    help="Allow a --host that other machines can reach without sign-in: their users can promote and upload.",
 )
 @click.option(
     "--allow-host",
@@ -37,6 +37,12 @@ _no_browser = click.option("--no-browser", is_flag=True, help="Do not open a bro
     multiple=True,
     metavar="NAME",
     help="Additional host name, for instance behind a proxy; repeatable.",
+)
+@click.option(
+    "--sign-in",
+    metavar="FILE",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Sign-in file (TOML) for OpenID Connect or a proxy. Without one, people who were added sign in with links.",
 )
 @shared
 def dashboard(
@@ -47,9 +53,12 @@ def dashboard(
     no_browser: bool,
     allow_remote: bool,
     allowed_hosts: tuple[str, ...],
+    sign_in: Path | None,
 ) -> None:
     """Serve the dashboard of FOLDER (or --registry) until interrupted. A missing registry is created."""
-    _serve(folder or session.location, host, port, not no_browser, session.artifacts, allow_remote, allowed_hosts)
+    _serve(
+        folder or session.location, host, port, not no_browser, session.artifacts, allow_remote, allowed_hosts, sign_in
+    )
 
 
 @main.command()
@@ -115,6 +124,7 @@ def _serve(
     artifacts: str | None,
     allow_remote: bool,
     allowed_hosts: tuple[str, ...] = (),
+    sign_in: Path | None = None,
 ) -> None:
     try:
         from dashboard.server import serve
@@ -131,6 +141,7 @@ def _serve(
             artifacts=artifacts,
             allow_remote=allow_remote,
             allowed_hosts=allowed_hosts,
+            sign_in=sign_in,
         )
     except KeyboardInterrupt:
         # Ctrl+C is how it is meant to end.
