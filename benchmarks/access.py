@@ -66,7 +66,7 @@ def pages(folder: Path, people: dict[str, Person | None], rounds: int) -> dict[s
     opened = {}
     for page in _PAGES:
         for name, person in people.items():
-            sign_in.current = (lambda: None) if person is None else person.principal  # type: ignore[assignment]
+            sign_in.current = (lambda: None) if person is None else person.principal
             app = AppTest.from_file(str(root / "dashboard" / "app.py"), default_timeout=120)
             app.query_params["model"] = "Seen-0"
             if page != "overview":
@@ -75,7 +75,7 @@ def pages(folder: Path, people: dict[str, Person | None], rounds: int) -> dict[s
     for _ in range(rounds):
         for page in _PAGES:
             for name, person in people.items():
-                sign_in.current = (lambda: None) if person is None else person.principal  # type: ignore[assignment]
+                sign_in.current = (lambda: None) if person is None else person.principal
                 times[page][name].append(_timed(opened[page, name].run))
     served.close()
     return times

@@ -38,7 +38,7 @@ def invite(admin: Visitor, name: str, role: str) -> str:
         page.get_by_text("Add a person").click()
     form = page.get_by_test_id("stForm").filter(has_text="Add and create a sign-in link")
     form.get_by_role("textbox", name="Name", exact=True).fill(name)
-    form.get_by_label("Roles").click()
+    form.get_by_role("combobox", name="Roles").click()
     page.get_by_role("option", name=role, exact=True).click()
     page.keyboard.press("Escape")
     form.get_by_role("textbox", name="Reason").fill("joins the team")
