@@ -24,7 +24,7 @@ with shown:
     overview.names(page)
 
 messages.section("Latest events")
-events = view.recent_events(limit=8)
+events = [each for each in view.recent_events(limit=40) if each.kind not in overview.SIGN_IN][:8]
 tables.events(
     events,
     messages.now(),

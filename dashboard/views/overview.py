@@ -121,6 +121,8 @@ def totals(summaries: Sequence[ModelNameSummary], going_on: dict[str, Live]) -> 
 
 #: What is listed before the rest is counted.
 MOST_LISTED = 6
+#: Events that stand under Activity only.
+SIGN_IN = ("signed_in", "signed_out", "link_created")
 
 
 @dataclass(frozen=True)

@@ -73,12 +73,10 @@ def test_a_team_uploads_reviews_and_promotes_each_by_whoever_may(
     file = tmp_path / "model.pkl"
     file.write_bytes(model_file())
     page.get_by_test_id("stFileUploaderDropzoneInput").first.set_input_files(file)
-    expect(page.get_by_text("trusted").first).to_be_visible()
-    page.get_by_role("textbox", name="Model type").fill("Forest")
-    page.get_by_role("textbox", name="Model type").press("Tab")
-    carl.settle()
-    page.get_by_role("button", name="Upload", exact=True).click()
-    page.get_by_role("button", name="Open version").click()
+    choose(page, "Model type", "Ridge")
+    expect(page.get_by_text("Champion: 1.1.0 stays")).to_be_visible()
+    page.get_by_test_id("stMain").get_by_role("button", name="Upload", exact=True).last.click()
+    page.get_by_role("button", name="Open the model").click()
     carl.settle()
     (uploaded,) = [each for each in filled.list_models("Churn") if each.origin == "upload"]
     promote = page.get_by_test_id("stMain").get_by_role("button", name="Promote", exact=True).first

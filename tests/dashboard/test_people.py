@@ -42,7 +42,9 @@ def people(own: Registry) -> dict[str, Person]:
     return made
 
 
-def test_the_first_person_is_an_admin_and_gets_a_link(own: Registry, open_page: Open) -> None:
+def test_the_first_person_is_an_admin_and_gets_a_link(
+    own: Registry, open_page: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
     app = open_page("settings", section="People")
     assert not app.exception
     assert "There is no sign-in yet" in texts(app)
@@ -64,6 +66,7 @@ def test_the_first_person_is_an_admin_and_gets_a_link(own: Registry, open_page: 
     person = own.redeem_link(link.partition("#")[2])
     assert person is not None
     assert person.name == "ada"
+    signs_in(monkeypatch, own.people()[0])
     app.button(key="secret-copied").click().run()
     assert link not in texts(app)
 

@@ -157,13 +157,17 @@ def _add(view: session.View, *, first: bool) -> None:
         person = registry.add_person((name or "").strip(), (email or "").strip(), actor=who, reason=why)
         for role in roles:
             registry.grant(person.grantee, role, names, actor=who, reason=why)
-        _show_link(view, person)
+        _show_link(view, person, who)
+        if first:
+            # From now on all users have to sign in, whoever sees this page as well: it is not drawn again.
+            _secret()
+            st.stop()
 
     change.make(act, reason, f"{formatting.escaped(name or '')} may sign in.")
 
 
-def _show_link(view: session.View, person: Person) -> None:
-    secret = view.registry.sign_in_link(person.issuer, person.subject, actor=session.actor())
+def _show_link(view: session.View, person: Person, who: str) -> None:
+    secret = view.registry.sign_in_link(person.issuer, person.subject, actor=who)
     address = urlsplit(st.context.url or "")
     st.session_state[_SHOWN] = (
         f"Sign-in link for **{formatting.escaped(person.name)}**, valid once within 24 hours. It is not shown again: "
@@ -224,7 +228,7 @@ def _remove(view: session.View, people: Sequence[Person]) -> None:
             gone = st.form_submit_button("Remove", icon=":material/person_remove:")
     registry, name = view.registry, formatting.escaped(person.name)
     if link:
-        change.make(lambda _: _show_link(view, person), reason, f"A link for {name} was created.")
+        change.make(lambda _: _show_link(view, person, session.actor()), reason, f"A link for {name} was created.")
     if out:
         change.make(
             lambda why: registry.close_sessions(person.issuer, person.subject, actor=session.actor(), reason=why),
