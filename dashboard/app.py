@@ -106,7 +106,7 @@ def sidebar(view: session.View) -> None:
             key="actor",
             max_chars=100,
             persist_state="session",
-            help="Recorded with every decision. The dashboard has no sign-in: this name is not verified.",
+            help="Recorded with every decision. Without sign-in, this name is not verified.",
         )
         messages.freshness(view.revision)
 

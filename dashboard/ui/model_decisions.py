@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import streamlit as st
 
 from dashboard import formatting, navigation, permissions, session
-from dashboard.ui import decision_dialog, evaluating, frames, gates, messages, promotion_verdict, tables
+from dashboard.ui import controls, decision_dialog, evaluating, frames, gates, messages, promotion_verdict, tables
 from dashboard.ui.decision_dialog import Choice, Clash, Decision, Done
 from registry_core import ChampionChanged, Comparison, Conflict, ModelMetadata, PromotionVerdict
 
@@ -254,7 +254,9 @@ def decisions(model: ModelMetadata, view: session.View, verdict: PromotionVerdic
             label = f"Evaluate on {verdict.benchmark}"
             if verdict.evaluate != model.model_id:
                 label = f"Evaluate champion {view.version_of(verdict.evaluate)} on {verdict.benchmark}"
-            evaluate = st.button(label, key="evaluate-first", icon=":material/speed:", type="primary")
+            evaluate = controls.button(
+                label, "evaluate", model.model_name, view, key="evaluate-first", icon=":material/speed:", type="primary"
+            )
         main_decision(model, verdict, view)
         _challenge(model, view, primary=verdict.action == "experiment")
         known = permissions.of(model.model_id, view)
