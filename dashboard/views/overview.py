@@ -208,6 +208,8 @@ def contender(summary: ModelNameSummary, view: session.View) -> PromotionVerdict
 
 def storage(view: session.View) -> None:
     """What it all takes on the disk, drawn last: every file is looked at for it, once in some minutes."""
+    if permissions.role_refusal(view, "space", None) is not None:
+        return
     report = view.shared.recall_briefly("storage", view.registry.space, STORAGE_SECONDS)
     by_name: dict[str, int] = {}
     for use in report.uses:
