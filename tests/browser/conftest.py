@@ -62,14 +62,12 @@ class Visitor:
     Attributes:
         trouble: what a page must not do, as it was noticed.
         clicks: how often they had to click.
-        pictures: where a picture is taken before each click, if anywhere.
     """
 
     context: BrowserContext
     address: str
     trouble: list[str] = field(default_factory=list)
     clicks: int = 0
-    pictures: Path | None = None
 
     def __post_init__(self) -> None:
         self.context.set_default_timeout(PATIENCE)
@@ -112,7 +110,9 @@ class Visitor:
         self.page.wait_for_function(
             "() => !document.querySelector('[data-testid=stStatusWidget]')"
             " && !document.querySelector('[data-stale=true]')"
-            " && document.querySelector('[data-testid=stApp]').dataset.testScriptState !== 'running'"
+            " && document.querySelector('[data-testid=stApp]').dataset.testScriptState !== 'running'",
+            # By default it would be asked at every frame, which a browser without a graphics card would have to draw.
+            polling=100,
         )
 
     def go(self, page: str) -> None:
@@ -147,8 +147,6 @@ class Visitor:
     def click(self, target: Locator) -> None:
         """Click what can be seen without knowing where to look, and count it."""
         target.scroll_into_view_if_needed()
-        if self.pictures is not None:
-            self.page.screenshot(path=self.pictures / f"{self.clicks}.png")
         target.click()
         self.clicks += 1
 

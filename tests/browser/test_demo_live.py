@@ -85,7 +85,8 @@ def test_from_shadow_into_the_frost_and_back(
         # numbers arrive without a reload
         page.wait_for_function(
             "() => Number((document.querySelector('.st-key-table-arms [data-testid=glide-cell-4-1]')?.textContent"
-            " ?? '0').replace(',', '')) > 500"
+            " ?? '0').replace(',', '')) > 500",
+            polling=500,
         )
         before = labels(page)
         expect(dialog.get_by_label("Reason")).to_have_value("half a rea")

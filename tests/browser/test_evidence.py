@@ -62,6 +62,14 @@ def press(page: Page, name: str) -> None:
     page.get_by_test_id("stMain").get_by_role("button", name=name, exact=True).last.click()
 
 
+def look_around(carla: Visitor) -> None:
+    """Open the dashboard and two more of its pages."""
+    carla.visit()
+    for name in ("Leaderboard", "Trends"):
+        carla.go(name)
+        expect(carla.page.locator("h1")).to_contain_text(name)
+
+
 def test_from_two_uploads_and_a_benchmark_to_an_override(visitor: Enter, filled: Registry, tmp_path: Path) -> None:
     train = rows(300, 1)
     good = LogisticRegression().fit(train[["age", "visits"]], train["left"])
@@ -119,7 +127,8 @@ def test_from_two_uploads_and_a_benchmark_to_an_override(visitor: Enter, filled:
     assert filled.get_active_model_id("Churn") == worse
     expect(page.get_by_text("Marked at its promotion.")).to_be_visible()
     anna.go("Leaderboard")
-    anna.visit("/leaderboard?model=Churn&q=" + worse)
+    page.get_by_role("textbox", name="Search").fill(worse)
+    expect(page.get_by_text("1 of 6 versions")).to_be_visible()
     expect(page.locator(".st-key-leaderboard").get_by_test_id("glide-cell-3-0")).to_have_text("★ champion ⚑")
 
     # both beside each other
@@ -148,8 +157,8 @@ def test_bad_files_are_refused_before_anything_is_kept(visitor: Enter, filled: R
         expect(page.get_by_text(expected)).to_be_visible()
         if refused:
             expect(page.get_by_test_id("stMain").get_by_role("button", name="Upload", exact=True).last).to_be_disabled()
-        page.reload()
-        expect(page.locator("h1")).to_be_visible()
+        page.get_by_role("button", name=f"Remove {file.name}").click()
+        expect(page.get_by_text(expected)).to_have_count(0)
         anna.settle()
     assert filled.revision() == before
     assert not marker.exists()
@@ -165,8 +174,7 @@ def test_everybody_goes_on_while_a_model_hangs(visitor: Enter, filled: Registry)
     anna.visit(f"/model?id={model_id}")
     press(anna.page, "Evaluate on holdout")
     expect(anna.page.get_by_text("Evaluating in a sandbox")).to_be_visible()
-    for path in ("/", "/leaderboard?model=Churn", "/trends?model=Churn"):
-        carla.visit(path)
+    look_around(carla)
     expect(anna.page.get_by_text("Evaluating in a sandbox")).to_be_visible()
     assert filled.evaluations(model_id) == []
     expect(anna.page.get_by_text("exited early").first).to_be_visible()
@@ -186,8 +194,7 @@ def test_a_model_that_crashes_when_it_is_loaded_harms_nobody(visitor: Enter, fil
     page.get_by_role("option", name="Forest").click()
     anna.settle()
     press(page, "Upload")
-    for path in ("/", "/leaderboard?model=Churn", "/trends?model=Churn"):
-        carla.visit(path)
+    look_around(carla)
     expect(page.get_by_text("Stored as version")).to_be_visible(timeout=60_000)
     page.get_by_role("button", name="Open the model").click()
     anna.settle()
@@ -197,5 +204,5 @@ def test_a_model_that_crashes_when_it_is_loaded_harms_nobody(visitor: Enter, fil
     (crashing,) = [each for each in filled.list_models("Churn") if each.origin == "upload"]
     with pytest.raises(RegistryError):
         filled.promote(crashing.model_id, actor="anna", reason="let us try", override=True)
-    carla.visit("/activity?model=Churn")
+    carla.go("Activity")
     assert filled.get_active_model_id("Churn") == champion

@@ -48,7 +48,7 @@ def test_from_an_empty_registry_to_a_champion_with_a_score(
 
     with Registry(registry_folder, actor="anna") as registry:
         context = browser.new_context(viewport={"width": 1440, "height": 900}, reduced_motion="reduce")
-        anna = Visitor(context, dashboard_server(registry_folder), pictures=tmp_path)
+        anna = Visitor(context, dashboard_server(registry_folder))
         page = anna.visit()
         look("No model is registered yet")
         anna.click(page.get_by_role("link", name="Upload a model file"))

@@ -119,14 +119,13 @@ def test_from_the_leaderboard_to_a_promotion_a_rollback_and_an_upload(
         expect(cells.get_by_test_id(f"glide-cell-1-{number}")).to_have_text(what)
 
 
-def test_two_promote_at_once_and_one_is_told_who_was_faster(visitor: Enter, filled: Registry, tmp_path: Path) -> None:
+def test_two_promote_at_once_and_one_is_told_who_was_faster(visitor: Enter, filled: Registry) -> None:
     anna, bert = visitor(), visitor()
     for each, name, number in ((anna, "anna", 3), (bert, "bert", 1)):
         each.visit(f"/model?id={CHURN.format('Forest' if number == 3 else 'Ridge', number)}")
         each.act_as(name)
         each.click(each.page.get_by_test_id("stMain").get_by_role("button", name="Promote", exact=True))
         expect(each.page.get_by_role("dialog").get_by_text("Same 2 features and 2 classes")).to_be_visible()
-    bert.pictures = tmp_path
     anna.confirm("Promote", "mine is better")
     expect(anna.page.get_by_text("is now the champion")).to_be_visible()
     assert anna.clicks == 2

@@ -84,7 +84,7 @@ def promote_by_keyboard(anna: Visitor, version: str) -> None:
 
 
 def test_from_an_alert_on_a_phone_to_the_rollback_takes_four_taps_and_a_keyboard_is_enough(
-    visitor: Enter, filled: Registry, registry_folder: Path, tmp_path: Path
+    visitor: Enter, filled: Registry, registry_folder: Path
 ) -> None:
     watch = {
         "baseline_labels": 300, "minimum_labels": 100, "overdispersion_icc": 0.0, "act_without_comparison": True,
@@ -103,7 +103,6 @@ def test_from_an_alert_on_a_phone_to_the_rollback_takes_four_taps_and_a_keyboard
     assert any(each.acknowledged_at for each in filled.alerts("Churn"))
 
     dora = visitor()
-    dora.pictures = tmp_path
     dora.page.set_viewport_size({"width": 390, "height": 844})
     page = dora.visit("/")
     name = page.get_by_test_id("stMain").get_by_text("Churn")

@@ -17,7 +17,7 @@ Enter = Callable[[], Visitor]
 
 def accessible(visitor: Visitor, page: Page, *shades: str) -> None:
     """Everyone can read all of it, in both shades."""
-    for shade in shades or ("dark", "light"):
+    for shade in shades or ("light", "dark"):
         page.emulate_media(color_scheme="dark" if shade == "dark" else "light")
         found: list[tuple[str, list[str]]] = []
         # A page is drawn for the shade its script was told of, and what is being drawn anew is faded: looked at again
