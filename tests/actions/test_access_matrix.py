@@ -413,3 +413,44 @@ def test_what_is_ones_own(facts: Facts) -> None:
     with pytest.raises(RegistryError, match="another person has to approve"):
         facts.acting("r").review(facts.own["r"], "approved", "mine")
     facts.acting("r").review(facts.own["c"], "approved", "looked at it")
+
+
+#: Methods that list without a model name, and how those are called that need an argument.
+LISTS: dict[str, Call] = {
+    **{
+        verb: lambda r, _, verb=verb: getattr(r, verb)()  # type: ignore[misc]
+        for verb in (
+            "alerts", "benchmarks", "configuration", "count_events", "count_models", "deployments", "evaluation_sets",
+            "events", "experiments", "get_model_comparison", "list_models", "metric_names", "model_names",
+            "model_types", "performance_history", "plan_cleanup", "preview_configuration", "review_requests", "summaries", "trash",
+        )
+    },
+    "compressible": lambda r, _: r.compressible(0),
+    "export_models": lambda r, f: r.export_models(f.folder / "export.tar", f.own["c"]),
+}  # fmt: skip
+
+
+def test_no_method_names_what_is_not_seen(facts: Facts) -> None:
+    """Somebody with every role on one model name reads nothing of another one, however they ask."""
+    person = facts.registry.add_person("sees one")
+    for role in ("viewer", "downloader", "contributor", "reviewer", "operator", "admin"):
+        facts.registry.grant(person.grantee, role, "Own-c")
+    acting, leaks = facts.registry.as_principal(person.principal()), []
+    for verb in EXPECTED:
+        try:
+            said = repr(_call(verb)(acting, facts))
+        except (RegistryError, TypeError, AttributeError) as error:
+            # An error may say what the caller has asked for, and nothing else.
+            said = str(error).replace(facts.theirs, "").replace(facts.second, "").replace("on Churn", "")
+        if facts.theirs in said or facts.second in said:
+            leaks.append(f"{verb}: {said:.200}")
+    for verb, call in LISTS.items():
+        try:
+            said = repr(call(acting, facts))
+        except NotAllowed as error:
+            said = str(error)
+        if "Churn" in said or facts.theirs in said:
+            leaks.append(f"{verb}: {said:.200}")
+    assert not leaks, "\n".join(leaks)
+    assert acting.count_models() == 1
+    assert acting.count_events() == len(acting.events(limit=None)) < facts.registry.count_events()
