@@ -422,7 +422,8 @@ LISTS: dict[str, Call] = {
         for verb in (
             "alerts", "benchmarks", "configuration", "count_events", "count_models", "deployments", "evaluation_sets",
             "events", "experiments", "get_model_comparison", "list_models", "metric_names", "model_names",
-            "model_types", "performance_history", "plan_cleanup", "preview_configuration", "review_requests", "summaries", "trash",
+            "model_types", "performance_history", "plan_cleanup", "preview_configuration", "review_requests",
+            "summaries", "trash",
         )
     },
     "compressible": lambda r, _: r.compressible(0),
