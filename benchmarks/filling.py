@@ -7,7 +7,6 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from benchmarks import estimators
 from benchmarks.bench import Bench, register
 from registry_core import Registry
 from registry_core.catalog import row_checksums
+from registry_core.catalog.events import digest
 
 #: The versions are registered one after the other over so many days, the last of them a little before now.
 DAYS = 360
@@ -127,8 +127,7 @@ def _events(
     for i, value, model_id, _, at in connection.execute("SELECT * FROM temp.numbers ORDER BY i").fetchall():
         event |= {"seq": last + i, "at": at, "model_id": model_id}
         event["after"] = _canonical({**after, "composite_score": value, "version": f"1.0.{i}"})
-        kept = {key: value for key, value in event.items() if key != "hash"}
-        event["hash"] = previous = sha256((previous + _canonical(kept)).encode()).hexdigest()
+        event["hash"] = previous = digest(previous, event)
         yield event
 
 

@@ -480,7 +480,7 @@ def test_dashboard(served: list[tuple[Any, ...]], registry_folder: Path) -> None
     words = ["dashboard", str(registry_folder), "--port", "8600", "--no-browser"]
     assert CliRunner().invoke(main, words).exit_code == 0
     CliRunner().invoke(main, ["dashboard"], env={"MODEL_REGISTRY": "elsewhere"})
-    expected = {"host": "127.0.0.1", "artifacts": None, "allow_remote": False, "allowed_hosts": ()}
+    expected = {"host": "127.0.0.1", "artifacts": None, "allow_remote": False, "allowed_hosts": (), "sign_in": None}
     assert served == [
         (str(registry_folder), {**expected, "port": 8600, "open_browser": False}),
         ("elsewhere", {**expected, "port": 8501, "open_browser": True}),

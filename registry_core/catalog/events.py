@@ -20,7 +20,8 @@ def _canonical(document: Mapping[str, Any]) -> str:
     return json.dumps(document, sort_keys=True, separators=(",", ":"))
 
 
-def _digest(previous: str, row: Mapping[str, Any]) -> str:
+def digest(previous: str, row: Mapping[str, Any]) -> str:
+    """The hash of an event, from that of the one before and its own content."""
     kept = {
         key: row[key] for key in ("seq", "at", "kind", "model_name", "model_id", "actor", "reason", "before", "after")
     }
@@ -59,7 +60,7 @@ def append(
         "after": _canonical(after or {}),
         "principal": transaction.principal,
     }
-    row["hash"] = _digest(last[0]["hash"] if last else _START, row)
+    row["hash"] = digest(last[0]["hash"] if last else _START, row)
     transaction.query(insertion("events", row), row)
     return row["seq"], row["at"]
 
@@ -132,7 +133,7 @@ def first_break(queries: Queries) -> int | None:
             "SELECT * FROM events WHERE seq >= :seq ORDER BY seq LIMIT :step", {"seq": expected, "step": step}
         )
         for row in rows:
-            if row["seq"] != expected or row["hash"] != _digest(previous, row):
+            if row["seq"] != expected or row["hash"] != digest(previous, row):
                 return int(row["seq"])
             previous, expected = row["hash"], expected + 1
         if len(rows) < step:

@@ -69,8 +69,13 @@ def user() -> None:
 @options_of(
     Registry.add_person,
     email="E-mail address, for whoever manages people; nothing is sent to it.",
-    issuer="URL of the identity provider. With the default they sign in with a link.",
     subject="What the identity provider calls them (the claim sub).",
+)
+@click.option(
+    "--issuer",
+    default="links",
+    show_default=True,
+    help="URL of the identity provider. With links they sign in with a link.",
 )
 @_url
 @shared
@@ -218,7 +223,8 @@ def revoke_roles(
 
 @user.command("link")
 @click.argument("name")
-@options_of(Registry.sign_in_link, hours="Hours the link is valid.")
+@click.option("--hours", default=24.0, show_default=True, type=float, help="Hours the link is valid.")
+@options_of(Registry.sign_in_link)
 @_url
 @shared
 def link(session: Session, name: str, hours: float, url: str, reason: str, actor: str | None) -> None:
@@ -263,7 +269,8 @@ def token() -> None:
 @click.argument("name")
 @_role
 @_names
-@options_of(Registry.create_token, days="Days the token is valid.")
+@click.option("--days", default=90.0, show_default=True, type=float, help="Days the token is valid.")
+@options_of(Registry.create_token)
 @click.option("--owner", required=True, metavar="NAME", help="Person who answers for it: name or subject.")
 @shared
 def create_token(
