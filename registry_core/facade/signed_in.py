@@ -297,7 +297,8 @@ def _checked(method: Callable[..., Any], verb: str, call: type[Verbs]) -> Callab
             return method(cast(Any, call)(self, verb, bound.arguments), *given, **named)
         except _Refused as refused:
             if Role.VIEWER in rules.roles_of(verb, bound.arguments):
-                raise
+                # Pages ask for what they show; a look that is refused is nothing that somebody has to know of.
+                raise NotAllowed(str(refused)) from None
             raise access.refuse(whole, self._principal, verb, refused.model_name, str(refused)) from None
 
     return checked
