@@ -25,5 +25,5 @@ with steps, st.container(border=True, key="step-rows"):
     labelled = holdout.choose(given, str((metadata or {}).get("model_name") or ""), view)
 with outcome, st.container(border=True, key="preview"):
     messages.section("3. Result")
-    ready = result.preview(metadata, given, labelled, view)
+    ready, labelled = result.preview(metadata, given, labelled, view)
     result.upload_button(metadata, given, labelled, view, ready=ready)

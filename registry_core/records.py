@@ -276,7 +276,11 @@ class InputChange:
 
 @dataclass(frozen=True)
 class RegistrationPlan:
-    """The outcome of a registration, as shown before an upload."""
+    """The outcome of a registration, as shown before an upload.
+
+    ``why_not_evaluated``: why the version cannot be evaluated on the active benchmark, as far as its features are
+    known; empty where nothing speaks against it.
+    """
 
     model_id: str
     version: str
@@ -286,6 +290,7 @@ class RegistrationPlan:
     decision: Decision
     stem: str
     ordinal: int
+    why_not_evaluated: str = ""
 
 
 @dataclass(frozen=True)

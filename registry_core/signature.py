@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -54,6 +54,13 @@ class Signature:
     task: SignatureTask | None = None
     classes: tuple[Any, ...] = ()
     probabilities: bool = False
+
+    @classmethod
+    def of_names(cls, names: Sequence[str], count: int = 0) -> Signature:
+        """What is known of a model by the names of its features, or by their number alone."""
+        if names:
+            return cls(tuple(Feature(name) for name in names), "given")
+        return cls(tuple(Feature(f"x{place}") for place in range(count)))
 
     @property
     def feature_names(self) -> tuple[str, ...]:

@@ -8,11 +8,11 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
-from ..access import Grant, Grantee, Principal, Role, hand_of
+from ..access import Grant, Grantee, Principal, hand_of
 from ..catalog import access as stored
 from ..catalog import events
 from ..catalog.database import Queries, Transaction
-from ..errors import InvalidInput, NotAllowed
+from ..errors import NotAllowed
 from ..events import EventKind
 from ..records import Permission
 from ..rules import access as rules
@@ -31,7 +31,11 @@ def line_of(grant: Grant) -> seals.Line:
 
 def grants(context: Context, queries: Queries, grantees: Sequence[Grantee] | None = None) -> list[Grant]:
     """Grants, of some who hold them or all; those that nobody here decided allow nothing."""
-    found = stored.grants(queries, grantees)
+    return judged(context, queries, stored.grants(queries, grantees))
+
+
+def judged(context: Context, queries: Queries, found: Sequence[Grant]) -> list[Grant]:
+    """Grants as they were read, and of each whether it was decided here."""
     unsealed = context.seals.unsealed(queries, [line_of(each) for each in found])
     return [replace(each, accepted=line_of(each) not in unsealed) for each in found]
 
@@ -46,26 +50,7 @@ def may(context: Context, verb: str, model_name: str | None, arguments: Mapping[
     """See ``Registry.may``."""
     if context.principal is None:
         return Permission(True)
-    return permitted(context, context.principal, verb, model_name, arguments or {})
-
-
-def permitted(
-    context: Context, principal: Principal, verb: str, model_name: str | None, arguments: Mapping[str, Any]
-) -> Permission:
-    """Whether somebody may call a method on a model name."""
-    if verb not in rules.NEEDS:
-        raise InvalidInput(f"{verb!r:.60} is not a method that a signed-in person can call")
-    roles = rules.roles_of(verb, arguments)
-    if not roles:
-        return Permission(True)
-    held = grants(context, context.whole, grantees_of(principal))
-    if principal.kind == "token" and roles == (Role.REVIEWER,):
-        return Permission(False, f"{principal.name} is a token, and tokens never approve; a person has to review")
-    if rules.allows(held, roles, model_name):
-        return Permission(True)
-    if model_name is None and rules.NEEDS[verb].filtered and rules.allows_somewhere(held, roles):
-        return Permission(True)
-    return Permission(False, rules.refusal(principal, verb, roles, model_name))
+    return rules.permitted(context.held(), context.principal, verb, model_name, arguments or {})
 
 
 def registrar(queries: Queries, model_id: str) -> tuple[str, str] | None:

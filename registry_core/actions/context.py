@@ -6,7 +6,7 @@ import errno
 import getpass
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache, partial
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar, cast
 
 from .. import folders, forks, rights
-from ..access import Principal
+from ..access import Grant, Principal
 from ..artifacts import regular
 from ..artifacts.store import Store
 from ..catalog import events
@@ -66,6 +66,8 @@ class Context:
     address: tuple[str, str | None] = field(repr=False)
     #: Who signed in and acts; None where a local user does.
     principal: Principal | None = None
+    #: The grants they hold at this moment.
+    held: Callable[[], Sequence[Grant]] = field(default=tuple, repr=False)
     #: The context of the registry itself, where somebody who signed in acts.
     own: Context | None = field(default=None, repr=False)
     #: What opens the registry again, and its arguments: set by the registry itself, whom no action knows.

@@ -209,11 +209,11 @@ def _check_admin_left(context: Context, transaction: Transaction) -> None:
 def why_may(context: Context, issuer: str, subject: str, verb: str, model_name: str | None) -> Permission:
     """See ``Registry.why_may``."""
     person = require_person(context.whole, issuer, subject)
-    found = access.permitted(context, person.principal(), verb, model_name, {})
+    held = access.grants(context, context.whole, [person.grantee])
+    found = rules.permitted(held, person.principal(), verb, model_name, {})
     if not found.allowed:
         return found
     roles = rules.roles_of(verb, {})
-    held = access.grants(context, context.whole, [person.grantee])
     giving = [
         f"{each.role} on {each.model_names}, granted by {each.granted_by} at {each.granted_at[:10]}"
         for each in held

@@ -17,6 +17,7 @@ from ..catalog import training_rows as sketches
 from ..catalog.database import Queries, Transaction
 from ..errors import InvalidInput, InvalidName, VersionTaken
 from ..events import EventKind
+from ..evidence import Inspection
 from ..file_keys import metadata_file, model_files
 from ..records import (
     METRIC_FIELDS,
@@ -30,7 +31,7 @@ from ..records import (
 from ..rules import intake, selection, sentences, versioning
 from ..signature import AnswersCheck, Proof, RowsFrom, Signature
 from ..version import Version
-from . import answer_checks, artifact_trust, lineage, proofs, training_rows
+from . import answer_checks, artifact_trust, benchmarks, lineage, proofs, training_rows
 from .auto_promotion import decide_at_once, measure_and_choose, steps
 from .context import Context, check_reason
 from .deploy import deploy
@@ -165,9 +166,23 @@ def as_found(given: Submission, found: Mapping[str, Any]) -> Submission:
     )
 
 
-def preview(context: Context, metadata: Mapping[str, Any]) -> RegistrationPlan:
+def preview(context: Context, metadata: Mapping[str, Any], scan: Inspection | None) -> RegistrationPlan:
     """See ``Registry.preview_upload``."""
-    return plan_of(context, context.database, intake.submission(metadata), "upload", context.now())[0]
+    given = intake.submission(metadata)
+    if scan is None:
+        return plan_of(context, context.database, given, "upload", context.now())[0]
+    found = {"feature_names": scan.feature_names, "libraries": scan.libraries, "estimator": scan.estimator}
+    given = as_found(given, found)
+    plan = plan_of(context, context.database, given, "upload", context.now())[0]
+    policy = context.configuration().policy(given.model_name)
+    benchmark = benchmarks.counting(context.database, given.model_name, policy)
+    if benchmark is None:
+        return plan
+    # Loads numpy, which nobody waits for who only reads.
+    from ..rules import matching
+
+    features = Signature.of_names(given.feature_names, scan.inputs or 0)
+    return replace(plan, why_not_evaluated=matching.why_unfit(features, benchmark, "the version"))
 
 
 def register(

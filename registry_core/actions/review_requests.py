@@ -7,7 +7,7 @@ from datetime import datetime
 from ..access import Person, ReviewRequest, Role
 from ..catalog import access as stored
 from ..catalog import events
-from ..catalog.database import Queries, Transaction
+from ..catalog.database import Transaction
 from ..errors import InvalidInput, NotFound, StateConflict
 from ..events import EventKind
 from ..rules import access as rules
@@ -50,7 +50,7 @@ def request_review(
 def review_requests(context: Context, model_id: str | None, *, mine: bool, closed: bool) -> list[ReviewRequest]:
     """See ``Registry.review_requests``."""
     found = stored.requests(context.database, model_id, closed=closed)
-    return _asked_of_caller(context, context.whole, found) if mine else found
+    return _asked_of_caller(context, found) if mine else found
 
 
 def reviewers(context: Context, model_name: str) -> list[Person]:
@@ -63,12 +63,11 @@ def reviewers(context: Context, model_name: str) -> list[Person]:
     return [each for each in stored.people(context.whole) if each.grantee in held]
 
 
-def _asked_of_caller(context: Context, queries: Queries, found: list[ReviewRequest]) -> list[ReviewRequest]:
+def _asked_of_caller(context: Context, found: list[ReviewRequest]) -> list[ReviewRequest]:
     """Those of the requests that the caller, or a role of theirs, was asked. A local user has all roles."""
     if context.principal is None:
         return [each for each in found if each.person is None]
-    held = access.grants(context, queries, access.grantees_of(context.principal))
-    hand = context.principal.hand
+    held, hand = context.held(), context.principal.hand
     return [
         each
         for each in found
@@ -96,5 +95,5 @@ def withdraw_review_request(context: Context, request_id: int, actor: str | None
 
 def answer_requests(context: Context, transaction: Transaction, model_id: str, verdict: str, who: str, at: str) -> None:
     """Close the review requests that a review answers: those of the reviewer, and of a role that the reviewer has."""
-    for each in _asked_of_caller(context, transaction, stored.requests(transaction, model_id)):
+    for each in _asked_of_caller(context, stored.requests(transaction, model_id)):
         stored.close_request(transaction, each.request_id, at, f"{verdict} by {who}")

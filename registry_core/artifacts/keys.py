@@ -11,6 +11,7 @@ import re
 import secrets
 import stat
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 
 from ..errors import InvalidInput, StateConflict, StorageError
@@ -110,13 +111,18 @@ def bring(registry: str, location: str, path: Path) -> None:
 
 def _outside(location: str) -> Path:
     place = folder()
-    if "://" not in location and place.resolve().is_relative_to(Path(location).resolve()):
+    if "://" not in location and _is_inside(place, location):
         raise StorageError(
             errno.EINVAL,
             f"the key folder {place} lies inside the registry {location}, so a copy of the registry would contain the "
             f"key: name a folder outside the registry in {VARIABLE}",
         )
     return place
+
+
+@lru_cache(maxsize=100)
+def _is_inside(place: Path, location: str) -> bool:
+    return place.resolve().is_relative_to(Path(location).resolve())
 
 
 def _read(path: Path) -> tuple[str, bytes] | None:

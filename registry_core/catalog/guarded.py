@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
+from functools import lru_cache
 from typing import Any
 
 from ..errors import InvalidInput
@@ -16,9 +17,16 @@ from ..records import Row
 from .database import Damage, Database, Queries, Transaction
 
 _BY_NAME = "model_name IN ({names})"
-_BY_ID = "model_id IN (SELECT model_id FROM models)"
-_BY_NUMBER = "model_seq IN (SELECT seq FROM models)"
-_BY_STREAM = "stream IN (SELECT seq FROM streams)"
+
+
+def _as_in(table: str, key: str, own: str) -> str:
+    """Whether the row of another table that a row refers to may be seen: asked by its key, however many there are."""
+    return f"EXISTS (SELECT 1 FROM {table} WHERE {table}.{key} = {{table}}.{own})"
+
+
+_BY_ID = _as_in("models", "model_id", "model_id")
+_BY_NUMBER = _as_in("models", "seq", "model_seq")
+_BY_STREAM = _as_in("streams", "seq", "stream")
 #: The rows of each table that may be seen, and the tables that says so with, of the catalog and of live traffic.
 #: A condition of None: all rows, since they are about no model name.
 SEEN: Mapping[str, tuple[str | None, tuple[str, ...]]] = {
@@ -32,10 +40,10 @@ SEEN: Mapping[str, tuple[str | None, tuple[str, ...]]] = {
     "evaluations": (_BY_ID, ("models",)),
     "reviews": (_BY_ID, ("models",)),
     "experiments": (_BY_NAME, ()),
-    "experiment_arms": ("experiment_seq IN (SELECT seq FROM experiments)", ("experiments",)),
+    "experiment_arms": (_as_in("experiments", "seq", "experiment_seq"), ("experiments",)),
     "alerts": (_BY_NAME, ()),
     "baselines": (_BY_NAME, ()),
-    "notifications": ("alert_seq IN (SELECT seq FROM alerts)", ("alerts",)),
+    "notifications": (_as_in("alerts", "seq", "alert_seq"), ("alerts",)),
     "trash": (_BY_NUMBER, ("models",)),
     "packed_files": (
         "file IN (SELECT 'models/model_' || model_id || '.pkl' FROM models UNION ALL "
@@ -57,7 +65,10 @@ SEEN: Mapping[str, tuple[str | None, tuple[str, ...]]] = {
     "streams": (_BY_NAME, ()),
     "predictions": (_BY_STREAM, ("streams",)),
     "shadow_answers": (_BY_STREAM, ("streams",)),
-    "outcomes": ("prediction_id IN (SELECT prediction_id FROM predictions)", ("streams", "predictions")),
+    "outcomes": (
+        _as_in("predictions", "prediction_id", "prediction_id"),
+        ("streams", "predictions"),
+    ),
     "windows": (_BY_STREAM, ("streams",)),
     "days": (_BY_STREAM, ("streams",)),
     "paired_windows": (_BY_STREAM, ("streams",)),
@@ -79,25 +90,31 @@ def seen_only(
     Raises:
         InvalidInput: it is no SELECT.
     """
+    values = {f"seen{number}": name for number, name in enumerate(sorted(names))}
+    shadowed = _shadowed(sql, len(values), qualifier)
+    return shadowed, dict(parameters or {}) if shadowed is sql else {**(parameters or {}), **values}
+
+
+@lru_cache(maxsize=1_000)
+def _shadowed(sql: str, names: int, qualifier: str) -> str:
     head = re.match(r"\s*(WITH\s+RECURSIVE|WITH|SELECT)\b", sql)
     if head is None:
         raise InvalidInput(f"only SELECT statements may read for a signed-in person, not {sql[:40]!r}")
-    values = {f"seen{number}": name for number, name in enumerate(sorted(names))}
-    marks = ", ".join(f":{key}" for key in values) or "NULL"
+    marks = ", ".join(f":seen{number}" for number in range(names)) or "NULL"
     wanted = dict.fromkeys(
         table for found in dict.fromkeys(_TABLE.findall(sql)) if found in SEEN for table in (*SEEN[found][1], found)
     )
     parts = [
-        f"{table} AS (SELECT * FROM {qualifier}.{table} WHERE {condition.format(names=marks)})"
+        f"{table} AS NOT MATERIALIZED "
+        f"(SELECT * FROM {qualifier}.{table} WHERE {condition.format(names=marks, table=table)})"
         for table in wanted
         if (condition := SEEN[table][0]) is not None
     ]
     if not parts:
-        return sql, dict(parameters or {})
+        return sql
     rest = sql[head.end() :] if head[1] != "SELECT" else None
     start = "WITH RECURSIVE " if head[1].endswith("RECURSIVE") else "WITH "
-    shadowed = start + ", ".join(parts) + (f" {sql}" if rest is None else f",{rest}")
-    return shadowed, {**(parameters or {}), **values}
+    return start + ", ".join(parts) + (f" {sql}" if rest is None else f",{rest}")
 
 
 class _Seen:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import IO, Any
 
 from ..actions import register, upload
+from ..evidence import Inspection
 from ..records import RegistrationPlan
 from .verbs import Verbs
 
@@ -161,10 +162,14 @@ class RegistrationVerbs(Verbs):
             target=target, actor=actor, reason=reason,
         )  # fmt: skip
 
-    def preview_upload(self, metadata: Mapping[str, Any]) -> RegistrationPlan:
+    def preview_upload(self, metadata: Mapping[str, Any], scan: Inspection | None = None) -> RegistrationPlan:
         """The id, version and score that ``upload`` with this metadata would give. Nothing is changed.
+
+        Args:
+            scan: what ``inspect`` found in the model file, or in the scaler, which sees the features first. Its
+                features count where the metadata names none.
 
         Raises:
             InvalidInput, VersionTaken: as in ``upload``.
         """
-        return register.preview(self._context, metadata)
+        return register.preview(self._context, metadata, scan)

@@ -10,9 +10,9 @@ import copy
 import functools
 import inspect
 from collections.abc import Callable, Collection, Mapping
-from typing import Any, NoReturn, TypeVar, cast
+from typing import Any, NamedTuple, NoReturn, TypeVar, cast
 
-from ..access import Principal, Role
+from ..access import Grant, Principal, Role
 from ..actions import access
 from ..actions.context import Context
 from ..catalog import access as stored
@@ -28,6 +28,14 @@ from .verbs import Verbs
 Kind = TypeVar("Kind", bound=Verbs)
 
 
+class _Standing(NamedTuple):
+    """What somebody may do and sees: the grants they hold, and the model names they see (None: all)."""
+
+    changes: int
+    grants: list[Grant]
+    names: Collection[str] | None
+
+
 def as_principal(own: Kind, principal: Principal) -> Kind:
     """See ``Registry.as_principal``."""
     if own._context.principal is not None:
@@ -41,8 +49,8 @@ class _SignedIn(Verbs):
     def __init__(self, own: Any, principal: Principal) -> None:
         self._own, self._principal = own, principal
         self._loader = own._loader
+        self._known: _Standing | None = None
         self._context = self._context_of("", {})
-        self._seen: tuple[int, Collection[str] | None] | None = None
 
     def __reduce__(self) -> NoReturn:
         raise InvalidInput("a registry of a signed-in person cannot be pickled; open it in the other process")
@@ -70,34 +78,57 @@ class _SignedIn(Verbs):
             return found
         return Configuration(found.everywhere, {name: own for name, own in found.model_names.items() if name in seen})
 
+    def _standing(self) -> _Standing:
+        """What the caller may do and sees: read again when anything was committed since.
+
+        Under the write lock nobody else commits, so this holds inside a transaction as well.
+        """
+        own: Context = self._own._context
+        changes = own.database.changes()
+        if self._known is None or self._known.changes != changes:
+            held = stored.grants(own.database, access.grantees_of(self._principal))
+            # Grants that all count, and are as they were, count still.
+            if self._known is None or held != self._known.grants:
+                held = access.judged(own, own.database, held)
+            names = None if rules.sees_all(held) else rules.visible(held, models.names(own.database))
+            self._known = _Standing(changes, held, names)
+        return self._known
+
     def _visible(self) -> Collection[str] | None:
         """The model names that the caller sees; None: all."""
-        whole = self._own._context.database
-        changes = whole.changes()
-        if self._seen is None or self._seen[0] != changes:
-            held = access.grants(self._own._context, whole, access.grantees_of(self._principal))
-            names = None if rules.sees_all(held) else rules.visible(held, models.names(whole))
-            self._seen = (changes, names)
-        return self._seen[1]
+        return self._standing().names
 
     def _context_of(self, verb: str, arguments: Mapping[str, Any]) -> Context:
-        """What a call works with: databases that check it in every transaction and show what the caller sees."""
+        """What a call works with: databases that check it in every transaction and show what the caller sees.
+
+        What they see is asked at the call's first look and at each of its transactions; outside a call, at each look.
+        """
         own: Context = self._own._context
         principal = self._principal
+        asked: list[Collection[str] | None] = []
+
+        def seen() -> Collection[str] | None:
+            if not verb:
+                return self._visible()
+            if not asked:
+                asked.append(self._visible())
+            return asked[0]
 
         def check(queries: Queries) -> None:
             if not verb:
                 raise NotAllowed("only a method of the registry writes")
+            asked[:] = [self._visible()]
             self._check(queries, verb, arguments)
 
         def guarded(whole: Database) -> Database:
             if whole is not own.database:
                 # Roles are in the catalog; the prediction log has none of its own to check.
-                return Guarded(whole, principal.text, lambda _: check(own.database), self._visible)
-            return Guarded(whole, principal.text, check, self._visible)
+                return Guarded(whole, principal.text, lambda _: check(own.database), seen)
+            return Guarded(whole, principal.text, check, seen)
 
         made = copy.copy(own)
         made.own, made.principal, made.actor = own, principal, principal.name
+        made.held = lambda: self._standing().grants
         made.database, made.guarded_telemetry = guarded(own.database), guarded
         return made
 
@@ -106,7 +137,7 @@ class _SignedIn(Verbs):
         roles, need = rules.roles_of(verb, arguments), rules.NEEDS[verb]
         if not roles:
             return
-        held = access.grants(self._own._context, queries, access.grantees_of(self._principal))
+        held = self._standing().grants
         if self._principal.kind == "token" and roles == (Role.REVIEWER,):
             raise NotAllowed(f"{self._principal.name} is a token, and tokens never approve; a person has to review")
         for name in self._names(queries, verb, arguments):
@@ -162,8 +193,10 @@ class _SignedIn(Verbs):
         return {each: self._by_role(may, rows[each]["model_name"]) for each, may in found.items()}
 
     def _by_role(self, found: dict[str, Permission], name: str | None) -> dict[str, Permission]:
+        held = self._standing().grants
+
         def of(verb: str, permission: Permission) -> Permission:
-            role = access.permitted(self._own._context, self._principal, verb, name, {})
+            role = rules.permitted(held, self._principal, verb, name, {})
             return permission if role.allowed else role
 
         return {verb: of(verb, permission) for verb, permission in found.items()}

@@ -7,6 +7,8 @@ from fnmatch import fnmatchcase
 from typing import Any, Literal, NamedTuple
 
 from ..access import Grant, Principal, Role
+from ..errors import InvalidInput
+from ..records import Permission
 
 #: Where a method's arguments say which model names it is about.
 Subject = Literal["name", "version", "versions", "alert", "experiment", "metadata", "any", "benchmark", "request"]
@@ -222,3 +224,23 @@ def refusal(principal: Principal, verb: str, roles: Collection[Role], model_name
         f"{principal.name} may not call {verb}: it requires the role {' or '.join(roles)} on {where}; ask an admin of "
         "this registry for it"
     )
+
+
+def permitted(
+    held: Collection[Grant], principal: Principal, verb: str, model_name: str | None, arguments: Mapping[str, Any]
+) -> Permission:
+    """Whether somebody who holds these grants may call a method on a model name, and the reason if not.
+
+    Raises:
+        InvalidInput: no method of that name can be called by a signed-in person.
+    """
+    if verb not in NEEDS:
+        raise InvalidInput(f"{verb!r:.60} is not a method that a signed-in person can call")
+    roles = roles_of(verb, arguments)
+    if principal.kind == "token" and roles == (Role.REVIEWER,):
+        return Permission(False, f"{principal.name} is a token, and tokens never approve; a person has to review")
+    if not roles or allows(held, roles, model_name):
+        return Permission(True)
+    if model_name is None and NEEDS[verb].filtered and allows_somewhere(held, roles):
+        return Permission(True)
+    return Permission(False, refusal(principal, verb, roles, model_name))

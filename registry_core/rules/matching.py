@@ -168,26 +168,28 @@ class Matcher:
         return f"; the model takes {listed([*map(repr, self._names)], 8)}" if self._names else ""
 
 
-def why_unfit(signature: Signature, benchmark: Benchmark) -> str:
-    """Why a model cannot be measured on a benchmark; empty where it can, as far as both are known."""
+def why_unfit(signature: Signature, benchmark: Benchmark, who: str = "the champion") -> str:
+    """Why a model cannot be measured on a benchmark; empty where it can, as far as both are known.
+
+    Args:
+        who: what the sentence calls the model.
+    """
     if signature.job is not None and signature.job != benchmark.task:
-        return f"{benchmark.name} is for {benchmark.task}, the champion does {signature.job}"
+        return f"{benchmark.name} is for {benchmark.task}, {who} does {signature.job}"
     if signature.takes == "text" and len(benchmark.features) != 1:
-        return f"{benchmark.name} has {len(benchmark.features)} feature columns, the champion takes one text per row"
+        return f"{benchmark.name} has {len(benchmark.features)} feature columns, {who} takes one text per row"
     if signature.takes == "table" and signature.features:
         if signature.names == "none":
             if len(benchmark.features) != len(signature.features):
-                return (
-                    f"{benchmark.name} has {len(benchmark.features)} features, the champion {len(signature.features)}"
-                )
+                return f"{benchmark.name} has {len(benchmark.features)} features, {who} {len(signature.features)}"
         else:
             missing = [name for name in signature.feature_names if name not in {*benchmark.features}]
             if missing:
-                return f"{benchmark.name} lacks {listed([*map(repr, missing)])}, which the champion requires"
+                return f"{benchmark.name} lacks {listed([*map(repr, missing)])}, which {who} requires"
     known = {str(label) for label in signature.classes}
     beyond = [label for label in benchmark.classes if str(label) not in known]
     if known and beyond:
-        return f"{benchmark.name} holds the labels {listed([*map(repr, beyond)])}, which the champion cannot predict"
+        return f"{benchmark.name} holds the labels {listed([*map(repr, beyond)])}, which {who} cannot predict"
     return ""
 
 

@@ -206,3 +206,21 @@ def test_what_somebody_chose_is_not_replaced_by_what_a_file_suggests(several: di
     app.selectbox(key="upload-name").set_value("Races").run()
     choose(app, "age", "visits", "left")
     assert app.selectbox(key="upload-name").value == "Races"
+
+
+def test_features_that_the_benchmark_lacks_are_said_before_the_upload(own: Registry, open_page: Open) -> None:
+    choose(open_page("upload"), "visits", "churned", "age").button(key="upload").click().run()
+    (benchmark,) = own.benchmarks("Risk-score")
+    frame = pd.DataFrame([[0.0, 1.0], [1.0, 0.0], [0.2, 0.9], [0.8, 0.1]], columns=["age", "income"])
+    content = io.BytesIO()
+    joblib.dump(LogisticRegression().fit(frame, ["no", "yes", "no", "yes"]), content)
+    app = open_page("upload", model="Risk-score")
+    app.file_uploader(key="model-file-0").set_value(("other.joblib", content.getvalue(), ""))
+    app.selectbox(key="upload-type").set_value("LogisticRegression").run()
+    assert f"{benchmark.name} lacks 'income', which the version requires" in said(app)
+    assert "Version **2.0.0**: its features differ from 1.0.0" in words(app)
+    assert app.button(key="upload").label == "Upload"
+    app.button(key="upload").click().run()
+    assert not app.exception
+    assert own.get_metadata(app.session_state["uploaded"]).version == "2.0.0"
+    assert [each.status for each in own.evaluations(app.session_state["uploaded"])] != ["measured"]

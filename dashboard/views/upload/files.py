@@ -40,14 +40,21 @@ class Files:
         return any(each.verdict == "quarantined" for each in self.scans.values())
 
     @property
+    def first(self) -> Inspection | None:
+        """The scan of the file that sees the features first: the scaler, else the model; of both, one that has them."""
+        found = [*self.scans.values()][::-1]
+        said = [each for each in found if each.feature_names] or [each for each in found if each.inputs is not None]
+        return next(iter(said or found), None)
+
+    @property
     def feature_names(self) -> tuple[str, ...]:
-        """The features by name, as the first file says that is asked: the scaler, else the model."""
-        return next((each.feature_names for each in [*self.scans.values()][::-1] if each.feature_names), ())
+        """The features by name, as far as a file says them."""
+        return () if self.first is None else self.first.feature_names
 
     @property
     def inputs(self) -> int | None:
         """How many features there are; None where no file says it."""
-        return next((each.inputs for each in [*self.scans.values()][::-1] if each.inputs is not None), None)
+        return None if self.first is None else self.first.inputs
 
 
 def number_of_round() -> int:

@@ -29,11 +29,11 @@ _UPLOADING = "uploading"
 _UPLOADED = "uploaded"
 
 
-def preview(given: Metadata | None, files: Files, holdout: Holdout, view: session.View) -> bool:
-    """What the upload would do; whether it can be done."""
+def preview(given: Metadata | None, files: Files, holdout: Holdout, view: session.View) -> tuple[bool, Holdout]:
+    """What the upload would do; whether it can be done, and the rows that the version can be evaluated on."""
     if given is None:
         st.markdown("The metadata cannot be read yet; see the message beside it.")
-        return False
+        return False, holdout
     missing = [
         what
         for what, there in (
@@ -46,14 +46,16 @@ def preview(given: Metadata | None, files: Files, holdout: Holdout, view: sessio
     ]
     if given.get("model_name") and given.get("model_type"):
         try:
-            plan = view.registry.preview_upload(given)
+            plan = view.registry.preview_upload(given, files.first)
         except (RegistryError, ValueError, RecursionError) as error:
             messages.show("error", formatting.escaped(str(error)))
-            return False
+            return False, holdout
         _plan(plan, given, files, holdout, view)
+        if plan.why_not_evaluated and holdout.benchmark is not None:
+            holdout = Holdout()
     if missing:
         st.markdown(f"Still needed: {', '.join(missing)}.")
-    return not missing and files.accepted
+    return not missing and files.accepted, holdout
 
 
 def _plan(plan: RegistrationPlan, given: Metadata, files: Files, holdout: Holdout, view: session.View) -> None:
@@ -66,6 +68,13 @@ def _plan(plan: RegistrationPlan, given: Metadata, files: Files, holdout: Holdou
     elif holdout.file is not None:
         where = f"the {holdout.rows:,} labelled rows, which become the benchmark of {formatting.escaped(name)}"
         st.markdown(f"Evaluated on {where}.")
+    elif holdout.benchmark is not None and plan.why_not_evaluated:
+        why = formatting.escaped(plan.why_not_evaluated)
+        messages.show(
+            "warning",
+            f"**It cannot be evaluated.** {why}. Upload a version that takes these features, choose another model name "
+            f"above, or add a benchmark for {formatting.escaped(name)}.",
+        )
     elif holdout.benchmark is not None:
         st.markdown(f"Evaluated on {holdout.rows:,} rows of {formatting.escaped(holdout.benchmark.name)}.")
     elif not given.get("performance_metrics") and not given.get("metrics"):
