@@ -146,12 +146,9 @@ class _SignedIn(Verbs):
             anywhere = Role.VIEWER in roles or rules.allows_somewhere(held, roles)
             if name is None and need.filtered and anywhere:
                 continue
-            if need.own is not None and rules.allows(held, (need.own,), name) and self._is_own(queries, arguments):
+            if self._allowed_on_own(queries, verb, name, arguments):
                 continue
             raise _Refused(rules.refusal(self._principal, verb, roles, name), name)
-
-    def _is_own(self, queries: Queries, arguments: Mapping[str, Any]) -> bool:
-        return access.registrar(queries, arguments["model_id"]) == self._principal.hand
 
     def _names(self, queries: Queries, verb: str, arguments: Mapping[str, Any]) -> list[str | None]:
         """The model names that a call is about; None among them: all.
@@ -180,9 +177,10 @@ class _SignedIn(Verbs):
 
     def allowed(self, subject: str | int) -> dict[str, Permission]:
         """As ``Registry.allowed``; what the caller's roles do not allow is not allowed, with the reason."""
-        self._check(self._own._context.database, "allowed", {"subject": subject})
-        names = _SUBJECTS["any"](self._own._context.database, subject)
-        return self._by_role(self._own.allowed(subject), names[0])
+        whole = self._own._context.database
+        self._check(whole, "allowed", {"subject": subject})
+        names = _SUBJECTS["any"](whole, subject)
+        return self._by_role(self._own.allowed(subject), names[0], {"model_id": subject})
 
     def allowed_many(self, model_ids: Any) -> dict[str, dict[str, Permission]]:
         """As ``Registry.allowed_many``, see ``allowed``."""
@@ -190,16 +188,27 @@ class _SignedIn(Verbs):
         self._check(whole, "allowed_many", {"model_ids": model_ids})
         found = self._own.allowed_many(model_ids)
         rows = models.find_many(whole, list(found))
-        return {each: self._by_role(may, rows[each]["model_name"]) for each, may in found.items()}
+        return {each: self._by_role(may, rows[each]["model_name"], {"model_id": each}) for each, may in found.items()}
 
-    def _by_role(self, found: dict[str, Permission], name: str | None) -> dict[str, Permission]:
+    def _by_role(
+        self, found: dict[str, Permission], name: str | None, arguments: Mapping[str, Any]
+    ) -> dict[str, Permission]:
         held = self._standing().grants
 
         def of(verb: str, permission: Permission) -> Permission:
             role = rules.permitted(held, self._principal, verb, name, {})
-            return permission if role.allowed else role
+            if role.allowed or self._allowed_on_own(self._own._context.database, verb, name, arguments):
+                return permission
+            return role
 
         return {verb: of(verb, permission) for verb, permission in found.items()}
+
+    def _allowed_on_own(self, queries: Queries, verb: str, name: str | None, arguments: Mapping[str, Any]) -> bool:
+        """Whether a role is enough for a version that the caller, or a token of theirs, registered."""
+        role = rules.NEEDS[verb].own
+        if role is None or not rules.allows(self._standing().grants, (role,), name):
+            return False
+        return access.registrar(queries, arguments["model_id"]) == self._principal.hand
 
 
 class _Call(Verbs):
