@@ -18,19 +18,22 @@ SECTIONS = (*settings_fields.SECTIONS, "People", "History")
 def choose(name: str, view: session.View) -> tuple[Draft, str]:
     """Whose settings, and which; both stand in the address."""
     left, right = st.columns([2, 3], vertical_alignment="bottom")
-    whose = left.segmented_control(
-        "Scope",
-        ["This name", "All names"],
-        default="This name",
-        required=True,
-        key="whose",
-        bind="query-params",
-        help=f"This name: {formatting.escaped(name)}, selected at the top. All names: the default for names "
-        "without overrides",
-    )
     section = right.segmented_control(
         "Section", list(SECTIONS), default="Ranking", required=True, key="section", bind="query-params"
     )
+    whose: str | None = "This name"
+    # People and their roles are of the whole registry; a role says itself on which names.
+    if section != "People":
+        whose = left.segmented_control(
+            "Scope",
+            ["This name", "All names"],
+            default="This name",
+            required=True,
+            key="whose",
+            bind="query-params",
+            help=f"This name: {formatting.escaped(name)}, selected at the top. All names: the default for names "
+            "without overrides",
+        )
     return _draft(None if whose == "All names" else name, view), section or "Ranking"
 
 
