@@ -17,14 +17,14 @@ SECTIONS = (*settings_fields.SECTIONS, "People", "History")
 
 def choose(name: str, view: session.View) -> tuple[Draft, str]:
     """Whose settings, and which; both stand in the address."""
-    left, right = st.columns([2, 3], vertical_alignment="bottom")
-    section = right.segmented_control(
+    left, right = st.columns([3, 2], vertical_alignment="bottom")
+    section = left.segmented_control(
         "Section", list(SECTIONS), default="Ranking", required=True, key="section", bind="query-params"
     )
     whose: str | None = "This name"
     # People and their roles are of the whole registry; a role says itself on which names.
     if section != "People":
-        whose = left.segmented_control(
+        whose = right.segmented_control(
             "Scope",
             ["This name", "All names"],
             default="This name",
