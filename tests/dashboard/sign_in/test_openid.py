@@ -251,6 +251,16 @@ def test_flows_end() -> None:
     assert flows.end(state, "") is None
 
 
+def test_a_state_is_used_up_also_by_another_browser() -> None:
+    flows = Flows()
+    state, flow = flows.begin("browser", "/")
+    assert flows.end(state, "browser") is flow
+    assert flows.end(state, "browser") is None
+    state, _ = flows.begin("browser", "/")
+    assert flows.end(state, "another") is None
+    assert flows.end(state, "browser") is None
+
+
 def test_the_way_on_is_ours(browser: Browser, provider: Provider) -> None:
     back = provider.authorize(go(browser, "//registry.example"))
     assert browser.get(back).headers["location"] == "/"
