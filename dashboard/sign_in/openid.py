@@ -134,8 +134,8 @@ class Provider:
         names = (claims.get("name"), claims.get("preferred_username"), email, claims["sub"])
         groups = claims.get(self.settings.groups_claim, [])
         groups = [groups] if isinstance(groups, str) else groups if isinstance(groups, list) else []
-        if len(claims["sub"]) > _LONGEST:
-            raise TokenNotValid("the claim sub is longer than the standard allows")
+        if len(claims["sub"]) > _LONGEST or not claims["sub"].strip():
+            raise TokenNotValid("the claim sub is blank, or longer than the standard allows")
         return Identity(
             subject=claims["sub"],
             name=next(each for each in names if isinstance(each, str) and each.strip()),

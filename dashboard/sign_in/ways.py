@@ -92,7 +92,7 @@ class Ways:
     def __init__(self, throttle: Throttle) -> None:
         self.configuration = sessions.configuration()
         self.throttle = throttle
-        self.flow_cookie = f"{self.configuration.cookie}-flow"
+        self.flow_cookie = sessions.flow_cookie()
         self._threads = ThreadPoolExecutor(_WAITING, thread_name_prefix="sign-in")
         self._openid: tuple[Provider, Flows] | None = None
         if (settings := self.configuration.openid) is not None:

@@ -162,6 +162,7 @@ WRONG_CLAIMS = {
     "no nonce": without("nonce"),
     "no subject": without("sub"),
     "empty subject": with_(sub=""),
+    "blank subject": with_(sub=" \u2003", name="", email=""),
     "subject is a number": with_(sub=1),
     "subject is a list": with_(sub=["1"]),
     "endless subject": with_(sub="x" * 300),
