@@ -9,7 +9,7 @@ model, scaler, metadata = registry.load_best_model("Churn")
 
 from __future__ import annotations
 
-from .access import Created, Grant, Grantee, Person, Principal, ReviewRequest, Role, Token
+from .access import Created, Grant, Grantee, Person, Principal, ReviewRequest, Role, Token, Workload
 from .config import Configuration, settings_schema
 from .errors import (
     AnswersDiffer,
@@ -27,6 +27,7 @@ from .errors import (
     InvalidMetric,
     InvalidName,
     InvalidVersion,
+    IssuerUnavailable,
     ModelNotFound,
     NoModelAvailable,
     NotAllowed,
@@ -37,6 +38,7 @@ from .errors import (
     SandboxIncomplete,
     StateConflict,
     StorageError,
+    TokenNotValid,
     VersionTaken,
 )
 from .events import EventKind
@@ -69,6 +71,7 @@ from .insights import (
     Rate,
     ValueCurve,
 )
+from .issuers import Issuer
 from .live import (
     Alert,
     Answer,
@@ -210,6 +213,8 @@ __all__ = [
     "InvalidMetric",
     "InvalidName",
     "InvalidVersion",
+    "Issuer",
+    "IssuerUnavailable",
     "KnownClass",
     "LivePerformance",
     "LosingSlice",
@@ -271,12 +276,14 @@ __all__ = [
     "TableReading",
     "ThresholdCheck",
     "Token",
+    "TokenNotValid",
     "TrainingOverlap",
     "Trashed",
     "ValueCurve",
     "VerifyReport",
     "VersionTaken",
     "Window",
+    "Workload",
     "__version__",
     "on_wait",
     "settings_schema",

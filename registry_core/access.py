@@ -132,8 +132,25 @@ class Person:
 
 
 @dataclass(frozen=True)
+class Workload:
+    """Where a program runs, as the platform says in identity tokens (JWT) that are accepted in place of a secret.
+
+    Attributes:
+        issuer: the claim ``iss``: the URL of the platform.
+        audience: what the claim ``aud`` is or contains.
+        subject: a pattern of the whole claim ``sub``, with ``*``, ``?`` and ``[...]``.
+        keys: the address of the issuer's keys, or the keys themselves (a JWKS as JSON); empty: those it publishes.
+    """
+
+    issuer: str
+    audience: str
+    subject: str
+    keys: str = ""
+
+
+@dataclass(frozen=True)
 class Token:
-    """A secret for a pipeline or a service. Only its SHA-256 is stored.
+    """A secret for a pipeline or a service, of which only the SHA-256 is stored; or a workload that needs none.
 
     ``owner`` is the person who answers for it; its grants are its own.
     """
@@ -148,6 +165,7 @@ class Token:
     revoked_at: str | None = None
     hand: tuple[str, str] = ("", "")
     grants: tuple[Grant, ...] = ()
+    workload: Workload | None = None
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,8 @@
     ├── NotEligible                        rejected, archived, disqualified or quarantined
     │   └── GatesFailed                    a gate before promotion does not hold; an override requires a reason
     ├── NotAllowed (PermissionError)       whoever signed in has no role for it
+    ├── IssuerUnavailable                  an issuer of identity tokens does not answer, or not as one does
+    ├── TokenNotValid                      an identity token proves nothing
     ├── NotFound (KeyError)                no experiment or alert has that number
     │   └── ModelNotFound                  no model has that id
     ├── NoModelAvailable (ValueError)      nothing eligible with a score; no champion; no healthy predecessor
@@ -116,6 +118,14 @@ class GatesFailed(NotEligible):
 
 class NotAllowed(RegistryError, PermissionError):
     """Whoever signed in has no role that allows the call; the message names it. Nothing was changed."""
+
+
+class IssuerUnavailable(RegistryError):
+    """An issuer of identity tokens does not answer, or not as an issuer does. Try again later."""
+
+
+class TokenNotValid(RegistryError):
+    """An identity token was not made by its issuer, for another audience, or does not hold now."""
 
 
 class NotFound(RegistryError, KeyError):

@@ -96,7 +96,11 @@ class EventKind(StrEnum):
     PERSON_REMOVED = "person_removed", "Person removed", "after: issuer, subject, name"
     ROLE_GRANTED = "role_granted", "Role granted", "after: role, model_names, grantee, issuer, subject, name"
     ROLE_REVOKED = "role_revoked", "Role revoked", "after: role, model_names, grantee, issuer, subject, name"
-    TOKEN_CREATED = "token_created", "Token created", "after: token, name, owner, roles, model_names, expires_at"
+    TOKEN_CREATED = (
+        "token_created",
+        "Token created",
+        "after: token, name, owner, roles, model_names, expires_at, workload",
+    )
     TOKEN_REVOKED = "token_revoked", "Token revoked", "after: token, name"
     LINK_CREATED = "link_created", "Sign-in link created", "after: name, issuer, subject, expires_at"
     SIGNED_IN = "signed_in", "Signed in", "after: issuer, subject, groups"

@@ -12,14 +12,22 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
+from html import escape
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.parse import parse_qs, parse_qsl, urlencode, urlsplit
 
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 
 CLIENT, SECRET = "model-registry", "the client's secret"
+
+
+@cache
+def rsa_key(kid: str, owner: str = "the provider", use: str = "sig") -> RSAKey:
+    """A key, made once for each process: that takes longer than most tests."""
+    return RSAKey.generate_key(2048, {"kid": kid, "use": use})
 
 
 def encoded(content: bytes) -> str:
@@ -36,6 +44,7 @@ class Provider:
         sign: makes the ID token of claims.
         answer: changes what comes back from an address, by its path; None answers with an error.
         asked: the paths that were asked for, in their order.
+        people: the claims of those who may sign in on its page, by their names.
     """
 
     issuer: str = ""
@@ -44,7 +53,8 @@ class Provider:
     claims: Callable[[dict[str, Any]], dict[str, Any]] = lambda claims: claims
     answer: dict[str, Callable[[dict[str, Any]], dict[str, Any] | None]] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
-    key: RSAKey = field(default_factory=lambda: RSAKey.generate_key(2048, {"kid": "first"}))
+    people: dict[str, dict[str, Any]] = field(default_factory=dict)
+    key: RSAKey = field(default_factory=lambda: rsa_key("first"))
     codes: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -67,7 +77,7 @@ class Provider:
 
     def signed_by_another(self, claims: dict[str, Any]) -> str:
         """A key of somebody else, under the name of ours."""
-        key = RSAKey.generate_key(2048, {"kid": str(self.key.kid)})
+        key = rsa_key(str(self.key.kid), owner="somebody else")
         return jwt.encode({"alg": "RS256", "kid": self.key.kid}, claims, key, ["RS256"])
 
     def altered(self, claims: dict[str, Any]) -> str:
@@ -85,6 +95,15 @@ class Provider:
         code = secrets.token_urlsafe(16)
         self.codes[code] = asked
         return f"{asked['redirect_uri']}?{urlencode({'code': code, 'state': asked['state'], 'iss': self.issuer})}"
+
+    def page(self, query: str) -> str:
+        """Where a browser is sent: whoever sits there says who they are."""
+        buttons = "".join(f'<button name="person" value="{name}">I am {name}</button>' for name in self.people)
+        hidden = "".join(
+            f'<input type="hidden" name="{key}" value="{escape(value)}">' for key, value in parse_qsl(query)
+        )
+        icon = '<link rel="icon" href="data:,">'
+        return f"<!doctype html><title>Provider</title>{icon}<form action='/chosen'>{hidden}{buttons}</form>"
 
     def token(self, sent: dict[str, str], authorization: str) -> tuple[int, dict[str, Any]]:
         """The answer to a code, which is good once, for the client and the browser that began."""
@@ -112,7 +131,7 @@ class Provider:
                 "token_endpoint_auth_methods_supported": ["client_secret_basic", "none"],
             }
         if path == "/keys":
-            encryption = RSAKey.generate_key(2048, {"kid": "encryption", "use": "enc"}).as_dict(private=False)
+            encryption = rsa_key("encryption", use="enc").as_dict(private=False)
             return {"keys": [self.key.as_dict(private=False), encryption, {"kty": "later", "kid": "unknown"}]}
         return None
 
@@ -124,7 +143,22 @@ def running_provider() -> Iterator[Provider]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            self._answer(200, provider.read(self.path))
+            where = urlsplit(self.path)
+            if where.path == "/authorize":
+                content = provider.page(where.query).encode()
+                self.send_response(200)
+                self.send_header("Content-Type", "text/html; charset=utf-8")
+                self.send_header("Content-Length", str(len(content)))
+                self.end_headers()
+                self.wfile.write(content)
+            elif where.path == "/chosen":
+                provider.person = provider.people[parse_qs(where.query)["person"][0]]
+                self.send_response(303)
+                self.send_header("Location", provider.authorize(self.path))
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+            else:
+                self._answer(200, provider.read(self.path))
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"])).decode()

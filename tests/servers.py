@@ -151,9 +151,11 @@ def private_s3() -> Iterator[str]:
 
 
 @contextmanager
-def running_dashboard(folder: Path, *options: str, program: Sequence[str] = ("registry_core",)) -> Iterator[str]:
+def running_dashboard(
+    folder: Path, *options: str, program: Sequence[str] = ("registry_core",), port: int | None = None
+) -> Iterator[str]:
     """`model-registry dashboard FOLDER` in a process of its own, by another module where one is named; its address."""
-    port = free_port()
+    port = port or free_port()
     url = f"http://127.0.0.1:{port}"
     words = ["-m", *program, "dashboard", str(folder), "--port", str(port), "--no-browser", *options]
     with tempfile.NamedTemporaryFile() as output:

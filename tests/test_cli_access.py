@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+
+from joserfc import jwt
 
 from registry_core import Registry
 from tests.commands import answer, refused, run
 from tests.fitted import register
+from tests.identity_provider import rsa_key
 
 
 def test_people_are_added_granted_explained_and_removed(registry_folder: Path, sqlite_registry: Registry) -> None:
@@ -53,6 +57,35 @@ def test_tokens_are_created_listed_and_revoked(registry_folder: Path, sqlite_reg
         registry_folder, 2, "InvalidInput", "token", "create", "x", "--role", "reviewer", "--owner", "ada"
     )  # fmt: skip
     assert "never approves" in said
+
+
+def test_a_workload_is_added_listed_and_revoked(
+    registry_folder: Path, sqlite_registry: Registry, tmp_path: Path
+) -> None:
+    answer(registry_folder, "user", "add", "ada", "--role", "admin")
+    key = rsa_key("one")
+    keys = tmp_path / "keys.json"
+    keys.write_text(json.dumps({"keys": [key.as_dict(private=False)]}))
+    workload = (
+        "token", "add-workload", "nightly", "--role", "contributor", "--owner", "ada", "--audience", "model-registry",
+        "--subject", "system:serviceaccount:ml:*", "--issuer",
+    )  # fmt: skip
+    made = answer(registry_folder, *workload, "https://kubernetes.example.org", "--keys", str(keys))
+    assert [each["kid"] for each in json.loads(made["workload"]["keys"])["keys"]] == ["one"]
+    assert (
+        "system:serviceaccount:ml:* of https://kubernetes.example.org" in run(registry_folder, "token", "list").stdout
+    )
+    now = int(sqlite_registry._context.now().timestamp())
+    claims = {"iss": "https://kubernetes.example.org", "aud": ["model-registry"], "sub": "system:serviceaccount:ml:x"}
+    signed = jwt.encode({"alg": "RS256", "kid": "one"}, {**claims, "exp": now + 60}, key, ["RS256"])
+    assert sqlite_registry.principal_of_token(signed) is not None
+    said = run(registry_folder, *workload, "https://id.example.org").stdout
+    assert "It needs no secret, but an identity token of system:serviceaccount:ml:* of https://id.example.org." in said
+    assert "https" in refused(registry_folder, 2, "InvalidInput", *workload, "http://id.example.org")
+    absent = refused(registry_folder, 2, "InvalidInput", *workload, "https://x.org", "--keys", str(tmp_path / "no"))
+    assert "cannot be read" in absent
+    answer(registry_folder, "token", "revoke", made["token_id"])
+    assert sqlite_registry.principal_of_token(signed) is None
 
 
 def test_a_review_is_requested(registry_folder: Path, sqlite_registry: Registry) -> None:

@@ -17,6 +17,8 @@ _DASHBOARD = _HERE.parent
 #: A page about who somebody is belongs into no cache.
 NOT_KEPT = {"Cache-Control": "no-store"}
 
+_KINDS = {"style.css": "text/css", "link.js": "text/javascript", "icon.svg": "image/svg+xml"}
+
 HEADING = "Sign in to Model Registry"
 BY_LINK = (
     "People sign in with a link that an admin of this registry makes for them. Open your link, or ask an admin for one."
@@ -80,17 +82,18 @@ def _template() -> jinja2.Template:
     return environment.get_template("page.html")
 
 
-@cache
 def asset(name: str) -> Response | None:
     """A file the page is made of; None for any other name."""
-    kinds = {"style.css": "text/css", "link.js": "text/javascript", "icon.svg": "image/svg+xml"}
-    if name not in kinds:
-        return None
+    return _asset(name) if name in _KINDS else None
+
+
+@cache
+def _asset(name: str) -> Response:
     path = _DASHBOARD / "assets" / name if name == "icon.svg" else _ASSETS / name
     content = path.read_text(encoding="utf-8")
     if name == "style.css":
         content = _colours() + content
-    return Response(content, media_type=kinds[name], headers={"Cache-Control": "no-cache"})
+    return Response(content, media_type=_KINDS[name], headers={"Cache-Control": "no-cache"})
 
 
 def _colours() -> str:

@@ -58,6 +58,7 @@ class SignInRequired:
         if scope["type"] not in ("http", "websocket") or (scope["type"] == "http" and scope["path"] == _OPEN):
             await self.app(scope, receive, send)
             return
+        scope = sessions.without_doubtful_cookies(scope)
         try:
             if not await asyncio.to_thread(sessions.is_on):
                 await self._open(scope, receive, send)

@@ -21,7 +21,7 @@ from dashboard.middleware import is_address
 from dashboard.sign_in import page, sessions
 from dashboard.sign_in.proxy import peer_of
 from dashboard.sign_in.throttle import Throttle
-from registry_core import Principal
+from registry_core import IssuerUnavailable, Principal, TokenNotValid
 
 if TYPE_CHECKING:
     from dashboard.sign_in.openid import Flows, Provider
@@ -92,7 +92,7 @@ class Ways:
     def __init__(self, throttle: Throttle) -> None:
         self.configuration = sessions.configuration()
         self.throttle = throttle
-        self.flow_cookie = f"{self.configuration.cookie}-flow"
+        self.flow_cookie = sessions.flow_cookie()
         self._threads = ThreadPoolExecutor(_WAITING, thread_name_prefix="sign-in")
         self._openid: tuple[Provider, Flows] | None = None
         if (settings := self.configuration.openid) is not None:
@@ -229,14 +229,12 @@ class Ways:
 
     async def _ask(self, question: Callable[[], T], here: str) -> T | Response:
         """The provider's answer, or the page that says why there is none."""
-        from dashboard.sign_in.openid import NotVerified, ProviderUnavailable
-
         try:
             return await asyncio.get_running_loop().run_in_executor(self._threads, question)
-        except ProviderUnavailable as error:
+        except IssuerUnavailable as error:
             _log.error("The identity provider is not available: %r", error)
             return self._failed(page.UNAVAILABLE, here, 503)
-        except NotVerified as error:
+        except TokenNotValid as error:
             _log.warning("A sign-in was not confirmed: %r", error)
             return self._failed(page.NOT_PROVEN, here)
 

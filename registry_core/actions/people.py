@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
+from collections.abc import Sequence
 from dataclasses import replace
 
 from ..access import LINKS, Grant, Grantee, Person, Role, Token
@@ -95,7 +96,7 @@ def remove_person(context: Context, issuer: str, subject: str, actor: str | None
         held = stored.grants(transaction, [person.grantee])
         for each in held:
             stored.remove_grant(transaction, each)
-        _check_admin_left(context, transaction)
+        _check_admin_left(transaction, held)
         context.seals.take_back(transaction, [access.line_of(each) for each in held])
         at = access.event(
             context, transaction, EventKind.PERSON_REMOVED, who, why, issuer=issuer, subject=subject, name=person.name
@@ -184,7 +185,7 @@ def revoke(context: Context, grantee: Grantee, role: str, model_names: str, acto
                 "list` shows all grants"
             )
         stored.remove_grant(transaction, taken)
-        _check_admin_left(context, transaction)
+        _check_admin_left(transaction, [taken])
         access.event(
             context, transaction, EventKind.ROLE_REVOKED, who, why, role=taken.role.value,
             model_names=taken.model_names, **_named(transaction, grantee),
@@ -192,15 +193,17 @@ def revoke(context: Context, grantee: Grantee, role: str, model_names: str, acto
         context.seals.take_back(transaction, [access.line_of(taken)])
 
 
-def _check_admin_left(context: Context, transaction: Transaction) -> None:
-    """Refuse what would leave people without anybody who can change it.
+def _check_admin_left(transaction: Transaction, taken: Sequence[Grant]) -> None:
+    """Refuse to take the last grant by which people are managed. Where there never was one, others can be taken.
 
     Raises:
         StateConflict: no person or group would be admin of all model names.
     """
-    left = stored.grants(transaction)
-    admins = [each for each in left if each.role is Role.ADMIN and each.model_names == "*"]
-    if not any(each.grantee.kind != "token" for each in admins):
+
+    def manages(grant: Grant) -> bool:
+        return grant.role is Role.ADMIN and grant.model_names == "*" and grant.grantee.kind != "token"
+
+    if any(map(manages, taken)) and not any(map(manages, stored.grants(transaction))):
         raise StateConflict(
             "this would remove the last admin; grant the role admin on * to another person or group first"
         )

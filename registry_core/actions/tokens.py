@@ -1,4 +1,4 @@
-"""Tokens of pipelines and services: created, revoked, used."""
+"""Tokens of pipelines and services: created, revoked, used. A workload is a token that nobody has to keep."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import secrets
 from collections.abc import Sequence
 from datetime import timedelta
 
-from ..access import TOKENS, Created, Grant, Grantee, Principal, Role, Token
+from ..access import TOKENS, Created, Grant, Grantee, Principal, Role, Token, Workload
 from ..catalog import access as stored
 from ..errors import InvalidInput, StateConflict
 from ..events import EventKind
 from ..records import utc_text
 from ..rules import people as names
 from ..rules.intake import check_text
-from . import access
+from . import access, workloads
 from .context import Context, check_reason
 from .people import known_pattern, known_role, require_person, require_token
 
@@ -31,6 +31,39 @@ def create_token(
     reason: str,
 ) -> Created:
     """See ``Registry.create_token``."""
+    secret = f"mr_{secrets.token_urlsafe(32)}"
+    return Created(_add(context, name, roles, model_names, days, owner, actor, reason, secret), secret)
+
+
+def add_workload(
+    context: Context,
+    name: str,
+    roles: Sequence[str],
+    workload: Workload,
+    model_names: str,
+    days: float,
+    owner: tuple[str, str] | None,
+    actor: str | None,
+    reason: str,
+) -> Token:
+    """See ``Registry.add_workload``."""
+    kept = workloads.checked(workload)
+    # Nobody is told its secret.
+    return _add(context, name, roles, model_names, days, owner, actor, reason, secrets.token_urlsafe(32), kept)
+
+
+def _add(
+    context: Context,
+    name: str,
+    roles: Sequence[str],
+    model_names: str,
+    days: float,
+    owner: tuple[str, str] | None,
+    actor: str | None,
+    reason: str,
+    secret: str,
+    workload: Workload | None = None,
+) -> Token:
     who, why = context.who(actor), check_reason(reason)
     shown = check_text(name, "name", 100).strip()
     if not shown or not shown.isprintable() or names.is_reserved(shown):
@@ -43,7 +76,6 @@ def create_token(
     if not 0 < days <= _MOST_DAYS:
         raise InvalidInput(f"days is {days!r}; a token is valid for up to {_MOST_DAYS:,} days")
     pattern = known_pattern(model_names)
-    secret = f"mr_{secrets.token_urlsafe(32)}"
     token_id = secrets.token_hex(6)
     with context.database.transaction() as transaction:
         hand = owner or (context.principal.hand if context.principal is not None else None)
@@ -55,15 +87,16 @@ def create_token(
         at = access.event(
             context, transaction, EventKind.TOKEN_CREATED, who, why, token=token_id, name=shown, owner=person.name,
             roles=[each.value for each in given], model_names=pattern, expires_at=until,
+            workload=None if workload is None else vars(workload),
         )  # fmt: skip
         grantee = Grantee("token", TOKENS, token_id)
         held = tuple(Grant(grantee, each, pattern, at, who) for each in given)
-        token = Token(token_id, shown, person.name, at, who, until, None, None, hand, held)
+        token = Token(token_id, shown, person.name, at, who, until, None, None, hand, held, workload)
         stored.put_token(transaction, token, access.digest(secret))
         for each in held:
             stored.put_grant(transaction, each)
         context.seals.seal(transaction, [access.line_of(each) for each in held])
-    return Created(token, secret)
+    return token
 
 
 def tokens(context: Context) -> list[Token]:
@@ -87,7 +120,7 @@ def revoke_token(context: Context, token_id: str, actor: str | None, reason: str
 
 def principal_of_token(context: Context, secret: str) -> Principal | None:
     """See ``Registry.principal_of_token``."""
-    found = stored.token_of(context.database, access.digest(secret))
+    found = stored.token_of(context.database, access.digest(secret)) or workloads.of_identity_token(context, secret)
     now = context.now()
     if found is None or found.revoked_at is not None or found.expires_at <= utc_text(now):
         return None

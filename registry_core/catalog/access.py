@@ -6,7 +6,7 @@ import json
 from collections.abc import Collection, Sequence
 from typing import Any, Literal, NamedTuple
 
-from ..access import Grant, Grantee, Person, ReviewRequest, Role, Token
+from ..access import Grant, Grantee, Person, ReviewRequest, Role, Token, Workload
 from ..records import Row
 from .database import Queries, Transaction, insertion
 
@@ -119,7 +119,7 @@ def _token(row: Row, held: Sequence[Grant] = ()) -> Token:
     return Token(
         row["token_id"], row["name"], row["owner"] or row["owner_subject"], row["created_at"], row["created_by"],
         row["expires_at"], row["last_used"], row["revoked_at"], (row["owner_issuer"], row["owner_subject"]),
-        tuple(held),
+        tuple(held), Workload(**json.loads(row["workload"])) if row["workload"] else None,
     )  # fmt: skip
 
 
@@ -139,6 +139,7 @@ def put_token(transaction: Transaction, token: Token, secret_sha256: str) -> Non
         "token_id": token.token_id, "secret_sha256": secret_sha256, "name": token.name, "owner_issuer": token.hand[0],
         "owner_subject": token.hand[1], "created_at": token.created_at, "created_by": token.created_by,
         "expires_at": token.expires_at, "last_used": None, "revoked_at": None,
+        "workload": json.dumps(vars(token.workload)) if token.workload else "",
     }  # fmt: skip
     _put(transaction, "tokens", row)
 

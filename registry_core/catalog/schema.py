@@ -390,6 +390,8 @@ MIGRATIONS: dict[str, tuple[str, ...]] = {
         """,
         "CREATE INDEX review_requests_by_model ON review_requests (model_id, seq)",
     ),
+    # Whose identity tokens are accepted in place of a secret, as JSON; empty: nobody's.
+    "0011_workloads": ("ALTER TABLE tokens ADD COLUMN workload TEXT NOT NULL DEFAULT ''",),
 }
 
 

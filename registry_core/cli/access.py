@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+from pathlib import Path
 
 import click
 
-from registry_core import Grant, Grantee, InvalidInput, Person, Registry, Role
+from registry_core import Grant, Grantee, InvalidInput, Person, Registry, Role, Token
 
+from .arguments import json_object
 from .console import Session, main, shared
 from .options import options_of
 from .output import table, visible, when
@@ -33,6 +36,7 @@ _url = click.option(
     show_default=True,
     help="Address of the dashboard, for the sign-in link.",
 )
+_owner = click.option("--owner", required=True, metavar="NAME", help="Person who answers for it: name or subject.")
 
 
 def _person(registry: Registry, name: str) -> Person:
@@ -271,7 +275,7 @@ def token() -> None:
 @_names
 @click.option("--days", default=90.0, show_default=True, type=float, help="Days the token is valid.")
 @options_of(Registry.create_token)
-@click.option("--owner", required=True, metavar="NAME", help="Person who answers for it: name or subject.")
+@_owner
 @shared
 def create_token(
     session: Session,
@@ -300,10 +304,70 @@ def create_token(
     )
 
 
+@token.command("add-workload")
+@click.argument("name")
+@_role
+@_names
+@options_of(
+    Registry.add_workload,
+    issuer="Claim iss of its tokens, such as https://token.actions.githubusercontent.com.",
+    audience="Claim aud of its tokens: what the workload asks its token for.",
+    subject="Claim sub of its tokens, or a pattern with * and ?, such as repo:example/churn:ref:refs/heads/main.",
+)
+@click.option(
+    "--keys",
+    metavar="FILE|URL",
+    help="JWKS of the issuer, where it publishes none that this machine reaches. A file is stored as it is now.",
+)
+@click.option("--days", default=365.0, show_default=True, type=float, help="Days its tokens are accepted.")
+@_owner
+@shared
+def add_workload(
+    session: Session,
+    name: str,
+    roles: tuple[str, ...],
+    model_names: str,
+    issuer: str,
+    audience: str,
+    subject: str,
+    keys: str | None,
+    days: float,
+    owner: str,
+    reason: str,
+    actor: str | None,
+) -> None:
+    """Accept the identity tokens of a workload in place of a secret: a job of GitHub Actions, a service account."""
+    if keys and not keys.startswith(("https://", "http://")):
+        keys = json.dumps(json_object(Path(keys)))
+    with session.open() as registry:
+        person = _person(registry, owner)
+        made = registry.add_workload(
+            name, roles, model_names, issuer=issuer, audience=audience, subject=subject, keys=keys or "", days=days,
+            owner=(person.issuer, person.subject), actor=actor, reason=reason,
+        )  # fmt: skip
+    session.answer(
+        _token_document(made),
+        [
+            f"Token {made.token_id} for {visible(name)}, valid until {made.expires_at[:10]}: "
+            f"{', '.join(_words(each) for each in made.grants)}.",
+            f"It needs no secret, but an identity token of {visible(_credential(made))}.",
+        ],
+    )
+
+
+def _credential(token: Token) -> str:
+    """What a token's user proves it with."""
+    return "secret" if token.workload is None else f"{token.workload.subject} of {token.workload.issuer}"
+
+
+def _token_document(token: Token) -> dict[str, object]:
+    return {**dataclasses.asdict(token), "grants": [_document(grant) for grant in token.grants]}
+
+
 @token.command("list")
 @shared
 def list_tokens(session: Session) -> None:
-    """List tokens with roles, owner, expiry and last use."""
+    """List tokens and workloads with roles, owner, expiry and last use."""
     with session.open() as registry:
         tokens = registry.tokens()
     rows = [
@@ -311,6 +375,7 @@ def list_tokens(session: Session) -> None:
             each.token_id,
             each.name,
             "revoked" if each.revoked_at else "; ".join(_words(grant) for grant in each.grants),
+            _credential(each),
             each.owner,
             each.expires_at[:10],
             when(each.last_used),
@@ -318,12 +383,10 @@ def list_tokens(session: Session) -> None:
         for each in tokens
     ]
     session.answer(
-        {
-            "tokens": [
-                {**dataclasses.asdict(each), "grants": [_document(grant) for grant in each.grants]} for each in tokens
-            ]
-        },
-        table(["token", "name", "roles", "owner", "expires", "last used (UTC)"], rows) if rows else ["No tokens."],
+        {"tokens": [_token_document(each) for each in tokens]},
+        table(["token", "name", "roles", "credential", "owner", "expires", "last used (UTC)"], rows)
+        if rows
+        else ["No tokens."],
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Self
 
-from ..access import LINKS, Created, Grant, Grantee, Person, Principal, ReviewRequest, Role, Token
+from ..access import LINKS, Created, Grant, Grantee, Person, Principal, ReviewRequest, Role, Token, Workload
 from ..actions import access, people, review_requests, sign_in, tokens
 from ..catalog import access as stored
 from ..records import Permission
@@ -160,12 +160,51 @@ class AccessVerbs(Verbs):
         """
         return tokens.create_token(self._context, name, roles, model_names, days, owner, actor, reason)
 
+    def add_workload(
+        self,
+        name: str,
+        roles: Sequence[str],
+        model_names: str = "*",
+        *,
+        issuer: str,
+        audience: str,
+        subject: str,
+        keys: str = "",
+        days: float = 365,
+        owner: tuple[str, str] | None = None,
+        actor: str | None = None,
+        reason: str = "",
+    ) -> Token:
+        """Accept the identity tokens (JWT) of a workload, such as a job of GitHub Actions, in place of a secret.
+
+        Args:
+            name: the pipeline or service; events add the subject.
+            roles: as in ``create_token``.
+            model_names: as in ``grant``.
+            issuer: the claim ``iss`` of its tokens: the URL of the platform, https or on this machine.
+            audience: what their claim ``aud`` is or contains.
+            subject: what their whole claim ``sub`` is, or a pattern with ``*``, ``?`` and ``[...]``. Where the patterns
+                of several workloads match, the longest counts.
+            keys: the address of the issuer's keys, or the keys themselves (a JWKS as JSON). Default: what the issuer
+                publishes (OpenID Connect discovery).
+            days: how long its tokens are accepted.
+            owner: as in ``create_token``.
+
+        Raises:
+            InvalidInput: as in ``create_token``; an address that is not https, a subject without a letter, or keys that
+                are no JWKS.
+            InvalidConfiguration: the extra ``sign-in`` is not installed.
+            NotFound: there is no such owner.
+        """
+        workload = Workload(issuer, audience, subject, keys)
+        return tokens.add_workload(self._context, name, roles, workload, model_names, days, owner, actor, reason)
+
     def tokens(self) -> list[Token]:
-        """All tokens, the newest first, without their secrets."""
+        """All tokens and workloads, the newest first, without their secrets."""
         return tokens.tokens(self._context)
 
     def revoke_token(self, token_id: str, *, actor: str | None = None, reason: str = "") -> None:
-        """Revoke a token; it is refused at the next call.
+        """Revoke a token or a workload; it is refused at the next call.
 
         Raises:
             NotFound: no token has that id.
@@ -174,7 +213,16 @@ class AccessVerbs(Verbs):
         tokens.revoke_token(self._context, token_id, actor, reason)
 
     def principal_of_token(self, secret: str) -> Principal | None:
-        """The principal of a token's secret; None if it is unknown, expired or revoked."""
+        """The principal of a token's secret, or of a workload's identity token; None if it is unknown or does not hold.
+
+        An identity token counts with a signature by a key of its issuer (not ``none``, not HS256), the issuer, audience
+        and subject of a workload, and between ``nbf`` and ``exp``; clocks may differ by 60 s. The issuer's keys are
+        fetched at first use and kept for an hour; a token with a new key has them fetched again, once in 30 s at most.
+
+        Raises:
+            IssuerUnavailable: the issuer of an identity token does not answer.
+            InvalidConfiguration: there is a workload, and the extra ``sign-in`` is not installed.
+        """
         return tokens.principal_of_token(self._context, secret)
 
     def sign_in_link(

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any, Literal, NamedTuple
 
-from ..access import Grant, Principal, Role
+from ..access import Grant, Principal, Role, Workload
 from ..errors import InvalidInput
 from ..records import Permission
 
@@ -165,8 +165,8 @@ NEEDS: Mapping[str, Need] = {
         verb: _need(_A)
         for verb in (
             "accept_foreign", "backup", "export_index", "import_models", "import_mlflow", "optimize", "people",
-            "add_person", "remove_person", "grants", "grant", "revoke", "tokens", "create_token", "revoke_token",
-            "sign_in_link", "close_sessions", "why_may",
+            "add_person", "remove_person", "grants", "grant", "revoke", "tokens", "create_token", "add_workload",
+            "revoke_token", "sign_in_link", "close_sessions", "why_may",
         )
     },
 }  # fmt: skip
@@ -215,6 +215,18 @@ def visible(grants: Iterable[Grant], model_names: Iterable[str]) -> frozenset[st
     """Those of the model names that may be seen."""
     patterns = {grant.model_names for grant in grants if grant.accepted}
     return frozenset(name for name in model_names if any(fnmatchcase(name, pattern) for pattern in patterns))
+
+
+def covers(workload: Workload, claims: Mapping[str, Any]) -> bool:
+    """Whether an identity token with these claims is one of a workload's."""
+    issuer, audiences, subject = claims.get("iss"), claims.get("aud"), claims.get("sub")
+    return (
+        issuer == workload.issuer
+        and workload.audience in (audiences if isinstance(audiences, list) else [audiences])
+        and isinstance(subject, str)
+        and subject.isprintable()
+        and fnmatchcase(subject, workload.subject)
+    )
 
 
 def refusal(principal: Principal, verb: str, roles: Collection[Role], model_name: str | None) -> str:

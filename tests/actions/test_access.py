@@ -279,10 +279,24 @@ def test_the_last_admin_stays(registry: Registry) -> None:
     for removes in removals:
         with pytest.raises(StateConflict, match="last admin"):
             removes()
+    carl = registry.add_person("carl")
+    registry.grant(carl.grantee, "admin", "Churn")
+    registry.revoke(carl.grantee, "admin", "Churn")
+    registry.remove_person("links", "carl")
     bea = registry.add_person("bea")
     registry.grant(bea.grantee, "admin")
     registry.remove_person("links", "anna", reason="left")
     assert [each.name for each in registry.people()] == ["bea"]
+
+
+def test_where_there_never_was_an_admin_other_roles_are_taken(registry: Registry) -> None:
+    """People of a provider come by its groups, before the owner says who manages them."""
+    readers = Grantee("group", "https://id.example.org", "readers")
+    registry.grant(readers, "viewer")
+    registry.revoke(readers, "viewer")
+    registry.note_person("https://id.example.org", "7", "dora")
+    registry.remove_person("https://id.example.org", "7")
+    assert (registry.grants(), registry.people()) == ([], [])
 
 
 def test_names_of_people_are_told_apart(registry: Registry) -> None:

@@ -29,6 +29,7 @@ accept_foreign            a
 acknowledge               cro
 add_benchmark             c
 add_person                a
+add_workload              a
 advance_experiment        o
 alerts                    vdcroa
 allowed                   vdcroa
@@ -233,6 +234,7 @@ CALLS: dict[str, Call] = {
     "acknowledge": lambda r, f: r.acknowledge(f.alert, note="x" * 10_000),
     "add_benchmark": lambda r, f: r.add_benchmark("rows", "Churn", pd.DataFrame(), "target"),
     "add_person": lambda r, f: r.add_person("v"),
+    "add_workload": lambda r, f: r.add_workload("x", ["nonsense"], issuer="x", audience="x", subject="x"),
     "advance_experiment": lambda r, f: r.advance_experiment(f.experiment, expected=None, reason=""),
     "alerts": lambda r, f: r.alerts("Churn"),
     "allowed": lambda r, f: r.allowed(f.theirs),

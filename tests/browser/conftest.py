@@ -62,12 +62,14 @@ class Visitor:
     Attributes:
         trouble: what a page must not do, as it was noticed.
         clicks: how often they had to click.
+        beside: another address to which a page of theirs may lead.
     """
 
     context: BrowserContext
     address: str
     trouble: list[str] = field(default_factory=list)
     clicks: int = 0
+    beside: str = ""
 
     def __post_init__(self) -> None:
         self.context.set_default_timeout(PATIENCE)
@@ -88,7 +90,8 @@ class Visitor:
 
     def _asked(self, url: str) -> None:
         own = self.address.replace("http://", "")
-        if not url.startswith((f"http://{own}", f"ws://{own}", "data:", "blob:")):
+        elsewhere = () if not self.beside else (f"{self.beside}/",)
+        if not url.startswith((f"http://{own}", f"ws://{own}", "data:", "blob:", *elsewhere)):
             self.trouble.append(f"request to {url}")
 
     def visit(self, path: str = "/") -> Page:

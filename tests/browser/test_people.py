@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
-from registry_core import Registry
+from registry_core import Grantee, Registry
+from tests.identity_provider import CLIENT, SECRET, Provider, running_provider
+from tests.servers import free_port, running_dashboard
 
 from .conftest import Visitor, model_file
 
@@ -52,6 +54,20 @@ def invite(admin: Visitor, name: str, role: str) -> str:
     return link
 
 
+def is_refused(page: Page, button: str, role: str) -> None:
+    """The button says which role it needs."""
+    refused = page.get_by_test_id("stMain").get_by_role("button", name=button, exact=True).first
+    expect(refused).to_be_disabled()
+    refused.hover(force=True)
+    expect(page.get_by_text(f"requires the role {role} on Churn").first).to_be_visible()
+
+
+def write_review(page: Page, text: str) -> None:
+    """An approval, up to its button."""
+    page.get_by_test_id("stMain").get_by_role("button", name="Review", exact=True).click()
+    page.get_by_role("textbox", name="What did you look at?").fill(text)
+
+
 def test_a_team_uploads_reviews_and_promotes_each_by_whoever_may(
     visitor: Enter, filled: Registry, tmp_path: Path
 ) -> None:
@@ -80,10 +96,7 @@ def test_a_team_uploads_reviews_and_promotes_each_by_whoever_may(
     page.get_by_role("button", name="Open the model").click()
     carl.settle()
     (uploaded,) = [each for each in filled.list_models("Churn") if each.origin == "upload"]
-    promote = page.get_by_test_id("stMain").get_by_role("button", name="Promote", exact=True).first
-    expect(promote).to_be_disabled()
-    promote.hover(force=True)
-    expect(page.get_by_text("requires the role operator on Churn").first).to_be_visible()
+    is_refused(page, "Promote", "operator")
     page.get_by_role("button", name="Request review").click()
     choose(page, "Reviewer", "rita")
     page.get_by_role("textbox", name="What to look at").fill("its file")
@@ -97,8 +110,7 @@ def test_a_team_uploads_reviews_and_promotes_each_by_whoever_may(
     expect(page).to_have_title("(1) Model Registry")
     page.locator(".st-key-attention").get_by_role("button", name="Review").click()
     rita.settle()
-    page.get_by_test_id("stMain").get_by_role("button", name="Review", exact=True).click()
-    page.get_by_role("textbox", name="What did you look at?").fill("read the scan")
+    write_review(page, "read the scan")
     page.get_by_role("button", name="Send review").click()
     expect(page.get_by_text("approved by rita").first).to_be_visible()
 
@@ -150,3 +162,75 @@ def test_a_team_uploads_reviews_and_promotes_each_by_whoever_may(
     carl.page.get_by_test_id("stSidebarNav").get_by_role("link", name="Trends", exact=True).click()
     expect(carl.page.get_by_text("You are signed out")).to_be_visible()
     carl.trouble = [each for each in carl.trouble if "401" not in each and "303" not in each]
+
+
+@pytest.fixture
+def provider() -> Iterator[Provider]:
+    with running_provider() as provider:
+        yield provider
+
+
+@pytest.fixture
+def by_provider(
+    browser: Browser, provider: Provider, filled: Registry, registry_folder: Path, tmp_path: Path
+) -> Iterator[Callable[[str], Visitor]]:
+    """``by_provider(name)`` is a person who signed in on the provider's page."""
+    port = free_port()
+    settings = tmp_path / "sign-in.toml"
+    settings.write_text(
+        f'public_url = "http://127.0.0.1:{port}"\n[openid]\nissuer = "{provider.issuer}"\nlabel = "Corp"\n'
+        f'client_id = "{CLIENT}"\nclient_secret_env = "TEST_OF_SIGN_IN"\n'
+    )
+    visitors: list[Visitor] = []
+
+    def enter(name: str) -> Visitor:
+        context = browser.new_context(viewport={"width": 1440, "height": 900}, reduced_motion="reduce")
+        visitor = Visitor(context, address, beside=provider.issuer)
+        visitors.append(visitor)
+        visitor.page.goto(address)
+        visitor.page.get_by_role("link", name="Sign in with Corp").click()
+        visitor.page.get_by_role("button", name=f"I am {name}").click()
+        visitor._drawn()
+        expect(visitor.page.get_by_text(f"Signed in as {name}")).to_be_visible()
+        return visitor
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TEST_OF_SIGN_IN", SECRET)
+        with running_dashboard(registry_folder, "--sign-in", str(settings), port=port) as address:
+            yield enter
+            for each in visitors:
+                each.context.close()
+    assert not [trouble for each in visitors for trouble in each.trouble]
+
+
+def test_groups_of_a_provider_give_roles_and_take_them(
+    by_provider: Callable[[str], Visitor], provider: Provider, filled: Registry
+) -> None:
+    third, fourth = [each.model_id for each in filled.list_models("Churn") if not each.is_active][:2]
+    provider.people = {
+        "carl": {"sub": "1", "name": "carl", "groups": ["contributors"]},
+        "rita": {"sub": "2", "name": "rita", "groups": ["reviewers", "readers"]},
+    }
+    filled.grant(Grantee("group", provider.issuer, "admins"), "admin")
+    for group, role in (("contributors", "contributor"), ("reviewers", "reviewer"), ("readers", "viewer")):
+        filled.grant(Grantee("group", provider.issuer, group), role, "Churn")
+
+    carl = by_provider("carl")
+    is_refused(carl.visit(f"/model?id={third}"), "Promote", "operator")
+
+    rita = by_provider("rita")
+    page = rita.visit(f"/model?id={third}")
+    write_review(page, "read the scan")
+    page.get_by_role("button", name="Send review").click()
+    expect(page.get_by_text("approved by rita").first).to_be_visible()
+    (review,) = filled.events(kinds=["review_approved"])
+    assert review.principal == f'["person", "{provider.issuer}", "2"]'
+
+    # The group's role is taken back while the page is open: the next click is refused.
+    page = rita.visit(f"/model?id={fourth}")
+    expect(page.get_by_test_id("stMain").get_by_role("button", name="Reject", exact=True)).to_be_enabled()
+    write_review(page, "read it as well")
+    filled.revoke(Grantee("group", provider.issuer, "reviewers"), "reviewer", "Churn")
+    page.get_by_role("button", name="Send review").click()
+    is_refused(page, "Reject", "reviewer")
+    assert filled.reviews(fourth) == []

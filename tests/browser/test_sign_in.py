@@ -1,7 +1,10 @@
 """People sign in with a link, in a real browser: light, dark, and on a telephone."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -27,32 +30,63 @@ def accessible(page: Page) -> None:
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
 
 
-def link(address: str, registry: Registry, person: Person) -> str:
-    return f"{address}/sign-in/link#{registry.sign_in_link(person.issuer, person.subject)}"
+@dataclass
+class Arrival:
+    """A browser of its own in front of a dashboard where people sign in, and what its page complains about."""
+
+    context: BrowserContext
+    address: str
+    registry: Registry
+    person: Person
+    complaints: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.page: Page = self.context.new_page()
+        self.page.on("console", lambda message: self.complaints.append(message.text))
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+
+    def link(self) -> str:
+        """A new sign-in link."""
+        secret = self.registry.sign_in_link(self.person.issuer, self.person.subject)
+        return f"{self.address}/sign-in/link#{secret}"
+
+    def sessions(self) -> list[Any]:
+        """The cookies of sessions."""
+        return [each for each in self.context.cookies() if each.get("name") == "model-registry"]
 
 
-def noticing(context: BrowserContext) -> tuple[Page, list[str]]:
-    """A page, and what it complains about."""
-    page, complaints = context.new_page(), list[str]()
-    page.on("console", lambda message: complaints.append(message.text))
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    return page, complaints
+@pytest.fixture
+def arrive(
+    browser: Browser, dashboard_server: Callable[..., str], filled: Registry, anna: Person, registry_folder: Path
+) -> Iterator[Callable[..., Arrival]]:
+    """``arrive(**options)``: the options are those of the browser's context."""
+    with ExitStack() as contexts:
+
+        def at(**options: Any) -> Arrival:
+            context = browser.new_context(**options)
+            contexts.callback(context.close)
+            return Arrival(context, dashboard_server(registry_folder), filled, anna)
+
+        yield at
+
+
+@pytest.fixture
+def signed_in(arrive: Callable[..., Arrival]) -> Arrival:
+    """Anna, by a link."""
+    arrival = arrive()
+    arrival.page.goto(arrival.link())
+    arrival.page.get_by_role("button", name="Sign in").click()
+    expect(arrival.page.get_by_text("Signed in as Anna")).to_be_visible()
+    return arrival
 
 
 @pytest.mark.parametrize("shade", ["light", "dark"])
 @pytest.mark.parametrize("size", [PHONE, {"width": 1280, "height": 720}], ids=["phone", "desk"])
 def test_every_form_of_the_page_can_be_read_and_used_by_everybody(
-    browser: Browser,
-    dashboard_server: Callable[..., str],
-    filled: Registry,
-    anna: Person,
-    registry_folder: Path,
-    shade: str,
-    size: dict[str, int],
+    arrive: Callable[..., Arrival], shade: str, size: dict[str, int]
 ) -> None:
-    address = dashboard_server(registry_folder)
-    context = browser.new_context(color_scheme="dark" if shade == "dark" else "light", viewport=size)  # type: ignore[arg-type]
-    page, complaints = noticing(context)
+    arrival = arrive(color_scheme=shade, viewport=size)
+    page, address = arrival.page, arrival.address
     page.goto(f"{address}/leaderboard?model=Churn")
     expect(page).to_have_url(f"{address}/sign-in?next=%2Fleaderboard%3Fmodel%3DChurn")
     expect(page.get_by_role("heading", name="Sign in to Model Registry")).to_be_visible()
@@ -61,7 +95,7 @@ def test_every_form_of_the_page_can_be_read_and_used_by_everybody(
     expect(page.get_by_role("alert")).to_contain_text("This address is incomplete")
     expect(page.get_by_role("button")).to_be_hidden()
     accessible(page)
-    once = link(address, filled, anna)
+    once = arrival.link()
     page.goto(once)  # the same page, with the secret: it takes it
     expect(page.get_by_role("alert")).to_be_hidden()
     page.reload()  # looking at a link does not use it up
@@ -71,44 +105,26 @@ def test_every_form_of_the_page_can_be_read_and_used_by_everybody(
     expect(page.get_by_test_id("stApp")).to_be_visible()
     assert page.url.startswith(f"{address}/")
     assert "sign-in" not in page.url
-    assert complaints == []
-    context.clear_cookies()
+    assert arrival.complaints == []
+    arrival.context.clear_cookies()
     page.goto("about:blank")
     page.goto(once)
     page.get_by_role("button", name="Sign in").click()
     expect(page.get_by_role("alert")).to_contain_text("it was used")
     accessible(page)
-    context.close()
 
 
-def test_scripts_of_a_page_cannot_read_the_session(
-    browser: Browser, dashboard_server: Callable[..., str], filled: Registry, anna: Person, registry_folder: Path
-) -> None:
-    address = dashboard_server(registry_folder)
-    context = browser.new_context()
-    page, _ = noticing(context)
-    page.goto(link(address, filled, anna))
-    page.get_by_role("button", name="Sign in").click()
-    expect(page.get_by_test_id("stApp")).to_be_visible()
-    (cookie,) = [each for each in context.cookies() if each.get("name") == "model-registry"]
+def test_scripts_of_a_page_cannot_read_the_session(signed_in: Arrival) -> None:
+    (cookie,) = signed_in.sessions()
     assert cookie.get("httpOnly")
     assert cookie.get("sameSite") == "Lax"
-    assert str(cookie.get("value")) not in page.evaluate("document.cookie")
-    context.close()
+    assert str(cookie.get("value")) not in signed_in.page.evaluate("document.cookie")
 
 
-def test_sign_out_on_a_page(
-    browser: Browser, dashboard_server: Callable[..., str], filled: Registry, anna: Person, registry_folder: Path
-) -> None:
-    address = dashboard_server(registry_folder)
-    context = browser.new_context()
-    page, _ = noticing(context)
-    page.goto(link(address, filled, anna))
-    page.get_by_role("button", name="Sign in").click()
-    expect(page.get_by_text("Signed in as Anna")).to_be_visible()
+def test_sign_out_on_a_page(signed_in: Arrival) -> None:
+    page = signed_in.page
     page.get_by_role("button", name="Sign out").click()
     expect(page.get_by_role("alert")).to_contain_text("You are signed out")
     page.reload()
     expect(page.get_by_role("heading", name="Sign in to Model Registry")).to_be_visible()
-    assert [each for each in context.cookies() if each.get("name") == "model-registry"] == []
-    context.close()
+    assert signed_in.sessions() == []

@@ -24,6 +24,7 @@ PEOPLE: tuple[_HOLDER, ...] = (
 TOKENS: tuple[Column[Token], ...] = (
     Column("Name", lambda token: formatting.visible(token.name), 170, pinned=True),
     Column("Roles", lambda token: "revoked" if token.revoked_at else _roles(token.grants), 300),
+    Column("Credential", lambda token: formatting.visible(_credential(token)), 220),
     Column("Owner", lambda token: formatting.visible(token.owner), 130),
     Column("Expires", lambda token: token.expires_at[:10], 100),
     Column(
@@ -40,6 +41,10 @@ def _roles(grants: Sequence[Grant]) -> str:
         for each in grants
     ]
     return "; ".join(held) or "none"
+
+
+def _credential(token: Token) -> str:
+    return "secret" if token.workload is None else f"{token.workload.subject} of {token.workload.issuer}"
 
 
 def section(view: session.View) -> None:
@@ -64,7 +69,11 @@ def section(view: session.View) -> None:
             _remove(view, people)
         with st.expander("Explain a permission", icon=":material/help:"):
             _why(view, people)
-        messages.section("Tokens", "For pipelines and prediction services. A token never approves.")
+        messages.section(
+            "Tokens",
+            "For pipelines and prediction services. A token never approves. A workload with an identity token needs no "
+            "secret: `model-registry token add-workload`.",
+        )
         if tokens:
             tables.records(TOKENS, tokens, key="tokens", alt="Tokens")
         else:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
+from dashboard.sign_in import page
 from dashboard.sign_in.configuration import Configuration, Session
 from dashboard.sign_in.ways import local
 from registry_core import InvalidInput, Person, Registry
@@ -50,6 +51,21 @@ def test_a_sign_in_file_asks_also_where_there_are_no_people(arrive: Arrive, conf
         ("GET", "/sign-in/icon.svg", 200),
         ("GET", "/sign-in/page.html", 404),
         ("GET", "/sign-in/%2e%2e/theme.toml", 404),
+        ("GET", "/sign-in/%2e%2e%2fmodel", 404),
+        ("GET", "/sign-in/..%2f..%2fstatic/index.html", 404),
+        ("GET", "/sign-in%2f..%2fmodel", 404),
+        ("GET", "/%2fsign-in", 401),
+        ("GET", "/%5csign-in", 401),
+        ("GET", "/sign-in%00", 401),
+        ("GET", "/sign-in%253f", 401),
+        ("GET", "/SIGN-IN", 303),
+        ("GET", "/healthz%2f", 401),
+        ("GET", "/healthz;x", 401),
+        ("GET", "/%2e%2e/healthz", 401),
+        ("HEAD", "/sign-in", 200),
+        ("OPTIONS", "/sign-in", 405),
+        ("OPTIONS", "/_stcore/health", 401),
+        ("TRACE", "/model", 401),
         ("GET", "/sign-infinite", 303),
         ("GET", "/sign-in.css", 401),
         ("GET", "/healthz/more", 401),
@@ -175,6 +191,52 @@ def test_a_cookie_under_the_name_of_the_other_kind_does_not_count(
     secret = sign_in(arrive(configuration, address=address), anna).secret
     browser = arrive(configuration, address=address)
     assert browser.get("/_stcore/health", headers={"cookie": f"{name}={secret}"}).status_code == 401
+
+
+@pytest.mark.parametrize(("configuration", "name"), [
+    (Configuration(), "model-registry"),
+    (Configuration(public_url=TLS), "__Host-model-registry"),
+])  # fmt: skip
+@pytest.mark.parametrize("planted", [
+    b"\x85%s=%s", b"\xa0%s=%s", b"%s\x85=%s", b"\xe2\x80\x80%s=%s", b"%s \xa0=%s", b"\x1c%s=%s",
+])  # fmt: skip
+def test_a_cookie_of_another_host_under_almost_our_name(
+    arrive: Arrive, anna: Person, timed: Registry, configuration: Configuration, name: str, planted: bytes
+) -> None:
+    address = configuration.public_url or HERE
+    browser = arrive(configuration, address=address)
+    theirs, own = timed.open_session(anna.principal()), timed.open_session(anna.principal())
+    cookie = planted % (name.encode(), theirs.encode())
+    assert browser.get("/_stcore/health", headers=[(b"cookie", cookie)]).status_code == 401
+    real = f"{name}={own}".encode()
+    for both in ([real], [real + b"; " + cookie], [cookie + b"; " + real], [real, cookie]):
+        passed = browser.get("/_stcore/health", headers=[(b"cookie", each) for each in both]).json()["headers"]
+        assert [value for key, value in passed if key == "cookie"] == [real.decode()]
+    # Of two under our very name it is doubtful which is ours.
+    second = f"{name}={theirs}".encode()
+    for both in ([real + b";" + second], [second, real]):
+        assert browser.get("/_stcore/health", headers=[(b"cookie", each) for each in both]).status_code == 401
+
+
+def test_other_cookies_reach_the_page(arrive: Arrive, anna: Person, sign_in: SignIn) -> None:
+    browser = sign_in(arrive(), anna)
+    sent = f'_streamlit_xsrf=2|a; model-registry={browser.secret}; b="c d"'
+    browser.cookies.clear()
+    passed = dict(browser.get("/", headers={"cookie": sent}).json()["headers"])
+    assert passed["cookie"] == sent
+    passed = dict(
+        browser.get("/", headers=[(b"cookie", f"{sent}; \u00a0model-registry-flow=x".encode("latin-1"))]).json()[
+            "headers"
+        ]
+    )
+    assert passed["cookie"] == sent
+
+
+def test_names_that_are_not_ours_are_not_kept(arrive: Arrive, anna: Person) -> None:
+    browser, before = arrive(), page._asset.cache_info().currsize
+    for number in range(5):
+        assert browser.get(f"/sign-in/{number}.css").status_code == 404
+    assert page._asset.cache_info().currsize == before
 
 
 def test_every_sign_in_opens_a_session_of_its_own(arrive: Arrive, anna: Person, sign_in: SignIn) -> None:

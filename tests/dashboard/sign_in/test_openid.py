@@ -11,8 +11,8 @@ import pytest
 
 from dashboard.sign_in.configuration import Configuration, OpenID
 from dashboard.sign_in.openid import FLOW_SECONDS, Flows
-from registry_core import Grantee, Person, Registry
-from tests.identity_provider import CLIENT, SECRET, Provider, running_provider
+from registry_core import Grantee, Person, Registry, issuers
+from tests.identity_provider import CLIENT, SECRET, Provider, rsa_key, running_provider
 
 from .conftest import HERE, Browser
 
@@ -162,6 +162,7 @@ WRONG_CLAIMS = {
     "no nonce": without("nonce"),
     "no subject": without("sub"),
     "empty subject": with_(sub=""),
+    "blank subject": with_(sub=" \u2003", name="", email=""),
     "subject is a number": with_(sub=1),
     "subject is a list": with_(sub=["1"]),
     "endless subject": with_(sub="x" * 300),
@@ -251,22 +252,29 @@ def test_flows_end() -> None:
     assert flows.end(state, "") is None
 
 
+def test_a_state_is_used_up_also_by_another_browser() -> None:
+    flows = Flows()
+    state, flow = flows.begin("browser", "/")
+    assert flows.end(state, "browser") is flow
+    assert flows.end(state, "browser") is None
+    state, _ = flows.begin("browser", "/")
+    assert flows.end(state, "another") is None
+    assert flows.end(state, "browser") is None
+
+
 def test_the_way_on_is_ours(browser: Browser, provider: Provider) -> None:
     back = provider.authorize(go(browser, "//registry.example"))
     assert browser.get(back).headers["location"] == "/"
 
 
 def test_a_new_key_of_the_provider(browser: Browser, provider: Provider, monkeypatch: pytest.MonkeyPatch) -> None:
-    from joserfc.jwk import RSAKey
-
-    from dashboard.sign_in import openid
 
     assert come_back(browser, provider).status_code == 303
-    provider.key = RSAKey.generate_key(2048, {"kid": "second"})
+    provider.key = rsa_key("second")
     # Keys are asked for again, and not with every token that names another one.
     assert come_back(browser, provider).status_code == 403
     assert provider.asked.count("/keys") == 1
-    monkeypatch.setattr(openid, "_KEYS_SECONDS", -1)
+    monkeypatch.setattr(issuers, "_RENEWED_SECONDS", -1)
     assert come_back(browser, provider).status_code == 303
 
 
@@ -299,13 +307,11 @@ def test_a_provider_that_is_broken(browser: Browser, provider: Provider, timed: 
 def test_a_provider_that_is_away_ends_no_session(
     arrive: Arrive, timed: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from dashboard.sign_in import openid
-
     with running_provider() as provider:
         configuration = Configuration(public_url=HERE, openid=OpenID(provider.issuer, CLIENT, SECRET, label="Corp"))
         browser = arrive(configuration)
         assert come_back(browser, provider).status_code == 303
-    monkeypatch.setattr(openid, "_DISCOVERY_SECONDS", -1)
+    monkeypatch.setattr(issuers, "_KEPT_SECONDS", -1)
     other = arrive(gate=browser.app)
     answer = other.get("/sign-in/openid?next=/model")
     assert answer.status_code == 503
