@@ -47,12 +47,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """What is marked ``full`` runs when asked for, and so does every action on both databases."""
+    """What is marked ``full`` runs when asked for, and so does every action on both databases. Long files begin."""
     if not config.getoption("--full"):
         left_out = [item for item in items if item.get_closest_marker("full") or _is_out_of_sample(item)]
         config.hook.pytest_deselected(items=left_out)
         kept = set(items) - set(left_out)
         items[:] = [item for item in items if item in kept]
+    # A test process takes file by file: at the end only short ones are left, and none works alone.
+    longest = {each: {item.path for item in items if item.get_closest_marker(each)} for each in ("browser", "slow")}
+    items.sort(key=lambda item: (item.path not in longest["browser"], item.path not in longest["slow"]))
 
 
 @pytest.hookimpl(wrapper=True)
