@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 # Two test processes and a browser share two cores: how long one example takes says nothing.
-settings.register_profile("house", deadline=None)
-settings.load_profile("house")
+settings.register_profile("sample", deadline=None, max_examples=40)
+settings.register_profile("full", deadline=None, max_examples=200)
 
 CHROMIUM_OPTIONS = [
     "--headless",
@@ -44,6 +44,11 @@ CHROMIUM_OPTIONS = [
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--full", action="store_true", help="whole corpora and matrices instead of their samples")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """How many examples of a property are tried."""
+    settings.load_profile("full" if config.getoption("--full") else "sample")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -194,7 +194,7 @@ def test_a_model_that_crashes_when_it_is_loaded_harms_nobody(visitor: Enter, fil
     page.get_by_role("option", name="Forest").click()
     anna.settle()
     press(page, "Upload")
-    look_around(carla)
+    carla.visit()
     expect(page.get_by_text("Stored as version")).to_be_visible(timeout=60_000)
     page.get_by_role("button", name="Open the model").click()
     anna.settle()
