@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -25,12 +24,6 @@ CLIENT, SECRET = "model-registry", "the client's secret"
 
 def encoded(content: bytes) -> str:
     return base64.urlsafe_b64encode(content).rstrip(b"=").decode()
-
-
-@cache
-def rsa(whose: str, kid: str, use: str | None = None) -> RSAKey:
-    """Somebody's key of this name. To make one takes longer than a sign-in, so it is made once for all tests."""
-    return RSAKey.generate_key(2048, {"kid": kid, "use": use} if use else {"kid": kid})
 
 
 @dataclass
@@ -51,7 +44,7 @@ class Provider:
     claims: Callable[[dict[str, Any]], dict[str, Any]] = lambda claims: claims
     answer: dict[str, Callable[[dict[str, Any]], dict[str, Any] | None]] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
-    key: RSAKey = field(default_factory=lambda: rsa("the provider", "first"))
+    key: RSAKey = field(default_factory=lambda: RSAKey.generate_key(2048, {"kid": "first"}))
     codes: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -74,7 +67,7 @@ class Provider:
 
     def signed_by_another(self, claims: dict[str, Any]) -> str:
         """A key of somebody else, under the name of ours."""
-        key = rsa("somebody else", str(self.key.kid))
+        key = RSAKey.generate_key(2048, {"kid": str(self.key.kid)})
         return jwt.encode({"alg": "RS256", "kid": self.key.kid}, claims, key, ["RS256"])
 
     def altered(self, claims: dict[str, Any]) -> str:
@@ -119,7 +112,7 @@ class Provider:
                 "token_endpoint_auth_methods_supported": ["client_secret_basic", "none"],
             }
         if path == "/keys":
-            encryption = rsa("the provider", "encryption", "enc").as_dict(private=False)
+            encryption = RSAKey.generate_key(2048, {"kid": "encryption", "use": "enc"}).as_dict(private=False)
             return {"keys": [self.key.as_dict(private=False), encryption, {"kty": "later", "kid": "unknown"}]}
         return None
 
