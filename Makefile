@@ -15,6 +15,8 @@ PORT   ?= 8501
 FOLDER ?= model_registry_demo
 WORKERS ?= 4
 PYTEST_ARGS ?=
+# A file is one process's, so that what its tests share is made once; the longest files come first (tests/conftest.py).
+BY_FILE := --dist loadfile --no-loadscope-reorder
 # Two test processes for each of two cores, since tests with a browser mostly wait; what each computes takes one thread.
 ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 # What `make check` runs: the rules (without their simulations), the catalog on SQLite, the actions everything rests on,
@@ -41,7 +43,7 @@ test: $(VENV)/installed-test  ## Check style and types, then run every test
 	@sh tests/setup/postgres.sh
 	@sh tests/setup/openmp.sh
 	@$(MAKE) --no-print-directory lint
-	@TMPDIR=$$(sh tests/setup/memory.sh) $(ONE_THREAD) PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(PYTEST_ARGS)
+	@TMPDIR=$$(sh tests/setup/memory.sh) $(ONE_THREAD) PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n $(WORKERS) $(BY_FILE) $(PYTEST_ARGS)
 
 check: $(VENV)/installed-test lint  ## The loop while you write: style, types, and the quick tests (no browser, no server)
 	@echo "Quick tests: $(QUICK)"

@@ -12,6 +12,7 @@ import re
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from itertools import groupby
 from pathlib import Path
 
@@ -66,8 +67,13 @@ class Text:
         return f"{self.path.relative_to(ROOT)}:{self.line}: {self.text}"
 
 
-def texts() -> Iterator[Text]:
-    """Every text, area by area."""
+@cache
+def texts() -> tuple[Text, ...]:
+    """Every text, area by area; read once."""
+    return tuple(_texts())
+
+
+def _texts() -> Iterator[Text]:
     for folder in ("dashboard", "pages", "registry_core"):
         for path in sorted((ROOT / folder).rglob("*.py")):
             yield from _Source(path).texts()

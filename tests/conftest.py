@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 # Two test processes and a browser share two cores: how long one example takes says nothing.
-settings.register_profile("house", deadline=None)
-settings.load_profile("house")
+settings.register_profile("sample", deadline=None, max_examples=40)
+settings.register_profile("full", deadline=None, max_examples=200)
 
 CHROMIUM_OPTIONS = [
     "--headless",
@@ -46,13 +46,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--full", action="store_true", help="whole corpora and matrices instead of their samples")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """How many examples of a property are tried."""
+    settings.load_profile("full" if config.getoption("--full") else "sample")
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """What is marked ``full`` runs when asked for, and so does every action on both databases."""
+    """What is marked ``full`` runs when asked for, and so does every action on both databases. Long files begin."""
     if not config.getoption("--full"):
         left_out = [item for item in items if item.get_closest_marker("full") or _is_out_of_sample(item)]
         config.hook.pytest_deselected(items=left_out)
         kept = set(items) - set(left_out)
         items[:] = [item for item in items if item in kept]
+    # A test process takes file by file: at the end only short ones are left, and none works alone.
+    longest = {each: {item.path for item in items if item.get_closest_marker(each)} for each in ("browser", "slow")}
+    items.sort(key=lambda item: (item.path not in longest["browser"], item.path not in longest["slow"]))
 
 
 @pytest.hookimpl(wrapper=True)

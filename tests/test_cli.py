@@ -329,7 +329,7 @@ def test_a_registry_in_a_database(fresh_postgres: str, registry_folder: Path) ->
 # the process
 
 
-def test_exit_codes_of_real_processes(registry_folder: Path, two: tuple[str, str], tmp_path: Path) -> None:
+def test_exit_codes_of_real_processes(registry_folder: Path, two: tuple[str, str], tmp_path: Path, full: bool) -> None:
     place = ("--registry", str(registry_folder))
     damaged = registry_folder / "models" / f"model_{two[1]}.pkl"
     damaged.write_bytes(damaged.read_bytes()[:-5] + b"xxxxx")
@@ -343,7 +343,8 @@ def test_exit_codes_of_real_processes(registry_folder: Path, two: tuple[str, str
         (6, ("promote", two[1], "--reason", "x", *place)),
         (7, ("list", "--registry", "postgresql://x@127.0.0.1:1/x", "--artifacts", str(tmp_path))),
     ]
-    for code, words in cases:
+    # Each of them is asserted in this process as well, by `refused`: all end in the same place.
+    for code, words in cases if full else cases[::3]:
         done = process(*words, cwd=tmp_path)
         assert done.returncode == code, (words, done.stdout, done.stderr)
         assert "Traceback" not in done.stderr

@@ -134,7 +134,9 @@ with Registry(sys.argv[1]) as registry:
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="the walls are those of Linux")
-@pytest.mark.parametrize("moment", ["after the third", "between its file and its row"])
+@pytest.mark.parametrize(
+    "moment", [pytest.param("after the third", marks=pytest.mark.full), "between its file and its row"]
+)
 def test_measuring_goes_on_where_it_was_killed(registry_folder: Path, tmp_path: Path, moment: str) -> None:
     with Registry(registry_folder) as registry:
         registry.configure(auto_evaluate=False, reason="by hand")

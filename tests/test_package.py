@@ -56,7 +56,8 @@ def test_the_wheel_runs_alone(tmp_path: Path) -> None:
 
     site, elsewhere = tmp_path / "site", tmp_path / "elsewhere"
     elsewhere.mkdir()
-    install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--target", str(site)]
+    words = ["install", "--quiet", "--no-compile", "--no-deps", "--no-index", "--target"]
+    install = [sys.executable, "-m", "pip", *words, str(site)]
     subprocess.run([*install, str(wheel)], check=True, capture_output=True)
     # The clone is installed in this environment too: make sure that it is the wheel that runs.
     where = "import registry_core, dashboard; print(registry_core.__file__, dashboard.__file__)"

@@ -6,6 +6,7 @@ import ast
 import re
 import sys
 import tomllib
+from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import packages_distributions
 from pathlib import Path
@@ -67,14 +68,19 @@ def imported(folder: str) -> dict[str, str]:
     return found
 
 
+@cache
+def distributions() -> Mapping[str, list[str]]:
+    """Which distributions each installed top-level module comes from."""
+    return packages_distributions()
+
+
 @pytest.mark.parametrize("folder", EXTRAS)
 def test_what_is_imported_is_declared(folder: str) -> None:
     known = declared(*EXTRAS[folder]) | (BRINGS_ITSELF if folder == "registry_core" else set())
-    distributions = packages_distributions()
     missing = {
         module: where
         for module, where in imported(folder).items()
-        if not {canonicalize_name(each) for each in distributions.get(module, [module])} & known
+        if not {canonicalize_name(each) for each in distributions().get(module, [module])} & known
         and canonicalize_name(module) not in known
     }
     assert not missing, f"declare in pyproject.toml what these import: {missing}"

@@ -7,7 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as some
 
 from registry_core import StorageError
@@ -25,7 +25,6 @@ ROWS = some.lists(
 SET = "INSERT INTO settings (name, value) VALUES ('n', :value) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
 
 
-@settings(max_examples=40)
 @given(ROWS)
 def test_many_rows_at_once_and_one_by_one_have_the_same_sums(rows: list[tuple[object, ...]]) -> None:
     table = row_checksums.raw(TELEMETRY, "predictions")
@@ -39,7 +38,6 @@ def test_many_rows_at_once_and_one_by_one_have_the_same_sums(rows: list[tuple[ob
     assert row_checksums.of_raw(table, list(zip(*rows, strict=True))) == one_by_one
 
 
-@settings(max_examples=40)
 @given(some.tuples(WHOLE, WHOLE, WHOLE, some.text(), NUMBER, NUMBER), some.integers(0, 5), some.integers(0, 63))
 def test_no_flipped_bit_leaves_the_sum_as_it_was(row: tuple[object, ...], place: int, bit: int) -> None:
     import struct

@@ -14,7 +14,7 @@ POPULATIONS = populations(20_000)
 
 
 @pytest.mark.parametrize("population", POPULATIONS, ids=lambda each: each.name)
-@pytest.mark.parametrize("size", [300, 1_500])
+@pytest.mark.parametrize("size", [300, pytest.param(1_500, marks=pytest.mark.full)])
 def test_single_metrics(population: Population, size: int) -> None:
     found = single_coverage(population, size, SINGLE_RUNS)
     assert len(found) >= 3

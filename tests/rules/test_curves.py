@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sklearn import metrics as sk
@@ -31,7 +31,6 @@ def scored(rows: int, seed: int = 0) -> tuple[NDArray[np.bool_], NDArray[Any]]:
     return positive, 1 / (1 + np.exp(-(chance.normal(size=rows) + 1.5 * positive - 1.2)))
 
 
-@settings(max_examples=100, deadline=None)
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 8)), min_size=2, max_size=60))
 def test_small_curves_are_scikit_learns(rows: list[tuple[bool, int]]) -> None:
     positive, score = np.array([each[0] for each in rows]), np.array([each[1] / 8 for each in rows])

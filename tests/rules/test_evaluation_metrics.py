@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from sklearn import metrics as sk
@@ -113,7 +113,6 @@ def classified(draw: st.DrawFn) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any
     return np.array(draw(codes)), np.array(draw(codes)), probabilities, classes
 
 
-@settings(max_examples=100, deadline=None)
 @given(classified())
 def test_any_classifier_has_scikit_learns_metrics(case: tuple[NDArray[Any], NDArray[Any], NDArray[Any], int]) -> None:
     truth, predicted, probabilities, classes = case
@@ -123,7 +122,6 @@ def test_any_classifier_has_scikit_learns_metrics(case: tuple[NDArray[Any], NDAr
     assert set(without) == set(measured) - {"auc", "log_loss", "brier_score"}
 
 
-@settings(max_examples=150, deadline=None)
 @given(st.lists(st.tuples(st.floats(-1e6, 1e6), st.floats(-1e6, 1e6)), min_size=1, max_size=40))
 def test_any_regression_has_scikit_learns_metrics(pairs: list[tuple[float, float]]) -> None:
     truth, predicted = np.array(pairs).T

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -75,7 +75,6 @@ def test_perfect_answers_keep_a_doubt() -> None:
     assert measured["brier_score"] == Measured(0.0)
 
 
-@settings(max_examples=60, deadline=None)
 @given(classified())
 def test_the_f1_of_classes_move_together_as_their_rows_say(
     case: tuple[NDArray[Any], NDArray[Any], NDArray[Any], int],
@@ -89,7 +88,6 @@ def test_the_f1_of_classes_move_together_as_their_rows_say(
     assert macro_f1_covariances(table) == pytest.approx(moves.T @ moves, abs=1e-12)
 
 
-@settings(deadline=None)
 @given(st.lists(st.floats(0, 100), min_size=3, max_size=30))
 def test_halls_interval_solves_his_equation(losses: list[float]) -> None:
     values = np.array(losses)

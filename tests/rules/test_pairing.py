@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.coverage import populations
@@ -127,7 +127,6 @@ def test_metrics_that_one_model_lacks_are_left_out() -> None:
     assert list(found) == ["accuracy", "f1_score", "recall"]
 
 
-@settings(max_examples=40, deadline=None)
 @given(st.data(), st.integers(1, 12), st.integers(2, 4))
 def test_any_rows_give_ordered_finite_intervals(data: st.DataObject, rows: int, classes: int) -> None:
     codes = st.lists(st.integers(0, classes - 1), min_size=rows, max_size=rows)

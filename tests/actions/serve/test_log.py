@@ -139,7 +139,7 @@ SERVE = (
 )
 
 
-@pytest.mark.parametrize("end", ["", "registry.close()\n"])
+@pytest.mark.parametrize("end", ["", pytest.param("registry.close()\n", marks=pytest.mark.full)])
 def test_an_ordinary_exit_loses_nothing(registry_folder: Path, end: str) -> None:
     with Registry(registry_folder) as registry:
         register(registry)

@@ -85,8 +85,10 @@ def test_the_wall_at_load_stops_what_would_run(corpus: list[Bad], marker: Path) 
             assert not marker.exists(), bad.name
 
 
-def test_the_corpus_bites(corpus: list[Bad], marker: Path, tmp_path: Path) -> None:
+def test_the_corpus_bites(corpus: list[Bad], marker: Path, tmp_path: Path, full: bool) -> None:
     live = [bad for bad in corpus if bad.live]
+    assert len(live) >= 40
+    live = live if full else live[::3]
     for place, bad in enumerate(live):
         (tmp_path / f"{place}.bin").write_bytes(bad.data)
     (tmp_path / "list.json").write_text(json.dumps([[f"{place}.bin", bad.joblib] for place, bad in enumerate(live)]))
@@ -98,7 +100,6 @@ def test_the_corpus_bites(corpus: list[Bad], marker: Path, tmp_path: Path) -> No
     )
     fired = set(json.loads(ran.stdout))
     silent = [bad.name for place, bad in enumerate(live) if f"{place}.bin" not in fired]
-    assert len(fired) >= 40
     # One tool or another may be missing where the tests run.
     assert len(silent) <= len(live) // 10, silent
 
