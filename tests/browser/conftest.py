@@ -22,6 +22,16 @@ expect.set_options(timeout=PATIENCE)
 PROBES = ("/_stcore/health", "/_stcore/host-config")
 
 
+#: What moves arrives at once and moves once: without a graphics card, drawing a spinner takes a processor's time.
+STILL = """addEventListener("DOMContentLoaded", () => {
+    const style = document.createElement("style");
+    style.textContent = `*, *::before, *::after {
+        animation-duration: 1ms !important; animation-iteration-count: 1 !important; transition-duration: 1ms !important
+    }`;
+    document.head.append(style);
+})"""
+
+
 def fitted(further: int = 0) -> LogisticRegression:
     """A model of two features, and of so many more that say nothing."""
     rows = ([0.0, 1.0], [1.0, 0.0], [0.2, 0.9], [0.8, 0.1])
@@ -73,6 +83,7 @@ class Visitor:
 
     def __post_init__(self) -> None:
         self.context.set_default_timeout(PATIENCE)
+        self.context.add_init_script(STILL)
         self.page: Page = self.context.new_page()
         self.page.on("console", lambda message: self._heard(message.type, message.text))
         self.page.on("pageerror", lambda error: self.trouble.append(f"page error: {error}"))

@@ -18,6 +18,8 @@ pytestmark = pytest.mark.browser
 
 #: What is pressed before a button shows.
 _OPENERS = {"Send review": "Review", "Request": "Request review"}
+#: Where forms are folded.
+_FOLDED = ("people", "the benchmark")
 
 
 @pytest.fixture
@@ -41,7 +43,7 @@ def test_a_role_has_its_buttons_and_no_other(
     sign_in(person, f"{person.address}/sign-in/link#{filled.sign_in_link('links', made.people[role].subject)}")
     for place, expected in BUTTONS.items():
         page = person.visit(f"/{made.addresses[place]}")
-        for folded in page.locator("details:not([open]) > summary").all()[::-1] if place == "people" else ():
+        for folded in page.locator("details:not([open]) > summary").all()[::-1] if place in _FOLDED else ():
             folded.click()
         for label, letters in expected.items() - {"Save the card": "cr"}.items():
             _check(page, label, allowed=ROLES[role] in letters, drawn=place != "people" and label != "Request")
