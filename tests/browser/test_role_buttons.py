@@ -14,7 +14,8 @@ from tests.role_buttons import BUTTONS, ROLES, Team, team
 from .conftest import Visitor
 from .test_people import sign_in
 
-pytestmark = pytest.mark.browser
+# The same table runs through the pages alone in tests/dashboard.
+pytestmark = [pytest.mark.browser, pytest.mark.full]
 
 #: What is pressed before a button shows.
 _OPENERS = {"Send review": "Review", "Request": "Request review"}
@@ -33,9 +34,7 @@ def made(filled: Registry) -> Team:
     return team(filled)
 
 
-@pytest.mark.parametrize(
-    "role", [pytest.param(role, marks=[pytest.mark.full] * (role != "contributor")) for role in ROLES]
-)
+@pytest.mark.parametrize("role", ROLES)
 def test_a_role_has_its_buttons_and_no_other(
     visitor: Callable[[], Visitor], filled: Registry, made: Team, role: str
 ) -> None:
