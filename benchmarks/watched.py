@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any
 
+from registry_core.actions import lineage
+
 #: What a model file, a folder or an archive never has a reason for: each event of Python's audit hooks is an execution.
 RUNS = frozenset(
     {
@@ -105,6 +107,8 @@ class _Heart(threading.Thread):
 def _serve(channel: Connection, begin: Callable[..., Callable[..., Any]], arguments: tuple[Any, ...]) -> None:
     handle, heart, ran = begin(*arguments), _Heart(), list[str]()
     heart.start()
+    # A process asks git about its own code at its first registration.
+    lineage.of_registration(None)
 
     def hear(event: str, details: tuple[Any, ...]) -> None:
         # The registry's own fork server is another instance of this Python.

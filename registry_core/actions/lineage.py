@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
+import re
 import subprocess
 import sys
 from functools import cache, lru_cache
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
 
 #: Seconds git may take; a repository that takes longer is not recorded, and nobody waits for it again.
 _GIT_SECONDS = 2.0
+#: Settings of a repository that can have git run a program while it looks for changes, or bring in such settings.
+_MAY_RUN = re.compile(
+    r"filter\.|include|extensions\.(worktreeconfig|partialclone)$|remote\..*\.promisor$", re.IGNORECASE
+)
 #: More imported libraries than that are no description of anything.
 _MOST_LIBRARIES = 200
 
@@ -26,7 +31,8 @@ def of_registration(training_data: Any) -> dict[str, Any]:
     """What is known of the process that registers, and of the data the model was trained on.
 
     Returns:
-        ``script``, ``commit``, ``uncommitted_changes`` and ``python`` as far as they are known; ``packages``: name ->
+        ``script``, ``commit``, ``uncommitted_changes`` and ``python`` as far as they are known: a repository with
+        filters, which git would run, tells no uncommitted changes; ``packages``: name ->
         version of each imported library that states its own; ``training_data``: see ``of_data``, where it was given.
 
     Raises:
@@ -86,16 +92,28 @@ def _code() -> dict[str, Any]:
     folder = Path(main).resolve().parent if main else Path.cwd()
     known: dict[str, Any] = {"script": Path(main).name} if main else {}
     try:
-        told = subprocess.run(
-            ["git", "-C", str(folder), "status", "--porcelain=v2", "--branch", "--untracked-files=no"],
-            capture_output=True, text=True, timeout=_GIT_SECONDS, check=True, stdin=subprocess.DEVNULL,
-        ).stdout.splitlines()  # fmt: skip
+        named = _git(folder, "config", "--local", "--name-only", "--list")
+        if any(_MAY_RUN.match(name) for name in named):
+            return {**known, "commit": _git(folder, "rev-parse", "HEAD")[0]}
+        told = _git(folder, "status", "--porcelain=v2", "--branch", "--untracked-files=no", "--ignore-submodules=all")
     except (OSError, subprocess.SubprocessError):
         return known
     commit = next((line.rpartition(" ")[2] for line in told if line.startswith("# branch.oid ")), "(initial)")
     if commit == "(initial)":
         return known
     return {**known, "commit": commit, "uncommitted_changes": any(not line.startswith("#") for line in told)}
+
+
+def _git(folder: Path, *words: str) -> list[str]:
+    """The lines git answers. The folder may come from anywhere, so nothing that its repository names is run."""
+    off = (f"{name}={value}" for name, value in (("core.fsmonitor", "false"), ("core.hooksPath", os.devnull)))
+    settings = [word for setting in off for word in ("-c", setting)]
+    # Without locks git does not write its index, which would call a hook.
+    return subprocess.run(
+        ["git", "--no-optional-locks", *settings, "-C", str(folder), *words],
+        capture_output=True, text=True, timeout=_GIT_SECONDS, check=True, stdin=subprocess.DEVNULL,
+        env={**os.environ, "GIT_ALLOW_PROTOCOL": "none", "GIT_NO_LAZY_FETCH": "1"},
+    ).stdout.splitlines()  # fmt: skip
 
 
 @lru_cache(maxsize=1)

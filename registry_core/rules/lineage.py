@@ -27,4 +27,5 @@ def _commit(lineage: Mapping[str, Any]) -> str | None:
     commit = lineage.get("commit")
     if commit is None:
         return None
-    return f"{commit[:12]}{', with uncommitted changes' if lineage.get('uncommitted_changes') else ''}"
+    said = {True: ", with uncommitted changes", False: "", None: ", uncommitted changes unknown"}
+    return f"{commit[:12]}{said[lineage.get('uncommitted_changes')]}"

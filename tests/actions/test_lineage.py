@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -92,3 +93,39 @@ def test_a_folder_without_git_and_a_git_that_fails_are_no_errors(monkeypatch: py
         assert "commit" not in lineage.of_registration(None)
     finally:
         lineage._code.cache_clear()
+
+
+@pytest.mark.parametrize("way", ["monitor", "hook", "filter", "included"])
+def test_nothing_that_a_repository_names_is_run(way: str, tmp_path: Path) -> None:
+    code, ran = tmp_path / "code", tmp_path / "ran"
+    code.mkdir()
+    (code / "train.py").write_text(SCRIPT)
+    git(code, "init", "--quiet")
+    git(code, "add", ".")
+    git(code, "commit", "--quiet", "--message", "train")
+    trap = tmp_path / "trap.sh"
+    trap.write_text(f"#!/bin/sh\ntouch {ran}\ncat\n")
+    trap.chmod(0o755)
+    if way == "monitor":
+        git(code, "config", "core.fsmonitor", str(trap))
+    elif way == "hook":
+        (code / ".git" / "hooks" / "post-index-change").write_bytes(trap.read_bytes())
+        (code / ".git" / "hooks" / "post-index-change").chmod(0o755)
+    else:
+        (code / ".gitattributes").write_text("*.py filter=trap\n")
+        file = code / ".git" / ("config" if way == "filter" else "more")
+        with file.open("a") as settings:
+            settings.write(f'[filter "trap"]\n\tclean = {trap}\n')
+        if way == "included":
+            git(code, "config", "include.path", "more")
+    os.utime(code / "train.py", (1, 1))
+    subprocess.run([sys.executable, str(code / "train.py"), str(tmp_path / "registry")], check=True, cwd=tmp_path)
+    with Registry(tmp_path / "registry") as registry:
+        (version,) = registry.list_models("Churn")
+    assert not ran.exists()
+    assert version.lineage["commit"] == git(code, "rev-parse", "HEAD")
+    assert version.lineage.get("uncommitted_changes") is {"monitor": False, "hook": False}.get(way)
+    # The trap is one: git as it is runs it.
+    os.utime(code / "train.py", (2, 2))
+    git(code, "status")
+    assert ran.exists()
