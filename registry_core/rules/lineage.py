@@ -27,5 +27,7 @@ def _commit(lineage: Mapping[str, Any]) -> str | None:
     commit = lineage.get("commit")
     if commit is None:
         return None
-    said = {True: ", with uncommitted changes", False: "", None: ", uncommitted changes unknown"}
-    return f"{commit[:12]}{said[lineage.get('uncommitted_changes')]}"
+    changes = lineage.get("uncommitted_changes")
+    if changes is False:
+        return f"{commit[:12]}"
+    return f"{commit[:12]}, {'with uncommitted changes' if changes is True else 'uncommitted changes unknown'}"
