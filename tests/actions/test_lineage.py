@@ -32,13 +32,18 @@ def git(folder: Path, *arguments: str) -> str:
     ).stdout.strip()
 
 
-def test_a_pipeline_leaves_its_commit_script_and_libraries(tmp_path: Path) -> None:
-    code, folder = tmp_path / "code", tmp_path / "registry"
+def repository(code: Path) -> Path:
+    """A new folder with the training script, committed."""
     code.mkdir()
     (code / "train.py").write_text(SCRIPT)
     git(code, "init", "--quiet")
     git(code, "add", ".")
     git(code, "commit", "--quiet", "--message", "train")
+    return code
+
+
+def test_a_pipeline_leaves_its_commit_script_and_libraries(tmp_path: Path) -> None:
+    code, folder = repository(tmp_path / "code"), tmp_path / "registry"
     commit = git(code, "rev-parse", "HEAD")
     run = [sys.executable, str(code / "train.py"), str(folder)]
     subprocess.run(run, check=True, cwd=tmp_path)
@@ -97,12 +102,7 @@ def test_a_folder_without_git_and_a_git_that_fails_are_no_errors(monkeypatch: py
 
 @pytest.mark.parametrize("way", ["monitor", "hook", "filter", "included"])
 def test_nothing_that_a_repository_names_is_run(way: str, tmp_path: Path) -> None:
-    code, ran = tmp_path / "code", tmp_path / "ran"
-    code.mkdir()
-    (code / "train.py").write_text(SCRIPT)
-    git(code, "init", "--quiet")
-    git(code, "add", ".")
-    git(code, "commit", "--quiet", "--message", "train")
+    code, ran = repository(tmp_path / "code"), tmp_path / "ran"
     trap = tmp_path / "trap.sh"
     trap.write_text(f"#!/bin/sh\ntouch {ran}\ncat\n")
     trap.chmod(0o755)
