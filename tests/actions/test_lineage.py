@@ -101,7 +101,7 @@ def test_a_folder_without_git_and_a_git_that_fails_are_no_errors(monkeypatch: py
 
 
 @pytest.mark.parametrize("way", ["monitor", "hook", "filter", "included"])
-def test_nothing_that_a_repository_names_is_run(way: str, tmp_path: Path) -> None:
+def test_nothing_that_a_repository_names_is_run(way: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     code, ran = repository(tmp_path / "code"), tmp_path / "ran"
     trap = tmp_path / "trap.sh"
     trap.write_text(f"#!/bin/sh\ntouch {ran}\ncat\n")
@@ -119,12 +119,15 @@ def test_nothing_that_a_repository_names_is_run(way: str, tmp_path: Path) -> Non
         if way == "included":
             git(code, "config", "include.path", "more")
     os.utime(code / "train.py", (1, 1))
-    subprocess.run([sys.executable, str(code / "train.py"), str(tmp_path / "registry")], check=True, cwd=tmp_path)
-    with Registry(tmp_path / "registry") as registry:
-        (version,) = registry.list_models("Churn")
+    monkeypatch.setattr(sys.modules["__main__"], "__file__", str(code / "train.py"), raising=False)
+    lineage._code.cache_clear()
+    try:
+        known = lineage.of_registration(None)
+    finally:
+        lineage._code.cache_clear()
     assert not ran.exists()
-    assert version.lineage["commit"] == git(code, "rev-parse", "HEAD")
-    assert version.lineage.get("uncommitted_changes") is {"monitor": False, "hook": False}.get(way)
+    assert (known["script"], known["commit"]) == ("train.py", git(code, "rev-parse", "HEAD"))
+    assert known.get("uncommitted_changes") is {"monitor": False, "hook": False}.get(way)
     # The trap is one: git as it is runs it.
     os.utime(code / "train.py", (2, 2))
     git(code, "status")
