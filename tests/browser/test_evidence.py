@@ -166,6 +166,8 @@ def test_bad_files_are_refused_before_anything_is_kept(
     assert not marker.exists()
 
 
+# The next one is as hard, and `python -m benchmarks.beside` measures both.
+@pytest.mark.full
 def test_everybody_goes_on_while_a_model_hangs(visitor: Enter, filled: Registry) -> None:
     filled.configure(auto_evaluate=False, reason="by hand")
     filled.add_benchmark("holdout", "Churn", rows(50, 3), "left", features=["age", "visits"])
