@@ -16,7 +16,7 @@ GONE = {
 }
 #: What quarantine means, and the way to take part all the same.
 QUARANTINE = (
-    "A quarantined file imports code that is not trusted: it is stored, but not loaded or promoted until a reviewer "
+    "A quarantined file imports code that is not trusted: it is stored, but not loaded or promoted until an admin "
     "trusts these imports on the Model page."
 )
 

@@ -279,7 +279,7 @@ class RegistrationPlan:
     """The outcome of a registration, as shown before an upload.
 
     ``why_not_evaluated``: why the version cannot be evaluated on the active benchmark, as far as its features are
-    known; empty where nothing speaks against it.
+    known; empty where it can.
     """
 
     model_id: str

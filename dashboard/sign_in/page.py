@@ -23,7 +23,7 @@ HEADING = "Sign in to Model Registry"
 BY_LINK = (
     "People sign in with a link that an admin of this registry makes for them. Open your link, or ask an admin for one."
 )
-ADMIN = "Admins make links on the machine that owns the registry: model-registry user link NAME"
+ADMIN = "Admins make links in Settings > People, or where the registry lies: model-registry user link NAME"
 INCOMPLETE = "This address is incomplete: copy the whole link, up to its last letter, and open it again."
 NEEDS_SCRIPT = "Signing in with a link requires JavaScript, as the dashboard does. Allow it for this address."
 WRONG_LINK = (

@@ -143,7 +143,7 @@ def health_lines(report: HealthReport) -> list[str]:
         shown = "-" if report.detector.log10_value is None else f"{report.detector.log10_value:.1f}"
         rows.append(("detector", f"{shown}, alarm at {report.detector.log10_alarm:.1f}: {report.detector.sentence}"))
         if report.detector.notices:
-            rows.append(("detects", report.detector.notices))
+            rows.append(("sensitivity", report.detector.notices))
     if report.comparison is not None:
         rows.append(("previous champion", f"{report.comparison.standby}: {report.comparison.sentence}"))
     if report.maturity:

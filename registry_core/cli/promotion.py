@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import click
@@ -88,7 +88,11 @@ def rollback(
             ask([*_change(registry, model_name, current, target), "The replaced model will be disqualified."])
             to, expected = target, _expected(expected_champion, current, shown=True)
         deployment = registry.rollback(model_name, to, actor=actor, reason=reason, **expected)
-    _report(session, deployment, current)
+    replaced = [] if current in (None, deployment.model_id) else [
+        f"{visible(current or '')} is disqualified: it is not chosen again until it is reinstated. To revert: "
+        f"model-registry undo-rollback {visible(model_name)}"
+    ]  # fmt: skip
+    _report(session, deployment, current, replaced)
 
 
 @main.command("undo-promotion")
@@ -166,7 +170,7 @@ def _change(registry: Registry, model_name: str, current: str | None, target: st
     return lines
 
 
-def _report(session: Session, deployment: Deployment, before: str | None) -> None:
+def _report(session: Session, deployment: Deployment, before: str | None, further: Sequence[str] = ()) -> None:
     """``before`` is the champion until now: the same one where nothing changed."""
     if before == deployment.model_id:
         previous = "; nothing changed"
@@ -176,7 +180,8 @@ def _report(session: Session, deployment: Deployment, before: str | None) -> Non
         {**dataclasses.asdict(deployment), "previous_champion": before},
         [
             f"{visible(deployment.model_name)}: {visible(deployment.model_id)} is champion since "
-            f"{when(deployment.started_at)} UTC{previous}"
+            f"{when(deployment.started_at)} UTC{previous}",
+            *further,
         ],
     )
 

@@ -233,8 +233,8 @@ def refusal(principal: Principal, verb: str, roles: Collection[Role], model_name
     """Why a call is refused, and what to do."""
     where = "all model names" if model_name is None else model_name
     return (
-        f"{principal.name} may not call {verb}: it requires the role {' or '.join(roles)} on {where}; ask an admin of "
-        "this registry for it"
+        f"{verb.replace('_', ' ')} requires the role {' or '.join(roles)} on {where}, which {principal.name} does not "
+        "have; an admin grants it in Settings > People or with `model-registry user grant`"
     )
 
 

@@ -125,7 +125,9 @@ def test_a_refusal_is_an_event_and_changes_nothing(registry: Registry) -> None:
     model_id = register(registry, model_name=MINE)
     anna = as_person(registry, "anna", "contributor", on=MINE)
     before = registry.deployments(MINE)
-    with pytest.raises(NotAllowed, match="requires the role operator on Churn; ask an admin"):
+    with pytest.raises(
+        NotAllowed, match="requires the role operator on Churn, which anna does not have; an admin grants it"
+    ):
         anna.archive(model_id, reason="old")
     (event,) = registry.events(kinds=["refused"])
     assert (event.actor, event.model_name, event.after, event.principal) == (

@@ -95,7 +95,7 @@ def test_an_admin_manages_roles_and_tokens(
     submit(app, "Revoke token")
     assert own.principal_of_token(secret) is None
     app.selectbox(key="why-verb").set_value("rollback").run()
-    assert "may not call rollback" in texts(app)
+    assert "ollback requires the role operator" in texts(app)
     # Nobody shuts everybody out.
     app.selectbox(key="remove-who").set_value(people["ada"])
     app.text_input(key="remove-reason").set_value("leaves")
@@ -170,4 +170,4 @@ def test_a_review_is_requested_given_and_no_longer_waits(
     assert own.review_requests() == []
     said = texts(open_page("overview"))
     assert "requests your review" not in said
-    assert "may not call" not in said
+    assert "requires the role" not in said

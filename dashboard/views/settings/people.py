@@ -65,7 +65,7 @@ def section(view: session.View) -> None:
     if people:
         with st.expander("Change roles", icon=":material/badge:"):
             _change(view, people, grants)
-        with st.expander("Sign a person out, or remove a person", icon=":material/person_off:"):
+        with st.expander("Create a sign-in link, sign a person out, or remove a person", icon=":material/link:"):
             _remove(view, people)
         with st.expander("Explain a permission", icon=":material/help:"):
             _why(view, people)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import streamlit as st
 from streamlit.runtime.uploaded_file_manager import UploadedFile
 
-from dashboard import formatting, session
+from dashboard import formatting, permissions, session
 from dashboard.ui import messages, upload_fields
 from registry_core import Inspection, SandboxFailure
 
@@ -83,10 +83,13 @@ def choose(view: session.View) -> Files:
     elif session.model_name() is not None:
         _suggest("upload-name", session.model_name() or "")
     name = str(st.session_state.get("upload-name") or "").strip()
+    refused = permissions.role_refusal(view, "upload", name) if name else None
+    if refused is not None:
+        messages.show("info", formatting.escaped(refused))
     scans = {
         label: scan
         for label, file in (("model", model), ("scaler", scaler))
-        if file is not None and (scan := _scan(label, file, name, view)) is not None
+        if file is not None and refused is None and (scan := _scan(label, file, name, view)) is not None
     }
     if "model" in scans:
         _suggest("upload-type", _type_of(scans["model"]))

@@ -72,8 +72,8 @@ def _plan(plan: RegistrationPlan, given: Metadata, files: Files, holdout: Holdou
         why = formatting.escaped(plan.why_not_evaluated)
         messages.show(
             "warning",
-            f"**It cannot be evaluated.** {why}. Upload a version that takes these features, choose another model name "
-            f"above, or add a benchmark for {formatting.escaped(name)}.",
+            f"**It cannot be evaluated.** {why}. If it is a version of something else, type a new model name above. "
+            f"Else add a benchmark with its features to {formatting.escaped(name)} after the upload.",
         )
     elif holdout.benchmark is not None:
         st.markdown(f"Evaluated on {holdout.rows:,} rows of {formatting.escaped(holdout.benchmark.name)}.")
@@ -89,9 +89,12 @@ def _plan(plan: RegistrationPlan, given: Metadata, files: Files, holdout: Holdou
     elif holdout.file is not None and new:
         st.markdown("Champion: **this version**, if it passes every gate: there is none yet.")
     else:
-        if holdout.benchmark is not None and plan.decision.waits_for is not None:
+        because = formatting.escaped(formatting.sentence(plan.decision.because))
+        if plan.why_not_evaluated:
+            because = ""
+        elif holdout.benchmark is not None and plan.decision.waits_for is not None:
             stays = f"{champion.version if champion else 'none'} until the version is evaluated"
-        st.markdown(f"Champion: **{stays}**. {formatting.escaped(formatting.sentence(plan.decision.because))}")
+        st.markdown(f"Champion: **{stays}**. {because}")
     st.caption("Model id")
     st.code(_id_to_be(plan.model_id, given), language=None, wrap_lines=True)
 
