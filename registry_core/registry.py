@@ -25,6 +25,7 @@ from .facade.origin import OriginVerbs
 from .facade.promotion import PromotionVerbs
 from .facade.queries import QueryVerbs
 from .facade.registration import RegistrationVerbs
+from .facade.requests import RequestVerbs
 from .facade.serving import Predictor, ServingVerbs
 from .maintenance import Progress, RebuildReport
 
@@ -47,6 +48,7 @@ class Registry(
     MaintenanceVerbs,
     OriginVerbs,
     AccessVerbs,
+    RequestVerbs,
 ):
     """A registry of trained models: in a folder, or in a database with its files in a bucket.
 

@@ -390,6 +390,19 @@ MIGRATIONS: dict[str, tuple[str, ...]] = {
         """,
         "CREATE INDEX review_requests_by_model ON review_requests (model_id, seq)",
     ),
+    # Calls over HTTP, by the keys that their callers gave them: what is sent again is done once. No backup has them.
+    "0012_requests": (
+        """
+        CREATE TABLE requests (
+            caller TEXT NOT NULL,
+            request_key TEXT NOT NULL,
+            sha256 TEXT NOT NULL,
+            begun_at TEXT NOT NULL,
+            answer TEXT,
+            PRIMARY KEY (caller, request_key)
+        )
+        """,
+    ),
 }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import IO, Any
 
 from ..actions import read, signatures
 from ..records import (
@@ -276,6 +276,19 @@ class QueryVerbs(Verbs):
             ArtifactMissing, ArtifactAltered: the file is missing or its SHA-256 differs.
         """
         return read.artifact_bytes(self._context, model_id, which)
+
+    def open_artifact(self, model_id: str, which: str = "model") -> IO[bytes]:
+        """The ``model`` or ``scaler`` file opened for reading, for a file that need not fit into memory.
+
+        The caller closes it, and compares what it read with ``model_sha256`` or ``scaler_sha256``: unlike
+        ``read_artifact`` this verifies nothing.
+
+        Raises:
+            InvalidInput: another value of ``which``.
+            ModelNotFound: no model has that id, or it has no scaler.
+            ArtifactMissing: the file is missing.
+        """
+        return read.open_artifact(self._context, model_id, which)
 
     def load_model(self, model_id: str) -> tuple[Any, Any, ModelMetadata]:
         """A model, its scaler (or None) and its metadata; cached after the first load.
