@@ -57,6 +57,7 @@ from .evidence import (
 )
 from .gate_policy import GatePolicy
 from .gates import Gate, GateReport, PromotionVerdict, SelfReported
+from .http_api import API_PATH, HttpApi, http_api_of
 from .insights import (
     Fairness,
     FeatureImpact,
@@ -134,6 +135,7 @@ from .records import (
     ScoreTerm,
 )
 from .registry import Predictor, Registry
+from .remote import sign_in_to
 from .settings import Setting
 from .signature import AnswersCheck, Feature, Proof, Signature
 from .tables import TableColumn, TableReading
@@ -141,6 +143,7 @@ from .version import RELEASE as __version__
 from .visitors import on_wait, visitor
 
 __all__ = [
+    "API_PATH",
     "CARD_FIELDS",
     "Alert",
     "Answer",
@@ -200,6 +203,7 @@ __all__ = [
     "Group",
     "Guardrail",
     "HealthReport",
+    "HttpApi",
     "ImpactComparison",
     "ImportReport",
     "IndexExport",
@@ -278,7 +282,9 @@ __all__ = [
     "VersionTaken",
     "Window",
     "__version__",
+    "http_api_of",
     "on_wait",
     "settings_schema",
+    "sign_in_to",
     "visitor",
 ]

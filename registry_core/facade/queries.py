@@ -303,8 +303,12 @@ class QueryVerbs(Verbs):
         """
         return self._loader.load(model_id)
 
-    def load_best_model(self, model_name: str | None = None) -> tuple[Any, Any, ModelMetadata]:
+    def load_best_model(self, model_name: str | None = None, *, fresh: bool = False) -> tuple[Any, Any, ModelMetadata]:
         """The model of ``get_best_model_id``, loaded as in ``load_model``.
+
+        Args:
+            fresh: with the address of a server: ask it now, instead of answering from memory until it tells of a
+                change, which takes less than a second.
 
         Raises:
             NoModelAvailable: no eligible model has a score. It is a ValueError.
@@ -312,8 +316,13 @@ class QueryVerbs(Verbs):
         """
         return self._loader.load_best(model_name)
 
-    def load_active_model(self, model_name: str | None = None) -> tuple[Any, Any, ModelMetadata]:
+    def load_active_model(
+        self, model_name: str | None = None, *, fresh: bool = False
+    ) -> tuple[Any, Any, ModelMetadata]:
         """The champion, loaded as in ``load_model``. A promotion by another process is seen at the next call.
+
+        Args:
+            fresh: as in ``load_best_model``.
 
         Raises:
             NoModelAvailable: there is no champion. It is a ValueError.
