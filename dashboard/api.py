@@ -21,7 +21,7 @@ def make() -> HttpApi | None:
 
 def is_below(scope: Scope) -> bool:
     """Whether a request is one for the API."""
-    return scope["type"] == "http" and scope["path"].startswith(f"{API_PATH}/")
+    return scope["type"] == "http" and bool(scope["path"].startswith(f"{API_PATH}/"))
 
 
 def is_of_a_program(scope: Scope) -> bool:

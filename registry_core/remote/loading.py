@@ -110,9 +110,10 @@ class RemoteLoader:
 
     def _answer(self, question: tuple[str, str | None], fresh: bool, find: Callable[[], Loaded]) -> Loaded:
         held = self._answers.get(question)
-        if held is not None and not fresh and held[0] == self._changes.revision:
-            if self._changes.away is not None:
-                self._tell(self._changes.away)
+        away = self._changes.away
+        if held is not None and not fresh and (away is not None or held[0] == self._changes.revision):
+            if away is not None:
+                self._tell(away)
             return held[1]
         try:
             # The number is read before the answer: one that is newer than its number is merely asked for once more.

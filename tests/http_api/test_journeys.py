@@ -121,7 +121,7 @@ def test_what_is_refused(remote: Registry, own: Registry, tmp_path: Path) -> Non
     marker = tmp_path / "touched"
     before = own.count_models()
     hostile = io.BytesIO(pickle.dumps(_Touches(str(marker))))
-    with pytest.raises(InvalidInput, match="refused|posix|system"):
+    with pytest.raises(InvalidInput, match="system"):
         remote.upload(hostile, metadata={"model_name": "Hostile", "model_type": "x"})
     with pytest.raises(InvalidInput, match="accuracy"):
         register(remote, 7.0, model_name="Hostile")
@@ -156,28 +156,32 @@ def test_without_a_token_or_a_role(server: Serving, own: Registry, monkeypatch: 
 
 
 def test_an_upload_that_was_cut_goes_on(raw: httpx2.Client) -> None:
-    data = pickle.dumps(logistic()[0])
+    data = b"a,target\n" + b"1.25,0\n3.5,1\n" * 150_000
     digest = hashlib.sha256(data).hexdigest()
     upload = raw.post("/uploads").json()["upload"]
 
     def cut() -> Iterator[bytes]:
-        yield data[:100]
+        yield data[:1_500_000]
+        # What the server has not taken from the network yet is lost with the connection.
+        with httpx2.Client(base_url=raw.base_url, headers=raw.headers) as other:
+            until(lambda: int(other.head(f"/uploads/{upload}").headers["upload-offset"]))
         raise OSError("the cable was pulled")
 
     with pytest.raises(OSError, match="cable"):
         raw.patch(f"/uploads/{upload}", content=cut(), headers={"upload-offset": "0"})
-    arrived = until(lambda: int(raw.head(f"/uploads/{upload}").headers["upload-offset"]))
-    assert arrived == 100
-    asked = {"model_file": {"upload": upload, "sha256": digest, "name": "model.pkl"}}
-    early = raw.post("/inspect", json=asked)
+    asked = {"data": {"upload": upload, "sha256": digest, "name": "rows.csv"}}
+    early = raw.post("/preview_table", json=asked)
     assert (early.status_code, "send the rest" in early.json()["detail"]) == (422, True)
     wrong = raw.patch(f"/uploads/{upload}", content=data, headers={"upload-offset": "0"})
-    assert (wrong.status_code, "Upload-Offset: 100" in wrong.json()["detail"]) == (409, True)
-    rest = raw.patch(f"/uploads/{upload}", content=data[100:], headers={"upload-offset": "100"})
+    assert (wrong.status_code, "continue with Upload-Offset" in wrong.json()["detail"]) == (409, True)
+    arrived = int(raw.head(f"/uploads/{upload}").headers["upload-offset"])
+    assert 0 < arrived <= 1_500_000
+    rest = raw.patch(f"/uploads/{upload}", content=data[arrived:], headers={"upload-offset": str(arrived)})
     assert (rest.status_code, rest.headers["upload-offset"]) == (204, str(len(data)))
-    altered = raw.post("/inspect", json={"model_file": {"upload": upload, "sha256": "0" * 64}})
+    altered = raw.post("/preview_table", json={"data": {"upload": upload, "sha256": "0" * 64}})
     assert (altered.status_code, "SHA-256" in altered.json()["detail"]) == (422, True)
-    assert raw.post("/inspect", json=asked).json()["verdict"] == "trusted"
+    reading = raw.post("/preview_table", json=asked).json()
+    assert (reading["rows"], reading["source"]) == (300_000, "rows.csv")
     # It was used, and is gone.
     assert raw.head(f"/uploads/{upload}").status_code == 404
 
