@@ -12,9 +12,10 @@ from typing import Annotated, Any, Literal
 from fastapi import Body, Depends, FastAPI, Header, Query, Request, Response
 from pydantic import BaseModel
 from starlette.requests import ClientDisconnect
+from starlette.responses import StreamingResponse
 from starlette.types import ASGIApp
 
-from ..errors import InvalidInput, RegistryError
+from ..errors import InvalidInput, RegistryError, StateConflict
 from ..registry import Registry
 from ..version import RELEASE
 from ..visitors import visitor
@@ -25,6 +26,7 @@ from . import answers, bounds, callers, downloads
 from .callers import Caller, NotSignedIn
 from .changes import Changes
 from .checks import Checks
+from .stream import events
 from .uploads import Limits, Uploads
 
 _LONGEST_WAIT = 60
@@ -59,6 +61,8 @@ class Server:
         """
         self._registry, self._session, self._required = registry, session, required
         self.uploads = Uploads(uploads, limits)
+        #: The calls with a key that are under way here, by caller and key.
+        self.under_way: set[tuple[str, str]] = set()
         self._checks: Checks | None = None
         self._changes: Changes | None = None
 
@@ -86,10 +90,13 @@ class Server:
         authorization = request.headers.get("authorization", "")
         return callers.caller(self.registry, authorization, request.cookies, self._session, self._required())
 
+    async def hang_up(self) -> None:
+        """Answer who waits: nothing else keeps a server from ending."""
+        await self.changes.close()
+
     async def close(self) -> None:
         """Answer who waits, finish the checks, and remove the uploads."""
-        if self._changes is not None:
-            await self._changes.close()
+        await self.hang_up()
         if self._checks is not None:
             await asyncio.to_thread(self._checks.close)
         self.uploads.close()
@@ -133,7 +140,7 @@ def _add_method(app: FastAPI, server: Server, method: Method, who: Any) -> None:
     if method.name == "upload":
 
         def register(caller: who, arguments: body = default, idempotency_key: _Key = None) -> Response:
-            return _begin_check(server, method, caller, arguments, idempotency_key)
+            return _guarded(method, lambda: _begin_check(server, method, caller, arguments, idempotency_key))
 
         app.add_api_route(
             path, register, methods=["POST"], operation_id="upload", status_code=202,
@@ -231,17 +238,20 @@ def _once(
         return Response(
             answer["body"], answer["status"], {"idempotent-replayed": "true"}, media_type=answer["media_type"]
         )
+    server.under_way.add((caller.key, key))
     try:
         answer = _guarded(method, lambda: _answered(server, method, caller, arguments, request))
     except BaseException:
         # Nothing was changed, so that the same call may succeed later.
         server.registry.end_request(caller.key, key, None)
+        server.under_way.discard((caller.key, key))
         raise
     kept = {"body": bytes(answer.body).decode(), "status": answer.status_code, "media_type": answer.media_type}
     if method.name in ("create_token", "sign_in_link"):
         # A secret is shown once, and stored nowhere.
         kept |= {"status": 409, "media_type": problems.MEDIA_TYPE, "body": _SHOWN_ONCE}
     server.registry.end_request(caller.key, key, json.dumps(kept))
+    server.under_way.discard((caller.key, key))
     return answer
 
 
@@ -256,7 +266,7 @@ def _begun(server: Server, method: Method, caller: Caller, arguments: BaseModel 
 
     Raises:
         InvalidInput: another call has the key.
-        StateConflict: the call is under way, or was interrupted.
+        StateConflict: the call is under way (``UnderWay``), or was interrupted.
     """
     asked = method.name.encode() + b" " + to_document(_arguments(arguments))
     digest = hashlib.sha256(asked).hexdigest()
@@ -266,19 +276,21 @@ def _begun(server: Server, method: Method, caller: Caller, arguments: BaseModel 
     if known.sha256 != digest:
         raise InvalidInput(f"the Idempotency-Key {key!r:.80} belongs to another call; give each call a key of its own")
     if known.answer is None and method.name != "upload":
-        raise answers.UnderWay(
-            f"the call with the Idempotency-Key {key!r:.80} is under way, or was interrupted; look whether it took "
-            "effect before you call again with another key"
+        if (caller.key, key) in server.under_way:
+            raise answers.UnderWay(f"the call with the Idempotency-Key {key!r:.80} is under way; send it again later")
+        raise StateConflict(
+            f"the call with the Idempotency-Key {key!r:.80} was interrupted, or is under way in another server; look "
+            "whether it took effect before you call again with another key"
         )
     return known.answer or ""
 
 
 def _begin_check(server: Server, method: Method, caller: Caller, arguments: Any, key: str | None) -> Response:
     key = key or secrets.token_urlsafe(18)
-    caller.registry.preview_upload(arguments.metadata)  # what may be refused at once is
     if _begun(server, method, caller, arguments, key) is None:
         named = _arguments(arguments)
         try:
+            caller.registry.preview_upload(arguments.metadata)  # what may be refused at once is
             taken = _with_files(server, method, caller, named)
         except RegistryError:
             server.registry.end_request(caller.key, key, None)
@@ -334,6 +346,10 @@ def _add_reading(app: FastAPI, server: Server, who: Any) -> None:
     async def changes(caller: who, since: int = -1, wait: seconds = 0) -> Response:
         return answers.of({"revision": await server.changes.since(since, wait)})
 
+    async def stream(caller: who, last_event_id: Annotated[int | None, Header(ge=0)] = None) -> Response:
+        found = events(caller, server.changes, last_event_id)
+        return StreamingResponse(found, media_type="text/event-stream", headers={"cache-control": "no-store"})
+
     def artifact(request: Request, caller: who, model_id: str, which: Literal["model", "scaler"]) -> Response:
         known = caller.registry.get_metadata(model_id)
         digest = known.model_sha256 if which == "model" else known.scaler_sha256 or ""
@@ -343,6 +359,7 @@ def _add_reading(app: FastAPI, server: Server, who: Any) -> None:
     for path, call, about in (
         ("/checks/{check}", check, "What became of an upload: received, registered, refused or interrupted."),
         ("/changes", changes, "The revision of the registry, as soon as it is not `since` any more."),
+        ("/events/stream", stream, "The audit log as it is written, as server-sent events from `Last-Event-ID` on."),
         ("/artifacts/{model_id}/{which}", artifact, "Download a file of a version."),
     ):
         app.add_api_route(

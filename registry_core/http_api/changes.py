@@ -17,11 +17,13 @@ class Changes:
         self._registry = registry
         self._waiting: set[asyncio.Event] = set()
         self._looking: asyncio.Task[None] | None = None
+        #: Whether the server is ending: nothing is waited for any more.
+        self.closed = False
 
     async def since(self, revision: int, seconds: float) -> int:
         """The revision, as soon as it is another one than the given, or after some seconds."""
         present = await asyncio.to_thread(self._registry.revision)
-        if present != revision or seconds <= 0:
+        if present != revision or seconds <= 0 or self.closed:
             return present
         event = asyncio.Event()
         self._waiting.add(event)
@@ -44,7 +46,8 @@ class Changes:
                     event.set()
 
     async def close(self) -> None:
-        """Answer all that wait."""
+        """Answer all that wait, and whoever comes at once."""
+        self.closed = True
         for event in self._waiting:
             event.set()
         if self._looking is not None:

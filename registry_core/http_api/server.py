@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from socket import socket
 
 import uvicorn
 from starlette.applications import Starlette
@@ -52,11 +53,15 @@ def serve(
     scheme = "http" if certificate is None else "https"
 
     class _Announced(uvicorn.Server):
-        async def startup(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]
-            await super().startup(sockets)  # type: ignore[arg-type]
+        async def startup(self, sockets: list[socket] | None = None) -> None:
+            await super().startup(sockets)
             if self.started:
                 bound = self.servers[0].sockets[0].getsockname()[1]
                 announce(f"{scheme}://{f'[{host}]' if ':' in host else host}:{bound}")
+
+        async def shutdown(self, sockets: list[socket] | None = None) -> None:
+            await server.hang_up()
+            await super().shutdown(sockets)
 
     config = uvicorn.Config(
         whole(server),

@@ -36,4 +36,4 @@ def _fallback(value: Any) -> Any:
             return plain()
     if isinstance(value, datetime):
         return value.isoformat()
-    raise TypeError(f"{type(value).__name__} is no JSON value")
+    raise TypeError(f"{type(value).__name__} cannot be written as JSON")

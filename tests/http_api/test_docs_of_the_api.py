@@ -16,9 +16,8 @@ PAGE = Path(__file__).parents[2] / "docs" / "api.md"
 
 
 def test_the_example_with_curl(tmp_path: Path) -> None:
-    (example,) = (
-        block for block in re.findall(r"^```sh\n(.*?)^```", PAGE.read_text(), re.MULTILINE | re.DOTALL) if "curl" in block
-    )
+    blocks = re.findall(r"^```sh\n(.*?)^```", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+    (example,) = (block for block in blocks if "curl" in block)
     (tmp_path / "model.pkl").write_bytes(pickle.dumps(logistic()[0]))
     with serving(tmp_path / "registry", tmp_path / "log.txt") as server, Registry(server.folder) as own:
         secret = token(own, "contributor", "operator", "downloader")

@@ -257,6 +257,31 @@ def test_a_service_goes_on_while_the_server_is_away(tmp_path: Path, monkeypatch:
             assert until(lambda: service.load_active_model("Churn", fresh=True)[2].model_id == second)
 
 
+def test_events_as_they_happen(raw: httpx2.Client, own: Registry) -> None:
+    model_id = register(own, model_name="Streamed")
+    last = own.revision()
+    own.pin(model_id, reason="one")
+
+    def read(after: int, count: int) -> list[tuple[int, str]]:
+        found, at = [], 0
+        with raw.stream("GET", "/events/stream", headers={"last-event-id": str(after)}) as answer:
+            for line in answer.iter_lines():
+                if line.startswith("id: "):
+                    at = int(line[4:])
+                if line.startswith("event: "):
+                    found.append((at, line[7:]))
+                if len(found) == 1 and count == 2:
+                    own.unpin(model_id, reason="while it is read")
+                    count = -2  # once
+                if len(found) == abs(count):
+                    return found
+        raise AssertionError("the stream ended")
+
+    first, second = read(last, 2)
+    assert [first[1], second[1]] == ["pinned", "unpinned"]
+    assert read(first[0], 1) == [second]
+
+
 def test_a_retried_upload_is_registered_once(raw: httpx2.Client, own: Registry) -> None:
     data = pickle.dumps(logistic()[0])
     upload = raw.post("/uploads").json()["upload"]

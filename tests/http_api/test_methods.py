@@ -61,7 +61,14 @@ def test_every_method_has_a_route_or_a_reason(client: TestClient) -> None:
     assert public == NEEDS.keys() | OWNER_ONLY
     paths = client.get("/api/v1/openapi.json").json()["paths"]
     routes = {path.removeprefix("/api/v1/") for path in paths}
-    further = {"uploads", "uploads/{upload}", "checks/{check}", "changes", "artifacts/{model_id}/{which}"}
+    further = {
+        "uploads",
+        "uploads/{upload}",
+        "checks/{check}",
+        "changes",
+        "events/stream",
+        "artifacts/{model_id}/{which}",
+    }
     assert routes == (NEEDS.keys() - NOT_SERVED.keys()) | further
     assert NOT_SERVED.keys() <= NEEDS.keys()
     assert all(because.strip() for because in NOT_SERVED.values())
@@ -156,7 +163,15 @@ def test_each_role_may_call_what_the_matrix_says(facts: Facts, client: TestClien
 def test_strangers_and_unknown_paths(facts: Facts, client: TestClient) -> None:
     revision = facts.registry.revision()
     for headers in ({}, {"authorization": "Bearer nonsense"}, {"authorization": "Basic eA=="}):
-        for path in ("model_names", "revision", "changes", "uploads/x", "artifacts/x/model", "checks/x"):
+        for path in (
+            "model_names",
+            "revision",
+            "changes",
+            "events/stream",
+            "uploads/x",
+            "artifacts/x/model",
+            "checks/x",
+        ):
             answer = client.get(f"/api/v1/{path}", headers=headers)
             assert answer.status_code in (401, 405), path
         answer = client.post("/api/v1/model_names", headers=headers)
