@@ -7,7 +7,7 @@ import hashlib
 import ipaddress
 import logging
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import streamlit
@@ -86,17 +86,25 @@ class SameOrigin:
     the others.
     """
 
-    def __init__(self, app: ASGIApp, allowed_hosts: Iterable[str], any_address: bool = False) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        allowed_hosts: Iterable[str],
+        any_address: bool = False,
+        programs: Callable[[Scope], bool] = lambda scope: False,
+    ) -> None:
         """Guard an application.
 
         Args:
             app: what is guarded.
+            programs: whether a request comes from no browser: then there is no page that could be another one's.
             allowed_hosts: names and addresses without a port.
             any_address: also answer under every IP address: a page of somebody else cannot be loaded from one of ours.
         """
         self.app = app
         self.allowed_hosts = frozenset(host.lower().strip("[]") for host in allowed_hosts)
         self.any_address = any_address
+        self.programs = programs
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         refusal = self.refusal(scope) if scope["type"] in ("http", "websocket") else None
@@ -114,7 +122,7 @@ class SameOrigin:
                 "The dashboard does not serve this host name. Open the address that `model-registry dashboard` "
                 "printed, or start it with --allow-host NAME."
             )
-        if scope["type"] == "http" and scope["method"] in READING_METHODS:
+        if scope["type"] == "http" and (scope["method"] in READING_METHODS or self.programs(scope)):
             return None
         if len(origins) == 1 and origins[0] in (f"http://{hosts[0]}", f"https://{hosts[0]}"):
             return None

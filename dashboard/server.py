@@ -22,7 +22,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse
 from starlette.routing import Route
 
-from dashboard import served, uploads
+from dashboard import api, served, uploads
 from dashboard.middleware import LOOPBACK_NAMES, SameOrigin, SecurityHeaders, is_loopback
 from dashboard.sign_in import configuration, sessions
 from dashboard.sign_in.required import SignInRequired
@@ -123,6 +123,8 @@ def application(
         local: only this machine reaches it.
     """
 
+    http_api = api.make()
+
     @asynccontextmanager
     async def lifespan(app: streamlit.App) -> AsyncIterator[dict[str, Any]]:
         served.registry()  # an unreadable registry is told now, not on the first page
@@ -136,6 +138,8 @@ def application(
             asyncio.get_running_loop().call_later(0.2, webbrowser.open, browse)
         async with uploads.swept():
             yield {}
+        if http_api is not None:
+            await http_api.close()
         served.close()
 
     return streamlit.App(
@@ -144,8 +148,9 @@ def application(
         routes=[Route("/healthz", healthz), *(Route(f"/{page}", moved) for page in MOVED)],
         middleware=[
             Middleware(SecurityHeaders),
-            Middleware(SameOrigin, allowed_hosts=allowed_hosts, any_address=any_address),
+            Middleware(SameOrigin, allowed_hosts=allowed_hosts, any_address=any_address, programs=api.is_of_a_program),
             Middleware(SignInRequired, local=local),
+            Middleware(api.ApiBeside, api=http_api),
             Middleware(uploads.UploadQuota),
             Middleware(StaticFiles),
         ],

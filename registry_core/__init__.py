@@ -59,6 +59,7 @@ from .evidence import (
 )
 from .gate_policy import GatePolicy
 from .gates import Gate, GateReport, PromotionVerdict, SelfReported
+from .http_api import API_PATH, HttpApi, http_api_of
 from .insights import (
     Fairness,
     FeatureImpact,
@@ -137,6 +138,7 @@ from .records import (
     ScoreTerm,
 )
 from .registry import Predictor, Registry
+from .remote import sign_in_to
 from .settings import Setting
 from .signature import AnswersCheck, Feature, Proof, Signature
 from .tables import TableColumn, TableReading
@@ -144,6 +146,7 @@ from .version import RELEASE as __version__
 from .visitors import on_wait, visitor
 
 __all__ = [
+    "API_PATH",
     "CARD_FIELDS",
     "Alert",
     "Answer",
@@ -203,6 +206,7 @@ __all__ = [
     "Group",
     "Guardrail",
     "HealthReport",
+    "HttpApi",
     "ImpactComparison",
     "ImportReport",
     "IndexExport",
@@ -285,7 +289,9 @@ __all__ = [
     "Window",
     "Workload",
     "__version__",
+    "http_api_of",
     "on_wait",
     "settings_schema",
+    "sign_in_to",
     "visitor",
 ]

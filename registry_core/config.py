@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, field
 from typing import Any
 
+from . import documents
 from .errors import InvalidConfiguration
 from .gate_policy import GatePolicy
 from .policies import MonitoringPolicy, Policy, RetentionPolicy
@@ -238,6 +239,11 @@ class Configuration:
         if not isinstance(settings, dict):
             raise InvalidConfiguration(f"registry_config.json contains {type(settings).__name__}; write a JSON object")
         return cls.from_dict(settings)
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
+        """How the HTTP API writes and reads it: as registry_config.json."""
+        return documents.schema(cls.from_dict, cls.to_dict)
 
     def policy(self, model_name: str) -> Policy:
         """What holds for one model name."""

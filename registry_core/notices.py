@@ -1,18 +1,29 @@
 """Texts that say what kind of text they are, so that nobody has to read it out of their words.
 
-Each is a ``str``, and is stored, sent and written as JSON as its text alone.
+Each is a ``str``, and is stored and written as its text alone. Over the HTTP API it is a document of all it knows.
 """
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Any, Literal, Self
+
+from . import documents
 
 WarningKind = Literal[
     "shared_certainty", "failed_requests", "variance_windows", "labels_arriving", "sample_ratio", "label_coverage"
 ]
 
 
-class ReportWarning(str):
+class _KnownText(str):
+    """A text that knows more than its words."""
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
+        """How the HTTP API writes and reads it."""
+        return documents.schema(lambda known: cls(**known), lambda text: {"text": str(text), **vars(text)})
+
+
+class ReportWarning(_KnownText):
     """What to keep in mind when reading a report.
 
     Attributes:
@@ -36,7 +47,7 @@ class ReportWarning(str):
         return str(self), self.kind, self.severity, self.subject
 
 
-class Remedy(str):
+class Remedy(_KnownText):
     """What to do about a finding; ``command`` says whether the whole text is a command to run in a shell."""
 
     command: bool

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, cast
 
-from . import forks
+from . import forks, remote
 from .actions import configure, context
 from .actions.load import Loader
 from .actions.maintenance import recover, restore
@@ -25,6 +25,7 @@ from .facade.origin import OriginVerbs
 from .facade.promotion import PromotionVerbs
 from .facade.queries import QueryVerbs
 from .facade.registration import RegistrationVerbs
+from .facade.requests import RequestVerbs
 from .facade.serving import Predictor, ServingVerbs
 from .maintenance import Progress, RebuildReport
 
@@ -47,18 +48,24 @@ class Registry(
     MaintenanceVerbs,
     OriginVerbs,
     AccessVerbs,
+    RequestVerbs,
 ):
-    """A registry of trained models: in a folder, or in a database with its files in a bucket.
+    """A registry of trained models: in a folder, in a database with its files in a bucket, or behind a server.
 
     A folder with ``models/`` and ``metadata/`` but without a catalog is adopted: nothing in it is changed, every model
     is scanned and indexed. A lost catalog is rebuilt from the exported index and the metadata files.
 
     Args:
-        location: a folder, created when missing, or ``postgresql://...``.
+        location: a folder, created when missing, ``postgresql://...``, or the address of a server of the HTTP API,
+            ``https://...``.
         artifacts: with a database URL: folder or bucket URL of the files.
         clock: returns the present as an aware datetime; for replays and tests. Default: the system's clock.
         actor: who acts when a call does not name an actor. Default: the operating system's user.
         take_over_settings: False does not apply an edited registry_config.json, so that ``verify`` can report it.
+        token: with the address of a server: the token. Default: MODEL_REGISTRY_TOKEN, or what ``model-registry login``
+            stored.
+        trusted_globals: with the address of a server: imports beyond the reviewed list that may be loaded here. What
+            the server trusts does not count.
 
     All methods may be called from several threads, and several processes may open one location. A registry works in
     forked processes, and can be pickled: another process then opens the same location with the same actor and clock. A
@@ -78,6 +85,12 @@ class Registry(
         ('nightly pipeline', [], None)
     """
 
+    def __new__(cls, location: str | os.PathLike[str] = "model_registry", *_: Any, **__: Any) -> Self:
+        """A registry behind a server is of a class of its own, with the same methods."""
+        if cls is Registry and remote.is_address(location):
+            return cast(Self, object.__new__(remote.class_of(cls)))
+        return object.__new__(cls)
+
     def __init__(
         self,
         location: str | os.PathLike[str] = "model_registry",
@@ -86,7 +99,13 @@ class Registry(
         clock: Callable[[], datetime] | None = None,
         actor: str | None = None,
         take_over_settings: bool = True,
+        token: str | None = None,
+        trusted_globals: Sequence[str] = (),
     ) -> None:
+        if token is not None or trusted_globals:
+            raise InvalidInput(
+                "token= and trusted_globals= apply to the address of a server, such as https://registry.example"
+            )
         self._context = context.open_context(location, artifacts, clock, actor)
         try:
             self._recovered = recover.recover(self._context)

@@ -12,7 +12,7 @@ from starlette.requests import HTTPConnection
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from dashboard import served
+from dashboard import api, served
 from dashboard.middleware import host_name, is_loopback, refuse
 from dashboard.sign_in import page, sessions
 from dashboard.sign_in.proxy import Ambiguous, Claim, claim_of, peer_of, without_claims
@@ -66,6 +66,8 @@ class SignInRequired:
                 await refuse(scope, receive, send, 403, page.NEEDS_TLS)
             elif scope["type"] == "http" and (scope["path"] == "/sign-out" or _is_below(scope["path"], "/sign-in")):
                 await self.ways.router(scope, receive, send)
+            elif api.has_token(scope):
+                await self.app(scope, receive, send)
             else:
                 await self._guard(scope, receive, send)
         except RegistryError as error:

@@ -176,14 +176,23 @@ def require_answers(context: Context, row: Row) -> AnswersCheck:
     known = record(context, row)
     verified_files(context, row, known)
     found = ensure(context, row)
+    require_passed(known.model_id, found)
+    return found
+
+
+def require_passed(model_id: str, found: AnswersCheck) -> None:
+    """Whether a check allows a version to answer anybody.
+
+    Raises:
+        ArtifactUnloadable, AnswersDiffer: it does not.
+    """
     if found.status == "fails":
         raise ArtifactUnloadable(
-            f"{row['model_id']} cannot predict with the installed libraries: {found.because}; register the model "
+            f"{model_id} cannot predict with the installed libraries: {found.because}; register the model "
             "again on this installation"
         )
     if found.status == "differs":
-        raise AnswersDiffer(row["model_id"], found.because)
-    return found
+        raise AnswersDiffer(model_id, found.because)
 
 
 def verify(context: Context, model_id: str, actor: str | None) -> AnswersCheck:
@@ -229,14 +238,18 @@ def of_version(context: Context, model_id: str) -> Proof | None:
 
 
 def check_loaded(context: Context, known: ModelMetadata, model: Any, scaler: Any) -> None:
-    """Ask a model that was loaded in this process its example rows, where there are any.
+    """Ask a model that was loaded in this process its example rows, see ``require_agreement``."""
+    row = models.find(context.database, known.model_id)
+    require_agreement(known, None if row is None else stored.find(context.database, row["seq"]), model, scaler)
+
+
+def require_agreement(known: ModelMetadata, proof: Proof | None, model: Any, scaler: Any) -> None:
+    """Ask a loaded model the example rows of a proof, where there are any.
 
     Raises:
         AnswersDiffer: it does not answer as it did where it was registered.
         ArtifactUnloadable: it does not answer at all.
     """
-    row = models.find(context.database, known.model_id)
-    proof = None if row is None else stored.find(context.database, row["seq"])
     if proof is None or proof.rows is None or proof.answers is None:
         return
     from ..artifacts import asking, examples

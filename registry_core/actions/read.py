@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Sequence
 from datetime import datetime
+from typing import IO
 
 from ..catalog import deployments as deployed
 from ..catalog import events as chain
 from ..catalog import models as versions
+from ..catalog import packed
 from ..catalog.database import Queries
 from ..errors import InvalidInput, ModelNotFound
 from ..records import (
@@ -200,6 +203,20 @@ def revision(context: Context) -> int:
 
 def artifact_bytes(context: Context, model_id: str, which: str) -> bytes:
     """See ``Registry.read_artifact``."""
+    return context.store.content(*_file(context, model_id, which))
+
+
+def open_artifact(context: Context, model_id: str, which: str) -> IO[bytes]:
+    """See ``Registry.open_artifact``."""
+    key, digest = _file(context, model_id, which)
+    known = packed.find(context.database, key)
+    if known is not None and known.sha256 != digest:
+        return io.BytesIO(context.store.content(key, digest))
+    return context.store.open(key)
+
+
+def _file(context: Context, model_id: str, which: str) -> tuple[str, str]:
+    """The key of a file of a version, and its sha256."""
     if which not in ("model", "scaler"):
         raise InvalidInput(f"which is {which!r:.80}; allowed are 'model' and 'scaler'")
     row = require(context.database, model_id)
@@ -207,5 +224,4 @@ def artifact_bytes(context: Context, model_id: str, which: str) -> bytes:
     keys = artifact_keys(row, known.model_sha256, known.scaler_sha256)
     if which == "scaler" and len(keys) == 1:
         raise ModelNotFound(f"{model_id} was registered without a scaler")
-    key, digest = keys[0 if which == "model" else 1]
-    return context.store.content(key, digest)
+    return keys[0 if which == "model" else 1]

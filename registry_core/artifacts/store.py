@@ -161,6 +161,18 @@ class Store:
             except FileNotFoundError as error:
                 raise self._missing(key) from error
 
+    def open(self, key: str) -> IO[bytes]:
+        """The bytes of a key as they lie there, to be read piece by piece; whoever calls closes it.
+
+        Raises:
+            ArtifactMissing: there are none.
+        """
+        with self._explained(key):
+            try:
+                return self._place.open(key)
+            except FileNotFoundError as error:
+                raise self._missing(key) from error
+
     def content(self, key: str, digest: str, size: int | None = None) -> bytes:
         """What was registered under a key, whether it lies there packed or as it came.
 

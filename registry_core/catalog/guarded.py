@@ -58,6 +58,7 @@ SEEN: Mapping[str, tuple[str | None, tuple[str, ...]]] = {
     "grants": (None, ()),
     "tokens": (None, ()),
     "sessions": ("1 = 0", ()),
+    "requests": ("1 = 0", ()),
     "review_requests": (_BY_ID, ("models",)),
     # Live traffic.
     "counters": (None, ()),

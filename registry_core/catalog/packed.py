@@ -24,6 +24,12 @@ def listed(queries: Queries) -> dict[str, Packed]:
     return {row[0]: Packed(*row) for row in queries.tuples("SELECT file, sha256, size FROM packed_files")}
 
 
+def find(queries: Queries, file: str) -> Packed | None:
+    """One of them."""
+    rows = queries.tuples("SELECT file, sha256, size FROM packed_files WHERE file = :file", {"file": file})
+    return Packed(*rows[0]) if rows else None
+
+
 def note(transaction: Transaction, files: Iterable[Packed]) -> None:
     """Keep what lies in the store for some files."""
     transaction.many(

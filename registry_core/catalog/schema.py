@@ -392,6 +392,19 @@ MIGRATIONS: dict[str, tuple[str, ...]] = {
     ),
     # Whose identity tokens are accepted in place of a secret, as JSON; empty: nobody's.
     "0011_workloads": ("ALTER TABLE tokens ADD COLUMN workload TEXT NOT NULL DEFAULT ''",),
+    # Calls over HTTP, by the keys that their callers gave them: what is sent again is done once. No backup has them.
+    "0012_requests": (
+        """
+        CREATE TABLE requests (
+            caller TEXT NOT NULL,
+            request_key TEXT NOT NULL,
+            sha256 TEXT NOT NULL,
+            begun_at TEXT NOT NULL,
+            answer TEXT,
+            PRIMARY KEY (caller, request_key)
+        )
+        """,
+    ),
 }
 
 

@@ -20,6 +20,7 @@ from . import (
     replay,
     retention,
     reviews,
+    server,
     settings,
     transfer,
 )
@@ -43,6 +44,7 @@ __all__ = [
     "replay",
     "retention",
     "reviews",
+    "server",
     "settings",
     "transfer",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import IO, Any
 
 from ..actions import read, signatures
 from ..records import (
@@ -277,6 +277,19 @@ class QueryVerbs(Verbs):
         """
         return read.artifact_bytes(self._context, model_id, which)
 
+    def open_artifact(self, model_id: str, which: str = "model") -> IO[bytes]:
+        """The ``model`` or ``scaler`` file opened for reading, for a file that need not fit into memory.
+
+        The caller closes it, and compares what it read with ``model_sha256`` or ``scaler_sha256``: unlike
+        ``read_artifact`` this verifies nothing.
+
+        Raises:
+            InvalidInput: another value of ``which``.
+            ModelNotFound: no model has that id, or it has no scaler.
+            ArtifactMissing: the file is missing.
+        """
+        return read.open_artifact(self._context, model_id, which)
+
     def load_model(self, model_id: str) -> tuple[Any, Any, ModelMetadata]:
         """A model, its scaler (or None) and its metadata; cached after the first load.
 
@@ -290,8 +303,12 @@ class QueryVerbs(Verbs):
         """
         return self._loader.load(model_id)
 
-    def load_best_model(self, model_name: str | None = None) -> tuple[Any, Any, ModelMetadata]:
+    def load_best_model(self, model_name: str | None = None, *, fresh: bool = False) -> tuple[Any, Any, ModelMetadata]:
         """The model of ``get_best_model_id``, loaded as in ``load_model``.
+
+        Args:
+            fresh: with the address of a server: ask it now, instead of answering from memory until it tells of a
+                change, which takes less than a second.
 
         Raises:
             NoModelAvailable: no eligible model has a score. It is a ValueError.
@@ -299,8 +316,13 @@ class QueryVerbs(Verbs):
         """
         return self._loader.load_best(model_name)
 
-    def load_active_model(self, model_name: str | None = None) -> tuple[Any, Any, ModelMetadata]:
+    def load_active_model(
+        self, model_name: str | None = None, *, fresh: bool = False
+    ) -> tuple[Any, Any, ModelMetadata]:
         """The champion, loaded as in ``load_model``. A promotion by another process is seen at the next call.
+
+        Args:
+            fresh: as in ``load_best_model``.
 
         Raises:
             NoModelAvailable: there is no champion. It is a ValueError.

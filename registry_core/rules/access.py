@@ -113,7 +113,7 @@ NEEDS: Mapping[str, Need] = {
     # Bytes of models, and rows.
     **{verb: _need(_D, "model_name") for verb in ("load_active_model", "load_best_model", "prediction_history")},
     "load_model": _need(_D, "model_id"),
-    "read_artifact": _need(_D, "model_id"),
+    **{verb: _need(_D, "model_id") for verb in ("read_artifact", "open_artifact")},
     "export_models": _need(_D),
     # Adding.
     **{verb: _need(_C, "model_name") for verb in ("register_model", "add_benchmark")},
@@ -174,7 +174,8 @@ NEEDS: Mapping[str, Need] = {
 #: Methods that only whoever owns the folder, or has the database's password, may call: nobody who signed in.
 OWNER_ONLY = frozenset({
     "as_principal", "from_backup", "recover", "export_key", "import_key", "principal_of_token", "open_session",
-    "session", "close_session", "redeem_link", "has_people", "note_person",
+    "session", "close_session", "redeem_link", "has_people", "note_person", "begin_request", "end_request",
+    "find_request",
 })  # fmt: skip
 
 

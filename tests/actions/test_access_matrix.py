@@ -100,6 +100,7 @@ metric_names              vdcroa
 model_card                vdcroa
 model_names               vdcroas-
 model_types               vdcroa
+open_artifact             d
 optimize                  a
 outcome_value             vdcroa
 pause_experiment          o
@@ -281,6 +282,7 @@ CALLS: dict[str, Call] = {
     "measure_feature_impact": lambda r, f: r.measure_feature_impact(f.theirs, "absent"),
     "method_roles": lambda r, f: r.method_roles(),
     "model_names": lambda r, f: r.model_names(),
+    "open_artifact": lambda r, f: r.open_artifact(f.theirs).close(),
     "optimize": lambda r, f: r.optimize(),
     "people": lambda r, f: r.people(),
     "plan_cleanup": lambda r, f: r.plan_cleanup("Churn"),

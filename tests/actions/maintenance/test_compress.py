@@ -66,6 +66,8 @@ def test_loads_and_hashes_stay_as_they_were(registry: Registry, registry_folder:
         small = stored(registry_folder, model_id)
         assert len(small) <= 0.9 * len(before[model_id])
         assert zlib.decompress(small) == before[model_id] == registry.read_artifact(model_id)
+        with registry.open_artifact(model_id) as opened:
+            assert opened.read() == before[model_id]
         assert (registry_folder / key(model_id)).stat().st_nlink == 3
     assert result.bytes_before - result.bytes_after == (
         3 * len(before[ids[2]]) - len(small) + len(stored(registry_folder, ids[3], "scaler"))

@@ -20,6 +20,7 @@ def test_every_field_is_as_it_was_while_others_read(registry: Registry, clock: C
     registry.create_token("nightly", ["contributor"], owner=("links", "anna"))
     registry.request_review(ids[3], ("links", "anna"))
     session = registry.open_session(anna.principal())
+    assert registry.begin_request("anna", "key", "sha256") is None
     count = registry.count_models()
     before, seen, stop = tables(registry), set(), threading.Event()
 
@@ -42,12 +43,13 @@ def test_every_field_is_as_it_was_while_others_read(registry: Registry, clock: C
     assert seen == {(ids[3], count, True, "too slow")}
     assert {what for what, _, _ in told} == {"reading metadata files", "building rows"}
     assert registry.verify_events() is None
-    # Whoever was signed in still is; the sessions are in no copy of the tables.
+    # Whoever was signed in still is, and no call is carried out twice; these are in no copy of the tables.
     assert registry.session(session) == anna.principal()
+    assert registry.begin_request("anna", "key", "sha256") is not None
     # No other table was empty, or this would mean less.
     unmeasured = ["benchmarks", "evaluations", "feature_impacts"]
     empty = [name for name, rows in before.items() if not rows]
-    assert empty == [*([] if measured else unmeasured), "sessions"]
+    assert empty == [*([] if measured else unmeasured), "sessions", "requests"]
 
 
 def test_what_does_not_follow_from_the_documents_is_mended(registry: Registry, clock: Clock) -> None:

@@ -1,0 +1,368 @@
+"""The ASGI application: a route for each method, uploads, checks, downloads and waiting for changes."""
+
+# No postponed annotations: FastAPI reads the types of endpoints, which are made here for each method.
+import asyncio
+import hashlib
+import json
+import logging
+import secrets
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
+
+from fastapi import Body, Depends, FastAPI, Header, Query, Request, Response
+from pydantic import BaseModel
+from starlette.requests import ClientDisconnect
+from starlette.responses import StreamingResponse
+from starlette.types import ASGIApp
+
+from ..errors import InvalidInput, RegistryError, StateConflict
+from ..registry import Registry
+from ..version import RELEASE
+from ..visitors import visitor
+from ..wire import API_PATH, methods, problems
+from ..wire.methods import Method, UploadedFile
+from ..wire.records import to_document
+from . import answers, bounds, callers, downloads
+from .callers import Caller, NotSignedIn
+from .changes import Changes
+from .checks import Checks
+from .stream import events
+from .uploads import Limits, Uploads
+
+_LONGEST_WAIT = 60
+_LONGEST_KEY = 200
+
+_log = logging.getLogger(__name__)
+
+
+class Server:
+    """What the routes share: the registry, its uploads, and the checks that are under way.
+
+    A mounted application has no lifespan of its own, so whoever serves it calls ``close``.
+    """
+
+    def __init__(
+        self,
+        registry: Callable[[], Registry],
+        *,
+        session: callers.Session | None = None,
+        required: Callable[[], bool] = lambda: False,
+        uploads: str | None = None,
+        limits: Limits | None = None,
+    ) -> None:
+        """Serve a registry.
+
+        Args:
+            registry: the registry itself, which its owner opened.
+            session: who has a session, by the cookies of a request; None where there are only tokens.
+            required: whether a token or session is required even where the registry has no people.
+            uploads: the folder for files on their way in. Default: the system's folder for temporary files.
+            limits: how much may be on its way in.
+        """
+        self._registry, self._session, self._required = registry, session, required
+        self.uploads = Uploads(uploads, limits)
+        #: The calls with a key that are under way here, by caller and key.
+        self.under_way: set[tuple[str, str]] = set()
+        self._checks: Checks | None = None
+        self._changes: Changes | None = None
+
+    @property
+    def registry(self) -> Registry:
+        """The registry itself."""
+        return self._registry()
+
+    @property
+    def checks(self) -> Checks:
+        """The checks of uploads."""
+        if self._checks is None:
+            self._checks = Checks(self.registry)
+        return self._checks
+
+    @property
+    def changes(self) -> Changes:
+        """Who waits for changes."""
+        if self._changes is None:
+            self._changes = Changes(self.registry)
+        return self._changes
+
+    def caller(self, request: Request) -> Caller:
+        """Whoever sends a request."""
+        authorization = request.headers.get("authorization", "")
+        return callers.caller(self.registry, authorization, request.cookies, self._session, self._required())
+
+    async def hang_up(self) -> None:
+        """Answer who waits: nothing else keeps a server from ending."""
+        await self.changes.close()
+
+    async def close(self) -> None:
+        """Answer who waits, finish the checks, and remove the uploads."""
+        await self.hang_up()
+        if self._checks is not None:
+            await asyncio.to_thread(self._checks.close)
+        self.uploads.close()
+
+
+def application(server: Server) -> ASGIApp:
+    """Build the ASGI application, with all paths below ``/api/v1``."""
+    prefix = API_PATH
+    app = FastAPI(
+        title="Model Registry",
+        version=RELEASE,
+        description="Each method of `Registry` under its own name. Errors are problem documents (RFC 9457).",
+        openapi_url=f"{prefix}/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        separate_input_output_schemas=False,
+        redirect_slashes=False,
+    )
+    who = Annotated[Caller, Depends(server.caller)]
+    for method in methods.methods_of(Registry).values():
+        _add_method(app, server, method, who)
+    _add_uploads(app, server, who)
+    _add_reading(app, server, who)
+    for kind, answer in answers.HANDLERS.items():
+        app.add_exception_handler(kind, answer)
+    return bounds.Bounded(app, (f"{prefix}/uploads/",))
+
+
+def _add_method(app: FastAPI, server: Server, method: Method, who: Any) -> None:
+    path = f"{API_PATH}/{method.name}"
+    described: dict[str, Any] = {
+        "summary": method.about.replace("``", "`"),
+        "tags": ["read" if method.reads else "change"],
+        "response_model": method.returns,
+        "responses": _PROBLEMS,
+    }
+    required = any(each.is_required() for each in method.arguments.model_fields.values())
+    default: Any = ... if required else None
+    body: Any = Annotated[method.arguments if required else method.arguments | None, Body()]
+
+    if method.name == "upload":
+
+        def register(caller: who, arguments: body = default, idempotency_key: _Key = None) -> Response:
+            return _guarded(method, lambda: _begin_check(server, method, caller, arguments, idempotency_key))
+
+        app.add_api_route(
+            path, register, methods=["POST"], operation_id="upload", status_code=202,
+            **{**described, "response_model": dict[str, Any]},
+        )  # fmt: skip
+        return
+
+    def send(request: Request, caller: who, arguments: body = default, idempotency_key: _Key = None) -> Response:
+        if method.reads or idempotency_key is None:
+            return _guarded(method, lambda: _answered(server, method, caller, arguments, request))
+        return _once(server, method, caller, arguments, idempotency_key, request)
+
+    app.add_api_route(path, send, methods=["POST"], operation_id=f"post_{method.name}", **described)
+    if method.in_query is None:
+        return
+    query: Any = Annotated[method.in_query, Query()]
+
+    def ask(request: Request, caller: who, arguments: query) -> Response:
+        return _guarded(method, lambda: _answered(server, method, caller, arguments, request))
+
+    app.add_api_route(path, ask, methods=["GET"], operation_id=method.name, **described)
+
+
+_Key = Annotated[
+    str | None,
+    Header(
+        max_length=_LONGEST_KEY,
+        min_length=1,
+        description="A text of the caller, new for each call: the same call sent again with it is carried out once.",
+    ),
+]
+_PROBLEMS: dict[int | str, dict[str, Any]] = {
+    "4XX": {"description": "A problem document: its `type` is the class of the error, its `detail` the reason.",
+            "content": {problems.MEDIA_TYPE: {"schema": {"type": "object", "properties": {
+                "type": {"type": "string"}, "title": {"type": "string"}, "status": {"type": "integer"},
+                "detail": {"type": "string"}, "details": {"type": "object"}}}}}},
+}  # fmt: skip
+
+
+def _guarded(method: Method, call: Callable[[], Response]) -> Response:
+    """An answer without a stack trace, whatever happens."""
+    try:
+        return call()
+    except (RegistryError, NotSignedIn):
+        raise
+    except Exception:
+        return answers.unforeseen(method.name)
+
+
+def _answered(
+    server: Server, method: Method, caller: Caller, arguments: BaseModel | None, request: Request
+) -> Response:
+    """Call a method, and answer with what it returns."""
+    named = _arguments(arguments)
+    headers, more = {}, None
+    if "limit" in method.arguments.model_fields:
+        asked = named.get("limit", method.arguments.model_fields["limit"].default)
+        named["limit"] = methods.MOST_ENTRIES if asked is None else min(asked, methods.MOST_ENTRIES)
+        more = named["limit"] if method.pages and (asked is None or asked >= named["limit"]) else None
+    taken = _with_files(server, method, caller, named)
+    # In the turns of the sandbox, the calls of one caller wait for each other, and not for those of others.
+    visitor.set(caller.key)
+    try:
+        found = caller.call(method, named)
+    finally:
+        server.uploads.forget(taken)
+    if more is not None and len(found) == more:
+        following = request.url.include_query_params(limit=more, offset=named.get("offset", 0) + more)
+        headers["link"] = f'<{following.path}?{following.query}>; rel="next"'
+    return Response(to_document(found, method.answer), media_type="application/json", headers=headers)
+
+
+def _arguments(arguments: BaseModel | None) -> dict[str, Any]:
+    """The arguments that were given, as the method takes them."""
+    return {} if arguments is None else {name: getattr(arguments, name) for name in arguments.model_fields_set}
+
+
+def _with_files(server: Server, method: Method, caller: Caller, named: dict[str, Any]) -> list[str]:
+    """Put the paths of uploads in the place of their ids; gives the ids."""
+    taken = []
+    for name in method.files:
+        if isinstance(given := named.get(name), UploadedFile):
+            named[name] = server.uploads.take(caller.key, given)
+            taken.append(given.upload)
+    return taken
+
+
+def _once(
+    server: Server, method: Method, caller: Caller, arguments: BaseModel | None, key: str, request: Request
+) -> Response:
+    """Call a method that changes something, or answer again as before where its key was seen."""
+    known = _begun(server, method, caller, arguments, key)
+    if known is not None:
+        answer = json.loads(known)
+        return Response(
+            answer["body"], answer["status"], {"idempotent-replayed": "true"}, media_type=answer["media_type"]
+        )
+    server.under_way.add((caller.key, key))
+    try:
+        answer = _guarded(method, lambda: _answered(server, method, caller, arguments, request))
+    except BaseException:
+        # Nothing was changed, so that the same call may succeed later.
+        server.registry.end_request(caller.key, key, None)
+        server.under_way.discard((caller.key, key))
+        raise
+    kept = {"body": bytes(answer.body).decode(), "status": answer.status_code, "media_type": answer.media_type}
+    if method.name in ("create_token", "sign_in_link"):
+        # A secret is shown once, and stored nowhere.
+        kept |= {"status": 409, "media_type": problems.MEDIA_TYPE, "body": _SHOWN_ONCE}
+    server.registry.end_request(caller.key, key, json.dumps(kept))
+    server.under_way.discard((caller.key, key))
+    return answer
+
+
+_SHOWN_ONCE = json.dumps({
+    "type": "StateConflict", "status": 409, "title": "Already done",
+    "detail": "this call was carried out before, and its secret is shown once; revoke it, and create another",
+})  # fmt: skip
+
+
+def _begun(server: Server, method: Method, caller: Caller, arguments: BaseModel | None, key: str) -> str | None:
+    """Begin a call; the answer of the same call if it was made before.
+
+    Raises:
+        InvalidInput: another call has the key.
+        StateConflict: the call is under way (``UnderWay``), or was interrupted.
+    """
+    asked = method.name.encode() + b" " + to_document(_arguments(arguments))
+    digest = hashlib.sha256(asked).hexdigest()
+    known = server.registry.begin_request(caller.key, key, digest)
+    if known is None:
+        return None
+    if known.sha256 != digest:
+        raise InvalidInput(f"the Idempotency-Key {key!r:.80} belongs to another call; give each call a key of its own")
+    if known.answer is None and method.name != "upload":
+        if (caller.key, key) in server.under_way:
+            raise answers.UnderWay(f"the call with the Idempotency-Key {key!r:.80} is under way; send it again later")
+        raise StateConflict(
+            f"the call with the Idempotency-Key {key!r:.80} was interrupted, or is under way in another server; look "
+            "whether it took effect before you call again with another key"
+        )
+    return known.answer or ""
+
+
+def _begin_check(server: Server, method: Method, caller: Caller, arguments: Any, key: str | None) -> Response:
+    key = key or secrets.token_urlsafe(18)
+    if _begun(server, method, caller, arguments, key) is None:
+        named = _arguments(arguments)
+        try:
+            caller.registry.preview_upload(arguments.metadata)  # what may be refused at once is
+            taken = _with_files(server, method, caller, named)
+        except RegistryError:
+            server.registry.end_request(caller.key, key, None)
+            raise
+        server.checks.begin(caller, key, named).add_done_callback(lambda _: server.uploads.forget(taken))
+    return answers.of({"check": key, "state": "received"}, 202, {"location": f"{API_PATH}/checks/{key}"})
+
+
+def _add_uploads(app: FastAPI, server: Server, who: Any) -> None:
+    path, one = f"{API_PATH}/uploads", API_PATH + "/uploads/{upload}"
+
+    def begin(caller: who) -> Response:
+        made = server.uploads.begin(caller.key)
+        return answers.of({"upload": made.upload_id, "offset": 0}, 201, {"location": f"{path}/{made.upload_id}"})
+
+    def offset(caller: who, upload: str) -> Response:
+        found = server.uploads.find(caller.key, upload)
+        return Response(headers={"upload-offset": str(found.size), "cache-control": "no-store"})
+
+    async def append(
+        request: Request, caller: who, upload: str, upload_offset: Annotated[int, Header(ge=0)]
+    ) -> Response:
+        found = server.uploads.find(caller.key, upload)
+        try:
+            await server.uploads.append(found, upload_offset, request.stream())
+        except ClientDisconnect:
+            _log.info("An upload was cut at %d bytes", found.size)
+        return Response(status_code=204, headers={"upload-offset": str(found.size)})
+
+    def remove(caller: who, upload: str) -> Response:
+        server.uploads.remove(caller.key, upload)
+        return Response(status_code=204)
+
+    for route, call, verb, about in (
+        (path, begin, "POST", "Begin an upload; the answer has its id."),
+        (one, offset, "HEAD", "How many bytes have arrived: `Upload-Offset`."),
+        (one, append, "PATCH", "Add bytes at `Upload-Offset`; the body is the bytes."),
+        (one, remove, "DELETE", "Forget an upload."),
+    ):
+        app.add_api_route(
+            route, call, methods=[verb], summary=about, tags=["files"], responses=_PROBLEMS,
+            operation_id=f"{call.__name__}_upload",
+        )  # fmt: skip
+
+
+def _add_reading(app: FastAPI, server: Server, who: Any) -> None:
+    seconds = Annotated[float, Query(ge=0, le=_LONGEST_WAIT, description="Wait up to so many seconds.")]
+
+    async def check(caller: who, check: str, wait: seconds = 0) -> Response:
+        await server.checks.wait(caller.key, check, wait)
+        return answers.of(await asyncio.to_thread(server.checks.find, caller.key, check))
+
+    async def changes(caller: who, since: int = -1, wait: seconds = 0) -> Response:
+        return answers.of({"revision": await server.changes.since(since, wait)})
+
+    async def stream(caller: who, last_event_id: Annotated[int | None, Header(ge=0)] = None) -> Response:
+        found = events(caller, server.changes, last_event_id)
+        return StreamingResponse(found, media_type="text/event-stream", headers={"cache-control": "no-store"})
+
+    def artifact(request: Request, caller: who, model_id: str, which: Literal["model", "scaler"]) -> Response:
+        known = caller.registry.get_metadata(model_id)
+        digest = known.model_sha256 if which == "model" else known.scaler_sha256 or ""
+        size = known.model_bytes if which == "model" else known.scaler_bytes
+        return downloads.answer(request, caller.registry.open_artifact(model_id, which), digest, size)
+
+    for path, call, about in (
+        ("/checks/{check}", check, "What became of an upload: received, registered, refused or interrupted."),
+        ("/changes", changes, "The revision of the registry, as soon as it is not `since` any more."),
+        ("/events/stream", stream, "The audit log as it is written, as server-sent events from `Last-Event-ID` on."),
+        ("/artifacts/{model_id}/{which}", artifact, "Download a file of a version."),
+    ):
+        app.add_api_route(
+            API_PATH + path, call, methods=["GET"], summary=about, tags=["files"], responses=_PROBLEMS,
+            operation_id=f"{call.__name__}_of",
+        )  # fmt: skip

@@ -1,0 +1,68 @@
+"""Files of models on this machine, by their SHA-256, up to a limit: those used longest ago go first."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+
+#: The folder and its size in bytes, by the environment.
+FOLDER, LIMIT = "MODEL_REGISTRY_CACHE", "MODEL_REGISTRY_CACHE_BYTES"
+_MOST_BYTES = 20_000_000_000
+
+
+class Cache:
+    """Files by their SHA-256. Several processes may use one folder."""
+
+    def __init__(self, folder: Path | None = None, most_bytes: int | None = None) -> None:
+        base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+        self.folder = folder or Path(os.environ.get(FOLDER) or Path(base) / "model-registry")
+        self.most_bytes = int(os.environ.get(LIMIT) or _MOST_BYTES) if most_bytes is None else most_bytes
+
+    def content(self, digest: str, download: Callable[[Path], None]) -> bytes:
+        """The bytes of a file, downloaded where they are not here or were altered."""
+        path = self.folder / digest
+        try:
+            data = path.read_bytes()
+            if sha256(data).hexdigest() == digest:
+                os.utime(path)
+                return data
+        except FileNotFoundError:
+            pass
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        aside = self.folder / f"{digest}.{uuid.uuid4().hex}.part"
+        try:
+            download(aside)
+            data = aside.read_bytes()
+            aside.replace(path)
+        finally:
+            aside.unlink(missing_ok=True)
+        self._make_room(path)
+        return data
+
+    def is_checked(self, key: str) -> bool:
+        """Whether files passed a check here, see ``note_checked``."""
+        return (self.folder / f"{sha256(key.encode()).hexdigest()}.checked").exists()
+
+    def note_checked(self, key: str) -> None:
+        """Remember that files passed a check, with these libraries."""
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        (self.folder / f"{sha256(key.encode()).hexdigest()}.checked").touch(mode=0o600)
+
+    def _make_room(self, newest: Path) -> None:
+        files = []
+        for path in self.folder.iterdir():
+            try:
+                found = path.stat()
+            except FileNotFoundError:
+                continue  # another process made room
+            files.append((found.st_mtime, found.st_size, path))
+        held = sum(size for _, size, _ in files)
+        for _, size, path in sorted(files):
+            if held <= self.most_bytes:
+                return
+            if path != newest and not path.name.endswith(".part"):
+                path.unlink(missing_ok=True)
+                held -= size

@@ -1,0 +1,177 @@
+"""The class of a registry behind a server: the methods of ``Registry``, each a call of the server."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import io
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn
+
+from ..artifacts import formats
+from ..errors import InvalidInput
+from ..rules.access import NEEDS
+from ..wire.methods import NOT_SERVED, Method, methods_of
+from .connection import Connection
+from .loading import Loaded, RemoteLoader
+from .tokens import token_for
+
+#: What the object itself has, beside the methods that are calls.
+_OWN = frozenset({"load_model", "load_best_model", "load_active_model", "register_model", "read_artifact", "close"})
+
+
+class _Remote:
+    """What a registry behind a server is, beside its calls."""
+
+    _kind: Any
+
+    def __init__(
+        self,
+        location: str,
+        *,
+        artifacts: Any = None,
+        clock: Any = None,
+        actor: str | None = None,
+        take_over_settings: bool = True,
+        token: str | None = None,
+        trusted_globals: Sequence[str] = (),
+    ) -> None:
+        for name, value in (("artifacts", artifacts), ("clock", clock), ("actor", actor)):
+            if value is not None:
+                raise InvalidInput(f"{name}= applies to a folder or a database; the server {location} has its own")
+        self._arguments = (location, token, tuple(trusted_globals))
+        self._connection = Connection(location, token_for(location) if token is None else token)
+        self._methods = methods_of(self._kind)
+        self._remote_loader = RemoteLoader(self._connection, self._called, trusted_globals)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _reopen, (self._kind, *self._arguments)
+
+    def __repr__(self) -> str:
+        return f"Registry({self.location!r})"
+
+    @property
+    def location(self) -> str:
+        """The address of the server."""
+        return self._connection.address
+
+    @property
+    def actor(self) -> str:
+        """Who acts: whoever the token belongs to, which the server knows."""
+        return "the owner of the token"
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._remote_loader.close()
+        self._connection.close()
+
+    def load_model(self, model_id: str) -> Loaded:
+        """As ``Registry.load_model``; the files are kept in a cache on this machine."""
+        return self._remote_loader.load(model_id)
+
+    def load_best_model(self, model_name: str | None = None, *, fresh: bool = False) -> Loaded:
+        """As ``Registry.load_best_model``; while the server is away, the last known one with a warning."""
+        return self._remote_loader.load_best(model_name, fresh)
+
+    def load_active_model(self, model_name: str | None = None, *, fresh: bool = False) -> Loaded:
+        """As ``Registry.load_active_model``; while the server is away, the last known one with a warning."""
+        return self._remote_loader.load_active(model_name, fresh)
+
+    def read_artifact(self, model_id: str, which: str = "model") -> bytes:
+        """As ``Registry.read_artifact``."""
+        return self._connection.get(f"/artifacts/{model_id}/{which}").content
+
+    def register_model(
+        self,
+        model_obj: Any,
+        scaler_obj: Any = None,
+        *,
+        input_example: Any = None,
+        reference: Any = None,
+        training_data: Any = None,
+        actor: str | None = None,
+        reason: str = "",
+        **fields: Any,
+    ) -> str:
+        """As ``Registry.register_model``; to the server the files are an upload, and their metrics self-reported."""
+        for name, value in (("reference", reference), ("training_data", training_data)):
+            if value is not None:
+                warnings.warn(
+                    f"{name} is not sent to {self.location}: feature drift and lineage of the training data are not "
+                    "recorded for this version",
+                    UserWarning,
+                    stacklevel=2,
+                )
+        files: dict[str, Any] = {"model_file": _named(model_obj, "model.pkl")}
+        if scaler_obj is not None:
+            files["scaler_file"] = _named(scaler_obj, "scaler.pkl")
+        given = {name: value for name, value in fields.items() if value is not None}
+        call: str = self._called(
+            "upload", **files, metadata=given, input_example=input_example, reason=reason, actor=actor
+        )
+        return call
+
+    def _called(self, verb: str, **arguments: Any) -> Any:
+        """Call a method of the server."""
+        method = self._methods[verb]
+        arguments.pop("progress", None)  # a server tells of none
+        if method.acts and arguments.pop("actor", None) is not None:
+            raise InvalidInput(f"actor= of {verb} cannot be given to a server, which knows who acts by the token")
+        for name in method.files:
+            if (given := arguments.get(name)) is not None and not (name == "input_example" and _are_rows(given)):
+                arguments[name] = self._connection.upload(given, name)
+        if verb == "upload":
+            return self._connection.register(method, arguments)
+        return self._connection.call(method, arguments)
+
+
+def _named(value: Any, name: str) -> Any:
+    file = io.BytesIO(formats.dumps(value))
+    file.name = name
+    return file
+
+
+def _are_rows(given: Any) -> bool:
+    """Whether example rows go with the call: a list or an array, and no table."""
+    return isinstance(given, list | tuple) or (hasattr(given, "tolist") and not hasattr(given, "to_parquet"))
+
+
+@functools.cache
+def remote_class(kind: type) -> type[Any]:
+    """The class of a registry behind a server."""
+    members: dict[str, Any] = {"_kind": kind, "__doc__": "A registry behind a server, with the methods of Registry."}
+    served = methods_of(kind)
+    for name, member in inspect.getmembers(kind):
+        if not name.startswith("_") and callable(member) and name not in _OWN:
+            members[name] = _forwarded(member, served[name]) if name in served else _refused(name)
+    return type("RemoteRegistry", (_Remote, kind), members)
+
+
+def _forwarded(method: Callable[..., Any], served: Method) -> Callable[..., Any]:
+    """A method that calls the server."""
+    described = inspect.signature(method)
+    further = next((each.name for each in described.parameters.values() if each.kind is each.VAR_KEYWORD), None)
+
+    @functools.wraps(method)
+    def forwarded(self: _Remote, *given: Any, **named: Any) -> Any:
+        arguments: dict[str, Any] = dict(described.bind(self, *given, **named).arguments)
+        del arguments[next(iter(described.parameters))]
+        if further is not None:
+            arguments |= arguments.pop(further, {})
+        return self._called(served.name, **arguments)
+
+    return forwarded
+
+
+def _refused(verb: str) -> Callable[..., Any]:
+    because = NOT_SERVED[verb] if verb in NEEDS else "it is for whoever owns the registry's folder or database"
+
+    def refused(self: _Remote, *_: Any, **__: Any) -> NoReturn:
+        raise InvalidInput(f"{verb} is not available through a server: {because}")
+
+    return refused
+
+
+def _reopen(kind: Callable[..., Any], location: str, token: str | None, trusted_globals: Sequence[str]) -> Any:
+    return kind(location, token=token, trusted_globals=trusted_globals)
