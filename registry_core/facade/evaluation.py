@@ -294,7 +294,7 @@ class EvaluationVerbs(Verbs):
 
         Empty if none differs.
         """
-        known = {name: version for name, version in libraries.items() if " " not in name}
+        known = {name: version for name, version in libraries.items() if name and " " not in name}
         return environments.in_words(known, proofs.environment_of(known))
 
     def inspect(self, model_file: Any, model_name: str | None = None) -> Inspection:
