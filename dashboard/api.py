@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -10,12 +12,17 @@ from dashboard.sign_in import sessions
 from registry_core import API_PATH, HttpApi, http_api_of
 
 
-def make() -> HttpApi | None:
-    """The API of the registry that is shown; None where its libraries are not installed."""
+def make(ending: Callable[[], bool]) -> HttpApi | None:
+    """The API of the registry that is shown; None where its libraries are not installed.
+
+    Args:
+        ending: whether the server takes no further requests: programs that wait for changes are answered then.
+    """
     return http_api_of(
         served.registry,
         session=lambda cookies: sessions.principal(sessions.secret_of(cookies)),
         required=sessions.is_on,
+        ending=ending,
     )
 
 
@@ -42,5 +49,5 @@ class ApiBeside:
         self.app, self.api = app, api
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        app = self.api.application if self.api is not None and is_below(scope) else self.app
+        app = self.api if self.api is not None and is_below(scope) else self.app
         await app(scope, receive, send)

@@ -123,12 +123,13 @@ def application(
         local: only this machine reaches it.
     """
 
-    http_api = api.make()
+    listening: list[asyncio.Server] = []
+    http_api = api.make(lambda: any(not each.is_serving() for each in listening))
 
     @asynccontextmanager
     async def lifespan(app: streamlit.App) -> AsyncIterator[dict[str, Any]]:
         served.registry()  # an unreadable registry is told now, not on the first page
-        _send_at_once(asyncio.get_running_loop())
+        _send_at_once(asyncio.get_running_loop(), listening)
         # What is loaded by now stays for good: taking it out of the collector's sight makes each collection short.
         gc.collect()
         gc.freeze()
@@ -158,8 +159,10 @@ def application(
     )
 
 
-def _send_at_once(loop: asyncio.AbstractEventLoop) -> None:
+def _send_at_once(loop: asyncio.AbstractEventLoop, listening: list[asyncio.Server]) -> None:
     """Let answers go out without waiting for the one before to be acknowledged: 40 ms for each small file and rerun.
+
+    What listens is added to ``listening``: it stops when the server begins to end.
 
     asyncio sees to it on sockets that name their protocol, and Streamlit's does not. Connections inherit it from the
     socket that listens, which the server hands to the loop once the lifespan has begun.
@@ -171,6 +174,7 @@ def _send_at_once(loop: asyncio.AbstractEventLoop) -> None:
         if bound is not None and bound.family in (socket.AF_INET, socket.AF_INET6):
             bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         server: asyncio.Server = await listen(*arguments, **options)
+        listening.append(server)
         return server
 
     loop.create_server = listen_without_delay  # type: ignore[method-assign]

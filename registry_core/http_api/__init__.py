@@ -5,24 +5,54 @@ The dashboard serves it beside its pages, ``model-registry serve`` alone.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+import asyncio
+from collections.abc import Callable, Mapping
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from ..access import Principal
 from ..wire import API_PATH
 
 if TYPE_CHECKING:
     from ..registry import Registry
+    from .application import Server
 
 __all__ = ["API_PATH", "HttpApi", "http_api_of"]
 
 
-class HttpApi(NamedTuple):
-    """An ASGI application, and what ends it: whoever serves the application calls that."""
+class HttpApi:
+    """An ASGI application with all paths below ``/api/v1``, made at its first request: it takes two seconds to make."""
 
-    application: Callable[..., Awaitable[None]]
-    close: Callable[[], Awaitable[None]]
+    def __init__(
+        self,
+        registry: Callable[[], Registry],
+        session: Callable[[Mapping[str, str]], Principal | None] | None,
+        required: Callable[[], bool],
+        ending: Callable[[], bool],
+    ) -> None:
+        self._parts = (registry, session, required, ending)
+        self._made: tuple[Server, Any] | None = None
+        self._making = asyncio.Lock()
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Answer a request."""
+        if self._made is None:
+            async with self._making:
+                if self._made is None:
+                    self._made = await asyncio.to_thread(self._make)
+        await self._made[1](scope, receive, send)
+
+    def _make(self) -> tuple[Server, Any]:
+        from .application import Server, application
+
+        registry, session, required, ending = self._parts
+        server = Server(registry, session=session, required=required, ending=ending)
+        return server, application(server)
+
+    async def close(self) -> None:
+        """Finish the checks of uploads, and remove the files on their way in."""
+        if self._made is not None:
+            await self._made[0].close()
 
 
 def http_api_of(
@@ -30,6 +60,7 @@ def http_api_of(
     *,
     session: Callable[[Mapping[str, str]], Principal | None] | None = None,
     required: Callable[[], bool] = lambda: False,
+    ending: Callable[[], bool] = lambda: False,
 ) -> HttpApi | None:
     """The HTTP API of a registry, to be served below ``/api/v1``; None where its libraries are not installed.
 
@@ -37,11 +68,6 @@ def http_api_of(
         registry: the registry itself, which its owner opened.
         session: who has a session, by the cookies of a request; None where there are only tokens.
         required: whether a token or session is required even where the registry has no people.
+        ending: whether the server takes no further requests, so that nothing is waited for any more.
     """
-    if find_spec("fastapi") is None:
-        return None
-    from .application import Server, application
-
-    server = Server(registry, session=session, required=required)
-    made: Any = application(server)
-    return HttpApi(made, server.close)
+    return None if find_spec("fastapi") is None else HttpApi(registry, session, required, ending)

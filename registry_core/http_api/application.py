@@ -49,6 +49,7 @@ class Server:
         required: Callable[[], bool] = lambda: False,
         uploads: str | None = None,
         limits: Limits | None = None,
+        ending: Callable[[], bool] = lambda: False,
     ) -> None:
         """Serve a registry.
 
@@ -58,8 +59,10 @@ class Server:
             required: whether a token or session is required even where the registry has no people.
             uploads: the folder for files on their way in. Default: the system's folder for temporary files.
             limits: how much may be on its way in.
+            ending: whether the server takes no further requests, so that nothing is waited for any more.
         """
         self._registry, self._session, self._required = registry, session, required
+        self._ending = ending
         self.uploads = Uploads(uploads, limits)
         #: The calls with a key that are under way here, by caller and key.
         self.under_way: set[tuple[str, str]] = set()
@@ -82,7 +85,7 @@ class Server:
     def changes(self) -> Changes:
         """Who waits for changes."""
         if self._changes is None:
-            self._changes = Changes(self.registry)
+            self._changes = Changes(self.registry, self._ending)
         return self._changes
 
     def caller(self, request: Request) -> Caller:
@@ -90,13 +93,8 @@ class Server:
         authorization = request.headers.get("authorization", "")
         return callers.caller(self.registry, authorization, request.cookies, self._session, self._required())
 
-    async def hang_up(self) -> None:
-        """Answer who waits: nothing else keeps a server from ending."""
-        await self.changes.close()
-
     async def close(self) -> None:
-        """Answer who waits, finish the checks, and remove the uploads."""
-        await self.hang_up()
+        """Finish the checks, and remove the uploads."""
         if self._checks is not None:
             await asyncio.to_thread(self._checks.close)
         self.uploads.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 
 from ..registry import Registry
@@ -13,8 +14,13 @@ _SECONDS = 0.2
 class Changes:
     """Tells requests that wait when the registry's revision moves on. Everything happens on one event loop."""
 
-    def __init__(self, registry: Registry) -> None:
-        self._registry = registry
+    def __init__(self, registry: Registry, ending: Callable[[], bool] = lambda: False) -> None:
+        """Wait for the changes of a registry.
+
+        Args:
+            ending: whether the server takes no further requests, and only waits for those that are open.
+        """
+        self._registry, self._ending = registry, ending
         self._waiting: set[asyncio.Event] = set()
         self._looking: asyncio.Task[None] | None = None
         #: Whether the server is ending: nothing is waited for any more.
@@ -39,6 +45,9 @@ class Changes:
     async def _look(self, revision: int) -> None:
         while self._waiting:
             await asyncio.sleep(_SECONDS)
+            if self._ending():
+                await self.close()
+                return
             present = await asyncio.to_thread(self._registry.revision)
             if present != revision:
                 revision = present
@@ -50,5 +59,3 @@ class Changes:
         self.closed = True
         for event in self._waiting:
             event.set()
-        if self._looking is not None:
-            self._looking.cancel()

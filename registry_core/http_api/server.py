@@ -49,7 +49,13 @@ def serve(
             f"other machines can reach {host!r}, and without TLS their tokens can be read on the way. Give "
             "--certificate and --key, or --allow-remote where a proxy in front has TLS"
         )
-    server = Server(lambda: registry, required=lambda: not local, uploads=uploads)
+    running: uvicorn.Server | None = None
+    server = Server(
+        lambda: registry,
+        required=lambda: not local,
+        uploads=uploads,
+        ending=lambda: running is not None and running.should_exit,
+    )
     scheme = "http" if certificate is None else "https"
 
     class _Announced(uvicorn.Server):
@@ -58,10 +64,6 @@ def serve(
             if self.started:
                 bound = self.servers[0].sockets[0].getsockname()[1]
                 announce(f"{scheme}://{f'[{host}]' if ':' in host else host}:{bound}")
-
-        async def shutdown(self, sockets: list[socket] | None = None) -> None:
-            await server.hang_up()
-            await super().shutdown(sockets)
 
     config = uvicorn.Config(
         whole(server),

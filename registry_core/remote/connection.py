@@ -47,6 +47,8 @@ class Connection:
                 f"{self.address} would get the token unencrypted; give an https address, or omit the token"
             )
         self._headers = {"authorization": f"Bearer {token}"} if token else {}
+        # Read once: the certificates of all authorities take longer to read than most answers.
+        self._verify = httpx2.create_ssl_context() if self.address.startswith("https://") else False
         self._client = self.client()
 
     def client(self, seconds: float = _SECONDS) -> httpx2.Client:
@@ -54,6 +56,7 @@ class Connection:
         return httpx2.Client(
             base_url=self.address + API_PATH,
             headers=self._headers,
+            verify=self._verify,
             timeout=httpx2.Timeout(seconds, connect=_CONNECT_SECONDS),
         )
 

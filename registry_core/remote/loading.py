@@ -170,18 +170,11 @@ class RemoteLoader:
         files = [self._file(known.model_id, "model", known.model_sha256)]
         if known.scaler_sha256 is not None:
             files.append(self._file(known.model_id, "scaler", known.scaler_sha256))
-        for data in files:
-            # Decided here: a server that was taken over cannot have anything else loaded.
-            found = artifact_trust.look(data, f"the file of {known.model_id}", self._trusted)
-            if found.verdict != "trusted":
-                raise ArtifactQuarantined(
-                    f"{known.model_id} is not loaded: {found.because}; review that code, then give its imports as "
-                    "trusted_globals of this Registry"
-                )
         proof: Proof | None = self._call("proof", model_id=known.model_id)
         here = proofs.environment(known)
         key = json.dumps([answer_checks.files_of(known), sorted(here.items()), sorted(self._trusted)])
         if not self._cache.is_checked(key):
+            self._require_trusted(known, files)
             answer_checks.require_passed(known.model_id, self._check(known, files, proof))
             self._cache.note_checked(key)
         loaded = [formats.load(data, known.model_id, extra_trusted=self._trusted) for data in files]
@@ -190,6 +183,20 @@ class RemoteLoader:
         model, scaler = asking.labelled(loaded[0], known.classes), loaded[1] if len(loaded) > 1 else None
         answer_checks.require_agreement(known, proof, model, scaler)
         return model, scaler
+
+    def _require_trusted(self, known: ModelMetadata, files: list[bytes]) -> None:
+        """Scan files here: a server that was taken over cannot have anything else loaded.
+
+        Raises:
+            ArtifactQuarantined: they import what is not trusted here.
+        """
+        for data in files:
+            found = artifact_trust.look(data, f"the file of {known.model_id}", self._trusted)
+            if found.verdict != "trusted":
+                raise ArtifactQuarantined(
+                    f"{known.model_id} is not loaded: {found.because}; review that code, then give its imports as "
+                    "trusted_globals of this Registry"
+                )
 
     def _file(self, model_id: str, which: str, digest: str) -> bytes:
         return self._cache.content(digest, lambda target: self._connection.download(model_id, which, digest, target))

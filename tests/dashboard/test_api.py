@@ -9,14 +9,14 @@ import httpx2
 from registry_core import Registry
 from tests.fitted import register
 from tests.http_api.serving import token
-from tests.servers import running_dashboard
+from tests.servers import PATIENCE, running_dashboard
 
 
 def test_programs_with_a_token_and_people_with_a_session(tmp_path: Path) -> None:
     with (
         Registry(tmp_path / "registry", actor="the owner") as own,
         running_dashboard(tmp_path / "registry") as url,
-        httpx2.Client(base_url=f"{url}/api/v1") as client,
+        httpx2.Client(base_url=f"{url}/api/v1", timeout=PATIENCE) as client,
     ):
         model_id = register(own)
         asked = {"model_id": model_id, "reason": "from a script"}
@@ -32,7 +32,7 @@ def test_programs_with_a_token_and_people_with_a_session(tmp_path: Path) -> None
         assert client.get("/model_names").status_code == 401
         assert client.post("/unpin", json=asked).status_code == 401
         assert client.get("/model_names", headers={"authorization": "Bearer mr_nonsense"}).status_code == 401
-        assert httpx2.get(f"{url}/", headers={"authorization": f"Bearer {secret}"}).status_code == 303
+        assert httpx2.get(f"{url}/", headers={"authorization": f"Bearer {secret}"}, timeout=PATIENCE).status_code == 303
         with Registry(url, token=secret) as remote:
             remote.unpin(model_id, reason="by a program")
         assert own.events(model_id=model_id)[0].actor == "pipeline"

@@ -28,6 +28,7 @@ from registry_core import (
 from tests.fitted import FEATURES, forest, logistic, register
 from tests.http_api.serving import Serving, serving, token
 from tests.processes import until
+from tests.servers import PATIENCE
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +55,7 @@ def remote(server: Serving, own: Registry, tmp_path: Path, monkeypatch: pytest.M
 @pytest.fixture
 def raw(server: Serving, own: Registry) -> Iterator[httpx2.Client]:
     headers = {"authorization": f"Bearer {token(own, 'contributor', 'downloader', 'operator')}"}
-    with httpx2.Client(base_url=f"{server.address}/api/v1", headers=headers, timeout=120) as client:
+    with httpx2.Client(base_url=f"{server.address}/api/v1", headers=headers, timeout=PATIENCE) as client:
         yield client
 
 
@@ -163,7 +164,7 @@ def test_an_upload_that_was_cut_goes_on(raw: httpx2.Client) -> None:
     def cut() -> Iterator[bytes]:
         yield data[:1_500_000]
         # What the server has not taken from the network yet is lost with the connection.
-        with httpx2.Client(base_url=raw.base_url, headers=raw.headers) as other:
+        with httpx2.Client(base_url=raw.base_url, headers=raw.headers, timeout=PATIENCE) as other:
             until(lambda: int(other.head(f"/uploads/{upload}").headers["upload-offset"]))
         raise OSError("the cable was pulled")
 
@@ -189,7 +190,7 @@ def test_an_upload_that_was_cut_goes_on(raw: httpx2.Client) -> None:
 def test_uploads_belong_to_their_caller(raw: httpx2.Client, server: Serving, own: Registry) -> None:
     upload = raw.post("/uploads").json()["upload"]
     other = {"authorization": f"Bearer {token(own, 'contributor')}"}
-    assert httpx2.head(f"{server.address}/api/v1/uploads/{upload}", headers=other).status_code == 404
+    assert httpx2.head(f"{server.address}/api/v1/uploads/{upload}", headers=other, timeout=PATIENCE).status_code == 404
     assert raw.delete(f"/uploads/{upload}").status_code == 204
 
 
