@@ -189,7 +189,7 @@ def test_compressed_files_are_kept_as_they_are(registry: Registry) -> None:
     assert registry.read_artifact(model_id) == packed
 
 
-@pytest.mark.parametrize("place", ["s3://bucket/prefix", "https://example.org/registry"])
+@pytest.mark.parametrize("place", ["s3://bucket/prefix", "ftp://example.org/registry"])
 def test_a_bucket_cannot_hold_a_catalog(place: str) -> None:
     with pytest.raises(InvalidInput, match="cannot hold a catalog"):
         Registry(place)
