@@ -117,8 +117,7 @@ class _SignedIn(Verbs):
         def check(queries: Queries) -> None:
             if not verb:
                 raise NotAllowed("only a method of the registry writes")
-            asked[:] = [self._visible()]
-            self._check(queries, verb, arguments)
+            asked[:] = [self._check(queries, verb, arguments).names]
 
         def guarded(whole: Database) -> Database:
             if whole is not own.database:
@@ -132,15 +131,15 @@ class _SignedIn(Verbs):
         made.database, made.guarded_telemetry = guarded(own.database), guarded
         return made
 
-    def _check(self, queries: Queries, verb: str, arguments: Mapping[str, Any]) -> None:
-        """Raise where the caller may not do this now."""
-        roles, need = rules.roles_of(verb, arguments), rules.NEEDS[verb]
+    def _check(self, queries: Queries, verb: str, arguments: Mapping[str, Any]) -> _Standing:
+        """Raise where the caller may not do this now; gives what they may do and see."""
+        roles, need, standing = rules.roles_of(verb, arguments), rules.NEEDS[verb], self._standing()
         if not roles:
-            return
-        held = self._standing().grants
+            return standing
+        held = standing.grants
         if self._principal.kind == "token" and roles == (Role.REVIEWER,):
             raise NotAllowed(f"{self._principal.name} is a token, and tokens never approve; a person has to review")
-        for name in self._names(queries, verb, arguments):
+        for name in self._names(queries, verb, arguments, standing.names):
             if rules.allows(held, roles, name):
                 continue
             anywhere = Role.VIEWER in roles or rules.allows_somewhere(held, roles)
@@ -149,9 +148,12 @@ class _SignedIn(Verbs):
             if self._allowed_on_own(queries, verb, name, arguments):
                 continue
             raise _Refused(rules.refusal(self._principal, verb, roles, name), name)
+        return standing
 
-    def _names(self, queries: Queries, verb: str, arguments: Mapping[str, Any]) -> list[str | None]:
-        """The model names that a call is about; None among them: all.
+    def _names(
+        self, queries: Queries, verb: str, arguments: Mapping[str, Any], seen: Collection[str] | None
+    ) -> list[str | None]:
+        """The model names that a call is about; None among them: all. ``seen`` are those that the caller sees.
 
         Raises:
             NotFound: its subject is missing, or the caller does not see it.
@@ -159,7 +161,6 @@ class _SignedIn(Verbs):
         about = rules.NEEDS[verb].about
         if not about:
             return [None]
-        seen = self._visible()
         found: list[str | None] = []
         for argument, subject in about:
             given = arguments.get(argument)
