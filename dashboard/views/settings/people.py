@@ -22,10 +22,10 @@ PEOPLE: tuple[_HOLDER, ...] = (
     Column("Last sign-in", lambda row: row[4], 150),
 )
 TOKENS: tuple[Column[Token], ...] = (
-    Column("Name", lambda token: formatting.visible(token.name), 170, pinned=True),
-    Column("Roles", lambda token: "revoked" if token.revoked_at else _roles(token.grants), 300),
-    Column("Credential", lambda token: formatting.visible(_credential(token)), 220),
-    Column("Owner", lambda token: formatting.visible(token.owner), 130),
+    Column("Name", lambda token: formatting.visible(token.name), 150, pinned=True),
+    Column("Roles", lambda token: "revoked" if token.revoked_at else _roles(token.grants), 200),
+    Column("Credential", lambda token: formatting.visible(_credential(token)), 280),
+    Column("Owner", lambda token: formatting.visible(token.owner), 110),
     Column("Expires", lambda token: token.expires_at[:10], 100),
     Column(
         "Last used", lambda token: formatting.ago(token.last_used, messages.now()) if token.last_used else "never", 120
