@@ -52,8 +52,10 @@ def _child(setup: dict[str, Any]) -> None:
     if setup["libraries"] is not None:
         sys.addaudithook(_notice)
     frames.send(answers, frames.pack({"unenforced": unenforced}))
-    while _asked(setup["idle_seconds"]) and (message := frames.receive(0)) is not None:
-        frames.send(answers, _answered(*message))
+    with os.fdopen(0, "rb", closefd=False) as requests:
+        # Whoever asks waits for the answer: nothing of a next message is in the buffer.
+        while _asked(setup["idle_seconds"]) and (message := frames.receive(requests)) is not None:
+            frames.send(answers, _answered(*message))
 
 
 def _asked(seconds: float | None) -> bool:

@@ -9,7 +9,7 @@ import json
 import os
 import struct
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, BinaryIO
 
 _MARK = b"sandbox\n"
 _PREFIX = struct.Struct(">8sQQ")
@@ -78,36 +78,25 @@ def document(block: bytes, most: int, containers: int) -> Any:
         raise ValueError("it nests too deep") from error
 
 
-def receive(source: int) -> Message | None:
-    """Wait for a message of the parent at a descriptor; None when the other side has closed it.
+def receive(source: BinaryIO) -> Message | None:
+    """Wait for a message of the parent; None when the other side closes before it is complete.
 
     Raises:
         ValueError: something else came.
     """
-    prefix = _exactly(source, _PREFIX.size)
-    if prefix is None:
+    prefix = source.read(_PREFIX.size)
+    if len(prefix) < _PREFIX.size:
         return None
     mark, header_size, size = _PREFIX.unpack(prefix)
     if mark != _MARK:
         raise ValueError("no message")
-    rest = _exactly(source, header_size + size)
-    if rest is None:
+    text = source.read(header_size)
+    if len(text) < header_size:
         return None
-    header = json.loads(rest[:header_size])
-    return header, list(_cut(rest, header_size, header["blocks"]))
-
-
-def _exactly(source: int, count: int) -> bytearray | None:
-    """So many bytes, in place as they come; None when the other side closes before."""
-    received = bytearray(count)
-    with memoryview(received) as rest:
-        at = 0
-        while at < count:
-            read = os.readv(source, [rest[at:]])
-            if not read:
-                return None
-            at += read
-    return received
+    header = json.loads(text)
+    # A block of many megabytes is read once into its place.
+    blocks = [source.read(each) for each in header["blocks"]]
+    return (header, blocks) if sum(map(len, blocks)) == size else None
 
 
 def send(target: int, pieces: list[bytes]) -> None:
