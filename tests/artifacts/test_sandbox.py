@@ -170,7 +170,7 @@ def test_a_model_that_fails_leaves_the_next_one_a_fresh_process() -> None:
 @pytest.mark.slow
 def test_inputs_that_need_more_memory_than_there_is() -> None:
     with pytest.raises(SandboxFailure, match="the model exceeded its memory limit"):
-        predict(pickle.dumps(forest()), None, npy(np.zeros((1 << 18, 200))), limits=Limits(memory_bytes=1 << 20))
+        predict(pickle.dumps(forest()), None, npy(np.zeros((3 << 17, 200))), limits=Limits(memory_bytes=1 << 20))
 
 
 @pytest.mark.parametrize("features", [b"", b"PK\x03\x04", npy(np.zeros((0, 3))), npy(np.zeros(3))])
