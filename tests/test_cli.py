@@ -223,8 +223,8 @@ def test_register_from_options(registry_folder: Path, model_file: Path, tmp_path
     assert document["scaler_file_path"]
     refused(registry_folder, 4, "VersionTaken", *words)
     refused(registry_folder, 5, "NoModelAvailable", "champion", "Churn")
-    assert "awaiting review" in run(registry_folder, "list").stdout
-    assert "awaiting review" in run(registry_folder, "show", document["model_id"]).stdout
+    assert "not approved" in run(registry_folder, "list").stdout
+    assert "not approved" in run(registry_folder, "show", document["model_id"]).stdout
     answer(registry_folder, "promote", document["model_id"], "--reason", "I answer for it")
     assert run(registry_folder, "champion", "Churn").stdout.strip() == document["model_id"]
     assert answer(registry_folder, "show", document["model_id"])["waits_for_approval"] is False

@@ -49,9 +49,16 @@ def test_tokens_are_created_listed_and_revoked(registry_folder: Path, sqlite_reg
     shown = run(registry_folder, "token", "list").stdout
     assert "nightly" in shown
     assert made["secret"] not in shown
-    answer(registry_folder, "token", "revoke", made["token_id"])
+    answer(registry_folder, "token", "revoke", "nightly")
     assert "revoked" in run(registry_folder, "token", "list").stdout
     assert sqlite_registry.principal_of_token(made["secret"]) is None
+    again = [
+        answer(registry_folder, "token", "create", "nightly", "--role", "viewer", "--owner", "ada")["token_id"]
+        for _ in range(2)
+    ]
+    said = refused(registry_folder, 2, "InvalidInput", "token", "revoke", "nightly")
+    assert all(each in said for each in again)
+    answer(registry_folder, "token", "revoke", again[0])
     refused(registry_folder, 3, "NotFound", "token", "revoke", "absent")
     said = refused(
         registry_folder, 2, "InvalidInput", "token", "create", "x", "--role", "reviewer", "--owner", "ada"

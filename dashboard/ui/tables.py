@@ -194,11 +194,25 @@ def board_columns(
         ),
         "Model id": st.column_config.TextColumn("Model id", width="large"),
     }
-    labels = {column: label for label, column in ORDERS.items()}
-    ordered = labels.get(order_by, frames.metric_column(order_by))
+    ordered = _ordered(order_by)
     if ordered in columns:
         columns[ordered]["label"] += " ↓" if descending else " ↑"
     return columns
+
+
+def order_in_view(frame: pd.DataFrame, order_by: str) -> pd.DataFrame:
+    """The leaderboard with the column it is ordered by behind the status, where nobody has to scroll for it."""
+    names = list(frame.columns)
+    ordered, behind = _ordered(order_by), names.index("Status")
+    if ordered not in names[behind + 1 :]:
+        return frame
+    names.remove(ordered)
+    return frame[[*names[: behind + 1], ordered, *names[behind + 1 :]]]
+
+
+def _ordered(order_by: str) -> str:
+    labels = {column: label for label, column in ORDERS.items()}
+    return labels.get(order_by, frames.metric_column(order_by))
 
 
 def _raw(name: str, label: str) -> str | None:

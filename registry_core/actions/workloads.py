@@ -52,6 +52,11 @@ def checked(workload: Workload) -> Workload:
                 f"{name} is {texts[name]!r:.80}; give the claim {name[:3]} of the workload's token"
                 + (", or a pattern such as repo:example/churn:*" if name == "subject" else "")
             )
+    if not rules.names_an_owner(texts["subject"]):
+        raise InvalidInput(
+            f"the subject {texts['subject']!r:.80} covers workloads of every owner at {texts['issuer']:.80}; begin it "
+            "with the owner, as in repo:example/*"
+        )
     keys = Issuer(texts["issuer"], check_text(workload.keys, "keys", 100_000).strip()).keys
     return Workload(**texts, keys=keys)
 

@@ -391,14 +391,26 @@ def list_tokens(session: Session) -> None:
 
 
 @token.command("revoke")
-@click.argument("token_id")
+@click.argument("token_id", metavar="TOKEN")
 @options_of(Registry.revoke_token)
 @shared
 def revoke_token(session: Session, token_id: str, reason: str, actor: str | None) -> None:
-    """Revoke a token; it is refused at the next call."""
+    """Revoke TOKEN, given by its id or name; it is refused at the next call."""
     with session.open() as registry:
+        token_id = _token_id(registry, token_id)
         registry.revoke_token(token_id, actor=actor, reason=reason)
     session.answer({"revoked": token_id}, [f"Token {visible(token_id)} is revoked."])
+
+
+def _token_id(registry: Registry, given: str) -> str:
+    """The id of a token that is given by its id, or by a name that only one token in use has."""
+    tokens = registry.tokens()
+    named = [each.token_id for each in tokens if each.name == given and not each.revoked_at]
+    if given in [each.token_id for each in tokens] or not named:
+        return given
+    if len(named) > 1:
+        raise InvalidInput(f"{len(named)} tokens have the name {given:.80}: {', '.join(named)}; give the id of one")
+    return named[0]
 
 
 @main.command("request-review")

@@ -131,7 +131,7 @@ def _state(row: dict[str, Any]) -> str:
     if row["status"] != "registered":
         return str(row["status"])
     if not row["eligible"]:
-        return "awaiting review"
+        return "not approved"
     if row["is_best"]:
         return "best"
     return "" if row["comparable"] else "not comparable"
@@ -189,7 +189,7 @@ def _metrics(metadata: ModelMetadata, evaluations: list[Evaluation]) -> list[str
 def _description(metadata: ModelMetadata, evaluations: list[Evaluation], gates: str, waits: bool) -> list[str]:
     state: str = "champion" if metadata.is_active else "best, not champion" if metadata.is_best else metadata.status
     if waits and not metadata.is_active:
-        state = "awaiting review (see review), or promotion"
+        state = "not approved: `model-registry review` approves it, `model-registry promote` promotes it"
     info = {**metadata.training_info, **metadata.extra}
     rows: list[tuple[str, Any]] = [
         ("model_id", metadata.model_id),

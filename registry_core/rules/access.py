@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any, Literal, NamedTuple
@@ -228,6 +229,15 @@ def covers(workload: Workload, claims: Mapping[str, Any]) -> bool:
         and subject.isprintable()
         and fnmatchcase(subject, workload.subject)
     )
+
+
+def names_an_owner(subject: str) -> bool:
+    """Whether a pattern of subjects fixes whose workloads it covers: the part before its first wildcard ends behind the
+    owner, as in ``repo:example/*`` or ``system:serviceaccount:*``. Anybody can have an issuer such as GitHub sign a
+    token for ``repo:somebody/...``.
+    """
+    fixed = re.split(r"[*?\[]", subject, maxsplit=1)[0]
+    return fixed == subject or "/" in fixed or fixed.count(":") > 1
 
 
 def refusal(principal: Principal, verb: str, roles: Collection[Role], model_name: str | None) -> str:

@@ -305,6 +305,8 @@ def test_a_workload_of_another_installation_is_not_asked_about(
     ({"subject": ""}, "subject is"),
     ({"subject": "*"}, "subject is"),
     ({"subject": "*?*"}, "subject is"),
+    ({"subject": "repo:*"}, "every owner"),
+    ({"subject": "repo:exam[p]le/churn:*"}, "every owner"),
     ({"subject": "re\npo"}, "subject"),
     ({"keys": "http://id.example.org/keys"}, "keys is"),
     ({"keys": "/etc/keys.json"}, "keys is"),

@@ -58,7 +58,7 @@ def test_from_an_empty_registry_to_a_champion_with_a_score(
         choose("clinic-3.csv", "Labelled rows")
         # Everything else is filled in: name, type, target, version.
         look("Classes of left: no", "Champion: this version, if it passes every gate")
-        expect(page.get_by_role("combobox", name="Model name")).to_have_value("churn")
+        expect(page.get_by_role("combobox", name="Model name of this version")).to_have_value("churn")
         expect(page.get_by_role("combobox", name="Model type")).to_have_value("LogisticRegression")
         expect(page.get_by_text("Still needed")).to_have_count(0)
         anna.click(page.get_by_role("button", name="Upload and evaluate"))

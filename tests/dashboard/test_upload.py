@@ -154,7 +154,7 @@ def test_a_new_name_is_evaluated_and_the_next_version_on_its_benchmark(own: Regi
     next(each for each in app.button if each.label == "Upload another").click().run()
     app.file_uploader(key="model-file-1").set_value(("again.joblib", own.read_artifact(model.model_id, "model"), ""))
     app.run()
-    assert "evaluated on **rows**, the active benchmark of Risk-score: 40 rows" in words(app)
+    assert "its active benchmark **rows**, 40 rows" in words(app)
     app.button(key="upload").click().run()
     assert "Stored as version **1.0.1** of **Risk-score**, and evaluated" in words(app)
     assert own.evaluations(app.session_state["uploaded"])[0].rows == 40

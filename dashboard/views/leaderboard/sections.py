@@ -88,7 +88,8 @@ def table(rows: Rows, asked: Board, champion: ModelMetadata | None, view: sessio
     metrics = view.metric_names(asked.name)
     order = [row["model_id"] for row in rows]
     verdicts = promotion_verdict.of_many(order, view)
-    frame = board_frames.leaderboard(rows, metrics, champion, messages.now(), verdicts=verdicts)
+    found = board_frames.leaderboard(rows, metrics, champion, messages.now(), verdicts=verdicts)
+    frame = tables.order_in_view(found, asked.order_by)
     # Streamlit keeps a selection by position: under the same key it would jump to whatever stands there now.
     key = f"board-{asked.fingerprint(view.revision)}-{st.session_state.get(CHOSEN, 0)}"
     wanted = ids(st.query_params.get("select"))

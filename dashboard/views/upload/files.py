@@ -95,7 +95,7 @@ def choose(view: session.View) -> Files:
         _suggest("upload-type", _type_of(scans["model"]))
     left, right = st.columns(2)
     left.selectbox(
-        "Model name",
+        "Model name of this version",
         _options(names, "upload-name", stem),
         index=None,
         accept_new_options=True,

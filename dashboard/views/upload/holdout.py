@@ -37,8 +37,8 @@ def choose(files: Files, name: str, view: session.View) -> Holdout:
     benchmark = view.benchmark(name) if name else None
     if benchmark is not None:
         st.markdown(
-            f"The version is evaluated on **{formatting.escaped(benchmark.name)}**, the active benchmark of "
-            f"{formatting.escaped(name)}: {benchmark.rows:,} rows."
+            f"{formatting.escaped(name)} has labelled rows already: its active benchmark "
+            f"**{formatting.escaped(benchmark.name)}**, {benchmark.rows:,} rows."
         )
         st.caption("For a model of something else with rows of its own, type a new model name above.")
         st.page_link("../pages/benchmarks.py", label="Benchmarks", icon=":material/add_chart:")

@@ -239,7 +239,10 @@ def _state(
     if beyond:
         return "warning", f"{who}: {beyond[0].sentence}"
     if labels < asked.minimum_labels:
-        return "unknown", f"{who}: {shown}{against}; at least {asked.minimum_labels:,} labels are required"
+        return (
+            "unknown",
+            f"{who}: {shown}{against}; at least {asked.minimum_labels:,} labels are required before the registry acts",
+        )
     if detector is None:
         return "unknown", f"{who}: {shown}; no baseline yet"
     return "healthy", f"{who}: {shown}{against}; no sign of degradation"
