@@ -83,7 +83,7 @@ class Provider:
     def altered(self, claims: dict[str, Any]) -> str:
         """The claims were changed after they were signed."""
         head, _, signature = self.signed(claims).split(".")
-        return f"{head}.{encoded(json.dumps({**claims, 'sub': 'somebody else'}).encode())}.{signature}"
+        return f"{head}.{encoded(json.dumps({**claims, 'sub': 'repo:example/another'}).encode())}.{signature}"
 
     def authorize(self, url: str) -> str:
         """What a person does in the browser; the address to which the provider sends it back."""

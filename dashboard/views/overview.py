@@ -44,7 +44,8 @@ class Live:
 def names(page: int) -> None:
     """What needs attention, the totals and one page of the table; refreshes itself."""
     try:
-        _names(page, session.view())
+        with st.container(key="live-names"):
+            _names(page, session.view())
     except RegistryError as error:
         messages.explain(error)
 

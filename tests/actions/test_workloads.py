@@ -162,7 +162,7 @@ def test_a_forged_token(
     sqlite_registry: Registry, issuer: Provider, claims: dict[str, Any], forgery: str, given: bool
 ) -> None:
     keys = json.dumps({"keys": [issuer.key.as_dict(private=False)]}) if given else ""
-    trust(sqlite_registry, issuer.issuer, "*o*", keys=keys)
+    trust(sqlite_registry, issuer.issuer, "repo:example/*", keys=keys)
     assert sqlite_registry.principal_of_token(getattr(issuer, forgery)(claims)) is None
     assert sqlite_registry.principal_of_token(issuer.sign(claims)) is not None
 

@@ -83,12 +83,13 @@ def winter(anna: Visitor, folder: Path, steady: str, challenger: str) -> None:
     expect(page.get_by_test_id("stMain").locator("body, *").get_by_text("Rolled back").first).to_be_attached()
 
 
+# The longest story: replays tell it without a browser, and the pages it goes through have stories of their own.
+@pytest.mark.full
 def test_from_shadow_into_the_frost_and_back(
     browser: Browser,
     dashboard_server: Callable[..., str],
     filled_demo: tuple[Path, list[str]],
     tmp_path: Path,
-    full: bool,
 ) -> None:
     folder = tmp_path / "demo"
     shutil.copytree(filled_demo[0], folder)
@@ -129,9 +130,7 @@ def test_from_shadow_into_the_frost_and_back(
     expect(page.get_by_text("was promoted").first).to_be_visible()
     assert page.evaluate("window.sameDocument")
 
-    # test_health shows a rollback by itself with less traffic, test_replay this one without a browser.
-    if full:
-        winter(anna, folder, steady, challenger)
+    winter(anna, folder, steady, challenger)
     context.close()
     # A download that a page offered may be gone when the browser asks for it after the page was left.
     assert not [each for each in anna.trouble if "/media/" not in each and "Download Button source" not in each]

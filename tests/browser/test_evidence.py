@@ -70,6 +70,7 @@ def look_around(carla: Visitor) -> None:
         expect(carla.page.locator("h1")).to_contain_text(name)
 
 
+@pytest.mark.full
 def test_from_two_uploads_and_a_benchmark_to_an_override(visitor: Enter, filled: Registry, tmp_path: Path) -> None:
     train = rows(300, 1)
     good = LogisticRegression().fit(train[["age", "visits"]], train["left"])

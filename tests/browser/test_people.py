@@ -203,6 +203,7 @@ def by_provider(
     assert not [trouble for each in visitors for trouble in each.trouble]
 
 
+@pytest.mark.full
 def test_groups_of_a_provider_give_roles_and_take_them(
     by_provider: Callable[[str], Visitor], provider: Provider, filled: Registry
 ) -> None:

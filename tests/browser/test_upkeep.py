@@ -34,6 +34,7 @@ def accessible(visitor: Visitor, page: Page, *shades: str) -> None:
         assert not found
 
 
+@pytest.mark.full
 def test_a_cleanup_from_its_plan_is_undone_from_the_trash(visitor: Enter, filled: Registry) -> None:
     filled.configure(
         max_models_to_keep=1,

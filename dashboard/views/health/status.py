@@ -41,7 +41,8 @@ def now(name: str, drawn_as: tuple[str, int | None]) -> None:
     """The state, what is done when it gets worse, and the open alerts; refreshes itself."""
     # Nobody else explains an error of a part that refreshes itself.
     try:
-        _now(name, drawn_as, session.view())
+        with st.container(key="live-health"):
+            _now(name, drawn_as, session.view())
     except RegistryError as error:
         messages.explain(error)
 

@@ -43,7 +43,8 @@ def range_choice(name: str, view: session.View) -> str:
 def course(name: str, chosen: str) -> None:
     """How it went: the metric over time, the detector, every metric, drift, what was rolled back; refreshes itself."""
     try:
-        _course(name, chosen, session.view())
+        with st.container(key="live-course"):
+            _course(name, chosen, session.view())
     except RegistryError as error:
         messages.explain(error)
 
