@@ -30,7 +30,7 @@ TYPED  := $(sort $(dir $(wildcard $(addsuffix /*.py,registry_core dashboard page
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test check lint offline screenshots bench lock sbom clean
+.PHONY: help run test pytest check lint offline screenshots bench lock sbom clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -38,11 +38,14 @@ help:  ## Show this list
 run: $(VENV)/installed-demo  ## Fill a demo registry and open its dashboard (PORT=8501 FOLDER=model_registry_demo)
 	@exec $(BIN)/model-registry demo "$(FOLDER)" --port $(PORT)
 
-test: $(VENV)/installed-test  ## Check style and types, then run every test
+test: $(VENV)/installed-test  ## Check style and types, and run every test
 	@sh tests/setup/browser.sh
 	@sh tests/setup/postgres.sh
 	@sh tests/setup/openmp.sh
-	@$(MAKE) --no-print-directory lint
+	@$(MAKE) --no-print-directory --jobs 2 --keep-going lint pytest
+
+# Beside the type checker, which takes one processor for a minute.
+pytest: $(VENV)/installed-test
 	@TMPDIR=$$(sh tests/setup/memory.sh) $(ONE_THREAD) PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n $(WORKERS) $(BY_FILE) $(PYTEST_ARGS)
 
 check: $(VENV)/installed-test lint  ## The loop while you write: style, types, and the quick tests (no browser, no server)
