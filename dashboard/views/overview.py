@@ -85,7 +85,9 @@ def _waiting(summary: ModelNameSummary, view: session.View) -> int:
 
     By when the champion was registered, not deployed: an undo deploys it anew, and changes nothing about the others.
     """
-    return len(_after(summary, view))
+    champion = summary.champion
+    since = {"registered_after": champion.registered_at} if champion else {}
+    return view.count(summary.model_name, {"status": "registered", "is_active": False, **since})
 
 
 def _after(summary: ModelNameSummary, view: session.View) -> list[dict[str, Any]]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from operator import itemgetter
 from typing import Any, TypeVar
 
 from ..errors import InvalidInput
-from ..records import ModelMetadata, ModelQuery, Row
+from ..records import ModelMetadata, ModelQuery, Row, utc_text
 from ..version import Version
 from .database import Queries, Transaction, insertion
 
@@ -343,6 +344,15 @@ def _page(
     return rows + cut(f"models m{joined}{where}{also}{unknown} ORDER BY m.seq", rest, skipped)
 
 
+def _moment(value: Any) -> str:
+    try:
+        return utc_text(value if isinstance(value, datetime) else datetime.fromisoformat(value))
+    except (TypeError, ValueError, OverflowError) as error:
+        raise InvalidInput(
+            f"filter registered_after is {value!r:.80}; give a time, such as 2026-12-24T18:00:00+00:00"
+        ) from error
+
+
 def _conditions(query: ModelQuery) -> tuple[str, dict[str, Any]]:
     parts: list[str] = []
     parameters: dict[str, Any] = {}
@@ -365,6 +375,9 @@ def _conditions(query: ModelQuery) -> tuple[str, dict[str, Any]]:
         elif key == "is_active":
             wanted = "" if value else "NOT "
             parts.append(f"{wanted}{_SERVING}")
+        elif key == "registered_after":
+            parameters[key] = _moment(value)
+            parts.append("m.registered_at > :registered_after")
         elif key == "search":
             if len(str(value)) > _LONGEST_SEARCH:
                 raise InvalidInput(
@@ -374,6 +387,6 @@ def _conditions(query: ModelQuery) -> tuple[str, dict[str, Any]]:
             parameters["search"] = f"%{searchable(str(value)).translate(wildcards)}%"
             parts.append("m.search LIKE :search ESCAPE '\\'")
         else:
-            allowed = ", ".join((*_EQUAL, *_FLAGS, "is_active", "search"))
+            allowed = ", ".join((*_EQUAL, *_FLAGS, "is_active", "registered_after", "search"))
             raise InvalidInput(f"filter {key!r:.80} is unknown; allowed are {allowed}")
     return (" WHERE " + " AND ".join(parts) if parts else ""), parameters

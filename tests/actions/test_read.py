@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import itertools
 import random
+from datetime import UTC, datetime
 from typing import Any
 
 from registry_core import Registry
@@ -34,9 +35,10 @@ def test_pages_put_together_are_the_whole_list(registry: Registry) -> None:
             assert values == sorted(known, reverse=descending) + [None] * (23 - len(known)), options
 
 
-def test_filters_search_and_counts(registry: Registry) -> None:
+def test_filters_search_and_counts(registry: Registry, clock: Clock) -> None:
     plain = register(registry, 0.5, description="100% of the _north_", tags=["nightly"])
     other = register(registry, 0.4, model_type="Forest", evaluation_set="spring")
+    clock.tick(60)
     rejected = register(registry, 0.3)
     registry.reject(rejected)
     wanted: list[tuple[dict[str, Any], list[str]]] = [
@@ -50,6 +52,8 @@ def test_filters_search_and_counts(registry: Registry) -> None:
         ({"is_active": True}, [plain]),
         ({"is_active": False}, [other, rejected]),
         ({"is_ensemble": True}, []),
+        ({"registered_after": registry.get_metadata(other).registered_at}, [rejected]),
+        ({"registered_after": datetime(2000, 1, 1, tzinfo=UTC)}, [plain, other, rejected]),
         ({"search": "FOREST"}, [other]),
         ({"search": "NIGHTLY"}, [plain]),
         ({"search": "100%"}, [plain]),

@@ -86,6 +86,10 @@ def test_a_decline_and_its_rollback_appear_by_themselves(
     for shade in ("light", "dark"):
         page.emulate_media(color_scheme="dark" if shade == "dark" else "light")
         anna.settle()
+        # The page's theme reaches its headings a moment later.
+        shown = page.get_by_test_id("stApp").evaluate("each => getComputedStyle(each).color")
+        for heading in page.locator("[data-heading-text]").all():
+            expect(heading).to_have_css("color", shown)
         violations = Axe().run(page).response["violations"]
         assert not [(each["id"], [node["target"] for node in each["nodes"]][:2]) for each in violations]
     page.get_by_role("button", name="Open 1.1.0").click()
