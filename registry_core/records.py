@@ -300,8 +300,8 @@ class ModelQuery:
     ``order_by`` is ``composite_score``, ``registered_at``, ``training_timestamp``, ``model_id``, ``version`` or the
     name of any metric; models that lack the metric come last, whatever the direction. ``where`` takes ``status``,
     ``artifact``, ``model_type``, ``evaluation_set``, ``registered_by`` (a value or a list of them), ``is_ensemble``,
-    ``is_active``, ``eligible`` (a bool), ``registered_after`` (a time, without a zone in UTC) and ``search`` (text found
-    in id, type, description or tags).
+    ``is_active``, ``eligible`` (a bool), ``registered_after`` (a time, without a zone in UTC) and ``search`` (text
+    found in id, type, description or tags).
     """
 
     model_name: str | None = None
