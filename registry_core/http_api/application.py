@@ -245,7 +245,7 @@ def _once(
         server.under_way.discard((caller.key, key))
         raise
     kept = {"body": bytes(answer.body).decode(), "status": answer.status_code, "media_type": answer.media_type}
-    if method.name in ("create_token", "sign_in_link"):
+    if method.name in ("create_token", "sign_in_link", "add_webhook", "set_webhook"):
         # A secret is shown once, and stored nowhere.
         kept |= {"status": 409, "media_type": problems.MEDIA_TYPE, "body": _SHOWN_ONCE}
     server.registry.end_request(caller.key, key, json.dumps(kept))
