@@ -252,7 +252,8 @@ class MonitoringVerbs(Verbs):
     def send_notifications(self) -> None:
         """Send all notifications and webhook deliveries that are due, before this returns.
 
-        Failed ones are retried later. Those of this process are sent by a thread; this method also sends those that other processes left.
+        Failed ones are retried later. Those of this process are sent by a thread; this method also sends those that
+        other processes left.
         """
         notify.send_due(self._context)
 

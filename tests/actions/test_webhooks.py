@@ -19,9 +19,10 @@ from typing import Any
 
 import pytest
 
-from registry_core import InvalidInput, NotFound, Registry, StateConflict, Webhook
+from registry_core import EventKind, InvalidInput, NotFound, Registry, StateConflict, Webhook
 from registry_core.actions import deliveries, notify, posting
 from registry_core.actions.outgoing import PRIVATE_NETWORKS
+from registry_core.catalog import events, row_checksums
 from registry_core.live.records import PAUSES
 from registry_core.rules import webhooks as rules
 from tests.clock import Clock
@@ -114,12 +115,14 @@ def by_hand(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> 
 
 
 def happen(registry: Registry, *names: str) -> list[int]:
-    """Settings of model names are changed; the numbers of the events."""
-    numbers = []
+    """Something happens to model names; the numbers of the events."""
+    context, numbers = registry._context, []
     for name in names:
-        before = registry.configuration().policy(name).weights.get("accuracy", 0)
-        registry.configure(name, weights={"accuracy": round(before + 0.001, 4)}, reason="tuned")
-        numbers.append(registry.events(name, limit=1)[0].event_id)
+        with context.database.transaction() as transaction:
+            number, _ = events.append(
+                transaction, now=context.now(), kind=EventKind.PINNED, actor="anna", reason="", model_name=name
+            )
+        numbers.append(number)
     return numbers
 
 
@@ -214,7 +217,7 @@ def test_kinds_and_model_names_are_chosen(registry: Registry, receiver: Receiver
     registry.add_webhook("promotions", receiver.address, kinds=["promoted"], model_names="Chu*")
     register(registry, 0.8)
     register(registry, 0.8, model_name="Rain")
-    registry.promote(registry.list_models("Churn")[0]["model_id"], reason="first")
+    registry.promote(register(registry, 0.7), reason="simpler")
     notify.send_due(registry._context)
     assert {(each["event"]["kind"], each["event"]["model_name"]) for each in receiver.got} == {("promoted", "Churn")}
     (before,) = registry.webhooks()
@@ -225,7 +228,7 @@ def test_kinds_and_model_names_are_chosen(registry: Registry, receiver: Receiver
     receiver.got.clear()
     notify.send_due(registry._context)
     # What happened before the change was not asked for; the change itself is the first that is.
-    assert [each["event"]["kind"] for each in receiver.got] == ["webhook_changed", "configured"]
+    assert [each["event"]["kind"] for each in receiver.got] == ["webhook_changed", "pinned"]
     assert before.kinds == ("promoted",)
     with pytest.raises(StateConflict, match="nothing was changed"):
         registry.set_webhook("promotions", enabled=True)
@@ -243,7 +246,7 @@ def test_what_is_disabled_is_told_nothing(registry: Registry, receiver: Receiver
     registry.set_webhook("ci", enabled=True)
     (number,) = happen(registry, "Churn")
     notify.send_due(registry._context)
-    assert [each["event"]["kind"] for each in receiver.got] == ["test", "webhook_changed", "configured"]
+    assert [each["event"]["kind"] for each in receiver.got] == ["test", "webhook_changed", "pinned"]
     assert receiver.told()[-1] == number
 
 
@@ -471,11 +474,11 @@ def test_a_backup_goes_on_where_it_was(tmp_path: Path, receiver: Receiver) -> No
         assert hook.accepted, "the same user has the key"
         notify.send_due(registry._context)
         kinds = [each["event"]["kind"] for each in receiver.got]
-        assert kinds == ["configured", "configured", "restored_backup"]
+        assert kinds == ["pinned", "pinned", "restored_backup"]
         # What was sent after the backup arrives again, and is recognised.
         assert receiver.got[1]["delivery_id"] == sent
         assert verified(str(made.secret), receiver.headers[1], receiver.bodies[1])
-        assert registry.verify().ok
+        assert registry.verify().findings == ()
 
 
 def test_it_is_sent_in_the_background(
@@ -526,6 +529,7 @@ def test_a_registry_of_the_last_release_gets_the_tables(tmp_path: Path) -> None:
     with Registry(folder) as registry:
         register(registry, 0.8)
     with closing(sqlite3.connect(folder / "registry.db")) as connection:
+        row_checksums.connect(connection)
         for name in ("webhook_deliveries", "webhooks"):
             connection.execute(f"DROP TABLE {name}")
         connection.execute("DELETE FROM _sqlite_migrations WHERE name = '0013_webhooks' OR name LIKE 'row_sums%'")
@@ -533,7 +537,7 @@ def test_a_registry_of_the_last_release_gets_the_tables(tmp_path: Path) -> None:
     with Registry(folder) as registry:
         assert registry.webhooks() == []
         registry.add_webhook("ci", "https://hooks.example.org/")
-        assert registry.verify().ok
+        assert registry.verify().findings == ()
 
 
 def test_the_environment_is_left_alone() -> None:
