@@ -5,9 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from .events import EventKind
+
 DeliveryState = Literal["waiting", "delivered", "given up"]
 #: The kind of a message that says of nothing but that messages arrive.
 TEST = "test"
+
+
+def label_of(kind: str) -> str:
+    """The label of a message: of its kind of event, or of a test."""
+    return EventKind.label_of(kind)
 
 
 @dataclass(frozen=True)

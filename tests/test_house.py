@@ -73,7 +73,7 @@ ROOMS: dict[str, set[str]] = {
     "live": {"records", "gates", "signature", "notices"},
     "maintenance": {"records", "notices"},
     "visitors": set(),
-    "webhooks": set(),
+    "webhooks": {"events"},
     "rules": FOUNDATION,
     "catalog": FOUNDATION,
     "artifacts": FOUNDATION,

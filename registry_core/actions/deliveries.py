@@ -12,11 +12,10 @@ from ..catalog import events, models, notifications
 from ..catalog import webhooks as stored
 from ..catalog.database import Queries, Transaction
 from ..catalog.webhooks import Due, Stored
-from ..events import EventKind
 from ..live.records import PAUSES
 from ..records import Event, utc_text
 from ..rules import webhooks as rules
-from ..webhooks import TEST
+from ..webhooks import TEST, label_of
 from . import seals
 from .context import Context
 from .posting import Message, NotSent, send
@@ -121,9 +120,8 @@ def message(context: Context, hook: Stored, delivery_id: str, event: Event | Non
     """What a webhook gets: of an event, or None for a test."""
     now = context.now()
     kind = TEST if event is None else event.kind
-    label = "Test" if event is None else EventKind.label_of(kind)
     told: dict[str, Any] = {
-        "event_id": None, "kind": kind, "label": label, "model_name": None, "model_id": None, "actor": context.actor,
+        "event_id": None, "kind": kind, "label": label_of(kind), "model_name": None, "model_id": None, "actor": context.actor,
         "at": utc_text(now), "reason": "", "before": {}, "after": {},
     }  # fmt: skip
     if event is not None:
@@ -139,7 +137,7 @@ def message(context: Context, hook: Stored, delivery_id: str, event: Event | Non
         "Webhook-Timestamp": str(timestamp),
         "Webhook-Signature": rules.signature(secret_of(context, context.database, hook), delivery_id, timestamp, body),
     }
-    return Message(body, f"Model Registry: {label}", text, headers)
+    return Message(body, f"Model Registry: {label_of(kind)}", text, headers)
 
 
 def _masked(document: Any) -> Any:
