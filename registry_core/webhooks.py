@@ -29,7 +29,7 @@ class Webhook:
         waiting: how many deliveries wait for an attempt.
         given_up: how many deliveries failed at every attempt, of those that are still in the log.
         delivered_at: when something arrived there last; None: never.
-        failure: why the newest delivery that was attempted has not arrived; empty if it has.
+        failure: why the oldest of those that wait has not arrived yet; empty if none waits for another attempt.
     """
 
     name: str

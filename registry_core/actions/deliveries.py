@@ -121,8 +121,8 @@ def message(context: Context, hook: Stored, delivery_id: str, event: Event | Non
     now = context.now()
     kind = TEST if event is None else event.kind
     told: dict[str, Any] = {
-        "event_id": None, "kind": kind, "label": label_of(kind), "model_name": None, "model_id": None, "actor": context.actor,
-        "at": utc_text(now), "reason": "", "before": {}, "after": {},
+        "event_id": None, "kind": kind, "label": label_of(kind), "model_name": None, "model_id": None,
+        "actor": context.actor, "at": utc_text(now), "reason": "", "before": {}, "after": {},
     }  # fmt: skip
     if event is not None:
         told |= {key: getattr(event, key) for key in told.keys() - {"kind", "label", "before", "after"}}

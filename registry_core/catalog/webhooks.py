@@ -245,8 +245,8 @@ def standings(queries: Queries) -> dict[str, Standing]:
 
 def _failure(queries: Queries, name: str) -> str:
     rows = queries.query(
-        "SELECT failure FROM webhook_deliveries WHERE webhook = :name AND attempts > 0 "
-        "ORDER BY at DESC, coalesce(event_seq, 0) DESC LIMIT 1",
+        f"SELECT failure FROM webhook_deliveries WHERE webhook = :name AND failure <> '' AND {_WAITING} "
+        "ORDER BY event_seq LIMIT 1",
         {"name": name},
     )
     return str(rows[0]["failure"]) if rows else ""
