@@ -298,3 +298,23 @@ def test_a_retried_upload_is_registered_once(raw: httpx2.Client, own: Registry) 
     assert raw.post("/upload", json=asked, headers={"idempotency-key": "once"}).status_code == 202
     assert own.count_models("Retried") == 1
     assert raw.get("/checks/absent").status_code == 404
+
+
+def test_webhooks_from_elsewhere(remote: Registry, own: Registry, raw: httpx2.Client) -> None:
+    """A webhook is added, tested and removed through the server, which sends what other processes left."""
+    made = remote.add_webhook("ci", "env:NO_SUCH_HOOK", kinds=["pinned"], reason="the bot")
+    assert made.secret is not None
+    assert made.secret.startswith("whsec_")
+    assert [each.name for each in remote.webhooks()] == ["ci"]
+    tested = remote.test_webhook("ci")
+    assert tested.failure.startswith("the environment variable NO_SUCH_HOOK is not set")
+    assert remote.webhook_deliveries("ci") == [tested]
+    model_id = register(own, 0.8, model_name="Hooked")
+    own._context.on_news = lambda: None
+    own.pin(model_id, reason="keep")
+    (waiting,) = until(lambda: [each for each in remote.webhook_deliveries("ci") if each.attempts and each.event_id])
+    assert (waiting.kind, waiting.model_name, waiting.state) == ("pinned", "Hooked", "waiting")
+    assert remote.resend_delivery(waiting.delivery_id).attempts == waiting.attempts + 1
+    assert raw.post("/add_webhook", json={"name": "x", "address": "env:X"}).status_code == 403
+    remote.remove_webhook("ci", reason="done")
+    assert remote.webhooks() == []
