@@ -110,6 +110,7 @@ class Sender:
         self._news = threading.Event()
         self._closed = False
         self._stays = False
+        self._failure = ""
         self._thread: threading.Thread | None = None
         forks.survive(self)
 
@@ -145,9 +146,12 @@ class Sender:
             self._news.clear()
             try:
                 wait = send_due(self._context, lambda: self._closed)
+                self._failure = ""
             except RegistryError as error:
-                _log.warning("notifications wait in the outbox: %s", error)
-                wait = None
+                if str(error) != self._failure:
+                    # One that stays would say the same every few seconds.
+                    _log.warning("notifications wait in the outbox: %s", error)
+                self._failure, wait = str(error), None
             if self._stays:
                 wait = _LOOK_SECONDS if wait is None else min(wait, _LOOK_SECONDS)
             with self._lock:

@@ -25,10 +25,10 @@ WEBHOOKS: tuple[Column[Webhook], ...] = (
     Column("Address", lambda hook: formatting.visible(hook.address), 240),
 )
 DELIVERIES: tuple[Column[WebhookDelivery], ...] = (
-    Column("Event", lambda each: EventKind.label_of(each.kind), 170, pinned=True),
+    Column("Event", lambda each: EventKind.label_of(each.kind), 150, pinned=True),
+    Column("State", lambda each: each.state, 90),
     Column("Model name", lambda each: formatting.visible(each.model_name or ""), 140),
     Column("Time", lambda each: _ago(each.at), 110),
-    Column("State", lambda each: each.state, 90),
     Column("Attempts", lambda each: each.attempts, 85, "count"),
     Column("Failure", lambda each: formatting.visible(each.failure), 260),
     Column("Webhook", lambda each: formatting.visible(each.webhook), 120),
