@@ -163,7 +163,7 @@ def resend_delivery(context: Context, delivery_id: str) -> WebhookDelivery:
     hook = _require_accepted(context, one.webhook)
     with context.database.transaction() as transaction:
         one = _require_delivery(transaction, delivery_id)
-        if one.state == "waiting" and not stored.is_first(transaction, delivery_id):
+        if one.state == "waiting" and stored.waits_for_another(transaction, one):
             raise StateConflict(
                 f"{delivery_id} waits for an earlier delivery of {one.model_name or 'the registry'} to {one.webhook}; "
                 "resend that one"

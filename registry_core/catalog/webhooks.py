@@ -15,11 +15,12 @@ from ..webhooks import TEST, DeliveryState, WebhookDelivery
 from .database import Queries, Transaction, insertion
 
 _WAITING = "delivered_at IS NULL AND given_up = 0"
-#: No earlier delivery of the same webhook and model name waits.
+#: Of each webhook and model name the first delivery that waits. Asked of each row for an earlier one, a day's backlog
+#: took PostgreSQL half a minute.
 _FIRST = (
-    "d.delivered_at IS NULL AND d.given_up = 0 AND NOT EXISTS (SELECT 1 FROM webhook_deliveries e "
-    "WHERE e.webhook = d.webhook AND e.model_name = d.model_name AND e.event_seq < d.event_seq "
-    "AND e.delivered_at IS NULL AND e.given_up = 0)"
+    f"(SELECT webhook, model_name, min(event_seq) AS event_seq FROM webhook_deliveries WHERE {_WAITING} "
+    "AND webhook IN ({among}) GROUP BY webhook, model_name) f JOIN webhook_deliveries d ON d.webhook = f.webhook "
+    "AND d.model_name = f.model_name AND d.event_seq = f.event_seq"
 )
 _LISTED = "SELECT d.*, v.kind FROM webhook_deliveries d LEFT JOIN events v ON v.seq = d.event_seq"
 
@@ -126,8 +127,8 @@ def claim(
     """
     listed, values = _among(names)
     rows = transaction.query(
-        "SELECT d.delivery_id, d.webhook, d.event_seq, d.attempts FROM webhook_deliveries d "
-        f"WHERE d.webhook IN ({listed}) AND d.next_at <= :now AND {_FIRST} "
+        f"SELECT d.delivery_id, d.webhook, d.event_seq, d.attempts FROM {_FIRST.format(among=listed)} "
+        "WHERE d.next_at <= :now "
         "ORDER BY CASE WHEN d.webhook > :after THEN 0 ELSE 1 END, d.webhook, d.next_at, d.event_seq LIMIT 1",
         {**values, "now": now, "after": after},
     )
@@ -175,9 +176,7 @@ def note_test(transaction: Transaction, one: WebhookDelivery) -> None:
 def next_due(queries: Queries, names: Collection[str]) -> str | None:
     """When the next attempt for one of the webhooks is due, or None when nothing waits."""
     listed, values = _among(names)
-    rows = queries.query(
-        f"SELECT min(d.next_at) AS at FROM webhook_deliveries d WHERE d.webhook IN ({listed}) AND {_FIRST}", values
-    )
+    rows = queries.query(f"SELECT min(d.next_at) AS at FROM {_FIRST.format(among=listed)}", values)
     at: str | None = rows[0]["at"]
     return at
 
@@ -187,10 +186,14 @@ def _among(names: Collection[str]) -> tuple[str, dict[str, Any]]:
     return ", ".join(f":{each}" for each in values) or "NULL", values
 
 
-def is_first(queries: Queries, delivery_id: str) -> bool:
-    """Whether no earlier delivery of the same webhook and model name waits."""
+def waits_for_another(queries: Queries, one: WebhookDelivery) -> bool:
+    """Whether an earlier delivery of the same webhook and model name waits."""
     return bool(
-        queries.query(f"SELECT 1 FROM webhook_deliveries d WHERE d.delivery_id = :id AND {_FIRST}", {"id": delivery_id})
+        queries.query(
+            "SELECT 1 FROM webhook_deliveries WHERE webhook = :webhook AND model_name = :model_name "
+            f"AND event_seq < :seq AND {_WAITING} LIMIT 1",
+            {"webhook": one.webhook, "model_name": one.model_name or "", "seq": one.event_id},
+        )
     )
 
 

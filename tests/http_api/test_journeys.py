@@ -318,3 +318,24 @@ def test_webhooks_from_elsewhere(remote: Registry, own: Registry, raw: httpx2.Cl
     assert raw.post("/add_webhook", json={"name": "x", "address": "env:X"}).status_code == 403
     remote.remove_webhook("ci", reason="done")
     assert remote.webhooks() == []
+
+
+def test_the_secret_of_a_webhook_is_not_repeated(server: Serving, own: Registry) -> None:
+    """A call that is sent again is carried out once; what it said is said again, unless that was a secret."""
+    headers = {"authorization": f"Bearer {token(own, 'admin')}"}
+    with httpx2.Client(base_url=f"{server.address}/api/v1", headers=headers, timeout=PATIENCE) as client:
+
+        def send(path: str, key: str, **arguments: Any) -> httpx2.Response:
+            return client.post(f"/{path}", json={"name": "once", **arguments}, headers={"idempotency-key": key})
+
+        first, again = (send("add_webhook", "a", address="env:X") for _ in range(2))
+        assert first.json()["secret"].startswith("whsec_")
+        assert (again.status_code, "shown once" in again.json()["detail"]) == (409, True)
+        first, again = (send("set_webhook", "b", enabled=False) for _ in range(2))
+        assert first.json() == again.json()
+        assert (first.status_code, first.json()["secret"]) == (200, None)
+        first, again = (send("set_webhook", "c", rotate_secret=True) for _ in range(2))
+        assert (first.status_code, again.status_code) == (200, 409)
+        kept = str(own._context.database.query("SELECT answer FROM requests"))
+        assert first.json()["secret"] not in kept
+        assert send("remove_webhook", "d").status_code == 200
