@@ -436,6 +436,13 @@ def test_names_ids_and_removal(registry: Registry, receiver: Receiver) -> None:
     assert registry.verify_events() is None
 
 
+def test_there_are_so_many_at_most(registry: Registry) -> None:
+    for number in range(50):
+        registry.add_webhook(f"hook {number}", "https://hooks.example.org/")
+    with pytest.raises(StateConflict, match="there are 50 webhooks, which is the limit"):
+        registry.add_webhook("one more", "https://hooks.example.org/")
+
+
 def test_addresses_of_alerts_are_not_told(registry: Registry, receiver: Receiver) -> None:
     registry.add_webhook("ci", receiver.address)
     registry.configure("Churn", monitoring={"notify": ["https://chat.example.org/s3cret"]})
