@@ -128,7 +128,7 @@ def application(
 
     @asynccontextmanager
     async def lifespan(app: streamlit.App) -> AsyncIterator[dict[str, Any]]:
-        served.registry()  # an unreadable registry is told now, not on the first page
+        served.registry().keep_sending()  # an unreadable registry is told now, not on the first page
         _send_at_once(asyncio.get_running_loop(), listening)
         # What is loaded by now stays for good: taking it out of the collector's sight makes each collection short.
         gc.collect()

@@ -4,7 +4,7 @@ import streamlit as st
 
 from dashboard import session
 from dashboard.ui import messages
-from dashboard.views.settings import decisions, foreign_decisions, people, sections
+from dashboard.views.settings import decisions, foreign_decisions, people, sections, webhooks
 from dashboard.views.settings import fields as settings_fields
 from dashboard.views.settings import preview as settings_preview
 from registry_core import InvalidConfiguration
@@ -25,6 +25,8 @@ draft, section = sections.choose(name, view)
 bar = st.container(key="settings-bar")
 if section == "People":
     people.section(view)
+elif section == "Webhooks":
+    webhooks.section(view)
 elif section == "History":
     decisions.history(view)
 elif section == "Ranking":
@@ -40,5 +42,5 @@ elif section == "Ranking":
 else:
     settings_fields.SECTIONS[section](draft, name, view)
 with bar:
-    sections.save_bar(draft, view, fields=section not in ("People", "History"))
+    sections.save_bar(draft, view, fields=section not in (*sections.OF_ALL, "History"))
 decisions.follow_save()

@@ -144,6 +144,7 @@ from .signature import AnswersCheck, Feature, Proof, Signature
 from .tables import TableColumn, TableReading
 from .version import RELEASE as __version__
 from .visitors import on_wait, visitor
+from .webhooks import Webhook, WebhookDelivery, WebhookSecret
 
 __all__ = [
     "API_PATH",
@@ -286,6 +287,9 @@ __all__ = [
     "ValueCurve",
     "VerifyReport",
     "VersionTaken",
+    "Webhook",
+    "WebhookDelivery",
+    "WebhookSecret",
     "Window",
     "Workload",
     "__version__",

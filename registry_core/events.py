@@ -106,6 +106,13 @@ class EventKind(StrEnum):
     SIGNED_IN = "signed_in", "Signed in", "after: issuer, subject, groups"
     SIGNED_OUT = "signed_out", "Signed out", "after: issuer, subject, sessions"
     REFUSED = "refused", "Refused", "after: verb"
+    WEBHOOK_ADDED = "webhook_added", "Webhook added", "after: webhook, kinds, model_names"
+    WEBHOOK_CHANGED = (
+        "webhook_changed",
+        "Webhook changed",
+        "before and after: webhook, enabled, kinds, model_names; after: accepted, secret_rotated",
+    )
+    WEBHOOK_REMOVED = "webhook_removed", "Webhook removed", "after: webhook"
     REVIEW_REQUESTED = "review_requested", "Review requested", "after: asked, due"
     REVIEW_REQUEST_WITHDRAWN = "review_request_withdrawn", "Review request withdrawn", "after: asked"
 

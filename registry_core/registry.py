@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any, Self, cast
 
 from . import forks, remote
-from .actions import configure, context
+from .actions import configure, context, notify
 from .actions.load import Loader
 from .actions.maintenance import recover, restore
 from .errors import InvalidInput
@@ -27,6 +27,7 @@ from .facade.queries import QueryVerbs
 from .facade.registration import RegistrationVerbs
 from .facade.requests import RequestVerbs
 from .facade.serving import Predictor, ServingVerbs
+from .facade.webhooks import WebhookVerbs
 from .maintenance import Progress, RebuildReport
 
 __all__ = ["Predictor", "Registry"]
@@ -49,6 +50,7 @@ class Registry(
     OriginVerbs,
     AccessVerbs,
     RequestVerbs,
+    WebhookVerbs,
 ):
     """A registry of trained models: in a folder, in a database with its files in a bucket, or behind a server.
 
@@ -117,6 +119,7 @@ class Registry(
             raise
         self._loader = Loader(self._context)
         forks.survive(self._loader)
+        self._context.on_news = partial(notify.wake_sender, self._context)
         self._context.reopened = partial(_reduced, type(self), self._context.address, clock, self._context.actor)
 
     @classmethod

@@ -44,6 +44,7 @@ FOUNDATION = {
     "model_card",
     "notices",
     "visitors",
+    "webhooks",
 }
 MIDDLE = {"rules", "catalog", "artifacts"}
 ROOMS: dict[str, set[str]] = {
@@ -72,6 +73,7 @@ ROOMS: dict[str, set[str]] = {
     "live": {"records", "gates", "signature", "notices"},
     "maintenance": {"records", "notices"},
     "visitors": set(),
+    "webhooks": {"events"},
     "rules": FOUNDATION,
     "catalog": FOUNDATION,
     "artifacts": FOUNDATION,
@@ -133,6 +135,9 @@ PUBLIC_NAMES = {
     "ReviewRequest",
     "Role",
     "Token",
+    "Webhook",
+    "WebhookDelivery",
+    "WebhookSecret",
     "Workload",
     "Alert",
     "Answer",

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any, Final, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar, cast
 
 from .. import folders, forks, rights
 from ..access import Grant, Principal
@@ -25,6 +25,9 @@ from ..errors import InvalidInput, StorageError
 from ..rules import people
 from ..rules.intake import check_text
 from .seals import Seals
+
+if TYPE_CHECKING:
+    from ..catalog.postgres import PostgresDatabase
 
 #: For ``expected_champion``: the caller does not say what it saw. No model id can be spelt so.
 NOT_CHECKED: Final = "<not checked>"
@@ -72,6 +75,8 @@ class Context:
     own: Context | None = field(default=None, repr=False)
     #: What opens the registry again, and its arguments: set by the registry itself, whom no action knows.
     reopened: Callable[[], tuple[Any, ...]] = field(default=tuple, repr=False)
+    #: Called after a commit with an event that a webhook may be waiting for: set by the registry itself.
+    on_news: Callable[[], None] = field(default=lambda: None, repr=False)
     _configuration: tuple[int, Configuration] | None = field(default=None, repr=False)
     _telemetry: Database | None = field(default=None, repr=False)
     #: Held while something is opened that most who open a registry never need.
@@ -198,7 +203,7 @@ def open_context(
         raise InvalidInput(f"location is {location!r:.80}; name a folder or a database URL") from error
     if "\0" in place:
         raise InvalidInput(f"location {place!r:.80} contains a NUL character; name a folder or a database URL")
-    database: Database
+    database: SqliteDatabase | PostgresDatabase
     open_telemetry: Callable[[], Database]
     opened: tuple[str, str | None]
     if place.startswith(("postgresql://", "postgres://")):
@@ -233,6 +238,7 @@ def open_context(
         shown = str(folder)
     context = Context(shown, database, store, clock or _utc_now, actor or _user(), open_telemetry, opened)
     context.actor = context.who(context.actor)
+    database.on_news = lambda: context.on_news()
     forks.survive(context)
     return context
 

@@ -1,61 +1,78 @@
-"""Notifications: alerts sent in the background, with retries."""
+"""Notifications: alerts and webhooks sent in the background, with retries."""
 
 from __future__ import annotations
 
 import json
 import logging
-import os
 import threading
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
+from typing import Literal
 
 from .. import forks
 from ..catalog import alerts, notifications
-from ..errors import InvalidConfiguration, RegistryError
+from ..errors import RegistryError
 from ..live import Alert
 from ..live.records import PAUSES
 from ..records import utc_text
-from . import outgoing
+from . import deliveries
 from .context import Context
+from .posting import TIMEOUT_SECONDS, Message, NotSent
+from .posting import send as post
 
-TIMEOUT_SECONDS = 5.0
 _LONGEST_WAIT = 60.0
+#: How often a process that stays looks for what others left.
+_LOOK_SECONDS = 5.0
 
 _log = logging.getLogger("registry_core.notify")
 
 
-class NotSent(Exception):
-    """An attempt failed; the text says why, without any address."""
-
-
-def send_due(context: Context) -> float | None:
+def send_due(context: Context, ended: Callable[[], bool] = lambda: False) -> float | None:
     """Send all that is due; the seconds until more is, or None when nothing waits.
 
     An attempt is counted before it is made, so several processes never send one message at once. A process that dies
     between sending and noting so leaves a message that is sent again: at least once, never silently not at all.
+
+    Args:
+        ended: asked before each attempt: whether to stop.
     """
-    while True:
-        # Asked without the lock first: whoever watches asks every minute.
-        waits = notifications.next_due(context.database, len(PAUSES))
-        now = context.now()
-        if waits is None:
+    turns = deliveries.Turns()
+    while not ended():
+        # In turn, so that neither waits for a long queue of the other.
+        waits = [each for each in (_send_alert(context), deliveries.send_next(context, turns)) if each is not None]
+        if not waits:
             return None
-        if waits > utc_text(now):
-            return (datetime.fromisoformat(waits) - now).total_seconds()
-        later = [utc_text(now + timedelta(seconds=pause)) for pause in PAUSES]
-        with context.database.transaction() as transaction:
-            due = notifications.claim(transaction, utc_text(now), later)
-        if due is None:
-            continue
-        alert = alerts.find(context.database, due.alert_id)
-        assert alert is not None
-        failure = ""
-        try:
-            send(due.channel, alert)
-        except NotSent as error:
-            given_up = f"; given up after {due.attempts} attempts" if due.attempts == len(PAUSES) else ""
-            failure = f"{error}{given_up}"
-        with context.database.transaction() as transaction:
-            notifications.settle(transaction, due, None if failure else utc_text(context.now()), failure)
+        if min(waits) > 0:
+            return min(waits)
+    return None
+
+
+def _send_alert(context: Context) -> float | None:
+    """Attempt the next message about an alert; the seconds until one is due, 0 after an attempt, None without any."""
+    # Asked without the lock first: whoever watches asks every minute.
+    waits = notifications.next_due(context.database, len(PAUSES))
+    now = context.now()
+    if waits is None:
+        return None
+    if waits > utc_text(now):
+        return (datetime.fromisoformat(waits) - now).total_seconds()
+    later = [utc_text(now + timedelta(seconds=pause)) for pause in PAUSES]
+    with context.database.transaction() as transaction:
+        due = notifications.claim(transaction, utc_text(now), later)
+    if due is None:
+        return 0.0
+    alert = alerts.find(context.database, due.alert_id)
+    assert alert is not None
+    failure = ""
+    try:
+        send(due.channel, alert)
+    except NotSent as error:
+        given_up = f"; given up after {due.attempts} attempts" if due.attempts == len(PAUSES) else ""
+        failure = f"{error}{given_up}"
+    with context.database.transaction() as transaction:
+        notifications.settle(transaction, due, None if failure else utc_text(context.now()), failure)
+    return 0.0
 
 
 def send(channel: str, alert: Alert) -> None:
@@ -64,57 +81,9 @@ def send(channel: str, alert: Alert) -> None:
     Raises:
         NotSent: and why.
     """
-    address = channel
-    if channel.startswith("env:"):
-        address = os.environ.get(channel.removeprefix("env:"), "")
-        if not address:
-            raise NotSent(f"the environment variable {channel.removeprefix('env:')} is not set in this process")
-    try:
-        problem = outgoing.wrong(address)
-        if problem:
-            raise NotSent(problem)
-        with outgoing.only_allowed() as refused:
-            try:
-                if address.partition(":")[0].lower() in outgoing.WEB_SCHEMES:
-                    _post(address, alert)
-                else:
-                    _by_apprise(address, alert)
-            except NotSent as error:
-                # Libraries tell of a refused connection in words of their own, or not at all.
-                raise NotSent(refused[-1] if refused else str(error)) from None
-    except InvalidConfiguration as error:
-        raise NotSent(str(error)) from None
-
-
-def _post(address: str, alert: Alert) -> None:
-    from http.client import HTTPException
-    from urllib.error import HTTPError
-    from urllib.request import HTTPHandler, HTTPRedirectHandler, HTTPSHandler, OpenerDirector, ProxyHandler, Request
-
-    class Stay(HTTPRedirectHandler):
-        def redirect_request(self, *_: object) -> None:
-            return None
-
-    # Of urllib's handlers those for http and https only: an address must not name a file.
-    opener = OpenerDirector()
-    for handler in (ProxyHandler(), HTTPHandler(), HTTPSHandler(), Stay()):
-        opener.add_handler(handler)
     body = json.dumps(message(alert)).encode()
-    try:
-        request = Request(address, body, {"Content-Type": "application/json"}, method="POST")
-        with opener.open(request, timeout=TIMEOUT_SECONDS) as answer:
-            status = answer.status
-    except HTTPError as error:
-        error.close()
-        status = error.code
-    except (OSError, HTTPException, ValueError) as error:
-        # Their texts may quote the address, and an address may hold a secret.
-        why = getattr(error, "reason", None)
-        raise NotSent(
-            f"the address cannot be reached ({type(why if isinstance(why, Exception) else error).__name__})"
-        ) from None
-    if not 200 <= status < 300:
-        raise NotSent(f"the address returned HTTP status {status}")
+    level: Literal["failure", "warning"] = "failure" if alert.severity == "critical" else "warning"
+    post(channel, Message(body, f"{alert.model_name}: {alert.kind}", alert.text, level=level))
 
 
 def message(alert: Alert) -> dict[str, object]:
@@ -132,31 +101,6 @@ def message(alert: Alert) -> dict[str, object]:
     }
 
 
-def _by_apprise(address: str, alert: Alert) -> None:
-    try:
-        import apprise
-    except ModuleNotFoundError:
-        raise NotSent(
-            "addresses other than http and https require: pip install 'model-registry-dashboard[notify]'"
-        ) from None
-    try:
-        # One address is one service: apprise would take a list of them, or a file that holds some, for one as well.
-        asset = apprise.AppriseAsset(async_mode=False, http_redirects=False, storage_mode="memory")
-        sender = apprise.Apprise.instantiate(address, asset=asset)
-        if sender is None:
-            raise NotSent("apprise does not support this address; see its list of services")
-        sender.redirects = False  # the address may ask for them
-        kind = apprise.NotifyType.FAILURE if alert.severity == "critical" else apprise.NotifyType.WARNING
-        sent = sender.notify(body=alert.text, title=f"{alert.model_name}: {alert.kind}", notify_type=kind)
-    except NotSent:
-        raise
-    except Exception as error:
-        # A plug-in for one of a hundred services may raise anything; whatever it says may quote the address.
-        raise NotSent(f"apprise failed with {type(error).__name__}") from None
-    if not sent:
-        raise NotSent("apprise could not deliver the notification; test the address with the apprise command")
-
-
 class Sender:
     """A thread that sends what is due, there while something waits."""
 
@@ -165,6 +109,8 @@ class Sender:
         self._lock = threading.Lock()
         self._news = threading.Event()
         self._closed = False
+        self._stays = False
+        self._failure = ""
         self._thread: threading.Thread | None = None
         forks.survive(self)
 
@@ -181,6 +127,11 @@ class Sender:
                 self._thread = threading.Thread(target=self._run, name="registry-notify", daemon=True)
                 self._thread.start()
 
+    def stay(self) -> None:
+        """Also send what other processes left, from now until the registry is closed."""
+        self._stays = True
+        self.wake()
+
     def close(self) -> None:
         """Stop; what was not sent stays in the outbox for ``model-registry watch`` or the next process."""
         with self._lock:
@@ -194,10 +145,15 @@ class Sender:
         while True:
             self._news.clear()
             try:
-                wait = None if self._closed else send_due(self._context)
+                wait = send_due(self._context, lambda: self._closed)
+                self._failure = ""
             except RegistryError as error:
-                _log.warning("notifications wait in the outbox: %s", error)
-                wait = None
+                if str(error) != self._failure:
+                    # One that stays would say the same every few seconds.
+                    _log.warning("notifications wait in the outbox: %s", error)
+                self._failure, wait = str(error), None
+            if self._stays:
+                wait = _LOOK_SECONDS if wait is None else min(wait, _LOOK_SECONDS)
             with self._lock:
                 if self._closed or (wait is None and not self._news.is_set()):
                     self._thread = None
@@ -209,3 +165,14 @@ def wake(context: Context) -> None:
     """Send what was just committed, behind the caller's back; nothing happens where nothing waits."""
     if notifications.next_due(context.database, len(PAUSES)) is not None:
         context.part(Sender).wake()
+
+
+def wake_sender(context: Context) -> None:
+    """Send what a commit left for webhooks, in the background; a commit is none the worse where no thread starts."""
+    with suppress(RuntimeError):
+        context.part(Sender).wake()
+
+
+def keep_sending(context: Context) -> None:
+    """See ``Registry.keep_sending``."""
+    context.part(Sender).stay()

@@ -28,7 +28,7 @@ from ..records import Row
 #: What was decided, of which model name ("": of all), and what exactly.
 Line = tuple[str, ...]
 NAME, ADDRESS, GATES, APPROVAL, OVERRIDE = "trusted name", "address of alerts", "gates", "approval", "override"
-GRANT, CHECK = "grant", "prediction check"
+GRANT, CHECK, WEBHOOK = "grant", "prediction check", "webhook"
 
 
 @dataclass(frozen=True)
@@ -89,6 +89,14 @@ class Seals:
         """
         found = (keys.make if make else keys.find)(_known(queries), self.location)
         return None if found is None else hmac.digest(found, b"training rows", "sha256")
+
+    def derived(self, queries: Queries, purpose: str) -> bytes:
+        """A secret for one purpose, made of the registry's key: it is stored nowhere.
+
+        Raises:
+            StorageError: the key cannot be read or kept.
+        """
+        return hmac.digest(keys.make(_known(queries), self.location), purpose.encode(), "sha256")
 
     def take_back(self, transaction: Transaction, lines: Collection[Line]) -> None:
         """Note that these hold no more, so that they need a decision when they come again."""

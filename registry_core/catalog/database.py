@@ -42,10 +42,12 @@ class Queries(Protocol):
 class Transaction(Queries, Protocol):
     """Something that answers SQL and holds the write lock.
 
-    ``principal`` is what events keep of whoever signed in and acts; empty where a local user does.
+    ``principal`` is what events keep of whoever signed in and acts; empty where a local user does. ``has_news`` says
+    that an event was appended, and that there is a webhook.
     """
 
     principal: str
+    has_news: bool
 
     def many(self, sql: str, rows: Sequence[Mapping[str, Any]]) -> None:
         """Run one statement for each of the rows."""

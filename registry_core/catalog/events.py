@@ -47,7 +47,12 @@ def append(
 
     A clock that jumped back does not take the history with it: the time is never before the last event's.
     """
-    last = transaction.query("SELECT seq, at, hash FROM events ORDER BY seq DESC LIMIT 1")
+    # Webhooks are asked for in the same statement, so that where there are none they cost nothing.
+    last = transaction.query(
+        "SELECT seq, at, hash, EXISTS (SELECT 1 FROM webhooks WHERE enabled = 1) AS has_webhooks FROM events "
+        "ORDER BY seq DESC LIMIT 1"
+    )
+    transaction.has_news |= bool(last and last[0]["has_webhooks"])
     row: Row = {
         "seq": last[0]["seq"] + 1 if last else 1,
         "at": max(utc_text(now), last[0]["at"]) if last else utc_text(now),
@@ -103,13 +108,20 @@ def listed(
     rows = queries.query(
         f"SELECT * FROM events{where} ORDER BY seq DESC{page}", {**parameters, "limit": limit, "offset": offset}
     )
-    return [
-        Event(
-            row["seq"], row["at"], row["kind"], row["model_name"], row["model_id"], row["actor"], row["reason"],
-            json.loads(row["before"]), json.loads(row["after"]), row["hash"], row["principal"],
-        )
-        for row in rows
-    ]  # fmt: skip
+    return [_event(row) for row in rows]
+
+
+def find(queries: Queries, seq: int) -> Event | None:
+    """One event, or None."""
+    rows = queries.query("SELECT * FROM events WHERE seq = :seq", {"seq": seq})
+    return _event(rows[0]) if rows else None
+
+
+def _event(row: Row) -> Event:
+    return Event(
+        row["seq"], row["at"], row["kind"], row["model_name"], row["model_id"], row["actor"], row["reason"],
+        json.loads(row["before"]), json.loads(row["after"]), row["hash"], row["principal"],
+    )  # fmt: skip
 
 
 def count(

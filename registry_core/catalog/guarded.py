@@ -59,6 +59,8 @@ SEEN: Mapping[str, tuple[str | None, tuple[str, ...]]] = {
     "tokens": (None, ()),
     "sessions": ("1 = 0", ()),
     "requests": ("1 = 0", ()),
+    "webhooks": ("1 = 0", ()),
+    "webhook_deliveries": ("1 = 0", ()),
     "review_requests": (_BY_ID, ("models",)),
     # Live traffic.
     "counters": (None, ()),

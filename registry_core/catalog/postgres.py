@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
@@ -42,6 +42,7 @@ def _rows(result: CursorResult[Any]) -> list[Row]:
 
 class _Queries:
     principal = ""
+    has_news = False
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -68,6 +69,8 @@ class PostgresDatabase:
 
     def __init__(self, address: str, schema: Schema = REGISTRY) -> None:
         self._schema = schema
+        #: Called after the commit of a transaction that has news.
+        self.on_news: Callable[[], None] = lambda: None
         try:
             from sqlalchemy import make_url
             from sqlalchemy.exc import ArgumentError
@@ -112,8 +115,10 @@ class PostgresDatabase:
         # Writers queue up here, readers go on; PostgreSQL lets it go at the end of the transaction.
         lock = f"LOCK TABLE {self._schema.lock} IN EXCLUSIVE MODE"
         with self._explained(), self._begun(lock) as (connection, _):
-            yield _Queries(connection)
+            yield (queries := _Queries(connection))
             connection.commit()
+        if queries.has_news:
+            self.on_news()
 
     @contextmanager
     def _begun(

@@ -11,7 +11,7 @@ import os
 import secrets
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -82,6 +82,7 @@ def _fill_empty(wanted: _Migrations, name: str, connection: sqlite3.Connection) 
 
 class _Queries:
     principal = ""
+    has_news = False
 
     def __init__(self, connection: sqlite3.Connection, schema: Schema) -> None:
         self._connection, self._schema = connection, schema
@@ -133,6 +134,8 @@ class SqliteDatabase:
 
     def __init__(self, path: Path, schema: Schema = REGISTRY, synchronous: Literal["FULL", "NORMAL"] = "FULL") -> None:
         self._path, self._schema = path, schema
+        #: Called after the commit of a transaction that has news.
+        self.on_news: Callable[[], None] = lambda: None
         self._identity: tuple[tuple[int, int] | None, int] | None = None
         self._queue = Queue(path.with_name(f"{path.name}-queue"), WAIT_SECONDS)
         self._connections = Connections(path, synchronous, rebuildable=schema is REGISTRY)
@@ -164,7 +167,9 @@ class SqliteDatabase:
     @contextmanager
     def transaction(self) -> Iterator[_Queries]:
         with self._connection() as connection, self._write(connection):
-            yield _Queries(connection, self._schema)
+            yield (queries := _Queries(connection, self._schema))
+        if queries.has_news:
+            self.on_news()
 
     @contextmanager
     def snapshot(self) -> Iterator[_Queries]:

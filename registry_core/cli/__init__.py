@@ -23,6 +23,7 @@ from . import (
     server,
     settings,
     transfer,
+    webhooks,
 )
 from .console import main
 
@@ -47,4 +48,5 @@ __all__ = [
     "server",
     "settings",
     "transfer",
+    "webhooks",
 ]

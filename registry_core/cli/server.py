@@ -45,6 +45,7 @@ def serve(
     from ..http_api.server import serve as run
 
     with session.open(create=True) as registry:
+        registry.keep_sending()
         run(
             registry, host, port, certificate=certificate, key=key, allow_remote=allow_remote,
             uploads=None if uploads is None else str(uploads),

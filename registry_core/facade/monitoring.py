@@ -250,11 +250,19 @@ class MonitoringVerbs(Verbs):
         return alert.acknowledge(self._context, alert_id, actor, note)
 
     def send_notifications(self) -> None:
-        """Send all notifications that are due, before this returns. Failed ones are retried later.
+        """Send all notifications and webhook deliveries that are due, before this returns.
 
-        Notifications of this process are sent by a thread; this method also sends those that other processes left.
+        Failed ones are retried later. Those of this process are sent by a thread; this method also sends those that
+        other processes left.
         """
         notify.send_due(self._context)
+
+    def keep_sending(self) -> None:
+        """Send notifications and webhook deliveries that other processes left as well, in a thread, until ``close``.
+
+        ``model-registry dashboard`` and ``serve`` do so, ``watch`` at each of its checks.
+        """
+        notify.keep_sending(self._context)
 
     def resolve_alert(self, alert_id: int, *, actor: str | None = None, reason: str = "") -> Alert:
         """Resolve an alert. If the problem persists, its next evidence opens another alert.

@@ -245,7 +245,7 @@ def _once(
         server.under_way.discard((caller.key, key))
         raise
     kept = {"body": bytes(answer.body).decode(), "status": answer.status_code, "media_type": answer.media_type}
-    if method.name in ("create_token", "sign_in_link"):
+    if method.name in _SHOW_SECRETS or getattr(arguments, "rotate_secret", False):
         # A secret is shown once, and stored nowhere.
         kept |= {"status": 409, "media_type": problems.MEDIA_TYPE, "body": _SHOWN_ONCE}
     server.registry.end_request(caller.key, key, json.dumps(kept))
@@ -253,9 +253,11 @@ def _once(
     return answer
 
 
+_SHOW_SECRETS = ("create_token", "sign_in_link", "add_webhook")
 _SHOWN_ONCE = json.dumps({
     "type": "StateConflict", "status": 409, "title": "Already done",
-    "detail": "this call was carried out before, and its secret is shown once; revoke it, and create another",
+    "detail": "this call was carried out before, and its secret is shown once; revoke it and create another, or rotate "
+    "it",
 })  # fmt: skip
 
 

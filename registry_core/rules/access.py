@@ -167,7 +167,8 @@ NEEDS: Mapping[str, Need] = {
         for verb in (
             "accept_foreign", "backup", "export_index", "import_models", "import_mlflow", "optimize", "people",
             "add_person", "remove_person", "grants", "grant", "revoke", "tokens", "create_token", "add_workload",
-            "revoke_token", "sign_in_link", "close_sessions", "why_may",
+            "revoke_token", "sign_in_link", "close_sessions", "why_may", "webhooks", "add_webhook", "set_webhook",
+            "remove_webhook", "test_webhook", "webhook_deliveries", "resend_delivery",
         )
     },
 }  # fmt: skip
@@ -176,7 +177,7 @@ NEEDS: Mapping[str, Need] = {
 OWNER_ONLY = frozenset({
     "as_principal", "from_backup", "recover", "export_key", "import_key", "principal_of_token", "open_session",
     "session", "close_session", "redeem_link", "has_people", "note_person", "begin_request", "end_request",
-    "find_request",
+    "find_request", "keep_sending",
 })  # fmt: skip
 
 

@@ -42,7 +42,8 @@ NOT_SERVED: Mapping[str, str] = {
 
 #: Methods that change nothing although a viewer may not call them.
 _FURTHER_READING = frozenset({
-    "grants", "inspect", "people", "preview_table", "preview_upload", "reviewers", "tokens", "why_may",
+    "grants", "inspect", "people", "preview_table", "preview_upload", "reviewers", "tokens", "webhook_deliveries",
+    "webhooks", "why_may",
 })  # fmt: skip
 
 #: Arguments that are files: sent as an upload before the call.

@@ -29,6 +29,7 @@ accept_foreign            a
 acknowledge               cro
 add_benchmark             c
 add_person                a
+add_webhook               a
 add_workload              a
 advance_experiment        o
 alerts                    vdcroa
@@ -125,7 +126,9 @@ register_model            c
 reinstate                 o
 reject                    r
 remove_person             a
+remove_webhook            a
 request_review            cro
+resend_delivery           a
 residuals                 vdcroa
 resolve_alert             ro
 restore                   o
@@ -145,12 +148,14 @@ rollback_target           vdcroa
 send_notifications        o
 set_protected_columns     r
 set_share                 o
+set_webhook               a
 sign_in_link              a
 signature                 vdcroa
 space                     vdcroa
 start_experiment          o
 stop_experiment           o
 summaries                 vdcroas-
+test_webhook              a
 tokens                    a
 trash                     vdcroa
 trust                     a
@@ -166,6 +171,8 @@ verify_all_answers        cro
 verify_answers            cro
 verify_events             vdcroa
 verify_repair             o
+webhook_deliveries        a
+webhooks                  a
 why_may                   a
 withdraw_review_request   cro
 write_model_card          cr
@@ -235,6 +242,7 @@ CALLS: dict[str, Call] = {
     "acknowledge": lambda r, f: r.acknowledge(f.alert, note="x" * 10_000),
     "add_benchmark": lambda r, f: r.add_benchmark("rows", "Churn", pd.DataFrame(), "target"),
     "add_person": lambda r, f: r.add_person("v"),
+    "add_webhook": lambda r, f: r.add_webhook("x", "nonsense"),
     "add_workload": lambda r, f: r.add_workload("x", ["nonsense"], issuer="x", audience="x", subject="x"),
     "advance_experiment": lambda r, f: r.advance_experiment(f.experiment, expected=None, reason=""),
     "alerts": lambda r, f: r.alerts("Churn"),
@@ -302,7 +310,9 @@ CALLS: dict[str, Call] = {
     "reject": lambda r, f: r.reject(f.theirs, reason=""),
     "reinstate": lambda r, f: r.reinstate(f.theirs),
     "remove_person": lambda r, f: r.remove_person("links", "absent"),
+    "remove_webhook": lambda r, f: r.remove_webhook("absent"),
     "request_review": lambda r, f: r.request_review(f.theirs),
+    "resend_delivery": lambda r, f: r.resend_delivery("absent"),
     "resolve_alert": lambda r, f: r.resolve_alert(f.alert, reason="x" * 10_000),
     "restore": lambda r, f: r.restore(f.theirs),
     "revert_configuration": lambda r, f: r.revert_configuration(1),
@@ -318,11 +328,15 @@ CALLS: dict[str, Call] = {
     "send_notifications": lambda r, f: r.send_notifications(),
     "set_protected_columns": lambda r, f: r.set_protected_columns("absent", "Churn", []),
     "set_share": lambda r, f: r.set_share(f.experiment, 7.0),
+    "set_webhook": lambda r, f: r.set_webhook("absent"),
     "sign_in_link": lambda r, f: r.sign_in_link("links", "absent"),
     "space": lambda r, f: r.space(),
     "start_experiment": lambda r, f: r.start_experiment("Churn", "absent"),
     "summaries": lambda r, f: r.summaries(),
     "grants": lambda r, f: r.grants(),
+    "test_webhook": lambda r, f: r.test_webhook("absent"),
+    "webhook_deliveries": lambda r, f: r.webhook_deliveries(),
+    "webhooks": lambda r, f: r.webhooks(),
     "tokens": lambda r, f: r.tokens(),
     "trust": lambda r, f: r.trust(f.theirs, reason=""),
     "undo_promotion": lambda r, f: r.undo_promotion("Churn", expected_champion="another"),

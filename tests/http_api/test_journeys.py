@@ -298,3 +298,44 @@ def test_a_retried_upload_is_registered_once(raw: httpx2.Client, own: Registry) 
     assert raw.post("/upload", json=asked, headers={"idempotency-key": "once"}).status_code == 202
     assert own.count_models("Retried") == 1
     assert raw.get("/checks/absent").status_code == 404
+
+
+def test_webhooks_from_elsewhere(remote: Registry, own: Registry, raw: httpx2.Client) -> None:
+    """A webhook is added, tested and removed through the server, which sends what other processes left."""
+    made = remote.add_webhook("ci", "env:NO_SUCH_HOOK", kinds=["pinned"], reason="the bot")
+    assert made.secret is not None
+    assert made.secret.startswith("whsec_")
+    assert [each.name for each in remote.webhooks()] == ["ci"]
+    tested = remote.test_webhook("ci")
+    assert tested.failure.startswith("the environment variable NO_SUCH_HOOK is not set")
+    assert remote.webhook_deliveries("ci") == [tested]
+    model_id = register(own, 0.8, model_name="Hooked")
+    own._context.on_news = lambda: None
+    own.pin(model_id, reason="keep")
+    (waiting,) = until(lambda: [each for each in remote.webhook_deliveries("ci") if each.attempts and each.event_id])
+    assert (waiting.kind, waiting.model_name, waiting.state) == ("pinned", "Hooked", "waiting")
+    assert remote.resend_delivery(waiting.delivery_id).attempts == waiting.attempts + 1
+    assert raw.post("/add_webhook", json={"name": "x", "address": "env:X"}).status_code == 403
+    remote.remove_webhook("ci", reason="done")
+    assert remote.webhooks() == []
+
+
+def test_the_secret_of_a_webhook_is_not_repeated(server: Serving, own: Registry) -> None:
+    """A call that is sent again is carried out once; what it said is said again, unless that was a secret."""
+    headers = {"authorization": f"Bearer {token(own, 'admin')}"}
+    with httpx2.Client(base_url=f"{server.address}/api/v1", headers=headers, timeout=PATIENCE) as client:
+
+        def send(path: str, key: str, **arguments: Any) -> httpx2.Response:
+            return client.post(f"/{path}", json={"name": "once", **arguments}, headers={"idempotency-key": key})
+
+        first, again = (send("add_webhook", "a", address="env:X") for _ in range(2))
+        assert first.json()["secret"].startswith("whsec_")
+        assert (again.status_code, "shown once" in again.json()["detail"]) == (409, True)
+        first, again = (send("set_webhook", "b", enabled=False) for _ in range(2))
+        assert first.json() == again.json()
+        assert (first.status_code, first.json()["secret"]) == (200, None)
+        first, again = (send("set_webhook", "c", rotate_secret=True) for _ in range(2))
+        assert (first.status_code, again.status_code) == (200, 409)
+        kept = str(own._context.database.query("SELECT answer FROM requests"))
+        assert first.json()["secret"] not in kept
+        assert send("remove_webhook", "d").status_code == 200

@@ -10,9 +10,9 @@ import streamlit as st
 from dashboard import formatting, permissions, session
 from dashboard.ui import change, messages, tables
 from dashboard.ui.columns import Column
+from dashboard.views.settings import secret
 from registry_core import Created, Grant, Grantee, Person, RegistryError, Role, Token
 
-_SHOWN = "secret-shown"
 _HOLDER = Column[tuple[str, str, str, str, str]]
 PEOPLE: tuple[_HOLDER, ...] = (
     Column("Name", lambda row: row[0], 170, pinned=True),
@@ -58,7 +58,7 @@ def section(view: session.View) -> None:
         "People and tokens",
         "Who may sign in, and what they may do on which model names. Every call is checked against these roles.",
     )
-    _secret()
+    secret.show()
     _table(people, grants)
     with st.expander("Add a person", icon=":material/person_add:", expanded=not people):
         _add(view, first=not people)
@@ -83,19 +83,6 @@ def section(view: session.View) -> None:
         if any(each.revoked_at is None for each in tokens):
             with st.expander("Revoke a token", icon=":material/key_off:"):
                 _revoke(view, [each for each in tokens if each.revoked_at is None])
-
-
-def _secret() -> None:
-    """A link or secret that was just made: it is not shown again."""
-    shown = st.session_state.get(_SHOWN)
-    if shown is None:
-        return
-    with st.container(border=True, key="new-secret"):
-        st.markdown(shown[0])
-        st.code(shown[1], language=None)
-        if st.button("I have copied it", key="secret-copied", icon=":material/check:"):
-            del st.session_state[_SHOWN]
-            st.rerun()
 
 
 def _table(people: Sequence[Person], grants: Sequence[Grant]) -> None:
@@ -169,19 +156,19 @@ def _add(view: session.View, *, first: bool) -> None:
         _show_link(view, person, who)
         if first:
             # From now on all users have to sign in, whoever sees this page as well: it is not drawn again.
-            _secret()
+            secret.show()
             st.stop()
 
     change.make(act, reason, f"{formatting.escaped(name or '')} may sign in.")
 
 
 def _show_link(view: session.View, person: Person, who: str) -> None:
-    secret = view.registry.sign_in_link(person.issuer, person.subject, actor=who)
+    link = view.registry.sign_in_link(person.issuer, person.subject, actor=who)
     address = urlsplit(st.context.url or "")
-    st.session_state[_SHOWN] = (
+    secret.keep(
         f"Sign-in link for **{formatting.escaped(person.name)}**, valid once within 24 hours. It is not shown again: "
         "send it to them.",
-        f"{address.scheme}://{address.netloc}/sign-in/link#{secret}",
+        f"{address.scheme}://{address.netloc}/sign-in/link#{link}",
     )
 
 
@@ -286,7 +273,7 @@ def _create(view: session.View, people: Sequence[Person]) -> None:
             (name or "").strip(), [each.value for each in roles], names, days=float(days),
             owner=(owner.issuer, owner.subject), actor=session.actor(), reason=why,
         )  # fmt: skip
-        st.session_state[_SHOWN] = (
+        secret.keep(
             f"Secret of the token **{formatting.escaped(made.token.name)}**. It is not shown again.",
             made.secret,
         )

@@ -12,7 +12,9 @@ from dashboard.views.settings.draft import Draft
 from dashboard.views.settings.schema import BY_PATH
 from registry_core import InvalidConfiguration
 
-SECTIONS = (*settings_fields.SECTIONS, "People", "History")
+#: Those of the whole registry: no model name has settings of its own there.
+OF_ALL = ("People", "Webhooks")
+SECTIONS = (*settings_fields.SECTIONS, *OF_ALL, "History")
 
 
 def choose(name: str, view: session.View) -> tuple[Draft, str]:
@@ -22,8 +24,8 @@ def choose(name: str, view: session.View) -> tuple[Draft, str]:
         "Section", list(SECTIONS), default="Ranking", required=True, key="section", bind="query-params"
     )
     whose: str | None = "This name"
-    # People and their roles are of the whole registry; a role says itself on which names.
-    if section != "People":
+    # A role and a webhook say themselves on which names.
+    if section not in OF_ALL:
         whose = right.segmented_control(
             "Scope",
             ["This name", "All names"],

@@ -19,6 +19,9 @@ def test_every_field_is_as_it_was_while_others_read(registry: Registry, clock: C
     registry.grant(anna.grantee, "admin")
     registry.create_token("nightly", ["contributor"], owner=("links", "anna"))
     registry.request_review(ids[3], ("links", "anna"))
+    registry.add_webhook("ci", "env:NO_SUCH_HOOK")
+    assert registry.test_webhook("ci").failure
+    registry.set_webhook("ci", enabled=False)
     session = registry.open_session(anna.principal())
     assert registry.begin_request("anna", "key", "sha256") is None
     count = registry.count_models()
