@@ -47,6 +47,8 @@ class Connection:
                 f"{self.address} would get the token unencrypted; give an https address, or omit the token"
             )
         self._headers = {"authorization": f"Bearer {token}"} if token else {}
+        #: Stands for the server and whose answers these are, where answers are kept.
+        self.caller = f"{self.address} {hashlib.sha256(token.encode()).hexdigest()}"
         # Read once: the certificates of all authorities take longer to read than most answers.
         self._verify = httpx2.create_ssl_context() if self.address.startswith("https://") else False
         self._client = self.client()
@@ -235,6 +237,12 @@ def _raise(answer: httpx2.Response) -> NoReturn:
     except ValueError:
         document = {}
     if not isinstance(document, dict) or "type" not in document:
+        if answer.status_code in _AGAIN:
+            raise Unreachable(
+                errno.EHOSTUNREACH,
+                f"{answer.request.url} answered with the status {answer.status_code}, as a proxy does whose server is "
+                "away; start the server",
+            )
         raise RegistryError(
             f"{answer.request.url} answered with the status {answer.status_code}, which is no answer of a server of "
             "Model Registry; check the address, and any proxy on the way"
