@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 from ..artifacts import formats
 from ..errors import InvalidInput
 from ..rules.access import NEEDS
-from ..wire.methods import NOT_SERVED, Method, methods_of
+from ..wire.methods import NOT_SERVED, SERVED, method_of
 from .connection import Connection
 from .loading import Loaded, RemoteLoader
 from .tokens import token_for
@@ -42,7 +42,6 @@ class _Remote:
                 raise InvalidInput(f"{name}= applies to a folder or a database; the server {location} has its own")
         self._arguments = (location, token, tuple(trusted_globals))
         self._connection = Connection(location, token_for(location) if token is None else token)
-        self._methods = methods_of(self._kind)
         self._remote_loader = RemoteLoader(self._connection, self._called, trusted_globals)
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -114,7 +113,7 @@ class _Remote:
 
     def _called(self, verb: str, **arguments: Any) -> Any:
         """Call a method of the server."""
-        method = self._methods[verb]
+        method = method_of(self._kind, verb)
         arguments.pop("progress", None)  # a server tells of none
         if method.acts and arguments.pop("actor", None) is not None:
             raise InvalidInput(f"actor= of {verb} cannot be given to a server, which knows who acts by the token")
@@ -141,14 +140,13 @@ def _are_rows(given: Any) -> bool:
 def remote_class(kind: type) -> type[Any]:
     """The class of a registry behind a server."""
     members: dict[str, Any] = {"_kind": kind, "__doc__": "A registry behind a server, with the methods of Registry."}
-    served = methods_of(kind)
     for name, member in inspect.getmembers(kind):
         if not name.startswith("_") and callable(member) and name not in _OWN:
-            members[name] = _forwarded(member, served[name]) if name in served else _refused(name)
+            members[name] = _forwarded(member) if name in SERVED else _refused(name)
     return type("RemoteRegistry", (_Remote, kind), members)
 
 
-def _forwarded(method: Callable[..., Any], served: Method) -> Callable[..., Any]:
+def _forwarded(method: Callable[..., Any]) -> Callable[..., Any]:
     """A method that calls the server."""
     described = inspect.signature(method)
     further = next((each.name for each in described.parameters.values() if each.kind is each.VAR_KEYWORD), None)
@@ -159,7 +157,7 @@ def _forwarded(method: Callable[..., Any], served: Method) -> Callable[..., Any]
         del arguments[next(iter(described.parameters))]
         if further is not None:
             arguments |= arguments.pop(further, {})
-        return self._called(served.name, **arguments)
+        return self._called(method.__name__, **arguments)
 
     return forwarded
 

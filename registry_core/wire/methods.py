@@ -40,6 +40,9 @@ NOT_SERVED: Mapping[str, str] = {
     "import_mlflow": _PATH,
 }
 
+#: The names of those that have one.
+SERVED = NEEDS.keys() - NOT_SERVED.keys()
+
 #: Methods that change nothing although a viewer may not call them.
 _FURTHER_READING = frozenset({
     "grants", "inspect", "people", "preview_table", "preview_upload", "reviewers", "tokens", "why_may",
@@ -99,13 +102,14 @@ def reads(name: str) -> bool:
     return (not need.further and (not need.roles or Role.VIEWER in need.roles)) or name in _FURTHER_READING
 
 
-@functools.cache
 def methods_of(kind: type) -> Mapping[str, Method]:
     """The methods of the API, of the class of the registry."""
-    return {name: _method(kind, name) for name in sorted(NEEDS.keys() - NOT_SERVED.keys())}
+    return {name: method_of(kind, name) for name in sorted(SERVED)}
 
 
-def _method(kind: type, name: str) -> Method:
+@functools.cache
+def method_of(kind: type, name: str) -> Method:
+    """A method of the API, of the class of the registry. A client makes those that it calls: all take a second."""
     function = getattr(kind, name)
     signature, read = inspect.signature(function), reads(name)
     files = FILES.get(name, ())
