@@ -130,6 +130,7 @@ def test_a_server_that_is_killed_keeps_what_arrived(tmp_path: Path) -> None:
         # To the registry they are nothing: no finding, no orphan, no part of a backup.
         assert not own.verify().findings
         assert not own.plan_cleanup().items
-        own.backup(tmp_path / "backup.zip")
-        assert not [name for name in zipfile.ZipFile(tmp_path / "backup.zip").namelist() if "uploads" in name]
+        own.backup(tmp_path / "backup.tar")
+        with tarfile.open(tmp_path / "backup.tar") as backup:
+            assert not [name for name in backup.getnames() if "uploads" in name]
         assert list((server.folder / "uploads").glob(f"*/{kept}"))
