@@ -39,6 +39,7 @@ from .errors import (
     StateConflict,
     StorageError,
     TokenNotValid,
+    Unreachable,
     VersionTaken,
 )
 from .events import EventKind
@@ -101,6 +102,7 @@ from .live import (
     ThresholdCheck,
     Window,
 )
+from .live.serving import FailedCalls, PredictionBatch, ServingPlan
 from .maintenance import (
     BackupReport,
     CleanupItem,
@@ -190,6 +192,7 @@ __all__ = [
     "EventKind",
     "Experiment",
     "ExperimentReport",
+    "FailedCalls",
     "Fairness",
     "Feature",
     "FeatureImpact",
@@ -243,6 +246,7 @@ __all__ = [
     "Permission",
     "Person",
     "Policy",
+    "PredictionBatch",
     "Predictor",
     "Principal",
     "PromotionVerdict",
@@ -267,6 +271,7 @@ __all__ = [
     "Score",
     "ScoreTerm",
     "SelfReported",
+    "ServingPlan",
     "Setting",
     "Signature",
     "SliceComparison",
@@ -283,6 +288,7 @@ __all__ = [
     "TokenNotValid",
     "TrainingOverlap",
     "Trashed",
+    "Unreachable",
     "ValueCurve",
     "VerifyReport",
     "VersionTaken",

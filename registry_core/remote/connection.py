@@ -16,7 +16,8 @@ from typing import IO, Any, NoReturn, TypeVar
 
 import httpx2
 
-from ..errors import ArtifactAltered, InvalidInput, NotFound, RegistryError, StorageError
+from .. import forks
+from ..errors import ArtifactAltered, InvalidInput, NotFound, RegistryError, StorageError, Unreachable
 from ..wire import API_PATH
 from ..wire.methods import MOST_ENTRIES, Method
 from ..wire.problems import error_of
@@ -31,10 +32,6 @@ _SECONDS, _CONNECT_SECONDS = 600.0, 10.0
 _WAIT = 25
 _PIECE = 8 << 20
 _AGAIN = frozenset({429, 502, 503, 504})
-
-
-class Unreachable(StorageError):
-    """A server does not answer."""
 
 
 class Connection:
@@ -52,6 +49,12 @@ class Connection:
         # Read once: the certificates of all authorities take longer to read than most answers.
         self._verify = httpx2.create_ssl_context() if self.address.startswith("https://") else False
         self._client = self.client()
+        forks.survive(self)
+
+    def after_fork(self, *, child: bool) -> None:
+        """In a child, connections of its own: those of its parent are not shared."""
+        if child:
+            self._client = self.client()
 
     def client(self, seconds: float = _SECONDS) -> httpx2.Client:
         """A client of its own, to be closed by whoever asked for it. Proxies and CAs are those of the environment."""
@@ -105,7 +108,7 @@ class Connection:
 
     def _post(self, method: Method, arguments: Mapping[str, Any]) -> httpx2.Response:
         headers = {"content-type": "application/json"}
-        if not method.reads:
+        if not method.repeats:
             headers["idempotency-key"] = uuid.uuid4().hex
         body = to_document(arguments)
         return self._sent(lambda: self._client.post(f"/{method.name}", content=body, headers=headers))

@@ -7,24 +7,28 @@ import threading
 import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import httpx2
 from pydantic import TypeAdapter
 
-from ..actions import answer_checks, artifact_trust, proofs
+from .. import forks
+from ..actions import answer_checks, artifact_trust, proofs, signatures
 from ..actions.files import check_loadable
 from ..artifacts import formats
-from ..errors import ArtifactQuarantined, NoModelAvailable, SandboxFailure, SandboxIncomplete
+from ..errors import ArtifactQuarantined, NoModelAvailable, SandboxFailure, SandboxIncomplete, Unreachable
 from ..records import ModelMetadata
-from ..signature import AnswersCheck, Proof
+from ..signature import AnswersCheck, Proof, Signature
 from ..wire.records import to_document
 from .cache import Cache
-from .connection import Connection, Unreachable
+from .connection import Connection
 
 Loaded = tuple[Any, Any, ModelMetadata]
 Call = Callable[..., Any]
+Document = TypeVar("Document")
+Made = TypeVar("Made")
 _KEPT_MODELS = 32
 _WAIT, _PAUSE = 25, 1.0
 #: No server is at this revision.
@@ -77,6 +81,11 @@ class Changes:
                 self.away = f"{type(error).__name__}: {error}"
                 self._stopped.wait(_PAUSE)
 
+    def after_fork(self, *, child: bool) -> None:
+        """In a child there is no thread that follows: it asks anew."""
+        if child:
+            self._client, self._stopped, self.revision = None, threading.Event(), None
+
     def close(self) -> None:
         """Stop following."""
         self._stopped.set()
@@ -115,48 +124,86 @@ class RemoteLoader:
         self._connection, self._call, self._trusted = connection, call, tuple(trusted)
         self._cache = cache or Cache()
         self._changes = Changes(connection)
-        self._answers: dict[tuple[str, str | None], tuple[int, Loaded]] = {}
+        forks.survive(self._changes)
+        self._answers: dict[tuple[str, str | None], tuple[int, Any]] = {}
         self._objects: OrderedDict[tuple[str, str], tuple[tuple[Any, Any], Proof | None]] = OrderedDict()
         self._noted: dict[tuple[str, str | None], bytes] = {}
         self._told: str | None = None
 
     def load(self, model_id: str, fresh: bool = False) -> Loaded:
         """See ``Registry.load_model``."""
-        return self._answer(("model", model_id), fresh, lambda: self._known(model_id))
+        return self.answer(("model", model_id), fresh, lambda: self._known(model_id), _KNOWN, self._loaded)
 
     def load_best(self, model_name: str | None, fresh: bool) -> Loaded:
         """See ``Registry.load_best_model``."""
-        return self._answer(
-            ("get_best_model_id", model_name), fresh, lambda: self._chosen("get_best_model_id", model_name)
-        )
+        return self._load_chosen("get_best_model_id", model_name, fresh)
 
     def load_active(self, model_name: str | None, fresh: bool) -> Loaded:
         """See ``Registry.load_active_model``."""
-        return self._answer(
-            ("get_active_model_id", model_name), fresh, lambda: self._chosen("get_active_model_id", model_name)
-        )
+        return self._load_chosen("get_active_model_id", model_name, fresh)
+
+    def _load_chosen(self, verb: str, model_name: str | None, fresh: bool) -> Loaded:
+        return self.answer((verb, model_name), fresh, lambda: self._chosen(verb, model_name), _KNOWN, self._loaded)
+
+    def signature(self, model_id: str) -> Signature:
+        """What a version takes and gives, whether it loads or not."""
+        found = self.answer(("about", model_id), False, lambda: self._known(model_id), _KNOWN, lambda known: known)
+        known, proof = found.metadata, found.proof
+        if known.signature or proof is None:
+            return Signature.from_dict(known.signature) if known.signature else signatures.of_metadata(known)
+        return proof.signature
+
+    @property
+    def away(self) -> str | None:
+        """Why the server does not answer; None while it does."""
+        return self._changes.away
+
+    def revision(self) -> int:
+        """A number that is another one once something may have changed."""
+        known = self._changes.revision
+        if known is None and self._changes.away is None:
+            with suppress(Unreachable):
+                known = self._changes.ask()
+        return _UNKNOWN_REVISION if known is None else known
 
     def close(self) -> None:
         """Stop following the server's changes."""
         self._changes.close()
 
-    def _answer(self, question: tuple[str, str | None], fresh: bool, find: Callable[[], Known]) -> Loaded:
+    def answer(
+        self,
+        question: tuple[str, str | None],
+        fresh: bool,
+        find: Callable[[], Document],
+        form: TypeAdapter[Document],
+        made: Callable[[Document], Made],
+    ) -> Made:
+        """The answer to a question, as it was made of what the server said under its present revision.
+
+        Args:
+            find: asks the server.
+            form: what the server said, as it is noted for processes to come.
+            made: makes the answer of what the server said.
+
+        Raises:
+            Unreachable: the server does not answer, and never answered this question.
+        """
         held = self._answers.get(question)
         away = self._changes.away
         if held is not None and not fresh and (away is not None or held[0] == self._changes.revision):
             if away is not None:
                 self._tell(away)
-            return held[1]
+            return cast(Made, held[1])
         try:
             # The number is read before the answer: one that is newer than its number is merely asked for once more.
             revision = self._changes.revision
             if revision is None or fresh:
                 revision = self._changes.ask()
-            known = find()
-            answer = self._loaded(known)
-            self._note(question, known)
+            found = find()
+            answer = made(found)
+            self._note(question, found)
         except Unreachable as error:
-            revision, answer = held or (_UNKNOWN_REVISION, self._last_known(question, error))
+            revision, answer = held or (_UNKNOWN_REVISION, made(self._last_known(question, form, error)))
             self._tell(str(error))
         else:
             self._told = None
@@ -165,23 +212,20 @@ class RemoteLoader:
         self._answers[question] = (revision, answer)
         return answer
 
-    def _last_known(self, question: tuple[str, str | None], away: Unreachable) -> Loaded:
-        """What a question was answered with before this process began, of the files in the cache.
+    def _last_known(self, question: tuple[str, str | None], form: TypeAdapter[Document], away: Unreachable) -> Document:
+        """What a question was answered with before this process began.
 
         Raises:
-            Unreachable: it was not, or the files are not there.
+            Unreachable: it was not.
         """
         noted = self._cache.noted("answer", self._key(question))
-        try:
-            known = None if noted is None else _KNOWN.validate_json(noted)
-        except ValueError:  # another release wrote it
-            known = None
-        if known is None:
-            raise away
-        return self._loaded(known)
+        if noted is not None:
+            with suppress(ValueError):  # another release wrote it
+                return form.validate_json(noted)
+        raise away
 
-    def _note(self, question: tuple[str, str | None], known: Known) -> None:
-        document = to_document(known)
+    def _note(self, question: tuple[str, str | None], found: Any) -> None:
+        document = to_document(found)
         if self._noted.get(question) != document:
             self._cache.note("answer", self._key(question), document)
             self._noted[question] = document

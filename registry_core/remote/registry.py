@@ -6,8 +6,8 @@ import functools
 import inspect
 import io
 import warnings
-from collections.abc import Callable, Sequence
-from typing import Any, NoReturn
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 from ..artifacts import formats
 from ..errors import InvalidInput
@@ -17,8 +17,16 @@ from .connection import Connection
 from .loading import Loaded, RemoteLoader
 from .tokens import token_for
 
+if TYPE_CHECKING:
+    from ..actions.serve.predictor import Predictor
+    from ..live import RecordedOutcomes
+    from .serving import RemoteService
+
 #: What the object itself has, beside the methods that are calls.
-_OWN = frozenset({"load_model", "load_best_model", "load_active_model", "register_model", "read_artifact", "close"})
+_OWN = frozenset({
+    "load_model", "load_best_model", "load_active_model", "register_model", "read_artifact", "predictor",
+    "record_outcomes", "close",
+})  # fmt: skip
 
 
 class _Remote:
@@ -43,6 +51,7 @@ class _Remote:
         self._arguments = (location, token, tuple(trusted_globals))
         self._connection = Connection(location, token_for(location) if token is None else token)
         self._remote_loader = RemoteLoader(self._connection, self._called, trusted_globals)
+        self._remote_service: RemoteService | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _reopen, (self._kind, *self._arguments)
@@ -61,9 +70,17 @@ class _Remote:
         return "the owner of the token"
 
     def close(self) -> None:
-        """Give the connections back."""
-        self._remote_loader.close()
-        self._connection.close()
+        """Send the predictions made so far, and give the connections back.
+
+        Raises:
+            StorageError: predictions could not be sent.
+        """
+        try:
+            if self._remote_service is not None:
+                self._remote_service.close()
+        finally:
+            self._remote_loader.close()
+            self._connection.close()
 
     def load_model(self, model_id: str) -> Loaded:
         """As ``Registry.load_model``; the files are kept in a cache on this machine."""
@@ -76,6 +93,26 @@ class _Remote:
     def load_active_model(self, model_name: str | None = None, *, fresh: bool = False) -> Loaded:
         """As ``Registry.load_active_model``; while the server is away, the last known one with a warning."""
         return self._remote_loader.load_active(model_name, fresh)
+
+    def predictor(self, model_name: str | None = None, *, log: Literal["batch", "sync", "off"] = "batch") -> Predictor:
+        """As ``Registry.predictor``: predicts here, of files in the cache, and sends predictions to the server.
+
+        While the server is away, it predicts with the last known plan. Predictions are kept until the server is back:
+        about 100,000 rows, for at most an hour; then they are served without being stored, with a warning.
+        """
+        return self._serving().predictor(model_name, log)
+
+    def record_outcomes(self, outcomes: Mapping[int, Any] | None = None, **named: Any) -> RecordedOutcomes:
+        """As ``Registry.record_outcomes``, in parts of 20,000: where one is refused, those before it are recorded."""
+        return self._serving().record_outcomes({"outcomes": outcomes, **named})
+
+    def _serving(self) -> RemoteService:
+        if self._remote_service is None:
+            # Whoever only registers or loads needs none of it.
+            from .serving import RemoteService
+
+            self._remote_service = RemoteService(self._remote_loader, self._called, self.__reduce__)
+        return self._remote_service
 
     def read_artifact(self, model_id: str, which: str = "model") -> bytes:
         """As ``Registry.read_artifact``."""

@@ -29,7 +29,7 @@ NOT_SERVED: Mapping[str, str] = {
     "load_model": f"{_OBJECT}; download the files from artifacts/MODEL_ID/model, as the remote client does",
     "load_best_model": f"{_OBJECT}; see load_model",
     "load_active_model": f"{_OBJECT}; see load_model",
-    "predictor": f"{_OBJECT}; predict with load_best_model, and send outcomes with record_outcomes",
+    "predictor": f"{_OBJECT}; follow serving_plan and send record_predictions, as the remote client does",
     "register_model": "it takes a fitted object; upload its file, as the remote client does",
     "read_artifact": "it returns a file; download it from artifacts/MODEL_ID/model",
     "open_artifact": "it returns a file; download it from artifacts/MODEL_ID/model",
@@ -47,6 +47,9 @@ SERVED = NEEDS.keys() - NOT_SERVED.keys()
 _FURTHER_READING = frozenset({
     "grants", "inspect", "people", "preview_table", "preview_upload", "reviewers", "tokens", "why_may",
 })  # fmt: skip
+
+#: Methods that change something and may be sent again all the same: nothing is stored twice.
+_REPEATABLE = frozenset({"record_predictions", "reserve_predictions"})
 
 #: Arguments that are files: sent as an upload before the call.
 FILES: Mapping[str, tuple[str, ...]] = {
@@ -74,7 +77,8 @@ class Method:
 
     Attributes:
         name: as of ``Registry``.
-        reads: it changes nothing, and may be called again at will.
+        reads: it changes nothing.
+        repeats: it may be sent again at will, without a key.
         arguments: a model of its parameters.
         in_query: a model of those that a query string can hold; None if it cannot hold those that are required.
         answer: what it returns, for reading JSON.
@@ -86,6 +90,7 @@ class Method:
 
     name: str
     reads: bool
+    repeats: bool
     arguments: type[BaseModel]
     in_query: type[BaseModel] | None
     answer: TypeAdapter[Any]
@@ -142,7 +147,8 @@ def method_of(kind: type, name: str) -> Method:
         in_query = create_model(f"{title}Query", __config__=config, **queried)
     returned = hints["return"]
     return Method(
-        name, read, create_model(title, __config__=config, **own), in_query, TypeAdapter(returned), files,
+        name, read, read or name in _REPEATABLE,
+        create_model(title, __config__=config, **own), in_query, TypeAdapter(returned), files,
         {"limit", "offset"} <= own.keys(), "actor" in signature.parameters and not read,
         (inspect.getdoc(function) or "").partition("\n\n")[0], returned,
     )  # fmt: skip

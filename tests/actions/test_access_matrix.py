@@ -121,11 +121,13 @@ purge                     a
 read_artifact             d
 rebuild_index             o
 record_outcomes           cs
+record_predictions        cs
 register_model            c
 reinstate                 o
 reject                    r
 remove_person             a
 request_review            cro
+reserve_predictions       cs
 residuals                 vdcroa
 resolve_alert             ro
 restore                   o
@@ -143,6 +145,7 @@ revoke_token              a
 rollback                  o
 rollback_target           vdcroa
 send_notifications        o
+serving_plan              cs
 set_protected_columns     r
 set_share                 o
 sign_in_link              a
@@ -296,12 +299,15 @@ CALLS: dict[str, Call] = {
     "purge": lambda r, f: r.purge(f.theirs),
     "rebuild_index": lambda r, f: r.rebuild_index(reason="x"),
     "record_outcomes": lambda r, f: r.record_outcomes(units=["u"], labels=[], model_name="Churn"),
+    "record_predictions": lambda r, f: r.record_predictions("Churn", "a client"),
     "register_model": lambda r, f: r.register_model(
         forest(), model_name="Churn", model_type="x", performance_metrics={"accuracy": 7}
     ),
     "reject": lambda r, f: r.reject(f.theirs, reason=""),
     "reinstate": lambda r, f: r.reinstate(f.theirs),
     "remove_person": lambda r, f: r.remove_person("links", "absent"),
+    "reserve_predictions": lambda r, f: r.reserve_predictions("Churn"),
+    "serving_plan": lambda r, f: r.serving_plan("Churn"),
     "request_review": lambda r, f: r.request_review(f.theirs),
     "resolve_alert": lambda r, f: r.resolve_alert(f.alert, reason="x" * 10_000),
     "restore": lambda r, f: r.restore(f.theirs),
