@@ -39,6 +39,7 @@ from .errors import (
     StateConflict,
     StorageError,
     TokenNotValid,
+    Unreachable,
     VersionTaken,
 )
 from .events import EventKind
@@ -101,6 +102,7 @@ from .live import (
     ThresholdCheck,
     Window,
 )
+from .live.serving import FailedCalls, PredictionBatch, ServingPlan
 from .maintenance import (
     BackupReport,
     CleanupItem,
@@ -191,6 +193,7 @@ __all__ = [
     "EventKind",
     "Experiment",
     "ExperimentReport",
+    "FailedCalls",
     "Fairness",
     "Feature",
     "FeatureImpact",
@@ -244,6 +247,7 @@ __all__ = [
     "Permission",
     "Person",
     "Policy",
+    "PredictionBatch",
     "Predictor",
     "Principal",
     "PromotionVerdict",
@@ -268,6 +272,7 @@ __all__ = [
     "Score",
     "ScoreTerm",
     "SelfReported",
+    "ServingPlan",
     "Setting",
     "Signature",
     "SliceComparison",
@@ -284,6 +289,7 @@ __all__ = [
     "TokenNotValid",
     "TrainingOverlap",
     "Trashed",
+    "Unreachable",
     "ValueCurve",
     "VerifyReport",
     "VersionTaken",

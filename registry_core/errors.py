@@ -220,3 +220,7 @@ class StorageError(RegistryError, OSError):
 
 class CatalogBusy(StorageError):
     """Another process held the write lock for longer than the timeout."""
+
+
+class Unreachable(StorageError):
+    """The server of a remote registry does not answer, which says nothing about the models behind it."""

@@ -18,7 +18,8 @@ from registry_core import Issuer, IssuerUnavailable, TokenNotValid
 
 #: So long somebody may take at the provider.
 FLOW_SECONDS = 600
-_MOST_FLOWS = 10_000
+#: Of all, and of one address: whoever begins more ends their own, and those of nobody else.
+_MOST_FLOWS, _MOST_OF_AN_ADDRESS = 10_000, 200
 _TIMEOUT = 10
 _MOST_GROUPS, _LONGEST = 500, 200
 
@@ -42,6 +43,7 @@ class Flow:
     nonce: str
     goal: str
     began: float
+    address: str
 
 
 class Flows:
@@ -52,11 +54,14 @@ class Flows:
         self._flows: dict[str, Flow] = {}
         self._lock = threading.Lock()
 
-    def begin(self, browser: str, goal: str) -> tuple[str, Flow]:
-        """A new flow and its state."""
+    def begin(self, browser: str, goal: str, address: str) -> tuple[str, Flow]:
+        """A new flow and its state; ``address`` is where the browser is."""
         state = secrets.token_urlsafe(32)
-        flow = Flow(browser, secrets.token_urlsafe(48), secrets.token_urlsafe(32), goal, self._clock())
+        flow = Flow(browser, secrets.token_urlsafe(48), secrets.token_urlsafe(32), goal, self._clock(), address)
         with self._lock:
+            own = [each for each, held in self._flows.items() if held.address == address]
+            if len(own) >= _MOST_OF_AN_ADDRESS:
+                del self._flows[own[0]]
             self._flows[state] = flow
             while len(self._flows) > _MOST_FLOWS:
                 self._flows.pop(next(iter(self._flows)))

@@ -149,9 +149,12 @@ class Ways:
         """Send the browser to the provider."""
         if self._openid is None:
             return RedirectResponse("/sign-in", 303, page.NOT_KEPT)
+        address = address_of(request.scope)
+        if wait := self.throttle.wait(address):
+            return too_many(wait)
         (provider, flows), here = self._openid, local(request.query_params.get("next", ""))
         browser = request.cookies.get(self.flow_cookie) or secrets.token_urlsafe(32)
-        state, flow = flows.begin(browser, here)
+        state, flow = flows.begin(browser, here, address)
         answer = await self._ask(lambda: provider.address(state, flow), here)
         if isinstance(answer, Response):
             return answer

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import errno
 
-from ..errors import ArtifactMissing
+from ..errors import ArtifactMissing, ArtifactQuarantined
 from ..file_keys import model_files
-from ..records import Row
+from ..records import ModelMetadata, Row
 
 
 def artifact_keys(row: Row, model_sha256: str, scaler_sha256: str | None) -> list[tuple[str, str]]:
@@ -29,6 +29,22 @@ def check_not_purged(model_id: str, status: str, status_reason: str) -> None:
     if status == "purged":
         gone = purged(model_id, status_reason)
         raise ArtifactMissing(errno.ENOENT, f"{gone}; register the model again")
+
+
+def check_loadable(known: ModelMetadata) -> None:
+    """Whether a version's files may be loaded.
+
+    Raises:
+        ArtifactMissing: they were purged.
+        ArtifactQuarantined: they import what nobody trusted.
+    """
+    check_not_purged(known.model_id, known.status, known.status_reason)
+    if known.artifact == "quarantined":
+        unknown = ", ".join(known.inspection.get("unknown", ())) or "imports that are not trusted"
+        raise ArtifactQuarantined(
+            f"{known.model_id} is quarantined and not loaded: its file imports {unknown}; review that code, then trust "
+            "the imports, or register a model without them"
+        )
 
 
 def purged(model_id: str, status_reason: str) -> str:

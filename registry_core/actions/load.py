@@ -9,13 +9,13 @@ from typing import Any, TypeVar, cast
 
 from ..artifacts import formats
 from ..catalog import deployments, events
-from ..errors import ArtifactQuarantined, ArtifactUnloadable, NoModelAvailable
+from ..errors import ArtifactUnloadable, NoModelAvailable
 from ..events import EventKind
 from ..records import ModelMetadata
 from ..rules import environments
 from . import answer_checks, proofs
 from .context import Context
-from .files import artifact_keys, check_not_purged
+from .files import artifact_keys, check_loadable
 from .model_records import require
 from .read import best_model_id, metadata, only_name
 
@@ -86,14 +86,8 @@ class Loader:
 
     def _load(self, model_id: str) -> Loaded:
         known = metadata(self._context, model_id)
-        # Asked before the memory is: it may still lie there.
-        check_not_purged(model_id, known.status, known.status_reason)
-        if known.artifact == "quarantined":
-            unknown = ", ".join(known.inspection.get("unknown", ())) or "imports that are not trusted"
-            raise ArtifactQuarantined(
-                f"{model_id} is quarantined and not loaded: its file imports {unknown}; review that code, then trust "
-                "the imports, or register a model without them"
-            )
+        # Asked before the memory is: they may still lie there.
+        check_loadable(known)
         key = (model_id, known.model_sha256)
         with self._lock:
             held = self._objects.get(key)

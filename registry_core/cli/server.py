@@ -24,7 +24,9 @@ from .output import visible
     "--allow-remote", is_flag=True, help="Allow a --host that other machines reach without TLS: a proxy has to have it."
 )
 @click.option(
-    "--uploads", type=click.Path(file_okay=False, path_type=Path), help="Folder for files that are being uploaded."
+    "--uploads",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Folder for files that are being uploaded. Default: in the registry's folder.",
 )
 @shared
 def serve(
@@ -48,7 +50,7 @@ def serve(
         registry.keep_sending()
         run(
             registry, host, port, certificate=certificate, key=key, allow_remote=allow_remote,
-            uploads=None if uploads is None else str(uploads),
+            uploads=uploads,
             announce=lambda address: session.answer(
                 {"address": address, "registry": registry.location},
                 [f"HTTP API of {visible(registry.location)} on {address}/api/v1 (Ctrl+C stops it)"],

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..actions.serve.predictor import Predictor
 from ..live import RecordedOutcomes, Window
 from ..live.records import Units
+from ..live.serving import FailedCalls, PredictionBatch, ServingPlan
 from .verbs import Verbs
 
 if TYPE_CHECKING:
@@ -82,6 +83,59 @@ class ServingVerbs(Verbs):
         return service.record_outcomes(
             self._context, self._serving(), outcomes, prediction_ids, units, at, model_name, labels
         )
+
+    def serving_plan(self, model_name: str | None = None) -> ServingPlan:
+        """What a predictor on another machine follows: champion, experiments, fallbacks and monitoring.
+
+        Args:
+            model_name: optional in a registry with a single model name.
+
+        Raises:
+            ModelNotFound: no model has that name.
+            NoModelAvailable: the model name has no champion.
+        """
+        from ..actions.serve import source
+
+        return source.read(self._context, self._serving().name(model_name))
+
+    def reserve_predictions(self, model_name: str) -> int:
+        """Reserve the ids of a million predictions that a predictor on another machine makes within the hour.
+
+        Returns:
+            the first id; 1,048,575 further ones follow it.
+
+        Raises:
+            ModelNotFound: no model has that name.
+        """
+        service = self._serving()
+        service.name(model_name)
+        return service.reserve(int(self._context.now().timestamp() * 1000), 1)
+
+    def record_predictions(
+        self,
+        model_name: str,
+        client: str,
+        predictions: Sequence[PredictionBatch] = (),
+        failing: FailedCalls | None = None,
+    ) -> int:
+        """Record predictions that a predictor on another machine made. Those that were recorded before are omitted.
+
+        Args:
+            model_name: their model name.
+            client: a random text of the predictor: numbers of batches rise for each client.
+            predictions: the batches in the order of their numbers.
+            failing: the champion fails there: an alert is opened.
+
+        Returns:
+            the number of new predictions.
+
+        Raises:
+            ModelNotFound: no model has that name.
+            InvalidInput: an id was not reserved or is in use, a version is not one of the model name, or lengths
+                differ; nothing is recorded.
+        """
+        service = self._serving()
+        return service.receiver.receive(service.name(model_name), client, predictions, failing)
 
     def performance_history(
         self,

@@ -50,7 +50,7 @@ class HttpApi:
         return server, application(server)
 
     async def close(self) -> None:
-        """Finish the checks of uploads, and remove the files on their way in."""
+        """Finish the checks of uploads."""
         if self._made is not None:
             await self._made[0].close()
 

@@ -7,6 +7,7 @@ import json
 import logging
 import secrets
 from collections.abc import Callable
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from fastapi import Body, Depends, FastAPI, Header, Query, Request, Response
@@ -27,7 +28,7 @@ from .callers import Caller, NotSignedIn
 from .changes import Changes
 from .checks import Checks
 from .stream import events
-from .uploads import Limits, Uploads
+from .uploads import Limits, Uploads, folder_of
 
 _LONGEST_WAIT = 60
 _LONGEST_KEY = 200
@@ -47,7 +48,7 @@ class Server:
         *,
         session: callers.Session | None = None,
         required: Callable[[], bool] = lambda: False,
-        uploads: str | None = None,
+        uploads: Path | None = None,
         limits: Limits | None = None,
         ending: Callable[[], bool] = lambda: False,
     ) -> None:
@@ -57,15 +58,16 @@ class Server:
             registry: the registry itself, which its owner opened.
             session: who has a session, by the cookies of a request; None where there are only tokens.
             required: whether a token or session is required even where the registry has no people.
-            uploads: the folder for files on their way in. Default: the system's folder for temporary files.
+            uploads: the folder for files on their way in. Default: beside the registry, see ``uploads.folder_of``.
             limits: how much may be on its way in.
             ending: whether the server takes no further requests, so that nothing is waited for any more.
         """
         self._registry, self._session, self._required = registry, session, required
         self._ending = ending
-        self.uploads = Uploads(uploads, limits)
+        self._folder, self._limits = uploads, limits
         #: The calls with a key that are under way here, by caller and key.
         self.under_way: set[tuple[str, str]] = set()
+        self._uploads: Uploads | None = None
         self._checks: Checks | None = None
         self._changes: Changes | None = None
 
@@ -73,6 +75,13 @@ class Server:
     def registry(self) -> Registry:
         """The registry itself."""
         return self._registry()
+
+    @property
+    def uploads(self) -> Uploads:
+        """The files on their way in."""
+        if self._uploads is None:
+            self._uploads = Uploads(self._folder or folder_of(self.registry.location), self._limits)
+        return self._uploads
 
     @property
     def checks(self) -> Checks:
@@ -94,10 +103,9 @@ class Server:
         return callers.caller(self.registry, authorization, request.cookies, self._session, self._required())
 
     async def close(self) -> None:
-        """Finish the checks, and remove the uploads."""
+        """Finish the checks. Uploads stay: their senders go on after a restart."""
         if self._checks is not None:
             await asyncio.to_thread(self._checks.close)
-        self.uploads.close()
 
 
 def application(server: Server) -> ASGIApp:
@@ -204,7 +212,7 @@ def _answered(
     try:
         found = caller.call(method, named)
     finally:
-        server.uploads.forget(taken)
+        server.uploads.forget(caller.key, taken)
     if more is not None and len(found) == more:
         following = request.url.include_query_params(limit=more, offset=named.get("offset", 0) + more)
         headers["link"] = f'<{following.path}?{following.query}>; rel="next"'
@@ -295,7 +303,7 @@ def _begin_check(server: Server, method: Method, caller: Caller, arguments: Any,
         except RegistryError:
             server.registry.end_request(caller.key, key, None)
             raise
-        server.checks.begin(caller, key, named).add_done_callback(lambda _: server.uploads.forget(taken))
+        server.checks.begin(caller, key, named).add_done_callback(lambda _: server.uploads.forget(caller.key, taken))
     return answers.of({"check": key, "state": "received"}, 202, {"location": f"{API_PATH}/checks/{key}"})
 
 

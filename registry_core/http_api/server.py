@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from socket import socket
 
 import uvicorn
@@ -26,7 +27,7 @@ def serve(
     certificate: str | None = None,
     key: str | None = None,
     allow_remote: bool = False,
-    uploads: str | None = None,
+    uploads: Path | None = None,
     announce: Callable[[str], None] = lambda address: None,
 ) -> None:
     """Serve the HTTP API of a registry until interrupted.
@@ -37,7 +38,7 @@ def serve(
         port: the port to listen on; 0 chooses a free one.
         certificate, key: files of the TLS certificate and its key (PEM).
         allow_remote: listen on an address that other machines reach without TLS, which a proxy in front has.
-        uploads: folder for files on their way in. Default: the system's folder for temporary files.
+        uploads: folder for files on their way in. Default: ``uploads`` in the registry's folder.
         announce: called with the address once it listens.
 
     Raises:

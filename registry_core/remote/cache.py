@@ -1,4 +1,8 @@
-"""Files of models on this machine, by their SHA-256, up to a limit: those used longest ago go first."""
+"""What this machine keeps of servers, up to a limit: those used longest ago go first.
+
+Files of models are kept by their SHA-256, and beside them which checks they passed here, and which version was the last
+known answer to a question. The folder is this user's own, like the programs that read it.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +18,7 @@ _MOST_BYTES = 20_000_000_000
 
 
 class Cache:
-    """Files by their SHA-256. Several processes may use one folder."""
+    """Files by their SHA-256, and short notes by their keys. Several processes may use one folder."""
 
     def __init__(self, folder: Path | None = None, most_bytes: int | None = None) -> None:
         base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
@@ -31,7 +35,7 @@ class Cache:
                 return data
         except FileNotFoundError:
             pass
-        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._make_folder()
         aside = self.folder / f"{digest}.{uuid.uuid4().hex}.part"
         try:
             download(aside)
@@ -42,14 +46,32 @@ class Cache:
         self._make_room(path)
         return data
 
-    def is_checked(self, key: str) -> bool:
-        """Whether files passed a check here, see ``note_checked``."""
-        return (self.folder / f"{sha256(key.encode()).hexdigest()}.checked").exists()
+    def note(self, kind: str, key: str, content: bytes = b"") -> None:
+        """Write a note, whole or not at all; one of the same kind and key is replaced."""
+        self._make_folder()
+        path = self._note(kind, key)
+        aside = path.with_name(f"{path.name}.{uuid.uuid4().hex}.part")
+        try:
+            with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+                file.write(content)
+            aside.replace(path)
+        finally:
+            aside.unlink(missing_ok=True)
 
-    def note_checked(self, key: str) -> None:
-        """Remember that files passed a check, with these libraries."""
+    def noted(self, kind: str, key: str) -> bytes | None:
+        """The note of a kind and key; None where there is none."""
+        path = self._note(kind, key)
+        try:
+            os.utime(path)
+            return path.read_bytes()
+        except OSError:
+            return None
+
+    def _note(self, kind: str, key: str) -> Path:
+        return self.folder / f"{sha256(key.encode()).hexdigest()}.{kind}"
+
+    def _make_folder(self) -> None:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        (self.folder / f"{sha256(key.encode()).hexdigest()}.checked").touch(mode=0o600)
 
     def _make_room(self, newest: Path) -> None:
         files = []

@@ -16,7 +16,8 @@ from typing import IO, Any, NoReturn, TypeVar
 
 import httpx2
 
-from ..errors import ArtifactAltered, InvalidInput, NotFound, RegistryError, StorageError
+from .. import forks
+from ..errors import ArtifactAltered, InvalidInput, NotFound, RegistryError, StorageError, Unreachable
 from ..wire import API_PATH
 from ..wire.methods import MOST_ENTRIES, Method
 from ..wire.problems import error_of
@@ -33,10 +34,6 @@ _PIECE = 8 << 20
 _AGAIN = frozenset({429, 502, 503, 504})
 
 
-class Unreachable(StorageError):
-    """A server does not answer."""
-
-
 class Connection:
     """A server. All methods may be called from several threads."""
 
@@ -47,9 +44,17 @@ class Connection:
                 f"{self.address} would get the token unencrypted; give an https address, or omit the token"
             )
         self._headers = {"authorization": f"Bearer {token}"} if token else {}
+        #: Stands for the server and whose answers these are, where answers are kept.
+        self.caller = f"{self.address} {hashlib.sha256(token.encode()).hexdigest()}"
         # Read once: the certificates of all authorities take longer to read than most answers.
         self._verify = httpx2.create_ssl_context() if self.address.startswith("https://") else False
         self._client = self.client()
+        forks.survive(self)
+
+    def after_fork(self, *, child: bool) -> None:
+        """In a child, connections of its own: those of its parent are not shared."""
+        if child:
+            self._client = self.client()
 
     def client(self, seconds: float = _SECONDS) -> httpx2.Client:
         """A client of its own, to be closed by whoever asked for it. Proxies and CAs are those of the environment."""
@@ -103,7 +108,7 @@ class Connection:
 
     def _post(self, method: Method, arguments: Mapping[str, Any]) -> httpx2.Response:
         headers = {"content-type": "application/json"}
-        if not method.reads:
+        if not method.repeats:
             headers["idempotency-key"] = uuid.uuid4().hex
         body = to_document(arguments)
         return self._sent(lambda: self._client.post(f"/{method.name}", content=body, headers=headers))
@@ -235,6 +240,12 @@ def _raise(answer: httpx2.Response) -> NoReturn:
     except ValueError:
         document = {}
     if not isinstance(document, dict) or "type" not in document:
+        if answer.status_code in _AGAIN:
+            raise Unreachable(
+                errno.EHOSTUNREACH,
+                f"{answer.request.url} answered with the status {answer.status_code}, as a proxy does whose server is "
+                "away; start the server",
+            )
         raise RegistryError(
             f"{answer.request.url} answered with the status {answer.status_code}, which is no answer of a server of "
             "Model Registry; check the address, and any proxy on the way"

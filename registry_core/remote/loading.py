@@ -7,23 +7,32 @@ import threading
 import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Collection
-from typing import Any, TypeVar
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, TypeVar, cast
 
 import httpx2
+from pydantic import TypeAdapter
 
-from ..actions import answer_checks, artifact_trust, proofs
+from .. import forks
+from ..actions import answer_checks, artifact_trust, proofs, signatures
+from ..actions.files import check_loadable
 from ..artifacts import formats
-from ..errors import ArtifactQuarantined, NoModelAvailable, SandboxFailure, SandboxIncomplete
+from ..errors import ArtifactQuarantined, NoModelAvailable, SandboxFailure, SandboxIncomplete, Unreachable
 from ..records import ModelMetadata
-from ..signature import AnswersCheck, Proof
+from ..signature import AnswersCheck, Proof, Signature
+from ..wire.records import to_document
 from .cache import Cache
-from .connection import Connection, Unreachable
+from .connection import Connection
 
-T = TypeVar("T")
 Loaded = tuple[Any, Any, ModelMetadata]
 Call = Callable[..., Any]
+Document = TypeVar("Document")
+Made = TypeVar("Made")
 _KEPT_MODELS = 32
 _WAIT, _PAUSE = 25, 1.0
+#: No server is at this revision.
+_UNKNOWN_REVISION = -1
 
 
 class Changes:
@@ -41,25 +50,41 @@ class Changes:
 
     def ask(self) -> int:
         """The revision as the server says now; from then on it is known."""
-        found = int(self._connection.get("/changes").json()["revision"])
+        try:
+            found = int(self._connection.get("/changes").json()["revision"])
+        except Unreachable as error:
+            self.away = str(error)
+            raise
+        finally:
+            self._begin()
         self.revision, self.away = found, None
+        return found
+
+    def _begin(self) -> None:
         with self._lock:
             if self._client is None and not self._stopped.is_set():
                 self._client = self._connection.client(_WAIT + 15)
                 threading.Thread(target=self._follow, name="model-registry-changes", daemon=True).start()
-        return found
 
     def _follow(self) -> None:
         assert self._client is not None
         while not self._stopped.is_set():
             try:
-                answer = self._client.get("/changes", params={"since": self.revision or 0, "wait": _WAIT})
+                answer = self._client.get(
+                    "/changes",
+                    params={"since": _UNKNOWN_REVISION if self.revision is None else self.revision, "wait": _WAIT},
+                )
                 answer.raise_for_status()
                 self.revision, self.away = int(answer.json()["revision"]), None
             # A client that was closed, a server that is away, a proxy that answers instead of it: asked again later.
             except Exception as error:
                 self.away = f"{type(error).__name__}: {error}"
                 self._stopped.wait(_PAUSE)
+
+    def after_fork(self, *, child: bool) -> None:
+        """In a child there is no thread that follows: it asks anew."""
+        if child:
+            self._client, self._stopped, self.revision = None, threading.Event(), None
 
     def close(self) -> None:
         """Stop following."""
@@ -69,8 +94,23 @@ class Changes:
                 self._client.close()
 
 
+@dataclass(frozen=True)
+class Known:
+    """What a server says of a version that is to be loaded."""
+
+    metadata: ModelMetadata
+    proof: Proof | None
+
+
+_KNOWN = TypeAdapter(Known)
+
+
 class RemoteLoader:
-    """Answers loads. Each answer is remembered with the server's revision that it was read under."""
+    """Answers loads. Each answer is remembered with the server's revision that it was read under.
+
+    It is also noted in the cache, by server, token and question: a process that starts while the server is away answers
+    with the last known version.
+    """
 
     def __init__(
         self, connection: Connection, call: Call, trusted: Collection[str], cache: Cache | None = None
@@ -84,53 +124,114 @@ class RemoteLoader:
         self._connection, self._call, self._trusted = connection, call, tuple(trusted)
         self._cache = cache or Cache()
         self._changes = Changes(connection)
-        self._answers: dict[tuple[str, str | None], tuple[int, Loaded]] = {}
-        self._objects: OrderedDict[tuple[str, str], tuple[Any, Any]] = OrderedDict()
+        forks.survive(self._changes)
+        self._answers: dict[tuple[str, str | None], tuple[int, Any]] = {}
+        self._objects: OrderedDict[tuple[str, str], tuple[tuple[Any, Any], Proof | None]] = OrderedDict()
+        self._noted: dict[tuple[str, str | None], bytes] = {}
         self._told: str | None = None
 
     def load(self, model_id: str, fresh: bool = False) -> Loaded:
         """See ``Registry.load_model``."""
-        return self._answer(("model", model_id), fresh, lambda: self._load(model_id))
+        return self.answer(("model", model_id), fresh, lambda: self._known(model_id), _KNOWN, self._loaded)
 
     def load_best(self, model_name: str | None, fresh: bool) -> Loaded:
         """See ``Registry.load_best_model``."""
-        return self._answer(
-            ("get_best_model_id", model_name), fresh, lambda: self._load_chosen("get_best_model_id", model_name)
-        )
+        return self._load_chosen("get_best_model_id", model_name, fresh)
 
     def load_active(self, model_name: str | None, fresh: bool) -> Loaded:
         """See ``Registry.load_active_model``."""
-        return self._answer(
-            ("get_active_model_id", model_name), fresh, lambda: self._load_chosen("get_active_model_id", model_name)
-        )
+        return self._load_chosen("get_active_model_id", model_name, fresh)
+
+    def _load_chosen(self, verb: str, model_name: str | None, fresh: bool) -> Loaded:
+        return self.answer((verb, model_name), fresh, lambda: self._chosen(verb, model_name), _KNOWN, self._loaded)
+
+    def signature(self, model_id: str) -> Signature:
+        """What a version takes and gives, whether it loads or not."""
+        found = self.answer(("about", model_id), False, lambda: self._known(model_id), _KNOWN, lambda known: known)
+        known, proof = found.metadata, found.proof
+        if known.signature or proof is None:
+            return Signature.from_dict(known.signature) if known.signature else signatures.of_metadata(known)
+        return proof.signature
+
+    @property
+    def away(self) -> str | None:
+        """Why the server does not answer; None while it does."""
+        return self._changes.away
+
+    def revision(self) -> int:
+        """A number that is another one once something may have changed."""
+        known = self._changes.revision
+        if known is None and self._changes.away is None:
+            with suppress(Unreachable):
+                known = self._changes.ask()
+        return _UNKNOWN_REVISION if known is None else known
 
     def close(self) -> None:
         """Stop following the server's changes."""
         self._changes.close()
 
-    def _answer(self, question: tuple[str, str | None], fresh: bool, find: Callable[[], Loaded]) -> Loaded:
+    def answer(
+        self,
+        question: tuple[str, str | None],
+        fresh: bool,
+        find: Callable[[], Document],
+        form: TypeAdapter[Document],
+        made: Callable[[Document], Made],
+    ) -> Made:
+        """The answer to a question, as it was made of what the server said under its present revision.
+
+        Args:
+            find: asks the server.
+            form: what the server said, as it is noted for processes to come.
+            made: makes the answer of what the server said.
+
+        Raises:
+            Unreachable: the server does not answer, and never answered this question.
+        """
         held = self._answers.get(question)
         away = self._changes.away
         if held is not None and not fresh and (away is not None or held[0] == self._changes.revision):
             if away is not None:
                 self._tell(away)
-            return held[1]
+            return cast(Made, held[1])
         try:
             # The number is read before the answer: one that is newer than its number is merely asked for once more.
             revision = self._changes.revision
             if revision is None or fresh:
                 revision = self._changes.ask()
-            answer = find()
+            found = find()
+            answer = made(found)
+            self._note(question, found)
         except Unreachable as error:
-            if held is None:
-                raise
+            revision, answer = held or (_UNKNOWN_REVISION, made(self._last_known(question, form, error)))
             self._tell(str(error))
-            return held[1]
-        self._told = None
+        else:
+            self._told = None
         if len(self._answers) > 10_000:
             self._answers.clear()
         self._answers[question] = (revision, answer)
         return answer
+
+    def _last_known(self, question: tuple[str, str | None], form: TypeAdapter[Document], away: Unreachable) -> Document:
+        """What a question was answered with before this process began.
+
+        Raises:
+            Unreachable: it was not.
+        """
+        noted = self._cache.noted("answer", self._key(question))
+        if noted is not None:
+            with suppress(ValueError):  # another release wrote it
+                return form.validate_json(noted)
+        raise away
+
+    def _note(self, question: tuple[str, str | None], found: Any) -> None:
+        document = to_document(found)
+        if self._noted.get(question) != document:
+            self._cache.note("answer", self._key(question), document)
+            self._noted[question] = document
+
+    def _key(self, question: tuple[str, str | None]) -> str:
+        return json.dumps([self._connection.caller, *question])
 
     def _tell(self, because: str) -> None:
         if self._told is None:
@@ -142,41 +243,42 @@ class RemoteLoader:
                 stacklevel=5,
             )
 
-    def _load_chosen(self, verb: str, model_name: str | None) -> Loaded:
+    def _chosen(self, verb: str, model_name: str | None) -> Known:
         model_id = self._call(verb, model_name=model_name)
         if model_id is None:
             best = "no eligible model has a score" if verb == "get_best_model_id" else "there is no champion"
             where = f" for {model_name}" if model_name else ""
             raise NoModelAvailable(f"No models available in registry{where}: {best}; promote a version")
-        return self._load(model_id)
+        return self._known(model_id)
 
-    def _load(self, model_id: str) -> Loaded:
+    def _known(self, model_id: str) -> Known:
         known: ModelMetadata = self._call("get_metadata", model_id=model_id)
-        if known.artifact == "quarantined":
-            unknown = ", ".join(known.inspection.get("unknown", ())) or "imports that are not trusted"
-            raise ArtifactQuarantined(
-                f"{model_id} is quarantined and not loaded: its file imports {unknown}; review that code, then trust "
-                "the imports, or register a model without them"
-            )
-        key = (model_id, known.model_sha256)
+        held = self._objects.get((model_id, known.model_sha256))
+        return Known(known, self._call("proof", model_id=model_id) if held is None else held[1])
+
+    def _loaded(self, found: Known) -> Loaded:
+        known = found.metadata
+        check_loadable(known)
+        key = (known.model_id, known.model_sha256)
         held = self._objects.get(key)
         if held is None:
-            held = self._objects[key] = self._read(known)
+            held = self._objects[key] = self._read(known, found.proof), found.proof
             while len(self._objects) > _KEPT_MODELS:
                 self._objects.popitem(last=False)
-        return (*held, known)
+        return (*held[0], known)
 
-    def _read(self, known: ModelMetadata) -> tuple[Any, Any]:
+    def _read(self, known: ModelMetadata, proof: Proof | None) -> tuple[Any, Any]:
         files = [self._file(known.model_id, "model", known.model_sha256)]
         if known.scaler_sha256 is not None:
             files.append(self._file(known.model_id, "scaler", known.scaler_sha256))
-        proof: Proof | None = self._call("proof", model_id=known.model_id)
         here = proofs.environment(known)
         key = json.dumps([answer_checks.files_of(known), sorted(here.items()), sorted(self._trusted)])
-        if not self._cache.is_checked(key):
+        if self._cache.noted("checked", key) is None:
             self._require_trusted(known, files)
-            answer_checks.require_passed(known.model_id, self._check(known, files, proof))
-            self._cache.note_checked(key)
+            found = self._check(known, files, proof)
+            if found is not None:
+                answer_checks.require_passed(known.model_id, found)
+                self._cache.note("checked", key)
         loaded = [formats.load(data, known.model_id, extra_trusted=self._trusted) for data in files]
         from ..artifacts import asking
 
@@ -201,18 +303,21 @@ class RemoteLoader:
     def _file(self, model_id: str, which: str, digest: str) -> bytes:
         return self._cache.content(digest, lambda target: self._connection.download(model_id, which, digest, target))
 
-    def _check(self, known: ModelMetadata, files: list[bytes], proof: Proof | None) -> AnswersCheck:
-        """Open files in the sandbox before this process does: what they do there harms nobody."""
+    def _check(self, known: ModelMetadata, files: list[bytes], proof: Proof | None) -> AnswersCheck | None:
+        """Open files in the sandbox before this process does: what they do there harms nobody.
+
+        None: no sandbox starts here, which says nothing of the files; it is tried again at the next load.
+        """
         from ..artifacts import sandbox
         from ..artifacts.sandbox.places import PLACES
 
-        here = proofs.environment(known)
         try:
             with PLACES.taken(), sandbox.Worker(extra_trusted=self._trusted, require_all=False) as worker:
                 worker.start(sandbox.libraries_of(files[0]))
                 return proofs.in_sandbox(
                     worker, files, proof, rows=None, or_made=proof is None or proof.rows is None,
-                    names=known.feature_names, classes=known.classes, registered=known.libraries, here=here, keep=False,
+                    names=known.feature_names, classes=known.classes, registered=known.libraries,
+                    here=proofs.environment(known), keep=False,
                 )[1]  # fmt: skip
-        except (SandboxFailure, SandboxIncomplete) as error:
-            return AnswersCheck("unchecked", f"the check could not run: {error}", here, "sandbox")
+        except (SandboxFailure, SandboxIncomplete):
+            return None

@@ -6,19 +6,27 @@ import functools
 import inspect
 import io
 import warnings
-from collections.abc import Callable, Sequence
-from typing import Any, NoReturn
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 from ..artifacts import formats
 from ..errors import InvalidInput
 from ..rules.access import NEEDS
-from ..wire.methods import NOT_SERVED, Method, methods_of
+from ..wire.methods import NOT_SERVED, SERVED, method_of
 from .connection import Connection
 from .loading import Loaded, RemoteLoader
 from .tokens import token_for
 
+if TYPE_CHECKING:
+    from ..actions.serve.predictor import Predictor
+    from ..live import RecordedOutcomes
+    from .serving import RemoteService
+
 #: What the object itself has, beside the methods that are calls.
-_OWN = frozenset({"load_model", "load_best_model", "load_active_model", "register_model", "read_artifact", "close"})
+_OWN = frozenset({
+    "load_model", "load_best_model", "load_active_model", "register_model", "read_artifact", "predictor",
+    "record_outcomes", "close",
+})  # fmt: skip
 
 
 class _Remote:
@@ -42,8 +50,8 @@ class _Remote:
                 raise InvalidInput(f"{name}= applies to a folder or a database; the server {location} has its own")
         self._arguments = (location, token, tuple(trusted_globals))
         self._connection = Connection(location, token_for(location) if token is None else token)
-        self._methods = methods_of(self._kind)
         self._remote_loader = RemoteLoader(self._connection, self._called, trusted_globals)
+        self._remote_service: RemoteService | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _reopen, (self._kind, *self._arguments)
@@ -62,9 +70,17 @@ class _Remote:
         return "the owner of the token"
 
     def close(self) -> None:
-        """Give the connections back."""
-        self._remote_loader.close()
-        self._connection.close()
+        """Send the predictions made so far, and give the connections back.
+
+        Raises:
+            StorageError: predictions could not be sent.
+        """
+        try:
+            if self._remote_service is not None:
+                self._remote_service.close()
+        finally:
+            self._remote_loader.close()
+            self._connection.close()
 
     def load_model(self, model_id: str) -> Loaded:
         """As ``Registry.load_model``; the files are kept in a cache on this machine."""
@@ -77,6 +93,26 @@ class _Remote:
     def load_active_model(self, model_name: str | None = None, *, fresh: bool = False) -> Loaded:
         """As ``Registry.load_active_model``; while the server is away, the last known one with a warning."""
         return self._remote_loader.load_active(model_name, fresh)
+
+    def predictor(self, model_name: str | None = None, *, log: Literal["batch", "sync", "off"] = "batch") -> Predictor:
+        """As ``Registry.predictor``: predicts here, of files in the cache, and sends predictions to the server.
+
+        While the server is away, it predicts with the last known plan. Predictions are kept until the server is back:
+        about 100,000 rows, for at most an hour; then they are served without being stored, with a warning.
+        """
+        return self._serving().predictor(model_name, log)
+
+    def record_outcomes(self, outcomes: Mapping[int, Any] | None = None, **named: Any) -> RecordedOutcomes:
+        """As ``Registry.record_outcomes``, in parts of 20,000: where one is refused, those before it are recorded."""
+        return self._serving().record_outcomes({"outcomes": outcomes, **named})
+
+    def _serving(self) -> RemoteService:
+        if self._remote_service is None:
+            # Whoever only registers or loads needs none of it.
+            from .serving import RemoteService
+
+            self._remote_service = RemoteService(self._remote_loader, self._called, self.__reduce__)
+        return self._remote_service
 
     def read_artifact(self, model_id: str, which: str = "model") -> bytes:
         """As ``Registry.read_artifact``."""
@@ -114,7 +150,7 @@ class _Remote:
 
     def _called(self, verb: str, **arguments: Any) -> Any:
         """Call a method of the server."""
-        method = self._methods[verb]
+        method = method_of(self._kind, verb)
         arguments.pop("progress", None)  # a server tells of none
         if method.acts and arguments.pop("actor", None) is not None:
             raise InvalidInput(f"actor= of {verb} cannot be given to a server, which knows who acts by the token")
@@ -141,14 +177,13 @@ def _are_rows(given: Any) -> bool:
 def remote_class(kind: type) -> type[Any]:
     """The class of a registry behind a server."""
     members: dict[str, Any] = {"_kind": kind, "__doc__": "A registry behind a server, with the methods of Registry."}
-    served = methods_of(kind)
     for name, member in inspect.getmembers(kind):
         if not name.startswith("_") and callable(member) and name not in _OWN:
-            members[name] = _forwarded(member, served[name]) if name in served else _refused(name)
+            members[name] = _forwarded(member) if name in SERVED else _refused(name)
     return type("RemoteRegistry", (_Remote, kind), members)
 
 
-def _forwarded(method: Callable[..., Any], served: Method) -> Callable[..., Any]:
+def _forwarded(method: Callable[..., Any]) -> Callable[..., Any]:
     """A method that calls the server."""
     described = inspect.signature(method)
     further = next((each.name for each in described.parameters.values() if each.kind is each.VAR_KEYWORD), None)
@@ -159,7 +194,7 @@ def _forwarded(method: Callable[..., Any], served: Method) -> Callable[..., Any]
         del arguments[next(iter(described.parameters))]
         if further is not None:
             arguments |= arguments.pop(further, {})
-        return self._called(served.name, **arguments)
+        return self._called(method.__name__, **arguments)
 
     return forwarded
 

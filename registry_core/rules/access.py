@@ -120,7 +120,10 @@ NEEDS: Mapping[str, Need] = {
     **{verb: _need(_C, "model_name") for verb in ("register_model", "add_benchmark")},
     **{verb: _need(_C, "model_name", filtered=True) for verb in ("inspect", "preview_table")},
     **{verb: _need(_C, "metadata") for verb in ("upload", "preview_upload")},
-    **{verb: _need((_C, Role.SERVE), "model_name") for verb in ("predictor", "record_outcomes")},
+    **{
+        verb: _need((_C, Role.SERVE), "model_name")
+        for verb in ("predictor", "record_outcomes", "serving_plan", "reserve_predictions", "record_predictions")
+    },
     **{verb: _need(_WORKERS, "model_id") for verb in ("evaluate", "measure_feature_impact", "verify_answers")},
     **{verb: _need(_WORKERS, "model_name") for verb in ("evaluate_all", "verify_all_answers")},
     "request_review": _need(_WORKERS, "model_id"),

@@ -29,7 +29,7 @@ NOT_SERVED: Mapping[str, str] = {
     "load_model": f"{_OBJECT}; download the files from artifacts/MODEL_ID/model, as the remote client does",
     "load_best_model": f"{_OBJECT}; see load_model",
     "load_active_model": f"{_OBJECT}; see load_model",
-    "predictor": f"{_OBJECT}; predict with load_best_model, and send outcomes with record_outcomes",
+    "predictor": f"{_OBJECT}; follow serving_plan and send record_predictions, as the remote client does",
     "register_model": "it takes a fitted object; upload its file, as the remote client does",
     "read_artifact": "it returns a file; download it from artifacts/MODEL_ID/model",
     "open_artifact": "it returns a file; download it from artifacts/MODEL_ID/model",
@@ -40,11 +40,17 @@ NOT_SERVED: Mapping[str, str] = {
     "import_mlflow": _PATH,
 }
 
+#: The names of those that have one.
+SERVED = NEEDS.keys() - NOT_SERVED.keys()
+
 #: Methods that change nothing although a viewer may not call them.
 _FURTHER_READING = frozenset({
     "grants", "inspect", "people", "preview_table", "preview_upload", "reviewers", "tokens", "webhook_deliveries",
     "webhooks", "why_may",
 })  # fmt: skip
+
+#: Methods that change something and may be sent again all the same: nothing is stored twice.
+_REPEATABLE = frozenset({"record_predictions", "reserve_predictions"})
 
 #: Arguments that are files: sent as an upload before the call.
 FILES: Mapping[str, tuple[str, ...]] = {
@@ -72,7 +78,8 @@ class Method:
 
     Attributes:
         name: as of ``Registry``.
-        reads: it changes nothing, and may be called again at will.
+        reads: it changes nothing.
+        repeats: it may be sent again at will, without a key.
         arguments: a model of its parameters.
         in_query: a model of those that a query string can hold; None if it cannot hold those that are required.
         answer: what it returns, for reading JSON.
@@ -84,6 +91,7 @@ class Method:
 
     name: str
     reads: bool
+    repeats: bool
     arguments: type[BaseModel]
     in_query: type[BaseModel] | None
     answer: TypeAdapter[Any]
@@ -100,13 +108,14 @@ def reads(name: str) -> bool:
     return (not need.further and (not need.roles or Role.VIEWER in need.roles)) or name in _FURTHER_READING
 
 
-@functools.cache
 def methods_of(kind: type) -> Mapping[str, Method]:
     """The methods of the API, of the class of the registry."""
-    return {name: _method(kind, name) for name in sorted(NEEDS.keys() - NOT_SERVED.keys())}
+    return {name: method_of(kind, name) for name in sorted(SERVED)}
 
 
-def _method(kind: type, name: str) -> Method:
+@functools.cache
+def method_of(kind: type, name: str) -> Method:
+    """A method of the API, of the class of the registry. A client makes those that it calls: all take a second."""
     function = getattr(kind, name)
     signature, read = inspect.signature(function), reads(name)
     files = FILES.get(name, ())
@@ -139,7 +148,8 @@ def _method(kind: type, name: str) -> Method:
         in_query = create_model(f"{title}Query", __config__=config, **queried)
     returned = hints["return"]
     return Method(
-        name, read, create_model(title, __config__=config, **own), in_query, TypeAdapter(returned), files,
+        name, read, read or name in _REPEATABLE,
+        create_model(title, __config__=config, **own), in_query, TypeAdapter(returned), files,
         {"limit", "offset"} <= own.keys(), "actor" in signature.parameters and not read,
         (inspect.getdoc(function) or "").partition("\n\n")[0], returned,
     )  # fmt: skip

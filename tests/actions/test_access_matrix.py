@@ -122,6 +122,7 @@ purge                     a
 read_artifact             d
 rebuild_index             o
 record_outcomes           cs
+record_predictions        cs
 register_model            c
 reinstate                 o
 reject                    r
@@ -129,6 +130,7 @@ remove_person             a
 remove_webhook            a
 request_review            cro
 resend_delivery           a
+reserve_predictions       cs
 residuals                 vdcroa
 resolve_alert             ro
 restore                   o
@@ -146,6 +148,7 @@ revoke_token              a
 rollback                  o
 rollback_target           vdcroa
 send_notifications        o
+serving_plan              cs
 set_protected_columns     r
 set_share                 o
 set_webhook               a
@@ -304,6 +307,7 @@ CALLS: dict[str, Call] = {
     "purge": lambda r, f: r.purge(f.theirs),
     "rebuild_index": lambda r, f: r.rebuild_index(reason="x"),
     "record_outcomes": lambda r, f: r.record_outcomes(units=["u"], labels=[], model_name="Churn"),
+    "record_predictions": lambda r, f: r.record_predictions("Churn", "a client"),
     "register_model": lambda r, f: r.register_model(
         forest(), model_name="Churn", model_type="x", performance_metrics={"accuracy": 7}
     ),
@@ -311,6 +315,8 @@ CALLS: dict[str, Call] = {
     "reinstate": lambda r, f: r.reinstate(f.theirs),
     "remove_person": lambda r, f: r.remove_person("links", "absent"),
     "remove_webhook": lambda r, f: r.remove_webhook("absent"),
+    "reserve_predictions": lambda r, f: r.reserve_predictions("Churn"),
+    "serving_plan": lambda r, f: r.serving_plan("Churn"),
     "request_review": lambda r, f: r.request_review(f.theirs),
     "resend_delivery": lambda r, f: r.resend_delivery("absent"),
     "resolve_alert": lambda r, f: r.resolve_alert(f.alert, reason="x" * 10_000),

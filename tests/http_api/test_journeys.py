@@ -7,6 +7,7 @@ import io
 import os
 import pickle
 import signal
+import stat
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -256,6 +257,41 @@ def test_a_service_goes_on_while_the_server_is_away(tmp_path: Path, monkeypatch:
             own.promote(second, reason="meanwhile", override=True)
             server.start()
             assert until(lambda: service.load_active_model("Churn", fresh=True)[2].model_id == second)
+
+
+def test_a_service_that_starts_while_the_server_is_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MODEL_REGISTRY_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("registry_core.remote.connection._TRIES", 2)
+    with serving(tmp_path / "registry", tmp_path / "log.txt") as server, Registry(server.folder) as own:
+        first, second = register(own), register(own, 0.95)
+        own.promote(first, reason="first", override=True)
+        secret = token(own, "downloader")
+        with Registry(server.address, token=secret) as service:
+            rows = _rows()[0].to_numpy()
+            model, scaler, metadata = service.load_active_model("Churn")
+            expected = model.predict(scaler.transform(rows))
+            assert service.load_best_model("Churn")[2].model_id == second
+        assert {stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "cache").glob("*.answer")} == {0o600}
+        server.end(signal.SIGKILL)
+        with Registry(server.address, token=secret) as service:
+            with pytest.warns(RuntimeWarning, match="last known"):
+                model, scaler, known = service.load_active_model("Churn")
+            assert (known, (model.predict(scaler.transform(rows)) == expected).all()) == (metadata, True)
+            assert service.load_best_model("Churn")[2].model_id == second
+            with pytest.raises(StorageError, match="does not answer"):
+                service.load_model(second)
+            with pytest.raises(StorageError, match="does not answer"):
+                service.model_names()
+            own.promote(second, reason="meanwhile", override=True)
+            server.start()
+            assert until(lambda: service.load_active_model("Churn")[2].model_id == second)
+        server.end(signal.SIGKILL)
+        # What one caller was answered is no answer to another.
+        with (
+            Registry(server.address, token="mr_another") as other,
+            pytest.raises(StorageError, match="does not answer"),
+        ):
+            other.load_active_model("Churn")
 
 
 def test_events_as_they_happen(raw: httpx2.Client, own: Registry) -> None:

@@ -53,7 +53,6 @@ def client(facts: Facts) -> Iterator[TestClient]:
     server = Server(lambda: facts.registry)
     with TestClient(application(server)) as client:
         yield client
-    server.uploads.close()
 
 
 def test_every_method_has_a_route_or_a_reason(client: TestClient) -> None:

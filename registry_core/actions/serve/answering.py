@@ -16,13 +16,12 @@ from ...errors import InvalidInput, StorageError
 from ...live import Answer
 from ...live.records import Units
 from ...rules.live import routing
-from ..context import Context
-from ..load import Loader
 from ..timestamps import microseconds
 from . import calling, plan, slicing
 from .calling import Served
 from .log import Answered, Log, Mode, warn_not_kept
 from .plan import Plan, Standby
+from .source import Source
 
 Verb = Literal["predict_proba", "predict"]
 Rows = NDArray[np.intp] | None
@@ -33,8 +32,8 @@ _TRY_AGAIN_SECONDS = 5.0
 class Answering:
     """The working half of a ``Predictor``."""
 
-    def __init__(self, context: Context, loader: Loader, model_name: str, log: Log, mode: Mode) -> None:
-        self._context, self._loader, self._model_name = context, loader, model_name
+    def __init__(self, source: Source, model_name: str, log: Log, mode: Mode) -> None:
+        self._source, self._model_name = source, model_name
         self._log, self._mode = log, mode
         self._held: tuple[int, Plan] | None = None
         self._made = 0.0
@@ -46,13 +45,13 @@ class Answering:
 
     def plan(self) -> Plan:
         """What holds now; read anew only when somebody committed something."""
-        changes = self._context.database.changes()
+        changes = self._source.changes()
         held = self._held
         if held is None or held[0] != changes or self._worth_another_try(held[1]):
             with self._lock:
                 held = self._held
                 if held is None or held[0] != changes or self._worth_another_try(held[1]):
-                    held = self._held = (changes, plan.make(self._context, self._loader, self._model_name))
+                    held = self._held = (changes, plan.make(self._source))
                     self._made = time.monotonic()
         return held[1]
 
@@ -71,7 +70,7 @@ class Answering:
             self._check_probabilities(now.champion)
         if not count:
             return _empty(verb, now, ignored)
-        at = microseconds(self._context.now())
+        at = microseconds(self._source.now())
         ids, mode = self._ids(count, at)
         call = _Call(verb, features, names, ids, at, now, mode)
         if now.slices:
@@ -188,7 +187,7 @@ class Answering:
     def _predecessor(self, now: Plan) -> Served | None:
         held = self._fallback
         if held is None or held[0] is not now:
-            held = self._fallback = (now, plan.fallback(self._context, self._loader, self._model_name, now))
+            held = self._fallback = (now, plan.fallback(self._source, now))
         return held[1]
 
     @staticmethod

@@ -92,7 +92,7 @@ class Inputs:
             counts: dict[str, list[int]] = {} if known is None else json.loads(known)
             parts: dict[str, list[NDArray[Any]]] = defaultdict(list)
             for each in group:
-                for name, values in columns_of(_sample(each), names):
+                for name, values in columns_of(sampled(each), names):
                     if name in references:
                         parts[name].append(values)
             for name, columns in parts.items():
@@ -116,7 +116,8 @@ def references(known: ModelMetadata) -> dict[str, FeatureReference]:
     return {each["feature"]: FeatureReference.from_dict(each) for each in listed}
 
 
-def _sample(each: Answered) -> Any:
+def sampled(each: Answered) -> Any:
+    """Those of the rows of an answer that are looked at for drift."""
     if not each.shadows:
         return each.inputs
     return calling.rows_of(each.inputs, slice(None, None, -(-len(each.ids) // DRIFT_ROWS)))

@@ -21,7 +21,6 @@ from ... import forks
 from ...catalog.telemetry import streams
 from ...catalog.telemetry.streams import Stream
 from ...errors import StorageError
-from ..context import Context
 from .calling import Later, Served, rows_of
 
 Mode = Literal["batch", "sync", "off"]
@@ -57,6 +56,8 @@ class Answered:
     slow: bool = False
     only_shadows: bool = False
     slices: Mapping[str, list[Any]] | None = None
+    #: Of what goes to a server: rising, so that nothing is stored twice.
+    number: int = 0
 
     @staticmethod
     def of(
@@ -128,8 +129,20 @@ def taken(values: NDArray[Any], verb: str) -> tuple[NDArray[Any], NDArray[Any] |
 class Log:
     """One for all predictors of an open registry."""
 
-    def __init__(self, context: Context, write: Callable[[Sequence[Answered]], None]) -> None:
-        self._context, self._write = context, write
+    def __init__(
+        self,
+        reserve: Callable[[int, int], int],
+        write: Callable[[Sequence[Answered]], None],
+        tell: Callable[[Any], None],
+    ) -> None:
+        """Keep predictions.
+
+        Args:
+            reserve: the first id of new blocks, by the present in milliseconds and the number of blocks.
+            write: stores what was answered; a StorageError where it cannot, now.
+            tell: says that a champion fails.
+        """
+        self._reserve, self._write, self._tell = reserve, write, tell
         self._begin()
         forks.survive(self)
 
@@ -156,8 +169,7 @@ class Log:
         with self._lock:
             if self._next + count > self._end or at - self._reserved > streams.BLOCK_AGE:
                 blocks = -(-count >> streams.BLOCK_BITS) or 1
-                with self._context.telemetry.transaction() as transaction:
-                    self._next = streams.reserve(transaction, at // 1000, blocks)
+                self._next = self._reserve(at // 1000, blocks)
                 self._end, self._reserved = self._next + (blocks << streams.BLOCK_BITS), at
             first = self._next
             self._next += count
@@ -187,7 +199,7 @@ class Log:
     def tell(self, alarm: Any, mode: Mode) -> None:
         """Say that a champion fails: now, or off the answering path."""
         if mode == "sync":
-            alarm.tell(self._context)
+            self._tell(alarm)
             return
         with self._lock:
             self._alarms.append(alarm)
@@ -211,7 +223,7 @@ class Log:
                     self._write(buffer)
                     buffer = []
                 while alarms:
-                    alarms[0].tell(self._context)
+                    self._tell(alarms[0])
                     alarms.pop(0)
             finally:
                 if buffer or alarms:
@@ -276,7 +288,7 @@ class Log:
                 alarms, self._alarms = self._alarms, []
             for alarm in alarms:
                 try:
-                    alarm.tell(self._context)
+                    self._tell(alarm)
                 except Exception as error:
                     warnings.warn(f"an alert could not be opened: {error}", RuntimeWarning, stacklevel=2)
             for place, each in enumerate(buffer):

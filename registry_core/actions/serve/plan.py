@@ -9,22 +9,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...catalog import deployments, experiments
 from ...catalog.telemetry.streams import NO_POSITIVE, Stream
-from ...errors import NoModelAvailable
+from ...errors import Unreachable
 from ...live import Experiment
+from ...live.serving import ServingPlan
 from ...policies import MonitoringPolicy
-from ...records import Deployment, ModelMetadata
 from ...rules.live import routing
 from ...rules.matching import Matcher
 from ...signature import Signature
-from .. import signatures
-from ..context import Context
-from ..load import Loader
-from ..model_records import record, require
-from ..promotion import predecessors
-from ..watch import standby
 from .calling import Later, Served, classes_of, served, task_of
+from .source import Source
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +63,7 @@ class Plan:
     ``failed`` is why the champion cannot be loaded; its place is taken by its predecessor then. ``matcher`` holds what
     arrives against the champion's signature, whether it loads or not. ``outside`` is the
     champion's stream for rows that are no part of the experiment. ``slices`` are columns whose values are
-    watched apart.
+    watched apart. ``predecessors`` answer where it fails, latest first.
     """
 
     champion: Served | None
@@ -81,35 +75,35 @@ class Plan:
     policy: MonitoringPolicy
     standby: Standby | None = None
     slices: tuple[str, ...] = ()
+    predecessors: tuple[str, ...] = ()
 
 
-def make(context: Context, loader: Loader, model_name: str) -> Plan:
-    """Read who answers.
+def make(source: Source) -> Plan:
+    """Read who answers, and load them.
 
     Raises:
         NoModelAvailable: the model name has no champion.
+        Unreachable: the models are with a server that does not answer.
     """
-    current = deployments.current(context.database, model_name)
-    if current is None:
-        raise NoModelAvailable(
-            f"{model_name} has no champion: register a model with all weighted metrics, or promote one"
-        )
-    policy = context.configuration().policy(model_name).monitoring_policy
+    found = source.plan()
+    current, policy = found.champion, found.policy
     blank = Stream(
-        model_name, current.model_id, "champion", 0, current.deployment_id, "", "", NO_POSITIVE, policy.loss,
+        found.model_name, current.model_id, "champion", 0, current.deployment_id, "", "", NO_POSITIVE, policy.loss,
         policy.window_minutes,
     )  # fmt: skip
     try:
-        loaded = loader.load(current.model_id)
+        loaded = source.load(current.model_id)
         task, classes = task_of(loaded[0], loaded[2]), classes_of(loaded[0], loaded[2])
-        champion = served(loaded, _of(blank, task), task, _signature(context, loaded[2]), classes)
+        champion = served(loaded, _of(blank, task), task, source.signature(current.model_id), classes)
+    except Unreachable:
+        raise
     # Loading runs the constructors of any library; whatever they raise, somebody else may still answer.
     except Exception as error:
-        known = record(context, require(context.database, current.model_id))
-        return Plan(None, error, _in_front(_signature(context, known)), blank, None, (), policy)
+        in_front = _in_front(source.signature(current.model_id))
+        return Plan(None, error, in_front, blank, None, (), policy, predecessors=found.predecessors)
     outside = champion.stream
     split, shadows = None, []
-    for experiment in experiments.current(context.database, model_name):
+    for experiment in found.experiments:
         if experiment.status != "running" or experiment.champion_id != current.model_id:
             continue
         if experiment.mode == "shadow":
@@ -117,27 +111,24 @@ def make(context: Context, loader: Loader, model_name: str) -> Plan:
                 stream = outside._replace(
                     model_id=arm.challenger_id, role="shadow", experiment_id=experiment.experiment_id
                 )
-                shadows.append(_loaded(context, loader, arm.challenger_id, stream, champion))
+                shadows.append(_loaded(source, arm.challenger_id, stream, champion))
         else:
-            split, champion = _split(context, loader, experiment, champion)
-    beside = _standby(context, loader, current, policy, outside, champion)
+            split, champion = _split(source, experiment, champion)
+    beside = _standby(source, found, outside, champion)
     slices = () if policy.on_degradation == "off" else policy.slices
     in_front = _in_front(champion.matcher.signature)
-    return Plan(champion, None, in_front, outside, split, tuple(shadows), policy, beside, slices)
+    return Plan(
+        champion, None, in_front, outside, split, tuple(shadows), policy, beside, slices, found.predecessors
+    )  # fmt: skip
 
 
-def _standby(
-    context: Context, loader: Loader, current: Deployment, policy: MonitoringPolicy, outside: Stream, champion: Served
-) -> Standby | None:
-    if policy.on_degradation == "off":
-        return None
-    chosen = standby.chosen(context, current)
-    share = 1.0 if chosen and standby.every_row(context.database, current) else policy.standby_sample
-    if chosen is None or not share:
+def _standby(source: Source, found: ServingPlan, outside: Stream, champion: Served) -> Standby | None:
+    chosen = found.standby
+    if chosen is None:
         return None
     stream = outside._replace(model_id=chosen, role="shadow")
-    later = Later(stream, champion.classes, lambda: _loaded(context, loader, chosen, stream, champion))
-    return Standby(later, share)
+    later = Later(stream, champion.classes, lambda: _loaded(source, chosen, stream, champion))
+    return Standby(later, found.standby_share)
 
 
 def _in_front(signature: Signature) -> Matcher:
@@ -145,19 +136,13 @@ def _in_front(signature: Signature) -> Matcher:
     return Matcher(signature, framed=True)
 
 
-def _signature(context: Context, known: ModelMetadata) -> Signature:
-    return signatures.signature(context.database, known)
-
-
-def _split(context: Context, loader: Loader, experiment: Experiment, champion: Served) -> tuple[Split, Served]:
+def _split(source: Source, experiment: Experiment, champion: Served) -> tuple[Split, Served]:
     shares = tuple(arm.share if arm.status == "running" else 0.0 for arm in experiment.arms)
     of_champion = champion.stream._replace(
         experiment_id=experiment.experiment_id, shares=",".join(f"{share:g}" for share in shares)
     )
     arms = [
-        _loaded(
-            context, loader, arm.challenger_id, of_champion._replace(model_id=arm.challenger_id, role="split"), champion
-        )
+        _loaded(source, arm.challenger_id, of_champion._replace(model_id=arm.challenger_id, role="split"), champion)
         if arm.status == "running" and arm.share > 0
         else None
         for arm in experiment.arms
@@ -165,11 +150,13 @@ def _split(context: Context, loader: Loader, experiment: Experiment, champion: S
     return Split(experiment.salt, shares, tuple(arms)), replace(champion, stream=of_champion)
 
 
-def _loaded(context: Context, loader: Loader, model_id: str, stream: Stream, champion: Served) -> Served:
+def _loaded(source: Source, model_id: str, stream: Stream, champion: Served) -> Served:
     """A challenger, or what stands for one that cannot be loaded: it fails whenever it is asked."""
     try:
-        loaded = loader.load(model_id)
-        return served(loaded, stream, champion.task, _signature(context, loaded[2]), champion.classes)
+        loaded = source.load(model_id)
+        return served(loaded, stream, champion.task, source.signature(model_id), champion.classes)
+    except Unreachable:
+        raise
     except Exception as error:
         failing = _Unloadable(error)
         return Served(
@@ -187,15 +174,15 @@ class _Unloadable:
     predict_proba = predict
 
 
-def fallback(context: Context, loader: Loader, model_name: str, plan: Plan) -> Served | None:
+def fallback(source: Source, plan: Plan) -> Served | None:
     """The latest earlier champion that is healthy, loads and answers in the champion's way; None when there is none."""
-    for model_id in predecessors(context.database, model_name):
+    for model_id in plan.predecessors:
         try:
-            loaded = loader.load(model_id)
+            loaded = source.load(model_id)
             task = plan.champion.task if plan.champion else task_of(loaded[0], loaded[2])
             classes = plan.champion.classes if plan.champion else classes_of(loaded[0], loaded[2])
             stream = _of(plan.outside._replace(model_id=model_id, deployment_id=0), task)
-            return served(loaded, stream, task, _signature(context, loaded[2]), classes)
+            return served(loaded, stream, task, source.signature(model_id), classes)
         # Loading runs the constructors of any library; the one before may still answer.
         except Exception:
             continue

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import repeat
 from typing import Any
@@ -82,11 +82,28 @@ class Recorder:
 
     def write(self, answered: Sequence[Answered]) -> None:
         """Keep answers, what shadows say to the same rows, and which of them belong to slices."""
-        shadowed = [found for each in answered for found in _shadowed(each)]
-        kept = [each for each in answered if not each.only_shadows]
+        shadowed = [found for each in answered for found in shadows_of(each)]
+        self.store([each for each in answered if not each.only_shadows], shadowed)
+
+    def store(
+        self,
+        kept: Sequence[Answered],
+        shadowed: Sequence[Answered],
+        after: Callable[[Transaction], int] = lambda transaction: -1,
+    ) -> int:
+        """Keep what was answered, and what was answered beside it.
+
+        Args:
+            after: inside the transaction, the number above which they are kept: others were kept before.
+
+        Returns:
+            how many predictions were kept.
+        """
         try:
             with self.context.telemetry.transaction() as transaction:
-                tally = windows.Tally()
+                tally, last = windows.Tally(), after(transaction)
+                kept = [each for each in kept if each.number > last]
+                shadowed = [each for each in shadowed if each.number > last]
                 for group in _grouped(kept):
                     self._write_group(transaction, group, tally)
                 for group in _grouped(shadowed):
@@ -96,6 +113,7 @@ class Recorder:
                     self._write_group(transaction, group, tally, shadow=True)
                 self._inputs.add(transaction, kept)
                 tally.store(transaction)
+            return sum(len(each.ids) for each in kept)
         except BaseException:
             # What was numbered in a transaction that did not commit has no number.
             self._labels.clear()
@@ -244,17 +262,19 @@ def _or_none(scores: NDArray[np.float64]) -> Iterable[float | None]:
     return shown
 
 
-def _shadowed(each: Answered) -> Iterator[Answered]:
+def shadows_of(each: Answered) -> Iterator[Answered]:
     """What shadows would have answered; one that fails has failed, and nobody else notices."""
     for model in each.shadows:
         try:
             values = getattr(model, each.verb)(each.inputs)
         # A model may raise anything.
         except Exception:
-            yield Answered.failure(model.stream, each.at, model.classes, len(each.ids))
+            failed = Answered.failure(model.stream, each.at, model.classes, len(each.ids))
+            failed.number = each.number
+            yield failed
         else:
             answers, scores = taken(values, each.verb)
             yield Answered(
                 model.stream, each.at, each.ids, each.units, answers, scores, model.classes, scores is not None,
-                slices=each.slices,
+                slices=each.slices, number=each.number,
             )  # fmt: skip

@@ -7,6 +7,7 @@ from typing import Any, get_args
 
 from ... import forks
 from ...catalog import models
+from ...catalog.telemetry import streams
 from ...errors import InvalidInput, ModelNotFound
 from ...live import RecordedOutcomes
 from ...live.records import Units
@@ -17,7 +18,9 @@ from . import outcomes
 from .answering import Answering
 from .log import Log, Mode
 from .predictor import Predictor
+from .receiving import Receiver
 from .recording import Recorder
+from .source import Here
 
 
 class Service:
@@ -25,16 +28,32 @@ class Service:
 
     def __init__(self, context: Context, loader: Loader) -> None:
         self._context, self._loader = context, loader
-        self.log = Log(context, Recorder(context).write)
+        self.log = Log(self.reserve, Recorder(context).write, lambda alarm: alarm.tell(context))
+        self.receiver = Receiver(context)
+        forks.survive(self.receiver)
+
+    def reserve(self, now: int, blocks: int) -> int:
+        """The first of new prediction ids, of the present in milliseconds."""
+        with self._context.telemetry.transaction() as transaction:
+            return streams.reserve(transaction, now, blocks)
+
+    def name(self, model_name: str | None) -> str:
+        """The model name that is meant.
+
+        Raises:
+            ModelNotFound, InvalidInput: see ``Registry.predictor``.
+        """
+        name = only_name(self._context.database, model_name)
+        if name is None or name not in models.names(self._context.database):
+            raise ModelNotFound(f"no model has the name {model_name!r:.160}; model_names() lists all")
+        return name
 
     def predictor(self, model_name: str | None, log: Mode) -> Predictor:
         """See ``Registry.predictor``."""
         if log not in get_args(Mode):
             raise InvalidInput(f"log is {log!r:.80}; allowed are 'batch', 'sync' and 'off'")
-        name = only_name(self._context.database, model_name)
-        if name is None or name not in models.names(self._context.database):
-            raise ModelNotFound(f"no model has the name {model_name!r:.160}; model_names() lists all")
-        answering = Answering(self._context, self._loader, name, self.log, log)
+        name = self.name(model_name)
+        answering = Answering(Here(self._context, self._loader, name), name, self.log, log)
         forks.survive(answering)
         return Predictor(name, answering, self.log.flush, (self._context.reopened, log))
 

@@ -54,6 +54,37 @@ def reserve(transaction: Transaction, now_milliseconds: int, blocks: int = 1) ->
     return first << BLOCK_BITS
 
 
+def last_block(queries: Queries) -> int:
+    """The number of the last block of ids that was reserved; -1 without one."""
+    rows = queries.query("SELECT value FROM counters WHERE name = 'prediction_block'")
+    return int(rows[0]["value"]) if rows else -1
+
+
+def received(transaction: Transaction, client: str, number: int, forget_before: int) -> int:
+    """The number that was received last from a client, -1 without one; from now on it is ``number``, if that is higher.
+
+    Clients whose last number is below ``forget_before`` are forgotten.
+    """
+    name = f"{_CLIENT}{client}"
+    rows = transaction.query("SELECT value FROM counters WHERE name = :name", {"name": name})
+    last = int(rows[0]["value"]) if rows else -1
+    if not rows:
+        transaction.query(
+            "DELETE FROM counters WHERE value < :before AND name LIKE :clients",
+            {"before": forget_before, "clients": f"{_CLIENT}%"},
+        )
+    if number > last:
+        transaction.query(
+            "INSERT INTO counters (name, value) VALUES (:name, :value) "
+            "ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+            {"name": name, "value": number},
+        )
+    return last
+
+
+_CLIENT = "client "
+
+
 def number(transaction: Transaction, stream: Stream) -> int:
     """The number of a stream, given now if it is new."""
     where = " AND ".join(f"{column} = :{column}" for column in Stream._fields)

@@ -242,24 +242,33 @@ def test_a_code_of_another_flow_is_not_taken(browser: Browser, provider: Provide
 def test_flows_end() -> None:
     now = [0.0]
     flows = Flows(lambda: now[0])
-    state, flow = flows.begin("browser", "/")
+    state, flow = flows.begin("browser", "/", "127.0.0.1")
     now[0] += FLOW_SECONDS
     assert flows.end(state, "browser") is flow
-    state, _ = flows.begin("browser", "/")
+    state, _ = flows.begin("browser", "/", "127.0.0.1")
     now[0] += FLOW_SECONDS + 1
     assert flows.end(state, "browser") is None
-    state, _ = flows.begin("", "/")
+    state, _ = flows.begin("", "/", "127.0.0.1")
     assert flows.end(state, "") is None
 
 
 def test_a_state_is_used_up_also_by_another_browser() -> None:
     flows = Flows()
-    state, flow = flows.begin("browser", "/")
+    state, flow = flows.begin("browser", "/", "127.0.0.1")
     assert flows.end(state, "browser") is flow
     assert flows.end(state, "browser") is None
-    state, _ = flows.begin("browser", "/")
+    state, _ = flows.begin("browser", "/", "127.0.0.1")
     assert flows.end(state, "another") is None
     assert flows.end(state, "browser") is None
+
+
+def test_whoever_begins_too_many_flows_ends_their_own() -> None:
+    flows = Flows()
+    other, _ = flows.begin("browser", "/", "127.0.0.2")
+    states = [flows.begin("browser", "/", "127.0.0.1")[0] for _ in range(201)]
+    assert flows.end(states[0], "browser") is None
+    assert flows.end(states[1], "browser") is not None
+    assert flows.end(other, "browser") is not None
 
 
 def test_the_way_on_is_ours(browser: Browser, provider: Provider) -> None:

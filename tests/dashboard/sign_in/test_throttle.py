@@ -76,6 +76,9 @@ def test_the_eleventh_guess_is_not_looked_at(arrive: Arrive, anna: Person, timed
     secret = timed.sign_in_link(anna.issuer, anna.subject, actor="owner")
     assert browser.submit("/sign-in/link", secret=secret).status_code == 429
     elsewhere = arrive(gate=browser.app, peer="127.0.0.2")
+    if kind == "callback":
+        assert browser.get("/sign-in/openid").status_code == 429
+        assert elsewhere.get("/sign-in/openid").status_code != 429
     assert elsewhere.submit("/sign-in/link", secret=secret).status_code == 303
 
 
