@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from benchmarks import evidence, installing, pages, proving, reading, registering, serving, together
+from benchmarks import evidence, http, installing, pages, proving, reading, registering, serving, together
 from benchmarks.bench import Bench, Size, machine
 from benchmarks.table import Result, Row
 
@@ -32,6 +32,12 @@ PARTS: dict[str, Callable[[Bench], list[Row]]] = {
     "install": installing.install,
     "together": together.registering,
     "first-open": together.first_open,
+    "http-register": http.registering,
+    "http-again": http.again,
+    "http-first": http.first,
+    "http-together": http.together,
+    "http-upload": http.upload,
+    "http-killed": http.killed,
     "start": pages.start,
     "pages": pages.pages,
 }
@@ -50,7 +56,10 @@ def arguments(given: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--mlflow-python", type=Path, metavar="PATH", help="the Python of an environment with MLflow")
     parser.add_argument("--quick", action="store_true", help="a first impression: 1,000 versions, short comparisons")
     parser.add_argument(
-        "--large", action="store_true", help="1,000,000 versions as well, 100,000 in the dashboard (filled by SQL)"
+        "--large",
+        action="store_true",
+        help="1,000,000 versions as well, 100,000 in the dashboard (filled by SQL); a minute of clients, a server killed "
+        "20 times, an upload of 3.9 GB",
     )
     parser.add_argument("--install", action="store_true", help="install into clean environments (minutes, downloads)")
     parser.add_argument("--only", action="append", choices=list(PARTS), metavar="ROW", help=", ".join(PARTS))
@@ -69,6 +78,11 @@ def size(options: argparse.Namespace) -> Size:
         return Size(
             versions or (100, 1_000), bulk, (100, 1_000), visits=3, sessions=10,
             seconds=2, registrations=15, openings=8, starts=3, peer_openings=1, evaluations=20,
+            client_seconds=5.0, kills=2, upload_bytes=100_000_000,
+        )  # fmt: skip
+    if options.large:
+        return Size(
+            versions or (1_000, 10_000), bulk, pages, client_seconds=60.0, kills=20, upload_bytes=3_900_000_000
         )  # fmt: skip
     return Size(versions or (1_000, 10_000), bulk, pages)
 

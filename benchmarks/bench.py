@@ -43,6 +43,11 @@ class Size:
     #: Versions that are all measured on a holdout set.
     evaluations: int = 200
     peer_openings: int = 3
+    #: Clients of a server at once, and how long; how often it is killed; the size of a file that is uploaded.
+    clients: int = 16
+    client_seconds: float = 10.0
+    kills: int = 3
+    upload_bytes: int = 400_000_000
 
     @property
     def many(self) -> int:

@@ -33,10 +33,25 @@ TINY = Size(
     starts=1,
     training_rows=100,
     evaluations=2,
+    clients=2,
+    client_seconds=1.0,
+    kills=1,
+    upload_bytes=40_000_000,
 )
 IN_A_BROWSER = ("start", "pages")
 # These take most of the time, whatever the size: they start processes, or visit every page.
-LONG = ("pages", "start", "first-open", "load-new", "syncs", "evidence", "together")
+LONG = (
+    "pages",
+    "start",
+    "first-open",
+    "load-new",
+    "syncs",
+    "evidence",
+    "together",
+    "http-first",
+    "http-killed",
+    "http-together",
+)
 
 
 @pytest.fixture

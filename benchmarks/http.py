@@ -1,0 +1,393 @@
+"""Rows: the HTTP API and the remote client, beside the same work in one process."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median
+from typing import Any
+from unittest.mock import patch
+
+from benchmarks import estimators
+from benchmarks.bench import NAME, Bench, register
+from benchmarks.peer import ROOT
+from benchmarks.served import Server, free_port, serving
+from benchmarks.table import Check, Row, at_most, number
+from benchmarks.timing import Contestant, repeated
+from registry_core import Registry, RegistryError
+from registry_core.artifacts import formats
+from registry_core.wire.methods import method_of
+
+#: Resident bytes of a server and of a client while a file of any size passes through them.
+MOST_MEMORY = 300e6
+_FIELDS = {"model_name": NAME, "model_type": "LogisticRegression", "evaluation_set": "holdout"}
+
+
+@contextmanager
+def _served(folder: Path, place: Path, port: int | None = None) -> Iterator[Server]:
+    port = port or free_port()
+    command = [sys.executable, "-m", "registry_core", "serve", "--registry", str(folder), "--port", str(port)]
+    with serving(command, port, "/healthz", {**os.environ, "PYTHONPATH": str(ROOT)}, place) as server:
+        yield server
+
+
+@contextmanager
+def _caching(folder: Path) -> Iterator[None]:
+    """The cache of a remote client in a folder of its own."""
+    with patch.dict(os.environ, {"MODEL_REGISTRY_CACHE": str(folder), "MODEL_REGISTRY_TOKEN": ""}):
+        yield
+
+
+def _rows(count: int) -> Any:
+    return estimators.holdout().drop(columns="target").iloc[:count]
+
+
+def _metadata(at: int) -> dict[str, Any]:
+    return {**_FIELDS, "performance_metrics": estimators.metrics(at), "training_info": {"data_quality_score": 0.97}}
+
+
+def registering(bench: Bench) -> list[Row]:
+    """Register through a server: until it is received, and until it may be promoted."""
+    folder, eligible = bench.new_folder("http"), []
+    upload, (model, scaler) = method_of(Registry, "upload"), estimators.regression()
+    with Registry(bench.new_folder("local"), actor="benchmark") as local, Registry(folder, actor="benchmark"):
+        with _served(folder, bench.new_folder("server")) as server, Registry(server.address) as remote:
+            connection: Any = remote._connection  # type: ignore[attr-defined]
+            numbers = iter(range(1, 1_000_000))
+
+            def received() -> float:
+                at = next(numbers)
+                start = time.perf_counter()
+                files = {}
+                for name, each in (("model_file", model), ("scaler_file", scaler)):
+                    path = bench.folder / f"{name}.pkl"
+                    path.write_bytes(formats.dumps(each))
+                    files[name] = connection.upload(path, name)
+                check = connection._post(upload, {**files, "metadata": _metadata(at)}).json()["check"]
+                seconds = time.perf_counter() - start
+                # What is being checked would compete with what is measured next.
+                while connection.get(f"/checks/{check}", wait=25).json()["state"] == "received":
+                    continue
+                eligible.append(time.perf_counter() - start)
+                return seconds
+
+            times = bench.race(
+                {"ours": received, "local": lambda: register(local, next(numbers), scaled=True) and None},
+                rounds=bench.size.registrations,
+            )  # fmt: skip
+    ratio = times.ratio("ours", "local")
+    return [
+        Row(
+            "http-register",
+            "register over HTTP until it is received (limit: the same in one process)",
+            times.median("ours"),
+            times.median("local"),
+            ratio,
+            target="<= 3x in one process",
+            checks=at_most("over HTTP / in one process", ratio, 3.0),
+            notes=[f"checked and registered after {number(1000 * median(eligible))} ms, of two at a time"],
+            spread=times.spread("local"),
+        )
+    ]
+
+
+def again(bench: Bench) -> list[Row]:
+    """Ask a server's client for the best model while nothing changes."""
+    folder = bench.new_folder("http")
+    with Registry(folder, actor="benchmark") as local:
+        register(local, 1, scaled=True)
+        with (
+            _served(folder, bench.new_folder("server")) as server,
+            _caching(bench.new_folder("cache")),
+            Registry(server.address) as remote,
+        ):
+            times = bench.race({
+                "ours": repeated(lambda: remote.load_best_model(NAME)),
+                "local": repeated(lambda: local.load_best_model(NAME)),
+            })  # fmt: skip
+    ours = times.median("ours")
+    return [
+        Row(
+            "http-again",
+            "load_best_model again, behind a server (limit: in one process)",
+            ours,
+            times.median("local"),
+            times.ratio("ours", "local"),
+            target="<= 20 us",
+            checks=at_most("seconds", ours, 20e-6, "slower than 20 us"),
+            spread=times.spread("local"),
+        )
+    ]
+
+
+#: The imports of a service are not what is measured: it has loaded its libraries.
+_FIRST = """
+import sys, time, sklearn.linear_model, sklearn.preprocessing, registry_core.remote.registry
+start = time.perf_counter()
+from registry_core import Registry
+with Registry(sys.argv[1]) as registry:
+    registry.load_active_model(sys.argv[2])
+    print(time.perf_counter() - start)
+"""
+
+
+def first(bench: Bench) -> list[Row]:
+    """Load the champion in a new process, of files in the cache."""
+    folder = bench.new_folder("http")
+    with Registry(folder, actor="benchmark") as local:
+        register(local, 1, scaled=True)
+    with _served(folder, bench.new_folder("server")) as server, _caching(bench.new_folder("cache")):
+
+        def loading(location: str) -> Contestant:
+            def run() -> float:
+                command = [sys.executable, "-c", _FIRST, location, NAME]
+                environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+                return float(subprocess.run(command, capture_output=True, check=True, env=environment).stdout)
+
+            run()  # fills the cache, and makes the first check
+            return run
+
+        times = bench.race(
+            {"ours": loading(server.address), "local": loading(str(folder))}, rounds=bench.size.starts
+        )  # fmt: skip
+    ratio = times.ratio("ours", "local")
+    return [
+        Row(
+            "http-first",
+            "first load from the cache behind a server, libraries imported (limit: from a folder)",
+            times.median("ours"),
+            times.median("local"),
+            ratio,
+            target="<= 1.2x from a folder",
+            checks=at_most("cache / folder", ratio, 1.2),
+            spread=times.spread("local"),
+        )
+    ]
+
+
+def _clients(bench: Bench, opened: Callable[[], Registry], own: Registry) -> tuple[float, list[str]]:
+    """Let clients register, promote, predict and record; calls a second, and what was lost or went wrong."""
+    done: Counter[str] = Counter()
+    wrong: list[str] = []
+    lock, versions = threading.Lock(), [register(own, each, scaled=True) for each in (1, 2)]
+    before = {"register": own.count_models(NAME), "promote": own.count_events(NAME, kinds=["promoted"])}
+    inputs = _rows(20)
+    until = time.monotonic() + bench.size.client_seconds
+
+    def client(which: int) -> None:
+        count: Counter[str] = Counter()
+        try:
+            with opened() as registry:
+                predictor = registry.predictor(NAME)
+                turn = which
+                while time.monotonic() < until:
+                    turn += 1
+                    try:
+                        if turn % 40 == 0:
+                            register(registry, turn, scaled=True)
+                            count["register"] += 1
+                        elif turn % 10 == 0:
+                            registry.promote(versions[turn // 10 % 2], reason="in turn", override=True)
+                            count["promote"] += 1
+                        else:
+                            answer = predictor.predict(inputs)
+                            labels = dict.fromkeys(answer.prediction_ids.tolist(), 0)
+                            count["outcomes"] += registry.record_outcomes(labels).recorded
+                            count["predictions"] += len(labels)
+                            count["calls"] += 1
+                        count["calls"] += 1
+                    except RegistryError as error:
+                        if "already" not in str(error):
+                            raise
+        except Exception as error:  # whatever it is, it is what a user would meet
+            wrong.append(f"{type(error).__name__}: {error}"[:200])
+        with lock:
+            done.update(count)
+
+    threads = [threading.Thread(target=client, args=(each,)) for each in range(bench.size.clients)]
+    start = time.monotonic()
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+    span = time.monotonic() - start
+    history = own.prediction_history(NAME)
+    served = history[history.role != "shadow"]
+    stored = {
+        "register": own.count_models(NAME) - before["register"],
+        "promote": own.count_events(NAME, kinds=["promoted"]) - before["promote"],
+        "predictions": len(served),
+        "outcomes": int(served.truth.notna().sum()),
+    }
+    wrong += [
+        f"{name}: {done[name]} confirmed, {found} stored" for name, found in stored.items() if found != done[name]
+    ]
+    return done["calls"] / span, wrong
+
+
+def together(bench: Bench) -> list[Row]:
+    """Many clients at once, and what became of each confirmed call."""
+    folder, size = bench.new_folder("http"), bench.size
+    with Registry(folder, actor="benchmark") as own, _caching(bench.new_folder("cache")):
+        with _served(folder, bench.new_folder("server")) as server:
+            ours, wrong = _clients(bench, lambda: Registry(server.address), own)
+    folder = bench.new_folder("local")
+    with Registry(folder, actor="benchmark") as own:
+        local, lost = _clients(bench, lambda: Registry(folder), own)
+    return [
+        Row(
+            "http-together",
+            f"{size.clients} clients register, promote, predict and record for {size.client_seconds:g} s: calls a "
+            "second (limit: threads of one process)",
+            ours,
+            local,
+            None if not ours else local / ours,
+            unit="per second",
+            target="no lost update",
+            checks=[Check("; ".join((wrong + lost)[:3]) or "nothing was lost", not wrong + lost)],
+        )
+    ]
+
+
+_SENDING = """
+import os, sys, httpx2
+from registry_core import Registry
+with Registry(sys.argv[1]) as registry:
+    connection = registry._connection
+    sent, cuts = connection._client.patch, [0, 0]
+    size = os.path.getsize(sys.argv[2])
+    def patch(url, content, headers):
+        cuts[0] += 1
+        if cuts[1] < 3 and int(headers["upload-offset"]) > size * (cuts[1] + 1) // 4:
+            cuts[1] += 1
+            def part():
+                yield content[: len(content) // 2]
+                raise httpx2.WriteError("the cable was pulled")
+            return sent(url, content=part(), headers=headers)
+        return sent(url, content=content, headers=headers)
+    connection._client.patch = patch
+    found = connection.upload(sys.argv[2], "model_file")
+    arrived = connection._offset(found["upload"])
+    status = open("/proc/self/status").read()
+    print(cuts[1], arrived, int(status.partition("VmHWM:")[2].split()[0]) * 1024)
+    connection._client.delete(f"/uploads/{found['upload']}")
+"""
+
+
+def upload(bench: Bench) -> list[Row]:
+    """A file that is cut three times on its way, and the memory of both ends."""
+    size, folder, path = bench.size.upload_bytes, bench.new_folder("http"), bench.folder / "large.bin"
+    with path.open("wb") as file:
+        file.truncate(size)
+    Registry(folder).close()
+    with _served(folder, bench.new_folder("server")) as server:
+        start = time.monotonic()
+        sending = subprocess.run(
+            [sys.executable, "-c", _SENDING, server.address, str(path)], capture_output=True, text=True, check=True,
+            env={**os.environ, "PYTHONPATH": str(ROOT), "MODEL_REGISTRY_TOKEN": ""},
+        )  # fmt: skip
+        seconds = time.monotonic() - start
+        status = Path(f"/proc/{server.process.pid}/status").read_text(encoding="utf-8")
+    path.unlink()
+    cuts, arrived, client = map(int, sending.stdout.split())
+    memory = max(client, int(status.partition("VmHWM:")[2].split()[0]) * 1024)
+    return [
+        Row(
+            "http-upload",
+            f"upload {size / 1e9:g} GB, cut three times: the larger peak memory of server and client",
+            memory,
+            unit="bytes",
+            target="< 300 MB each",
+            checks=[
+                *at_most("bytes", memory, MOST_MEMORY, "more than 300 MB"),
+                Check(f"{cuts} cuts, {arrived:,} of {size:,} bytes arrived", (cuts, arrived) == (3, size)),
+            ],
+            notes=[f"{number(seconds)} s"],
+        )
+    ]
+
+
+def killed(bench: Bench) -> list[Row]:
+    """A server that is killed and started while services predict and pipelines register."""
+    folder, port, kills = bench.new_folder("http"), free_port(), bench.size.kills
+    failures: list[str] = []
+    confirmed: list[str] = []
+    answered, over = Counter[str](), threading.Event()
+
+    def service(address: str) -> None:
+        with Registry(address) as registry:
+            predictor = registry.predictor(NAME)
+            ready.wait()
+            while not over.is_set():
+                try:
+                    registry.load_active_model(NAME)
+                    predictor.predict(_rows(5))
+                    answered["calls"] += 2
+                except Exception as error:  # a service that does not answer is what is counted
+                    failures.append(f"{type(error).__name__}: {error}"[:200])
+                time.sleep(0.01)
+            done.wait()
+
+    def pipeline(address: str) -> None:
+        with Registry(address) as registry:
+            ready.wait()
+            at = 10
+            while not over.is_set():
+                at += 1
+                try:
+                    confirmed.append(register(registry, at))
+                except RegistryError:
+                    continue  # it was not confirmed
+
+    ready, done = threading.Barrier(4), threading.Event()
+    with (
+        Registry(folder, actor="benchmark") as own,
+        _caching(bench.new_folder("cache")),
+        warnings.catch_warnings(),
+    ):
+        warnings.simplefilter("ignore", RuntimeWarning)  # the server does not answer: that is the point
+        register(own, 1)
+        threads: list[threading.Thread] = []
+        for number_of in range(kills + 1):
+            with _served(folder, bench.new_folder("server"), port) as server:
+                if not number_of:
+                    threads = [
+                        threading.Thread(target=each, args=(server.address,)) for each in (service, service, pipeline)
+                    ]
+                    for each in threads:
+                        each.start()
+                    ready.wait(120)
+                time.sleep(1.0)
+                if number_of < kills:
+                    os.killpg(server.process.pid, signal.SIGKILL)
+                else:
+                    time.sleep(3.0)
+                    over.set()
+                    done.set()
+                    for each in threads:
+                        each.join()
+        missing = {*confirmed} - {each.model_id for each in own.list_models(NAME)}
+        damaged = own.verify().findings
+    return [
+        Row(
+            "http-killed",
+            f"a server killed and started {kills} times: services answered meanwhile",
+            float(answered["calls"]),
+            unit="",
+            target="all answered, nothing confirmed lost",
+            checks=[
+                Check(f"{len(failures)} calls failed: {failures[:1]}", not failures),
+                Check(f"{len(missing)} of {len(confirmed)} confirmed versions lost", not missing),
+                Check(f"{len(damaged)} findings of verify", not damaged),
+            ],
+        )
+    ]
