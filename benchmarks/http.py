@@ -59,31 +59,35 @@ def registering(bench: Bench) -> list[Row]:
     """Register through a server: until it is received, and until it may be promoted."""
     folder, eligible = bench.new_folder("http"), []
     upload, (model, scaler) = method_of(Registry, "upload"), estimators.regression()
-    with Registry(bench.new_folder("local"), actor="benchmark") as local, Registry(folder, actor="benchmark"):
-        with _served(folder, bench.new_folder("server")) as server, Registry(server.address) as remote:
-            connection: Any = remote._connection  # type: ignore[attr-defined]
-            numbers = iter(range(1, 1_000_000))
+    with (
+        Registry(bench.new_folder("local"), actor="benchmark") as local,
+        Registry(folder, actor="benchmark"),
+        _served(folder, bench.new_folder("server")) as server,
+        Registry(server.address) as remote,
+    ):
+        connection: Any = remote._connection  # type: ignore[attr-defined]
+        numbers = iter(range(1, 1_000_000))
 
-            def received() -> float:
-                at = next(numbers)
-                start = time.perf_counter()
-                files = {}
-                for name, each in (("model_file", model), ("scaler_file", scaler)):
-                    path = bench.folder / f"{name}.pkl"
-                    path.write_bytes(formats.dumps(each))
-                    files[name] = connection.upload(path, name)
-                check = connection._post(upload, {**files, "metadata": _metadata(at)}).json()["check"]
-                seconds = time.perf_counter() - start
-                # What is being checked would compete with what is measured next.
-                while connection.get(f"/checks/{check}", wait=25).json()["state"] == "received":
-                    continue
-                eligible.append(time.perf_counter() - start)
-                return seconds
+        def received() -> float:
+            at = next(numbers)
+            start = time.perf_counter()
+            files = {}
+            for name, each in (("model_file", model), ("scaler_file", scaler)):
+                path = bench.folder / f"{name}.pkl"
+                path.write_bytes(formats.dumps(each))
+                files[name] = connection.upload(path, name)
+            check = connection._post(upload, {**files, "metadata": _metadata(at)}).json()["check"]
+            seconds = time.perf_counter() - start
+            # What is being checked would compete with what is measured next.
+            while connection.get(f"/checks/{check}", wait=25).json()["state"] == "received":
+                continue
+            eligible.append(time.perf_counter() - start)
+            return seconds
 
-            times = bench.race(
-                {"ours": received, "local": lambda: register(local, next(numbers), scaled=True) and None},
-                rounds=bench.size.registrations,
-            )  # fmt: skip
+        times = bench.race(
+            {"ours": received, "local": lambda: register(local, next(numbers), scaled=True) and None},
+            rounds=bench.size.registrations,
+        )  # fmt: skip
     ratio = times.ratio("ours", "local")
     return [
         Row(
@@ -237,9 +241,12 @@ def _clients(bench: Bench, opened: Callable[[], Registry], own: Registry) -> tup
 def together(bench: Bench) -> list[Row]:
     """Many clients at once, and what became of each confirmed call."""
     folder, size = bench.new_folder("http"), bench.size
-    with Registry(folder, actor="benchmark") as own, _caching(bench.new_folder("cache")):
-        with _served(folder, bench.new_folder("server")) as server:
-            ours, wrong = _clients(bench, lambda: Registry(server.address), own)
+    with (
+        Registry(folder, actor="benchmark") as own,
+        _caching(bench.new_folder("cache")),
+        _served(folder, bench.new_folder("server")) as server,
+    ):
+        ours, wrong = _clients(bench, lambda: Registry(server.address), own)
     folder = bench.new_folder("local")
     with Registry(folder, actor="benchmark") as own:
         local, lost = _clients(bench, lambda: Registry(folder), own)
