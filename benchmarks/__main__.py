@@ -58,8 +58,8 @@ def arguments(given: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--large",
         action="store_true",
-        help="1,000,000 versions as well, 100,000 in the dashboard (filled by SQL); a minute of clients, a server that is "
-        "killed 20 times, an upload of 3.9 GB",
+        help="1,000,000 versions as well, 100,000 in the dashboard (filled by SQL); a minute of clients, a server "
+        "that is killed 20 times, an upload of 3.9 GB",
     )
     parser.add_argument("--install", action="store_true", help="install into clean environments (minutes, downloads)")
     parser.add_argument("--only", action="append", choices=list(PARTS), metavar="ROW", help=", ".join(PARTS))
