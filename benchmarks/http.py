@@ -48,7 +48,7 @@ def _caching(folder: Path) -> Iterator[None]:
 
 
 def _rows(count: int) -> Any:
-    return estimators.holdout().drop(columns="target").iloc[:count]
+    return estimators.holdout().drop(columns="target").iloc[:count].to_numpy()
 
 
 def _metadata(at: int) -> dict[str, Any]:
@@ -183,7 +183,8 @@ def _clients(bench: Bench, opened: Callable[[], Registry], own: Registry) -> tup
     done: Counter[str] = Counter()
     wrong: list[str] = []
     lock, versions = threading.Lock(), [register(own, each, scaled=True) for each in (1, 2)]
-    before = {"register": own.count_models(NAME), "promote": own.count_events(NAME, kinds=["promoted"])}
+    before = own.count_models(NAME)
+    promoted: set[int] = set()
     inputs = _rows(20)
     until = time.monotonic() + bench.size.client_seconds
 
@@ -200,8 +201,9 @@ def _clients(bench: Bench, opened: Callable[[], Registry], own: Registry) -> tup
                             register(registry, turn, scaled=True)
                             count["register"] += 1
                         elif turn % 10 == 0:
-                            registry.promote(versions[turn // 10 % 2], reason="in turn", override=True)
-                            count["promote"] += 1
+                            # Who promotes the champion is given its deployment, and changes nothing.
+                            made = registry.promote(versions[turn // 10 % 2], reason="in turn", override=True)
+                            promoted.add(made.deployment_id)
                         else:
                             answer = predictor.predict(inputs)
                             labels = dict.fromkeys(answer.prediction_ids.tolist(), 0)
@@ -227,11 +229,12 @@ def _clients(bench: Bench, opened: Callable[[], Registry], own: Registry) -> tup
     history = own.prediction_history(NAME)
     served = history[history.role != "shadow"]
     stored = {
-        "register": own.count_models(NAME) - before["register"],
-        "promote": own.count_events(NAME, kinds=["promoted"]) - before["promote"],
+        "register": own.count_models(NAME) - before,
         "predictions": len(served),
         "outcomes": int(served.truth.notna().sum()),
     }
+    lost = promoted - {each.deployment_id for each in own.deployments(NAME)}
+    wrong += [f"{len(lost)} of {len(promoted)} confirmed promotions are not stored"] * bool(lost)
     wrong += [
         f"{name}: {done[name]} confirmed, {found} stored" for name, found in stored.items() if found != done[name]
     ]
