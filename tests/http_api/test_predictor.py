@@ -6,13 +6,22 @@ import json
 import signal
 import warnings
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from registry_core import InvalidInput, ModelNotFound, NotAllowed, PredictionBatch, Registry, StorageError
+from registry_core import (
+    FailedCalls,
+    InvalidInput,
+    ModelNotFound,
+    NotAllowed,
+    PredictionBatch,
+    Registry,
+    StorageError,
+)
 from registry_core.actions.serve import batches
 from registry_core.actions.serve.log import Answered
 from registry_core.catalog.telemetry.windows import input_counts
@@ -154,7 +163,7 @@ def test_batches_are_stored_once(tmp_path: Path) -> None:
             fields: dict[str, Any] = {
                 "classes": (0, 1),
                 "answers": [1] * len(ids),
-                "deployment_id": own.serving_plan().champion.deployment_id,
+                "deployment_id": own.serving_plan("Churn").champion.deployment_id,
             }
             return PredictionBatch(number, model_id, "champion", at, ids=ids, **{**fields, **changes})
 
@@ -172,13 +181,28 @@ def test_batches_are_stored_once(tmp_path: Path) -> None:
             (batch(9, [first + 5], answers=[]), "0 answers for 1 ids"),
             (batch(9, [first + 5], deployment_id=999), "deployment"),
             (batch(9, [first + 5], task="nonsense"), "no serving plan"),
-            (batch(9, [first + 5], answers=[9_000_000], coded=True), "outside"),
+            (batch(9, [first + 5], answers=[2], coded=True), "outside"),
+            (batch(9, [first + 5], answers=[9_000_000], classes=(), coded=True), "outside"),
             (batch(9, [first + 5], answers=["x"], task="regression", loss="squared_error"), "cannot be read"),
             (PredictionBatch(9, "absent", "champion", at), "no version"),
             (batch(9, [first + 5], inputs={"form": "nonsense"}), "rows"),
         ):
             with pytest.raises(InvalidInput, match=because):
                 send("Churn", "b", [wrong])
+        other, later = register(own, model_name="Fraud"), register(own, 0.1)
+        for failing, because in (
+            (FailedCalls(other, None, 1, "x"), "no version of Churn"),
+            (FailedCalls(model_id, other, 1, "x"), "no version of Churn"),
+            (FailedCalls(model_id, None, 0, "x"), "0 calls"),
+            (FailedCalls(model_id, None, 1, "x" * 501), "at most 500"),
+        ):
+            with pytest.raises(InvalidInput, match=because):
+                send("Churn", "b", failing=failing)
+        assert own.alerts() == []
+        with pytest.raises(InvalidInput, match="another version"):
+            send("Churn", "b", [replace(batch(9, [first + 5]), model_id=later)])
+        with pytest.raises(InvalidInput, match="client has 101"):
+            send("Churn", "b" * 101, [])
         with pytest.raises(ModelNotFound):
             send("Absent", "b", [])
         assert len(own.prediction_history("Churn")) == 3

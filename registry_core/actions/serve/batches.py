@@ -14,7 +14,7 @@ from ...errors import InvalidInput
 from ...live.serving import PredictionBatch
 from .drifting import sampled
 from .log import Answered
-from .recording import shadows_of
+from .recording import MOST_LABELS, shadows_of
 from .slicing import text
 
 
@@ -92,7 +92,7 @@ def received(model_name: str, batch: PredictionBatch) -> Answered:
         ids = np.array(batch.ids, np.int64)
     except (TypeError, ValueError, OverflowError) as error:
         raise InvalidInput(f"{what} has answers that cannot be read as its task says ({error})") from error
-    if batch.coded and rows and not 0 <= answers.min() <= answers.max() < max(len(batch.classes), 1 << 15):
+    if batch.coded and rows and not 0 <= answers.min() <= answers.max() < (len(batch.classes) or MOST_LABELS):
         raise InvalidInput(f"{what} has an answer outside of its {len(batch.classes)} classes")
     if batch.task == "regression" and not np.isfinite(answers).all():
         raise InvalidInput(f"{what} has an answer that is not finite; omit it")
