@@ -22,6 +22,7 @@ from . import (
     reviews,
     server,
     settings,
+    tokens,
     transfer,
     webhooks,
 )
@@ -47,6 +48,7 @@ __all__ = [
     "reviews",
     "server",
     "settings",
+    "tokens",
     "transfer",
     "webhooks",
 ]

@@ -1,21 +1,18 @@
-"""The commands for people who sign in: users, roles, tokens, review requests."""
+"""The commands for people who sign in: users, their roles and links."""
 
 from __future__ import annotations
 
 import dataclasses
-import json
-from pathlib import Path
 
 import click
 
-from registry_core import Grant, Grantee, InvalidInput, Person, Registry, Role, Token
+from registry_core import Grant, Grantee, InvalidInput, Person, Registry, Role
 
-from .arguments import json_object
 from .console import Session, main, shared
 from .options import options_of
 from .output import table, visible, when
 
-_role = click.option(
+role_option = click.option(
     "--role",
     "roles",
     multiple=True,
@@ -23,7 +20,7 @@ _role = click.option(
     type=click.Choice([each.value for each in Role]),
     help="Role to grant; repeatable.",
 )
-_names = click.option(
+names_option = click.option(
     "--model-names",
     default="*",
     show_default=True,
@@ -36,10 +33,9 @@ _url = click.option(
     show_default=True,
     help="Address of the dashboard, for the sign-in link.",
 )
-_owner = click.option("--owner", required=True, metavar="NAME", help="Person who answers for it: name or subject.")
 
 
-def _person(registry: Registry, name: str) -> Person:
+def person_named(registry: Registry, name: str) -> Person:
     """The person with a name or a subject."""
     everybody = registry.people()
     found = [each for each in everybody if name in (each.name, each.subject)]
@@ -54,7 +50,7 @@ def _person(registry: Registry, name: str) -> Person:
 
 def _grantee(registry: Registry, name: str, group_of: str | None) -> Grantee:
     """The person with a name, or with ``--group-of`` the group of an identity provider."""
-    return _person(registry, name).grantee if group_of is None else Grantee("group", group_of, name)
+    return person_named(registry, name).grantee if group_of is None else Grantee("group", group_of, name)
 
 
 def _link(url: str, secret: str) -> str:
@@ -68,8 +64,8 @@ def user() -> None:
 
 @user.command("add")
 @click.argument("name")
-@_role
-@_names
+@role_option
+@names_option
 @options_of(
     Registry.add_person,
     email="E-mail address, for whoever manages people; nothing is sent to it.",
@@ -107,25 +103,25 @@ def add_user(
         person = registry.add_person(name, email, issuer=issuer, subject=subject, actor=actor, reason=reason)
         grants = [registry.grant(person.grantee, each, model_names, actor=actor, reason=reason) for each in roles]
         secret = registry.sign_in_link(person.issuer, person.subject, actor=actor) if issuer == "links" else None
-    lines = [f"{visible(person.name)} may sign in: {', '.join(_words(each) for each in grants)}."]
+    lines = [f"{visible(person.name)} may sign in: {', '.join(words_of(each) for each in grants)}."]
     if secret is not None:
         lines += ["Sign-in link, valid once within 24 hours:", f"  {_link(url, secret)}"]
     session.answer(
         {
             "person": dataclasses.asdict(person),
-            "grants": [_document(each) for each in grants],
+            "grants": [document_of(each) for each in grants],
             "link": None if secret is None else _link(url, secret),
         },
         lines,
     )
 
 
-def _words(grant: Grant) -> str:
+def words_of(grant: Grant) -> str:
     lapsed = "" if grant.accepted else " (granted in another installation: `model-registry accept`)"
     return f"{grant.role.value} on {grant.model_names}{lapsed}"
 
 
-def _document(grant: Grant) -> dict[str, object]:
+def document_of(grant: Grant) -> dict[str, object]:
     return {**dataclasses.asdict(grant), "role": grant.role.value}
 
 
@@ -137,7 +133,7 @@ def list_users(session: Session) -> None:
         people, grants = registry.people(), registry.grants()
     held: dict[Grantee, list[str]] = {}
     for each in grants:
-        held.setdefault(each.grantee, []).append(_words(each))
+        held.setdefault(each.grantee, []).append(words_of(each))
     rows = [
         [each.name, each.subject, each.issuer, "; ".join(held.get(each.grantee, ["none"])), when(each.signed_in_at)]
         for each in people
@@ -148,7 +144,7 @@ def list_users(session: Session) -> None:
         if each.kind == "group"
     ]
     session.answer(
-        {"people": [dataclasses.asdict(each) for each in people], "grants": [_document(each) for each in grants]},
+        {"people": [dataclasses.asdict(each) for each in people], "grants": [document_of(each) for each in grants]},
         table(["name", "subject", "issuer", "roles", "last sign-in (UTC)"], rows)
         if rows
         else ["There is no sign-in yet. `model-registry user add NAME --role admin` adds the first person."],
@@ -162,7 +158,7 @@ def list_users(session: Session) -> None:
 def remove_user(session: Session, name: str, reason: str, actor: str | None) -> None:
     """Remove a person with their grants, sessions and tokens."""
     with session.open() as registry:
-        person = _person(registry, name)
+        person = person_named(registry, name)
         registry.remove_person(person.issuer, person.subject, actor=actor, reason=reason)
     session.answer({"removed": dataclasses.asdict(person)}, [f"{visible(person.name)} is removed and signed out."])
 
@@ -174,8 +170,8 @@ _group = click.option(
 
 @user.command("grant")
 @click.argument("name")
-@_role
-@_names
+@role_option
+@names_option
 @_group
 @options_of(Registry.grant)
 @shared
@@ -193,15 +189,15 @@ def grant_roles(
         grantee = _grantee(registry, name, group_of)
         grants = [registry.grant(grantee, each, model_names, actor=actor, reason=reason) for each in roles]
     session.answer(
-        {"grants": [_document(each) for each in grants]},
-        [f"{visible(name)}: {', '.join(_words(each) for each in grants)}."],
+        {"grants": [document_of(each) for each in grants]},
+        [f"{visible(name)}: {', '.join(words_of(each) for each in grants)}."],
     )
 
 
 @user.command("revoke")
 @click.argument("name")
-@_role
-@_names
+@role_option
+@names_option
 @_group
 @options_of(Registry.revoke)
 @shared
@@ -234,7 +230,7 @@ def revoke_roles(
 def link(session: Session, name: str, hours: float, url: str, reason: str, actor: str | None) -> None:
     """Print a link with which a person signs in once."""
     with session.open() as registry:
-        person = _person(registry, name)
+        person = person_named(registry, name)
         secret = registry.sign_in_link(person.issuer, person.subject, hours=hours, actor=actor, reason=reason)
     session.answer({"link": _link(url, secret)}, [_link(url, secret)])
 
@@ -246,7 +242,7 @@ def link(session: Session, name: str, hours: float, url: str, reason: str, actor
 def sign_out(session: Session, name: str, reason: str, actor: str | None) -> None:
     """End all sessions of a person, and their unused links."""
     with session.open() as registry:
-        person = _person(registry, name)
+        person = person_named(registry, name)
         ended = registry.close_sessions(person.issuer, person.subject, actor=actor, reason=reason)
     session.answer({"sessions": ended}, [f"{visible(person.name)}: {ended} sessions and links ended."])
 
@@ -259,182 +255,6 @@ def sign_out(session: Session, name: str, reason: str, actor: str | None) -> Non
 def why(session: Session, name: str, method: str, model_name: str | None) -> None:
     """Show whether a person may call METHOD, such as promote, and the grants that allow it."""
     with session.open() as registry:
-        person = _person(registry, name)
+        person = person_named(registry, name)
         found = registry.why_may(person.issuer, person.subject, method, model_name)
     session.answer(dataclasses.asdict(found), [visible(found.reason)])
-
-
-@main.group()
-def token() -> None:
-    """Create tokens for pipelines and services, list and revoke them."""
-
-
-@token.command("create")
-@click.argument("name")
-@_role
-@_names
-@click.option("--days", default=90.0, show_default=True, type=float, help="Days the token is valid.")
-@options_of(Registry.create_token)
-@_owner
-@shared
-def create_token(
-    session: Session,
-    name: str,
-    roles: tuple[str, ...],
-    model_names: str,
-    days: float,
-    owner: str,
-    reason: str,
-    actor: str | None,
-) -> None:
-    """Create a token for the pipeline or service NAME, and print its secret once."""
-    with session.open() as registry:
-        person = _person(registry, owner)
-        made = registry.create_token(
-            name, roles, model_names, days=days, owner=(person.issuer, person.subject), actor=actor, reason=reason
-        )
-    session.answer(
-        {"token_id": made.token.token_id, "expires_at": made.token.expires_at, "secret": made.secret},
-        [
-            f"Token {made.token.token_id} for {visible(name)}, valid until {made.token.expires_at[:10]}: "
-            f"{', '.join(_words(each) for each in made.token.grants)}.",
-            "The secret is not shown again:",
-            f"  {made.secret}",
-        ],
-    )
-
-
-@token.command("add-workload")
-@click.argument("name")
-@_role
-@_names
-@options_of(
-    Registry.add_workload,
-    issuer="Claim iss of its tokens, such as https://token.actions.githubusercontent.com.",
-    audience="Claim aud of its tokens: what the workload asks its token for.",
-    subject="Claim sub of its tokens, or a pattern with * and ?, such as repo:example/churn:ref:refs/heads/main.",
-)
-@click.option(
-    "--keys",
-    metavar="FILE|URL",
-    help="JWKS of the issuer, where it publishes none that this machine reaches. A file is stored as it is now.",
-)
-@click.option("--days", default=365.0, show_default=True, type=float, help="Days its tokens are accepted.")
-@_owner
-@shared
-def add_workload(
-    session: Session,
-    name: str,
-    roles: tuple[str, ...],
-    model_names: str,
-    issuer: str,
-    audience: str,
-    subject: str,
-    keys: str | None,
-    days: float,
-    owner: str,
-    reason: str,
-    actor: str | None,
-) -> None:
-    """Accept the identity tokens of a workload in place of a secret: a job of GitHub Actions, a service account."""
-    if keys and not keys.startswith(("https://", "http://")):
-        keys = json.dumps(json_object(Path(keys)))
-    with session.open() as registry:
-        person = _person(registry, owner)
-        made = registry.add_workload(
-            name, roles, model_names, issuer=issuer, audience=audience, subject=subject, keys=keys or "", days=days,
-            owner=(person.issuer, person.subject), actor=actor, reason=reason,
-        )  # fmt: skip
-    session.answer(
-        _token_document(made),
-        [
-            f"Token {made.token_id} for {visible(name)}, valid until {made.expires_at[:10]}: "
-            f"{', '.join(_words(each) for each in made.grants)}.",
-            f"It needs no secret, but an identity token of {visible(_credential(made))}.",
-        ],
-    )
-
-
-def _credential(token: Token) -> str:
-    """What a token's user proves it with."""
-    return "secret" if token.workload is None else f"{token.workload.subject} of {token.workload.issuer}"
-
-
-def _token_document(token: Token) -> dict[str, object]:
-    return {**dataclasses.asdict(token), "grants": [_document(grant) for grant in token.grants]}
-
-
-@token.command("list")
-@shared
-def list_tokens(session: Session) -> None:
-    """List tokens and workloads with roles, owner, expiry and last use."""
-    with session.open() as registry:
-        tokens = registry.tokens()
-    rows = [
-        [
-            each.token_id,
-            each.name,
-            "revoked" if each.revoked_at else "; ".join(_words(grant) for grant in each.grants),
-            _credential(each),
-            each.owner,
-            each.expires_at[:10],
-            when(each.last_used),
-        ]
-        for each in tokens
-    ]
-    session.answer(
-        {"tokens": [_token_document(each) for each in tokens]},
-        table(["token", "name", "roles", "credential", "owner", "expires", "last used (UTC)"], rows)
-        if rows
-        else ["No tokens."],
-    )
-
-
-@token.command("revoke")
-@click.argument("token_id", metavar="TOKEN")
-@options_of(Registry.revoke_token)
-@shared
-def revoke_token(session: Session, token_id: str, reason: str, actor: str | None) -> None:
-    """Revoke TOKEN, given by its id or name; it is refused at the next call."""
-    with session.open() as registry:
-        token_id = _token_id(registry, token_id)
-        registry.revoke_token(token_id, actor=actor, reason=reason)
-    session.answer({"revoked": token_id}, [f"Token {visible(token_id)} is revoked."])
-
-
-def _token_id(registry: Registry, given: str) -> str:
-    """The id of a token that is given by its id, or by a name that only one token in use has."""
-    tokens = registry.tokens()
-    named = [each.token_id for each in tokens if each.name == given and not each.revoked_at]
-    if given in [each.token_id for each in tokens] or not named:
-        return given
-    if len(named) > 1:
-        raise InvalidInput(f"{len(named)} tokens have the name {given:.80}: {', '.join(named)}; give the id of one")
-    return named[0]
-
-
-@main.command("request-review")
-@click.argument("model_id")
-@click.option("--person", metavar="NAME", help="Person to ask: name or subject.")
-@options_of(
-    Registry.request_review,
-    role="Instead of a person: everybody with this role.",
-    due="Day by which the review is needed, such as 2026-12-24.",
-    text="What to look at.",
-)
-@shared
-def request_review(
-    session: Session, model_id: str, person: str | None, role: str | None, due: str, text: str, actor: str | None
-) -> None:
-    """Ask a person, or everybody with a role, to review a version. Their review closes the request."""
-    with session.open() as registry:
-        asked = None if person is None else _person(registry, person)
-        made = registry.request_review(
-            model_id,
-            None if asked is None else (asked.issuer, asked.subject),
-            role=role,
-            due=due,
-            text=text,
-            actor=actor,
-        )
-    session.answer(dataclasses.asdict(made), [f"{visible(made.asked)} is asked to review {visible(model_id)}."])

@@ -1,4 +1,4 @@
-"""The commands of review: gates, signatures, prediction checks, reviews and trust."""
+"""The commands of review: gates, signatures, prediction checks, reviews and their requests, and trust."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import click
 
 from registry_core import InvalidInput, PromotionVerdict, Registry
 
+from .access import person_named
 from .console import (
     ARTIFACT,
     GATES,
@@ -200,3 +201,30 @@ def trust(session: Session, model_id: str, reason: str, actor: str | None, yes: 
             f"{visible(metadata.model_name)}` removes all such imports.",
         ],
     )
+
+
+@main.command("request-review")
+@click.argument("model_id")
+@click.option("--person", metavar="NAME", help="Person to ask: name or subject.")
+@options_of(
+    Registry.request_review,
+    role="Instead of a person: everybody with this role.",
+    due="Day by which the review is needed, such as 2026-12-24.",
+    text="What to look at.",
+)
+@shared
+def request_review(
+    session: Session, model_id: str, person: str | None, role: str | None, due: str, text: str, actor: str | None
+) -> None:
+    """Ask a person, or everybody with a role, to review a version. Their review closes the request."""
+    with session.open() as registry:
+        asked = None if person is None else person_named(registry, person)
+        made = registry.request_review(
+            model_id,
+            None if asked is None else (asked.issuer, asked.subject),
+            role=role,
+            due=due,
+            text=text,
+            actor=actor,
+        )
+    session.answer(dataclasses.asdict(made), [f"{visible(made.asked)} is asked to review {visible(model_id)}."])
