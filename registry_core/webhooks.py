@@ -5,16 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from .events import EventKind
-
 DeliveryState = Literal["waiting", "delivered", "given up"]
 #: The kind of a message that says of nothing but that messages arrive.
 TEST = "test"
-
-
-def label_of(kind: str) -> str:
-    """The label of a message: of its kind of event, or of a test."""
-    return EventKind.label_of(kind)
 
 
 @dataclass(frozen=True)
@@ -44,6 +37,13 @@ class Webhook:
     given_up: int = 0
     delivered_at: str | None = None
     failure: str = ""
+
+    @property
+    def state(self) -> Literal["enabled", "disabled", "not accepted"]:
+        """Whether it is sent to; ``not accepted`` as long as ``accepted`` is False."""
+        if not self.accepted:
+            return "not accepted"
+        return "enabled" if self.enabled else "disabled"
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,11 @@ from ..catalog import events, models, notifications
 from ..catalog import webhooks as stored
 from ..catalog.database import Queries, Transaction
 from ..catalog.webhooks import Due, Stored
+from ..events import EventKind
 from ..live.records import PAUSES
 from ..records import Event, utc_text
 from ..rules import webhooks as rules
-from ..webhooks import TEST, label_of
+from ..webhooks import TEST
 from . import seals
 from .context import Context
 from .posting import Message, NotSent, send
@@ -121,7 +122,7 @@ def message(context: Context, hook: Stored, delivery_id: str, event: Event | Non
     now = context.now()
     kind = TEST if event is None else event.kind
     told: dict[str, Any] = {
-        "event_id": None, "kind": kind, "label": label_of(kind), "model_name": None, "model_id": None,
+        "event_id": None, "kind": kind, "label": EventKind.label_of(kind), "model_name": None, "model_id": None,
         "actor": context.actor, "at": utc_text(now), "reason": "", "before": {}, "after": {},
     }  # fmt: skip
     if event is not None:
@@ -137,7 +138,7 @@ def message(context: Context, hook: Stored, delivery_id: str, event: Event | Non
         "Webhook-Timestamp": str(timestamp),
         "Webhook-Signature": rules.signature(secret_of(context, context.database, hook), delivery_id, timestamp, body),
     }
-    return Message(body, f"Model Registry: {label_of(kind)}", text, headers)
+    return Message(body, f"Model Registry: {EventKind.label_of(kind)}", text, headers)
 
 
 def _masked(document: Any) -> Any:

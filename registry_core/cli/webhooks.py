@@ -68,7 +68,7 @@ def list_webhooks(session: Session) -> None:
     with session.open() as registry:
         found = registry.webhooks()
     rows = [
-        [each.name, each.address, _about(each), _state(each), when(each.delivered_at), each.waiting, each.given_up,
+        [each.name, each.address, _about(each), each.state, when(each.delivered_at), each.waiting, each.given_up,
          each.failure]
         for each in found
     ]  # fmt: skip
@@ -79,12 +79,6 @@ def list_webhooks(session: Session) -> None:
         if rows
         else ["No webhooks. `model-registry webhook add NAME ADDRESS` adds one."],
     )
-
-
-def _state(hook: Webhook) -> str:
-    if not hook.accepted:
-        return "added in another installation"
-    return "enabled" if hook.enabled else "disabled"
 
 
 @webhook.command("set")
@@ -117,7 +111,7 @@ def set_webhook(
             name, enabled=enabled, kinds=kinds if kinds or all_kinds else None, model_names=model_names,
             rotate_secret=rotate_secret, actor=actor, reason=reason,
         )  # fmt: skip
-    _answer(session, made, f"Webhook {visible(name)}: {_state(made.webhook)}, {_about(made.webhook)}.")
+    _answer(session, made, f"Webhook {visible(name)}: {made.webhook.state}, {_about(made.webhook)}.")
 
 
 @webhook.command("remove")

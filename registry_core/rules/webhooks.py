@@ -8,7 +8,7 @@ from collections.abc import Collection
 from fnmatch import fnmatchcase
 from hashlib import sha256
 
-from ..webhooks import label_of
+from ..events import EventKind
 
 #: What a secret begins with, in the Standard Webhooks specification (standardwebhooks.com).
 SECRET_PREFIX = "whsec_"
@@ -44,5 +44,5 @@ def signature(secret: str, delivery_id: str, timestamp: int, body: bytes) -> str
 
 def sentence(kind: str, about: str | None, actor: str, reason: str) -> str:
     """An event in one line, for chats: label, version or model name, actor, reason."""
-    text = f"{label_of(kind)}: {about}" if about else label_of(kind)
+    text = f"{EventKind.label_of(kind)}: {about}" if about else EventKind.label_of(kind)
     return f"{text} by {actor}{f' ({reason})' if reason else ''}"

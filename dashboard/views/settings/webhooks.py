@@ -16,7 +16,7 @@ from registry_core import EventKind, RegistryError, Webhook, WebhookDelivery, We
 SHOWN = 100
 WEBHOOKS: tuple[Column[Webhook], ...] = (
     Column("Name", lambda hook: formatting.visible(hook.name), 140, pinned=True),
-    Column("State", lambda hook: _state(hook), 100),
+    Column("State", lambda hook: hook.state, 100),
     Column("Last delivery", lambda hook: _ago(hook.delivered_at), 120),
     Column("Waiting", lambda hook: hook.waiting, 80, "count"),
     Column("Given up", lambda hook: hook.given_up, 85, "count"),
@@ -38,12 +38,6 @@ DELIVERIES: tuple[Column[WebhookDelivery], ...] = (
 
 def _ago(text: str | None) -> str:
     return formatting.ago(text, messages.now()) if text else "never"
-
-
-def _state(hook: Webhook) -> str:
-    if not hook.accepted:
-        return "not accepted"
-    return "enabled" if hook.enabled else "disabled"
 
 
 def _events(hook: Webhook) -> str:
