@@ -132,14 +132,23 @@ def _post(address: str, message: Message) -> int:
         error.close()
         status = error.code
     except (OSError, HTTPException, ValueError) as error:
-        # Their texts may quote the address, and an address may hold a secret.
         why = getattr(error, "reason", None)
-        raise NotSent(
-            f"the address cannot be reached ({type(why if isinstance(why, Exception) else error).__name__})"
-        ) from None
+        raise NotSent(_unreached(why if isinstance(why, Exception) else error)) from None
     if not 200 <= status < 300:
         raise NotSent(f"the address returned HTTP status {status}", status)
     return status
+
+
+def _unreached(error: Exception) -> str:
+    """Why nothing answered, in words of our own: those of the error may quote the address, which may hold a secret."""
+    known = {
+        socket.gaierror: "its host name is not known",
+        TimeoutError: f"no answer within {TIMEOUT_SECONDS:g} s",
+        ConnectionRefusedError: "nothing listens there",
+        ConnectionError: "the connection was cut",
+    }
+    why = next((words for kind, words in known.items() if isinstance(error, kind)), type(error).__name__)
+    return f"the address cannot be reached: {why}"
 
 
 def _by_apprise(address: str, message: Message) -> None:
