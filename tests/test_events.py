@@ -16,6 +16,8 @@ def named() -> set[str]:
         for path in [*(ACTIONS / "actions").rglob("*.py"), *(ACTIONS / "rules").rglob("*.py")]
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "EventKind"
+        # A name in capitals is a kind; the class has methods as well.
+        if node.attr.isupper()
     }
 
 
