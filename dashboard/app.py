@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 import streamlit as st
+from streamlit.errors import StreamlitAPIException
 
 from dashboard import formatting, navigation, served, session, sign_in
 from dashboard.ui import decision_dialog, messages
@@ -71,12 +73,18 @@ def model_name(view: session.View, page: str) -> None:
     if not names:
         return
     _follow_address(view, names, page)
-    # A default of its own would stay out of the address, and a link would change its meaning with a new name.
-    if st.session_state.get("model") is None and st.query_params.get("model") not in names:
-        st.session_state["model"] = st.query_params["model"] = names[0]
+    if (before := st.session_state.pop("came-back-about", None)) in names:
+        st.session_state["model"] = before
+    elif st.session_state.get("model") is None and st.query_params.get("model") not in names:
+        st.session_state["model"] = names[0]
+        # A default of its own would stay out of the address, and a link would change its meaning with a new name. Once
+        # the selector is there, this part of the address is its own.
+        with suppress(StreamlitAPIException):
+            st.query_params["model"] = names[0]
     elif st.session_state.get("model") and "model" not in st.query_params:
         # Whoever leaves a page before it is drawn to its end arrives without it; set anew, it goes there again.
         st.session_state["model"] = st.session_state["model"]
+    before = st.session_state.get("model")
     with st.container(key="model-name"):
         st.selectbox(
             "Model name",
@@ -88,6 +96,10 @@ def model_name(view: session.View, page: str) -> None:
             on_change=_leave_model,
             label_visibility="collapsed",
         )
+    if st.session_state["model"] is None:
+        # The browser's Back led to an address of before the first page was drawn: without a name, and that counts.
+        st.session_state["came-back-about"] = before
+        st.rerun()
 
 
 def sidebar(view: session.View) -> None:

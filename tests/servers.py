@@ -166,6 +166,8 @@ def running_dashboard(
             yield url
         finally:
             stop(process, signal.SIGTERM)
+            # Shown where a test fails.
+            print(Path(output.name).read_text(errors="replace"))
 
 
 def _answers(url: str, process: subprocess.Popen[bytes] | Program) -> bool:

@@ -204,6 +204,7 @@ def test_interrupted_it_goes_on_where_it_was(cancer: Files, monkeypatch: pytest.
     assert answer(cancer.registry, *words)["evaluations"] == []
 
 
+@pytest.mark.full
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 def test_a_bar_on_a_terminal_and_control_c(cancer: Files, tmp_path: Path) -> None:
     with Registry(cancer.registry) as registry:

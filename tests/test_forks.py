@@ -20,7 +20,7 @@ from tests.clock import Clock
 from tests.forking import CHILDREN, ROWS
 from tests.traffic import register, rows
 
-SAMPLE = [("sqlite", "loky"), ("postgres", "pool-fork")]
+SAMPLE = [("postgres", "pool-fork")]
 WAYS = ["fork", "process-fork", "process-spawn", "process-forkserver", "pool-fork", "pool-spawn", "loky"]
 MATRIX = [
     pytest.param(

@@ -132,6 +132,7 @@ with Registry(sys.argv[1]) as registry:
 """
 
 
+@pytest.mark.full
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="the walls are those of Linux")
 @pytest.mark.parametrize(

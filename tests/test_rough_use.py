@@ -64,7 +64,8 @@ def test_what_a_killed_process_left_aside_is_swept(registry_folder: Path) -> Non
     assert (old.exists(), new.exists()) == (False, True)
 
 
-def test_many_threads_and_more_models_than_memory_keeps(registry: Registry) -> None:
+def test_many_threads_and_more_models_than_memory_keeps(sqlite_registry: Registry) -> None:
+    registry = sqlite_registry
     ids = [register(registry, 0.5) for _ in range(40)]
     errors: list[BaseException] = []
 

@@ -37,6 +37,7 @@ def two_good_days(folder: Path) -> None:
         serve(earlier, earlier.predictor("Churn", log="sync"), 310, wrong=0.02)
 
 
+@pytest.mark.full
 def test_a_decline_and_its_rollback_appear_by_themselves(
     visitor: Enter, filled: Registry, registry_folder: Path
 ) -> None:

@@ -166,11 +166,15 @@ def test_a_link_and_a_reload_bring_the_same_view(visitor: Enter) -> None:
     page.wait_for_url("**model=Churn**")
     page.go_back()
     expect(page.get_by_role("textbox", name="Search")).to_have_value("Ridge")
+    # an address without a name, as everybody leaves one behind who came by it
+    anna.visit("/settings?section=Gates")
+    page.wait_for_url("**/settings?section=Gates&model=Churn")
+    expect(page.locator("h1")).to_have_text("Settings")
 
 
-def test_who_leaves_a_page_before_it_is_drawn_keeps_the_model_name(visitor: Enter) -> None:
+def test_who_leaves_a_page_before_it_is_drawn_keeps_the_model_name(visitor: Enter, full: bool) -> None:
     anna = visitor()
-    for _ in range(2):
+    for _ in range(4 if full else 1):
         anna.page.goto(f"{anna.address}/leaderboard?model=Churn")
         anna.page.get_by_test_id("stSidebarNav").get_by_role("link", name="Trends", exact=True).click()
         anna.page.wait_for_url("**/trends?model=Churn")

@@ -13,6 +13,7 @@ from .conftest import Visitor, model_file
 pytestmark = pytest.mark.browser
 
 
+@pytest.mark.full
 def test_who_uploads_too_much_is_told_so(
     browser: Browser, filled: Registry, registry_folder: Path, tmp_path: Path
 ) -> None:

@@ -122,15 +122,12 @@ def test_every_form_of_the_page_can_be_read_and_used_by_everybody(
     accessible(page)
 
 
-def test_scripts_of_a_page_cannot_read_the_session(signed_in: Arrival) -> None:
+def test_scripts_of_a_page_cannot_read_the_session_and_signing_out_ends_it(signed_in: Arrival) -> None:
     (cookie,) = signed_in.sessions()
     assert cookie.get("httpOnly")
     assert cookie.get("sameSite") == "Lax"
-    assert str(cookie.get("value")) not in signed_in.page.evaluate("document.cookie")
-
-
-def test_sign_out_on_a_page(signed_in: Arrival) -> None:
     page = signed_in.page
+    assert str(cookie.get("value")) not in page.evaluate("document.cookie")
     page.get_by_role("button", name="Sign out").click()
     expect(page.get_by_role("alert")).to_contain_text("You are signed out")
     page.reload()

@@ -83,25 +83,24 @@ def promote_by_keyboard(anna: Visitor, version: str) -> None:
     expect(page.get_by_text(f"{version} is now the champion of Churn.")).to_be_visible()
 
 
-def test_from_an_alert_on_a_phone_to_the_rollback_takes_four_taps_and_a_keyboard_is_enough(
-    visitor: Enter, filled: Registry, registry_folder: Path
-) -> None:
+@pytest.fixture
+def alerted(filled: Registry, registry_folder: Path) -> Registry:
+    """Half of the champion's latest answers were wrong, and nothing has been done about it yet."""
     watch = {
         "baseline_labels": 300, "minimum_labels": 100, "overdispersion_icc": 0.0, "act_without_comparison": True,
         "on_degradation": "suggest",
     }  # fmt: skip
     filled.configure(monitoring=watch, actor="anna", reason="a person decides at night")
-    before = filled.get_active_model_id("Churn")
     two_good_days(registry_folder)
     predictor = filled.predictor("Churn", log="sync")
     for part in range(4):
         serve(filled, predictor, 100 + part, wrong=0.5)
     assert [each.kind for each in filled.alerts("Churn")]
+    return filled
 
-    anna = visitor()
-    acknowledge_by_keyboard(anna)
-    assert any(each.acknowledged_at for each in filled.alerts("Churn"))
 
+def test_from_an_alert_on_a_phone_to_the_rollback_takes_four_taps(visitor: Enter, alerted: Registry) -> None:
+    before = alerted.get_active_model_id("Churn")
     dora = visitor()
     dora.page.set_viewport_size({"width": 390, "height": 844})
     page = dora.visit("/")
@@ -121,9 +120,15 @@ def test_from_an_alert_on_a_phone_to_the_rollback_takes_four_taps_and_a_keyboard
     assert in_sight(page, confirm)
     dora.click(confirm)
     expect(page.get_by_text("is rolled back")).to_be_visible()
-    assert filled.get_active_model_id("Churn") != before
+    assert alerted.get_active_model_id("Churn") != before
     assert dora.clicks <= 4
-    assert not filled.alerts("Churn")
+    assert not alerted.alerts("Churn")
 
+
+@pytest.mark.full
+def test_a_keyboard_is_enough(visitor: Enter, alerted: Registry) -> None:
+    anna = visitor()
+    acknowledge_by_keyboard(anna)
+    assert any(each.acknowledged_at for each in alerted.alerts("Churn"))
     promote_by_keyboard(anna, "1.1.1")
-    assert filled.get_metadata(str(filled.get_active_model_id("Churn"))).version == "1.1.1"
+    assert alerted.get_metadata(str(alerted.get_active_model_id("Churn"))).version == "1.1.1"

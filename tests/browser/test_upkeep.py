@@ -91,6 +91,7 @@ def test_a_cleanup_from_its_plan_is_undone_from_the_trash(visitor: Enter, filled
     assert waiting.value.suggested_filename.endswith(".tar")
 
 
+@pytest.mark.full
 def test_weights_are_changed_with_their_preview_saved_and_reverted(visitor: Enter, filled: Registry) -> None:
     champion = filled.get_active_model_id("Churn")
     before = filled.configuration().to_dict()

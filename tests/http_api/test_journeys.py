@@ -259,6 +259,7 @@ def test_a_service_goes_on_while_the_server_is_away(tmp_path: Path, monkeypatch:
             assert until(lambda: service.load_active_model("Churn", fresh=True)[2].model_id == second)
 
 
+@pytest.mark.full
 def test_a_service_that_starts_while_the_server_is_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MODEL_REGISTRY_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr("registry_core.remote.connection._TRIES", 2)

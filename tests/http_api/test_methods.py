@@ -86,6 +86,7 @@ def test_reading_methods_change_nothing() -> None:
         assert "reason" not in named, name
 
 
+@pytest.mark.full
 def test_the_document_of_the_api_is_valid(client: TestClient) -> None:
     document = client.get("/api/v1/openapi.json").json()
     validate(document)

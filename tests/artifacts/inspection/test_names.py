@@ -64,6 +64,7 @@ def fitted() -> Iterator[tuple[str, Any]]:
                     continue
 
 
+@pytest.mark.full
 def test_every_estimator_that_can_be_fitted_writes_listed_names_only() -> None:
     with warnings.catch_warnings(), threadpool_limits(1):
         warnings.simplefilter("ignore")
