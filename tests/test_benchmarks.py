@@ -48,9 +48,12 @@ LONG = (
     "syncs",
     "evidence",
     "together",
+    "http-again",
     "http-first",
     "http-killed",
+    "http-register",
     "http-together",
+    "http-upload",
 )
 
 

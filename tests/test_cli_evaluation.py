@@ -406,7 +406,8 @@ def test_answers_that_are_gone_fail_a_gate_and_hide_nothing(cancer: Files) -> No
     assert "4 of 4 passed" in run(cancer.registry, "show", first).stdout
 
 
-def test_exit_codes_of_real_processes(cancer: Files, tmp_path: Path, full: bool) -> None:
+@pytest.mark.full
+def test_exit_codes_of_real_processes(cancer: Files, tmp_path: Path) -> None:
     _, second, majority = cancer.ids()
     place = ("--registry", str(cancer.registry))
     cases: list[tuple[int, tuple[str, ...]]] = [
@@ -416,7 +417,7 @@ def test_exit_codes_of_real_processes(cancer: Files, tmp_path: Path, full: bool)
         (8, ("gates", majority, *place)),
         (9, ("evaluate", second, "--seconds", "0.001", *place)),
     ]
-    for code, words in cases if full else cases[1::3]:
+    for code, words in cases:
         done = process(*words, cwd=tmp_path)
         assert done.returncode == code, (words, done.stdout, done.stderr)
         assert not done.stderr

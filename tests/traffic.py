@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from functools import cache
 from typing import Any, Literal
 
@@ -58,7 +59,12 @@ def rows(count: int = 400, seed: int = 0) -> tuple[NDArray[Any], NDArray[Any]]:
 
 
 def fitted(kind: type[LogisticRegression] = LogisticRegression, labels: Any = (0, 1), sign: int = 1) -> Any:
-    """A classifier with these labels; with the sign -1 it is mostly wrong."""
+    """A classifier with these labels; with the sign -1 it is mostly wrong. A copy of what was fitted once."""
+    return copy.deepcopy(_fitted(kind, tuple(labels), sign))
+
+
+@cache
+def _fitted(kind: type[LogisticRegression], labels: tuple[Any, ...], sign: int) -> LogisticRegression:
     inputs, truth = rows()
     return kind().fit(sign * inputs, np.array(labels)[truth])
 

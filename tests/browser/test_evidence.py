@@ -186,6 +186,7 @@ def test_everybody_goes_on_while_a_model_hangs(visitor: Enter, filled: Registry)
     assert filled.evaluations(model_id)[0].status == "failed"
 
 
+@pytest.mark.full
 def test_a_model_that_crashes_when_it_is_loaded_harms_nobody(visitor: Enter, filled: Registry, tmp_path: Path) -> None:
     filled.configure(trusted_globals=[hostile.ENDS], reason="our own class")
     file = tmp_path / "crashing.pkl"

@@ -1,8 +1,10 @@
 """Registries with something in them, quickly, and the pages run without a browser."""
 
 import json
+import shutil
 import sys
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -41,6 +43,7 @@ def _as_it_is_served() -> None:
             config.set_option(name, value)
 
 
+@cache
 def fitted() -> LogisticRegression:
     return LogisticRegression().fit([[0.0, 1.0], [1.0, 0.0], [0.2, 0.9], [0.8, 0.1]], [0, 1, 0, 1])
 
@@ -70,21 +73,10 @@ def _own_main(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
 
 
-@pytest.fixture
-def own(registry_folder: Path, clock: Clock) -> Iterator[Registry]:
-    """An empty registry in a folder, which the pages show."""
-    registry = Registry(registry_folder, clock=clock, actor="anna")
-    served.serve_from(str(registry_folder))
-    yield registry
-    registry.close()
-    served.close()
-    st.cache_resource.clear()
-
-
-@pytest.fixture
-def several(own: Registry, clock: Clock) -> dict[str, str]:
-    """Two model names; the first with a champion, a rejected, an archived, a scoreless and a quarantined version."""
-    made = {}
+@pytest.fixture(scope="session")
+def made_several(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str], datetime]:
+    """The folder of what `several` shows, its model ids, and the time then; made once, each test gets a copy."""
+    folder, clock, made = tmp_path_factory.mktemp("several") / "registry", Clock(), {}
     steps: list[tuple[str, float | None, dict[str, Any]]] = [
         ("first", 0.80, {}),
         ("second", 0.85, {"hyperparameters": {"C": 2}, "description": "<b>bold</b> *stars* $x$ :material/home:"}),
@@ -95,12 +87,34 @@ def several(own: Registry, clock: Clock) -> dict[str, str]:
         ("archived", 0.71, {}),
         ("other", 0.60, {"model_name": "Races"}),
     ]
-    for name, accuracy, fields in steps:
-        clock.tick(days=2)
-        made[name] = register(own, accuracy, **fields)
-    own.reject(made["rejected"], actor="bert", reason="overfits")
-    own.archive(made["archived"], actor="bert", reason="old")
-    return made
+    with Registry(folder, clock=clock, actor="anna") as registry:
+        for name, accuracy, fields in steps:
+            clock.tick(days=2)
+            made[name] = register(registry, accuracy, **fields)
+        registry.reject(made["rejected"], actor="bert", reason="overfits")
+        registry.archive(made["archived"], actor="bert", reason="old")
+    return folder, made, clock.now
+
+
+@pytest.fixture
+def own(request: pytest.FixtureRequest, registry_folder: Path, clock: Clock) -> Iterator[Registry]:
+    """A registry in a folder, which the pages show: empty, or with what `several` tells of."""
+    if "several" in request.fixturenames:
+        folder, _, clock.now = request.getfixturevalue("made_several")
+        shutil.copytree(folder, registry_folder)
+    registry = Registry(registry_folder, clock=clock, actor="anna")
+    served.serve_from(str(registry_folder))
+    yield registry
+    registry.close()
+    served.close()
+    st.cache_resource.clear()
+
+
+@pytest.fixture
+def several(own: Registry, made_several: tuple[Path, dict[str, str], datetime]) -> dict[str, str]:
+    """Two model names; the first with a champion, a rejected, an archived, a scoreless and a quarantined version."""
+    del own
+    return dict(made_several[1])
 
 
 @pytest.fixture
