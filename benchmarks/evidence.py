@@ -58,8 +58,8 @@ def _inspecting(bench: Bench, registry: Registry) -> Iterator[Row]:
         data = pickle.dumps(model, 5)
         times = bench.race(
             {
-                "ours": repeated(lambda data=data: registry.inspect(io.BytesIO(data))),  # type: ignore[misc]
-                "limit": repeated(lambda data=data: pickle.loads(data)),  # type: ignore[misc]
+                "ours": repeated(lambda data=data: registry.inspect(io.BytesIO(data))),
+                "limit": repeated(lambda data=data: pickle.loads(data)),
             },
             seconds=bench.size.seconds / 2,
         )
@@ -76,7 +76,7 @@ def _inspecting(bench: Bench, registry: Registry) -> Iterator[Row]:
     seconds: dict[str, float] = {}
     for what, data in good_files(trees):
         if len(data) <= MOST_BYTES:
-            found = [_seconds(lambda data=data: registry.inspect(io.BytesIO(data))) for _ in range(3)]  # type: ignore[misc]
+            found = [_seconds(lambda data=data: registry.inspect(io.BytesIO(data))) for _ in range(3)]
             seconds[what] = statistics.median(found)
     middle, slowest = statistics.median(seconds.values()), max(seconds, key=lambda what: seconds[what])
     yield Row(

@@ -65,7 +65,7 @@ def registering(bench: Bench) -> list[Row]:
         _served(folder, bench.new_folder("server")) as server,
         Registry(server.address) as remote,
     ):
-        connection: Any = remote._connection  # type: ignore[attr-defined]
+        connection: Any = remote._connection  # pyrefly: ignore[missing-attribute]
         numbers = iter(range(1, 1_000_000))
 
         def received() -> float:

@@ -76,10 +76,12 @@ def meets(condition: str, columns: dict[str, NDArray[np.float64] | NDArray[np.st
         name, relation, value = part.split(" ")
         column = columns[name]
         test: dict[str, Callable[[], NDArray[np.bool_]]] = {
-            ">": lambda column=column, value=value: column > float(value),  # type: ignore[misc]
-            "≤": lambda column=column, value=value: column <= float(value),  # type: ignore[misc]
-            "=": lambda column=column, value=value: column == value,  # type: ignore[misc]
-            "≠": lambda column=column, value=value: column != value,  # type: ignore[misc]
+            # pyrefly: ignore[bad-assignment, unsupported-operation]
+            ">": lambda column=column, value=value: column > float(value),
+            # pyrefly: ignore[bad-assignment, unsupported-operation]
+            "≤": lambda column=column, value=value: column <= float(value),
+            "=": lambda column=column, value=value: column == value,
+            "≠": lambda column=column, value=value: column != value,
         }
         rows &= test[relation]()
     return rows

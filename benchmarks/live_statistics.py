@@ -186,7 +186,7 @@ def saving(runs: int) -> Iterator[Row]:
         per = 20
         wins = chance.multinomial(per, [0.04 - drop / 2, 0.04 + drop / 2, 0.92], (runs, LOOKS)).cumsum(axis=1)
         worse = shadow.log_e_worse(wins[..., 0], wins[..., 1]) >= math.log(1 / ALPHA)
-        rows = np.broadcast_to(np.arange(1, LOOKS + 1) * float(per), worse.shape)
+        rows = np.broadcast_to(np.arange(1, LOOKS + 1, dtype=np.float64) * per, worse.shape)
         paired = float(np.median(first_time(worse & (rows >= split.LEAST_ROWS), rows)))
         sums = np.cumsum(dealt(chance, runs, 150, 0.5, (0.85, 0.85 - drop)), axis=-1)
         _, found = evidence(sums, split.USUAL_VARIANCE)

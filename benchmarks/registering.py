@@ -182,7 +182,7 @@ def _add_peer(bench: Bench, contestants: dict[str, Contestant], what: str, ways:
         peer.ask("open", folder=str(bench.new_folder("mlflow-registering")))
         for how in ways:
             peer.ask("register", what=what, how=how)
-            contestants[f"MLflow {how}"] = lambda how=how: peer.seconds("register", what=what, how=how)  # type: ignore[misc]
+            contestants[f"MLflow {how}"] = lambda how=how: peer.seconds("register", what=what, how=how)
     except PeerFailed as error:
         bench.lines.append(f"MLflow left out of registering: {error}")
 

@@ -136,7 +136,7 @@ def memory(*, forget: bool = False) -> int:
             with open("/proc/self/clear_refs", "w") as file:
                 file.write("5")
         with open("/proc/self/status") as file:
-            lines = dict(line.partition(":")[::2] for line in file)
+            lines = {name: value for name, _, value in (line.partition(":") for line in file)}
         return int(lines["VmRSS" if forget else "VmHWM"].split()[0]) << 10
     except (OSError, KeyError):
         # Elsewhere than on Linux the peak only ever rises.

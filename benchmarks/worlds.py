@@ -239,8 +239,9 @@ class World:
         own = np.sqrt(1 - alike) * chance.normal(size=(rows, self._versions))
         limits = np.where(inside[:, None], segment[:, truth].T, rates[:, truth].T)
         wrong = norm.cdf(hard + own) < limits
-        further = np.column_stack([inside, np.full(rows, np.nan if strange else 0.0)])
-        return np.hstack([np.where(wrong, 1 - truth[:, None], truth[:, None]), further]), truth
+        further = np.column_stack([inside.astype(np.float64), np.full(rows, np.nan if strange else 0.0)])
+        answers = np.where(wrong, 1 - truth[:, None], truth[:, None]).astype(np.float64)
+        return np.hstack([answers, further]), truth
 
 
 def _by_truth(rates: Rates) -> Numbers:

@@ -271,7 +271,7 @@ def value(anything: Any) -> str:
     """A hyperparameter, a list of inputs or whatever else was recorded, as one line."""
     if anything is None:
         return MISSING
-    if isinstance(anything, list | tuple):
+    if isinstance(anything, (list, tuple)):
         shown = ", ".join(str(each) for each in anything[:8])
         return f"{shown}, … ({len(anything)} in all)" if len(anything) > 8 else shown or "none"
     return str(anything)

@@ -177,7 +177,7 @@ def _send_at_once(loop: asyncio.AbstractEventLoop, listening: list[asyncio.Serve
         listening.append(server)
         return server
 
-    loop.create_server = listen_without_delay  # type: ignore[method-assign]
+    loop.create_server = listen_without_delay  # pyrefly: ignore[method-assign]
 
 
 def serve(

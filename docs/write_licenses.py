@@ -25,7 +25,7 @@ only another system or another Python needs is not.
 def licence(component: dict[str, Any]) -> str:
     """What a component declares: an SPDX expression, else SPDX names, else the words it has."""
     declared = component.get("licenses", [])
-    expressions = [each["expression"] for each in declared if "expression" in each]
+    expressions: list[str] = [each["expression"] for each in declared if "expression" in each]
     licences = [each["license"] for each in declared if "license" in each]
     names = [each["id"] for each in licences if "id" in each] or [each["name"] for each in licences if "name" in each]
     return "; ".join(expressions or [name.rpartition(":: ")[2] for name in names])

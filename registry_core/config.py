@@ -65,7 +65,7 @@ def _weights(allowed: str) -> Check:
 
 def _names(allowed: str, choices: Mapping[str, str] | None = None) -> Check:
     def check(key: str, value: Any) -> tuple[str, ...]:
-        known = isinstance(value, list | tuple) and all(isinstance(name, str) and name for name in value)
+        known = isinstance(value, (list, tuple)) and all(isinstance(name, str) and name for name in value)
         if not known or (choices and not {*value} <= {*choices}):
             raise _wrong(key, value, allowed)
         return tuple(value)

@@ -42,7 +42,8 @@ class ReportWarning(_KnownText):
         made.kind, made.severity, made.subject = kind, severity, subject
         return made
 
-    def __getnewargs__(self) -> tuple[str, WarningKind, Literal["warning", "note"], str]:  # type: ignore[override]
+    # pyrefly: ignore[bad-override]
+    def __getnewargs__(self) -> tuple[str, WarningKind, Literal["warning", "note"], str]:
         """For copies and pickles."""
         return str(self), self.kind, self.severity, self.subject
 
@@ -63,6 +64,6 @@ class Remedy(_KnownText):
         """A text as a remedy; one that was not made as a remedy is no command."""
         return text if isinstance(text, Remedy) else cls(text)
 
-    def __getnewargs__(self) -> tuple[str, bool]:  # type: ignore[override]
+    def __getnewargs__(self) -> tuple[str, bool]:  # pyrefly: ignore[bad-override]
         """For copies and pickles."""
         return str(self), self.command

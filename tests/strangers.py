@@ -44,7 +44,7 @@ def of_absent_library() -> Any:
     module = ModuleType("a_library_that_is_not_here")
     sys.modules[module.__name__] = module
     kind = type("Model", (Majority,), {"__module__": module.__name__})
-    module.Model = kind  # type: ignore[attr-defined]
+    module.Model = kind  # pyrefly: ignore[missing-attribute]
     return kind()
 
 

@@ -54,8 +54,14 @@ def test_how_far_it_is_on_a_terminal(registry_folder: Path, sqlite_registry: Reg
 
 
 def finding(**changes: Any) -> Finding:
-    told = {"kind": "missing", "severity": "error", "subject": "models/model_x.pkl", "text": "it is\x1b[2J missing"}
-    return Finding(**{**told, "remedy": "restore it from a backup", **changes})
+    told: dict[str, Any] = {
+        "kind": "missing",
+        "severity": "error",
+        "subject": "models/model_x.pkl",
+        "text": "it is\x1b[2J missing",
+    }
+    told |= {"remedy": "restore it from a backup", **changes}
+    return Finding(**told)
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,8 @@ MODEL = DummyClassifier().fit([[0], [1]], [0, 1])
 
 
 def register(registry: Registry, **said: Any) -> str:
-    return registry.register_model(MODEL, **{"model_name": "Churn", "model_type": "Dummy", **said})
+    fields: dict[str, Any] = {"model_name": "Churn", "model_type": "Dummy", **said}
+    return registry.register_model(MODEL, **fields)
 
 
 class Colour(Enum):

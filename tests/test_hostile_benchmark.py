@@ -51,4 +51,5 @@ def test_every_kind_has_files_enough_and_each_failure_counts(tmp_path: Path) -> 
         {"grown_bytes": MOST_BYTES + 1},
         {"reached": 0},
     ):
-        assert Point("x", [("file", [])], **{"reached": 1, **change}).fails, change  # type: ignore[arg-type]
+        # pyrefly: ignore[bad-argument-type]
+        assert Point("x", [("file", [])], **{"reached": 1, **change}).fails, change

@@ -30,7 +30,7 @@ def shipped() -> set[str]:
         path.relative_to(ROOT).as_posix()
         for package in PACKAGES
         for path in (ROOT / package).rglob("*")
-        if path.is_file() and not {"__pycache__", ".mypy_cache"} & {*path.parts}
+        if path.is_file() and "__pycache__" not in path.parts
     }
 
 

@@ -109,22 +109,23 @@ ODD: list[tuple[str, Callable[[Registry], object]]] = [
     ("an array as flag", lambda registry: register(registry, training_info={"is_ensemble": np.array([1, 0])})),
     ("an array without length", lambda registry: register(registry, feature_names=np.array("a"))),
     ("a class", lambda registry: registry.register_model(LogisticRegression, model_name="A", model_type="T")),
-    ("no file", lambda registry: registry.upload(None, metadata=NAMED)),  # type: ignore[arg-type]
-    ("a number as file", lambda registry: registry.upload(5, metadata=NAMED)),  # type: ignore[arg-type]
-    ("text as file", lambda registry: registry.upload(io.StringIO("x"), metadata=NAMED)),  # type: ignore[arg-type]
+    ("no file", lambda registry: registry.upload(None, metadata=NAMED)),  # pyrefly: ignore[bad-argument-type]
+    ("a number as file", lambda registry: registry.upload(5, metadata=NAMED)),  # pyrefly: ignore[bad-argument-type]
+    # pyrefly: ignore[bad-argument-type]
+    ("text as file", lambda registry: registry.upload(io.StringIO("x"), metadata=NAMED)),
     ("a NUL as file", lambda registry: registry.upload("a\0b", metadata=NAMED)),
-    ("no metadata", lambda registry: registry.preview_upload(None)),  # type: ignore[arg-type]
+    ("no metadata", lambda registry: registry.preview_upload(None)),  # pyrefly: ignore[bad-argument-type]
     ("classes of one", lambda registry: registry.preview_upload({**NAMED, "classes": 5})),
     ("libraries as list", lambda registry: registry.preview_upload({**NAMED, "libraries": [1]})),
     ("a huge limit", lambda registry: registry.list_models(limit=2**63)),
-    ("a limit of text", lambda registry: registry.events(limit="x")),  # type: ignore[arg-type]
+    ("a limit of text", lambda registry: registry.events(limit="x")),  # pyrefly: ignore[bad-argument-type]
     ("a long search", lambda registry: registry.list_models(where={"search": "%" * 60_000})),
     ("a broken search", lambda registry: registry.list_models(where={"search": "\ud800"})),
     ("a broken id", lambda registry: registry.get_metadata("\ud800")),
     ("a number as filter", lambda registry: registry.list_models(where={"status": 5})),
     ("many filters", lambda registry: registry.list_models(where={"status": ["x"] * 40_000})),
-    ("one id to compare", lambda registry: registry.compare(5)),  # type: ignore[arg-type]
-    ("a list as id", lambda registry: registry.load_model(["x"])),  # type: ignore[arg-type]
+    ("one id to compare", lambda registry: registry.compare(5)),  # pyrefly: ignore[bad-argument-type]
+    ("a list as id", lambda registry: registry.load_model(["x"])),  # pyrefly: ignore[bad-argument-type]
     ("a broken weight", lambda registry: registry.configure(performance_weight={"\ud800": 1})),
 ]  # fmt: skip
 

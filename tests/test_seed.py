@@ -96,7 +96,7 @@ def test_scores_by_numbers_worked_out_on_paper(registry: Registry) -> None:
     single = registry.register_model(model, scaler, model_type="Single", performance_metrics=metrics, **common)
     several = registry.register_model(
         model, scaler, model_type="Several", performance_metrics=metrics,
-        **{**common, "training_info": {**info, "is_ensemble": True}},
+        **common | {"training_info": {**info, "is_ensemble": True}},
     )  # fmt: skip
     # 0.36 + 0.24 + 0.14 + 0.05, and five percent more
     assert registry.get_metadata(single).composite_score == pytest.approx(0.79, abs=1e-12)

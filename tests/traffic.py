@@ -18,7 +18,7 @@ NAMES = ["first", "second"]
 EXAMPLES = 32
 
 
-class Picky(LogisticRegression):  # type: ignore[misc]
+class Picky(LogisticRegression):
     """Answers with 0.25 more than it thinks; raises where the first input is above 100."""
 
     def predict_proba(self, features: Any) -> NDArray[Any]:

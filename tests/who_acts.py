@@ -17,5 +17,5 @@ if __name__ == "__main__":
     def app(script: Path, **options: Any) -> streamlit.App:
         return theirs(PAGE, **options)
 
-    streamlit.App = app  # type: ignore[misc, assignment]
+    streamlit.App = app  # pyrefly: ignore[bad-assignment]
     main()

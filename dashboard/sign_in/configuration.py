@@ -26,7 +26,7 @@ _KEYS: dict[str, dict[str, type | tuple[type, ...]]] = {
     "proxy": {"header": str, "name_header": str, "groups_header": str, "addresses": list, "issuer": str},
 }
 _REQUIRED = {"": {"public_url"}, "openid": {"issuer", "client_id"}, "proxy": {"header", "addresses", "issuer"}}
-_TYPES = {str: "a text", dict: "a table", list: "a list of texts", (int, float): "a number"}
+_TYPES: dict[Any, str] = {str: "a text", dict: "a table", list: "a list of texts", (int, float): "a number"}
 _HEADER = re.compile(r"[A-Za-z0-9-]{1,100}", re.ASCII)
 _MOST_HOURS = 24 * 30
 

@@ -71,7 +71,7 @@ class Figure:
         return {"data": self.data, "layout": {"template": _template(), **self.layout}}
 
 
-class _Sent(BaseFigure):  # type: ignore[misc]
+class _Sent(BaseFigure):
     """What Streamlit takes for a figure that Plotly validated; all it asks of one is ``to_dict``."""
 
     def __init__(self, figure: Figure) -> None:

@@ -62,7 +62,7 @@ class Kept:
         if self.answers.probabilities is not None:
             arrays["probabilities"] = self.answers.probabilities
         heads = np.frombuffer(json.dumps([self.task, list(self.classes)]).encode(), np.uint8)
-        np.savez_compressed(buffer, heads=heads, **arrays)  # type: ignore[arg-type]
+        np.savez_compressed(buffer, heads=heads, **arrays)
         return buffer.getvalue()
 
     @classmethod

@@ -238,7 +238,7 @@ def _columns(
 
 
 def _listed(names: Any, what: str) -> list[str]:
-    if isinstance(names, str | bytes) or not isinstance(names, Sequence | set | frozenset):
+    if isinstance(names, (str, bytes)) or not isinstance(names, (Sequence, set, frozenset)):
         raise InvalidInput(f"{what} is {names!r:.80}; give a list of column names")
     return list(dict.fromkeys(str(name) for name in names))
 

@@ -146,8 +146,8 @@ def _masked(document: Any) -> Any:
     if isinstance(document, Mapping):
         return {
             key: [notifications.shown(str(each)) for each in value]
-            if key == "notify" and isinstance(value, list | tuple)
+            if key == "notify" and isinstance(value, (list, tuple))
             else _masked(value)
             for key, value in document.items()
         }
-    return [_masked(each) for each in document] if isinstance(document, list | tuple) else document
+    return [_masked(each) for each in document] if isinstance(document, (list, tuple)) else document

@@ -168,7 +168,7 @@ def _inspection(model: ModelMetadata) -> Inspection | None:
     """What was found in the file, with the verdict that holds now: somebody may have trusted it since."""
     if not model.inspection:
         return None
-    found = {**model.inspection, "verdict": model.artifact}
+    found: dict[str, Any] = {**model.inspection, "verdict": model.artifact}
     if model.artifact == "trusted" and found.get("unknown"):
         names = sentences.listed(list(found["unknown"]))
         found.update(because=f"the imports {names} were trusted after the scan", unknown=())

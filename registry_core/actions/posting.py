@@ -79,7 +79,7 @@ class _Deadline:
         """A class of connections that are cut."""
         sockets = self._sockets
 
-        class Watched(kind):  # type: ignore[misc]
+        class Watched(kind):
             def connect(self) -> None:
                 super().connect()
                 sockets.append(self.sock)
@@ -115,7 +115,7 @@ def _post(address: str, message: Message) -> int:
             return self.do_open(deadline.watch(HTTPSConnection), request)
 
     class Stay(HTTPRedirectHandler):
-        def redirect_request(self, *_: object) -> None:
+        def redirect_request(self, *_: object, **__: object) -> None:
             return None
 
     # Of urllib's handlers those for http and https only: an address must not name a file.

@@ -272,14 +272,14 @@ def parse_rows(rows: Any) -> dict[str, Any]:
     """
     from ..artifacts import examples
 
-    if isinstance(rows, str | os.PathLike):
+    if isinstance(rows, (str, os.PathLike)):
         from ..artifacts import tables
 
         rows = tables.read(rows)[0]
     fitted = examples.fitting(examples.sample(examples.table(rows)))
     if fitted is None:
         raise InvalidInput(f"a row of input_example has more than {examples.MOST_FOR_ONE:,} characters; remove it")
-    return json.loads(json.dumps(fitted[1]))  # type: ignore[no-any-return]
+    return json.loads(json.dumps(fitted[1]))  # pyrefly: ignore[no-any-return-explicit]
 
 
 def of_benchmark(context: Context, model_name: str, feature_names: Sequence[str]) -> dict[str, Any] | None:

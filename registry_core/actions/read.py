@@ -139,7 +139,7 @@ def explain_score(context: Context, model_id: str) -> Score:
 
 def compare(context: Context, model_ids: Sequence[str]) -> Comparison:
     """See ``Registry.compare``."""
-    if not isinstance(model_ids, list | tuple) or not all(isinstance(each, str) for each in model_ids):
+    if not isinstance(model_ids, (list, tuple)) or not all(isinstance(each, str) for each in model_ids):
         raise InvalidInput(f"model_ids is {model_ids!r:.80}; give a list of 2 to 10 ids")
     ids = list(dict.fromkeys(model_ids))
     if not 2 <= len(ids) <= 10:

@@ -100,7 +100,7 @@ def register_object(
             asked_with = {**proofs.environment_of(here), **here}
             check = proofs.read_back(asked, (model, scaler), files, policy.trusted_globals, asked_with)
         proof = replace(asked.proof, environment=here)
-        if isinstance(training_data, str | os.PathLike):
+        if isinstance(training_data, (str, os.PathLike)):
             training_data, of_its_rows = training_rows.of_file(training_data, proof.signature)
             comes_from["training_data"] |= of_its_rows
         trained = (

@@ -28,7 +28,7 @@ def contents(source: str | os.PathLike[str] | IO[bytes], what: str) -> tuple[byt
     Raises:
         InvalidInput: it cannot be read, holds text, or is too large.
     """
-    if isinstance(source, str | os.PathLike):
+    if isinstance(source, (str, os.PathLike)):
         name = os.path.basename(os.fspath(source))
         try:
             with open(source, "rb") as file:

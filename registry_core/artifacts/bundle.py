@@ -296,7 +296,7 @@ class Reader:
                     if progress is not None:
                         progress("checking", min(info.offset_data + info.size, whole), whole)
                     # It would remember every member it met.
-                    tar.members.clear()  # type: ignore[attr-defined]
+                    tar.members.clear()  # pyrefly: ignore[missing-attribute]
         except (tarfile.TarError, ValueError, OverflowError, EOFError, RecursionError) as error:
             if isinstance(error, InvalidInput):
                 raise
@@ -391,7 +391,7 @@ def reading(
         InvalidInput: it is no such bundle, comes from a newer release, was cut off or altered; the message names the
             member.
     """
-    if isinstance(source, str | os.PathLike):
+    if isinstance(source, (str, os.PathLike)):
         path = local(source, "path")
         try:
             opened = regular.chosen(path)

@@ -143,7 +143,7 @@ def _listed_joblib() -> Any:
     """The same for joblib's files. It hands the nested pickles of object arrays to this ``find_class`` as well."""
     from joblib.numpy_pickle import NumpyUnpickler
 
-    class ListedJoblib(NumpyUnpickler):  # type: ignore[misc]
+    class ListedJoblib(NumpyUnpickler):
         def __init__(self, data: bytes, place: str, extra_trusted: Collection[str]) -> None:
             super().__init__("", io.BytesIO(data), ensure_native_byte_order=True)
             self._names = _AllowedNames(place, extra_trusted)

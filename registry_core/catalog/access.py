@@ -175,8 +175,8 @@ def session(queries: Queries, secret_sha256: str) -> Session | None:
     rows = queries.query("SELECT * FROM sessions WHERE secret_sha256 = :secret", {"secret": secret_sha256})
     if not rows:
         return None
-    row = rows[0]
-    return Session(**{**row, "member_of": tuple(json.loads(row["member_of"]))})
+    fields: dict[str, Any] = {**rows[0], "member_of": tuple(json.loads(rows[0]["member_of"]))}
+    return Session(**fields)
 
 
 def put_session(transaction: Transaction, one: Session) -> None:

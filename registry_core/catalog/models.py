@@ -363,7 +363,7 @@ def _conditions(query: ModelQuery) -> tuple[str, dict[str, Any]]:
         if value is None:
             continue
         if key in _EQUAL:
-            if not isinstance(value, str | list | tuple | set | frozenset) or len(value) > _MOST_VALUES:
+            if not isinstance(value, (str, list, tuple, set, frozenset)) or len(value) > _MOST_VALUES:
                 raise InvalidInput(
                     f"filter {key} is {value!r:.80}; give a text, or a list of up to {_MOST_VALUES} texts"
                 )

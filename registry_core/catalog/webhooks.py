@@ -60,7 +60,8 @@ def find(queries: Queries, name: str) -> Stored | None:
 
 
 def _stored(row: Row) -> Stored:
-    return Stored(**{**row, "kinds": tuple(json.loads(row["kinds"])), "enabled": bool(row["enabled"])})
+    fields: dict[str, Any] = {**row, "kinds": tuple(json.loads(row["kinds"])), "enabled": bool(row["enabled"])}
+    return Stored(**fields)
 
 
 def put(transaction: Transaction, one: Stored) -> None:

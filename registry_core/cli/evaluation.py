@@ -250,6 +250,7 @@ def _evaluate_all(
         try:
             return registry.evaluate_all(model_name, on, again=again, progress=progress, **how)
         except KeyboardInterrupt:
+            # pyrefly: ignore[redundant-condition]: the progress above changed it
             counted = f"after {done} of {of}" if of else "before the first evaluation was done"
             then = "evaluates all versions again" if again else "resumes"
             raise Stopped(f"stopped {counted}. Results are stored; the same command {then}") from None

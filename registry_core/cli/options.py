@@ -83,7 +83,7 @@ def _option(parameter: inspect.Parameter, text: str | None, own: click.ParamType
     if own is None and kind not in _TYPES:
         raise TypeError(f"{name} is {kind}, which no option can be made of; write the option by hand")
     # To click a default of None is a default, and what has one is never missing.
-    default = {"required": True} if required else {"default": "" if parameter.default == "" else None}
+    default: dict[str, Any] = {"required": True} if required else {"default": "" if parameter.default == "" else None}
     return click.option(*spellings, name, type=own or _TYPES[kind], metavar=_METAVARS.get(name), help=text, **default)
 
 

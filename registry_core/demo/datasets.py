@@ -81,7 +81,10 @@ class Weather:
     @classmethod
     def read(cls) -> Weather:
         """Read the file that comes with the package."""
-        with (files(__package__) / "noaa_weather.csv.gz").open("rb") as packed, gzip.open(packed, "rt") as text:
+        with (
+            (files("registry_core.demo") / "noaa_weather.csv.gz").open("rb") as packed,
+            gzip.open(packed, "rt") as text,
+        ):
             table = np.loadtxt(text, delimiter=",", skiprows=1)
         temperature, dew, pressure, visibility, wind, gust, warmest, coldest = (table[:, n] for n in range(8))
         # Physics, and for pressure and visibility the span of all but 33 of the 18,159 days.

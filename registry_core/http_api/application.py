@@ -150,7 +150,7 @@ def _add_method(app: FastAPI, server: Server, method: Method, who: Any) -> None:
 
         app.add_api_route(
             path, register, methods=["POST"], operation_id="upload", status_code=202,
-            **{**described, "response_model": dict[str, Any]},
+            **described | {"response_model": dict[str, Any]},
         )  # fmt: skip
         return
 

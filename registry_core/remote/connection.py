@@ -266,7 +266,7 @@ def _sha256(path: Path) -> str:
 @contextmanager
 def _opened(source: Any, what: str) -> Iterator[tuple[IO[bytes], str]]:
     """A file to send, seekable, with its name."""
-    if isinstance(source, str | os.PathLike):
+    if isinstance(source, (str, os.PathLike)):
         try:
             file = open(source, "rb")  # noqa: SIM115
         except (OSError, ValueError) as error:

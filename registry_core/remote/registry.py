@@ -170,7 +170,7 @@ def _named(value: Any, name: str) -> Any:
 
 def _are_rows(given: Any) -> bool:
     """Whether example rows go with the call: a list or an array, and no table."""
-    return isinstance(given, list | tuple) or (hasattr(given, "tolist") and not hasattr(given, "to_parquet"))
+    return isinstance(given, (list, tuple)) or (hasattr(given, "tolist") and not hasattr(given, "to_parquet"))
 
 
 @functools.cache

@@ -223,8 +223,8 @@ def _encodable(text: str) -> bool:
 def _texts(value: Any, what: str, most: int, longest: int) -> tuple[str, ...]:
     if value is None:
         return ()
-    if isinstance(value, str | bytes | Mapping | set | frozenset) or not isinstance(value, Iterable):
-        why = "; a set has no order" if isinstance(value, set | frozenset) else ""
+    if isinstance(value, (str, bytes, Mapping, set, frozenset)) or not isinstance(value, Iterable):
+        why = "; a set has no order" if isinstance(value, (set, frozenset)) else ""
         raise InvalidInput(f"{what} is {type(value).__name__}{why}; give a list of texts")
     dimensions = getattr(value, "ndim", 1)
     if dimensions != 1:

@@ -182,7 +182,7 @@ def _facts(known: dict[str, Any]) -> tuple[tuple[str, str], ...]:
 
 
 def _plain(value: Any) -> str:
-    if isinstance(value, list | tuple):
+    if isinstance(value, (list, tuple)):
         return listed([str(each) for each in value], 20)
     return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
 

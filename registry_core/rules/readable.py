@@ -48,9 +48,9 @@ def plain(value: Any, depth: int = 0) -> Any:
         return float(value) if math.isfinite(value) else str(float(value))
     if isinstance(value, Mapping):
         return _mapping(value, depth)
-    if isinstance(value, set | frozenset):
+    if isinstance(value, (set, frozenset)):
         return [plain(each, depth + 1) for each in sorted(value, key=str)]
-    if isinstance(value, list | tuple | KeysView | ValuesView | ItemsView):
+    if isinstance(value, (list, tuple, KeysView, ValuesView, ItemsView)):
         return [plain(each, depth + 1) for each in value]
     return _other(value, depth)
 
@@ -90,7 +90,7 @@ def _other(value: Any, depth: int) -> Any:
     except Exception:
         unpacked = None
     if unpacked is not None:
-        return plain(unpacked, depth + 1 if isinstance(unpacked, list | dict) else depth)
+        return plain(unpacked, depth + 1 if isinstance(unpacked, (list, dict)) else depth)
     try:
         text = repr(value)
     except Exception as error:
@@ -126,5 +126,5 @@ def _unpacked(value: Any) -> Any:
     else:
         return None
     # Something that only pretends to be an array may give anything.
-    known = isinstance(found, list | dict | str | bytes | int | float | datetime | date | timedelta)
+    known = isinstance(found, (list, dict, str, bytes, int, float, datetime, date, timedelta))
     return found if known else repr(found)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import operator
 import types
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -168,8 +169,8 @@ def _plain(hint: Any) -> Any:
     """The type with lists for what JSON has as lists."""
     origin, inner = get_origin(hint), get_args(hint)
     if origin in (Union, types.UnionType):
-        return Union[tuple(_plain(each) for each in inner)]  # noqa: UP007
-    return list[inner] if origin in (Sequence, Collection) else hint  # type: ignore[valid-type]
+        return functools.reduce(operator.or_, map(_plain, inner))
+    return list[inner] if origin in (Sequence, Collection) else hint  # pyrefly: ignore[not-a-type]
 
 
 def _fits_query(hint: Any) -> bool:

@@ -387,6 +387,7 @@ def test_a_review_closes_the_requests_for_it(registry: Registry) -> None:
     assert registry.review_requests() == []
     with pytest.raises(StateConflict, match="closed already"):
         asking.withdraw_review_request(left.request_id)
+    wrong: dict[str, Any]
     for wrong in ({}, {"person": ("links", "bea"), "role": "reviewer"}, {"role": "reviewer", "due": "soon"}):
         with pytest.raises(InvalidInput):
             registry.request_review(model_id, **wrong)

@@ -442,7 +442,7 @@ def test_what_is_ones_own(facts: Facts) -> None:
 #: Methods that list without a model name, and how those are called that need an argument.
 LISTS: dict[str, Call] = {
     **{
-        verb: lambda r, _, verb=verb: getattr(r, verb)()  # type: ignore[misc]
+        verb: lambda r, _, verb=verb: getattr(r, verb)()
         for verb in (
             "alerts", "benchmarks", "configuration", "count_events", "count_models", "deployments", "evaluation_sets",
             "events", "experiments", "get_model_comparison", "list_models", "metric_names", "model_names",

@@ -191,7 +191,7 @@ def test_settings_go_back_to_an_event_with_an_event_of_their_own(registry: Regis
     assert registry.revision() == revision
     for wrong in (0, 10**6, registry.events(kinds=["registered"])[0].event_id, "first"):
         with pytest.raises(NotFound, match="did not change settings"):
-            registry.revert_configuration(wrong)  # type: ignore[arg-type]
+            registry.revert_configuration(wrong)  # pyrefly: ignore[bad-argument-type]
 
 
 def test_settings_others_changed_meanwhile_are_not_overwritten(catalog_url: dict[str, Any]) -> None:

@@ -82,7 +82,7 @@ def test_several_challengers_share(registry: Registry, four: list[str]) -> None:
     assert [arm.share for arm in own.arms] == [0.5, 0.3, 0.2]
     for wrong in ({four[1]: 0.5}, {four[0]: 1.0}, {four[1]: 0.6, four[2]: 0.3, four[3]: 0.2}, 0, 1.5, "much", True):
         with pytest.raises(InvalidInput):
-            registry.set_share(started.experiment_id, wrong)  # type: ignore[arg-type]
+            registry.set_share(started.experiment_id, wrong)  # pyrefly: ignore[bad-argument-type]
     registry.reject(four[2], reason="leak", actor="bea")
     left = registry.experiment(started.experiment_id)
     assert [(arm.status, arm.share) for arm in left.arms] == [("running", 0.5), ("withdrawn", 0.0), ("running", 0.2)]
@@ -227,7 +227,7 @@ def test_who_may_not_take_part(registry: Registry, four: list[str]) -> None:
         registry.start_experiment("Churn", four[1], metric="beauty")
     for number in (0, 10**6, 1 << 70, True, "1", None):
         with pytest.raises(NotFound, match="no experiment has the id"):
-            registry.experiment(number)  # type: ignore[arg-type]
+            registry.experiment(number)  # pyrefly: ignore[bad-argument-type]
     Path(registry.get_metadata(four[1]).model_file_path).unlink()
     with pytest.raises(ArtifactMissing):
         registry.start_experiment("Churn", four[1])

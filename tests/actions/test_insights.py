@@ -190,7 +190,12 @@ def test_feature_impact_is_scikit_learns_and_stands_beside_the_champions(judged:
     assert run(Path(registry.location), "feature-impact", version).output.strip() == "Not computed. Add --compute."
     told: list[tuple[str, int, int]] = []
     found = registry.measure_feature_impact(
-        version, repeats=3, seed=5, progress=lambda *each: told.append(each), actor="bea", reason="why it differs"
+        version,
+        repeats=3,
+        seed=5,
+        progress=lambda doing, done, of: told.append((doing, done, of)),
+        actor="bea",
+        reason="why it differs",
     )
     assert found == registry.feature_impact(version)
     assert told[-1][0] == "permuting features"
@@ -314,6 +319,7 @@ def test_what_was_not_evaluated_is_said(judged: tuple[Registry, str, str]) -> No
         with pytest.raises(InvalidInput, match="evaluate it first"):
             ask(third)
     assert "evaluate it first" in refused(Path(registry.location), 2, "InvalidInput", "losing-slices", third)
+    arguments: dict[str, Any]
     for arguments in ({"repeats": 0}, {"repeats": True}, {"seed": -1}):
         with pytest.raises(InvalidInput, match=next(iter(arguments))):
             registry.measure_feature_impact(third, **arguments)

@@ -117,7 +117,7 @@ def test_exports_hold_text_and_no_markup(sqlite_registry: Registry) -> None:
     assert "default-src 'none'" in document
     assert "<" not in sqlite_registry.export_model_card(model_id, "markdown")
     with pytest.raises(InvalidInput, match="allowed are 'markdown' and 'html'"):
-        sqlite_registry.export_model_card(model_id, "pdf")  # type: ignore[arg-type]
+        sqlite_registry.export_model_card(model_id, "pdf")  # pyrefly: ignore[bad-argument-type]
 
 
 def test_the_commands(sqlite_registry: Registry, registry_folder: Path, tmp_path: Path) -> None:

@@ -122,7 +122,7 @@ def test_whose_labels_are_not_clear_is_asked_and_stores_nothing(sqlite_registry:
 def test_what_cannot_be_used_stores_nothing(sqlite_registry: Registry, fields: dict[str, Any], said: str) -> None:
     before = sqlite_registry.revision()
     with pytest.raises(InvalidInput, match=said):
-        sqlite_registry.upload(named(), **{"metadata": METADATA, **fields})
+        sqlite_registry.upload(named(), **(dict[str, Any](metadata=METADATA) | fields))
     assert (sqlite_registry.revision(), sqlite_registry.count_models()) == (before, 0)
 
 

@@ -74,7 +74,7 @@ def test_a_classifier_without_probabilities_answers(model: Any) -> None:
     assert answers.probabilities is None
 
 
-class TakesFrames(LinearRegression):  # type: ignore[misc]
+class TakesFrames(LinearRegression):
     """Asks for what only a DataFrame has."""
 
     def predict(self, X: Any) -> Any:

@@ -73,7 +73,7 @@ def test_rows_are_made_that_the_model_answers_in_different_ways(name: str) -> No
     # Which words a hash stands for nobody knows.
     assert len({*answers.predicted.tolist()}) > 1 or name == "text"
     again = example_rows(model, scaler, None, (), lambda rows: answers_of(model, scaler, rows))
-    assert answers.predicted.tolist() == again[2].predicted.tolist()  # type: ignore[union-attr]
+    assert answers.predicted.tolist() == again[2].predicted.tolist()  # pyrefly: ignore[missing-attribute]
     assert signature_of(model, scaler, rows, answers, ()).task is not None
 
 

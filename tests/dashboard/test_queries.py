@@ -96,7 +96,7 @@ def form(**fields: object) -> dict[str, object]:
         "description": "",
         "tags": "",
     }
-    return queries.upload_metadata(**{**empty, **fields})  # type: ignore[arg-type]
+    return queries.upload_metadata(**{**empty, **fields})  # pyrefly: ignore[bad-argument-type]
 
 
 def test_an_empty_form_leaves_everything_unknown() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -231,7 +232,7 @@ def test_a_backup_is_made_and_offered(own: Registry, old: list[str], open_page: 
 def _item(number: int, action: str, **changes: object) -> CleanupItem:
     fields = {"reason": "30 versions are kept", "untouchable": False, "bytes": 10 * number} | changes
     fields |= {"registered_at": f"2026-01-{number:02}T00:00:00+00:00", "composite_score": None, "status": "registered"}
-    return CleanupItem(f"m{number}", "Churn", f"1.0.{number}", action, **fields)  # type: ignore[arg-type]
+    return CleanupItem(f"m{number}", "Churn", f"1.0.{number}", action, **fields)  # pyrefly: ignore[bad-argument-type]
 
 
 def test_a_plan_in_lines() -> None:
@@ -260,7 +261,7 @@ def test_ten_thousand_lines_are_paged(own: Registry, open_page: Open, monkeypatc
     plan = CleanupPlan(
         "2026-02-01T00:00:00+00:00",
         9,
-        tuple(CleanupItem(**{**vars(each), "model_id": f"m{number}"}) for number, each in enumerate(items)),
+        tuple(replace(each, model_id=f"m{number}") for number, each in enumerate(items)),
     )
     monkeypatch.setattr(Registry, "plan_cleanup", lambda *_: plan)
     app = open_page("maintenance", model="Churn", rows="200")
@@ -283,7 +284,8 @@ def test_space_by_name_and_kind() -> None:
 
 def test_the_worst_finding_comes_first_and_what_is_repaired_last() -> None:
     def finding(severity: str, subject: str, repaired: bool = False) -> Finding:
-        return Finding("missing", severity, subject, "it is not there", "restore it", True, repaired)  # type: ignore[arg-type]
+        # pyrefly: ignore[bad-argument-type]
+        return Finding("missing", severity, subject, "it is not there", "restore it", True, repaired)
 
     found = maintenance_frames.findings([finding("note", "a"), finding("error", "b", True), finding("error", "c")])
     severity = maintenance_frames.FINDINGS[0].cell

@@ -59,7 +59,7 @@ def put(client: TestClient, session: str, file_id: str, size: int) -> int:
 
 
 def test_a_session_has_a_quota_and_all_have_one(client: TestClient, runtime: Runtime) -> None:
-    quota = client.app.quota  # type: ignore[attr-defined]
+    quota = client.app.quota  # pyrefly: ignore[missing-attribute]
     files = runtime.uploaded_file_mgr
     assert put(client, "anna", "first", 60) == put(client, "anna", "second", 41) == 204
     assert quota.held(files) == {"anna": 60}, "the second is not stored"

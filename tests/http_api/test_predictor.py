@@ -220,7 +220,7 @@ def test_an_answer_is_the_same_when_it_was_received() -> None:
     again = batches.received("Churn", batch)
     assert (again.stream, again.at, again.units, again.classes) == (stream, 5, ["a", "b"], ("x", "y"))
     assert (again.ids.tolist(), again.answers.tolist()) == ([3, 4], [0, 1])
-    assert np.array_equal(again.scores, sent.scores, equal_nan=True)  # type: ignore[arg-type]
+    assert np.array_equal(again.scores, sent.scores, equal_nan=True)  # pyrefly: ignore[bad-argument-type]
     assert (again.inputs.tolist(), again.slices) == ([[1.0], [2.0]], {"region": ["north", "missing"]})
 
 
@@ -233,4 +233,4 @@ def test_who_may_not_predict(server: Serving) -> None:
             with pytest.raises(ModelNotFound):
                 remote.predictor("Absent")
             with pytest.raises(InvalidInput, match="log is"):
-                remote.predictor("Churn", log="nonsense")  # type: ignore[arg-type]
+                remote.predictor("Churn", log="nonsense")  # pyrefly: ignore[bad-argument-type]

@@ -32,7 +32,7 @@ def evaluation(**changes: object) -> Evaluation:
             "S": {"rows": Measured(100), "accuracy": Measured(0.7, 0.6, 0.79)},
         }},
     }  # fmt: skip
-    return Evaluation(**{**fields, **changes})  # type: ignore[arg-type]
+    return Evaluation(**{**fields, **changes})  # pyrefly: ignore[bad-argument-type]
 
 
 def test_a_version_s_own_text_counts_field_by_field() -> None:

@@ -48,7 +48,7 @@ def test_the_terms_and_the_bonus_add_up(metrics: dict[str, float], is_ensemble: 
 @pytest.mark.parametrize("value", [None, math.nan, math.inf, -0.1, 1.1])
 def test_a_weighted_metric_that_is_no_metric_leaves_no_score(value: float | None) -> None:
     metrics = {"accuracy": 0.9, "auc": 0.9, "f1_score": 0.9, "data_quality_score": 1.0}
-    score = composite_score({**metrics, "auc": value}, SEED_WEIGHTS)  # type: ignore[dict-item]
+    score = composite_score({**metrics, "auc": value}, SEED_WEIGHTS)  # pyrefly: ignore[bad-assignment]
     assert score.value is None
     assert score.note is not None
     assert "auc" in score.note

@@ -43,7 +43,7 @@ def test_without_a_score_nothing_is_decided() -> None:
 def test_who_is_eligible() -> None:
     assert why_not_eligible("registered", "trusted") is None
     for status, artifact in itertools.product(STATES[1:], ("trusted", "quarantined")):
-        assert why_not_eligible(status, artifact)  # type: ignore[arg-type]
+        assert why_not_eligible(status, artifact)  # pyrefly: ignore[bad-argument-type]
     assert why_not_eligible("registered", "quarantined")
 
 
@@ -66,12 +66,12 @@ def test_every_verb_either_moves_or_says_why_not(verb: str, state: str) -> None:
     }
     target = allowed.get((verb, state))
     if target:
-        assert move(verb, "m", state, False)[0] == target  # type: ignore[arg-type]
+        assert move(verb, "m", state, False)[0] == target  # pyrefly: ignore[bad-argument-type]
     else:
         with pytest.raises(StateConflict, match=f"m is {state}"):
-            move(verb, "m", state, False)  # type: ignore[arg-type]
+            move(verb, "m", state, False)  # pyrefly: ignore[bad-argument-type]
     with pytest.raises(StateConflict, match="is the champion"):
-        move(verb, "m", state, True)  # type: ignore[arg-type]
+        move(verb, "m", state, True)  # pyrefly: ignore[bad-argument-type]
 
 
 def test_out_of_the_trash_it_is_what_it_was() -> None:

@@ -67,7 +67,7 @@ def _residuals(
 ) -> None:
     """Mean residuals by prediction and by slice."""
     found = [
-        view.insight(("residuals", each.model_id), lambda each=each: view.registry.residuals(each.model_id))  # type: ignore[misc]
+        view.insight(("residuals", each.model_id), lambda each=each: view.registry.residuals(each.model_id))
         for each in models
     ]
     if not found[0][0]:

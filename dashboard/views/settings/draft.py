@@ -151,6 +151,6 @@ def _counting(weights: Mapping[str, float]) -> dict[str, float]:
 def _alike(setting: Setting, one: Any, other: Any) -> bool:
     if setting.kind == "weights":
         one, other = _counting(one), _counting(other)
-    if isinstance(one, tuple | list) and isinstance(other, tuple | list):
+    if isinstance(one, (tuple, list)) and isinstance(other, (tuple, list)):
         return list(one) == list(other)
     return bool(one == other)

@@ -270,7 +270,7 @@ def _marks(draft: Draft, setting: Setting) -> str:
 
 
 def _plain(value: Any) -> Any:
-    return list(value) if isinstance(value, tuple | list) else dict(value) if isinstance(value, Mapping) else value
+    return list(value) if isinstance(value, (tuple, list)) else dict(value) if isinstance(value, Mapping) else value
 
 
 def _key(draft: Draft, what: str) -> str:

@@ -43,7 +43,7 @@ def said(setting: Setting, value: Any) -> str:
         value = dict(sorted(value.items(), key=lambda each: usual.index(each[0]) if each[0] in usual else len(usual)))
         return ", ".join(f"{bound_label(setting, name)} {amount:g}" for name, amount in value.items())
     if setting.kind in LISTS:
-        return ", ".join(value)
+        return ", ".join(map(str, value))
     if setting.kind in ("number", "whole"):
         return f"{value:,g} {setting.unit}".strip() if abs(value) < 1e6 else f"{value:,.0f} {setting.unit}".strip()
     return str(value)

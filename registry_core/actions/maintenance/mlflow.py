@@ -60,7 +60,7 @@ def import_mlflow(
 
 
 def _path(database: str | os.PathLike[str]) -> Path:
-    if not isinstance(database, str | os.PathLike):
+    if not isinstance(database, (str, os.PathLike)):
         raise InvalidInput(f"database is {database!r:.80}; name MLflow's SQLite file")
     address = os.fspath(database)
     scheme, sign, rest = address.partition("://")

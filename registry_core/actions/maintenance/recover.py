@@ -6,7 +6,7 @@ import json
 import os
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -46,7 +46,7 @@ def recover(context: Context) -> RebuildReport | None:
         report = _from_files(context, f"{HISTORY} cannot be used ({error})")
     if report is None:
         return None
-    return RebuildReport(**{**report.__dict__, "seconds": round(time.perf_counter() - begin, 3)})
+    return replace(report, seconds=round(time.perf_counter() - begin, 3))
 
 
 def set_aside(location: str | os.PathLike[str], stamp: str) -> Path:

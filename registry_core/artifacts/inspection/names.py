@@ -67,7 +67,9 @@ _WITHOUT = "Save the model without it (of a search, save best_estimator_), and u
 @cache
 def listed() -> Mapping[str, frozenset[Role]]:
     """Every trusted name with its roles, over all versions of the libraries that were looked at."""
-    content = json.loads(resources.files(__package__).joinpath("allowed.json").read_text(encoding="utf-8"))
+    content = json.loads(
+        resources.files("registry_core.artifacts.inspection").joinpath("allowed.json").read_text(encoding="utf-8")
+    )
     roles: dict[str, set[Role]] = {}
     for version in content.values():
         for role, names in version.items():

@@ -75,7 +75,7 @@ def listed_partial(found: list[tuple[str, Any]]) -> type[functools.partial[Any]]
     def is_type(value: Any) -> bool:
         return isinstance(value, type) and any(each is value and name in _TYPES for name, each in found)
 
-    class ListedPartial(functools.partial):  # type: ignore[type-arg]
+    class ListedPartial(functools.partial):  # pyrefly: ignore[implicit-any-type-argument]
         def __new__(cls, function: Any, /, *arguments: Any, **keywords: Any) -> Any:
             check(function)
             if arguments or keywords:
@@ -90,7 +90,8 @@ def listed_partial(found: list[tuple[str, Any]]) -> type[functools.partial[Any]]
             if not _has_plain(arguments, keywords, attributes, is_type):
                 raise Refused("it has a functools.partial with arguments that are more than numbers and texts")
             # Copies: what the file goes on writing into its own lists and dicts is not in them.
-            super().__setstate__((function, *copy.deepcopy((arguments, keywords or {})), None))  # type: ignore[misc]
+            # pyrefly: ignore[missing-attribute]
+            super().__setstate__((function, *copy.deepcopy((arguments, keywords or {})), None))
 
         def __reduce__(self) -> Any:
             # Saved again, it is what it was.

@@ -115,7 +115,7 @@ def _written(name: str) -> str:
 
 
 def _fields(block: str) -> dict[str, str]:
-    return dict(line.partition("=")[::2] for line in block.splitlines())
+    return {name: value for name, _, value in (line.partition("=") for line in block.splitlines())}
 
 
 def _places(levels: list[Any], head: Mapping[str, str], text: str) -> list[int] | None:

@@ -74,7 +74,8 @@ class _Entry:
     def feature(self, place: int) -> Feature:
         """What the graph says of one of its columns."""
         name = self.name if self.width == 1 else f"{self.name}_{place}"
-        return Feature(name, {"object": "text", "bool": "boolean"}.get(_TYPES[self.kind], "number"))  # type: ignore[arg-type]
+        # pyrefly: ignore[bad-argument-type]
+        return Feature(name, {"object": "text", "bool": "boolean"}.get(_TYPES[self.kind], "number"))
 
 
 class _Engine:

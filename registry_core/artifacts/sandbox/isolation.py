@@ -139,7 +139,7 @@ def _limit_resources(memory_bytes: int, threads: int, processor_seconds: int | N
 
     missing: dict[str, str] = {}
     for limit, name, value, grace in limits:
-        missing |= _tried(limit, lambda name=name, value=value, grace=grace: lower(name, value, grace))  # type: ignore[misc]
+        missing |= _tried(limit, lambda name=name, value=value, grace=grace: lower(name, value, grace))
     return missing
 
 

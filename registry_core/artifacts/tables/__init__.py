@@ -63,7 +63,7 @@ def read(
 
 def _content(data: Any) -> tuple[str, bytes]:
     """A file's name and its bytes."""
-    if isinstance(data, str | os.PathLike):
+    if isinstance(data, (str, os.PathLike)):
         path = os.fspath(data)
         try:
             if os.path.getsize(path) > MOST_BYTES:

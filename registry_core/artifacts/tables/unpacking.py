@@ -37,7 +37,7 @@ def unpack(source: str, content: bytes, most: int) -> tuple[str, bytes]:
     try:
         with _opened(source, content, way) as file:
             unpacked = file.read(most + 1)
-    except (OSError, EOFError, lzma.LZMAError, zipfile.BadZipFile, RuntimeError, NotImplementedError) as error:
+    except (OSError, EOFError, lzma.LZMAError, zipfile.BadZipFile, RuntimeError) as error:
         raise InvalidInput(f"{source} is compressed with {way} and cannot be unpacked: {error}") from error
     if len(unpacked) > most:
         raise InvalidInput(f"{source} unpacks to more than {most:,} bytes; take a sample")

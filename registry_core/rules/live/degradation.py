@@ -190,7 +190,8 @@ class Detector:
     @staticmethod
     def from_dict(stored: Mapping[str, Any]) -> Detector:
         """What ``to_dict`` wrote."""
-        return Detector(**{**stored, "log_r": tuple(stored["log_r"])})
+        fields: dict[str, Any] = {**stored, "log_r": tuple(stored["log_r"])}
+        return Detector(**fields)
 
     def _after(self, n: int, bad: float, log_evidence: Numbers, bound: float, inflation: float, start: int) -> Detector:
         if inflation < 1:

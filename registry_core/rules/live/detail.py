@@ -85,7 +85,7 @@ def added(*parts: tuple[int, ...]) -> tuple[int, ...]:
     known = [part for part in parts if part]
     if len(known) < 2:
         return known[0] if known else ()
-    found = tuple(map(sum, zip(*known, strict=True)))
+    found = tuple(sum(each) for each in zip(*known, strict=True))
     # Differences may cancel out, and one content has one form.
     return found if any(found) else ()
 

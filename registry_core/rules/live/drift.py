@@ -271,7 +271,9 @@ def _with_counts(empty: FeatureReference, found: Counts) -> FeatureReference:
 
 
 def _column(values: Any) -> NDArray[Any]:
-    found = (np.asarray(values) if not isinstance(values, list | tuple) else np.array(values, dtype=object)).reshape(-1)
+    found = (np.asarray(values) if not isinstance(values, (list, tuple)) else np.array(values, dtype=object)).reshape(
+        -1
+    )
     if found.dtype.kind == "O" and not _MISSING.isdisjoint({kind.__name__ for kind in map(type, found.tolist())}):
         found = np.array([None if type(each).__name__ in _MISSING else each for each in found.tolist()], dtype=object)
     return found

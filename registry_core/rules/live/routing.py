@@ -173,7 +173,7 @@ def _hashes(key: bytes, units: Sequence[Unit] | NDArray[Any]) -> NDArray[np.uint
     # Almost always all are of one kind, and then they need not be looked at one by one.
     kinds = set(map(type, units))
     if kinds == {str}:
-        forms = [str.encode(unit, errors="surrogatepass") for unit in units]  # type: ignore[arg-type]
+        forms = [str.encode(unit, errors="surrogatepass") for unit in units]  # pyrefly: ignore[bad-argument-type]
     elif kinds == {int}:
         forms = [str(unit).encode() for unit in units]
     else:

@@ -27,7 +27,7 @@ def same(one: Registry, other: Registry) -> None:
 def test_a_backup_holds_everything(registry: Registry, clock: Clock, tmp_path: Path) -> None:
     model_ids = whole.fill(registry, clock)
     told: list[tuple[str, int, int]] = []
-    report = registry.backup(tmp_path / "b.tar", progress=lambda *words: told.append(words))
+    report = registry.backup(tmp_path / "b.tar", progress=lambda doing, done, of: told.append((doing, done, of)))
     assert (report.models, report.predictions, report.left_out) == (3, 5, {})
     assert report.bytes == os.path.getsize(report.path)
     assert {what for what, _, _ in told} == {"rows", "files"}

@@ -48,7 +48,9 @@ def test_from_the_plan_to_the_trash_and_for_good(registry: Registry, registry_fo
     assert registry.count_events() == plan.last_event
 
     told: list[tuple[str, int, int]] = []
-    result = registry.cleanup(plan, actor="anna", reason="tidy", progress=lambda *each: told.append(each))
+    result = registry.cleanup(
+        plan, actor="anna", reason="tidy", progress=lambda doing, done, of: told.append((doing, done, of))
+    )
     assert result.trashed == (*ids[3:0:-1],)
     assert (result.bytes_trashed, result.skipped, told) == (plan.bytes_to_trash, {}, [("moved to the trash", 3, 3)])
     assert [registry.get_metadata(each).status for each in ids] == ["registered", *["trashed"] * 3, "registered"]
@@ -155,7 +157,7 @@ def test_many_versions_in_several_transactions(
     register(registry, 0.5, model_name="Other")
     monkeypatch.setattr(cleanup, "_BATCH", 2)
     told: list[tuple[str, int, int]] = []
-    assert len(registry.cleanup(progress=lambda *each: told.append(each)).trashed) == 5
+    assert len(registry.cleanup(progress=lambda doing, done, of: told.append((doing, done, of))).trashed) == 5
     assert told == [("moved to the trash", done, 5) for done in (2, 4, 5)]
     assert {each.model_name for each in registry.trash()} == {"Churn"}
     assert registry.trash("Other") == []

@@ -54,7 +54,9 @@ def test_loads_and_hashes_stay_as_they_were(registry: Registry, registry_folder:
     ids = several(registry, clock)
     before = {model_id: registry.read_artifact(model_id) for model_id in ids}
     told: list[tuple[str, int, int]] = []
-    result = registry.compress(0, actor="anna", reason="room", progress=lambda *each: told.append(each))
+    result = registry.compress(
+        0, actor="anna", reason="room", progress=lambda doing, done, of: told.append((doing, done, of))
+    )
     # Scalers are small and their numbers do not repeat: not worth it, but those that are equal are stored once.
     assert result.compressed == (key(ids[2]),)
     assert result.linked == (key(ids[3]), key(ids[4]), key(ids[3], "scaler"))
@@ -133,7 +135,7 @@ def test_how_old_is_said_or_set(sqlite_registry: Registry, clock: Clock) -> None
         registry.compress()
     for wrong in (-1, True, "week", float("nan")):
         with pytest.raises(InvalidInput, match="older_than_days"):
-            registry.compress(wrong)  # type: ignore[arg-type]
+            registry.compress(wrong)  # pyrefly: ignore[bad-argument-type]
     with pytest.raises(ModelNotFound):
         registry.compress(0, model_name="Nobody")
     registry.configure("Churn", retention={"compress_after_days": 2})

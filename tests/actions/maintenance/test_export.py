@@ -78,7 +78,7 @@ def test_it_is_one_moment_on_both_catalogs(registry: Registry) -> None:
 def test_where_it_cannot_go(sqlite_registry: Registry, tmp_path: Path) -> None:
     for path in ("", "s3://bucket/index", "a\0b", 5):
         with pytest.raises(InvalidInput):
-            sqlite_registry.export_index(path)  # type: ignore[arg-type]
+            sqlite_registry.export_index(path)  # pyrefly: ignore[bad-argument-type]
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(StorageError) as raised:
         sqlite_registry.export_index(tmp_path / "file")

@@ -36,7 +36,7 @@ def test_every_field_is_as_it_was_while_others_read(registry: Registry, clock: C
     reader.start()
     told: list[tuple[str, int, int]] = []
     try:
-        report = registry.rebuild_index(progress=lambda *step: told.append(step))
+        report = registry.rebuild_index(progress=lambda doing, done, of: told.append((doing, done, of)))
     finally:
         stop.set()
         reader.join()

@@ -34,7 +34,7 @@ def test_a_version_comes_along_with_all_that_is_known_of_it(
     registry.archive(model_ids[0], actor="anna", reason="old")
     whole.pack(registry, f"models/model_{model_ids[1]}.pkl")
     told: list[tuple[str, int, int]] = []
-    report = registry.export_models(tmp_path / "e.tar", progress=lambda *words: told.append(words))
+    report = registry.export_models(tmp_path / "e.tar", progress=lambda doing, done, of: told.append((doing, done, of)))
     assert (report.models, report.files, report.left_out, told[-1]) == (2, 6, {}, ("versions", 2, 2))
     clock.tick(days=1)
     brought = other.import_models(tmp_path / "e.tar", actor="carla", reason="moving")
@@ -110,12 +110,13 @@ def test_only_some_versions(sqlite_registry: Registry, tmp_path: Path) -> None:
     assert sqlite_registry.export_models(tmp_path / "a.tar", model_name="Odd").models == 1
     with bundle.reading(tmp_path / "a.tar", KIND, 1) as found:
         assert found.manifest["models"] == [odd]
-    for arguments, error, why in (
+    wrong: tuple[tuple[dict[str, Any], type[Exception], str], ...] = (
         ({"model_ids": "none"}, ModelNotFound, "no model has the id"),
         ({"model_ids": []}, InvalidInput, "model_ids is empty"),
         ({"model_ids": churn, "model_name": "Odd"}, InvalidInput, "is a version of Churn, not of Odd"),
         ({"model_name": "None"}, ModelNotFound, "no model has the name"),
-    ):
+    )
+    for arguments, error, why in wrong:
         with pytest.raises(error, match=why):
             sqlite_registry.export_models(tmp_path / "b.tar", **arguments)
     sqlite_registry._context.store.write(f"models/model_{churn}.pkl", b"altered")
@@ -198,7 +199,7 @@ def test_other_files_are_refused_whole(other: Registry, export: tuple[Path, str]
     with pytest.raises(InvalidInput, match=why):
         other.import_models(rewritten(export[0], change))
     with pytest.raises(InvalidInput, match="is not a file"):
-        other.import_models(5)  # type: ignore[arg-type]
+        other.import_models(5)  # pyrefly: ignore[bad-argument-type]
 
 
 def test_an_id_that_leads_elsewhere_or_is_another_name(other: Registry, export: tuple[Path, str]) -> None:

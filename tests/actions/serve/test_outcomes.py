@@ -81,7 +81,7 @@ def test_late_outcomes_land_in_the_window_of_the_predictions_time(registry: Regi
     assert len(registry.performance_history(since="2025-07-31T13:30:00")) == 2
     assert registry.performance_history("Fraud") == []
     with pytest.raises(InvalidInput, match="'window', 'day' and 'week'"):
-        registry.performance_history(every="year")  # type: ignore[arg-type]
+        registry.performance_history(every="year")  # pyrefly: ignore[bad-argument-type]
 
 
 def test_metrics_are_those_of_all_rows_however_they_came_in(registry: Registry, clock: Clock) -> None:

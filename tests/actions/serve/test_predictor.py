@@ -258,7 +258,7 @@ def test_a_regression_is_predicted_only(registry: Registry) -> None:
 def test_what_cannot_be_answered_says_so(sqlite_registry: Registry) -> None:
     with pytest.raises(ModelNotFound, match="'Churn'"):
         sqlite_registry.predictor("Churn")
-    register(sqlite_registry, None, performance_metrics={})  # type: ignore[arg-type]
+    register(sqlite_registry, None, performance_metrics={})  # pyrefly: ignore[bad-argument-type]
     predictor = sqlite_registry.predictor()
     assert repr(predictor) == "Predictor('Churn')"
     assert isinstance(predictor, Predictor)
@@ -273,7 +273,7 @@ def test_what_cannot_be_answered_says_so(sqlite_registry: Registry) -> None:
         with pytest.raises(InvalidInput, match=words):
             predictor.predict(INPUTS[:2], units)
     with pytest.raises(InvalidInput, match="'batch', 'sync' and 'off'"):
-        sqlite_registry.predictor(log="loud")  # type: ignore[arg-type]
+        sqlite_registry.predictor(log="loud")  # pyrefly: ignore[bad-argument-type]
     empty = predictor.predict_proba(INPUTS[:0])
     assert (empty.values.shape, len(empty.model_ids), len(empty.prediction_ids)) == ((0, 2), 0, 0)
 

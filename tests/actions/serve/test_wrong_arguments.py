@@ -50,6 +50,7 @@ def test_stages_as_an_array_and_alerts_without_a_limit(sqlite_registry: Registry
     champion = register(sqlite_registry)
     challenger = register(sqlite_registry, 0.8)
     assert sqlite_registry.get_active_model_id() == champion
-    started = sqlite_registry.start_experiment("Churn", challenger, stages=np.array([0.05, 0.5]))  # type: ignore[arg-type]
+    # pyrefly: ignore[bad-argument-type]
+    started = sqlite_registry.start_experiment("Churn", challenger, stages=np.array([0.05, 0.5]))
     assert started.stages == (0.05, 0.5)
     assert sqlite_registry.alerts(limit=None) == []

@@ -366,7 +366,7 @@ def test_thresholds_alert_and_are_over_by_themselves(registry: Registry, two: li
     traffic(100, default=0.3)
     limit = registry.check_health("Churn").limits[0]
     assert (limit.state, limit.labels) == ("not enough", 100)
-    registry._context.clock.tick(60)  # type: ignore[attr-defined]
+    registry._context.clock.tick(60)  # pyrefly: ignore[missing-attribute]
     said = traffic(200, default=0.3).acted
     assert len(said) == 1
     assert "accuracy is 0.700 over the last 200 labels (predictions since 2025-07-31 14:01 UTC), below 0.800" in said[0]
@@ -375,7 +375,7 @@ def test_thresholds_alert_and_are_over_by_themselves(registry: Registry, two: li
     health = registry.check_health("Churn")
     assert (health.state, health.limits[0].state) == ("warning", "beyond")
     assert health.limits[0].value == pytest.approx(0.7)
-    registry._context.clock.tick(60)  # type: ignore[attr-defined]
+    registry._context.clock.tick(60)  # pyrefly: ignore[missing-attribute]
     (back,) = traffic(300).acted
     assert "at least" in back
     (over,) = registry.alerts("Churn", resolved=True)

@@ -81,7 +81,7 @@ def test_it_is_of_the_present_deployment_unless_a_model_is_named(registry: Regis
     assert (found.model_id, found.labelled) == (second, sum(len(truth) for _, truth, _ in said))
     assert found.since >= registry.deployments("Churn")[0].started_at
     assert registry.check_health("Churn").performance is not None
-    assert registry.check_health("Churn").performance.metrics == found.metrics  # type: ignore[union-attr]
+    assert registry.check_health("Churn").performance.metrics == found.metrics  # pyrefly: ignore[missing-attribute]
     assert registry.live_performance("Churn", first).model_id == first
     assert registry.live_performance("Churn", first).labelled > 0
     with pytest.raises(ModelNotFound, match="no model has the name"):

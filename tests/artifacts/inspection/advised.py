@@ -10,7 +10,7 @@ def scaled(values: Any, by: float = 1.0) -> Any:
     return values * by
 
 
-class Scaling(TransformerMixin, BaseEstimator):  # type: ignore[misc]
+class Scaling(TransformerMixin, BaseEstimator):
     """The same as a class."""
 
     def __init__(self, by: float = 1.0) -> None:

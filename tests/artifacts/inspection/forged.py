@@ -11,7 +11,7 @@ from typing import Any
 import joblib
 import numpy as np
 from numpy._core.multiarray import _reconstruct
-from numpy._core.numeric import _frombuffer  # type: ignore[attr-defined]
+from numpy._core.numeric import _frombuffer  # pyrefly: ignore[missing-module-attribute]
 from numpy.typing import NDArray
 from scipy.sparse import csc_matrix, csr_matrix
 from sklearn.datasets import load_iris
@@ -70,7 +70,7 @@ def dishonest_types() -> Iterator[tuple[str, bytes]]:
     yield "array given its state twice", whole(empty + state + b"b" + state + b"b")
     yield "type out of a sentence", _array(Reduced(np.dtype, ("f8,(1000000000,)O", False, True)))
     yield "too few bytes", _array(number, bytes(8))
-    yield "more objects than the shape says", _array(text, [1, 2, 3])  # type: ignore[arg-type]
+    yield "more objects than the shape says", _array(text, [1, 2, 3])  # pyrefly: ignore[bad-argument-type]
     yield "a negative shape", _array(number, bytes(16), (-2,))
     yield "a shape beyond all memory", _array(number, b"", (1 << 62, 4))
 

@@ -225,7 +225,7 @@ class _Changing(pickle.Pickler):
         return tuple(parts)
 
     def _is_chosen(self, value: Any = 0) -> bool:
-        if not isinstance(value, bool | int | float | list | tuple | dict | str):
+        if not isinstance(value, (bool, int, float, list, tuple, dict, str)):
             return False
         self.count += 1
         return self.chosen == self.count - 1
@@ -242,7 +242,7 @@ def other(value: Any, chance: random.Random) -> Any:
     if isinstance(value, dict) and value and chance.random() < 0.8:
         key = chance.choice(list(value))
         return {**value, key: other(value[key], chance)}
-    if isinstance(value, list | tuple) and value:
+    if isinstance(value, (list, tuple)) and value:
         items = list(value)
         what = chance.choice(("cut", "double", "swap", "change"))
         if what == "cut":
@@ -308,7 +308,7 @@ def resolved(data: bytes) -> set[str]:
         def find_class(self, module: str, name: str) -> Any:
             return find(module, name)
 
-    class Joblib(joblib.numpy_pickle.NumpyUnpickler):  # type: ignore[misc]
+    class Joblib(joblib.numpy_pickle.NumpyUnpickler):
         def find_class(self, module: str, name: str) -> Any:
             return find(module, name)
 

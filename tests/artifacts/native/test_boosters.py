@@ -22,7 +22,7 @@ CHANCE = np.random.default_rng(3)
 FRAME = pd.DataFrame(CHANCE.normal(size=(ROWS, 2)), columns=["age", "my spend"])
 STORES = CHANCE.choice([10, 20, 30], ROWS)
 WITH_STORE = FRAME.assign(store=pd.Categorical(STORES))
-AMOUNTS = np.exp(FRAME["age"]).to_numpy() + (STORES == 20)
+AMOUNTS = np.exp(FRAME["age"].to_numpy()) + (STORES == 20)
 
 
 def xgb(estimator: Any, form: str = "ubj") -> Any:

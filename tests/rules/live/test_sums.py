@@ -90,7 +90,12 @@ def test_merging_in_any_order_and_grouping_is_equal(seed: int, count: int, task:
 def test_paired_sums_merge_and_come_back(seed: int, count: int, task: str) -> None:
     chance = np.random.default_rng(seed)
     one, two = rows(chance, count, task), rows(chance, count, task)
-    every = {"truth": one["truth"], "champion": one["answered"], "challenger": two["answered"], "task": task}
+    every: dict[str, Any] = {
+        "truth": one["truth"],
+        "champion": one["answered"],
+        "challenger": two["answered"],
+        "task": task,
+    }
     every["clusters"] = one["clusters"]
     if task == "classification":
         every |= {"positive": 1, "champion_scores": one["scores"], "challenger_scores": two["scores"]}
