@@ -320,11 +320,11 @@ def test_verify_while_others_write(registry_folder: Path, monkeypatch: pytest.Mo
         assert watching.verify().findings == ()
 
 
-def test_a_flipped_bit_is_found_wherever_it_is(sick: Sick) -> None:
+def test_a_flipped_bit_is_found_wherever_it_is(sick: Sick, full: bool) -> None:
     missed: list[str] = []
-    results = run(sick.folder, sick.clock, 1, 8, random.Random(1), missed.append)
+    results = run(sick.folder, sick.clock, 1, 8 if full else 3, random.Random(1), missed.append)
     killed(sick.folder)
     logs = run(sick.folder, sick.clock, 0, 4, random.Random(2), missed.append)
     assert missed == []
-    assert results["models/*.pkl"]["found"] >= 10
+    assert results["models/*.pkl"]["found"] >= 3
     assert logs["registry.db-wal"]["found"] == logs["registry.db-wal"]["tried"] > 0
