@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import secrets
 import threading
 import warnings
 from collections.abc import Callable, Iterator
@@ -298,14 +299,13 @@ def _keep(context: Context, row: Row, found: _Measured, actor: str, reason: str)
     if found.kept is not None:
         data = found.kept.to_bytes()
         staged = context.store.stage(lambda sink: sink.write(data))
-        key, digest = f"evaluations/{staged.sha256}.npz", staged.sha256
+        # A name of its own: nobody claims a file that lies there already, so an old one may be deleted without a lock.
+        key, digest = f"evaluations/{secrets.token_hex(32)}.npz", staged.sha256
+        context.store.publish({key: staged})
     with context.database.transaction() as transaction:
         present = models.find(transaction, row["model_id"])
         if present is None:
             raise ModelNotFound(f"{row['model_id']} was deleted during its evaluation; no result was stored")
-        if key is not None:
-            # Under the lock, so that nobody sweeps an older file of the same content while this one takes its name.
-            context.store.publish({key: staged})
         values = {name: each.value for name, each in found.evaluation.metrics.items()}
         overlap = found.evaluation.in_training
         seq, at = events.append(

@@ -13,7 +13,7 @@ from ..artifacts.store import Sink, Staged, Store
 
 
 class Staging:
-    """Begins to stage some files at once; ``files`` waits for them. What is not published in the end is removed.
+    """Begins to stage some files at once; ``files`` waits for them. What has no name in the end is removed.
 
     Waiting for a disk needs no processor, and asking a model needs no disk.
     """
@@ -55,7 +55,7 @@ class Staging:
             # The first error is the one to report; what cannot be removed now is swept later.
             with suppress(OSError):
                 for each in self._staged:
-                    self._store.remove(each.key)
+                    self._store.drop(each)
 
 
 def _write(data: bytes, sink: Sink) -> None:
