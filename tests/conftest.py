@@ -88,11 +88,13 @@ def full(request: pytest.FixtureRequest) -> bool:
 
 @pytest.fixture(scope="session", autouse=True)
 def own_keys(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Where all test processes keep the keys of registries: none is left among those of whoever runs the tests."""
+    """Where all test processes keep the keys of registries, and their cache: none is left among those of whoever runs
+    the tests."""
     base = tmp_path_factory.getbasetemp()
     folder = (base.parent if base.name.startswith("popen-") else base) / "keys"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MODEL_REGISTRY_KEYS", str(folder))
+        patch.setenv("MODEL_REGISTRY_CACHE", str(folder.with_name("cache")))
         yield folder
 
 
@@ -153,13 +155,13 @@ def s3_endpoint() -> Iterator[str]:
 
 
 @pytest.fixture
-def bucket(s3_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> str:
+def bucket(s3_endpoint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """The address of an empty bucket; this process and those it starts know the endpoint and the credentials."""
     from s3fs import S3FileSystem
 
     for name, value in {
         "AWS_ENDPOINT_URL": s3_endpoint, "AWS_ACCESS_KEY_ID": "team", "AWS_SECRET_ACCESS_KEY": "secret",
-        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_DEFAULT_REGION": "us-east-1", "MODEL_REGISTRY_CACHE": str(tmp_path / "cache"),
     }.items():  # fmt: skip
         monkeypatch.setenv(name, value)
     address = f"s3://b{uuid.uuid4().hex}"

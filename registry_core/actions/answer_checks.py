@@ -137,7 +137,7 @@ def verified_files(context: Context, row: Row, known: ModelMetadata) -> list[byt
     """
     files = []
     for key, digest in artifact_keys(row, known.model_sha256, known.scaler_sha256):
-        files.append(context.store.content(key, digest))
+        files.append(context.store.cached(key, digest))
         artifact_trust.require(context, known.model_name, files[-1], digest, context.store.address(key))
     return files
 

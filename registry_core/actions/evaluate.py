@@ -219,7 +219,7 @@ def _measure(
     worker.start()
     files = []
     for key, digest in artifact_keys(row, model.model_sha256, model.scaler_sha256):
-        files.append(context.store.content(key, digest))
+        files.append(context.store.cached(key, digest))
     try:
         signature = signatures.signature(context.database, model)
         features, form = inputs_for(signature, benchmark, frame)

@@ -7,12 +7,14 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
+from pathlib import Path
 from typing import IO, Any, Protocol
 
-from ..errors import ArtifactMissing, StorageError
+from ..errors import ArtifactMissing, RegistryError, StorageError
 from . import drivers, packing, regular
+from .cache import Cache
 from .formats import check_digest
-from .places import ASIDE, Entry, Place, place_at
+from .places import ASIDE, Bucket, Entry, Place, place_at
 
 #: Documents of one version or of the settings, and more bytes than the largest has.
 _DOCUMENTS, _DOCUMENT = ("metadata/", "registry_config.json"), 64_000_000
@@ -65,6 +67,7 @@ class Store:
 
     def __init__(self, address: str) -> None:
         self._place: Place[Any] = place_at(address)
+        self._cache = Cache() if isinstance(self._place, Bucket) else None
         with self._explained(""):
             for folder in ("models", "metadata", "benchmarks", "evaluations", ASIDE):
                 self._place.make_folder(folder)
@@ -200,6 +203,27 @@ class Store:
         content = data if unpacked is None else unpacked
         check_digest(content, digest, self.address(key))
         return content
+
+    def cached(self, key: str, digest: str, size: int | None = None) -> bytes:
+        """As ``content``; of a bucket, this machine keeps the bytes by their sha256 and reads them there from then on.
+
+        Whether the store itself still has them is what ``content`` and ``digest`` say.
+        """
+        if self._cache is None:
+            return self.content(key, digest, size)
+        read: list[bytes] = []
+
+        def download(target: Path) -> None:
+            read.append(self.content(key, digest, size))
+            target.write_bytes(read[0])
+
+        try:
+            return self._cache.content(digest, download)
+        except RegistryError:
+            raise
+        except OSError:
+            # A cache that cannot be written costs time, and nothing else.
+            return read[0] if read else self.content(key, digest, size)
 
     def link(self, key: str, twin: str) -> bool:
         """Let a key share the bytes of its twin, which has the same; False where files cannot be shared."""
