@@ -55,6 +55,7 @@ class ObjectStore:
         refuse: the error of S3 that every request is refused with, by its HTTP status and code.
         conditions: whether a conditional put is one.
         asked: all requests so far, in their order.
+        under_way: how many requests wait for their answer right now.
         meanwhile: called for each request, before it is answered.
     """
 
@@ -63,6 +64,7 @@ class ObjectStore:
     conditions: bool = True
     asked: list[Request] = field(default_factory=list)
     meanwhile: Callable[[Request], None] = lambda request: None
+    under_way: int = 0
     address: str = ""
     _objects: dict[str, _Object] = field(default_factory=dict)
 
@@ -119,10 +121,14 @@ class ObjectStore:
         else:
             request = Request(method, path.partition("/")[2] or f"?{query.get('prefix', '')}")
             self.asked.append(request)
-            self.meanwhile(request)
-            if self.late:
-                await asyncio.sleep(self.late)
-            status, content, more = self._answer(method, path, query, headers, body)
+            self.under_way += 1
+            try:
+                self.meanwhile(request)
+                if self.late:
+                    await asyncio.sleep(self.late)
+                status, content, more = self._answer(method, path, query, headers, body)
+            finally:
+                self.under_way -= 1
             _send(writer, method, status, content, more)
         await writer.drain()
         return True

@@ -48,6 +48,7 @@ LONG = (
     "syncs",
     "evidence",
     "together",
+    "bucket-together",
     "http-first",
     "http-killed",
     "http-together",
@@ -69,6 +70,7 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
             part,
             marks=[
                 *([pytest.mark.browser] if part in IN_A_BROWSER else []),
+                *([pytest.mark.postgres] if part.startswith("bucket-") else []),
                 *([pytest.mark.full] if part in LONG else []),
             ],
         )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import secrets
 import threading
 import warnings
 from collections.abc import Callable, Iterator
@@ -296,11 +295,12 @@ def _worth(blank: Evaluation, benchmark: Benchmark, frame: pd.DataFrame, answer:
 def _keep(context: Context, row: Row, found: _Measured, actor: str, reason: str) -> Evaluation:
     """The answers as a file, then the row, its event, and the score where measured metrics count."""
     key = digest = None
+    data = b""
     if found.kept is not None:
         data = found.kept.to_bytes()
         staged = context.store.stage(lambda sink: sink.write(data))
-        # A name of its own: nobody claims a file that lies there already, so an old one may be deleted without a lock.
-        key, digest = f"evaluations/{secrets.token_hex(32)}.npz", staged.sha256
+        # Before the lock is taken: in a bucket everybody would wait for it.
+        key, digest = f"evaluations/{staged.sha256}.npz", staged.sha256
         context.store.publish({key: staged})
     with context.database.transaction() as transaction:
         present = models.find(transaction, row["model_id"])
@@ -343,6 +343,9 @@ def _keep(context: Context, row: Row, found: _Measured, actor: str, reason: str)
                 eligible=eligible(present, ranked_on=on),
             )
             models.set_measured_metrics(transaction, present, values)
+    if key is not None and not context.store.exists(key):
+        # A cleanup took the same file, left by an earlier evaluation, for an old one that nothing claims.
+        context.store.write(key, data)
     return evaluation
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -13,7 +12,6 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from ..artifacts import describe, formats
-from ..artifacts.store import Staged
 from ..catalog import events, models
 from ..catalog import proofs as proof_rows
 from ..catalog import training_rows as sketches
@@ -40,10 +38,7 @@ from .context import Context, check_reason
 from .deploy import deploy
 from .maintenance import cleanup
 from .model_records import ranking, record
-from .staging import Staging
-
-#: Enough that two who choose one of so many do not choose the same.
-_MANY = 999_999_998
+from .staging import Claimed, Staging, claim
 
 
 class Moved(NamedTuple):
@@ -207,12 +202,11 @@ def register(
     comes_from: Mapping[str, Any] | None = None,
     trained: Mapping[str, Any] | None = None,
 ) -> str:
-    """Give the files that were looked into their names, then add the row under the write lock, then write the metadata.
+    """Give the files that were looked into their names, then add the row under the write lock.
 
     Nothing is asked of the store while the lock is held: in a bucket each request takes its time, and everybody would
     wait for it. The names of the files reserve the id. A row never points at missing bytes: the files come first, and
-    lose their names again when the transaction fails. The row holds the metadata document too, so ``repair`` can write
-    the metadata file of a process that was killed before it did.
+    lose their names again when the transaction fails.
     """
     answer_checks.complete_champion(context, given.model_name)
     revision, now = events.newest(context.database), context.now()
@@ -221,26 +215,33 @@ def register(
     plan, metadata = plan_of(context, context.database, given, origin, now, artifact, wanted, check)
     staged = staging.files()
     model, scaler = staged[0], staged[1] if len(staged) > 1 else None
-    model_id, keys = _claim(context, plan, staged)
+
+    def complete(planned: ModelMetadata, model_id: str) -> ModelMetadata:
+        keys = model_files(model_id)
+        return planned.having(
+            model_id=model_id,
+            model_file_path=keys[0],
+            scaler_file_path=keys[1] if scaler else None,
+            model_sha256=model.sha256,
+            model_bytes=model.size,
+            scaler_sha256=scaler.sha256 if scaler else None,
+            scaler_bytes=scaler.size if scaler else 0,
+            registered_by=actor,
+            inspection=judged.document,
+            reference=dict(reference or {}),
+            lineage=dict(comes_from or {}),
+        )
+
+    claimed = claim(context.store, plan, staged, lambda model_id: json.dumps(complete(metadata, model_id).sidecar()))
+    model_id = claimed.model_id
     try:
         with context.database.transaction() as transaction:
             if model_id != plan.model_id or events.newest(transaction) != revision:
-                now = context.now()
                 plan, metadata = plan_of(context, transaction, given, origin, now, artifact, model_id, check)
+                now = context.now()
             if plan.model_id != model_id:
                 raise Conflict(f"another version was registered as {model_id} in the meantime; register again")
-            metadata = metadata.having(
-                model_file_path=keys[0],
-                scaler_file_path=keys[1] if scaler else None,
-                model_sha256=model.sha256,
-                model_bytes=model.size,
-                scaler_sha256=scaler.sha256 if scaler else None,
-                scaler_bytes=scaler.size if scaler else 0,
-                registered_by=actor,
-                inspection=judged.document,
-                reference=dict(reference or {}),
-                lineage=dict(comes_from or {}),
-            )
+            metadata = complete(metadata, model_id)
             document = json.dumps(metadata.sidecar())
             seq = _record(context, transaction, now, plan, metadata, document, actor, reason, moved, check)
             if trained is not None:
@@ -253,46 +254,33 @@ def register(
     except BaseException:
         # The first error is the one to report; what cannot be removed now is swept later.
         with suppress(OSError):
-            _withdraw(context, model_id, keys[: len(staged)])
+            _withdraw(context, claimed)
         raise
-    _write_metadata(context, model_id, document)
+    if document != claimed.document:
+        _write_anew(context, model_id, document)
     if plan.decision.waits_for is not None:
-        measure_and_choose(context, plan.model_id, plan.decision.waits_for, actor)
-    cleanup.after_registration(context, given.model_name, plan.model_id)
-    return plan.model_id
+        measure_and_choose(context, model_id, plan.decision.waits_for, actor)
+    cleanup.after_registration(context, given.model_name, model_id)
+    return model_id
 
 
-def _claim(context: Context, plan: RegistrationPlan, staged: Sequence[Staged]) -> tuple[str, tuple[str, str]]:
-    """Give the files the names of the planned id, or of the next one that is free: the id and its keys."""
-    stem, ordinal = plan.stem, plan.ordinal
-    if not context.store.reserves():
-        # Where the store cannot say that a name is taken, one is chosen that nobody else chooses.
-        ordinal = 2 + secrets.randbelow(_MANY)
-    while True:
-        model_id = versioning.model_id(stem, ordinal)
-        keys = model_files(model_id)
-        if context.store.claim(dict(zip(keys, staged, strict=False))):
-            return model_id, keys
-        # Of a registration that is under way, or of one that was killed: those are swept.
-        ordinal += 1
-
-
-def _withdraw(context: Context, model_id: str, keys: Sequence[str]) -> None:
+def _withdraw(context: Context, claimed: Claimed) -> None:
     # The commit may have arrived although its answer did not. The lock waits for it; the files are this call's alone.
     with context.database.transaction() as transaction:
-        registered = models.find(transaction, model_id) is not None
+        registered = models.find(transaction, claimed.model_id) is not None
     if not registered:
-        for key in keys:
+        for key in claimed.keys:
             context.store.remove(key)
 
 
-def _write_metadata(context: Context, model_id: str, document: str) -> None:
+def _write_anew(context: Context, model_id: str, document: str) -> None:
+    """Write the metadata file as the row has it, where somebody else's commit changed what was planned."""
     try:
         context.store.write(metadata_file(model_id), document.encode())
     except StorageError as error:
         # It is registered all the same: an error would make the caller register it a second time.
         warnings.warn(
-            f"{model_id} is registered, but its metadata file was not written ({error}); write it with "
+            f"{model_id} is registered, but its metadata file is out of date ({error}); write it with "
             "model-registry verify --repair",
             RuntimeWarning,
             stacklevel=4,

@@ -131,7 +131,7 @@ def connect(address: str) -> tuple[Any, str]:
         raise InvalidInput(f"artifacts at {address!r:.200} require a driver: pip install {package}") from error
     except ValueError as error:
         raise InvalidInput(
-            f"artifacts cannot be stored at {address!r:.200} ({error}); name a folder, or an address such as "
+            f"no driver stores artifacts at {address!r:.200} ({error}); name a folder, or an address such as "
             "s3://bucket/prefix, gs://bucket/prefix or az://container/prefix"
         ) from error
     if scheme in ("s3", "s3a"):
