@@ -124,8 +124,9 @@ def connect(address: str) -> tuple[Any, str]:
 
     scheme = address.partition("://")[0]
     try:
-        # A listing that is remembered would tell of files that other processes have removed since.
-        files, root = fsspec.url_to_fs(address, use_listings_cache=False, **_options(scheme))
+        # A listing that is remembered would tell of files that other processes have removed since; a driver that is
+        # remembered would go on with the credentials and the endpoint of its first opening.
+        files, root = fsspec.url_to_fs(address, use_listings_cache=False, skip_instance_cache=True, **_options(scheme))
     except ImportError as error:
         package = _PACKAGES.get(scheme, f"the fsspec driver of {scheme}://")
         raise InvalidInput(f"artifacts at {address!r:.200} require a driver: pip install {package}") from error

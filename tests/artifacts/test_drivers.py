@@ -34,9 +34,7 @@ def endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[ObjectStore]:
         for name, value in known.items():
             monkeypatch.setenv(name, value)
         monkeypatch.setattr(S3FileSystem, "retries", 1)
-        S3FileSystem.clear_instance_cache()
         yield store
-        S3FileSystem.clear_instance_cache()
 
 
 def test_a_prefix_without_files_is_an_empty_store_after_one_look(endpoint: ObjectStore) -> None:
@@ -69,7 +67,6 @@ def test_each_refusal_is_said_with_what_to_do(endpoint: ObjectStore, status: int
 
 def test_an_endpoint_that_nobody_answers_at_is_said(endpoint: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{free_port()}")
-    S3FileSystem.clear_instance_cache()
     with pytest.raises(StorageError, match=r"s3://team/ours: the store does not answer; check the endpoint"):
         Store("s3://team/ours")
 

@@ -153,7 +153,5 @@ def test_a_bucket_that_cannot_be_reached_is_said(bucket: str, monkeypatch: pytes
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    S3FileSystem.clear_instance_cache()
     with pytest.raises(StorageError, match="no credentials were found; set"):
         Store(bucket)
-    S3FileSystem.clear_instance_cache()
