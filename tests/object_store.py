@@ -24,6 +24,8 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from urllib.request import urlopen
 from xml.sax.saxutils import escape
 
+#: The secret key that the fixture ``endpoint`` gives out.
+SECRET = "not-to-be-seen-anywhere"
 REASONS = {200: "OK", 204: "No Content", 206: "Partial Content"}
 
 
@@ -67,6 +69,10 @@ class ObjectStore:
     under_way: int = 0
     address: str = ""
     _objects: dict[str, _Object] = field(default_factory=dict)
+
+    def lose(self, path: str) -> None:
+        """Delete an object, by its bucket and key, as somebody else may."""
+        self._objects.pop(path, None)
 
     @contextmanager
     def running(self) -> Iterator[ObjectStore]:

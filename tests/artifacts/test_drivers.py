@@ -6,35 +6,17 @@ import logging
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from s3fs import S3FileSystem
 
 from registry_core import InvalidInput, Registry, StorageError
 from registry_core.artifacts import drivers
 from registry_core.artifacts.store import Store
 from tests.clock import Clock
 from tests.fitted import register
-from tests.object_store import ObjectStore
+from tests.object_store import SECRET, ObjectStore
 from tests.servers import free_port
-
-SECRET = "not-to-be-seen-anywhere"
-
-
-@pytest.fixture
-def endpoint(monkeypatch: pytest.MonkeyPatch) -> Iterator[ObjectStore]:
-    """An object store that does as it is told."""
-    with ObjectStore().running() as store:
-        known = {
-            "AWS_ENDPOINT_URL": store.address, "AWS_ACCESS_KEY_ID": "team", "AWS_SECRET_ACCESS_KEY": SECRET,
-            "AWS_DEFAULT_REGION": "us-east-1", "AWS_MAX_ATTEMPTS": "1",
-        }  # fmt: skip
-        for name, value in known.items():
-            monkeypatch.setenv(name, value)
-        monkeypatch.setattr(S3FileSystem, "retries", 1)
-        yield store
 
 
 def test_a_prefix_without_files_is_an_empty_store_after_one_look(endpoint: ObjectStore) -> None:
