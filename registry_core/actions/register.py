@@ -236,7 +236,9 @@ def register(
     model_id = claimed.model_id
     try:
         with context.database.transaction() as transaction:
-            if model_id != plan.model_id or events.newest(transaction) != revision:
+            # Commits of other names change nothing here, but for a name that is spelt alike.
+            changed = events.newest_for(transaction, given.model_name) > revision
+            if changed or model_id != plan.model_id or models.case_twin(transaction, given.model_name) is not None:
                 plan, metadata = plan_of(context, transaction, given, origin, now, artifact, model_id, check)
                 now = context.now()
             if plan.model_id != model_id:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sklearn.datasets import load_breast_cancer
 
-from registry_core import Registry, StorageError
+from registry_core import InvalidName, Registry, StorageError
 from registry_core.file_keys import metadata_file
 from tests.clock import Clock
 from tests.fitted import register
@@ -60,6 +60,33 @@ def test_a_version_that_came_in_between_is_counted(
         stored = json.loads(registry._context.store.read(metadata_file(second)))
         assert (stored["version"], stored["model_id"]) == ("1.0.2", second)
         assert not [each for each in registry.verify().findings if second in each.subject]
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("between", ["Churns", "CHURN"])
+def test_another_name_that_came_in_between_counts_only_where_it_is_spelt_alike(
+    endpoint: ObjectStore, fresh_postgres: str, tmp_path: Path, between: str
+) -> None:
+    with (
+        Registry(fresh_postgres, artifacts=PLACE) as registry,
+        Registry(fresh_postgres, artifacts=tmp_path / "other") as other,
+    ):
+        done: list[str] = []
+
+        def meanwhile(request: Request) -> None:
+            if request.method == "PUT" and "/scaler_" in request.key and not done:
+                done.append(register(other, 0.9, model_name=between))
+
+        endpoint.meanwhile = meanwhile
+        if between == "Churns":
+            assert registry.get_metadata(register(registry)).version == "1.0.0"
+            assert registry.model_names() == ["Churn", "Churns"]
+        else:
+            with pytest.raises(InvalidName, match="use 'CHURN', or another name"):
+                register(registry)
+            assert registry._context.store.names("models") == []
+            assert registry.model_names() == ["CHURN"]
+        assert len(done) == 1
 
 
 @pytest.mark.postgres
