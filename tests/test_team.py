@@ -107,6 +107,17 @@ def test_a_whole_life(
         registry.load_model(second)
 
 
+def test_what_this_machine_keeps_promotes_no_damaged_version(fresh_postgres: str, bucket: str) -> None:
+    with Registry(fresh_postgres, artifacts=bucket) as registry:
+        champion, second = register(registry, 0.9), register(registry, 0.8)
+        registry.load_model(second)
+        registry._context.store.write(f"models/model_{second}.pkl", b"damaged")
+        with pytest.raises(ArtifactAltered, match="restore the file from a backup"):
+            registry.promote(second, reason="better", override=True)
+        assert registry.get_active_model_id("Churn") == champion
+        assert registry.load_model(second)[2].model_id == second
+
+
 def test_a_backup_is_restored_into_a_bucket(
     fresh_postgres: str, bucket: str, registry_folder: Path, tmp_path: Path
 ) -> None:
