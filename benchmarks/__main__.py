@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from benchmarks import evidence, http, installing, pages, proving, reading, registering, serving, together
+from benchmarks import bucket, evidence, http, installing, pages, proving, reading, registering, serving, together
 from benchmarks.bench import Bench, Size, machine
 from benchmarks.table import Result, Row
 
@@ -32,6 +32,8 @@ PARTS: dict[str, Callable[[Bench], list[Row]]] = {
     "install": installing.install,
     "together": together.registering,
     "first-open": together.first_open,
+    "bucket-requests": bucket.requests,
+    "bucket-together": bucket.together,
     "http-register": http.registering,
     "http-again": http.again,
     "http-first": http.first,

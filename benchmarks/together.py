@@ -7,7 +7,7 @@ import os
 import statistics
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -48,7 +48,10 @@ def _durable(folder: Path) -> Iterator[Callable[[int], object]]:
         bare.close()
 
 
-_TASKS = {"ours": _registry, "limit": _probe, "durable": _durable}
+#: What is made ready once, and then done again and again: it gets the number of the time.
+Task = Callable[[Any], AbstractContextManager[Callable[[int], object]]]
+
+_TASKS: dict[str, Task] = {"ours": _registry, "limit": _probe, "durable": _durable}
 
 
 def _work(calls: Connection, barrier: Any) -> None:
@@ -67,7 +70,7 @@ def _work(calls: Connection, barrier: Any) -> None:
                 errors.append(f"{type(error).__name__}: {error}"[:200])
             calls.send((start, time.monotonic(), times, errors))
             continue
-        with _TASKS[what](folder) as act:
+        with (_TASKS[what] if isinstance(what, str) else what)(folder) as act:
             barrier.wait(60)
             start = time.monotonic()
             for each in range(number):
@@ -98,8 +101,12 @@ class Crew:
             self._calls.append(here)
             self._processes.append(process)
 
-    def do(self, what: str, folder: Path, number: int = 0) -> tuple[float, list[float], list[str]]:
-        """Let all do it at once; the rate of all, the times of each act, and what went wrong."""
+    def do(self, what: str | Task, folder: Path | str, number: int = 0) -> tuple[float, list[float], list[str]]:
+        """Let all do it at once; the rate of all, the times of each act, and what went wrong.
+
+        Args:
+            what: one of the tasks here, or a function of a module.
+        """
         for calls in self._calls:
             calls.send((what, folder, number))
         answers = []
@@ -127,12 +134,13 @@ class Crew:
 
 
 @contextmanager
-def _crew(processes: int) -> Iterator[Crew]:
-    crew = Crew(processes)
+def crew(processes: int) -> Iterator[Crew]:
+    """Processes that wait for work."""
+    made = Crew(processes)
     try:
-        yield crew
+        yield made
     finally:
-        crew.close()
+        made.close()
 
 
 def registering(bench: Bench) -> list[Row]:
@@ -144,19 +152,19 @@ def registering(bench: Bench) -> list[Row]:
     with Registry(folder) as registry:
         register(registry, 0, scaled=True)
     BareFolder(bare).close()
-    with _crew(size.processes) as crew, _crew(1) as single:
+    with crew(size.processes) as many, crew(1) as single:
         rounds = 1 if size.rounds < 10 else ROUNDS
         for _ in range(rounds):
-            rate, times, wrong = crew.do("ours", folder, size.registrations)
+            rate, times, wrong = many.do("ours", folder, size.registrations)
             rates["ours"].append(rate)
             slow.append(quantile(times, 0.99))
             middle.append(statistics.median(times))
             errors += wrong
-            rate, times, _ = crew.do("limit", bare, size.registrations)
+            rate, times, _ = many.do("limit", bare, size.registrations)
             rates["limit"].append(rate)
             probe_slow.append(quantile(times, 0.99))
             probe_middle.append(statistics.median(times))
-            rates["durable"].append(crew.do("durable", bare, size.registrations)[0])
+            rates["durable"].append(many.do("durable", bare, size.registrations)[0])
             rate, _, wrong = single.do("ours", folder, 2 * size.registrations)
             rates["alone"].append(rate)
             errors += wrong
@@ -215,10 +223,10 @@ def first_open(bench: Bench) -> list[Row]:
     """A folder nobody has opened yet, opened by eight processes at once."""
     size = bench.size
     opened, errors = 0, []
-    with _crew(size.processes) as crew:
+    with crew(size.processes) as many:
         for _ in range(size.openings):
             folder = bench.new_folder("opened")
-            _, _, wrong = crew.do("open", folder)
+            _, _, wrong = many.do("open", folder)
             with Registry(folder) as registry:
                 whole = registry.verify_events() is None
             opened += whole and not wrong

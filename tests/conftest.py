@@ -2,6 +2,7 @@
 
 import fcntl
 import gc
+import inspect
 import json
 import shutil
 import uuid
@@ -18,6 +19,7 @@ from hypothesis import settings
 from registry_core import Registry
 from registry_core.demo import fill
 from tests.clock import Clock
+from tests.object_store import SECRET, ObjectStore
 from tests.servers import private_postgres, private_s3, running_dashboard
 
 if TYPE_CHECKING:
@@ -62,7 +64,12 @@ def _files(given: Path) -> list[Path]:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """What is marked ``full`` runs when asked for, and so does every action on both databases. Long files begin."""
+    """What is marked ``full`` runs when asked for, and so does every action on every kind of registry. Long files
+    begin."""
+    out_of_place = [item for item in items if _looks_into_the_folder(item)]
+    if out_of_place:
+        config.hook.pytest_deselected(items=out_of_place)
+        items[:] = [item for item in items if item not in {*out_of_place}]
     if not config.getoption("--full"):
         left_out = [item for item in items if item.get_closest_marker("full") or _is_out_of_sample(item)]
         config.hook.pytest_deselected(items=left_out)
@@ -85,9 +92,20 @@ def pytest_collection() -> Generator[None, object, object]:
 
 
 def _is_out_of_sample(item: pytest.Item) -> bool:
-    """Of actions on PostgreSQL a fixed sixth runs: rules do not know the database, and all of ``catalog`` runs."""
-    on_postgres = item.get_closest_marker("postgres") is not None and "actions" in item.path.parts
-    return on_postgres and crc32(item.nodeid.encode()) % 6 != 0
+    """Of actions on PostgreSQL a fixed sixth runs, and of all that runs with a bucket too a fixed twentieth: rules know
+    neither, and all of ``catalog`` and of the store runs."""
+    share = 1
+    if item.get_closest_marker("bucket") is not None:
+        share = 20
+    elif item.get_closest_marker("postgres") is not None and "actions" in item.path.parts:
+        share = 6
+    return crc32(item.nodeid.encode()) % share != 0
+
+
+def _looks_into_the_folder(item: pytest.Item) -> bool:
+    """Whether a test reads files in a folder, of a registry that has them in a bucket."""
+    wanted = inspect.signature(item.function).parameters if isinstance(item, pytest.Function) else ()
+    return item.get_closest_marker("bucket") is not None and "registry_folder" in wanted
 
 
 @pytest.fixture(scope="session")
@@ -98,11 +116,13 @@ def full(request: pytest.FixtureRequest) -> bool:
 
 @pytest.fixture(scope="session", autouse=True)
 def own_keys(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Where all test processes keep the keys of registries: none is left among those of whoever runs the tests."""
+    """Where all test processes keep the keys of registries, and their cache: none is left among those of whoever runs
+    the tests."""
     base = tmp_path_factory.getbasetemp()
     folder = (base.parent if base.name.startswith("popen-") else base) / "keys"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MODEL_REGISTRY_KEYS", str(folder))
+        patch.setenv("MODEL_REGISTRY_CACHE", str(folder.with_name("cache")))
         yield folder
 
 
@@ -163,13 +183,13 @@ def s3_endpoint() -> Iterator[str]:
 
 
 @pytest.fixture
-def bucket(s3_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> str:
+def bucket(s3_endpoint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """The address of an empty bucket; this process and those it starts know the endpoint and the credentials."""
     from s3fs import S3FileSystem
 
     for name, value in {
         "AWS_ENDPOINT_URL": s3_endpoint, "AWS_ACCESS_KEY_ID": "team", "AWS_SECRET_ACCESS_KEY": "secret",
-        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_DEFAULT_REGION": "us-east-1", "MODEL_REGISTRY_CACHE": str(tmp_path / "cache"),
     }.items():  # fmt: skip
         monkeypatch.setenv(name, value)
     address = f"s3://b{uuid.uuid4().hex}"
@@ -177,17 +197,38 @@ def bucket(s3_endpoint: str, monkeypatch: pytest.MonkeyPatch) -> str:
     return address
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+@pytest.fixture
+def endpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ObjectStore]:
+    """An object store that does as it is told; the driver asks it once, without pauses."""
+    with ObjectStore().running() as store:
+        known = {
+            "AWS_ENDPOINT_URL": store.address, "AWS_ACCESS_KEY_ID": "team", "AWS_SECRET_ACCESS_KEY": SECRET,
+            "AWS_DEFAULT_REGION": "us-east-1", "AWS_MAX_ATTEMPTS": "1", "MODEL_REGISTRY_CACHE": str(tmp_path / "cache"),
+        }  # fmt: skip
+        for name, value in known.items():
+            monkeypatch.setenv(name, value)
+        yield store
+
+
+@pytest.fixture(
+    params=[
+        "sqlite",
+        pytest.param("postgres", marks=pytest.mark.postgres),
+        pytest.param("bucket", marks=[pytest.mark.postgres, pytest.mark.bucket]),
+    ]
+)
 def catalog_url(request: pytest.FixtureRequest, registry_folder: Path) -> dict[str, Any]:
-    """The arguments that open a registry, once for each kind of catalog."""
+    """The arguments that open a registry, once for each kind: in a folder; in PostgreSQL with its files in a folder;
+    in PostgreSQL with its files in a bucket."""
     if request.param == "sqlite":
         return {"location": registry_folder}
-    return {"location": request.getfixturevalue("fresh_postgres"), "artifacts": registry_folder}
+    artifacts = registry_folder if request.param == "postgres" else f"{request.getfixturevalue('bucket')}/registry"
+    return {"location": request.getfixturevalue("fresh_postgres"), "artifacts": artifacts}
 
 
 @pytest.fixture
 def registry(catalog_url: dict[str, Any], clock: Clock) -> Iterator[Registry]:
-    """An empty registry, once for each kind of catalog, in the time of `clock`."""
+    """An empty registry, once for each kind, in the time of `clock`."""
     registry = Registry(**catalog_url, clock=clock)
     yield registry
     registry.close()

@@ -48,6 +48,7 @@ LONG = (
     "syncs",
     "evidence",
     "together",
+    "bucket-together",
     "http-again",
     "http-first",
     "http-killed",
@@ -72,6 +73,7 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
             part,
             marks=[
                 *([pytest.mark.browser] if part in IN_A_BROWSER else []),
+                *([pytest.mark.postgres] if part.startswith("bucket-") else []),
                 *([pytest.mark.full] if part in LONG else []),
             ],
         )

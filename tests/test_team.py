@@ -30,7 +30,9 @@ with Registry(sys.argv[1], artifacts=sys.argv[2]) as registry:
 
 
 @pytest.mark.slow
-def test_a_whole_life(fresh_postgres: str, bucket: str, clock: Clock, tmp_path: Path) -> None:
+def test_a_whole_life(
+    fresh_postgres: str, bucket: str, clock: Clock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     place = f"{bucket}/registries/ours"
     with Registry(fresh_postgres, artifacts=place, clock=clock, actor="anna") as registry:
         with pytest.raises(NoModelAvailable):
@@ -94,9 +96,26 @@ def test_a_whole_life(fresh_postgres: str, bucket: str, clock: Clock, tmp_path: 
     data[len(data) // 2] ^= 1
     files.pipe_file(key, bytes(data))
     with Registry(fresh_postgres, artifacts=place, clock=clock) as registry:
-        with pytest.raises(ArtifactAltered):
-            registry.load_model(second)
+        # This machine has the bytes that were registered.
+        np.testing.assert_array_equal(registry.load_model(second)[0].coef_, model.coef_)
         assert registry.verify().findings
+    monkeypatch.setenv("MODEL_REGISTRY_CACHE", str(tmp_path / "another machine"))
+    with (
+        Registry(fresh_postgres, artifacts=place, clock=clock) as registry,
+        pytest.raises(ArtifactAltered),
+    ):
+        registry.load_model(second)
+
+
+def test_what_this_machine_keeps_promotes_no_damaged_version(fresh_postgres: str, bucket: str) -> None:
+    with Registry(fresh_postgres, artifacts=bucket) as registry:
+        champion, second = register(registry, 0.9), register(registry, 0.8)
+        registry.load_model(second)
+        registry._context.store.write(f"models/model_{second}.pkl", b"damaged")
+        with pytest.raises(ArtifactAltered, match="restore the file from a backup"):
+            registry.promote(second, reason="better", override=True)
+        assert registry.get_active_model_id("Churn") == champion
+        assert registry.load_model(second)[2].model_id == second
 
 
 def test_a_backup_is_restored_into_a_bucket(

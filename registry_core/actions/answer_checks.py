@@ -129,15 +129,18 @@ def check(context: Context, row: Row, worker: sandbox.Worker, actor: str) -> Ans
     return _keep(context, row, known, proof if earlier is None else None, found, actor)
 
 
-def verified_files(context: Context, row: Row, known: ModelMetadata) -> list[bytes]:
+def verified_files(context: Context, row: Row, known: ModelMetadata, *, in_store: bool = False) -> list[bytes]:
     """The bytes of a version, as they were registered and as the inspection passed them.
+
+    Args:
+        in_store: what this machine keeps of a bucket does not count: other machines read the bucket.
 
     Raises:
         ArtifactError: they are missing, altered, purged or not trusted.
     """
     files = []
     for key, digest in artifact_keys(row, known.model_sha256, known.scaler_sha256):
-        files.append(context.store.content(key, digest))
+        files.append((context.store.content if in_store else context.store.cached)(key, digest))
         artifact_trust.require(context, known.model_name, files[-1], digest, context.store.address(key))
     return files
 
@@ -167,14 +170,17 @@ def _keep(
     return found
 
 
-def require_answers(context: Context, row: Row) -> AnswersCheck:
+def require_answers(context: Context, row: Row, *, in_store: bool = True) -> AnswersCheck:
     """Whether a version may answer anybody: its bytes are whole, and they answer here as they did when registered.
+
+    Args:
+        in_store: its bytes are whole in the store; else what this machine keeps of a bucket counts.
 
     Raises:
         ArtifactError: the bytes are missing, altered or not trusted, do not load here, or answer otherwise.
     """
     known = record(context, row)
-    verified_files(context, row, known)
+    verified_files(context, row, known, in_store=in_store)
     found = ensure(context, row)
     require_passed(known.model_id, found)
     return found

@@ -186,7 +186,7 @@ def read(context: Context, benchmark: Benchmark) -> pd.DataFrame:
     import pandas
 
     key = benchmark_file(benchmark.fingerprint)
-    content = context.store.content(key, evidence.file_digest(context.database, benchmark.fingerprint))
+    content = context.store.cached(key, evidence.file_digest(context.database, benchmark.fingerprint))
     return pandas.read_parquet(io.BytesIO(content))
 
 

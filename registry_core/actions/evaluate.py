@@ -218,7 +218,7 @@ def _measure(
     worker.start()
     files = []
     for key, digest in artifact_keys(row, model.model_sha256, model.scaler_sha256):
-        files.append(context.store.content(key, digest))
+        files.append(context.store.cached(key, digest))
     try:
         signature = signatures.signature(context.database, model)
         features, form = inputs_for(signature, benchmark, frame)
@@ -295,17 +295,17 @@ def _worth(blank: Evaluation, benchmark: Benchmark, frame: pd.DataFrame, answer:
 def _keep(context: Context, row: Row, found: _Measured, actor: str, reason: str) -> Evaluation:
     """The answers as a file, then the row, its event, and the score where measured metrics count."""
     key = digest = None
+    data = b""
     if found.kept is not None:
         data = found.kept.to_bytes()
         staged = context.store.stage(lambda sink: sink.write(data))
+        # Before the lock is taken: in a bucket everybody would wait for it.
         key, digest = f"evaluations/{staged.sha256}.npz", staged.sha256
+        context.store.publish({key: staged})
     with context.database.transaction() as transaction:
         present = models.find(transaction, row["model_id"])
         if present is None:
             raise ModelNotFound(f"{row['model_id']} was deleted during its evaluation; no result was stored")
-        if key is not None:
-            # Under the lock, so that nobody sweeps an older file of the same content while this one takes its name.
-            context.store.publish({key: staged})
         values = {name: each.value for name, each in found.evaluation.metrics.items()}
         overlap = found.evaluation.in_training
         seq, at = events.append(
@@ -343,6 +343,9 @@ def _keep(context: Context, row: Row, found: _Measured, actor: str, reason: str)
                 eligible=eligible(present, ranked_on=on),
             )
             models.set_measured_metrics(transaction, present, values)
+    if key is not None and not context.store.exists(key):
+        # A cleanup took the same file, left by an earlier evaluation, for an old one that nothing claims.
+        context.store.write(key, data)
     return evaluation
 
 

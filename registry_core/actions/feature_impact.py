@@ -187,7 +187,7 @@ def _impact_of(context: Context, row: Row, question: _Question, done: _Done) -> 
     with evaluate.worker_for(context, row, None, False) as worker:
         worker.start()
         keys = artifact_keys(row, model.model_sha256, model.scaler_sha256)
-        files = [context.store.content(key, digest) for key, digest in keys]
+        files = [context.store.cached(key, digest) for key, digest in keys]
         features, form = evaluate.inputs_for(signatures.signature(context.database, model), benchmark, question.frame)
         ask = _Ask(worker, files, evaluate.feather(features), form, model.classes, question)
         target = question.frame[benchmark.target]

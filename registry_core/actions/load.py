@@ -112,7 +112,7 @@ class Loader:
         if from_outside or answer_checks.checked_here(self._context, self._context.database, row, known) is None:
             # What came from outside, and bytes that nobody here loaded with these libraries, open in the sandbox first:
             # what they do there harms nobody.
-            answer_checks.require_answers(self._context, row)
+            answer_checks.require_answers(self._context, row, in_store=False)
         loaded: list[Any] = []
         extra_trusted = self._context.configuration().policy(known.model_name).trusted_globals
         files = answer_checks.verified_files(self._context, row, known)

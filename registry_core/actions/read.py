@@ -203,7 +203,7 @@ def revision(context: Context) -> int:
 
 def artifact_bytes(context: Context, model_id: str, which: str) -> bytes:
     """See ``Registry.read_artifact``."""
-    return context.store.content(*_file(context, model_id, which))
+    return context.store.cached(*_file(context, model_id, which))
 
 
 def open_artifact(context: Context, model_id: str, which: str) -> IO[bytes]:
@@ -211,7 +211,7 @@ def open_artifact(context: Context, model_id: str, which: str) -> IO[bytes]:
     key, digest = _file(context, model_id, which)
     known = packed.find(context.database, key)
     if known is not None and known.sha256 != digest:
-        return io.BytesIO(context.store.content(key, digest))
+        return io.BytesIO(context.store.cached(key, digest))
     return context.store.open(key)
 
 

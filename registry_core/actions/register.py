@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -15,7 +16,7 @@ from ..catalog import events, models
 from ..catalog import proofs as proof_rows
 from ..catalog import training_rows as sketches
 from ..catalog.database import Queries, Transaction
-from ..errors import InvalidInput, InvalidName, VersionTaken
+from ..errors import Conflict, InvalidInput, InvalidName, StorageError, VersionTaken
 from ..events import EventKind
 from ..evidence import Inspection
 from ..file_keys import metadata_file, model_files
@@ -37,7 +38,7 @@ from .context import Context, check_reason
 from .deploy import deploy
 from .maintenance import cleanup
 from .model_records import ranking, record
-from .staging import Staging
+from .staging import Claimed, Staging, claim
 
 
 class Moved(NamedTuple):
@@ -201,10 +202,11 @@ def register(
     comes_from: Mapping[str, Any] | None = None,
     trained: Mapping[str, Any] | None = None,
 ) -> str:
-    """Wait for the files that were looked into, then under the write lock give them their names and add the row.
+    """Give the files that were looked into their names, then add the row under the write lock.
 
-    The slow part happens before the lock is taken. A row never points at missing bytes: the files get their names
-    first, and lose them again when the transaction fails.
+    Nothing is asked of the store while the lock is held: in a bucket each request takes its time, and everybody would
+    wait for it. The names of the files reserve the id. A row never points at missing bytes: the files come first, and
+    lose their names again when the transaction fails.
     """
     answer_checks.complete_champion(context, given.model_name)
     revision, now = events.newest(context.database), context.now()
@@ -212,31 +214,37 @@ def register(
     wanted = None if moved is None else moved.model_id
     plan, metadata = plan_of(context, context.database, given, origin, now, artifact, wanted, check)
     staged = staging.files()
-    published: list[str] = []
+    model, scaler = staged[0], staged[1] if len(staged) > 1 else None
+
+    def complete(planned: ModelMetadata, model_id: str) -> ModelMetadata:
+        keys = model_files(model_id)
+        return planned.having(
+            model_id=model_id,
+            model_file_path=keys[0],
+            scaler_file_path=keys[1] if scaler else None,
+            model_sha256=model.sha256,
+            model_bytes=model.size,
+            scaler_sha256=scaler.sha256 if scaler else None,
+            scaler_bytes=scaler.size if scaler else 0,
+            registered_by=actor,
+            inspection=judged.document,
+            reference=dict(reference or {}),
+            lineage=dict(comes_from or {}),
+        )
+
+    claimed = claim(context.store, plan, staged, lambda model_id: json.dumps(complete(metadata, model_id).sidecar()))
+    model_id = claimed.model_id
     try:
         with context.database.transaction() as transaction:
-            if events.newest(transaction) != revision:
+            # Commits of other names change nothing here, but for a name that is spelt alike.
+            changed = events.newest_for(transaction, given.model_name) > revision
+            if changed or model_id != plan.model_id or models.case_twin(transaction, given.model_name) is not None:
+                plan, metadata = plan_of(context, transaction, given, origin, now, artifact, model_id, check)
                 now = context.now()
-                plan, metadata = plan_of(context, transaction, given, origin, now, artifact, wanted, check)
-            keys = model_files(plan.model_id)
-            model, scaler = staged[0], staged[1] if len(staged) > 1 else None
-            metadata = metadata.having(
-                model_file_path=keys[0],
-                scaler_file_path=keys[1] if scaler else None,
-                model_sha256=model.sha256,
-                model_bytes=model.size,
-                scaler_sha256=scaler.sha256 if scaler else None,
-                scaler_bytes=scaler.size if scaler else 0,
-                registered_by=actor,
-                inspection=judged.document,
-                reference=dict(reference or {}),
-                lineage=dict(comes_from or {}),
-            )
-            sidecar = metadata_file(plan.model_id)
-            published.extend((*keys, sidecar))
-            context.store.publish(dict(zip(keys, staged, strict=False)))
+            if plan.model_id != model_id:
+                raise Conflict(f"another version was registered as {model_id} in the meantime; register again")
+            metadata = complete(metadata, model_id)
             document = json.dumps(metadata.sidecar())
-            context.store.write(sidecar, document.encode(), durably=False)
             seq = _record(context, transaction, now, plan, metadata, document, actor, reason, moved, check)
             if trained is not None:
                 sketches.insert(transaction, seq, trained)
@@ -247,25 +255,38 @@ def register(
                 answer_checks.keep(context, transaction, seq, metadata, check)
     except BaseException:
         # The first error is the one to report; what cannot be removed now is swept later.
-        if published:
-            with suppress(OSError):
-                _withdraw(context, plan.model_id, published)
+        with suppress(OSError):
+            _withdraw(context, claimed)
         raise
-    # The row holds the same document, so nobody has to wait for this while the lock is held.
-    context.store.settle(sidecar)
+    if document != claimed.document:
+        _write_anew(context, model_id, document)
     if plan.decision.waits_for is not None:
-        measure_and_choose(context, plan.model_id, plan.decision.waits_for, actor)
-    cleanup.after_registration(context, given.model_name, plan.model_id)
-    return plan.model_id
+        measure_and_choose(context, model_id, plan.decision.waits_for, actor)
+    cleanup.after_registration(context, given.model_name, model_id)
+    return model_id
 
 
-def _withdraw(context: Context, model_id: str, keys: list[str]) -> None:
-    # Under the lock, and only while no row claims them: another process may have been given the same id since, or the
-    # commit may have arrived although its answer did not.
+def _withdraw(context: Context, claimed: Claimed) -> None:
+    # The commit may have arrived although its answer did not. The lock waits for it; the files are this call's alone.
     with context.database.transaction() as transaction:
-        if models.find(transaction, model_id) is None:
-            for key in keys:
-                context.store.remove(key)
+        registered = models.find(transaction, claimed.model_id) is not None
+    if not registered:
+        for key in claimed.keys:
+            context.store.remove(key)
+
+
+def _write_anew(context: Context, model_id: str, document: str) -> None:
+    """Write the metadata file as the row has it, where somebody else's commit changed what was planned."""
+    try:
+        context.store.write(metadata_file(model_id), document.encode())
+    except StorageError as error:
+        # It is registered all the same: an error would make the caller register it a second time.
+        warnings.warn(
+            f"{model_id} is registered, but its metadata file is out of date ({error}); write it with "
+            "model-registry verify --repair",
+            RuntimeWarning,
+            stacklevel=4,
+        )
 
 
 def plan_of(
@@ -304,7 +325,7 @@ def plan_of(
     top = models.highest(queries, given.model_name)
     version, because = _version(context, queries, given, None if top is None else record(context, top))
     metadata = ModelMetadata(
-        model_id=stem if ordinal == 1 else f"{stem}_{ordinal}",
+        model_id=versioning.model_id(stem, ordinal),
         model_name=given.model_name,
         model_type=given.model_type,
         training_timestamp=utc_text(trained),

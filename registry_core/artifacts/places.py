@@ -1,20 +1,28 @@
-"""Where files lie: a plain folder, or any place fsspec reaches. The same few steps for both."""
+"""Where files lie: a plain folder, or any place fsspec reaches. The same few steps for both.
+
+A file gets its name in one step, once all of its bytes are there: in a folder it is written aside and renamed, in a
+bucket it is put under its name. A name may be asked for that is still free: then the place itself says no to the second
+who does, and the name is a reservation that needs no lock.
+"""
 
 from __future__ import annotations
 
 import errno
+import io
 import os
 import posixpath
 import time
-from collections.abc import Iterable, Iterator
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
-from typing import IO, Any, NamedTuple, Protocol
+from typing import IO, Any, NamedTuple, Protocol, TypeVar
 
 from .. import folders, forks, rights
-from ..errors import InvalidInput
-from . import regular
+from . import drivers, regular
 
+#: Where a folder holds files that have no name yet. Earlier releases did so in buckets as well.
+ASIDE = ".staged"
 _ABANDONED_SECONDS = 86_400
 
 
@@ -27,16 +35,37 @@ class Entry(NamedTuple):
     identity: tuple[int, int] | None
 
 
-class Place(Protocol):
+#: A file that has no name yet, as its place knows it.
+Aside = TypeVar("Aside")
+Write = Callable[[IO[bytes]], object]
+
+
+class Place(Protocol[Aside]):
     """Paths are keys: relative, with forward slashes. Errors are those of the operating system."""
 
     def address(self, key: str) -> str: ...
     def make_folder(self, key: str) -> None: ...
-    def create(self, key: str) -> IO[bytes]: ...
-    def sync(self, file: IO[bytes]) -> None: ...
-    def rename(self, old: str, new: str) -> None: ...
+
+    def stage(self, write: Write, *, durably: bool) -> Aside:
+        """Write a file that has no name yet; nothing is left of it when that fails."""
+
+    def drop(self, aside: Aside) -> None:
+        """Forget a file that gets no name."""
+
+    def name(self, files: Mapping[str, Aside], *, new: bool) -> None:
+        """Give files their names, replacing those that are there.
+
+        Args:
+            new: none of the names may be taken; where one is, or anything else fails, none is given.
+
+        Raises:
+            FileExistsError: a name that has to be new is taken.
+        """
+
+    def reserves(self) -> bool:
+        """Whether a name that has to be new is refused to the second of two who ask for it at the same time."""
+
     def sync_folders(self, keys: Iterable[str]) -> None: ...
-    def settle(self, key: str) -> None: ...
     def read(self, key: str, most: int) -> bytes: ...
     def open(self, key: str) -> IO[bytes]: ...
     def exists(self, key: str) -> bool: ...
@@ -44,15 +73,24 @@ class Place(Protocol):
     def names(self, folder: str) -> list[str]: ...
     def entries(self, folder: str) -> list[Entry]: ...
     def folders(self, folder: str) -> list[str]: ...
-    def link(self, key: str, new: str) -> bool: ...
+
+    def link(self, key: str, new: str) -> bool:
+        """Let a new name, or one that is replaced, share the bytes of a key; False where files have one name only."""
+
     def sweep(self, folder: str) -> None: ...
 
 
 class Folder:
     """A plain folder, by the operating system's own calls: fsspec would add 50 ms to the start of a service."""
 
-    def __init__(self, root: str) -> None:
+    def __init__(self, root: str, aside: str = f"{ASIDE}/") -> None:
+        """Use a folder.
+
+        Args:
+            aside: how the keys of files without a name begin.
+        """
         self._root = root.rstrip("/") or "/"
+        self._aside = aside
 
     def address(self, key: str) -> str:
         return posixpath.join(self._root, key)
@@ -61,25 +99,52 @@ class Folder:
         rights.make_folder(self.address(key), self._root)
         os.close(regular.folder(self._root, key))
 
-    def create(self, key: str) -> IO[bytes]:
-        return open(rights.create(self.address(key), self._root), "wb")
+    def stage(self, write: Write, *, durably: bool) -> str:
+        key = f"{self._aside}{uuid.uuid4().hex}"
+        try:
+            with open(rights.create(self.address(key), self._root), "wb") as file:
+                write(file)
+                if durably:
+                    self.sync(file)
+        except BaseException:
+            # The first error is the one to report.
+            with suppress(OSError):
+                self.drop(key)
+            raise
+        return key
+
+    def drop(self, aside: str) -> None:
+        with suppress(FileNotFoundError):
+            self.remove(aside)
 
     def sync(self, file: IO[bytes]) -> None:
+        """Make the bytes of a file durable."""
         file.flush()
         os.fsync(file.fileno())
 
-    def rename(self, old: str, new: str) -> None:
-        os.replace(self.address(old), self.address(new))
+    def name(self, files: Mapping[str, str], *, new: bool) -> None:
+        reserved: list[str] = []
+        try:
+            if new:
+                # An empty file holds the name until the other takes it over: every file system knows how to do that.
+                for key in files:
+                    os.close(rights.create(self.address(key), self._root))
+                    reserved.append(key)
+            for key, aside in files.items():
+                os.replace(self.address(aside), self.address(key))
+        except OSError:
+            for key in reserved:
+                with suppress(OSError):
+                    self.remove(key)
+            raise
+
+    def reserves(self) -> bool:
+        return True
 
     def sync_folders(self, keys: Iterable[str]) -> None:
         # A new name is durable only when the folder that holds it is.
         for folder in {posixpath.dirname(self.address(key)) for key in keys}:
             folders.sync(folder)
-
-    def settle(self, key: str) -> None:
-        with open(self.address(key), "rb") as file:
-            os.fsync(file.fileno())
-        self.sync_folders([key])
 
     def read(self, key: str, most: int) -> bytes:
         return regular.read(self._root, key, most)
@@ -131,13 +196,19 @@ class Folder:
             return []
 
     def link(self, key: str, new: str) -> bool:
+        aside = f"{self._aside}{uuid.uuid4().hex}"
         try:
-            os.link(self.address(key), self.address(new))
+            os.link(self.address(key), self.address(aside))
         except OSError as error:
             # Some file systems know no second names, or no more of them.
             if error.errno in (errno.EPERM, errno.ENOTSUP, errno.EMLINK, errno.EXDEV):
                 return False
             raise
+        try:
+            os.replace(self.address(aside), self.address(new))
+        finally:
+            # Renaming one name of a file onto another name of the same file does nothing, and leaves both.
+            self.drop(aside)
         return True
 
     def sweep(self, folder: str) -> None:
@@ -149,21 +220,23 @@ class Folder:
                         os.unlink(file)
 
 
-#: Here a folder is nothing but the beginning of a key: making one would ask for the bucket, or make one by mistake.
-_WITHOUT_FOLDERS = frozenset({"s3", "s3a", "gs", "gcs", "abfs", "az", "adl", "oss", "oci", "r2"})
+#: An object that tells whether the store honours conditions.
+_PROBE = ".conditional-puts"
 
 
 class Bucket:
     """Any address fsspec knows, such as ``s3://bucket/prefix``. Endpoint and credentials are fsspec's and its driver's
-    own settings.
+    own settings. Objects are put whole and read whole; a listing is always that of the store.
 
     Raises:
-        InvalidInput: its driver is not installed, or no driver knows the address.
+        InvalidInput: its driver is not installed, no driver knows the address, or there is a password in it.
     """
 
     def __init__(self, address: str) -> None:
+        drivers.check_address(address)
         self._wanted = address
         self._opened: tuple[Any, str] | None = None
+        self._reserves: bool | None = None
         self._connect()
         forks.survive(self)
 
@@ -174,17 +247,7 @@ class Bucket:
 
     def _connect(self) -> tuple[Any, str]:
         if self._opened is None:
-            import fsspec
-
-            try:
-                # A listing that is remembered would tell of files that other processes have removed since.
-                files, root = fsspec.url_to_fs(self._wanted, use_listings_cache=False)
-            except (ImportError, ValueError) as error:
-                raise InvalidInput(
-                    f"artifacts cannot be stored at {self._wanted!r:.200} ({error}); install the fsspec driver, or "
-                    "correct the address"
-                ) from error
-            self._opened = files, str(root).rstrip("/")
+            self._opened = drivers.connect(self._wanted)
         return self._opened
 
     @property
@@ -199,27 +262,45 @@ class Bucket:
         return str(self._files.unstrip_protocol(self._path(key)))
 
     def make_folder(self, key: str) -> None:
-        protocol = self._files.protocol
-        if not _WITHOUT_FOLDERS & {*([protocol] if isinstance(protocol, str) else protocol)}:
+        if not drivers.is_object_store(self._files):
             self._files.makedirs(self._path(key), exist_ok=True)
 
-    def create(self, key: str) -> Any:
-        return self._files.open(self._path(key), "wb")
+    def stage(self, write: Write, *, durably: bool) -> bytes:
+        # An object cannot be renamed, only copied: its bytes wait here for its name.
+        buffer = io.BytesIO()
+        write(buffer)
+        return buffer.getvalue()
 
-    def sync(self, file: IO[bytes]) -> None:
-        """An object is durable once it is closed."""
+    def drop(self, aside: bytes) -> None:
+        """Nothing was stored yet."""
 
-    def rename(self, old: str, new: str) -> None:
-        # An object cannot change its key. Once it is there under the new one, what is left of the old does no harm.
-        self._files.cp_file(self._path(old), self._path(new))
-        with suppress(OSError):
-            self._files.rm_file(self._path(old))
+    def name(self, files: Mapping[str, bytes], *, new: bool) -> None:
+        conditions = {"mode": "create"} if new and self.reserves() else {}
+
+        def put(key: str) -> None:
+            try:
+                self._files.pipe_file(self._path(key), files[key], **conditions)
+            except Exception as error:
+                if conditions and drivers.is_taken(error):
+                    raise FileExistsError(errno.EEXIST, "exists already", self.address(key)) from error
+                raise
+
+        failures = drivers.each(put, files)
+        if failures:
+            if new:
+                for key in files.keys() - failures.keys():
+                    with suppress(OSError):
+                        self.remove(key)
+            raise next(iter(failures.values()))
+
+    def reserves(self) -> bool:
+        # Some stores ignore the condition of a conditional put, so one that has to fail is tried, once a process.
+        if self._reserves is None:
+            self._reserves = drivers.reserves(self._files, self._path(_PROBE))
+        return self._reserves
 
     def sync_folders(self, keys: Iterable[str]) -> None:
         """There are no folders to sync."""
-
-    def settle(self, key: str) -> None:
-        """An object is durable once it is closed."""
 
     def read(self, key: str, most: int) -> bytes:
         data = bytes(self._files.cat_file(self._path(key)))
@@ -253,7 +334,10 @@ class Bucket:
         path = self._path(folder)
         try:
             found = self._files.ls(path, detail=True)
-        except FileNotFoundError:
+        except FileNotFoundError as error:
+            if drivers.is_without_bucket(error):
+                raise
+            # A folder without files is not there at all.
             return []
         own = path.strip("/")
         # An empty object named like the folder stands for it where somebody made it by hand; of a file, it is itself.
@@ -272,7 +356,7 @@ class Bucket:
                     self.remove(f"{folder}/{entry.name}")
 
 
-def place_at(address: str) -> Place:
+def place_at(address: str) -> Folder | Bucket:
     """The folder or bucket at an address."""
     plain = address.removeprefix("file://")
     return Bucket(address) if "://" in plain else Folder(plain)

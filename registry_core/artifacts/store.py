@@ -1,23 +1,21 @@
-"""Files of a registry: in a folder or any place fsspec can reach, written aside, synced and renamed."""
+"""Files of a registry: in a folder or any place fsspec can reach, under their names only when they are whole."""
 
 from __future__ import annotations
 
 import errno
-import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
+from pathlib import Path
 from typing import IO, Any, Protocol
 
-from ..errors import ArtifactMissing, StorageError
-from . import packing, regular
+from ..errors import ArtifactMissing, RegistryError, StorageError
+from . import drivers, packing, regular
+from .cache import Cache
 from .formats import check_digest
-from .places import Entry, place_at
+from .places import ASIDE, Bucket, Entry, Place, place_at
 
-_ASIDE = ".staged"
-#: The drivers of buckets have errors of their own beside the operating system's.
-_DRIVERS = frozenset({"aiobotocore", "aiohttp", "azure", "botocore", "gcsfs", "google", "requests", "s3fs", "urllib3"})
 #: Documents of one version or of the settings, and more bytes than the largest has.
 _DOCUMENTS, _DOCUMENT = ("metadata/", "registry_config.json"), 64_000_000
 #: Read at once where a file is only hashed.
@@ -57,9 +55,9 @@ class _HashingSink:
 
 @dataclass(frozen=True)
 class Staged:
-    """A file written aside and synced, waiting for its name."""
+    """A file that is whole and waits for its name; ``aside`` is what its place knows of it."""
 
-    key: str
+    aside: Any = field(repr=False)
     sha256: str
     size: int
 
@@ -68,11 +66,12 @@ class Store:
     """Keys are relative paths with forward slashes, such as ``models/model_x.pkl``."""
 
     def __init__(self, address: str) -> None:
-        self._place = place_at(address)
+        self._place: Place[Any] = place_at(address)
+        self._cache = Cache() if isinstance(self._place, Bucket) else None
         with self._explained(""):
-            for folder in ("models", "metadata", "benchmarks", "evaluations", _ASIDE):
+            for folder in ("models", "metadata", "benchmarks", "evaluations", ASIDE):
                 self._place.make_folder(folder)
-            self._place.sweep(_ASIDE)
+            self._place.sweep(ASIDE)
 
     def address(self, key: str) -> str:
         """Where a key lies: a path in a folder, an address in a bucket."""
@@ -84,17 +83,20 @@ class Store:
         Raises:
             StorageError: the disk is full or may not be written.
         """
-        key = f"{_ASIDE}/{uuid.uuid4().hex}"
-        try:
-            with self._explained(key), self._place.create(key) as target:
-                sink = _HashingSink(target)
-                write(sink)
-                if durably:
-                    self._place.sync(target)
-        except BaseException:
-            self.remove(key)
-            raise
-        return Staged(key, sink.sha256, sink.tell())
+        sinks: list[_HashingSink] = []
+
+        def fill(target: IO[bytes]) -> None:
+            sinks.append(_HashingSink(target))
+            write(sinks[0])
+
+        with self._explained(ASIDE):
+            aside = self._place.stage(fill, durably=durably)
+        return Staged(aside, sinks[0].sha256, sinks[0].tell())
+
+    def drop(self, staged: Staged) -> None:
+        """Forget a staged file; one that has its name keeps it."""
+        with self._explained(ASIDE):
+            self._place.drop(staged.aside)
 
     def make_folder(self, folder: str) -> None:
         """Make a folder further down, where it is missing."""
@@ -103,29 +105,39 @@ class Store:
 
     def publish(self, files: Mapping[str, Staged], *, durably: bool = True) -> None:
         """Give staged files their names (key -> file), replacing bytes that no row claims."""
-        for key, staged in files.items():
-            with self._explained(key):
-                self._place.rename(staged.key, key)
-        if durably:
-            with self._explained(""):
-                self._place.sync_folders(files)
+        with self._explained(next(iter(files), "")):
+            self._name(files, new=False, durably=durably)
 
-    def write(self, key: str, data: bytes, *, durably: bool = True) -> None:
-        """Put bytes under a key in one step: all of them or none.
+    def claim(self, files: Mapping[str, Staged]) -> bool:
+        """Give staged files names that nobody has; False where one of them is taken, and none was given.
 
-        Not ``durably``, a power failure may still take them, until ``settle``.
+        A name that was given belongs to the caller alone, without any lock, where the store ``reserves`` names.
         """
-        staged = self.stage(lambda sink: sink.write(data), durably=durably)
-        try:
-            self.publish({key: staged}, durably=durably)
-        except BaseException:
-            self.remove(staged.key)
-            raise
+        with self._explained(next(iter(files), "")):
+            try:
+                self._name(files, new=True, durably=True)
+            except FileExistsError:
+                return False
+        return True
 
-    def settle(self, key: str) -> None:
-        """Make durable what was written under a key."""
-        with self._explained(key):
-            self._place.settle(key)
+    def _name(self, files: Mapping[str, Staged], *, new: bool, durably: bool) -> None:
+        self._place.name({key: staged.aside for key, staged in files.items()}, new=new)
+        if durably:
+            self._place.sync_folders(files)
+
+    def reserves(self) -> bool:
+        """Whether of two who claim a name at the same time only one gets it: a few stores have no conditional puts."""
+        with self._explained(""):
+            return self._place.reserves()
+
+    def write(self, key: str, data: bytes) -> None:
+        """Put bytes under a key in one step: all of them or none."""
+        staged = self.stage(lambda sink: sink.write(data))
+        try:
+            self.publish({key: staged})
+        except BaseException:
+            self.drop(staged)
+            raise
 
     def read(self, key: str) -> bytes:
         """All bytes of a key.
@@ -192,18 +204,32 @@ class Store:
         check_digest(content, digest, self.address(key))
         return content
 
+    def cached(self, key: str, digest: str, size: int | None = None) -> bytes:
+        """As ``content``; of a bucket, this machine keeps the bytes by their sha256 and reads them there from then on.
+
+        Whether the store itself still has them is what ``content`` and ``digest`` say.
+        """
+        if self._cache is None:
+            return self.content(key, digest, size)
+        read: list[bytes] = []
+
+        def download(target: Path) -> None:
+            read.append(self.content(key, digest, size))
+            target.write_bytes(read[0])
+
+        try:
+            return self._cache.content(digest, download)
+        except RegistryError:
+            raise
+        except OSError:
+            # A cache that cannot be written costs time, and nothing else.
+            return read[0] if read else self.content(key, digest, size)
+
     def link(self, key: str, twin: str) -> bool:
         """Let a key share the bytes of its twin, which has the same; False where files cannot be shared."""
-        aside = f"{_ASIDE}/{uuid.uuid4().hex}"
         with self._explained(key):
-            if not self._place.link(twin, aside):
+            if not self._place.link(twin, key):
                 return False
-            try:
-                self._place.rename(aside, key)
-            finally:
-                # Renaming one name of a file onto another name of the same file does nothing, and leaves both.
-                with suppress(FileNotFoundError):
-                    self._place.remove(aside)
             self._place.sync_folders([key])
         return True
 
@@ -238,8 +264,13 @@ class Store:
             yield
         except (StorageError, ArtifactMissing):
             raise
-        except OSError as error:
+        except Exception as error:
             place = self.address(key)
+            told = drivers.in_words(error, place)
+            if told is not None:
+                raise StorageError(getattr(error, "errno", None) or errno.EIO, told) from error
+            if not isinstance(error, OSError):
+                raise
             if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
                 raise StorageError(
                     error.errno, f"no space left for {place}: free some space, then try again"
@@ -256,11 +287,4 @@ class Store:
                 ) from error
             raise StorageError(
                 error.errno or errno.EIO, f"{place}: {error.strerror or error}; check the disk"
-            ) from error
-        except Exception as error:
-            if type(error).__module__.partition(".")[0] not in _DRIVERS:
-                raise
-            raise StorageError(
-                errno.EIO,
-                f"{self.address(key)} cannot be reached ({error}): check the address, the endpoint and the credentials",
             ) from error

@@ -137,6 +137,19 @@ def newest(queries: Queries) -> int:
     return int(whole_of(queries).query("SELECT coalesce(max(seq), 0) AS n FROM events")[0]["n"])
 
 
+def newest_for(queries: Queries, model_name: str) -> int:
+    """The id of the newest event of a model name or of the whole registry, 0 when there is none.
+
+    What becomes of a version depends on nothing that happens to other names.
+    """
+    rows = whole_of(queries).query(
+        "SELECT coalesce(max(n), 0) AS n FROM (SELECT max(seq) AS n FROM events WHERE model_name = :name "
+        "UNION ALL SELECT max(seq) FROM events WHERE model_name IS NULL) newest",
+        {"name": model_name},
+    )
+    return int(rows[0]["n"])
+
+
 def first_break(queries: Queries) -> int | None:
     """The id of the first event whose number or hash does not follow from the one before; None when all do."""
     previous, expected, step = _START, 1, 10_000

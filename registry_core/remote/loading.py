@@ -18,11 +18,11 @@ from .. import forks
 from ..actions import answer_checks, artifact_trust, proofs, signatures
 from ..actions.files import check_loadable
 from ..artifacts import formats
+from ..artifacts.cache import Cache
 from ..errors import ArtifactQuarantined, NoModelAvailable, SandboxFailure, SandboxIncomplete, Unreachable
 from ..records import ModelMetadata
 from ..signature import AnswersCheck, Proof, Signature
 from ..wire.records import to_document
-from .cache import Cache
 from .connection import Connection
 
 Loaded = tuple[Any, Any, ModelMetadata]

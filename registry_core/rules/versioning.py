@@ -11,6 +11,11 @@ from ..version import FIRST, Bump, Version
 _NUMBERED = re.compile(r"(.*_\d{8}_\d{6})_([2-9]|[1-9]\d{1,8})", re.ASCII)
 
 
+def model_id(stem: str, ordinal: int) -> str:
+    """The id of the n-th version with one name, type and second."""
+    return stem if ordinal == 1 else f"{stem}_{ordinal}"
+
+
 def stem_of(model_id: str) -> tuple[str, int]:
     """The name, type and second in an id, and its number among those that share them."""
     match = _NUMBERED.fullmatch(model_id)

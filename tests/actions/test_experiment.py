@@ -23,6 +23,7 @@ from registry_core import (
     RegistryError,
     StateConflict,
 )
+from registry_core.file_keys import model_files
 from tests.clock import Clock
 from tests.fitted import FEATURES, register
 
@@ -228,7 +229,7 @@ def test_who_may_not_take_part(registry: Registry, four: list[str]) -> None:
     for number in (0, 10**6, 1 << 70, True, "1", None):
         with pytest.raises(NotFound, match="no experiment has the id"):
             registry.experiment(number)  # pyrefly: ignore[bad-argument-type]
-    Path(registry.get_metadata(four[1]).model_file_path).unlink()
+    registry._context.store.remove(model_files(four[1])[0])
     with pytest.raises(ArtifactMissing):
         registry.start_experiment("Churn", four[1])
     assert registry.revision() == before

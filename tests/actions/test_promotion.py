@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import threading
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,6 +18,7 @@ from registry_core import (
     RegistryError,
     StateConflict,
 )
+from registry_core.file_keys import model_files
 from tests.clock import Clock
 from tests.fitted import register
 
@@ -172,13 +172,12 @@ def test_verbs_need_somebody_and_something(registry: Registry, three: list[str])
 
 @pytest.mark.parametrize("damage", ["altered", "truncated", "missing", "scaler"])
 def test_damaged_files_never_go_into_production(registry: Registry, three: list[str], damage: str) -> None:
-    metadata = registry.get_metadata(three[0])
-    path = Path(metadata.scaler_file_path or "" if damage == "scaler" else metadata.model_file_path)
-    data = path.read_bytes()
+    store, key = registry._context.store, model_files(three[0])[damage == "scaler"]
+    data = store.read(key)
     if damage == "missing":
-        path.unlink()
+        store.remove(key)
     else:
-        path.write_bytes(data[:-40] if damage == "truncated" else data[:50] + bytes([data[50] ^ 1]) + data[51:])
+        store.write(key, data[:-40] if damage == "truncated" else data[:50] + bytes([data[50] ^ 1]) + data[51:])
     error = ArtifactMissing if damage == "missing" else ArtifactAltered
     for call in (registry.promote, registry.load_model):
         with pytest.raises(error, match=r"restore (it|the file) from a backup") as caught:

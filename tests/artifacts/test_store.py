@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import time
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from s3fs import S3FileSystem
 
 from registry_core import ArtifactMissing, StorageError
-from registry_core.artifacts.store import Sink, Store
+from registry_core.artifacts.store import Sink, Staged, Store
 
 
 @pytest.fixture(params=["folder", "memory", "s3"])
@@ -37,19 +38,17 @@ def test_bytes_written_in_pieces_come_back_with_their_digest(store: Store) -> No
     store.publish({"models/m.pkl": staged})
     assert store.read("models/m.pkl") == b"abcdef"
     assert (staged.sha256, staged.size) == (sha256(b"abcdef").hexdigest(), 6)
-    assert not store.exists(staged.key)
+    assert store.names(".staged") == []
 
 
 def test_nothing_is_left_of_a_file_that_failed_half_way(store: Store) -> None:
-    keys = []
-
     def write(sink: Sink) -> None:
         sink.write(b"half")
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        keys.append(store.stage(write).key)
-    assert keys == []
+        store.stage(write)
+    assert store.names(".staged") == []
     with pytest.raises(ArtifactMissing, match="restore it"):
         store.read("models/m.pkl")
 
@@ -111,22 +110,48 @@ def test_a_folder_somebody_made_by_hand_is_no_file(bucket: str) -> None:
     assert store.folders("archive") == ["Churn"]
 
 
-def test_what_a_killed_process_left_in_a_bucket_goes_after_a_day(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    store = Store(bucket)
-    store.stage(lambda sink: sink.write(b"half"))
-    assert len(Store(bucket).names(".staged")) == 1
+def test_a_name_is_claimed_once_and_never_by_halves(store: Store) -> None:
+    def staged(data: bytes) -> Staged:
+        return store.stage(lambda sink: sink.write(data))
+
+    assert store.reserves()
+    first = {"models/a.pkl": staged(b"a"), "models/b.pkl": staged(b"b")}
+    assert store.claim(first)
+    second = {"models/c.pkl": staged(b"c"), "models/b.pkl": staged(b"other")}
+    assert not store.claim(second)
+    assert store.names("models") == ["a.pkl", "b.pkl"]
+    assert store.read("models/b.pkl") == b"b"
+    # What got no name may get another one.
+    assert store.claim({"models/c.pkl": second["models/c.pkl"], "models/d.pkl": second["models/b.pkl"]})
+    assert store.read("models/d.pkl") == b"other"
+    store.drop(staged(b"unwanted"))
+    assert store.names(".staged") == []
+
+
+def test_of_many_who_claim_a_name_one_gets_it(store: Store) -> None:
+    def claim(number: int) -> bool:
+        return store.claim({"models/a.pkl": store.stage(lambda sink: sink.write(b"%d" % number))})
+
+    with ThreadPoolExecutor(8) as threads:
+        got = list(threads.map(claim, range(8)))
+    assert sum(got) == 1
+    assert store.read("models/a.pkl") == b"%d" % got.index(True)
+
+
+def test_what_a_killed_process_left_aside_goes_after_a_day(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    store.write(".staged/half", b"half")
+    address = store.address("")
+    assert Store(address).names(".staged") == ["half"]
     now = time.time()
     monkeypatch.setattr(time, "time", lambda: now + 90_000)
-    assert Store(bucket).names(".staged") == []
+    assert Store(address).names(".staged") == []
 
 
 def test_a_bucket_that_cannot_be_reached_is_said(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(StorageError, match=r"nowhere.*missing"):
-        Store("s3://nowhere-at-all/x").write("models/a.pkl", b"a")
+    with pytest.raises(StorageError, match=r"nowhere.*bucket does not exist; create the bucket"):
+        Store("s3://nowhere-at-all/x")
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    S3FileSystem.clear_instance_cache()
-    with pytest.raises(StorageError, match="check the address, the endpoint and the credentials"):
-        Store(bucket).write("models/a.pkl", b"a")
-    S3FileSystem.clear_instance_cache()
+    with pytest.raises(StorageError, match="no credentials were found; set"):
+        Store(bucket)

@@ -177,7 +177,7 @@ class _Run:
             with suppress(OSError):
                 for job in self._jobs:
                     if job.staged is not None:
-                        self._context.store.remove(job.staged.key)
+                        self._context.store.drop(job.staged)
         states = retention_queries.states(self._context.database, [file.model_id for file in self._left])
         left = {file.key: why for file, why in self._left.items() if states[file.model_id][0] != "purged"}
         return CompressResult(tuple(self._compressed), tuple(self._linked), self._before, self._after, left)
@@ -265,7 +265,7 @@ class _Run:
         self._jobs = []
         for job in jobs:
             if job.staged is not None and job.file.key not in fresh:
-                store.remove(job.staged.key)
+                store.drop(job.staged)
         self._noted |= {each.file: each for each in done}
         self._compressed += [job.file.key for job in compressed]
         self._linked += [job.file.key for job in linked]

@@ -10,7 +10,6 @@ import errno
 import json
 import os
 import re
-import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
@@ -197,20 +196,17 @@ def _elsewhere(path: str | os.PathLike[str]) -> tuple[Callable[[str, bytes], Non
         raise InvalidInput(f"path is {path!r:.80}; name a folder for the exported index") from error
     if not isinstance(root, str) or not root or "\0" in root or "://" in root:
         raise InvalidInput(f"path {root!r:.80} is not a folder on this machine; name a folder for the exported index")
-    folder = Folder(os.path.abspath(os.path.expanduser(root)))
+    folder = Folder(os.path.abspath(os.path.expanduser(root)), aside=".export-")
 
     def write(key: str, data: bytes) -> None:
-        aside = f".{key}.{uuid.uuid4().hex}"
         try:
             folder.make_folder("")
+            aside = folder.stage(lambda file: file.write(data), durably=True)
             try:
-                with folder.create(aside) as file:
-                    file.write(data)
-                    folder.sync(file)
-                folder.rename(aside, key)
+                folder.name({key: aside}, new=False)
             except BaseException:
                 with suppress(OSError):
-                    folder.remove(aside)
+                    folder.drop(aside)
                 raise
             folder.sync_folders([key])
         except OSError as error:

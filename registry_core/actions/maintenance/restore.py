@@ -34,7 +34,7 @@ _FOLDERS = ("models", "metadata", "benchmarks", "evaluations", "archive")
 _FILE = re.compile(rf"registry_config\.json|({'|'.join(_FOLDERS)})/.+")
 #: Lies beside the files while they are copied to a place that cannot be renamed, and says which backup they are of.
 _MARK = "restoring.json"
-_STEP = 1000
+_STEP, _STEP_BYTES = 1000, 64_000_000
 _SCHEMAS = (("catalog", REGISTRY), ("telemetry", TELEMETRY))
 
 
@@ -206,16 +206,21 @@ def _copy_files(context: Context, found: bundle.Reader, files: dict[str, str], p
     twins = [key for key in files if found.twin(files[key]) is not None]
     done = 0
     for keys in (originals, twins):
-        for start in range(0, len(keys), _STEP):
-            staged: dict[str, Staged] = {}
-            for key in keys[start : start + _STEP]:
-                twin = found.twin(files[key])
-                if twin is None or not context.store.link(key, twin.removeprefix("files/")):
-                    staged[key] = context.store.stage(partial(_copy, found, files[key]), durably=False)
-                done += 1
-                if progress is not None:
-                    progress("files", done, len(files))
-            context.store.publish(staged, durably=False)
+        staged: dict[str, Staged] = {}
+        waiting = 0
+        for key in keys:
+            twin = found.twin(files[key])
+            if twin is None or not context.store.link(key, twin.removeprefix("files/")):
+                staged[key] = context.store.stage(partial(_copy, found, files[key]), durably=False)
+                waiting += staged[key].size
+            done += 1
+            # In a bucket several are put at the same time, and wait for it in memory.
+            if len(staged) >= _STEP or waiting >= _STEP_BYTES:
+                context.store.publish(staged, durably=False)
+                staged, waiting = {}, 0
+            if progress is not None:
+                progress("files", done, len(files))
+        context.store.publish(staged, durably=False)
     # Once for all of them: ten thousand versions took four times as long with once for each.
     os.sync()
 

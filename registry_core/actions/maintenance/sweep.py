@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import cache, partial
 from typing import NamedTuple
 
 from ...catalog import events, retention_queries
@@ -26,7 +27,9 @@ _OURS = {
     ASIDE: re.compile(r"[0-9a-f]{32}"),
 }
 #: Here files get their names before anybody holds the lock: who writes one may be about to claim it.
-_WRITTEN_UNLOCKED = ("evaluations", ARCHIVE, ASIDE)
+_WRITTEN_UNLOCKED = ("models", "metadata", "evaluations", ARCHIVE, ASIDE)
+#: Here a name is never used a second time, so an old file that nothing claims will never be claimed.
+_USED_ONCE = ("models", "metadata", ASIDE)
 _LONGEST_WRITE = timedelta(hours=1)
 _BATCH = 300
 
@@ -121,27 +124,55 @@ def remove(context: Context, wanted: Collection[str]) -> tuple[dict[str, int], d
     gone: dict[str, int] = {}
     left: dict[str, str] = {}
     keys = sorted(wanted)
+    once = [key for key in keys if key.startswith(_USED_ONCE)]
+    for start in range(0, len(once), _BATCH):
+        # No lock: in a bucket everybody would wait for every request. A rebuild may claim what it finds, so the claims
+        # are those of this moment.
+        _remove(context, once[start : start + _BATCH], _Present(context).claims, gone, left)
     for archived in (False, True):
-        part = [key for key in keys if _archived(key) == archived]
+        part = [key for key in keys if key not in once and _archived(key) == archived]
         for start in range(0, len(part), _BATCH):
             with (context.telemetry if archived else context.database).transaction() as transaction:
-                claimed: Collection[str] = (
-                    retention_queries.archives(transaction) if archived else retention_queries.claims(transaction)
-                )
-                # Listed anew: another file may lie under the same key by now.
-                there = {each.key: each for each in files(context)}
-                may_go = {each.key for each in old(context, [each for each in there.values() if each.key in part])}
-                for key in part[start : start + _BATCH]:
-                    if key not in there:
-                        left[key] = "it was deleted already"
-                    elif key in claimed:
-                        left[key] = "it now belongs to a version"
-                    elif key not in may_go or not there[key].ours:
-                        left[key] = "it is too new to be deleted"
-                    else:
-                        context.store.remove(key)
-                        gone[key] = there[key].size
+                read = retention_queries.archives if archived else retention_queries.claims
+                _remove(context, part[start : start + _BATCH], cache(partial(read, transaction)), gone, left)
     return gone, left
+
+
+class _Present:
+    """The keys that are claimed now, read again only after something was committed."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._read: tuple[int, Collection[str]] | None = None
+
+    def claims(self) -> Collection[str]:
+        """The keys."""
+        revision = events.newest(self._context.database)
+        if self._read is None or self._read[0] != revision:
+            self._read = revision, retention_queries.claims(self._context.database)
+        return self._read[1]
+
+
+def _remove(
+    context: Context,
+    keys: Collection[str],
+    claims: Callable[[], Collection[str]],
+    gone: dict[str, int],
+    left: dict[str, str],
+) -> None:
+    # Listed anew: another file may lie under the same key by now.
+    there = {each.key: each for each in files(context) if each.key in keys}
+    may_go = {each.key for each in old(context, list(there.values()))}
+    for key in keys:
+        if key not in there:
+            left[key] = "it was deleted already"
+        elif key in claims():
+            left[key] = "it now belongs to a version"
+        elif key not in may_go or not there[key].ours:
+            left[key] = "it is too new to be deleted"
+        else:
+            context.store.remove(key)
+            gone[key] = there[key].size
 
 
 def _archived(key: str) -> bool:

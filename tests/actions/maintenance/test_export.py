@@ -70,7 +70,8 @@ def test_it_is_read_as_it_was_written_or_not_at_all(sqlite_registry: Registry, c
 def test_it_is_one_moment_on_both_catalogs(registry: Registry) -> None:
     model_id = put(registry, 0.9)
     first = registry.export_index()
-    entries = json.loads(Path(first.files[0]).read_text())
+    assert first.files[0].endswith("/model_index.json")
+    entries = json.loads(registry._context.store.read("model_index.json"))
     assert (entries[model_id]["is_active"], entries[model_id]["model_name"]) == (True, NAME)
     assert registry.export_index().last_event == first.last_event
 

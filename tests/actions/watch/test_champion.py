@@ -14,6 +14,7 @@ from sklearn.linear_model import LinearRegression
 from registry_core import Registry
 from registry_core.actions.serve.failed_calls import Failing
 from registry_core.catalog.telemetry import detectors
+from registry_core.file_keys import model_files
 from tests.actions.watch.live_traffic import Mistakes, champions, named, reading, register
 from tests.clock import Clock
 from tests.traffic import Mute, fitted, regression, rows, trust
@@ -253,7 +254,7 @@ def test_without_a_healthy_predecessor_it_stays_and_says_so(registry: Registry, 
 def test_a_predecessor_that_does_not_load_is_no_way_back(registry: Registry, clock: Clock) -> None:
     registry.configure("Churn", monitoring=QUICK)
     first, last = champions(registry, clock, 2)
-    Path(registry.get_metadata(first).model_file_path).write_bytes(b"damaged")
+    registry._context.store.write(model_files(first)[0], b"damaged")
     traffic = Mistakes(registry, clock)
     for _ in range(6):
         traffic(100)

@@ -1,4 +1,4 @@
-"""What this machine keeps of servers, up to a limit: those used longest ago go first.
+"""What this machine keeps of buckets and servers, up to a limit: files used longest ago go first.
 
 Files of models are kept by their SHA-256, and beside them which checks they passed here, and which version was the last
 known answer to a question. The folder is this user's own, like the programs that read it.
@@ -6,15 +6,19 @@ known answer to a question. The folder is this user's own, like the programs tha
 
 from __future__ import annotations
 
+import fcntl
 import os
+import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
 
 #: The folder and its size in bytes, by the environment.
 FOLDER, LIMIT = "MODEL_REGISTRY_CACHE", "MODEL_REGISTRY_CACHE_BYTES"
 _MOST_BYTES = 20_000_000_000
+_ABANDONED_SECONDS = 86_400
 
 
 class Cache:
@@ -26,24 +30,26 @@ class Cache:
         self.most_bytes = int(os.environ.get(LIMIT) or _MOST_BYTES) if most_bytes is None else most_bytes
 
     def content(self, digest: str, download: Callable[[Path], None]) -> bytes:
-        """The bytes of a file, downloaded where they are not here or were altered."""
+        """The bytes of a file, downloaded where they are not here or were altered; of several who ask at the same time
+        one downloads, and the others wait."""
         path = self.folder / digest
-        try:
-            data = path.read_bytes()
-            if sha256(data).hexdigest() == digest:
-                os.utime(path)
-                return data
-        except FileNotFoundError:
-            pass
+        data = _held(path, digest)
+        if data is not None:
+            return data
         self._make_folder()
-        aside = self.folder / f"{digest}.{uuid.uuid4().hex}.part"
-        try:
-            download(aside)
-            data = aside.read_bytes()
-            aside.replace(path)
-        finally:
-            aside.unlink(missing_ok=True)
-        self._make_room(path)
+        with self._turn(digest):
+            data = _held(path, digest)
+            if data is not None:
+                return data
+            aside = self.folder / f"{digest}.{uuid.uuid4().hex}.part"
+            try:
+                os.close(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+                download(aside)
+                data = aside.read_bytes()
+                aside.replace(path)
+            finally:
+                aside.unlink(missing_ok=True)
+        self._make_room()
         return data
 
     def note(self, kind: str, key: str, content: bytes = b"") -> None:
@@ -73,18 +79,49 @@ class Cache:
     def _make_folder(self) -> None:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
-    def _make_room(self, newest: Path) -> None:
+    @contextmanager
+    def _turn(self, digest: str) -> Iterator[None]:
+        """Wait for whoever downloads the same file; the system ends the turn of a process that is killed."""
+        path = self.folder / f"{digest}.lock"
+        lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            # Without locks, as on some network file systems, a file may be downloaded twice.
+            with suppress(OSError):
+                fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+        finally:
+            path.unlink(missing_ok=True)
+            with suppress(OSError):
+                fcntl.flock(lock, fcntl.LOCK_UN)
+            os.close(lock)
+
+    def _make_room(self) -> None:
         files = []
         for path in self.folder.iterdir():
             try:
                 found = path.stat()
             except FileNotFoundError:
                 continue  # another process made room
-            files.append((found.st_mtime, found.st_size, path))
+            if not path.name.endswith((".part", ".lock")):
+                files.append((found.st_mtime, found.st_size, path))
+            elif time.time() - found.st_mtime > _ABANDONED_SECONDS:
+                path.unlink(missing_ok=True)
         held = sum(size for _, size, _ in files)
         for _, size, path in sorted(files):
             if held <= self.most_bytes:
                 return
-            if path != newest and not path.name.endswith(".part"):
-                path.unlink(missing_ok=True)
-                held -= size
+            path.unlink(missing_ok=True)
+            held -= size
+
+
+def _held(path: Path, digest: str) -> bytes | None:
+    try:
+        data = path.read_bytes()
+        if sha256(data).hexdigest() == digest:
+            # Another process may be making room.
+            with suppress(FileNotFoundError):
+                os.utime(path)
+            return data
+    except FileNotFoundError:
+        pass
+    return None
