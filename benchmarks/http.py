@@ -12,9 +12,10 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
 from benchmarks import estimators
@@ -26,6 +27,9 @@ from benchmarks.timing import Contestant, repeated
 from registry_core import Registry, RegistryError
 from registry_core.artifacts import formats
 from registry_core.wire.methods import method_of
+
+if TYPE_CHECKING:
+    from registry_core.actions.serve.predictor import Predictor
 
 #: Resident bytes of a server and of a client while a file of any size passes through them.
 MOST_MEMORY = 300e6
@@ -135,7 +139,8 @@ def again(bench: Bench) -> list[Row]:
 
 #: The imports of a service are not what is measured: it has loaded its libraries.
 _FIRST = """
-import sys, time, sklearn.linear_model, sklearn.preprocessing, registry_core.remote.registry
+import sys, time, httpcore2, sklearn.linear_model, sklearn.preprocessing
+import registry_core.registry, registry_core.remote.registry
 start = time.perf_counter()
 from registry_core import Registry
 with Registry(sys.argv[1]) as registry:
@@ -178,23 +183,51 @@ def first(bench: Bench) -> list[Row]:
     ]
 
 
-def _clients(bench: Bench, opened: Callable[[], Registry], own: Registry) -> tuple[float, list[str]]:
-    """Let clients register, promote, predict and record; calls a second, and what was lost or went wrong."""
+@dataclass
+class _Work:
+    """What clients did at once: seconds until all were ready, calls a second from then on, and what went wrong."""
+
+    ready: float
+    rate: float
+    calls: int
+    wrong: list[str]
+
+
+def _clients(bench: Bench, opened: Callable[[], Registry], own: Registry, seconds: _Processor) -> _Work:
+    """Let clients register, promote, predict and record, from the moment on when each has predicted once.
+
+    Args:
+        seconds: processor seconds that the work took so far, asked when all are ready and in the end.
+    """
     done: Counter[str] = Counter()
     wrong: list[str] = []
     lock, versions = threading.Lock(), [register(own, each, scaled=True) for each in (1, 2)]
     before = own.count_models(NAME)
     promoted: set[int] = set()
-    inputs = _rows(20)
-    until = time.monotonic() + bench.size.client_seconds
+    inputs, until = _rows(20), [0.0]
+
+    def begin() -> None:
+        seconds.begin()
+        until[0] = time.monotonic() + bench.size.client_seconds
+
+    start = time.monotonic()
+    ready = threading.Barrier(bench.size.clients, begin, timeout=600)
+
+    def predict(registry: Registry, predictor: Predictor, count: Counter[str]) -> None:
+        answer = predictor.predict(inputs)
+        labels = dict.fromkeys(answer.prediction_ids.tolist(), 0)
+        count["predictions"] += len(labels)
+        count["outcomes"] += registry.record_outcomes(labels).recorded
 
     def client(which: int) -> None:
         count: Counter[str] = Counter()
         try:
             with opened() as registry:
                 predictor = registry.predictor(NAME)
+                predict(registry, predictor, count)
+                ready.wait()
                 turn = which
-                while time.monotonic() < until:
+                while time.monotonic() < until[0]:
                     turn += 1
                     try:
                         if turn % 40 == 0:
@@ -205,27 +238,26 @@ def _clients(bench: Bench, opened: Callable[[], Registry], own: Registry) -> tup
                             made = registry.promote(versions[turn // 10 % 2], reason="in turn", override=True)
                             promoted.add(made.deployment_id)
                         else:
-                            answer = predictor.predict(inputs)
-                            labels = dict.fromkeys(answer.prediction_ids.tolist(), 0)
-                            count["outcomes"] += registry.record_outcomes(labels).recorded
-                            count["predictions"] += len(labels)
+                            predict(registry, predictor, count)
                             count["calls"] += 1
                         count["calls"] += 1
                     except RegistryError as error:
                         if "already" not in str(error):
                             raise
         except Exception as error:  # whatever it is, it is what a user would meet
+            ready.abort()
             wrong.append(f"{type(error).__name__}: {error}"[:200])
         with lock:
             done.update(count)
 
     threads = [threading.Thread(target=client, args=(each,)) for each in range(bench.size.clients)]
-    start = time.monotonic()
     for each in threads:
         each.start()
     for each in threads:
         each.join()
-    span = time.monotonic() - start
+    seconds.end()
+    begun = until[0] - bench.size.client_seconds
+    span = time.monotonic() - begun
     history = own.prediction_history(NAME)
     served = history[history.role != "shadow"]
     stored = {
@@ -238,7 +270,27 @@ def _clients(bench: Bench, opened: Callable[[], Registry], own: Registry) -> tup
     wrong += [
         f"{name}: {done[name]} confirmed, {found} stored" for name, found in stored.items() if found != done[name]
     ]
-    return done["calls"] / span, wrong
+    return _Work(begun - start, done["calls"] / span, done["calls"], wrong)
+
+
+@dataclass
+class _Processor:
+    """Processor seconds between two moments: of this process, and of a server."""
+
+    server: Callable[[], float | None] = lambda: 0.0
+    _spent: float = 0.0
+
+    def _now(self) -> float:
+        return time.process_time() + (self.server() or 0.0)
+
+    def begin(self) -> None:
+        self._spent -= self._now()
+
+    def end(self) -> None:
+        self._spent += self._now()
+
+    def each(self, work: _Work) -> str:
+        return f"{number(1000 * self._spent / max(work.calls, 1))} ms"
 
 
 def together(bench: Bench) -> list[Row]:
@@ -249,22 +301,36 @@ def together(bench: Bench) -> list[Row]:
         _caching(bench.new_folder("cache")),
         _served(folder, bench.new_folder("server")) as server,
     ):
-        ours, wrong = _clients(bench, lambda: Registry(server.address), own)
-    folder = bench.new_folder("local")
+        served = _Processor(server.seconds)
+        ours = _clients(bench, lambda: Registry(server.address), own, served)
+    folder, alone = bench.new_folder("local"), _Processor()
     with Registry(folder, actor="benchmark") as own:
-        local, lost = _clients(bench, lambda: Registry(folder), own)
+        local = _clients(bench, lambda: Registry(folder), own, alone)
+    wrong = ours.wrong + local.wrong
     return [
         Row(
             "http-together",
             f"{size.clients} clients register, promote, predict and record for {size.client_seconds:g} s: calls a "
             "second (limit: threads of one process)",
-            ours,
-            local,
-            None if not ours else local / ours,
+            ours.rate,
+            local.rate,
+            local.rate / ours.rate if ours.rate else None,
             unit="per second",
             target="no lost update",
-            checks=[Check("; ".join((wrong + lost)[:3]) or "nothing was lost", not wrong + lost)],
-        )
+            checks=[Check("; ".join(wrong[:3]) or "nothing was lost", not wrong)],
+            notes=[
+                f"{ours.calls:,} calls; a call takes {served.each(ours)} of a processor, server and client together, "
+                f"in one process {alone.each(local)}"
+            ],
+        ),
+        Row(
+            "http-ready",
+            f"until each of {size.clients} clients that start at once has loaded the champion, with an empty cache, "
+            "and predicted (limit: threads of one process)",
+            ours.ready,
+            local.ready,
+            ours.ready / local.ready if local.ready else None,
+        ),
     ]
 
 

@@ -7,10 +7,15 @@ known answer to a question. The folder is this user's own, like the programs tha
 from __future__ import annotations
 
 import os
+import sys
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
+
+if sys.platform != "win32":
+    import fcntl
 
 #: The folder and its size in bytes, by the environment.
 FOLDER, LIMIT = "MODEL_REGISTRY_CACHE", "MODEL_REGISTRY_CACHE_BYTES"
@@ -67,6 +72,22 @@ class Cache:
         except OSError:
             return None
 
+    @contextmanager
+    def turn(self, kind: str, key: str) -> Iterator[None]:
+        """Wait for the others, in this process and in others, that are about to write the same note."""
+        if sys.platform == "win32":
+            yield  # each of them writes it
+            return
+        self._make_folder()
+        path = self._note(f"{kind}.turn", key)
+        descriptor = _locked(path)
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)
+            fcntl.flock(descriptor, fcntl.LOCK_UN)  # also where a forked process has a copy
+            os.close(descriptor)
+
     def _note(self, kind: str, key: str) -> Path:
         return self.folder / f"{sha256(key.encode()).hexdigest()}.{kind}"
 
@@ -88,3 +109,16 @@ class Cache:
             if path != newest and not path.name.endswith(".part"):
                 path.unlink(missing_ok=True)
                 held -= size
+
+
+def _locked(path: Path) -> int:
+    """The descriptor of a lock file that is held, and is still the one at that path."""
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        try:
+            if os.path.samestat(os.fstat(descriptor), path.stat()):
+                return descriptor
+        except FileNotFoundError:
+            pass
+        os.close(descriptor)

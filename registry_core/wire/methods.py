@@ -49,8 +49,8 @@ _FURTHER_READING = frozenset({
     "webhooks", "why_may",
 })  # fmt: skip
 
-#: Methods that change something and may be sent again all the same: nothing is stored twice.
-_REPEATABLE = frozenset({"record_predictions", "reserve_predictions"})
+#: Methods that change something and may be sent again all the same: nothing is stored twice, so that they need no key.
+_REPEATABLE = frozenset({"record_outcomes", "record_predictions", "reserve_predictions"})
 
 #: Arguments that are files: sent as an upload before the call.
 FILES: Mapping[str, tuple[str, ...]] = {
