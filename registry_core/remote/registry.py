@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import inspect
 import io
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
@@ -130,22 +129,25 @@ class _Remote:
         reason: str = "",
         **fields: Any,
     ) -> str:
-        """As ``Registry.register_model``; to the server the files are an upload, and their metrics self-reported."""
-        for name, value in (("reference", reference), ("training_data", training_data)):
-            if value is not None:
-                warnings.warn(
-                    f"{name} is not sent to {self.location}: feature drift and lineage of the training data are not "
-                    "recorded for this version",
-                    UserWarning,
-                    stacklevel=2,
-                )
+        """As ``Registry.register_model``; to the server the files are an upload, and their metrics self-reported.
+
+        So is their lineage. Rows of ``reference`` and ``training_data`` stay here: their distribution and fingerprint
+        are sent.
+        """
+        from ..actions import lineage
+
+        comes_from = lineage.of_registration(training_data)
+        if "training_data" in comes_from:
+            comes_from["training_data"]["rows_unknown"] = "they stayed on the machine that registered the version"
         files: dict[str, Any] = {"model_file": _named(model_obj, "model.pkl")}
         if scaler_obj is not None:
             files["scaler_file"] = _named(scaler_obj, "scaler.pkl")
         given = {name: value for name, value in fields.items() if value is not None}
         call: str = self._called(
-            "upload", **files, metadata=given, input_example=input_example, reason=reason, actor=actor
-        )
+            "upload", **files, metadata=given, input_example=input_example, lineage=comes_from,
+            reference=None if reference is None else _distribution(model_obj, scaler_obj, reference, fields),
+            reason=reason, actor=actor,
+        )  # fmt: skip
         return call
 
     def _called(self, verb: str, **arguments: Any) -> Any:
@@ -160,6 +162,15 @@ class _Remote:
         if verb == "upload":
             return self._connection.register(method, arguments)
         return self._connection.call(method, arguments)
+
+
+def _distribution(model: Any, scaler: Any, rows: Any, fields: Mapping[str, Any]) -> dict[str, Any]:
+    """How the training features are distributed: what a server gets of them."""
+    from ..actions.serve import drifting
+    from ..artifacts import describe
+
+    names = fields.get("feature_names") or describe.describe(model, scaler).feature_names
+    return drifting.reference(model, scaler, rows, tuple(names))
 
 
 def _named(value: Any, name: str) -> Any:

@@ -99,6 +99,33 @@ def _rows() -> tuple[pd.DataFrame, Any]:
     return pd.DataFrame(inputs[:200], columns=FEATURES), target[:200]
 
 
+def test_the_origin_of_a_version_goes_with_it_and_no_row_does(remote: Registry, own: Registry) -> None:
+    model, scaler = logistic()
+    rows, labels = _rows()
+    model_id = remote.register_model(
+        model, scaler, model_name="Origin", model_type="LogisticRegression", feature_names=FEATURES,
+        reference=rows.to_numpy(), training_data=rows.assign(target=labels),
+    )  # fmt: skip
+    with Registry(own.location) as local:
+        local_id = local.register_model(
+            model, scaler, model_name="Origin", model_type="LogisticRegression", feature_names=FEATURES,
+            reference=rows.to_numpy(), training_data=rows.assign(target=labels),
+        )  # fmt: skip
+    sent, known = own.get_metadata(model_id), own.get_metadata(local_id)
+    assert sent.reference == known.reference
+    lineage = dict(sent.lineage)
+    assert lineage.pop("self_reported")
+    assert "stayed on the machine" in lineage["training_data"].pop("rows_unknown")
+    assert lineage == known.lineage
+    assert "**lineage:** self-reported" in str(own.export_model_card(model_id))
+    refused = {"model_name": "Origin", "model_type": "x"}
+    with pytest.raises(InvalidInput, match=r"lineage.training_data has the field 'rows_themselves'"):
+        remote.upload(
+            io.BytesIO(pickle.dumps(model)), metadata=refused,
+            lineage={"training_data": {"sha256": "0" * 64, "rows_themselves": [[1]]}},
+        )  # fmt: skip
+
+
 def test_files_and_tables(remote: Registry, tmp_path: Path) -> None:
     path = tmp_path / "model.pkl"
     path.write_bytes(pickle.dumps(forest()))
