@@ -225,6 +225,15 @@ def test_arguments_are_checked(facts: Facts, client: TestClient) -> None:
     assert ask("promote", content=b" " * 33_000_000)[0] == 413
 
 
+def test_a_call_without_a_body(facts: Facts, client: TestClient) -> None:
+    headers = {"authorization": f"Bearer {token(facts.registry, 'viewer', owner='c')}"}
+    for name, method in methods_of(Registry).items():
+        if any(each.is_required() for each in method.arguments.model_fields.values()):
+            for sent in ({}, {"content": b"null", "headers": {"content-type": "application/json"}}):
+                answer = client.post(f"/api/v1/{name}", **{**sent, "headers": {**headers, **sent.get("headers", {})}})
+                assert (answer.status_code, answer.json()["type"]) == (422, "InvalidInput"), name
+
+
 def test_lists_are_bounded_and_name_the_next_page(facts: Facts, client: TestClient) -> None:
     headers = {"authorization": f"Bearer {token(facts.registry, 'viewer', owner='c')}"}
     whole = client.get("/api/v1/events?limit=1000", headers=headers).json()
