@@ -11,7 +11,7 @@ import time
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -20,9 +20,9 @@ from unittest.mock import patch
 
 from benchmarks import estimators
 from benchmarks.bench import NAME, Bench, register
-from benchmarks.peer import ROOT
+from benchmarks.peer import ROOT, PeerFailed, PeerProcess, environment
 from benchmarks.served import Server, free_port, serving
-from benchmarks.table import Check, Row, at_most, number
+from benchmarks.table import Check, Peer, Row, at_most, number
 from benchmarks.timing import Contestant, repeated
 from registry_core import Registry, RegistryError
 from registry_core.artifacts import formats
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 #: Resident bytes of a server and of a client while a file of any size passes through them.
 MOST_MEMORY = 300e6
+_MLFLOW = "MLflow's server"
 _FIELDS = {"model_name": NAME, "model_type": "LogisticRegression", "evaluation_set": "holdout"}
 
 
@@ -59,6 +60,31 @@ def _metadata(at: int) -> dict[str, Any]:
     return {**_FIELDS, "performance_metrics": estimators.metrics(at), "training_info": {"data_quality_score": 0.97}}
 
 
+@contextmanager
+def _mlflow_server(bench: Bench) -> Iterator[PeerProcess | None]:
+    """MLflow connected to a server of its own, with SQLite and a local folder; None where it does not start."""
+    if bench.peer is None or bench.mlflow_python is None:
+        yield None
+        return
+    folder, port = bench.new_folder("mlflow-server"), free_port()
+    folder.mkdir(parents=True)
+    command = [
+        str(bench.mlflow_python), "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port),
+        "--workers", "1", "--backend-store-uri", f"sqlite:///{folder}/mlflow.db",
+        "--artifacts-destination", str(folder / "artifacts"),
+    ]  # fmt: skip
+    with ExitStack() as stack:
+        try:
+            server = stack.enter_context(serving(command, port, "/health", environment(), folder))
+            bench.peer.ask("connect", address=server.address)
+            bench.peer.ask("register", what="regression", how="tuned")  # what is imported on the way
+        except (PeerFailed, RuntimeError) as error:
+            bench.lines.append(f"MLflow's server left out: {error}")
+            yield None
+            return
+        yield bench.peer
+
+
 def registering(bench: Bench) -> list[Row]:
     """Register through a server: until it is received, and until it may be promoted."""
     folder, eligible = bench.new_folder("http"), []
@@ -68,6 +94,7 @@ def registering(bench: Bench) -> list[Row]:
         Registry(folder, actor="benchmark"),
         _served(folder, bench.new_folder("server")) as server,
         Registry(server.address) as remote,
+        _mlflow_server(bench) as peer,
     ):
         connection: Any = remote._connection  # type: ignore[attr-defined]
         numbers = iter(range(1, 1_000_000))
@@ -91,8 +118,12 @@ def registering(bench: Bench) -> list[Row]:
         def in_process() -> None:
             register(local, next(numbers), scaled=True)
 
-        times = bench.race({"ours": received, "local": in_process}, rounds=bench.size.registrations)
-    ratio = times.ratio("ours", "local")
+        contestants: dict[str, Contestant] = {"ours": received, "local": in_process}
+        if peer is not None:
+            mlflow = peer
+            contestants[_MLFLOW] = lambda: mlflow.seconds("register", what="regression", how="tuned")
+        times = bench.race(contestants, rounds=bench.size.registrations, every={_MLFLOW: 3})
+    ratio, theirs = times.ratio("ours", "local"), times.median(_MLFLOW)
     return [
         Row(
             "http-register",
@@ -102,6 +133,7 @@ def registering(bench: Bench) -> list[Row]:
             ratio,
             target="<= 3x in one process",
             checks=at_most("over HTTP / in one process", ratio, 3.0),
+            peers=[] if theirs is None else [Peer("its server", theirs, times.ratio(_MLFLOW, "ours"))],
             notes=[f"checked and registered after {number(1000 * median(eligible))} ms, of two at a time"],
             spread=times.spread("local"),
         )

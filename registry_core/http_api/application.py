@@ -370,8 +370,10 @@ def _add_reading(app: FastAPI, server: Server, who: Any) -> None:
         size = known.model_bytes if which == "model" else known.scaler_bytes
         return downloads.answer(request, caller.registry.open_artifact(model_id, which), digest, size)
 
-    streamed = {200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}}
-    whole_or_part = {
+    streamed: dict[int | str, dict[str, Any]] = {
+        200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}
+    }
+    whole_or_part: dict[int | str, dict[str, Any]] = {
         200: {"content": {_BYTES: {"schema": _BINARY}}},
         206: {"description": "The bytes that `Range` asks for.", "content": {_BYTES: {"schema": _BINARY}}},
         304: {"description": "The caller has the file, by `If-None-Match`."},
@@ -384,7 +386,8 @@ def _add_reading(app: FastAPI, server: Server, who: Any) -> None:
          streamed),
         ("/artifacts/{model_id}/{which}", artifact, "Download a file of a version.", whole_or_part),
     ):  # fmt: skip
+        further: dict[str, Any] = {"response_class": Response} if answered else {}
         app.add_api_route(
             API_PATH + path, call, methods=["GET"], summary=about, tags=["files"], responses={**_PROBLEMS, **answered},
-            operation_id=f"{call.__name__}_of", **({"response_class": Response} if answered else {}),
+            operation_id=f"{call.__name__}_of", **further,
         )  # fmt: skip
