@@ -85,7 +85,8 @@ def main(environment: Path, further: list[str]) -> int:
                 ) and _run(programs / "python", "-c", _GENERATED, server.address, secret, folder=folder),
                 "every route withstands anything": _run(
                     programs / "schemathesis", "run", document, "--header", f"Authorization: Bearer {secret}",
-                    "--checks", ",".join(_CHECKS), "--seed", "1", "--max-time", str(_SECONDS), "--workers", "2", "--request-timeout", "120",
+                    "--checks", ",".join(_CHECKS), "--seed", "1", "--max-time", str(_SECONDS), "--workers", "2",
+                    "--request-timeout", "120",
                     "--continue-on-failure", "--no-shrink", "--phases", "coverage,fuzzing", "--warnings", "off",
                     "--exclude-path-regex", rf"/({'|'.join(_LEFT_OUT)})$", *further,
                     folder=folder,
