@@ -6,10 +6,13 @@ import functools
 import inspect
 import io
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 from ..artifacts import formats
 from ..errors import InvalidInput
+from ..records import utc_text
+from ..rules import intake
 from ..rules.access import NEEDS
 from ..wire.methods import NOT_SERVED, SERVED, method_of
 from .connection import Connection
@@ -156,12 +159,38 @@ class _Remote:
         arguments.pop("progress", None)  # a server tells of none
         if method.acts and arguments.pop("actor", None) is not None:
             raise InvalidInput(f"actor= of {verb} cannot be given to a server, which knows who acts by the token")
+        arguments = {name: _zoned(value) for name, value in arguments.items()}
+        if isinstance(metadata := arguments.get("metadata"), Mapping):
+            arguments["metadata"] = _as_said_here(metadata)
         for name in method.files:
             if (given := arguments.get(name)) is not None and not (name == "input_example" and _are_rows(given)):
                 arguments[name] = self._connection.upload(given, name)
         if verb == "upload":
             return self._connection.register(method, arguments)
         return self._connection.call(method, arguments)
+
+
+def _zoned(value: Any) -> Any:
+    """Times without a zone are those of this machine, which may not be the server's."""
+    if isinstance(value, datetime) and value.tzinfo is None:
+        return intake.moment(value)
+    if isinstance(value, list | tuple) and any(isinstance(each, datetime) for each in value):
+        return [_zoned(each) for each in value]
+    return value
+
+
+def _as_said_here(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """Metadata in the words of JSON, as a registry in this process would have understood it."""
+    found = dict(metadata)
+    for name in ("hyperparameters", "training_info"):
+        if isinstance(part := found.get(name), Mapping):
+            found[name] = intake.plain(_timed(part))
+    return _timed(found)
+
+
+def _timed(part: Mapping[str, Any]) -> dict[str, Any]:
+    said = part.get("training_timestamp")
+    return dict(part) if said in (None, "") else {**part, "training_timestamp": utc_text(intake.moment(said))}
 
 
 def _distribution(model: Any, scaler: Any, rows: Any, fields: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pandas as pd
+import pytest
 import yaml
 from sklearn.datasets import load_breast_cancer
 
@@ -37,6 +38,7 @@ def test_the_example_with_curl(tmp_path: Path) -> None:
         assert (tmp_path / "downloaded.pkl").read_bytes() == (tmp_path / "model.pkl").read_bytes()
 
 
+@pytest.mark.full
 def test_the_job_of_github_actions(tmp_path: Path) -> None:
     (block,) = re.findall(r"^```yaml\n(.*?)^```", PAGE.read_text(), re.MULTILINE | re.DOTALL)
     job = yaml.safe_load(block)["jobs"]["train"]

@@ -8,8 +8,10 @@ import os
 import pickle
 import signal
 import stat
+import time
 import warnings
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -124,6 +126,32 @@ def test_the_origin_of_a_version_goes_with_it_and_no_row_does(remote: Registry, 
             io.BytesIO(pickle.dumps(model)), metadata=refused,
             lineage={"training_data": {"sha256": "0" * 64, "rows_themselves": [[1]]}},
         )  # fmt: skip
+
+
+def test_what_is_said_is_understood_as_in_this_process(
+    remote: Registry, own: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Estimators as hyperparameters, and times without a zone: those of the client's machine."""
+    model, scaler = logistic()
+    said: dict[str, Any] = {
+        "model_name": "Said", "model_type": "LogisticRegression", "hyperparameters": {"inner": forest(), "n": {3, 1}},
+    }  # fmt: skip
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        at = datetime(2026, 3, 1, 12)
+        ids = [
+            registry.register_model(model, scaler, training_info={"training_timestamp": when}, **said)
+            for registry in (remote, own)
+            for when in (at, at.isoformat())
+        ]
+        assert remote.champion_at("Said", datetime.now()) == own.champion_at("Said", datetime.now())
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    found = [own.get_metadata(each) for each in ids]
+    assert {each.training_timestamp for each in found} == {"2026-03-01T03:00:00.000000+00:00"}
+    assert found[0].hyperparameters == found[2].hyperparameters
 
 
 def test_files_and_tables(remote: Registry, tmp_path: Path) -> None:

@@ -2,43 +2,14 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import httpx2
 import pytest
-import uvicorn
 
 from registry_core import InvalidInput, NotAllowed, Registry
-from registry_core.http_api.application import Server, application
 from tests.fitted import register
-from tests.http_api.serving import token
-from tests.processes import until
-
-
-@contextmanager
-def _served(registry: Registry) -> Iterator[tuple[str, list[str]]]:
-    """A server in a thread of this process, and the paths it is asked for."""
-    asked: list[str] = []
-    app = application(Server(lambda: registry))
-
-    async def noting(scope: Any, receive: Any, send: Any) -> None:
-        asked.append(scope["path"])
-        await app(scope, receive, send)
-
-    config = uvicorn.Config(noting, port=0, log_level="error", lifespan="off", timeout_graceful_shutdown=1)
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run)
-    thread.start()
-    try:
-        until(lambda: server.started)
-        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}", asked
-    finally:
-        server.should_exit = True
-        thread.join()
+from tests.http_api.serving import in_a_thread, token
 
 
 @pytest.fixture(autouse=True)
@@ -51,7 +22,7 @@ def test_a_model_comes_from_the_bucket(fresh_postgres: str, bucket: str, s3_endp
     with Registry(fresh_postgres, artifacts=bucket, actor="the owner") as own:
         model_id = register(own)
         may, may_not = token(own, "downloader"), token(own, "viewer")
-        with _served(own) as (address, asked), Registry(address, token=may) as remote:
+        with in_a_thread(own) as (address, asked), Registry(address, token=may) as remote:
             found = remote.artifact_address(model_id)
             assert found is not None
             assert found.startswith(s3_endpoint)
@@ -64,11 +35,12 @@ def test_a_model_comes_from_the_bucket(fresh_postgres: str, bucket: str, s3_endp
                 remote.artifact_address(model_id, seconds=86_400)
 
 
+@pytest.mark.full
 @pytest.mark.postgres
 def test_a_bucket_that_is_out_of_reach(fresh_postgres: str, bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with Registry(fresh_postgres, artifacts=bucket, actor="the owner") as own:
         model_id = register(own)
-        with _served(own) as (address, asked), Registry(address, token=token(own, "downloader")) as remote:
+        with in_a_thread(own) as (address, asked), Registry(address, token=token(own, "downloader")) as remote:
             # Whoever downloads has no way to the bucket: the address it gets leads nowhere.
             closed = "http://127.0.0.1:9/absent"
             monkeypatch.setattr(type(own._context.store._place), "presigned", lambda *_: closed)
