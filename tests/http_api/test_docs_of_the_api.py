@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pickle
 import re
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -21,8 +22,15 @@ from tests.http_api.serving import serving, token
 from tests.servers import PATIENCE
 
 PAGE = Path(__file__).parents[2] / "docs" / "api.md"
-#: The command of this source, wherever the one of that name is from.
-_COMMAND = f'model-registry() {{ "{sys.executable}" -m registry_core "$@"; }}\n'
+
+
+def _paths(folder: Path) -> str:
+    """Where programs are found: the command of this source first, wherever the one of that name is from."""
+    (folder / "bin").mkdir()
+    command = folder / "bin" / "model-registry"
+    command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m registry_core "$@"\n')
+    command.chmod(0o755)
+    return f"{folder / 'bin'}:{Path(sys.executable).parent}:{os.environ['PATH']}"
 
 
 def test_the_example_with_curl(tmp_path: Path) -> None:
@@ -53,11 +61,11 @@ def test_the_job_of_github_actions(tmp_path: Path) -> None:
         environment = {
             **os.environ, **job["env"], "REGISTRY": server.address, "GITHUB_OUTPUT": str(output),
             "MODEL_REGISTRY_TOKEN": token(own, "contributor", "operator"), "GITHUB_WORKFLOW": "Nightly training",
-            "GITHUB_RUN_NUMBER": "7", "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "GITHUB_RUN_NUMBER": "7", "PATH": _paths(tmp_path),
         }  # fmt: skip
         for step in steps:
             model_id = output.read_text().strip().removeprefix("model_id=") if output.exists() else ""
-            script = _COMMAND + step.replace("${{ steps.register.outputs.model_id }}", model_id)
+            script = step.replace("${{ steps.register.outputs.model_id }}", model_id)
             assert "${{" not in script
             subprocess.run(["bash", "-e", "-c", script], cwd=tmp_path, env=environment, check=True)
         (version,) = own.list_models("Churn")
@@ -69,9 +77,10 @@ def test_the_commands_of_an_operator(tmp_path: Path) -> None:
     page = PAGE.with_name("operating.md").read_text()
     (example,) = re.findall(r"^```sh\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
     environment = {**os.environ, "PORT": str(free_port()), "XDG_CONFIG_HOME": str(tmp_path / "config")}
+    environment["PATH"] = _paths(tmp_path)
     environment.pop("MODEL_REGISTRY_TOKEN", None)
     # The server of the example is a child of this shell, and ends with it also where a command fails.
-    script = _COMMAND + "trap 'kill $(jobs -p) 2> /dev/null || true' EXIT\n" + example
+    script = "trap 'kill $(jobs -p) 2> /dev/null || true' EXIT\n" + example
     printed = tmp_path / "printed.txt"
     with printed.open("w") as file:
         # No pipe: a process that the server leaves behind for minutes would hold it open.
@@ -80,6 +89,8 @@ def test_the_commands_of_an_operator(tmp_path: Path) -> None:
             timeout=2 * PATIENCE,
         )  # fmt: skip
     said = printed.read_text()
+    with socket.socket() as probe:
+        assert probe.connect_ex(("127.0.0.1", int(environment["PORT"]))) != 0, "the server was not stopped"
     assert done.returncode == 0, said
     assert "on https://127.0.0.1:" in said
     assert '"status":"ok"' in said
