@@ -10,11 +10,12 @@ BIN    := $(VENV)/bin
 PIP    := -m pip install --quiet --disable-pip-version-check
 # Only files whose hash is written down. Nothing is fetched for a build either: what builds was installed that way too.
 LOCKED := $(PIP) --require-hashes --no-build-isolation --requirement
-LOCKS  := demo test setup lock sbom
+LOCKS  := demo test setup lock sbom fuzz
 PORT   ?= 8501
 FOLDER ?= model_registry_demo
 WORKERS ?= 4
 PYTEST_ARGS ?=
+FUZZ_ARGS ?=
 # A file is one process's, so that what its tests share is made once; the longest files come first (tests/conftest.py).
 BY_FILE := --dist loadfile --no-loadscope-reorder
 # Two test processes for each of two cores, since tests with a browser mostly wait; what each computes takes one thread.
@@ -25,9 +26,10 @@ QUICK  := tests/rules tests/catalog tests/actions/test_configure.py tests/action
 	tests/test_cli_options.py tests/test_words.py tests/test_house.py
 SIMULATIONS := tests/rules/test_coverage.py tests/rules/live/test_live_statistics.py tests/rules/live/test_routing.py \
 	tests/rules/live/test_split.py
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test pytest check lint offline screenshots bench lock sbom clean
+.PHONY: help run test pytest check lint offline fuzz screenshots bench lock sbom clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -59,6 +61,9 @@ offline: $(VENV)/installed-test  ## Run the browser tests where no packet can le
 	@sh tests/setup/browser.sh
 	@$(BIN)/python -m tests.offline
 
+fuzz: $(VENV)/installed-test $(VENV)-fuzz/installed  ## Send anything to every route of the HTTP API; lint its document; generate a client
+	@$(ONE_THREAD) $(BIN)/python -m tests.fuzz $(VENV)-fuzz $(FUZZ_ARGS)
+
 screenshots: $(VENV)/installed-test  ## Take a picture of every page, light and dark, wide and narrow
 	@sh tests/setup/browser.sh
 	@$(BIN)/python docs/take_screenshots.py
@@ -82,7 +87,7 @@ sbom: $(VENV)-demo/installed $(VENV)-sbom/installed  ## Write what `make run` in
 	@echo "Written: build/sbom.json and docs/licenses.md"
 
 clean:  ## Remove environments, caches and builds; registries stay
-	rm -rf $(VENV) $(VENV)-mlflow $(VENV)-lock $(VENV)-sbom $(VENV)-demo build dist .pytest_cache .ruff_cache .hypothesis tests/output
+	rm -rf $(VENV) $(VENV)-mlflow $(VENV)-lock $(VENV)-sbom $(VENV)-demo $(VENV)-fuzz build dist .pytest_cache .ruff_cache .hypothesis tests/output
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # A stamp is written when all went well, so an interrupted installation starts over and a finished one is not repeated.

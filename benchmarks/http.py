@@ -11,24 +11,29 @@ import time
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
 from benchmarks import estimators
 from benchmarks.bench import NAME, Bench, register
-from benchmarks.peer import ROOT
+from benchmarks.peer import ROOT, PeerFailed, PeerProcess, environment
 from benchmarks.served import Server, free_port, serving
-from benchmarks.table import Check, Row, at_most, number
+from benchmarks.table import Check, Peer, Row, at_most, number
 from benchmarks.timing import Contestant, repeated
 from registry_core import Registry, RegistryError
 from registry_core.artifacts import formats
 from registry_core.wire.methods import method_of
 
+if TYPE_CHECKING:
+    from registry_core.actions.serve.predictor import Predictor
+
 #: Resident bytes of a server and of a client while a file of any size passes through them.
 MOST_MEMORY = 300e6
+_MLFLOW = "MLflow's server"
 _FIELDS = {"model_name": NAME, "model_type": "LogisticRegression", "evaluation_set": "holdout"}
 
 
@@ -55,6 +60,31 @@ def _metadata(at: int) -> dict[str, Any]:
     return {**_FIELDS, "performance_metrics": estimators.metrics(at), "training_info": {"data_quality_score": 0.97}}
 
 
+@contextmanager
+def _mlflow_server(bench: Bench) -> Iterator[PeerProcess | None]:
+    """MLflow connected to a server of its own, with SQLite and a local folder; None where it does not start."""
+    if bench.peer is None or bench.mlflow_python is None:
+        yield None
+        return
+    folder, port = bench.new_folder("mlflow-server"), free_port()
+    folder.mkdir(parents=True)
+    command = [
+        str(bench.mlflow_python), "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port),
+        "--workers", "1", "--backend-store-uri", f"sqlite:///{folder}/mlflow.db",
+        "--artifacts-destination", str(folder / "artifacts"),
+    ]  # fmt: skip
+    with ExitStack() as stack:
+        try:
+            server = stack.enter_context(serving(command, port, "/health", environment(), folder))
+            bench.peer.ask("connect", address=server.address)
+            bench.peer.ask("register", what="regression", how="tuned")  # what is imported on the way
+        except (PeerFailed, RuntimeError) as error:
+            bench.lines.append(f"MLflow's server left out: {error}")
+            yield None
+            return
+        yield bench.peer
+
+
 def registering(bench: Bench) -> list[Row]:
     """Register through a server: until it is received, and until it may be promoted."""
     folder, eligible = bench.new_folder("http"), []
@@ -64,6 +94,7 @@ def registering(bench: Bench) -> list[Row]:
         Registry(folder, actor="benchmark"),
         _served(folder, bench.new_folder("server")) as server,
         Registry(server.address) as remote,
+        _mlflow_server(bench) as peer,
     ):
         connection: Any = remote._connection  # pyrefly: ignore[missing-attribute]
         numbers = iter(range(1, 1_000_000))
@@ -87,8 +118,12 @@ def registering(bench: Bench) -> list[Row]:
         def in_process() -> None:
             register(local, next(numbers), scaled=True)
 
-        times = bench.race({"ours": received, "local": in_process}, rounds=bench.size.registrations)
-    ratio = times.ratio("ours", "local")
+        contestants: dict[str, Contestant] = {"ours": received, "local": in_process}
+        if peer is not None:
+            mlflow = peer
+            contestants[_MLFLOW] = lambda: mlflow.seconds("register", what="regression", how="tuned")
+        times = bench.race(contestants, rounds=bench.size.registrations, every={_MLFLOW: 3})
+    ratio, theirs = times.ratio("ours", "local"), times.median(_MLFLOW)
     return [
         Row(
             "http-register",
@@ -98,6 +133,7 @@ def registering(bench: Bench) -> list[Row]:
             ratio,
             target="<= 3x in one process",
             checks=at_most("over HTTP / in one process", ratio, 3.0),
+            peers=[] if theirs is None else [Peer("its server", theirs, times.ratio(_MLFLOW, "ours"))],
             notes=[f"checked and registered after {number(1000 * median(eligible))} ms, of two at a time"],
             spread=times.spread("local"),
         )
@@ -135,7 +171,8 @@ def again(bench: Bench) -> list[Row]:
 
 #: The imports of a service are not what is measured: it has loaded its libraries.
 _FIRST = """
-import sys, time, sklearn.linear_model, sklearn.preprocessing, registry_core.remote.registry
+import sys, time, httpcore2, sklearn.linear_model, sklearn.preprocessing
+import registry_core.registry, registry_core.remote.registry
 start = time.perf_counter()
 from registry_core import Registry
 with Registry(sys.argv[1]) as registry:
@@ -178,23 +215,51 @@ def first(bench: Bench) -> list[Row]:
     ]
 
 
-def _clients(bench: Bench, opened: Callable[[], Registry], own: Registry) -> tuple[float, list[str]]:
-    """Let clients register, promote, predict and record; calls a second, and what was lost or went wrong."""
+@dataclass
+class _Work:
+    """What clients did at once: seconds until all were ready, calls a second from then on, and what went wrong."""
+
+    ready: float
+    rate: float
+    calls: int
+    wrong: list[str]
+
+
+def _clients(bench: Bench, opened: Callable[[], Registry], own: Registry, seconds: _Processor) -> _Work:
+    """Let clients register, promote, predict and record, from the moment on when each has predicted once.
+
+    Args:
+        seconds: processor seconds that the work took so far, asked when all are ready and in the end.
+    """
     done: Counter[str] = Counter()
     wrong: list[str] = []
     lock, versions = threading.Lock(), [register(own, each, scaled=True) for each in (1, 2)]
     before = own.count_models(NAME)
     promoted: set[int] = set()
-    inputs = _rows(20)
-    until = time.monotonic() + bench.size.client_seconds
+    inputs, until = _rows(20), [0.0]
+
+    def begin() -> None:
+        seconds.begin()
+        until[0] = time.monotonic() + bench.size.client_seconds
+
+    start = time.monotonic()
+    ready = threading.Barrier(bench.size.clients, begin, timeout=600)
+
+    def predict(registry: Registry, predictor: Predictor, count: Counter[str]) -> None:
+        answer = predictor.predict(inputs)
+        labels = dict.fromkeys(answer.prediction_ids.tolist(), 0)
+        count["predictions"] += len(labels)
+        count["outcomes"] += registry.record_outcomes(labels).recorded
 
     def client(which: int) -> None:
         count: Counter[str] = Counter()
         try:
             with opened() as registry:
                 predictor = registry.predictor(NAME)
+                predict(registry, predictor, count)
+                ready.wait()
                 turn = which
-                while time.monotonic() < until:
+                while time.monotonic() < until[0]:
                     turn += 1
                     try:
                         if turn % 40 == 0:
@@ -205,27 +270,26 @@ def _clients(bench: Bench, opened: Callable[[], Registry], own: Registry) -> tup
                             made = registry.promote(versions[turn // 10 % 2], reason="in turn", override=True)
                             promoted.add(made.deployment_id)
                         else:
-                            answer = predictor.predict(inputs)
-                            labels = dict.fromkeys(answer.prediction_ids.tolist(), 0)
-                            count["outcomes"] += registry.record_outcomes(labels).recorded
-                            count["predictions"] += len(labels)
+                            predict(registry, predictor, count)
                             count["calls"] += 1
                         count["calls"] += 1
                     except RegistryError as error:
                         if "already" not in str(error):
                             raise
         except Exception as error:  # whatever it is, it is what a user would meet
+            ready.abort()
             wrong.append(f"{type(error).__name__}: {error}"[:200])
         with lock:
             done.update(count)
 
     threads = [threading.Thread(target=client, args=(each,)) for each in range(bench.size.clients)]
-    start = time.monotonic()
     for each in threads:
         each.start()
     for each in threads:
         each.join()
-    span = time.monotonic() - start
+    seconds.end()
+    begun = until[0] - bench.size.client_seconds
+    span = time.monotonic() - begun
     history = own.prediction_history(NAME)
     served = history[history.role != "shadow"]
     stored = {
@@ -238,7 +302,27 @@ def _clients(bench: Bench, opened: Callable[[], Registry], own: Registry) -> tup
     wrong += [
         f"{name}: {done[name]} confirmed, {found} stored" for name, found in stored.items() if found != done[name]
     ]
-    return done["calls"] / span, wrong
+    return _Work(begun - start, done["calls"] / span, done["calls"], wrong)
+
+
+@dataclass
+class _Processor:
+    """Processor seconds between two moments: of this process, and of a server."""
+
+    server: Callable[[], float | None] = lambda: 0.0
+    _spent: float = 0.0
+
+    def _now(self) -> float:
+        return time.process_time() + (self.server() or 0.0)
+
+    def begin(self) -> None:
+        self._spent -= self._now()
+
+    def end(self) -> None:
+        self._spent += self._now()
+
+    def each(self, work: _Work) -> str:
+        return f"{number(1000 * self._spent / max(work.calls, 1))} ms"
 
 
 def together(bench: Bench) -> list[Row]:
@@ -249,22 +333,36 @@ def together(bench: Bench) -> list[Row]:
         _caching(bench.new_folder("cache")),
         _served(folder, bench.new_folder("server")) as server,
     ):
-        ours, wrong = _clients(bench, lambda: Registry(server.address), own)
-    folder = bench.new_folder("local")
+        served = _Processor(server.seconds)
+        ours = _clients(bench, lambda: Registry(server.address), own, served)
+    folder, alone = bench.new_folder("local"), _Processor()
     with Registry(folder, actor="benchmark") as own:
-        local, lost = _clients(bench, lambda: Registry(folder), own)
+        local = _clients(bench, lambda: Registry(folder), own, alone)
+    wrong = ours.wrong + local.wrong
     return [
         Row(
             "http-together",
             f"{size.clients} clients register, promote, predict and record for {size.client_seconds:g} s: calls a "
             "second (limit: threads of one process)",
-            ours,
-            local,
-            None if not ours else local / ours,
+            ours.rate,
+            local.rate,
+            local.rate / ours.rate if ours.rate else None,
             unit="per second",
             target="no lost update",
-            checks=[Check("; ".join((wrong + lost)[:3]) or "nothing was lost", not wrong + lost)],
-        )
+            checks=[Check("; ".join(wrong[:3]) or "nothing was lost", not wrong)],
+            notes=[
+                f"{ours.calls:,} calls; a call takes {served.each(ours)} of a processor, server and client together, "
+                f"in one process {alone.each(local)}"
+            ],
+        ),
+        Row(
+            "http-ready",
+            f"until each of {size.clients} clients that start at once has loaded the champion, with an empty cache, "
+            "and predicted (limit: threads of one process)",
+            ours.ready,
+            local.ready,
+            ours.ready / local.ready if local.ready else None,
+        ),
     ]
 
 

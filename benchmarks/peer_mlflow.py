@@ -46,17 +46,22 @@ class MLflow:
         """Use a folder; made when missing."""
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
-        address = f"sqlite:///{self.folder / 'mlflow.db'}"
+        self._use(f"sqlite:///{self.folder / 'mlflow.db'}", str(self.folder / "artifacts"))
+        return {}
+
+    def connect(self, address: str) -> dict[str, Any]:
+        """Use a server, which keeps the artifacts as well."""
+        self._use(address, None)
+        return {}
+
+    def _use(self, address: str, artifacts: str | None) -> None:
         self.mlflow.set_tracking_uri(address)
         self.mlflow.set_registry_uri(address)
         self.client = self.mlflow.MlflowClient()
         known = self.client.get_experiment_by_name(NAME)
         self.experiment = (
-            known.experiment_id
-            if known
-            else self.client.create_experiment(NAME, artifact_location=str(self.folder / "artifacts"))
+            known.experiment_id if known else self.client.create_experiment(NAME, artifact_location=artifacts)
         )
-        return {}
 
     def register(self, what: str, how: str) -> dict[str, Any]:
         """Log and register one model; the seconds it took."""

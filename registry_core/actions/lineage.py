@@ -24,7 +24,7 @@ _MAY_RUN = re.compile(
     r"filter\.|include|extensions\.(worktreeconfig|partialclone)$|remote\..*\.promisor$", re.IGNORECASE
 )
 #: More imported libraries than that are no description of anything.
-_MOST_LIBRARIES = 200
+_MOST_LIBRARIES, _LONGEST_VERSION = 200, 100
 
 
 def of_registration(training_data: Any) -> dict[str, Any]:
@@ -90,7 +90,7 @@ def _code() -> dict[str, Any]:
     """The script of this process and the git commit of its folder; asked once a process."""
     main = getattr(sys.modules.get("__main__"), "__file__", None)
     folder = Path(main).resolve().parent if main else Path.cwd()
-    known: dict[str, Any] = {"script": Path(main).name} if main else {}
+    known: dict[str, Any] = {"script": Path(main).name.encode(errors="replace").decode()} if main else {}
     try:
         named = _git(folder, "config", "--local", "--name-only", "--list")
         if any(_MAY_RUN.match(name) for name in named):
@@ -126,5 +126,6 @@ def _packages(modules: int) -> dict[str, str]:
         if "." not in name
         and name not in sys.stdlib_module_names
         and isinstance(version := getattr(module, "__dict__", {}).get("__version__"), str)
+        and len(version) <= _LONGEST_VERSION
     }
     return dict(list(found.items())[:_MOST_LIBRARIES])

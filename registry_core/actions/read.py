@@ -206,6 +206,10 @@ def artifact_bytes(context: Context, model_id: str, which: str) -> bytes:
     return context.store.cached(*_file(context, model_id, which))
 
 
+#: A presigned address is valid for so many seconds at most.
+_LONGEST_ADDRESS = 3_600
+
+
 def open_artifact(context: Context, model_id: str, which: str) -> IO[bytes]:
     """See ``Registry.open_artifact``."""
     key, digest = _file(context, model_id, which)
@@ -213,6 +217,16 @@ def open_artifact(context: Context, model_id: str, which: str) -> IO[bytes]:
     if known is not None and known.sha256 != digest:
         return io.BytesIO(context.store.cached(key, digest))
     return context.store.open(key)
+
+
+def artifact_address(context: Context, model_id: str, which: str, seconds: int) -> str | None:
+    """See ``Registry.artifact_address``."""
+    if not 1 <= seconds <= _LONGEST_ADDRESS:
+        raise InvalidInput(f"seconds is {seconds}; give 1 to {_LONGEST_ADDRESS:,}")
+    key, digest = _file(context, model_id, which)
+    known = packed.find(context.database, key)
+    # What lies there compressed has other bytes than those that were registered.
+    return None if known is not None and known.sha256 != digest else context.store.presigned(key, seconds)
 
 
 def _file(context: Context, model_id: str, which: str) -> tuple[str, str]:

@@ -13,7 +13,7 @@ from ..catalog import models
 from ..errors import InvalidInput, StateConflict
 from ..policies import Policy
 from ..records import Submission
-from ..rules import intake
+from ..rules import intake, stated
 from ..rules.sentences import listed
 from ..signature import Signature
 from . import artifact_trust, benchmarks, configure, proofs, register
@@ -54,11 +54,15 @@ def register_files(
     input_example: Any = None,
     holdout: Any = None,
     target: str | None = None,
+    lineage: Mapping[str, Any] | None = None,
+    reference: Mapping[str, Any] | None = None,
     actor: str | None,
     reason: str,
 ) -> str:
     """See ``Registry.upload``."""
     given = intake.submission(metadata)
+    comes_from = None if lineage is None else stated.lineage(lineage)
+    trained_on = None if reference is None else stated.reference(reference)
     who, why = context.who(actor), check_reason(reason)
     rows = None if input_example is None else proofs.parse_rows(input_example)
     files = [contents(model_file, "model_file")]
@@ -85,7 +89,10 @@ def register_files(
             register.plan_of(context, context.database, given, "upload", context.now(), judged.artifact, None, check)
             signature = None if proof is None else proof.signature
             _add_benchmark(context, given, signature, _targeted(labelled, given, None), policy, who, why)
-        return register.register(context, given, staging, judged, "upload", who, why, proof=proof, check=check)
+        return register.register(
+            context, given, staging, judged, "upload", who, why, trained_on,
+            proof=proof, check=check, comes_from=comes_from,
+        )  # fmt: skip
 
 
 def _as_signed(given: Submission, signature: Signature) -> Submission:

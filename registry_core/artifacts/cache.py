@@ -6,14 +6,17 @@ known answer to a question. The folder is this user's own, like the programs tha
 
 from __future__ import annotations
 
-import fcntl
 import os
+import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
+
+if sys.platform != "win32":
+    import fcntl
 
 #: The folder and its size in bytes, by the environment.
 FOLDER, LIMIT = "MODEL_REGISTRY_CACHE", "MODEL_REGISTRY_CACHE_BYTES"
@@ -36,8 +39,7 @@ class Cache:
         data = _held(path, digest)
         if data is not None:
             return data
-        self._make_folder()
-        with self._turn(digest):
+        with self.turn("file", digest):
             data = _held(path, digest)
             if data is not None:
                 return data
@@ -73,27 +75,29 @@ class Cache:
         except OSError:
             return None
 
+    @contextmanager
+    def turn(self, kind: str, key: str) -> Iterator[None]:
+        """Wait for the others, in this process and in others, that are about to write the same; who is killed waits for
+        nobody and holds nobody up."""
+        self._make_folder()
+        if sys.platform == "win32":
+            yield  # each of them writes it
+            return
+        path = self._note(f"{kind}.lock", key)
+        descriptor = _locked(path)
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)
+            with suppress(OSError):
+                fcntl.flock(descriptor, fcntl.LOCK_UN)  # also where a forked process has a copy
+            os.close(descriptor)
+
     def _note(self, kind: str, key: str) -> Path:
         return self.folder / f"{sha256(key.encode()).hexdigest()}.{kind}"
 
     def _make_folder(self) -> None:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-
-    @contextmanager
-    def _turn(self, digest: str) -> Iterator[None]:
-        """Wait for whoever downloads the same file; the system ends the turn of a process that is killed."""
-        path = self.folder / f"{digest}.lock"
-        lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            # Without locks, as on some network file systems, a file may be downloaded twice.
-            with suppress(OSError):
-                fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
-        finally:
-            path.unlink(missing_ok=True)
-            with suppress(OSError):
-                fcntl.flock(lock, fcntl.LOCK_UN)
-            os.close(lock)
 
     def _make_room(self) -> None:
         files = []
@@ -125,3 +129,19 @@ def _held(path: Path, digest: str) -> bytes | None:
     except FileNotFoundError:
         pass
     return None
+
+
+def _locked(path: Path) -> int:
+    """The descriptor of a lock file that is held, and is still the one at that path."""
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        except OSError:
+            return descriptor  # without locks, as on some network file systems, several may write the same
+        try:
+            if os.path.samestat(os.fstat(descriptor), path.stat()):
+                return descriptor
+        except FileNotFoundError:
+            pass
+        os.close(descriptor)

@@ -68,6 +68,7 @@ class Place(Protocol[Aside]):
     def sync_folders(self, keys: Iterable[str]) -> None: ...
     def read(self, key: str, most: int) -> bytes: ...
     def open(self, key: str) -> IO[bytes]: ...
+    def presigned(self, key: str, seconds: int) -> str | None: ...
     def exists(self, key: str) -> bool: ...
     def remove(self, key: str) -> None: ...
     def names(self, folder: str) -> list[str]: ...
@@ -151,6 +152,10 @@ class Folder:
 
     def open(self, key: str) -> IO[bytes]:
         return open(regular.opened(self._root, key), "rb", buffering=0)
+
+    def presigned(self, key: str, seconds: int) -> str | None:
+        """A folder has no addresses."""
+        return None
 
     def exists(self, key: str) -> bool:
         # A link is there as well, and whoever reads it hears that it is one.
@@ -310,6 +315,14 @@ class Bucket:
 
     def open(self, key: str) -> Any:
         return self._files.open(self._path(key), "rb")
+
+    def presigned(self, key: str, seconds: int) -> str | None:
+        # Each driver says in its own way that it, or its credentials, cannot sign; the bytes can be read all the same.
+        try:
+            found = str(self._files.sign(self._path(key), expiration=seconds))
+        except Exception:
+            return None
+        return found if found.startswith(("https://", "http://")) else None
 
     def exists(self, key: str) -> bool:
         return bool(self._files.exists(self._path(key)))

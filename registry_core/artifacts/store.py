@@ -185,6 +185,10 @@ class Store:
             except FileNotFoundError as error:
                 raise self._missing(key) from error
 
+    def presigned(self, key: str, seconds: int) -> str | None:
+        """An address from which the bytes of a key can be read for so many seconds; None where the place gives none."""
+        return self._place.presigned(key, seconds)
+
     def content(self, key: str, digest: str, size: int | None = None) -> bytes:
         """What was registered under a key, whether it lies there packed or as it came.
 

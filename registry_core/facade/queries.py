@@ -290,6 +290,26 @@ class QueryVerbs(Verbs):
         """
         return read.open_artifact(self._context, model_id, which)
 
+    def artifact_address(self, model_id: str, which: str = "model", *, seconds: int = 300) -> str | None:
+        """A presigned address of the ``model`` or ``scaler`` file in a bucket.
+
+        Whoever has the address can download the file until it expires, by the endpoint that this process uses for the
+        bucket. Compare the bytes with ``model_sha256`` or ``scaler_sha256``.
+
+        Args:
+            seconds: how long it is valid, 1 to 3,600.
+
+        Returns:
+            the address. None where artifacts are in a folder, the bucket's driver or credentials cannot sign, or the
+            file is compressed: use ``open_artifact``.
+
+        Raises:
+            InvalidInput: another value of ``which`` or ``seconds``.
+            ModelNotFound: no model has that id, or it has no scaler.
+            ArtifactMissing: the file was purged.
+        """
+        return read.artifact_address(self._context, model_id, which, seconds)
+
     def load_model(self, model_id: str) -> tuple[Any, Any, ModelMetadata]:
         """A model, its scaler (or None) and its metadata; cached after the first load.
 

@@ -123,6 +123,8 @@ class RegistrationVerbs(Verbs):
         input_example: Any = None,
         holdout: Any = None,
         target: str | None = None,
+        lineage: Mapping[str, Any] | None = None,
+        reference: Mapping[str, Any] | None = None,
         actor: str | None = None,
         reason: str = "",
     ) -> str:
@@ -147,6 +149,9 @@ class RegistrationVerbs(Verbs):
                 or a binary file. They become its benchmark, named after the file, and the version is evaluated on it
                 (``auto_evaluate``). A new model name is ranked by evaluated metrics (``rank_by``) from then on.
             target: the column of ``holdout`` with the labels. Default: the one column that is no feature.
+            lineage: the origin of the model as its sender states it, in the form of ``ModelMetadata.lineage``. It is
+                stored as self-reported. The remote client sends that of its own process.
+            reference: the distribution of the training features, in the form of ``ModelMetadata.reference``.
 
         Returns:
             the model id.
@@ -159,7 +164,7 @@ class RegistrationVerbs(Verbs):
         """
         return upload.register_files(
             self._context, model_file, scaler_file, metadata, input_example=input_example, holdout=holdout,
-            target=target, actor=actor, reason=reason,
+            target=target, lineage=lineage, reference=reference, actor=actor, reason=reason,
         )  # fmt: skip
 
     def preview_upload(self, metadata: Mapping[str, Any], scan: Inspection | None = None) -> RegistrationPlan:

@@ -3,6 +3,7 @@
 # No postponed annotations: FastAPI reads the types of endpoints, which are made here for each method.
 import asyncio
 import hashlib
+import inspect
 import json
 import logging
 import secrets
@@ -140,7 +141,8 @@ def _add_method(app: FastAPI, server: Server, method: Method, who: Any) -> None:
         "responses": _PROBLEMS,
     }
     required = any(each.is_required() for each in method.arguments.model_fields.values())
-    default: Any = ... if required else None
+    # Endpoints made here are read by their signatures: this is how one says that a parameter has no default.
+    default: Any = inspect.Parameter.empty if required else None
     body: Any = Annotated[method.arguments if required else method.arguments | None, Body()]
 
     if method.name == "upload":
@@ -157,7 +159,7 @@ def _add_method(app: FastAPI, server: Server, method: Method, who: Any) -> None:
     def send(request: Request, caller: who, arguments: body = default, idempotency_key: _Key = None) -> Response:
         if method.reads or idempotency_key is None:
             return _guarded(method, lambda: _answered(server, method, caller, arguments, request))
-        return _once(server, method, caller, arguments, idempotency_key, request)
+        return _guarded(method, lambda: _once(server, method, caller, arguments, idempotency_key, request))
 
     app.add_api_route(path, send, methods=["POST"], operation_id=f"post_{method.name}", **described)
     if method.in_query is None:
@@ -178,6 +180,7 @@ _Key = Annotated[
         description="A text of the caller, new for each call: the same call sent again with it is carried out once.",
     ),
 ]
+_BYTES, _BINARY = "application/octet-stream", {"type": "string", "format": "binary"}
 _PROBLEMS: dict[int | str, dict[str, Any]] = {
     "4XX": {"description": "A problem document: its `type` is the class of the error, its `detail` the reason.",
             "content": {problems.MEDIA_TYPE: {"schema": {"type": "object", "properties": {
@@ -332,15 +335,18 @@ def _add_uploads(app: FastAPI, server: Server, who: Any) -> None:
         server.uploads.remove(caller.key, upload)
         return Response(status_code=204)
 
-    for route, call, verb, about in (
-        (path, begin, "POST", "Begin an upload; the answer has its id."),
-        (one, offset, "HEAD", "How many bytes have arrived: `Upload-Offset`."),
-        (one, append, "PATCH", "Add bytes at `Upload-Offset`; the body is the bytes."),
-        (one, remove, "DELETE", "Forget an upload."),
-    ):
+    empty: dict[str, Any] = {"response_class": Response}
+    bytes_as_body: dict[str, Any] = {"requestBody": {"required": True, "content": {_BYTES: {"schema": _BINARY}}}}
+    for route, call, verb, about, status, further in (
+        (path, begin, "POST", "Begin an upload; the answer has its id.", 201, {}),
+        (one, offset, "HEAD", "How many bytes have arrived: `Upload-Offset`.", 200, empty),
+        (one, append, "PATCH", "Add bytes at `Upload-Offset`; the body is the bytes.", 204,
+         empty | {"openapi_extra": bytes_as_body}),
+        (one, remove, "DELETE", "Forget an upload.", 204, empty),
+    ):  # fmt: skip
         app.add_api_route(
-            route, call, methods=[verb], summary=about, tags=["files"], responses=_PROBLEMS,
-            operation_id=f"{call.__name__}_upload",
+            route, call, methods=[verb], summary=about, tags=["files"], responses=_PROBLEMS, status_code=status,
+            operation_id=f"{call.__name__}_upload", **further,
         )  # fmt: skip
 
 
@@ -364,13 +370,24 @@ def _add_reading(app: FastAPI, server: Server, who: Any) -> None:
         size = known.model_bytes if which == "model" else known.scaler_bytes
         return downloads.answer(request, caller.registry.open_artifact(model_id, which), digest, size)
 
-    for path, call, about in (
-        ("/checks/{check}", check, "What became of an upload: received, registered, refused or interrupted."),
-        ("/changes", changes, "The revision of the registry, as soon as it is not `since` any more."),
-        ("/events/stream", stream, "The audit log as it is written, as server-sent events from `Last-Event-ID` on."),
-        ("/artifacts/{model_id}/{which}", artifact, "Download a file of a version."),
-    ):
+    streamed: dict[int | str, dict[str, Any]] = {
+        200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}
+    }
+    whole_or_part: dict[int | str, dict[str, Any]] = {
+        200: {"content": {_BYTES: {"schema": _BINARY}}},
+        206: {"description": "The bytes that `Range` asks for.", "content": {_BYTES: {"schema": _BINARY}}},
+        304: {"description": "The caller has the file, by `If-None-Match`."},
+        416: {"description": "The file has no such bytes."},
+    }
+    for path, call, about, answered in (
+        ("/checks/{check}", check, "What became of an upload: received, registered, refused or interrupted.", {}),
+        ("/changes", changes, "The revision of the registry, as soon as it is not `since` any more.", {}),
+        ("/events/stream", stream, "The audit log as it is written, as server-sent events from `Last-Event-ID` on.",
+         streamed),
+        ("/artifacts/{model_id}/{which}", artifact, "Download a file of a version.", whole_or_part),
+    ):  # fmt: skip
+        further: dict[str, Any] = {"response_class": Response} if answered else {}
         app.add_api_route(
-            API_PATH + path, call, methods=["GET"], summary=about, tags=["files"], responses=_PROBLEMS,
-            operation_id=f"{call.__name__}_of",
+            API_PATH + path, call, methods=["GET"], summary=about, tags=["files"], responses={**_PROBLEMS, **answered},
+            operation_id=f"{call.__name__}_of", **further,
         )  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -14,9 +15,11 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Mount, Route
 
-from ..errors import InvalidInput
+from ..errors import InvalidInput, RegistryError
 from ..registry import Registry
 from .application import Server, application
+
+_log = logging.getLogger(__name__)
 
 
 def serve(
@@ -92,7 +95,11 @@ def whole(server: Server) -> Starlette:
     """The application of the API alone, with a route that says whether it works."""
 
     def healthz(request: Request) -> JSONResponse:
-        return JSONResponse({"status": "ok", "revision": server.registry.revision()})
+        try:
+            return JSONResponse({"status": "ok", "revision": server.registry.revision()})
+        except RegistryError as error:
+            _log.warning("The registry cannot be read: %s", error)
+            return JSONResponse({"status": "unavailable"}, status_code=503)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:

@@ -274,17 +274,23 @@ class RemoteLoader:
         here = proofs.environment(known)
         key = json.dumps([answer_checks.files_of(known), sorted(here.items()), sorted(self._trusted)])
         if self._cache.noted("checked", key) is None:
-            self._require_trusted(known, files)
-            found = self._check(known, files, proof)
-            if found is not None:
-                answer_checks.require_passed(known.model_id, found)
-                self._cache.note("checked", key)
+            # Services that start together check the same files: one does, the others read what it found.
+            with self._cache.turn("checked", key):
+                if self._cache.noted("checked", key) is None:
+                    self._check_first(known, files, proof, key)
         loaded = [formats.load(data, known.model_id, extra_trusted=self._trusted) for data in files]
         from ..artifacts import asking
 
         model, scaler = asking.labelled(loaded[0], known.classes), loaded[1] if len(loaded) > 1 else None
         answer_checks.require_agreement(known, proof, model, scaler)
         return model, scaler
+
+    def _check_first(self, known: ModelMetadata, files: list[bytes], proof: Proof | None, key: str) -> None:
+        self._require_trusted(known, files)
+        found = self._check(known, files, proof)
+        if found is not None:
+            answer_checks.require_passed(known.model_id, found)
+            self._cache.note("checked", key)
 
     def _require_trusted(self, known: ModelMetadata, files: list[bytes]) -> None:
         """Scan files here: a server that was taken over cannot have anything else loaded.

@@ -5,12 +5,14 @@ from __future__ import annotations
 import functools
 import inspect
 import io
-import warnings
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 from ..artifacts import formats
 from ..errors import InvalidInput
+from ..records import utc_text
+from ..rules import intake
 from ..rules.access import NEEDS
 from ..wire.methods import NOT_SERVED, SERVED, method_of
 from .connection import Connection
@@ -130,22 +132,25 @@ class _Remote:
         reason: str = "",
         **fields: Any,
     ) -> str:
-        """As ``Registry.register_model``; to the server the files are an upload, and their metrics self-reported."""
-        for name, value in (("reference", reference), ("training_data", training_data)):
-            if value is not None:
-                warnings.warn(
-                    f"{name} is not sent to {self.location}: feature drift and lineage of the training data are not "
-                    "recorded for this version",
-                    UserWarning,
-                    stacklevel=2,
-                )
+        """As ``Registry.register_model``; to the server the files are an upload, and their metrics self-reported.
+
+        So is their lineage. Rows of ``reference`` and ``training_data`` stay here: their distribution and fingerprint
+        are sent.
+        """
+        from ..actions import lineage
+
+        comes_from = lineage.of_registration(training_data)
+        if "training_data" in comes_from:
+            comes_from["training_data"]["rows_unknown"] = "they stayed on the machine that registered the version"
         files: dict[str, Any] = {"model_file": _named(model_obj, "model.pkl")}
         if scaler_obj is not None:
             files["scaler_file"] = _named(scaler_obj, "scaler.pkl")
         given = {name: value for name, value in fields.items() if value is not None}
         call: str = self._called(
-            "upload", **files, metadata=given, input_example=input_example, reason=reason, actor=actor
-        )
+            "upload", **files, metadata=given, input_example=input_example, lineage=comes_from,
+            reference=None if reference is None else _distribution(model_obj, scaler_obj, reference, fields),
+            reason=reason, actor=actor,
+        )  # fmt: skip
         return call
 
     def _called(self, verb: str, **arguments: Any) -> Any:
@@ -154,12 +159,47 @@ class _Remote:
         arguments.pop("progress", None)  # a server tells of none
         if method.acts and arguments.pop("actor", None) is not None:
             raise InvalidInput(f"actor= of {verb} cannot be given to a server, which knows who acts by the token")
+        arguments = {name: _zoned(value) for name, value in arguments.items()}
+        if isinstance(metadata := arguments.get("metadata"), Mapping):
+            arguments["metadata"] = _as_said_here(metadata)
         for name in method.files:
             if (given := arguments.get(name)) is not None and not (name == "input_example" and _are_rows(given)):
                 arguments[name] = self._connection.upload(given, name)
         if verb == "upload":
             return self._connection.register(method, arguments)
         return self._connection.call(method, arguments)
+
+
+def _zoned(value: Any) -> Any:
+    """Times without a zone are those of this machine, which may not be the server's."""
+    if isinstance(value, datetime) and value.tzinfo is None:
+        return intake.moment(value)
+    if isinstance(value, (list, tuple)) and any(isinstance(each, datetime) for each in value):
+        return [_zoned(each) for each in value]
+    return value
+
+
+def _as_said_here(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """Metadata in the words of JSON, as a registry in this process would have understood it."""
+    found = dict(metadata)
+    for name in ("hyperparameters", "training_info"):
+        if isinstance(part := found.get(name), Mapping):
+            found[name] = intake.plain(_timed(part))
+    return _timed(found)
+
+
+def _timed(part: Mapping[str, Any]) -> dict[str, Any]:
+    said = part.get("training_timestamp")
+    return dict(part) if said in (None, "") else {**part, "training_timestamp": utc_text(intake.moment(said))}
+
+
+def _distribution(model: Any, scaler: Any, rows: Any, fields: Mapping[str, Any]) -> dict[str, Any]:
+    """How the training features are distributed: what a server gets of them."""
+    from ..actions.serve import drifting
+    from ..artifacts import describe
+
+    names = fields.get("feature_names") or describe.describe(model, scaler).feature_names
+    return drifting.reference(model, scaler, rows, tuple(names))
 
 
 def _named(value: Any, name: str) -> Any:

@@ -114,7 +114,7 @@ NEEDS: Mapping[str, Need] = {
     # Bytes of models, and rows.
     **{verb: _need(_D, "model_name") for verb in ("load_active_model", "load_best_model", "prediction_history")},
     "load_model": _need(_D, "model_id"),
-    **{verb: _need(_D, "model_id") for verb in ("read_artifact", "open_artifact")},
+    **{verb: _need(_D, "model_id") for verb in ("read_artifact", "open_artifact", "artifact_address")},
     "export_models": _need(_D),
     # Adding.
     **{verb: _need(_C, "model_name") for verb in ("register_model", "add_benchmark")},

@@ -20,7 +20,8 @@ def facts(lineage: Mapping[str, Any]) -> dict[str, Any]:
     known["training rows"] = data.get("rows")
     known["training columns"] = tuple(data["columns"]) if "columns" in data else None
     known["training period"] = f"{data['from']} to {data['until']}" if "from" in data else None
-    return {name: value for name, value in known.items() if value is not None}
+    known = {name: value for name, value in known.items() if value is not None}
+    return {**known, "lineage": "self-reported"} if known and lineage.get("self_reported") else known
 
 
 def _commit(lineage: Mapping[str, Any]) -> str | None:

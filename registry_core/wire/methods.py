@@ -46,12 +46,12 @@ SERVED = NEEDS.keys() - NOT_SERVED.keys()
 
 #: Methods that change nothing although a viewer may not call them.
 _FURTHER_READING = frozenset({
-    "grants", "inspect", "people", "preview_table", "preview_upload", "reviewers", "tokens", "webhook_deliveries",
-    "webhooks", "why_may",
+    "artifact_address", "grants", "inspect", "people", "preview_table", "preview_upload", "reviewers", "tokens",
+    "webhook_deliveries", "webhooks", "why_may",
 })  # fmt: skip
 
-#: Methods that change something and may be sent again all the same: nothing is stored twice.
-_REPEATABLE = frozenset({"record_predictions", "reserve_predictions"})
+#: Methods that change something and may be sent again all the same: nothing is stored twice, so that they need no key.
+_REPEATABLE = frozenset({"record_outcomes", "record_predictions", "reserve_predictions"})
 
 #: Arguments that are files: sent as an upload before the call.
 FILES: Mapping[str, tuple[str, ...]] = {
@@ -150,7 +150,8 @@ def method_of(kind: type, name: str) -> Method:
     returned = hints["return"]
     return Method(
         name, read, read or name in _REPEATABLE,
-        create_model(title, __config__=config, **own), in_query, TypeAdapter(returned), files,
+        # Not by the name alone, which many records have as well: generated clients would have two of one name.
+        create_model(f"{title}Arguments", __config__=config, **own), in_query, TypeAdapter(returned), files,
         {"limit", "offset"} <= own.keys(), "actor" in signature.parameters and not read,
         (inspect.getdoc(function) or "").partition("\n\n")[0], returned,
     )  # fmt: skip

@@ -38,6 +38,7 @@ allowed_many              vdcroa
 answers_check             vdcroa
 archive                   o
 archive_performance       o
+artifact_address          d
 backup                    a
 benchmarks                vdcroa
 champion_at               vdcroa
@@ -359,9 +360,10 @@ CALLS: dict[str, Call] = {
 }
 #: About a version, without further arguments; about a model name, the same.
 OF_VERSION = (
-    "answers_check", "check_gates", "curves", "evaluations", "explain_score", "export_model_card", "fairness",
-    "feature_impact", "get_metadata", "load_model", "losing_slices", "model_card", "outcome_value", "pin", "proof",
-    "read_artifact", "residuals", "reviews", "signature", "unknown_classes", "unpin", "verdict", "verify_answers",
+    "answers_check", "artifact_address", "check_gates", "curves", "evaluations", "explain_score",
+    "export_model_card", "fairness", "feature_impact", "get_metadata", "load_model", "losing_slices", "model_card",
+    "outcome_value", "pin", "proof", "read_artifact", "residuals", "reviews", "signature", "unknown_classes",
+    "unpin", "verdict", "verify_answers",
 )  # fmt: skip
 OF_NAME = (
     "counting_benchmark", "deployments", "evaluation_sets", "experiments", "get_active_model_id", "get_best_model_id",

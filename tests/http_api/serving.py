@@ -1,17 +1,24 @@
-"""A server of the HTTP API in a process of its own, on a free port of this machine."""
+"""Servers of the HTTP API, in a process of their own or in a thread of this one, on a free port of this machine."""
 
 from __future__ import annotations
 
+import asyncio
 import os
 import select
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+import uvicorn
 
 from registry_core import Registry
+from registry_core.http_api.application import Server, application
+from tests.processes import until
 from tests.servers import PATIENCE, stop
 
 
@@ -65,6 +72,30 @@ def serving(folder: Path, log: Path) -> Iterator[Serving]:
         yield server
     finally:
         server.end()
+
+
+@contextmanager
+def in_a_thread(registry: Registry) -> Iterator[tuple[str, list[str]]]:
+    """A server in a thread of this process, and the paths it is asked for."""
+    asked: list[str] = []
+    shared = Server(lambda: registry)
+    app = application(shared)
+
+    async def noting(scope: Any, receive: Any, send: Any) -> None:
+        asked.append(scope["path"])
+        await app(scope, receive, send)
+
+    config = uvicorn.Config(noting, port=0, log_level="error", lifespan="off", timeout_graceful_shutdown=1)
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        until(lambda: server.started)
+        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}", asked
+    finally:
+        server.should_exit = True
+        thread.join()
+        asyncio.run(shared.close())
 
 
 def token(registry: Registry, *roles: str, owner: str = "anna") -> str:

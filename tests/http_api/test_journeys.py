@@ -8,8 +8,10 @@ import os
 import pickle
 import signal
 import stat
+import time
 import warnings
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +99,59 @@ def _rows() -> tuple[pd.DataFrame, Any]:
 
     inputs, target = load_breast_cancer(return_X_y=True)
     return pd.DataFrame(inputs[:200], columns=FEATURES), target[:200]
+
+
+def test_the_origin_of_a_version_goes_with_it_and_no_row_does(remote: Registry, own: Registry) -> None:
+    model, scaler = logistic()
+    rows, labels = _rows()
+    model_id = remote.register_model(
+        model, scaler, model_name="Origin", model_type="LogisticRegression", feature_names=FEATURES,
+        reference=rows.to_numpy(), training_data=rows.assign(target=labels),
+    )  # fmt: skip
+    with Registry(own.location) as local:
+        local_id = local.register_model(
+            model, scaler, model_name="Origin", model_type="LogisticRegression", feature_names=FEATURES,
+            reference=rows.to_numpy(), training_data=rows.assign(target=labels),
+        )  # fmt: skip
+    sent, known = own.get_metadata(model_id), own.get_metadata(local_id)
+    assert sent.reference == known.reference
+    lineage = dict(sent.lineage)
+    assert lineage.pop("self_reported")
+    assert "stayed on the machine" in lineage["training_data"].pop("rows_unknown")
+    assert lineage == known.lineage
+    assert "**lineage:** self-reported" in str(own.export_model_card(model_id))
+    refused = {"model_name": "Origin", "model_type": "x"}
+    with pytest.raises(InvalidInput, match=r"lineage.training_data has the field 'rows_themselves'"):
+        remote.upload(
+            io.BytesIO(pickle.dumps(model)), metadata=refused,
+            lineage={"training_data": {"sha256": "0" * 64, "rows_themselves": [[1]]}},
+        )  # fmt: skip
+
+
+def test_what_is_said_is_understood_as_in_this_process(
+    remote: Registry, own: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Estimators as hyperparameters, and times without a zone: those of the client's machine."""
+    model, scaler = logistic()
+    said: dict[str, Any] = {
+        "model_name": "Said", "model_type": "LogisticRegression", "hyperparameters": {"inner": forest(), "n": {3, 1}},
+    }  # fmt: skip
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        at = datetime(2026, 3, 1, 12)
+        ids = [
+            registry.register_model(model, scaler, training_info={"training_timestamp": when}, **said)
+            for registry in (remote, own)
+            for when in (at, at.isoformat())
+        ]
+        assert remote.champion_at("Said", datetime.now()) == own.champion_at("Said", datetime.now())
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    found = [own.get_metadata(each) for each in ids]
+    assert {each.training_timestamp for each in found} == {"2026-03-01T03:00:00.000000+00:00"}
+    assert found[0].hyperparameters == found[2].hyperparameters
 
 
 def test_files_and_tables(remote: Registry, tmp_path: Path) -> None:
