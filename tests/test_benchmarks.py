@@ -48,6 +48,7 @@ LONG = (
     "syncs",
     "evidence",
     "together",
+    "bucket-requests",
     "bucket-together",
     "http-again",
     "http-first",

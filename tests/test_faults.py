@@ -92,7 +92,7 @@ def test_a_transaction_that_was_not_committed_never_was(tmp_path: Path) -> None:
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="asks the kernel which file a descriptor is")
 def test_wherever_the_power_fails_nothing_is_lost(full: bool) -> None:
     tried = faults.run(
-        ["upload", "configure", "cleanup that purges", "compress", "export the"], every=3 if full else 30
+        ["upload", "configure", "cleanup that purges", "compress", "export the"], every=3 if full else 15
     )
     assert [wrong for each in tried for wrong in each.wrong] == []
     assert {each.name for each in tried} >= {"upload", "configure", "compress", "export the index"}
