@@ -234,36 +234,6 @@ def _on_versions(line: pd.DataFrame, points: pd.DataFrame) -> pd.DataFrame:
     return steps
 
 
-def reigns(frame: pd.DataFrame, moment: Any = None) -> Figure:
-    """Who served from when to when: a bar for each interval, a row for each version, the present champion in colour."""
-    rows = list(dict.fromkeys(frame["version"]))
-    figure = blank(30 * len(rows) + 60)
-    span = (frame["end"].max() - frame["start"].min()).total_seconds() if len(frame) else 0.0
-    figure.add_bar(
-        base=frame["start"],
-        # Who served for seconds is seen all the same.
-        x=(frame["end"] - frame["start"]).dt.total_seconds().clip(lower=0.006 * span) * 1000,
-        y=frame["version"],
-        orientation="h",
-        width=0.6,
-        marker={"color": [CHAMPION if current else NEUTRAL for current in frame["current"]]},
-        text=frame["lasted"],
-        textposition="auto",
-        cliponaxis=False,
-        customdata=frame[["actor", "reason", "lasted", "start", "end"]].astype(str),
-        hovertemplate="<b>%{y}</b> for %{customdata[2]}<br>promoted by %{customdata[0]}<extra></extra>",
-    )
-    if len(frame):
-        first, last = frame["start"].min(), frame["end"].max()
-        figure.update_xaxes(type="date", range=[first, last + (last - first) * 0.12])
-    figure.update_yaxes(type="category", categoryorder="array", categoryarray=rows)
-    if moment is not None:
-        figure.add_shape(
-            type="line", x0=moment, x1=moment, y0=0, y1=1, yref="paper", line={"color": BAD, "width": 2, "dash": "dot"}
-        )
-    return figure
-
-
 def legend_on_top() -> dict[str, Any]:
     """A legend in one line above the chart."""
     return {"orientation": "h", "y": 1.0, "yanchor": "bottom", "x": 0, "xanchor": "left", "title": None}

@@ -10,7 +10,7 @@ import streamlit as st
 
 from dashboard import formatting, navigation, session
 from dashboard.queries import PAGE_SIZE, Log, moment
-from dashboard.ui import charts, figures, frames, messages, tables
+from dashboard.ui import frames, messages, strips, tables
 from registry_core import Event, EventKind, Registry
 
 #: Above this many events the chain is recomputed when asked for, not whenever something has changed.
@@ -63,8 +63,9 @@ def champions(name: str, view: session.View) -> None:
             when = moment(chosen.date(), chosen.time(), zone)
             _served(name, when, view)
     with right:
-        figure = charts.reigns(reigns, when)
-        figures.show(figure, key="reigns-chart", alt=f"Champions of {name} over time")
+        latest = reigns.iloc[-1]
+        said = f"Champions of {name} over time; the latest is {latest['version']}, for {latest['lasted']}"
+        st.html(strips.reigns(reigns, zone, said, when))
 
 
 def _served(name: str, when: datetime, view: session.View) -> None:

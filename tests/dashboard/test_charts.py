@@ -1,7 +1,5 @@
 """DataFrames -> figures."""
 
-from datetime import UTC, datetime
-
 import pandas as pd
 import pytest
 
@@ -58,14 +56,6 @@ def test_trend_has_dots_steps_and_marks(several: dict[str, str], own: Registry, 
     assert len(without.data) == 1
 
 
-def test_reigns_draw_a_bar_an_interval(several: dict[str, str], own: Registry, clock: Clock) -> None:
-    frame = frames.reigns(own.deployments("Churn"), {}, clock.now)
-    figure = validated(charts.reigns(frame, datetime(2025, 8, 3, tzinfo=UTC)))
-    assert len(figure.data[0].base) == 2
-    assert list(figure.data[0].marker.color) == [charts.NEUTRAL, charts.CHAMPION]
-    assert len(figure.layout.shapes) == 1
-
-
 def test_side_by_side_and_gaps(several: dict[str, str], own: Registry) -> None:
     comparison = own.compare([several["third"], several["second"]])
     frame = frames.metric_comparison(comparison, baseline=1)
@@ -74,15 +64,6 @@ def test_side_by_side_and_gaps(several: dict[str, str], own: Registry) -> None:
     gains = validated(charts.metric_gains(frame, "#111111")).data[0]
     assert dict(zip(gains.y, gains.x, strict=True))["Accuracy"] == pytest.approx(-0.03)
     assert set(gains.marker.color) == {charts.NEUTRAL}
-
-
-def test_who_served_for_seconds_is_seen() -> None:
-    start = pd.to_datetime(["2026-01-01T00:00:00Z", "2026-02-01T00:00:00Z", "2026-02-01T00:00:05Z"])
-    end = pd.to_datetime(["2026-02-01T00:00:00Z", "2026-02-01T00:00:05Z", "2026-03-01T00:00:00Z"])
-    frame = pd.DataFrame({"version": ["1", "2", "3"], "start": start, "end": end, "current": [False, False, True]})
-    frame = frame.assign(lasted="", actor="", reason="")
-    widths = validated(charts.reigns(frame)).data[0].x
-    assert min(widths) > 0.005 * sum(widths)
 
 
 def test_ticks_tell_values_apart() -> None:
