@@ -223,4 +223,4 @@ class CatalogBusy(StorageError):
 
 
 class Unreachable(StorageError):
-    """The server of a remote registry does not answer, which says nothing about the models behind it."""
+    """The HTTP server, PostgreSQL or the store does not answer, which says nothing about the models behind it."""

@@ -10,7 +10,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import IO, Any, Protocol
 
-from ..errors import ArtifactMissing, RegistryError, StorageError
+from ..errors import ArtifactMissing, RegistryError, StorageError, Unreachable
 from . import drivers, packing, regular
 from .cache import Cache
 from .formats import check_digest
@@ -272,7 +272,7 @@ class Store:
             place = self.address(key)
             told = drivers.in_words(error, place)
             if told is not None:
-                raise StorageError(getattr(error, "errno", None) or errno.EIO, told) from error
+                raise Unreachable(getattr(error, "errno", None) or errno.EIO, told) from error
             if not isinstance(error, OSError):
                 raise
             if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):

@@ -79,6 +79,18 @@ class Database(Queries, Protocol):
     def changes(self) -> int:
         """A number that differs from the last one whenever anybody committed in between; microseconds."""
 
+    def followed(self) -> int:
+        """The same for whoever asks all the time, without a way to a server: what other processes commit is known a
+        moment later, and while the server is away the last number stays.
+
+        Raises:
+            Unreachable: no number is known yet, and the server does not answer.
+        """
+
+    @property
+    def away(self) -> str | None:
+        """Why the server does not answer, as far as whoever follows it knows; None while it does."""
+
     def optimize(self) -> None:
         """Collect statistics for the query planner and give back unused space."""
 

@@ -179,6 +179,13 @@ class Guarded:
     def changes(self) -> int:
         return self.whole.changes()
 
+    def followed(self) -> int:
+        return self.whole.followed()
+
+    @property
+    def away(self) -> str | None:
+        return self.whole.away
+
     def optimize(self) -> None:
         self.whole.optimize()
 

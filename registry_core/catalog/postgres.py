@@ -1,65 +1,95 @@
-"""The same catalog in PostgreSQL, through SQLAlchemy's engine."""
+"""The same catalog in PostgreSQL: psycopg's connections, in a pool of SQLAlchemy's.
+
+Nothing is set for a session: what counts for a transaction is said at its beginning. So it works through a pooler that
+gives each transaction another connection (pgbouncer), and with a role that owns nothing but its schema.
+"""
 
 from __future__ import annotations
 
 import errno
+import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from .. import forks
-from ..errors import CatalogBusy, InvalidInput, StorageError
+from ..errors import CatalogBusy, InvalidInput, StorageError, Unreachable
+from ..following import Following, Wait
 from ..records import Row
 from .database import Damage
 from .schema import REGISTRY, Schema, check_release
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection, CursorResult, Engine, TextClause
+    from psycopg import Connection
+    from sqlalchemy.pool import QueuePool
 
-_LOCK_NOT_AVAILABLE = "55P03"
 _MIGRATION_LOCK = 7_213_090_117
-_LOCK_SECONDS = 60
-
-
-def _wait_a_minute(connection: Any, _: Any) -> None:
-    """How long a writer waits for those before it, and a statement for a lock."""
-    connection.execute(f"SET lock_timeout = '{_LOCK_SECONDS}s'")
-    connection.commit()
+#: How long a writer waits for those before it; how long one that does nothing may keep others waiting, such as one
+#: whose machine stands still.
+_LOCK_SECONDS, _IDLE_SECONDS = 60, 60
+_BEGIN = (
+    f"BEGIN; SET LOCAL lock_timeout = '{_LOCK_SECONDS}s'; "
+    f"SET LOCAL idle_in_transaction_session_timeout = '{_IDLE_SECONDS}s'"
+)
+#: Told at each commit of the catalog; who listens asks what is new.
+_CHANNEL = "model_registry"
+#: Seconds after which who listens asks all the same: through a pooler nothing is heard.
+_LISTEN_SECONDS = 1.0
+#: What applies where the address says nothing else: a network that was cut is noticed within seconds.
+_NETWORK: Mapping[str, str] = {
+    "connect_timeout": "5",
+    "keepalives_idle": "5",
+    "keepalives_interval": "2",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "10000",
+    "application_name": "model-registry",
+}
+#: SQLSTATEs of a server that is being started or stopped, or takes no further connection.
+_AWAY = ("08", "57P01", "57P02", "57P03", "53300")
 
 
 @lru_cache(maxsize=512)
-def _text(sql: str) -> TextClause:
+def _statement(sql: str) -> bytes:
+    """SQL with ``:name`` as psycopg writes it."""
     from sqlalchemy import text
+    from sqlalchemy.dialects import postgresql
 
-    return text(sql)
+    return str(text(sql).compile(dialect=postgresql.dialect(paramstyle="pyformat"))).encode()
 
 
-def _rows(result: CursorResult[Any]) -> list[Row]:
-    return [dict(row) for row in result.mappings()] if result.returns_rows else []
+def _asked(connection: Connection[Any], sql: str, parameters: Mapping[str, Any] | None, as_rows: bool) -> list[Any]:
+    from psycopg.rows import dict_row, tuple_row
+
+    with connection.cursor(row_factory=dict_row if as_rows else tuple_row) as cursor:
+        cursor.execute(_statement(sql), parameters or {})
+        return cursor.fetchall() if cursor.description else []
 
 
 class _Queries:
     principal = ""
     has_news = False
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection[Any]) -> None:
         self._connection = connection
 
     def query(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[Row]:
-        return _rows(self._connection.execute(_text(sql), dict(parameters or {})))
+        return _asked(self._connection, sql, parameters, True)
 
     def tuples(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
-        return [tuple(row) for row in self._connection.execute(_text(sql), dict(parameters or {}))]
+        return _asked(self._connection, sql, parameters, False)
 
     def many(self, sql: str, rows: Sequence[Mapping[str, Any]]) -> None:
         if rows:
-            self._connection.execute(_text(sql), [dict(row) for row in rows])
+            with self._connection.cursor() as cursor:
+                cursor.executemany(_statement(sql), rows)
 
     def insert(self, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-        driver: Any = self._connection.connection.driver_connection
-        with driver.cursor() as cursor, cursor.copy(f"COPY {table} ({', '.join(columns)}) FROM STDIN") as copy:
+        with (
+            self._connection.cursor() as cursor,
+            cursor.copy(f"COPY {table} ({', '.join(columns)}) FROM STDIN".encode()) as copy,
+        ):
             for row in rows:
                 copy.write_row(row)
 
@@ -72,24 +102,26 @@ class PostgresDatabase:
         #: Called after the commit of a transaction that has news.
         self.on_news: Callable[[], None] = lambda: None
         try:
-            from sqlalchemy import make_url
-            from sqlalchemy.exc import ArgumentError
+            import psycopg
+            import sqlalchemy  # noqa: F401
+            from psycopg import conninfo
         except ModuleNotFoundError as error:
             raise StorageError(
                 errno.ENOENT, "a PostgreSQL catalog requires psycopg: pip install 'model-registry-dashboard[postgres]'"
             ) from error
         try:
-            url = make_url(address).set(drivername="postgresql+psycopg")
-        except (ArgumentError, ValueError) as error:
+            given = conninfo.conninfo_to_dict(address)
+        except (psycopg.ProgrammingError, ValueError) as error:
             raise InvalidInput(
                 "the database URL is invalid; write it as postgresql://user:password@host:5432/database"
             ) from error
-        self.name = url.render_as_string(hide_password=True).replace("postgresql+psycopg", "postgresql")
-        self._url = url
-        self._engine: Engine | None = None
-        self._reads: Any = None
-        self._inherited: list[Engine] = []
+        self.name = _shown(given)
+        self._address = conninfo.make_conninfo("", **{**_NETWORK, **given})
+        self._most = _most_connections()
+        self._pool: QueuePool | None = None
+        self._inherited: list[QueuePool] = []
         self._lock = threading.Lock()
+        self._following = Following(self._waiting, "registry-changes")
         forks.survive(self)
         try:
             self._migrate()
@@ -103,66 +135,91 @@ class PostgresDatabase:
         return str(self.query("SELECT quote_ident(current_schema()) AS name")[0]["name"])
 
     def query(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[Row]:
-        with self._explained(), self._begun(sql, parameters, reading=True) as (_, result):
-            return _rows(result)
+        with self._explained(), self._begun(lambda connection: _asked(connection, sql, parameters, True)) as (_, rows):
+            return cast("list[Row]", rows)
 
     def tuples(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
-        with self._explained(), self._begun(sql, parameters, reading=True) as (_, result):
-            return [tuple(row) for row in result]
+        with self._explained(), self._begun(lambda connection: _asked(connection, sql, parameters, False)) as (_, rows):
+            return cast("list[tuple[Any, ...]]", rows)
 
     @contextmanager
     def transaction(self) -> Iterator[_Queries]:
         # Writers queue up here, readers go on; PostgreSQL lets it go at the end of the transaction.
-        lock = f"LOCK TABLE {self._schema.lock} IN EXCLUSIVE MODE"
-        with self._explained(), self._begun(lock) as (connection, _):
-            yield (queries := _Queries(connection))
-            connection.commit()
+        begin = f"{_BEGIN}; LOCK TABLE {self._schema.lock} IN EXCLUSIVE MODE"
+        tells = self._schema.name == REGISTRY.name
+        with self._explained(), self._begun(lambda connection: connection.execute(begin.encode())) as (connection, _):
+            try:
+                yield (queries := _Queries(connection))
+                connection.execute(f"NOTIFY {_CHANNEL}; COMMIT".encode() if tells else b"COMMIT")
+            finally:
+                self._following.stale()
         if queries.has_news:
             self.on_news()
 
     @contextmanager
-    def _begun(
-        self, sql: str, parameters: Mapping[str, Any] | None = None, *, reading: bool = False
-    ) -> Iterator[tuple[Connection, CursorResult[Any]]]:
-        """A connection with the result of its first statement, which shows whether the server is still there.
+    def _begun(self, begin: Callable[[Connection[Any]], Any]) -> Iterator[tuple[Connection[Any], Any]]:
+        """A connection with what its first statement gave, which shows whether the server is still there.
 
-        One that is not, since it was started again or the network let it go, is replaced: nothing was done yet. A read
-        alone is a transaction of its own, which takes one way to the server instead of three.
+        One that the server has ended since, or the network, is replaced: nothing was done yet. What is left of a
+        transaction in the end is rolled back.
         """
-        from sqlalchemy.exc import OperationalError
+        import psycopg
 
-        for again in (True, False):
-            engine = self._own_engine()
-            connection = (self._reads if reading else engine).connect()
+        while True:
+            held = self._own_pool().connect()
+            connection = cast("Connection[Any]", held.driver_connection)
+            used, held.info["used"] = "used" in held.info, True
             try:
-                result = connection.execute(_text(sql), dict(parameters or {}))
+                given = begin(connection)
             except BaseException as error:
-                connection.close()
-                if again and isinstance(error, OperationalError) and error.connection_invalidated:
+                if not connection.closed:
+                    held.close()
+                    raise
+                held.invalidate()
+                if used and isinstance(error, psycopg.OperationalError):
                     continue
                 raise
-            with connection:
-                yield connection, result
+            try:
+                yield connection, given
+            finally:
+                held.invalidate() if connection.closed else held.close()
             return
 
     @contextmanager
     def snapshot(self) -> Iterator[_Queries]:
-        with self._explained(), self._own_engine().connect() as connection:
-            reading = connection.execution_options(isolation_level="REPEATABLE READ")
-            with reading.begin():
-                queries = _Queries(reading)
-                queries.query("SET TRANSACTION READ ONLY")
-                yield queries
+        begin = b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+        with self._explained(), self._begun(lambda connection: connection.execute(begin)) as (connection, _):
+            yield _Queries(connection)
 
     def changes(self) -> int:
         # Every change of state appends an event in its own transaction.
         return int(self.query("SELECT coalesce(max(seq), 0) AS n FROM events")[0]["n"])
 
+    def followed(self) -> int:
+        return self._following.known(self.changes)
+
+    @property
+    def away(self) -> str | None:
+        return self._following.away
+
+    @contextmanager
+    def _waiting(self) -> Iterator[Wait]:
+        """A connection of its own, on which commits are told."""
+        with self._explained(), self._connect() as connection:
+            if connection.prepare_threshold is not None:
+                connection.execute(f"LISTEN {_CHANNEL}".encode())
+
+            def wait(known: int | None) -> int:
+                if known is not None:
+                    for _ in connection.notifies(timeout=_LISTEN_SECONDS, stop_after=1):
+                        pass
+                return int(_asked(connection, "SELECT coalesce(max(seq), 0) FROM events", None, False)[0][0])
+
+            yield wait
+
     def optimize(self) -> None:
-        with self._explained(), self._own_engine().connect() as connection:
-            # Its own autovacuum gives back space.
-            connection.execute(_text("ANALYZE"))
-            connection.commit()
+        # Its own autovacuum gives back space.
+        self.query("ANALYZE")
 
     def check(self) -> list[Damage]:
         # Its own checksums are those of its pages, and references are checked as they are written.
@@ -176,27 +233,42 @@ class PostgresDatabase:
         yield
 
     def close(self) -> None:
-        if self._engine is not None:
-            self._engine.dispose()
+        self._following.close()
+        if self._pool is not None:
+            self._pool.dispose()
 
     def after_fork(self, *, child: bool) -> None:
         """In a child, leave the connections alone: they are its parent's, who would miss what the child reads."""
-        if child and self._engine is not None:
-            self._inherited.append(self._engine)
-            self._engine = None
+        if child and self._pool is not None:
+            self._inherited.append(self._pool)
+            self._pool = None
 
-    def _own_engine(self) -> Engine:
+    def _own_pool(self) -> QueuePool:
         with self._lock:
-            if self._engine is None:
-                from sqlalchemy import create_engine, event
+            if self._pool is None:
+                from sqlalchemy.pool import QueuePool
 
-                self._engine = create_engine(self._url, pool_size=8)
-                event.listen(self._engine, "connect", _wait_a_minute)
-                self._reads = self._engine.execution_options(isolation_level="AUTOCOMMIT")
-            return self._engine
+                self._pool = QueuePool(self._connect, pool_size=self._most, max_overflow=0, use_lifo=True)
+            return self._pool
+
+    def _connect(self) -> Any:
+        import psycopg
+
+        # Transactions are begun in words; a read alone is one way to the server instead of three.
+        connection = psycopg.connect(self._address, autocommit=True)
+        if _through_pooler(connection):
+            # A prepared statement would be known to the server's connection of another transaction only.
+            connection.prepare_threshold = None
+        return connection
 
     def _migrate(self) -> None:
-        with self._explained(), self._own_engine().begin() as connection:
+        # Whoever finds everything there changes nothing and waits for nobody, and may be a role that cannot.
+        if self.query("SELECT to_regclass('migrations') IS NOT NULL AS there")[0]["there"]:
+            applied = {row["name"] for row in self.query("SELECT name FROM migrations")}
+            check_release(applied, self._schema, self.name)
+            if applied >= self._schema.migrations.keys():
+                return
+        with self._explained(), self._begun(lambda connection: connection.execute(_BEGIN.encode())) as (connection, _):
             queries = _Queries(connection)
             queries.query("SELECT pg_advisory_xact_lock(:key)", {"key": _MIGRATION_LOCK})
             queries.query("CREATE TABLE IF NOT EXISTS migrations (name TEXT PRIMARY KEY, applied_at TEXT NOT NULL)")
@@ -209,23 +281,80 @@ class PostgresDatabase:
                     queries.query(
                         "INSERT INTO migrations (name, applied_at) VALUES (:name, CAST(now() AS TEXT))", {"name": name}
                     )
+            connection.commit()
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
-        from sqlalchemy.exc import DataError, OperationalError
+        import psycopg
         from sqlalchemy.exc import TimeoutError as PoolTimeout
 
         try:
             yield
-        except (DataError, UnicodeEncodeError) as error:
+        except (psycopg.DataError, UnicodeEncodeError) as error:
             raise InvalidInput(f"a value cannot be looked up or stored: {error}") from error
         except PoolTimeout as error:
-            raise CatalogBusy(errno.EBUSY, f"all connections to {self.name} are in use; try again") from error
-        except OperationalError as error:
-            if getattr(error.orig, "sqlstate", None) == _LOCK_NOT_AVAILABLE:
-                raise CatalogBusy(
-                    errno.EBUSY, f"{self.name} was locked by another process for {_LOCK_SECONDS} s; try again"
-                ) from error
-            raise StorageError(
-                errno.EIO, f"{self.name} cannot be reached ({error.orig}): check the address and the server"
+            raise CatalogBusy(
+                errno.EBUSY,
+                f"all {self._most} connections of this process to {self.name} are in use; try again, or raise "
+                f"{_MOST_CONNECTIONS}",
             ) from error
+        except psycopg.errors.LockNotAvailable as error:
+            raise CatalogBusy(
+                errno.EBUSY, f"{self.name} was locked by another process for {_LOCK_SECONDS} s; try again"
+            ) from error
+        except psycopg.errors.QueryCanceled as error:
+            raise CatalogBusy(
+                errno.EBUSY,
+                f"{self.name} ended a statement ({_first(error)}); try again, or raise the role's statement_timeout",
+            ) from error
+        except psycopg.errors.InsufficientPrivilege as error:
+            raise StorageError(
+                errno.EACCES,
+                f"{self.name} does not permit this ({_first(error)}): make this role the owner of the tables, or grant "
+                "it what is missing",
+            ) from error
+        except psycopg.errors.ReadOnlySqlTransaction as error:
+            raise StorageError(
+                errno.EROFS, f"{self.name} takes no changes, such as a standby: give the address of the primary"
+            ) from error
+        except psycopg.errors.DiskFull as error:
+            raise StorageError(
+                errno.ENOSPC, f"the disk of {self.name} is full ({_first(error)}): free space there"
+            ) from error
+        except psycopg.OperationalError as error:
+            state = error.sqlstate
+            kind = Unreachable if state is None or state.startswith(_AWAY) else StorageError
+            raise kind(
+                errno.EIO, f"{self.name} cannot be reached ({_first(error)}): check the address and the server"
+            ) from error
+
+
+_MOST_CONNECTIONS = "MODEL_REGISTRY_CONNECTIONS"
+
+
+def _most_connections() -> int:
+    """How many connections a process has at most, for the catalog and for live traffic each.
+
+    Raises:
+        InvalidInput: the environment says no number.
+    """
+    text = os.environ.get(_MOST_CONNECTIONS, "16")
+    if not text.isdecimal() or not 1 <= int(text) <= 1_000:
+        raise InvalidInput(f"{_MOST_CONNECTIONS} is {text!r:.80}; give a number from 1 to 1000")
+    return int(text)
+
+
+def _through_pooler(connection: Connection[Any]) -> bool:
+    """Whether somebody stands between: the process that answers is not the one that was connected to."""
+    return bool(connection.info.backend_pid != _asked(connection, "SELECT pg_backend_pid()", None, False)[0][0])
+
+
+def _shown(given: Mapping[str, Any]) -> str:
+    """An address without its password."""
+    user = f"{given['user']}{':***' if given.get('password') else ''}@" if given.get("user") else ""
+    port = f":{given['port']}" if given.get("port") else ""
+    return f"postgresql://{user}{given.get('host') or ''}{port}/{given.get('dbname') or ''}"
+
+
+def _first(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0]

@@ -258,6 +258,12 @@ class SqliteDatabase:
     def changes(self) -> int:
         return self._connections.changes()
 
+    followed = changes
+
+    @property
+    def away(self) -> str | None:
+        return None
+
     def close(self) -> None:
         self._connections.close()
 

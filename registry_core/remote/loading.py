@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import json
-import threading
 import warnings
 from collections import OrderedDict
-from collections.abc import Callable, Collection
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar, cast
 
 import httpx2
 from pydantic import TypeAdapter
 
-from .. import forks
 from ..actions import answer_checks, artifact_trust, proofs, signatures
 from ..actions.files import check_loadable
 from ..artifacts import formats
 from ..artifacts.cache import Cache
 from ..errors import ArtifactQuarantined, NoModelAvailable, SandboxFailure, SandboxIncomplete, Unreachable
+from ..following import Following, Wait
 from ..records import ModelMetadata
 from ..signature import AnswersCheck, Proof, Signature
 from ..wire.records import to_document
@@ -30,68 +29,9 @@ Call = Callable[..., Any]
 Document = TypeVar("Document")
 Made = TypeVar("Made")
 _KEPT_MODELS = 32
-_WAIT, _PAUSE = 25, 1.0
+_WAIT = 25
 #: No server is at this revision.
 _UNKNOWN_REVISION = -1
-
-
-class Changes:
-    """Knows the server's revision, from a thread that waits for the next one."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-        self._client: httpx2.Client | None = None
-        self._stopped = threading.Event()
-        self._lock = threading.Lock()
-        #: The newest revision that is known; None until it was asked for.
-        self.revision: int | None = None
-        #: Why the server does not answer; None while it does.
-        self.away: str | None = None
-
-    def ask(self) -> int:
-        """The revision as the server says now; from then on it is known."""
-        try:
-            found = int(self._connection.get("/changes").json()["revision"])
-        except Unreachable as error:
-            self.away = str(error)
-            raise
-        finally:
-            self._begin()
-        self.revision, self.away = found, None
-        return found
-
-    def _begin(self) -> None:
-        with self._lock:
-            if self._client is None and not self._stopped.is_set():
-                self._client = self._connection.client(_WAIT + 15)
-                threading.Thread(target=self._follow, name="model-registry-changes", daemon=True).start()
-
-    def _follow(self) -> None:
-        assert self._client is not None
-        while not self._stopped.is_set():
-            try:
-                answer = self._client.get(
-                    "/changes",
-                    params={"since": _UNKNOWN_REVISION if self.revision is None else self.revision, "wait": _WAIT},
-                )
-                answer.raise_for_status()
-                self.revision, self.away = int(answer.json()["revision"]), None
-            # A client that was closed, a server that is away, a proxy that answers instead of it: asked again later.
-            except Exception as error:
-                self.away = f"{type(error).__name__}: {error}"
-                self._stopped.wait(_PAUSE)
-
-    def after_fork(self, *, child: bool) -> None:
-        """In a child there is no thread that follows: it asks anew."""
-        if child:
-            self._client, self._stopped, self.revision = None, threading.Event(), None
-
-    def close(self) -> None:
-        """Stop following."""
-        self._stopped.set()
-        with self._lock:
-            if self._client is not None:
-                self._client.close()
 
 
 @dataclass(frozen=True)
@@ -123,8 +63,8 @@ class RemoteLoader:
         """
         self._connection, self._call, self._trusted = connection, call, tuple(trusted)
         self._cache = cache or Cache()
-        self._changes = Changes(connection)
-        forks.survive(self._changes)
+        self._changes = Following(self._waiting, "model-registry-changes")
+        self._client: httpx2.Client | None = None
         self._answers: dict[tuple[str, str | None], tuple[int, Any]] = {}
         self._objects: OrderedDict[tuple[str, str], tuple[tuple[Any, Any], Proof | None]] = OrderedDict()
         self._noted: dict[tuple[str, str | None], bytes] = {}
@@ -160,15 +100,31 @@ class RemoteLoader:
 
     def revision(self) -> int:
         """A number that is another one once something may have changed."""
-        known = self._changes.revision
-        if known is None and self._changes.away is None:
+        if self._changes.revision is not None or self._changes.away is None:
             with suppress(Unreachable):
-                known = self._changes.ask()
-        return _UNKNOWN_REVISION if known is None else known
+                return self._changes.known(self._ask)
+        return _UNKNOWN_REVISION
+
+    def _ask(self) -> int:
+        return int(self._connection.get("/changes").json()["revision"])
+
+    @contextmanager
+    def _waiting(self) -> Iterator[Wait]:
+        def wait(known: int | None) -> int:
+            since = _UNKNOWN_REVISION if known is None else known
+            answer = client.get("/changes", params={"since": since, "wait": _WAIT})
+            answer.raise_for_status()
+            return int(answer.json()["revision"])
+
+        with self._connection.client(_WAIT + 15) as client:
+            self._client = client
+            yield wait
 
     def close(self) -> None:
         """Stop following the server's changes."""
         self._changes.close()
+        if self._client is not None:
+            self._client.close()
 
     def answer(
         self,
@@ -198,7 +154,7 @@ class RemoteLoader:
             # The number is read before the answer: one that is newer than its number is merely asked for once more.
             revision = self._changes.revision
             if revision is None or fresh:
-                revision = self._changes.ask()
+                revision = self._changes.ask(self._ask)
             found = find()
             answer = made(found)
             self._note(question, found)

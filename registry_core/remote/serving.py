@@ -39,6 +39,11 @@ class There:
         """See ``Source``."""
         return self._loader.revision()
 
+    @property
+    def away(self) -> str | None:
+        """See ``Source``."""
+        return self._loader.away
+
     def plan(self) -> ServingPlan:
         """See ``Source``."""
         name = self._model_name

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterable
 from time import perf_counter
 from typing import Any, Literal
@@ -12,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...catalog.telemetry.streams import Stream
-from ...errors import InvalidInput, StorageError
+from ...errors import InvalidInput, StorageError, Unreachable
 from ...live import Answer
 from ...live.records import Units
 from ...rules.live import routing
@@ -37,6 +38,8 @@ class Answering:
         self._log, self._mode = log, mode
         self._held: tuple[int, Plan] | None = None
         self._made = 0.0
+        #: A plan that could not be read is not read again before.
+        self._not_before = 0.0
         self._fallback: tuple[Plan, Served | None] | None = None
         self._lock = threading.Lock()
         #: Who failed last, and how often in a row.
@@ -44,16 +47,41 @@ class Answering:
         self._unkept = 0
 
     def plan(self) -> Plan:
-        """What holds now; read anew only when somebody committed something."""
-        changes = self._source.changes()
+        """What holds now; read anew only when somebody committed something. While a server is away, the last plan."""
         held = self._held
-        if held is None or held[0] != changes or self._worth_another_try(held[1]):
+        if held is not None and self._source.away is not None:
+            return held[1]
+        changes = self._source.changes()
+        if not self._holds(held, changes):
             with self._lock:
                 held = self._held
-                if held is None or held[0] != changes or self._worth_another_try(held[1]):
-                    held = self._held = (changes, plan.make(self._source))
-                    self._made = time.monotonic()
+                if not self._holds(held, changes):
+                    held = self._held = self._made_anew(changes, held)
+        assert held is not None
         return held[1]
+
+    def _holds(self, held: tuple[int, Plan] | None, changes: int) -> bool:
+        if held is None or self._worth_another_try(held[1]):
+            return False
+        return held[0] == changes or time.monotonic() < self._not_before
+
+    def _made_anew(self, changes: int, held: tuple[int, Plan] | None) -> tuple[int, Plan]:
+        try:
+            made = plan.make(self._source)
+        except Unreachable as error:
+            if held is None:
+                raise
+            # The catalog, or the store with a new champion's files: whoever answered so far goes on.
+            self._not_before = time.monotonic() + _TRY_AGAIN_SECONDS
+            warnings.warn(
+                f"{self._model_name}: predictions are made as before, since what changed cannot be read ({error}); it "
+                "is tried again",
+                RuntimeWarning,
+                stacklevel=5,
+            )
+            return held
+        self._made = time.monotonic()
+        return changes, made
 
     def _worth_another_try(self, held: Plan) -> bool:
         """A champion that did not load may do so by now: a file put back changes nothing in the catalog."""

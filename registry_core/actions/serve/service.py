@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Mapping
 from typing import Any, get_args
 
 from ... import forks
 from ...catalog import models
 from ...catalog.telemetry import streams
-from ...errors import InvalidInput, ModelNotFound
+from ...errors import InvalidInput, ModelNotFound, Unreachable
 from ...live import RecordedOutcomes
 from ...live.records import Units
 from ..context import Context
@@ -33,7 +34,13 @@ class Service:
         forks.survive(self.receiver)
 
     def reserve(self, now: int, blocks: int) -> int:
-        """The first of new prediction ids, of the present in milliseconds."""
+        """The first of new prediction ids, of the present in milliseconds.
+
+        Raises:
+            Unreachable: the server is known to be away; whoever predicts does not wait for it.
+        """
+        if self._context.database.away is not None:
+            raise Unreachable(errno.ECONNREFUSED, self._context.database.away)
         with self._context.telemetry.transaction() as transaction:
             return streams.reserve(transaction, now, blocks)
 

@@ -23,11 +23,16 @@ class Source(Protocol):
     def changes(self) -> int:
         """A number that is another one once something changed; cheap, since every call asks."""
 
+    @property
+    def away(self) -> str | None:
+        """Why the server of the catalog does not answer; None while it does."""
+
     def plan(self) -> ServingPlan:
         """What holds now.
 
         Raises:
             NoModelAvailable: the model name has no champion.
+            Unreachable: the server of the catalog does not answer.
         """
 
     def load(self, model_id: str) -> Loaded:
@@ -48,7 +53,12 @@ class Here:
 
     def changes(self) -> int:
         """See ``Source``."""
-        return self._context.database.changes()
+        return self._context.database.followed()
+
+    @property
+    def away(self) -> str | None:
+        """See ``Source``."""
+        return self._context.database.away
 
     def plan(self) -> ServingPlan:
         """See ``Source``."""
