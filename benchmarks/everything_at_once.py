@@ -12,16 +12,16 @@ import json
 import os
 import random
 import sys
-import tempfile
 import time
 import traceback
 from collections import Counter
 from collections.abc import Callable
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from benchmarks.kill import PLACES, where
 from benchmarks.killed_upkeep import NAMES, fitted, inputs, scaler
 from registry_core import (
     ChampionChanged,
@@ -313,17 +313,11 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument("--processes", type=int, default=PROCESSES)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--postgres", action="store_true", help="with the catalog in a server of its own")
+    parser.add_argument("--on", choices=PLACES, default="folder", help="servers of their own are started")
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
-    with ExitStack() as stack:
-        place = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        address: dict[str, Any] = {"location": place / "registry"}
-        if given.postgres:
-            from tests.servers import private_postgres
-
-            address = {"location": stack.enter_context(private_postgres()), "artifacts": place / "registry"}
-        found = run(address, place, given.seconds, given.seed, given.processes)
+    with where(given.on) as there:
+        found = run(there.address, there.place, given.seconds, given.seed, given.processes)
     if given.json:
         print(json.dumps(vars(found)))
     else:

@@ -16,9 +16,15 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
+from unittest.mock import patch
+
+from registry_core import Registry
+from tests import object_store
+from tests.servers import private_postgres
 
 #: Writes one line of the report.
 Report = Callable[..., None]
@@ -27,6 +33,46 @@ Report = Callable[..., None]
 _AT_WORK = 0.9
 #: A process lives at most so many seconds after its start, or after its first line.
 _LONGEST_START, _LONGEST_WORK = 0.1, 0.8
+
+
+@dataclass(frozen=True)
+class Where:
+    """A registry that processes are killed in: what opens it, and a folder for whatever else they write.
+
+    ``folder`` is that of the registry, where it has one.
+    """
+
+    address: dict[str, Any]
+    place: Path
+    folder: Path | None = None
+
+    def open(self, **arguments: Any) -> Registry:
+        """Open it."""
+        return Registry(**self.address, **arguments)
+
+
+@contextmanager
+def where(on: str) -> Iterator[Where]:
+    """A place for a registry: in a folder, in PostgreSQL with a folder, or in PostgreSQL with a bucket."""
+    with ExitStack() as stack:
+        place = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        folder = place / "registry"
+        if on == "folder":
+            yield Where({"location": folder}, place, folder)
+            return
+        catalog = stack.enter_context(private_postgres())
+        if on == "postgres":
+            yield Where({"location": catalog, "artifacts": folder}, place, folder)
+            return
+        stack.enter_context(patch.dict(os.environ, {
+            "AWS_ENDPOINT_URL": stack.enter_context(object_store.process(0.0)), "AWS_ACCESS_KEY_ID": "team",
+            "AWS_SECRET_ACCESS_KEY": "secret", "AWS_DEFAULT_REGION": "us-east-1",
+            "MODEL_REGISTRY_CACHE": stack.enter_context(tempfile.TemporaryDirectory()),
+        }))  # fmt: skip
+        yield Where({"location": catalog, "artifacts": "s3://team/registry"}, place)
+
+
+PLACES = ("folder", "postgres", "bucket")
 
 
 @dataclass
@@ -110,23 +156,24 @@ _Result = TypeVar("_Result", bound=Kills)
 def main(
     description: str | None,
     times: int,
-    run: Callable[[Path, int, int], _Result],
+    run: Callable[[Where, int, int], _Result],
     table: Callable[[_Result], list[tuple[str, str]]],
 ) -> None:
     """The command of a benchmark of kills: run it, print its table or its JSON, and exit with 1 after a fault.
 
     Args:
         times: how many kills, where the command does not say it.
-        run: (folder, times, seed) -> what came of it.
+        run: (where, times, seed) -> what came of it.
         table: the rows to print, besides the numbers of kills and of faults.
     """
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--times", type=int, default=times)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--on", choices=PLACES, default="folder", help="servers of their own are started")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        result = run(Path(folder) / "registry", options.times, options.seed)
+    with where(options.on) as place:
+        result = run(place, options.times, options.seed)
     if options.json:
         print(json.dumps(vars(result)))
     else:

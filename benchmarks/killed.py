@@ -13,13 +13,12 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
-from benchmarks.kill import Killed, Kills, Report, kills, main
+from benchmarks.kill import Killed, Kills, Report, Where, kills, main
 from registry_core import Arm, EventKind, Experiment, Registry
 from registry_core.actions import windows
 from registry_core.actions.serve.log import CAPACITY
@@ -49,10 +48,10 @@ def inputs(chance: np.random.Generator, count: int) -> tuple[np.ndarray[Any, Any
     return rows, (rows[:, 0] + 0.5 * chance.normal(size=count) > 0).astype(int)
 
 
-def prepare(folder: Path) -> None:
+def prepare(where: Where) -> None:
     """Two models of one name, and a shadow of the first."""
     rows, truth = inputs(np.random.default_rng(0), 500)
-    with Registry(folder) as registry:
+    with where.open() as registry:
         ids = [
             registry.register_model(
                 LogisticRegression(C=weight).fit(rows, truth),
@@ -75,12 +74,12 @@ def prepare(folder: Path) -> None:
             experiments.insert(transaction, shadow)
 
 
-def serve(folder: Path, seed: int, report: Report) -> None:
+def serve(where: Where, seed: int, report: Report) -> None:
     """Serve until killed, reporting what was done: an answer after it was given, an outcome after it was kept."""
     chance = random.Random(seed)
     numbers = np.random.default_rng(seed)
     log: Literal["batch", "sync"] = chance.choice(("batch", "batch", "sync"))
-    registry = Registry(folder)
+    registry = where.open()
     first, second = (each.model_id for each in registry.list_models(NAME, order_by="accuracy", limit=2))
     predictor = registry.predictor(NAME, log=log)
     waiting: list[tuple[list[int], list[int]]] = []
@@ -107,10 +106,10 @@ def serve(folder: Path, seed: int, report: Report) -> None:
                 registry.rollback(NAME, reason="worse")
 
 
-def check(folder: Path, killed: Killed, found: Found) -> None:
+def check(where: Where, killed: Killed, found: Found) -> None:
     """Open what was left behind, and note whatever is wrong with it."""
     lines = killed.lines
-    with Registry(folder) as registry:
+    with where.open() as registry:
         telemetry = registry._context.telemetry
         wrong = list(_wrong_in_catalog(registry))
         wrong += _wrong_in_windows(registry)
@@ -166,8 +165,7 @@ def _wrong_in_catalog(registry: Registry) -> Iterator[str]:
 
 def _wrong_in_windows(registry: Registry) -> Iterator[str]:
     telemetry = registry._context.telemetry
-    if telemetry.tuples("PRAGMA integrity_check") != [("ok",)]:
-        yield "telemetry.db is damaged"
+    yield from (each.text for each in telemetry.check())
     among = streams.listed(telemetry)
     rows = dict(telemetry.tuples("SELECT stream, count(*) FROM predictions GROUP BY stream"))
     rows.update(telemetry.tuples("SELECT stream, count(*) FROM shadow_answers GROUP BY stream"))
@@ -193,22 +191,22 @@ def _wrong_in_windows(registry: Registry) -> Iterator[str]:
         yield f"{pairs} pairs"
 
 
-def run(folder: Path, times: int, seed: int = 0) -> Found:
-    """Kill so often, each time another process in the same folder."""
+def run(where: Where, times: int, seed: int = 0) -> Found:
+    """Kill so often, each time another process in the same registry."""
     maker = os.fork()
     if not maker:
         # In a process of its own: one that has fitted a model may have threads, which no fork takes along.
         code = 1
         try:
-            prepare(folder)
+            prepare(where)
             code = 0
         finally:
             os._exit(code)
     if os.waitpid(maker, 0)[1]:
         raise RuntimeError("the registry could not be prepared")
     found = Found()
-    for killed in kills(partial(serve, folder), times, seed, found):
-        check(folder, killed, found)
+    for killed in kills(partial(serve, where), times, seed, found):
+        check(where, killed, found)
     return found
 
 

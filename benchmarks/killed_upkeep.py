@@ -8,11 +8,11 @@ what had begun has happened or has not, verify finds nothing but what it mends, 
 
 from __future__ import annotations
 
-import os
 import random
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -21,12 +21,11 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
-from benchmarks.kill import Kills, Report, kills, main
+from benchmarks.kill import Kills, Report, Where, kills, main
 from registry_core import Conflict, ModelMetadata, NoModelAvailable, NotEligible, Registry
 
 NAMES = ("Churn", "Fraud")
 _STATED = (Conflict, NoModelAvailable, NotEligible)
-_LONG_AGO = 0
 
 
 @cache
@@ -71,9 +70,9 @@ class Found(Kills):
     backups: int = 0
 
 
-def prepare(folder: Path) -> None:
+def prepare(where: Where) -> None:
     """A few versions of two names, kept few by a policy."""
-    with Registry(folder, actor="anna") as registry:
+    with where.open(actor="anna") as registry:
         registry.configure(
             max_models_to_keep=8, retention={"keep_best": 2, "trash_days": 0, "keep_champions": False}, reason="small"
         )
@@ -93,10 +92,10 @@ def _register(registry: Registry, name: str, number: int, accuracy: float) -> st
     )
 
 
-def work(folder: Path, seed: int, report: Report) -> None:
+def work(where: Where, seed: int, report: Report) -> None:
     """Do one thing after the other until killed, reporting what begins, and what was confirmed."""
     chance = random.Random(seed)
-    registry = Registry(folder, actor="anna")
+    registry = where.open(actor="anna")
     report(opened=True)
     while True:
         verb = chance.choices(*zip(*_WEIGHTS.items(), strict=True))[0]
@@ -105,7 +104,7 @@ def work(folder: Path, seed: int, report: Report) -> None:
         model_id = chance.choice(ids)
         report(begin=verb, name=name, model_id=model_id)
         try:
-            said = _VERBS[verb](registry, chance, name, model_id, folder, seed)
+            said = _VERBS[verb](registry, chance, name, model_id, where.place, seed)
         except _STATED as error:
             report(refused=verb, because=str(error))
             continue
@@ -119,8 +118,8 @@ def work(folder: Path, seed: int, report: Report) -> None:
         )
 
 
-def _backup(registry: Registry, folder: Path, chance: random.Random, seed: int) -> str:
-    path = folder.parent / f"backup-{seed}-{chance.randrange(10**9)}.tar"
+def _backup(registry: Registry, place: Path, chance: random.Random, seed: int) -> str:
+    path = place / f"backup-{seed}-{chance.randrange(10**9)}.tar"
     registry.backup(path)
     return str(path)
 
@@ -143,7 +142,7 @@ _VERBS: dict[str, _Verb] = {
     "export": lambda r, c, n, m, f, s: r.export_index() and None,
     "rebuild": lambda r, c, n, m, f, s: r.rebuild_index(reason="check") and None,
     "repair": lambda r, c, n, m, f, s: r.verify(repair=True) and None,
-    "back up": lambda r, c, n, m, folder, seed: _backup(r, folder, c, seed),
+    "back up": lambda r, c, n, m, place, seed: _backup(r, place, c, seed),
     "configure": lambda r, c, n, m, f, s: r.configure(ensemble_bonus=round(c.random(), 3), reason="try") and None,
 }
 _WEIGHTS = {
@@ -180,9 +179,9 @@ def learn(known: Known, said: list[dict[str, Any]], found: Found) -> dict[str, A
     return begun
 
 
-def check(folder: Path, known: Known, begun: dict[str, Any] | None, found: Found) -> None:
+def check(where: Where, known: Known, begun: dict[str, Any] | None, found: Found) -> None:
     """Open what was left behind, and note whatever is wrong with it."""
-    with Registry(folder, actor="anna") as registry:
+    with where.open(actor="anna") as registry:
         there = {each.model_id: each for each in registry.list_models()}
         wrong = list(_not_as_confirmed(registry, there, known, begun, found))
         report = registry.verify()
@@ -195,12 +194,10 @@ def check(folder: Path, known: Known, begun: dict[str, Any] | None, found: Found
         if not mended.clean:
             wrong += [f"not clean after repair: {each.kind}: {each.text}" for each in mended.findings]
         # What nobody claims is swept once it is a day old.
-        for path in folder.rglob("*"):
-            if path.is_file():
-                os.utime(path, (_LONG_AGO, _LONG_AGO))
-        plan = registry.plan_cleanup()
-        swept = registry.cleanup(plan, only=[each.key for each in plan.unclaimed], reason="swept").swept
-        found.swept += len(swept)
+        with where.open(actor="anna", clock=lambda: datetime.now(UTC) + timedelta(days=2)) as later:
+            plan = later.plan_cleanup()
+            swept = later.cleanup(plan, only=[each.key for each in plan.unclaimed], reason="swept").swept
+            found.swept += len(swept)
         if not (last := registry.verify()).clean:
             wrong += [f"not clean after the sweep: {each.kind}: {each.text}" for each in last.findings]
         if registry.verify_events() is not None:
@@ -209,7 +206,7 @@ def check(folder: Path, known: Known, begun: dict[str, Any] | None, found: Found
         known.digests = {each.model_id: each.model_sha256 for each in registry.list_models()}
         known.champions = {each: registry.get_active_model_id(each) for each in NAMES}
         known.bonus = registry.policy(NAMES[0]).ensemble_bonus
-    wrong += _bad_backups(folder, known, found)
+    wrong += _bad_backups(where, known, found)
     at = f"after kill {found.kills}" + (f" in {begun['begin']}" if begun else "")
     found.wrong += [f"{at}: {each}" for each in wrong]
 
@@ -269,10 +266,10 @@ def _unloadable(registry: Registry, there: dict[str, ModelMetadata], found: Foun
         registry.load_active_model(name)
 
 
-def _bad_backups(folder: Path, known: Known, found: Found) -> Iterator[str]:
+def _bad_backups(where: Where, known: Known, found: Found) -> Iterator[str]:
     """Whether what was confirmed as a backup makes a registry; one of those since the last kill is tried."""
     for path in known.backups[-1:]:
-        place = folder.parent / "restored"
+        place = where.place / "restored"
         try:
             with Registry.from_backup(path, place, actor="anna") as restored:
                 found.backups += 1
@@ -282,8 +279,8 @@ def _bad_backups(folder: Path, known: Known, found: Found) -> Iterator[str]:
             yield f"the backup cannot be restored: {type(error).__name__}: {error}"
         _remove(place)
     known.backups.clear()
-    for left in folder.parent.iterdir():
-        if left != folder:
+    for left in where.place.iterdir():
+        if left != where.folder:
             _remove(left)
 
 
@@ -296,16 +293,16 @@ def _remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def run(folder: Path, times: int, seed: int = 0) -> Found:
-    """Kill so often, each time another process in the same folder."""
-    prepare(folder)
+def run(where: Where, times: int, seed: int = 0) -> Found:
+    """Kill so often, each time another process in the same registry."""
+    prepare(where)
     for number in range(9):
         fitted(number)
     scaler()
     known, found = Known(), Found()
-    check(folder, known, None, found)
-    for killed in kills(partial(work, folder), times, seed, found):
-        check(folder, known, learn(known, killed.lines, found), found)
+    check(where, known, None, found)
+    for killed in kills(partial(work, where), times, seed, found):
+        check(where, known, learn(known, killed.lines, found), found)
     return found
 
 

@@ -13,6 +13,7 @@ import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from urllib.error import URLError
 
 from tests.prepared import Program
@@ -61,75 +62,99 @@ def unprivileged_user() -> str | None:
     return "postgres" if "postgres" in known else "nobody"
 
 
+class Postgres:
+    """A PostgreSQL server of our own on the loopback, with its files in ``home``."""
+
+    def __init__(self, home: Path) -> None:
+        self._programs, self._home = postgres_programs(), home
+        self._user = unprivileged_user()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._port = 0
+        made = self._run(
+            [self._programs / "initdb", "-D", home / "data", "-U", "registry", "-A", "trust", "-E", "UTF8",
+             "--locale=C", "--no-sync"], stdout=subprocess.DEVNULL,
+        )  # fmt: skip
+        if made.wait():
+            raise RuntimeError("PostgreSQL cannot make a database: initdb failed, see above")
+
+    def _run(self, words: Sequence[str | Path], **output: Any) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            words,
+            user=self._user,
+            group=pwd.getpwnam(self._user).pw_gid if self._user else None,
+            extra_groups=[] if self._user else None,
+            cwd=self._home,
+            **output,
+        )
+
+    @property
+    def address(self) -> str:
+        """Where it is, running or not."""
+        return f"postgresql://registry@127.0.0.1:{self._port}/postgres"
+
+    def start(self) -> None:
+        """Start it, again where it was before; somebody else may take the free port before it does, so try a few."""
+        import psycopg
+
+        log = self._home / "log"
+        for _ in range(3):
+            port = self._port or free_port()
+            settings = {
+                "listen_addresses": "127.0.0.1",
+                "port": port,
+                "unix_socket_directories": self._home,
+                "max_connections": 200,
+                # Nothing here has to survive a power failure.
+                "fsync": "off",
+                "synchronous_commit": "off",
+                "full_page_writes": "off",
+            }
+            options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+            with log.open("ab") as output:
+                words = [self._programs / "postgres", "-D", self._home / "data", *options]
+                self._process = process = self._run(words, stdout=output, stderr=output)
+            url = f"postgresql://registry@127.0.0.1:{port}/postgres"
+            deadline = time.monotonic() + PATIENCE
+            while process.poll() is None and time.monotonic() < deadline:
+                try:
+                    psycopg.connect(url).close()
+                except psycopg.OperationalError:
+                    time.sleep(0.02)
+                else:
+                    self._port = port
+                    return
+            self.stop()
+        raise RuntimeError(f"PostgreSQL did not start:\n{log.read_text()}")
+
+    def stop(self) -> None:
+        """Stop it. SIGINT is its fast shutdown, which does not wait for clients; SIGQUIT its immediate one."""
+        if self._process is not None:
+            stop(self._process, signal.SIGINT, then=signal.SIGQUIT)
+
+
 @contextmanager
-def private_postgres() -> Iterator[str]:
-    """A PostgreSQL server of our own on the loopback; gives its address. It and its files are gone afterwards."""
-    programs, user = postgres_programs(), unprivileged_user()
+def postgres() -> Iterator[Postgres]:
+    """A PostgreSQL server that is running; it and its files are gone afterwards."""
     # Not below pytest's own folder: that one is closed to other users, and the socket's path must stay short.
     home = Path(tempfile.mkdtemp(prefix="registry-postgres-"))
-    data, log = home / "data", home / "log"
-    if user:
-        shutil.chown(home, user=user)
     try:
-        subprocess.run(
-            [programs / "initdb", "-D", data, "-U", "registry", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"],
-            user=user,
-            group=pwd.getpwnam(user).pw_gid if user else None,
-            extra_groups=[] if user else None,
-            cwd=home,
-            check=True,
-            capture_output=True,
-        )
-        process, url = _start_postgres(programs, user, home, data, log)
+        if user := unprivileged_user():
+            shutil.chown(home, user=user)
+        server = Postgres(home)
+        server.start()
         try:
-            yield url
+            yield server
         finally:
-            # SIGINT is PostgreSQL's fast shutdown: it does not wait for clients. SIGQUIT is its immediate one.
-            stop(process, signal.SIGINT, then=signal.SIGQUIT)
+            server.stop()
     finally:
         shutil.rmtree(home)
 
 
-def _start_postgres(
-    programs: Path, user: str | None, home: Path, data: Path, log: Path
-) -> tuple[subprocess.Popen[bytes], str]:
-    """Start the server; somebody else may take the free port before it does, so try a few."""
-    import psycopg
-
-    for _ in range(3):
-        port = free_port()
-        settings = {
-            "listen_addresses": "127.0.0.1",
-            "port": port,
-            "unix_socket_directories": home,
-            "max_connections": 200,
-            # Nothing here has to survive a power failure.
-            "fsync": "off",
-            "synchronous_commit": "off",
-            "full_page_writes": "off",
-        }
-        options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
-        with log.open("ab") as output:
-            process = subprocess.Popen(
-                [programs / "postgres", "-D", data, *options],
-                user=user,
-                group=pwd.getpwnam(user).pw_gid if user else None,
-                extra_groups=[] if user else None,
-                cwd=home,
-                stdout=output,
-                stderr=output,
-            )
-        url = f"postgresql://registry@127.0.0.1:{port}/postgres"
-        deadline = time.monotonic() + PATIENCE
-        while process.poll() is None and time.monotonic() < deadline:
-            try:
-                psycopg.connect(url).close()
-            except psycopg.OperationalError:
-                time.sleep(0.02)
-            else:
-                return process, url
-        stop(process, signal.SIGINT, then=signal.SIGQUIT)
-    raise RuntimeError(f"PostgreSQL did not start:\n{log.read_text()}")
+@contextmanager
+def private_postgres() -> Iterator[str]:
+    """The address of a PostgreSQL server of our own."""
+    with postgres() as server:
+        yield server.address
 
 
 @contextmanager

@@ -135,18 +135,30 @@ def test_watching_once(registry_folder: Path, two: list[str]) -> None:
     assert "Give --once as well" in result.stderr
 
 
-def test_watching_until_interrupted(registry_folder: Path, two: list[str], tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    with out.open("w") as stream:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "registry_core", "watch", "--every", "1", "--registry", str(registry_folder)],
-            stdout=stream, stderr=subprocess.STDOUT, cwd=ROOT, env={**os.environ, "PYTHONUNBUFFERED": "1"},
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler) and None,
-        )  # fmt: skip
-        until(lambda: out.read_text().count("Churn  unknown") >= 2)
-        process.send_signal(signal.SIGINT)
-        assert process.wait(30) == 0
-    assert out.read_text().endswith("Stopped.\n")
+def test_of_two_that_watch_one_checks_until_it_ends(registry_folder: Path, two: list[str], tmp_path: Path) -> None:
+    def watching(out: Path) -> subprocess.Popen[bytes]:
+        with out.open("w") as stream:
+            return subprocess.Popen(
+                [sys.executable, "-m", "registry_core", "watch", "--every", "1", "--registry", str(registry_folder)],
+                stdout=stream, stderr=subprocess.STDOUT, cwd=ROOT, env={**os.environ, "PYTHONUNBUFFERED": "1"},
+                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler) and None,
+            )  # fmt: skip
+
+    first, second = tmp_path / "first", tmp_path / "second"
+    leader = watching(first)
+    until(lambda: first.read_text().count("Churn  unknown") >= 2)
+    waiting = watching(second)
+    until(lambda: "Another process watches" in second.read_text())
+    before = first.read_text().count("Churn  unknown")
+    until(lambda: first.read_text().count("Churn  unknown") >= before + 2)
+    assert "Churn" not in second.read_text()
+    leader.send_signal(signal.SIGINT)
+    assert leader.wait(30) == 0
+    assert first.read_text().endswith("Stopped.\n")
+    until(lambda: second.read_text().count("Churn  unknown") >= 1)
+    assert second.read_text().count("Another process watches") == 1
+    waiting.send_signal(signal.SIGINT)
+    assert waiting.wait(30) == 0
 
 
 def test_health_lists_slices_that_became_worse_and_counts_the_others() -> None:

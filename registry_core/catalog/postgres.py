@@ -9,8 +9,9 @@ from __future__ import annotations
 import errno
 import os
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
@@ -37,6 +38,8 @@ _BEGIN = (
 _CHANNEL = "model_registry"
 #: Seconds after which who listens asks all the same: through a pooler nothing is heard.
 _LISTEN_SECONDS = 1.0
+#: Whoever follows waits so long for an answer.
+_ANSWER_SECONDS = 10.0
 #: What applies where the address says nothing else: a network that was cut is noticed within seconds.
 _NETWORK: Mapping[str, str] = {
     "connect_timeout": "5",
@@ -205,7 +208,9 @@ class PostgresDatabase:
     @contextmanager
     def _waiting(self) -> Iterator[Wait]:
         """A connection of its own, on which commits are told."""
-        with self._explained(), self._connect() as connection:
+        with self._explained(), closing(self._connect()) as connection:
+            # A server may stand still without a word; whoever follows it has to know.
+            connection.wait = lambda gen, **how: type(connection).wait(connection, _in_time(gen), **how)
             if connection.prepare_threshold is not None:
                 connection.execute(f"LISTEN {_CHANNEL}".encode())
 
@@ -256,9 +261,13 @@ class PostgresDatabase:
 
         # Transactions are begun in words; a read alone is one way to the server instead of three.
         connection = psycopg.connect(self._address, autocommit=True)
-        if _through_pooler(connection):
-            # A prepared statement would be known to the server's connection of another transaction only.
-            connection.prepare_threshold = None
+        try:
+            if _through_pooler(connection):
+                # A prepared statement would be known to the server's connection of another transaction only.
+                connection.prepare_threshold = None
+        except BaseException:
+            connection.close()
+            raise
         return connection
 
     def _migrate(self) -> None:
@@ -301,6 +310,12 @@ class PostgresDatabase:
         except psycopg.errors.LockNotAvailable as error:
             raise CatalogBusy(
                 errno.EBUSY, f"{self.name} was locked by another process for {_LOCK_SECONDS} s; try again"
+            ) from error
+        except psycopg.errors.IdleInTransactionSessionTimeout as error:
+            raise StorageError(
+                errno.ETIMEDOUT,
+                f"{self.name} undid this change: its process stood still for {_IDLE_SECONDS} s while others waited; "
+                "try again",
             ) from error
         except psycopg.errors.QueryCanceled as error:
             raise CatalogBusy(
@@ -347,6 +362,21 @@ def _most_connections() -> int:
 def _through_pooler(connection: Connection[Any]) -> bool:
     """Whether somebody stands between: the process that answers is not the one that was connected to."""
     return bool(connection.info.backend_pid != _asked(connection, "SELECT pg_backend_pid()", None, False)[0][0])
+
+
+def _in_time(asking: Any) -> Any:
+    """The same steps of psycopg's, as long as an answer does not take too long."""
+    import psycopg
+
+    deadline, wanted = time.monotonic() + _ANSWER_SECONDS, next(asking)
+    while True:
+        ready = yield wanted
+        if not ready and time.monotonic() > deadline:
+            raise psycopg.OperationalError(f"no answer for {_ANSWER_SECONDS:g} s")
+        try:
+            wanted = asking.send(ready)
+        except StopIteration as found:
+            return found.value
 
 
 def _shown(given: Mapping[str, Any]) -> str:

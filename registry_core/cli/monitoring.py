@@ -6,6 +6,7 @@ import csv
 import dataclasses
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -235,7 +236,8 @@ def alerts(
 def watch(session: Session, model_name: str | None, every: float, once: bool) -> None:
     """Monitor champions and experiments, and send pending notifications, until interrupted.
 
-    The same checks run whenever outcomes are recorded. This command runs them when no outcomes arrive as well.
+    The same checks run whenever outcomes are recorded. This command runs them when no outcomes arrive as well. Where
+    several run for one registry, on any machine, one checks; another takes over when it ends.
     """
     if session.json and not once:
         raise InvalidInput("--json prints one document. Give --once as well")
@@ -247,19 +249,49 @@ def watch(session: Session, model_name: str | None, every: float, once: bool) ->
             document = {report.model_name: dataclasses.asdict(report) for report in reports}
             session.answer(document, [line for report in reports for line in _brief(report)] or ["No models yet."])
             return
+        lead = _Lead(registry, "watch" if model_name is None else f"watch {model_name}", _LEASE * every)
         try:
             while True:
                 began = time.monotonic()
-                _report(registry, model_name)
+                _report(registry, model_name, lead)
                 time.sleep(max(every - (time.monotonic() - began), 0.0))
         except KeyboardInterrupt:
             # Ctrl+C is how it is meant to end.
             click.echo("Stopped.", err=True)
+        finally:
+            with suppress(StorageError):
+                registry.give_up_lead(lead.task, lead.held)
 
 
-def _report(registry: Registry, name: str | None) -> None:
+#: After so many intervals without a check, another process takes over.
+_LEASE = 3.0
+
+
+@dataclasses.dataclass
+class _Lead:
+    """Whether this process checks, or another one."""
+
+    registry: Registry
+    task: str
+    seconds: float
+    held: int = 0
+    waited: bool = False
+
+    def news(self) -> list[str] | None:
+        """None where this process leads; otherwise what is to be said: once, that it waits."""
+        self.held = self.registry.lead(self.task, min(self.seconds, 86_400.0), self.held)
+        if self.held:
+            self.waited = False
+            return None
+        said, self.waited = self.waited, True
+        return [] if said else ["Another process watches this registry. This one takes over when it ends."]
+
+
+def _report(registry: Registry, name: str | None, lead: _Lead) -> None:
     try:
-        lines = [line for report in _round(registry, name) for line in _brief(report)]
+        lines = lead.news()
+        if lines is None:
+            lines = [line for report in _round(registry, name) for line in _brief(report)]
     except StorageError as error:
         # The database may be back at the next check; the log shows that it was gone.
         lines = [f"check failed: {visible(sentence(error))}"]

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from ..actions import alert, experiment, experiment_checks, notify
 from ..actions.context import NOT_CHECKED
+from ..actions.leading import Leading
 from ..catalog import alerts, experiments
 from ..live import Alert, Experiment, ExperimentReport, HealthReport, LivePerformance
 from ..records import Deployment
@@ -263,6 +264,37 @@ class MonitoringVerbs(Verbs):
         ``model-registry dashboard`` and ``serve`` do so, ``watch`` at each of its checks.
         """
         notify.keep_sending(self._context)
+
+    def lead(self, task: str, seconds: float, held: int = 0) -> int:
+        """Lead a periodic task, where several processes of one registry would do the same.
+
+        ``model-registry watch`` asks at each of its checks, so that of several watchers one checks and the others wait.
+
+        Args:
+            task: name of the task, such as ``watch``.
+            seconds: length of the lease: a leader that has not asked again for so long is replaced. All processes give
+                the same.
+            held: what the call before returned in this process; 0 at first.
+
+        Returns:
+            0 where another process leads; otherwise a number, to be given as ``held`` at the next call.
+
+        Raises:
+            InvalidInput: ``task`` is no text of 1 to 100 characters, or ``seconds`` is not in (0, 86400].
+
+        Example:
+            >>> import tempfile
+            >>> from registry_core import Registry
+            >>> with tempfile.TemporaryDirectory() as folder, Registry(folder) as registry:
+            ...     leader = registry.lead("report", 600)
+            ...     leader > 0, registry.lead("report", 600), registry.lead("report", 600, leader) > 0
+            (True, 0, True)
+        """
+        return self._context.part(Leading).lead(task, seconds, held)
+
+    def give_up_lead(self, task: str, held: int) -> None:
+        """Let another process lead a task at once. Nothing happens where ``held`` does not lead it any more."""
+        self._context.part(Leading).give_up(task, held)
 
     def resolve_alert(self, alert_id: int, *, actor: str | None = None, reason: str = "") -> Alert:
         """Resolve an alert. If the problem persists, its next evidence opens another alert.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
@@ -25,23 +26,32 @@ class ServingVerbs(Verbs):
 
     _service: Service | None = None
 
-    def predictor(self, model_name: str | None = None, *, log: Literal["batch", "sync", "off"] = "batch") -> Predictor:
+    def predictor(
+        self,
+        model_name: str | None = None,
+        *,
+        log: Literal["batch", "sync", "off"] = "batch",
+        overflow: str | os.PathLike[str] | None = None,
+    ) -> Predictor:
         """A predictor for a prediction service: the champion with its scaler, its challengers, and a fallback.
 
         Args:
             model_name: optional in a registry with a single model name.
             log: ``batch`` stores predictions within half a second, by a thread; ``sync`` before each call returns;
                 ``off`` not at all.
+            overflow: a folder for predictions that ``batch`` cannot store now, 1 GB at most: they are stored once the
+                server answers again, also by another process with the same folder. Default: they wait in memory.
 
         Raises:
             ModelNotFound: no model has that name.
-            InvalidInput: no name was given, and the registry has several.
+            InvalidInput: no name was given, and the registry has several; or its predictors have another overflow.
+            StorageError: the folder of ``overflow`` cannot be made.
 
         Example:
             ``answer = registry.predictor("Churn").predict_proba(rows, units=customers)``; ``answer.values`` has shape
             (rows, classes), ``answer.model_ids`` and ``answer.prediction_ids`` have shape (rows,).
         """
-        return self._serving().predictor(model_name, log)
+        return self._serving().predictor(model_name, log, overflow)
 
     def record_outcomes(
         self,

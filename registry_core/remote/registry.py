@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import io
+import os
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
@@ -96,13 +97,20 @@ class _Remote:
         """As ``Registry.load_active_model``; while the server is away, the last known one with a warning."""
         return self._remote_loader.load_active(model_name, fresh)
 
-    def predictor(self, model_name: str | None = None, *, log: Literal["batch", "sync", "off"] = "batch") -> Predictor:
+    def predictor(
+        self,
+        model_name: str | None = None,
+        *,
+        log: Literal["batch", "sync", "off"] = "batch",
+        overflow: str | os.PathLike[str] | None = None,
+    ) -> Predictor:
         """As ``Registry.predictor``: predicts here, of files in the cache, and sends predictions to the server.
 
         While the server is away, it predicts with the last known plan. Predictions are kept until the server is back:
-        about 100,000 rows, for at most an hour; then they are served without being stored, with a warning.
+        about 100,000 rows, or with ``overflow`` 1 GB in a folder, for at most an hour; then they are served without
+        being stored, with a warning.
         """
-        return self._serving().predictor(model_name, log)
+        return self._serving().predictor(model_name, log, overflow)
 
     def record_outcomes(self, outcomes: Mapping[int, Any] | None = None, **named: Any) -> RecordedOutcomes:
         """As ``Registry.record_outcomes``, in parts of 20,000: where one is refused, those before it are recorded."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import threading
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,6 +18,7 @@ from ..actions.serve import batches
 from ..actions.serve.answering import Answering
 from ..actions.serve.failed_calls import Failing
 from ..actions.serve.log import Answered, Log, Mode
+from ..actions.serve.overflow import Folder
 from ..actions.serve.predictor import Predictor
 from ..errors import InvalidInput, NoModelAvailable, StorageError, Unreachable
 from ..live import RecordedOutcomes
@@ -24,8 +26,8 @@ from ..live.serving import FailedCalls, PredictionBatch, ServingPlan
 from ..signature import Signature
 from .loading import Call, RemoteLoader
 
-#: So many rows of predictions are sent at once, and so many outcomes. Inputs count as a row for so many bytes.
-_ROWS, _OUTCOMES, _BYTES = 50_000, 20_000, 200
+#: So many outcomes are sent at once.
+_OUTCOMES = 20_000
 _PLAN = TypeAdapter(ServingPlan)
 
 
@@ -81,28 +83,32 @@ class _Sender:
     def _begin(self) -> None:
         self._client, self._last = uuid.uuid4().hex, 0
 
-    def _require_server(self) -> None:
+    def require_server(self) -> None:
         """Whoever predicts does not wait for a server of which it is known that it is away."""
         if self._loader.away is not None:
             raise Unreachable(errno.ECONNREFUSED, f"the server does not answer ({self._loader.away})")
 
     def _reserve(self, now: int, blocks: int) -> int:
-        self._require_server()
+        self.require_server()
         if blocks != 1:
             raise StorageError(errno.EFBIG, "a request has more than 1,048,576 rows; send fewer rows in a request")
         return int(self._call("reserve_predictions", model_name=self._model_name))
 
     def _write(self, answered: Sequence[Answered]) -> None:
         """Send what was answered. What was sent before and is sent again, the server knows by its number."""
-        self._require_server()
+        self.require_server()
         for each in answered:
             if not each.number:
                 self._last = each.number = max(self._last + 1, each.at)
-        for part in _parts(answered):
+        for part in batches.parts(answered):
             self._call("record_predictions", model_name=self._model_name, client=self._client, predictions=part)
 
+    def receive(self, model_name: str, client: str, batches: Sequence[PredictionBatch]) -> None:
+        """Send what waited in a folder."""
+        self._call("record_predictions", model_name=model_name, client=client, predictions=list(batches))
+
     def _tell(self, alarm: Failing) -> None:
-        self._require_server()
+        self.require_server()
         failing = FailedCalls(alarm.model_id, alarm.fallback, alarm.calls, alarm.error[:500])
         self._call("record_predictions", model_name=self._model_name, client=self._client, failing=failing)
 
@@ -116,7 +122,7 @@ class RemoteService:
         self._lock = threading.Lock()
         forks.survive(self)
 
-    def predictor(self, model_name: str | None, log: Mode) -> Predictor:
+    def predictor(self, model_name: str | None, log: Mode, overflow: str | os.PathLike[str] | None) -> Predictor:
         """See ``Registry.predictor``."""
         if log not in get_args(Mode):
             raise InvalidInput(f"log is {log!r:.80}; allowed are 'batch', 'sync' and 'off'")
@@ -130,9 +136,14 @@ class RemoteService:
             if name not in self._senders:
                 self._senders[name] = _Sender(self._loader, self._call, name)
             sender = self._senders[name]
+        place = None
+        if overflow is not None:
+            waiting = Folder(overflow, sender.require_server, sender.receive)
+            sender.log.overflow_into(waiting)
+            place = str(waiting.folder)
         answering = Answering(There(self._loader, self._call, name), name, sender.log, log)
         forks.survive(answering)
-        return Predictor(name, answering, sender.log.flush, (self._reopened, log))
+        return Predictor(name, answering, sender.log.flush, (self._reopened, log, place))
 
     def record_outcomes(self, given: Mapping[str, Any]) -> RecordedOutcomes:
         """See ``Registry.record_outcomes``: in parts, each of which is recorded whole or not at all."""
@@ -162,21 +173,6 @@ class RemoteService:
         """
         for sender in list(self._senders.values()):
             sender.log.close()
-
-
-def _parts(answered: Sequence[Answered]) -> Iterator[list[PredictionBatch]]:
-    """Answers as they are sent, in parts that are small enough for a call."""
-    part: list[PredictionBatch] = []
-    rows = 0
-    for each in answered:
-        if rows >= _ROWS:
-            yield part
-            part, rows = [], 0
-        for batch in batches.sent(each):
-            part.append(batch)
-            rows += len(batch.ids) + (0 if batch.inputs is None else batches.size(batch.inputs) // _BYTES)
-    if part:
-        yield part
 
 
 def _outcomes(given: Mapping[str, Any]) -> Iterator[tuple[int, Mapping[str, Any]]]:

@@ -160,6 +160,8 @@ NEEDS: Mapping[str, Need] = {
     "rebuild_index": _need(_O),
     "archive_performance": _need(_O),
     "send_notifications": _need(_O),
+    "lead": _need(_O),
+    "give_up_lead": _need(_O),
     # Administering.
     "configure": _need(_A, "model_name"),
     "revert_configuration": _need(_A),

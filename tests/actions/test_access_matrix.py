@@ -82,12 +82,14 @@ get_active_model_id       vdcroa
 get_best_model_id         vdcroa
 get_metadata              vdcroa
 get_model_comparison      vdcroa
+give_up_lead              o
 grant                     a
 grants                    a
 import_mlflow             a
 import_models             a
 input_change              vdcroa
 inspect                   c
+lead                      o
 list_models               vdcroa
 live_performance          vdcroa
 load_active_model         d
@@ -333,6 +335,8 @@ CALLS: dict[str, Call] = {
     "revoke_token": lambda r, f: r.revoke_token("absent"),
     "rollback": lambda r, f: r.rollback("Churn", expected_champion="another"),
     "send_notifications": lambda r, f: r.send_notifications(),
+    "lead": lambda r, f: r.lead("watch", 60),
+    "give_up_lead": lambda r, f: r.give_up_lead("watch", 1),
     "set_protected_columns": lambda r, f: r.set_protected_columns("absent", "Churn", []),
     "set_share": lambda r, f: r.set_share(f.experiment, 7.0),
     "set_webhook": lambda r, f: r.set_webhook("absent"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,9 @@ from .log import Answered
 from .recording import MOST_LABELS, shadows_of
 from .slicing import text
 
+#: So many rows are sent at once. Inputs count as a row for so many bytes.
+_ROWS, _BYTES = 50_000, 200
+
 
 def sent(answered: Answered) -> Iterator[PredictionBatch]:
     """An answer as it is sent, and what was answered beside it: by shadows, which are asked now."""
@@ -24,6 +27,21 @@ def sent(answered: Answered) -> Iterator[PredictionBatch]:
         yield _batch(answered, beside=False)
     for each in shadows_of(answered):
         yield _batch(each, beside=True)
+
+
+def parts(answered: Iterable[Answered]) -> Iterator[list[PredictionBatch]]:
+    """Answers as they are sent, in parts that are small enough for a call."""
+    part: list[PredictionBatch] = []
+    rows = 0
+    for each in answered:
+        if rows >= _ROWS:
+            yield part
+            part, rows = [], 0
+        for batch in sent(each):
+            part.append(batch)
+            rows += len(batch.ids) + (0 if batch.inputs is None else size(batch.inputs) // _BYTES)
+    if part:
+        yield part
 
 
 def _batch(each: Answered, *, beside: bool) -> PredictionBatch:

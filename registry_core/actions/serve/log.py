@@ -7,12 +7,14 @@ and nothing is lost.
 from __future__ import annotations
 
 import atexit
+import errno
 import sys
 import threading
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from pathlib import Path
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,13 +22,15 @@ from numpy.typing import NDArray
 from ... import forks
 from ...catalog.telemetry import streams
 from ...catalog.telemetry.streams import Stream
-from ...errors import StorageError
+from ...errors import InvalidInput, StorageError
 from .calling import Later, Served, rows_of
 
 Mode = Literal["batch", "sync", "off"]
 
 #: How long an answer may wait to be kept, in seconds; how many rows wake the thread before; how many the buffer holds.
 INTERVAL, ENOUGH, CAPACITY = 0.5, 20_000, 100_000
+#: How long a caller who finds the buffer full waits for what is being stored, in seconds.
+PATIENCE = 10.0
 #: So many rows of one call are looked at for drift: more would not tell more.
 DRIFT_ROWS = 2_000
 
@@ -126,6 +130,20 @@ def taken(values: NDArray[Any], verb: str) -> tuple[NDArray[Any], NDArray[Any] |
     return answers, values[np.arange(len(values)), answers].astype(np.float64)
 
 
+class Overflow(Protocol):
+    """Where predictions wait that cannot be stored now; see ``overflow.Folder``."""
+
+    @property
+    def folder(self) -> Path: ...
+
+    @property
+    def pending(self) -> bool: ...
+
+    def keep(self, answered: Sequence[Answered]) -> None: ...
+
+    def store(self) -> None: ...
+
+
 class Log:
     """One for all predictors of an open registry."""
 
@@ -143,6 +161,8 @@ class Log:
             tell: says that a champion fails.
         """
         self._reserve, self._write, self._tell = reserve, write, tell
+        #: Where predictions wait on disk while they cannot be stored; None: in memory only.
+        self.overflow: Overflow | None = None
         self._begin()
         forks.survive(self)
 
@@ -208,28 +228,56 @@ class Log:
         self._some.set()
         self._enough.set()
 
+    def overflow_into(self, overflow: Overflow) -> None:
+        """From now on, what cannot be stored waits in a folder; what is in it is stored.
+
+        Raises:
+            InvalidInput: predictors of this registry have another folder.
+        """
+        if self.overflow is not None and self.overflow.folder != overflow.folder:
+            raise InvalidInput(
+                f"overflow is {overflow.folder}, but predictors of this registry have {self.overflow.folder}; give all "
+                "the same folder"
+            )
+        self.overflow = overflow
+        if overflow.pending:
+            with self._lock:
+                if self._thread is None:
+                    self._start()
+            self._some.set()
+
     def flush(self) -> None:
-        """Keep all there is, before this returns.
+        """Keep all there is, before this returns: in the registry, or in the overflow folder.
 
         Raises:
             StorageError: it could not be written; it stays in the buffer.
         """
         with self._writing:
-            with self._lock:
-                buffer, self._buffer, self._rows = self._buffer, [], 0
-                alarms, self._alarms = self._alarms, []
-            try:
-                if buffer:
-                    self._write(buffer)
-                    buffer = []
-                while alarms:
-                    self._tell(alarms[0])
-                    alarms.pop(0)
-            finally:
-                if buffer or alarms:
-                    with self._lock:
-                        self._buffer[:0], self._alarms[:0] = buffer, alarms
-                        self._rows += sum(len(each.ids) for each in buffer)
+            self._flush()
+
+    def _flush(self) -> None:
+        with self._lock:
+            buffer, self._buffer, self._rows = self._buffer, [], 0
+            alarms, self._alarms = self._alarms, []
+        try:
+            if self.overflow is not None and self.overflow.pending:
+                self.overflow.store()
+            if buffer:
+                self._write(buffer)
+                buffer = []
+            while alarms:
+                self._tell(alarms[0])
+                alarms.pop(0)
+        except StorageError:
+            if self.overflow is None:
+                raise
+            self.overflow.keep(buffer)
+            buffer = []
+        finally:
+            if buffer or alarms:
+                with self._lock:
+                    self._buffer[:0], self._alarms[:0] = buffer, alarms
+                    self._rows += sum(len(each.ids) for each in buffer)
 
     def close(self) -> None:
         """Keep all there is and end the thread; it starts again when somebody goes on answering."""
@@ -262,45 +310,60 @@ class Log:
             self._enough.clear()
             try:
                 self.flush()
+                if self._alarms or (self.overflow is not None and self.overflow.pending):
+                    self._some.set()
             except StorageError:
                 # Kept, and tried again; when the buffer fills up, or the log is closed, somebody hears of it.
                 self._some.set()
             # A thread that ended here would let the buffer grow, and its owner would never learn why.
             except Exception:
-                self._empty_one_by_one()
+                with self._writing:
+                    self._store_one_by_one()
 
     def _empty_or_drop(self) -> None:
+        # Answering goes before remembering: a service must not stand still because a disk is full, or a server is.
+        if not self._writing.acquire(timeout=PATIENCE):
+            self._drop(StorageError(errno.ETIMEDOUT, "what was to be stored before is not stored yet"))
+            return
         try:
-            self.flush()
+            self._flush()
         except StorageError as error:
-            # Answering goes before remembering: a service must not stand still because a disk is full.
-            with self._lock:
-                dropped, self._buffer, self._rows = self._rows, [], 0
-            warn_not_kept(dropped, error)
+            self._drop(error)
         except Exception:
-            self._empty_one_by_one()
+            self._store_one_by_one()
+        finally:
+            self._writing.release()
 
-    def _empty_one_by_one(self) -> None:
+    def _drop(self, error: StorageError) -> None:
+        with self._lock:
+            buffer, self._buffer, self._rows = self._buffer, [], 0
+        try:
+            if self.overflow is None:
+                raise error
+            self.overflow.keep(buffer)
+        except StorageError as why:
+            warn_not_kept(sum(len(each.ids) for each in buffer), why)
+
+    def _store_one_by_one(self) -> None:
         """After something that nobody can keep: all else is kept, and that one dropped."""
-        with self._writing:
-            with self._lock:
-                buffer, self._buffer, self._rows = self._buffer, [], 0
-                alarms, self._alarms = self._alarms, []
-            for alarm in alarms:
-                try:
-                    self._tell(alarm)
-                except Exception as error:
-                    warnings.warn(f"an alert could not be opened: {error}", RuntimeWarning, stacklevel=2)
-            for place, each in enumerate(buffer):
-                try:
-                    self._write([each])
-                except StorageError:
-                    with self._lock:
-                        self._buffer[:0] = buffer[place:]
-                        self._rows += sum(len(later.ids) for later in buffer[place:])
-                    return
-                except Exception as error:
-                    warn_not_kept(len(each.ids), error)
+        with self._lock:
+            buffer, self._buffer, self._rows = self._buffer, [], 0
+            alarms, self._alarms = self._alarms, []
+        for alarm in alarms:
+            try:
+                self._tell(alarm)
+            except Exception as error:
+                warnings.warn(f"an alert could not be opened: {error}", RuntimeWarning, stacklevel=2)
+        for place, each in enumerate(buffer):
+            try:
+                self._write([each])
+            except StorageError:
+                with self._lock:
+                    self._buffer[:0] = buffer[place:]
+                    self._rows += sum(len(later.ids) for later in buffer[place:])
+                return
+            except Exception as error:
+                warn_not_kept(len(each.ids), error)
 
 
 def warn_not_kept(dropped: int, error: Exception) -> None:

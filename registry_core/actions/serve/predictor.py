@@ -13,22 +13,28 @@ if TYPE_CHECKING:
     from .answering import Answering
 
 
-def _predictor(reopen: Callable[..., Any], arguments: tuple[Any, ...], model_name: str, log: str) -> Any:
-    return reopen(*arguments).predictor(model_name, log=log)
+def _predictor(
+    reopen: Callable[..., Any], arguments: tuple[Any, ...], model_name: str, log: str, overflow: str | None = None
+) -> Any:
+    return reopen(*arguments).predictor(model_name, log=log, overflow=overflow)
 
 
 class Predictor:
     """Answers with the champion of a model name, and with its challengers what their experiment says.
 
     Made by ``Registry.predictor``; may be called from several threads. A promotion, a rollback or a new share made by
-    any process is seen by the very next call. The scaler of each model is applied. Where the champion fails to load or
-    to answer, its latest healthy predecessor answers; where that one fails on the same rows as well, the champion's
-    error is raised. Where a challenger fails, the champion answers.
+    any process is seen by the very next call; with PostgreSQL or a server, by calls a moment later. The scaler of each
+    model is applied. Where the champion fails to load or to answer, its latest healthy predecessor answers; where that
+    one fails on the same rows as well, the champion's error is raised. Where a challenger fails, the champion answers.
 
     With ``log="batch"`` answers are kept by a thread of their own within half a second; a process that is killed loses
     at most what it answered in that time and while that was written, and never more than about 200,000 rows.
     ``log="sync"`` keeps each call's answers before it returns, and raises a StorageError where it cannot;
     ``log="off"`` keeps nothing, and all prediction ids are 0.
+
+    While PostgreSQL, the store or the server is away, predictions are made with the last known champion. They wait in
+    memory, about 100,000 rows, or with ``overflow`` in files of a folder, 1 GB; those of requests later than an hour
+    after the last contact are not stored. What is not stored is said in a warning.
 
     It goes on in a forked process, and it can be pickled: another process opens the registry again.
     """
@@ -38,7 +44,7 @@ class Predictor:
         model_name: str,
         answering: Answering,
         flush: Callable[[], None],
-        elsewhere: tuple[Callable[[], tuple[Any, ...]], str],
+        elsewhere: tuple[Callable[[], tuple[Any, ...]], str, str | None],
     ) -> None:
         self.model_name = model_name
         self._answering, self._flush, self._elsewhere = answering, flush, elsewhere
@@ -86,8 +92,8 @@ class Predictor:
         self.close()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        reopened, log = self._elsewhere
-        return _predictor, (*reopened(), self.model_name, log)
+        reopened, log, overflow = self._elsewhere
+        return _predictor, (*reopened(), self.model_name, log, overflow)
 
     def __repr__(self) -> str:
         return f"Predictor({self.model_name!r})"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 from collections.abc import Mapping
 from typing import Any, get_args
 
@@ -18,6 +19,7 @@ from ..read import only_name
 from . import outcomes
 from .answering import Answering
 from .log import Log, Mode
+from .overflow import Folder
 from .predictor import Predictor
 from .receiving import Receiver
 from .recording import Recorder
@@ -39,10 +41,13 @@ class Service:
         Raises:
             Unreachable: the server is known to be away; whoever predicts does not wait for it.
         """
-        if self._context.database.away is not None:
-            raise Unreachable(errno.ECONNREFUSED, self._context.database.away)
+        self._require_server()
         with self._context.telemetry.transaction() as transaction:
             return streams.reserve(transaction, now, blocks)
+
+    def _require_server(self) -> None:
+        if self._context.database.away is not None:
+            raise Unreachable(errno.ECONNREFUSED, self._context.database.away)
 
     def name(self, model_name: str | None) -> str:
         """The model name that is meant.
@@ -55,14 +60,23 @@ class Service:
             raise ModelNotFound(f"no model has the name {model_name!r:.160}; model_names() lists all")
         return name
 
-    def predictor(self, model_name: str | None, log: Mode) -> Predictor:
+    def predictor(self, model_name: str | None, log: Mode, overflow: str | os.PathLike[str] | None) -> Predictor:
         """See ``Registry.predictor``."""
         if log not in get_args(Mode):
             raise InvalidInput(f"log is {log!r:.80}; allowed are 'batch', 'sync' and 'off'")
         name = self.name(model_name)
+        place = None
+        if overflow is not None:
+            waiting = Folder(
+                overflow,
+                self._require_server,
+                lambda of, client, batches: self.receiver.receive(of, client, batches, None),
+            )
+            self.log.overflow_into(waiting)
+            place = str(waiting.folder)
         answering = Answering(Here(self._context, self._loader, name), name, self.log, log)
         forks.survive(answering)
-        return Predictor(name, answering, self.log.flush, (self._context.reopened, log))
+        return Predictor(name, answering, self.log.flush, (self._context.reopened, log, place))
 
 
 def record_outcomes(

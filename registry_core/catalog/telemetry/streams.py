@@ -60,6 +60,21 @@ def last_block(queries: Queries) -> int:
     return int(rows[0]["value"]) if rows else -1
 
 
+def lease(queries: Queries, task: str) -> int:
+    """The number of whoever leads a task; 0 where nobody does."""
+    rows = queries.query("SELECT value FROM counters WHERE name = :name", {"name": f"{_LEASE}{task}"})
+    return int(rows[0]["value"]) if rows else 0
+
+
+def set_lease(transaction: Transaction, task: str, number: int) -> None:
+    """From now on, whoever knows this number leads the task."""
+    transaction.query(
+        "INSERT INTO counters (name, value) VALUES (:name, :value) "
+        "ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+        {"name": f"{_LEASE}{task}", "value": number},
+    )
+
+
 def received(transaction: Transaction, client: str, number: int, forget_before: int) -> int:
     """The number that was received last from a client, -1 without one; from now on it is ``number``, if that is higher.
 
@@ -83,6 +98,7 @@ def received(transaction: Transaction, client: str, number: int, forget_before: 
 
 
 _CLIENT = "client "
+_LEASE = "lease "
 
 
 def number(transaction: Transaction, stream: Stream) -> int:
