@@ -31,7 +31,8 @@ class Leading:
 
     def lead(self, task: str, seconds: float, held: int) -> int:
         """See ``Registry.lead``."""
-        check_text(task, "task", 100)
+        if not check_text(task, "task", 100):
+            raise InvalidInput("task is empty; give the name of the task, such as watch")
         if not 0 < seconds <= _LONGEST:
             raise InvalidInput(f"seconds is {seconds!r:.80}; give a number above 0 and up to {_LONGEST:,.0f}")
         with self._lock, self._context.telemetry.transaction() as transaction:

@@ -175,17 +175,14 @@ class PostgresDatabase:
             try:
                 given = begin(connection)
             except BaseException as error:
-                if not connection.closed:
-                    held.close()
-                    raise
-                held.invalidate()
-                if used and isinstance(error, psycopg.OperationalError):
+                _give_back(held, connection)
+                if used and connection.closed and isinstance(error, psycopg.OperationalError):
                     continue
                 raise
             try:
                 yield connection, given
             finally:
-                held.invalidate() if connection.closed else held.close()
+                _give_back(held, connection)
             return
 
     @contextmanager
@@ -253,7 +250,9 @@ class PostgresDatabase:
             if self._pool is None:
                 from sqlalchemy.pool import QueuePool
 
-                self._pool = QueuePool(self._connect, pool_size=self._most, max_overflow=0, use_lifo=True)
+                self._pool = QueuePool(
+                    self._connect, pool_size=self._most, max_overflow=0, use_lifo=True, reset_on_return=None
+                )
             return self._pool
 
     def _connect(self) -> Any:
@@ -362,6 +361,18 @@ def _most_connections() -> int:
 def _through_pooler(connection: Connection[Any]) -> bool:
     """Whether somebody stands between: the process that answers is not the one that was connected to."""
     return bool(connection.info.backend_pid != _asked(connection, "SELECT pg_backend_pid()", None, False)[0][0])
+
+
+def _give_back(held: Any, connection: Connection[Any]) -> None:
+    """Roll back what is left, and return a connection to its pool; one that is broken is closed."""
+    import psycopg
+
+    try:
+        connection.rollback()
+    except psycopg.Error:
+        held.invalidate()
+    else:
+        held.close()
 
 
 def _in_time(asking: Any) -> Any:
