@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
+from urllib.parse import urlsplit
 
 from tests.prepared import Program
 
@@ -94,8 +95,6 @@ class Postgres:
 
     def start(self) -> None:
         """Start it, again where it was before; somebody else may take the free port before it does, so try a few."""
-        import psycopg
-
         log = self._home / "log"
         for _ in range(3):
             port = self._port or free_port()
@@ -113,16 +112,9 @@ class Postgres:
             with log.open("ab") as output:
                 words = [self._programs / "postgres", "-D", self._home / "data", *options]
                 self._process = process = self._run(words, stdout=output, stderr=output)
-            url = f"postgresql://registry@127.0.0.1:{port}/postgres"
-            deadline = time.monotonic() + PATIENCE
-            while process.poll() is None and time.monotonic() < deadline:
-                try:
-                    psycopg.connect(url).close()
-                except psycopg.OperationalError:
-                    time.sleep(0.02)
-                else:
-                    self._port = port
-                    return
+            if _connects(f"postgresql://registry@127.0.0.1:{port}/postgres", process):
+                self._port = port
+                return
             self.stop()
         raise RuntimeError(f"PostgreSQL did not start:\n{log.read_text()}")
 
@@ -155,6 +147,56 @@ def private_postgres() -> Iterator[str]:
     """The address of a PostgreSQL server of our own."""
     with postgres() as server:
         yield server.address
+
+
+@contextmanager
+def pooler(address: str, folder: Path) -> Iterator[str]:
+    """The address of a pgbouncer in front of a PostgreSQL server: each transaction gets whichever connection is free."""
+    target = urlsplit(address)
+    user = unprivileged_user()
+    port = free_port()
+    home = Path(tempfile.mkdtemp(prefix="registry-pooler-"))
+    try:
+        settings = home / "pgbouncer.ini"
+        settings.write_text(
+            f"[databases]\n* = host={target.hostname} port={target.port}\n[pgbouncer]\nlisten_addr = 127.0.0.1\n"
+            f"listen_port = {port}\nauth_type = any\npool_mode = transaction\ndefault_pool_size = 3\n"
+            "unix_socket_dir =\n"
+        )
+        # "any" takes everybody for this user.
+        settings.write_text(settings.read_text().replace("* =", f"* = user={target.username}"))
+        if user:
+            shutil.chown(home, user=user)
+            shutil.chown(settings, user=user)
+        with (folder / "pooler.log").open("wb") as output:
+            process = subprocess.Popen(
+                [shutil.which("pgbouncer") or "/usr/sbin/pgbouncer", settings], user=user, cwd=home, stdout=output,
+                stderr=output,
+            )  # fmt: skip
+        pooled = address.replace(f":{target.port}/", f":{port}/")
+        try:
+            if not _connects(pooled, process):
+                raise RuntimeError(f"pgbouncer did not start:\n{(folder / 'pooler.log').read_text()}")
+            yield pooled
+        finally:
+            stop(process, signal.SIGTERM)
+    finally:
+        shutil.rmtree(home)
+
+
+def _connects(address: str, process: subprocess.Popen[bytes]) -> bool:
+    """Whether a server takes a connection before its process ends or patience does."""
+    import psycopg
+
+    deadline = time.monotonic() + PATIENCE
+    while process.poll() is None and time.monotonic() < deadline:
+        try:
+            psycopg.connect(address).close()
+        except psycopg.OperationalError:
+            time.sleep(0.02)
+        else:
+            return True
+    return False
 
 
 @contextmanager
