@@ -151,7 +151,7 @@ def private_postgres() -> Iterator[str]:
 
 @contextmanager
 def pooler(address: str, folder: Path) -> Iterator[str]:
-    """The address of a pgbouncer in front of a PostgreSQL server: each transaction gets whichever connection is free."""
+    """The address of a pgbouncer before a PostgreSQL server: each transaction gets whichever connection is free."""
     target = urlsplit(address)
     user = unprivileged_user()
     port = free_port()
