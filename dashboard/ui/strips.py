@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import datetime, tzinfo
+from datetime import datetime, timedelta, tzinfo
 from html import escape
+from math import inf
 
 import pandas as pd
 
 from dashboard.ui.charts import BAD, CHAMPION, NEUTRAL
 from registry_core import Difference
 
+#: Within less than this, a day alone tells little.
+_DAYS = timedelta(days=2)
 _SHADES = {"better": CHAMPION, "worse": BAD, "no clear difference": NEUTRAL}
 
 
@@ -52,13 +55,12 @@ def reigns(frame: pd.DataFrame, zone: tzinfo, said: str, moment: datetime | None
     width = (last - first).total_seconds() or 1.0
 
     def place(time: datetime) -> float:
-        # The last eighth is for how long the last one has lasted.
-        return 87.5 * float((time - first).total_seconds()) / width
+        return 100 * float((time - first).total_seconds()) / width
 
     mark = "" if moment is None else f'<span class="moment" style="left:{min(max(place(moment), 0), 100):.2f}%"></span>'
     lines = []
     for version, spans in frame.groupby("version", sort=False):
-        following = [*[place(start) for start in spans["start"]][1:], 100.0]
+        following = [*[place(start) for start in spans["start"]][1:], inf]
         bars = [
             f'<span class="reign{" current" if current else ""}" style="left:{place(start):.2f}%;'
             f'width:max({place(end) - place(start):.2f}%, 3px)" title="{escape(title)}"></span>'
@@ -71,7 +73,8 @@ def reigns(frame: pd.DataFrame, zone: tzinfo, said: str, moment: datetime | None
             )
         ]  # fmt: skip
         lines.append(f'<span class="name">{escape(str(version))}</span><div class="line">{"".join(bars)}{mark}</div>')
-    ends = "".join(f"<span>{time.astimezone(zone):%Y-%m-%d}</span>" for time in (first, last))
+    form = "%Y-%m-%d" if last - first >= _DAYS else "%Y-%m-%d %H:%M"
+    ends = "".join(f"<span>{time.astimezone(zone):{form}}</span>" for time in (first, last))
     return (
         f'<div class="reigns" role="img" aria-label="{escape(said)}" style="--shade:{CHAMPION};--quiet:{NEUTRAL};'
         f'--mark:{BAD}">{"".join(lines)}<span></span><div class="ends">{ends}</div></div>'

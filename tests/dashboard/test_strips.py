@@ -28,12 +28,12 @@ def test_a_line_for_each_version_and_a_bar_for_each_time(several: dict[str, str]
     assert "2025-08-02" in html
 
 
-def test_places_are_shares_of_the_time_before_the_last_eighth() -> None:
+def test_places_are_shares_of_the_time() -> None:
     found = frame(("1", "2026-01-01", "2026-01-03"), ("2", "2026-01-03", "2026-01-05"))
     html = strips.reigns(found, UTC, "said")
     assert re.findall(r'class="reign[^"]*" style="left:([\d.]+)%;width:max\(([\d.]+)%', html) == [
-        ("0.00", "43.75"),
-        ("43.75", "43.75"),
+        ("0.00", "50.00"),
+        ("50.00", "50.00"),
     ]
 
 
@@ -48,6 +48,15 @@ def test_who_served_for_seconds_is_seen_and_text_stays_where_there_is_room() -> 
     # The first bar of version 1 is followed by its second within seconds.
     assert html.count('class="lasted"') == 2
     assert html.count('title="1 for a day, promoted by anna"') == 2
+
+
+def test_within_two_days_the_ends_have_their_time() -> None:
+    def ends(last: str) -> list[str]:
+        html = strips.reigns(frame(("1", "2026-01-01T08:00", last)), UTC, "said")
+        return re.findall(r"<span>(2026[^<]*)</span>", html)
+
+    assert ends("2026-01-01T19:30") == ["2026-01-01 08:00", "2026-01-01 19:30"]
+    assert ends("2026-01-03T08:00") == ["2026-01-01", "2026-01-03"]
 
 
 def test_a_champion_of_this_moment_is_drawn() -> None:
