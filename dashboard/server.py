@@ -19,7 +19,7 @@ from typing import Any
 import streamlit
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, RedirectResponse
+from starlette.responses import RedirectResponse
 from starlette.routing import Route
 
 from dashboard import api, served, uploads
@@ -27,7 +27,7 @@ from dashboard.middleware import LOOPBACK_NAMES, SameOrigin, SecurityHeaders, is
 from dashboard.sign_in import configuration, sessions
 from dashboard.sign_in.required import SignInRequired
 from dashboard.static_files import StaticFiles
-from registry_core import InvalidInput, RegistryError
+from registry_core import InvalidInput, probes_of
 
 HERE = Path(__file__).resolve().parent
 #: Addresses that pages had before, and where those pages are now.
@@ -38,16 +38,6 @@ MOVED = {
 }
 
 _log = logging.getLogger(__name__)
-
-
-async def healthz(request: Request) -> JSONResponse:
-    """Whether the registry can be read: 200 with its revision, or 503 with the reason."""
-    try:
-        revision = await asyncio.to_thread(lambda: served.registry().revision())
-    except RegistryError as error:
-        _log.warning("The registry cannot be read: %s", error)
-        return JSONResponse({"status": "unavailable"}, status_code=503)
-    return JSONResponse({"status": "ok", "revision": revision})
 
 
 async def moved(request: Request) -> RedirectResponse:
@@ -146,7 +136,7 @@ def application(
     return streamlit.App(
         HERE / "app.py",
         lifespan=lifespan,
-        routes=[Route("/healthz", healthz), *(Route(f"/{page}", moved) for page in MOVED)],
+        routes=[*probes_of(served.registry), *(Route(f"/{page}", moved) for page in MOVED)],
         middleware=[
             Middleware(SecurityHeaders),
             Middleware(SameOrigin, allowed_hosts=allowed_hosts, any_address=any_address, programs=api.is_of_a_program),

@@ -60,7 +60,7 @@ from .evidence import (
 )
 from .gate_policy import GatePolicy
 from .gates import Gate, GateReport, PromotionVerdict, SelfReported
-from .http_api import API_PATH, HttpApi, http_api_of
+from .http_api import API_PATH, HttpApi, http_api_of, log_as, probes_of
 from .insights import (
     Fairness,
     FeatureImpact,
@@ -113,6 +113,7 @@ from .maintenance import (
     ImportReport,
     IndexExport,
     OrphanedFile,
+    Readiness,
     RebuildReport,
     SpaceReport,
     SpaceUse,
@@ -255,6 +256,7 @@ __all__ = [
     "RankingChange",
     "RankingPreview",
     "Rate",
+    "Readiness",
     "RebuildReport",
     "RecordedOutcomes",
     "RegistrationPlan",
@@ -300,7 +302,9 @@ __all__ = [
     "Workload",
     "__version__",
     "http_api_of",
+    "log_as",
     "on_wait",
+    "probes_of",
     "settings_schema",
     "sign_in_to",
     "visitor",

@@ -17,6 +17,23 @@ Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
+class Readiness:
+    """Whether the engines behind a registry answer.
+
+    Attributes:
+        engines: ``catalog``, ``live traffic`` and ``store``, each with the reason why it does not answer; empty where
+            it does.
+    """
+
+    engines: Mapping[str, str]
+
+    @property
+    def ready(self) -> bool:
+        """Whether all of them answer."""
+        return not any(self.engines.values())
+
+
+@dataclass(frozen=True)
 class CleanupItem:
     """A version in a cleanup plan: the planned action and its reason.
 

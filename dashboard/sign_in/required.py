@@ -21,7 +21,7 @@ from dashboard.sign_in.ways import Ways, address_of, clear_session, set_session,
 from registry_core import Principal, RegistryError
 
 #: Whether the server works; everything else asks who comes.
-_OPEN = "/healthz"
+_OPEN = ("/healthz", "/readyz")
 _PAGE = re.compile(r"/[A-Za-z_-]*", re.ASCII)
 _SIGN_IN_FIRST = "Sign in to the dashboard, then try again."
 
@@ -55,7 +55,7 @@ class SignInRequired:
         self.ways = Ways(self.throttle)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] not in ("http", "websocket") or (scope["type"] == "http" and scope["path"] == _OPEN):
+        if scope["type"] not in ("http", "websocket") or (scope["type"] == "http" and scope["path"] in _OPEN):
             await self.app(scope, receive, send)
             return
         scope = sessions.without_doubtful_cookies(scope)

@@ -44,6 +44,9 @@ class Place(Protocol[Aside]):
     """Paths are keys: relative, with forward slashes. Errors are those of the operating system."""
 
     def address(self, key: str) -> str: ...
+    def probe(self) -> None:
+        """Do the least that shows whether the place is there; raises where it is not."""
+
     def make_folder(self, key: str) -> None: ...
 
     def stage(self, write: Write, *, durably: bool) -> Aside:
@@ -95,6 +98,9 @@ class Folder:
 
     def address(self, key: str) -> str:
         return posixpath.join(self._root, key)
+
+    def probe(self) -> None:
+        os.stat(self._root)
 
     def make_folder(self, key: str) -> None:
         rights.make_folder(self.address(key), self._root)
@@ -265,6 +271,10 @@ class Bucket:
 
     def address(self, key: str) -> str:
         return str(self._files.unstrip_protocol(self._path(key)))
+
+    def probe(self) -> None:
+        # A listing without objects is one short request.
+        self._listed(".probe")
 
     def make_folder(self, key: str) -> None:
         if not drivers.is_object_store(self._files):

@@ -77,6 +77,15 @@ class Store:
         """Where a key lies: a path in a folder, an address in a bucket."""
         return self._place.address(key)
 
+    def probe(self) -> None:
+        """Do the least that shows whether the folder or the bucket is there.
+
+        Raises:
+            StorageError: it is not, or does not answer.
+        """
+        with self._explained(""):
+            self._place.probe()
+
     def stage(self, write: Callable[[Sink], object], *, durably: bool = True) -> Staged:
         """Write a file aside; nothing is left of it when that fails.
 

@@ -7,12 +7,14 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from typing import Literal
 
 import click
 
-from registry_core import InvalidInput
+from registry_core import InvalidInput, log_as
 
 from .console import Session, ask, interactive, main, shared, yes_option
+from .options import log_option
 from .output import visible
 
 _port = click.option(
@@ -44,6 +46,7 @@ _no_browser = click.option("--no-browser", is_flag=True, help="Do not open a bro
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="Sign-in file (TOML) for OpenID Connect or a proxy. Without one, people who were added sign in with links.",
 )
+@log_option
 @shared
 def dashboard(
     session: Session,
@@ -54,8 +57,11 @@ def dashboard(
     allow_remote: bool,
     allowed_hosts: tuple[str, ...],
     sign_in: Path | None,
+    log: Literal["text", "json"] | None,
 ) -> None:
     """Serve the dashboard of FOLDER (or --registry) until interrupted. A missing registry is created."""
+    if log is not None:
+        log_as(log)
     _serve(
         folder or session.location, host, port, not no_browser, session.artifacts, allow_remote, allowed_hosts, sign_in
     )

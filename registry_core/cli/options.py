@@ -19,6 +19,13 @@ SHARED = {
     "override": "Continue although gates fail. The reason is recorded permanently.",
 }
 
+#: For a server: how it logs.
+log_option = click.option(
+    "--log",
+    type=click.Choice(["text", "json"]),
+    help="Log each API request on standard error, and warnings, as text or as JSON. Default: warnings.",
+)
+
 #: How a parameter's value is read from text. A parameter of any other kind has its option written by hand.
 _TYPES: dict[str, Any] = {
     "str": str,

@@ -5,13 +5,14 @@ from __future__ import annotations
 import sys
 from importlib.util import find_spec
 from pathlib import Path
-from typing import IO
+from typing import IO, Literal
 
 import click
 
-from registry_core import InvalidInput, Registry, RegistryError, sign_in_to
+from registry_core import InvalidInput, Registry, RegistryError, log_as, sign_in_to
 
 from .console import Session, interactive, main, shared
+from .options import log_option
 from .output import visible
 
 
@@ -28,6 +29,7 @@ from .output import visible
     type=click.Path(file_okay=False, path_type=Path),
     help="Folder for files that are being uploaded. Default: in the registry's folder.",
 )
+@log_option
 @shared
 def serve(
     session: Session,
@@ -37,6 +39,7 @@ def serve(
     key: str | None,
     allow_remote: bool,
     uploads: Path | None,
+    log: Literal["text", "json"] | None,
 ) -> None:
     """Serve the HTTP API until interrupted, without the dashboard, which has it under the same path."""
     missing = [name for name in ("fastapi", "uvicorn") if find_spec(name) is None]
@@ -46,6 +49,8 @@ def serve(
         )
     from ..http_api.server import serve as run
 
+    if log is not None:
+        log_as(log)
     with session.open(create=True) as registry:
         registry.keep_sending()
         run(

@@ -8,6 +8,7 @@ from typing import IO
 
 from ..actions import read
 from ..actions.maintenance import backup, cleanup, compress, export, mlflow, rebuild, space, transfer, trash, verify
+from ..actions.readiness import Probe
 from ..artifacts import bundle
 from ..errors import InvalidInput, ModelNotFound
 from ..maintenance import (
@@ -18,6 +19,7 @@ from ..maintenance import (
     ImportReport,
     IndexExport,
     Progress,
+    Readiness,
     RebuildReport,
     SpaceReport,
     Trashed,
@@ -142,6 +144,16 @@ class MaintenanceVerbs(Verbs):
             ``registry.compressible(90, model_name="Churn")``
         """
         return compress.compressible(self._context, older_than_days, self._known(model_name))
+
+    def readiness(self, seconds: float = 2.0) -> Readiness:
+        """Whether the engines behind the registry answer: catalog, live traffic, store. Remembered for a second.
+
+        ``GET /readyz`` of ``serve`` and ``dashboard`` asks it.
+
+        Args:
+            seconds: how long to wait for their answers.
+        """
+        return self._context.part(Probe).readiness(seconds)
 
     def space(self) -> SpaceReport:
         """Disk usage by model name and kind, in bytes."""

@@ -6,9 +6,9 @@ The dashboard serves it beside its pages, ``model-registry serve`` alone.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from ..access import Principal
 from ..wire import API_PATH
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ..registry import Registry
     from .application import Server
 
-__all__ = ["API_PATH", "HttpApi", "http_api_of"]
+__all__ = ["API_PATH", "HttpApi", "http_api_of", "log_as", "probes_of"]
 
 
 class HttpApi:
@@ -71,3 +71,21 @@ def http_api_of(
         ending: whether the server takes no further requests, so that nothing is waited for any more.
     """
     return None if find_spec("fastapi") is None else HttpApi(registry, session, required, ending)
+
+
+def probes_of(registry: Callable[[], Registry]) -> Sequence[Any]:
+    """Routes for Starlette: ``/healthz``, whether the process answers, and ``/readyz``, whether all engines do."""
+    from .probes import probes
+
+    return probes(registry)
+
+
+def log_as(form: Literal["text", "json"]) -> None:
+    """Log requests and warnings of this process on standard error, a line each.
+
+    Args:
+        form: ``json`` has a document in each line; what a record knows, such as ``request_id``, are its fields.
+    """
+    from .logs import log
+
+    log(form)

@@ -17,6 +17,7 @@ from ..errors import NotFound, RegistryError, StateConflict
 from ..wire import API_PATH, problems
 from ..wire.records import to_document
 from .callers import NotSignedIn
+from .observing import request_id
 
 _log = logging.getLogger(__name__)
 
@@ -81,7 +82,7 @@ HANDLERS: Mapping[Any, Callable[[Request, Any], Response]] = {
 
 def unforeseen(what: str) -> Response:
     """The answer to an error that nobody foresaw, which is being handled: a reference to the server's log."""
-    reference = secrets.token_hex(4)
+    reference = request_id.get() or secrets.token_hex(4)
     _log.exception("Error %s in %s", reference, what)
     sentence = f"{what} failed; the details are in the server's log under {reference}"
     return problem({"type": "RegistryError", "title": "Internal error", "status": 500, "detail": sentence})

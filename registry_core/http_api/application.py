@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from fastapi import Body, Depends, FastAPI, Header, Query, Request, Response
+from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4
 from pydantic import BaseModel
 from starlette.requests import ClientDisconnect
 from starlette.responses import StreamingResponse
@@ -28,6 +29,7 @@ from . import answers, bounds, callers, downloads
 from .callers import Caller, NotSignedIn
 from .changes import Changes
 from .checks import Checks
+from .observing import Figures, Observed
 from .stream import events
 from .uploads import Limits, Uploads, folder_of
 
@@ -65,6 +67,7 @@ class Server:
         """
         self._registry, self._session, self._required = registry, session, required
         self._ending = ending
+        self.figures = Figures()
         self._folder, self._limits = uploads, limits
         #: The calls with a key that are under way here, by caller and key.
         self.under_way: set[tuple[str, str]] = set()
@@ -101,7 +104,9 @@ class Server:
     def caller(self, request: Request) -> Caller:
         """Whoever sends a request."""
         authorization = request.headers.get("authorization", "")
-        return callers.caller(self.registry, authorization, request.cookies, self._session, self._required())
+        found = callers.caller(self.registry, authorization, request.cookies, self._session, self._required())
+        request.state.caller = found.key
+        return found
 
     async def close(self) -> None:
         """Finish the checks. Uploads stay: their senders go on after a restart."""
@@ -129,7 +134,7 @@ def application(server: Server) -> ASGIApp:
     _add_reading(app, server, who)
     for kind, answer in answers.HANDLERS.items():
         app.add_exception_handler(kind, answer)
-    return bounds.Bounded(app, (f"{prefix}/uploads/",))
+    return Observed(bounds.Bounded(app, (f"{prefix}/uploads/",)), server.figures)
 
 
 def _add_method(app: FastAPI, server: Server, method: Method, who: Any) -> None:
@@ -370,6 +375,11 @@ def _add_reading(app: FastAPI, server: Server, who: Any) -> None:
         size = known.model_bytes if which == "model" else known.scaler_bytes
         return downloads.answer(request, caller.registry.open_artifact(model_id, which), digest, size)
 
+    def metrics(caller: who) -> Response:
+        readiness = server.registry.readiness()
+        return Response(server.figures.text(caller.registry, readiness), media_type=CONTENT_TYPE_PLAIN_0_0_4)
+
+    as_text: dict[int | str, dict[str, Any]] = {200: {"content": {"text/plain": {"schema": {"type": "string"}}}}}
     streamed: dict[int | str, dict[str, Any]] = {
         200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}
     }
@@ -384,6 +394,7 @@ def _add_reading(app: FastAPI, server: Server, who: Any) -> None:
         ("/changes", changes, "The revision of the registry, as soon as it is not `since` any more.", {}),
         ("/events/stream", stream, "The audit log as it is written, as server-sent events from `Last-Event-ID` on.",
          streamed),
+        ("/metrics", metrics, "Figures of this server and of what the caller sees, for Prometheus.", as_text),
         ("/artifacts/{model_id}/{which}", artifact, "Download a file of a version.", whole_or_part),
     ):  # fmt: skip
         further: dict[str, Any] = {"response_class": Response} if answered else {}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ipaddress
-import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -11,15 +10,12 @@ from socket import socket
 
 import uvicorn
 from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import JSONResponse
-from starlette.routing import Mount, Route
+from starlette.routing import Mount
 
-from ..errors import InvalidInput, RegistryError
+from ..errors import InvalidInput
 from ..registry import Registry
 from .application import Server, application
-
-_log = logging.getLogger(__name__)
+from .probes import probes
 
 
 def serve(
@@ -79,7 +75,8 @@ def serve(
         proxy_headers=False,
         server_header=False,
         access_log=False,
-        log_level="warning",
+        # Its loggers have no handlers of their own, so that all lines have one form.
+        log_config=None,
         timeout_graceful_shutdown=30,
     )
     running = _Announced(config)
@@ -92,21 +89,15 @@ def serve(
 
 
 def whole(server: Server) -> Starlette:
-    """The application of the API alone, with a route that says whether it works."""
-
-    def healthz(request: Request) -> JSONResponse:
-        try:
-            return JSONResponse({"status": "ok", "revision": server.registry.revision()})
-        except RegistryError as error:
-            _log.warning("The registry cannot be read: %s", error)
-            return JSONResponse({"status": "unavailable"}, status_code=503)
+    """The application of the API alone, with the routes that say whether it works."""
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         yield
         await server.close()
 
-    return Starlette(routes=[Route("/healthz", healthz), Mount("/", application(server))], lifespan=lifespan)
+    routes = [*probes(lambda: server.registry), Mount("/", application(server))]
+    return Starlette(routes=routes, lifespan=lifespan)
 
 
 def _is_loopback(host: str) -> bool:

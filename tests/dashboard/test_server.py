@@ -9,7 +9,7 @@ from starlette.testclient import TestClient
 
 from dashboard import server
 from dashboard.static_files import TEXTS
-from registry_core import InvalidInput, Registry
+from registry_core import InvalidInput, Readiness, Registry
 
 STATIC = Path(streamlit.__file__).parent / "static" / "static"
 THEME = Path(server.__file__).parent / "theme.toml"
@@ -27,20 +27,19 @@ def client(application: TestClient, own: Registry) -> TestClient:
     return application
 
 
-def test_health(client: TestClient, own: Registry) -> None:
-    answer = client.get("/healthz")
-    assert answer.status_code == 200
-    assert answer.json() == {"status": "ok", "revision": own.revision()}
-
-
-def test_health_without_a_registry(client: TestClient, own: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(self: Registry) -> int:
-        raise InvalidInput("secret detail")
-
-    monkeypatch.setattr(Registry, "revision", fail)
-    answer = client.get("/healthz")
+def test_health_is_of_the_process_and_readiness_of_its_engines(
+    client: TestClient, own: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert client.get("/readyz").json() == {
+        "status": "ok", "engines": {"catalog": "ok", "live traffic": "ok", "store": "ok"},
+    }  # fmt: skip
+    away = Readiness({"catalog": "secret detail", "live traffic": "", "store": ""})
+    monkeypatch.setattr(Registry, "readiness", lambda self: away)
+    answer = client.get("/readyz")
     assert answer.status_code == 503
+    assert answer.json()["engines"] == {"catalog": "unavailable", "live traffic": "ok", "store": "ok"}
     assert "secret" not in answer.text
+    assert (client.get("/healthz").status_code, client.get("/healthz").json()) == (200, {"status": "ok"})
 
 
 @pytest.mark.parametrize(
