@@ -10,7 +10,7 @@ BIN    := $(VENV)/bin
 PIP    := -m pip install --quiet --disable-pip-version-check
 # Only files whose hash is written down. Nothing is fetched for a build either: what builds was installed that way too.
 LOCKED := $(PIP) --require-hashes --no-build-isolation --requirement
-LOCKS  := demo test setup lock sbom fuzz
+LOCKS  := demo server test setup lock sbom fuzz
 PORT   ?= 8501
 FOLDER ?= model_registry_demo
 WORKERS ?= 4
@@ -74,7 +74,7 @@ bench: $(VENV)/installed-test $(VENV)-mlflow/installed  ## Measure beside MLflow
 
 lock: $(VENV)-lock/installed  ## Write the exact versions and hashes of all that is installed into requirements/
 	@for name in $(LOCKS); do \
-		case $$name in demo|test) what="--extra $$name pyproject.toml";; *) what="--group pyproject.toml:$$name";; esac; \
+		case $$name in demo|server|test) what="--extra $$name pyproject.toml";; *) what="--group pyproject.toml:$$name";; esac; \
 		$(VENV)-lock/bin/uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes --no-header \
 			--no-annotate --no-emit-index-url --constraint constraints.txt $$what --output-file requirements/$$name.txt || exit 1; \
 	done

@@ -41,6 +41,7 @@ from .errors import (
     TokenNotValid,
     Unreachable,
     VersionTaken,
+    WorkersLost,
 )
 from .events import EventKind
 from .evidence import (
@@ -299,6 +300,7 @@ __all__ = [
     "WebhookDelivery",
     "WebhookSecret",
     "Window",
+    "WorkersLost",
     "Workload",
     "__version__",
     "http_api_of",

@@ -222,5 +222,9 @@ class CatalogBusy(StorageError):
     """Another process held the write lock for longer than the timeout."""
 
 
+class WorkersLost(RegistryError, RuntimeError):
+    """Workers of joblib's backend ended before they had answered. What was evaluated before is stored."""
+
+
 class Unreachable(StorageError):
     """The HTTP server, PostgreSQL or the store does not answer, which says nothing about the models behind it."""

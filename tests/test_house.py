@@ -269,6 +269,7 @@ PUBLIC_NAMES = {
     "PredictionBatch",
     "ServingPlan",
     "Unreachable",
+    "WorkersLost",
     "TableColumn",
     "TableReading",
     "TrainingOverlap",

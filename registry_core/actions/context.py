@@ -87,6 +87,10 @@ class Context:
     #: What was looked at last, and when: some looks are too dear for every outcome.
     looked: dict[tuple[str, Any], Any] = field(default_factory=dict, repr=False)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """In another process the registry is opened again, once."""
+        return _reopened, tuple(self.reopened())
+
     @property
     def whole(self) -> Database:
         """The catalog with everything in it, whoever acts."""
@@ -188,6 +192,12 @@ class Context:
                 "the clock returned a datetime without a time zone; make it return datetime.now(timezone.utc)"
             )
         return now
+
+
+@lru_cache(maxsize=8)
+def _reopened(open_again: Callable[..., Any], arguments: tuple[Any, ...]) -> Context:
+    context: Context = open_again(*arguments)._context
+    return context
 
 
 def open_context(

@@ -6,7 +6,7 @@ import io
 import json
 import threading
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -14,7 +14,15 @@ from typing import TYPE_CHECKING
 from ..artifacts import sandbox
 from ..artifacts.sandbox.places import PLACES
 from ..catalog import events, evidence, models
-from ..errors import ArtifactAltered, ArtifactMissing, InvalidInput, ModelNotFound, SandboxFailure
+from ..errors import (
+    ArtifactAltered,
+    ArtifactMissing,
+    InvalidInput,
+    ModelNotFound,
+    RegistryError,
+    SandboxFailure,
+    WorkersLost,
+)
 from ..events import EventKind
 from ..evidence import Benchmark, Evaluation
 from ..records import Row
@@ -103,41 +111,101 @@ def evaluate_all(
     if isinstance(jobs, bool) or not isinstance(jobs, int) or not 1 <= jobs <= 64:
         raise InvalidInput(f"jobs is {jobs!r:.80}; give a whole number from 1 to 64")
     chosen = _benchmark(context, model_name, benchmark)
-    frame = benchmarks.read(context, chosen)
     waiting = evidence.to_measure(context.database, model_name, None if again else chosen.fingerprint)
     if not waiting:
         return []
     from joblib import Parallel, delayed
+    from joblib.parallel import get_active_backend
 
-    extra_trusted = context.configuration().policy(model_name).trusted_globals
-    crew = _Crew(lambda: sandbox.Worker(extra_trusted=extra_trusted, require_all=False))
-
-    def one(model_id: str) -> Evaluation:
-        with crew.worker() as worker:
-            row = require(context.database, model_id)
-            try:
-                found = _measure(context, row, chosen, frame, worker)
-            except (ArtifactAltered, ArtifactMissing) as error:
-                # One broken file is no reason to leave the others unmeasured.
-                found = _Measured(replace(_blank(row, chosen), because=str(error)), None)
-            crew.check()
-            return _keep(context, row, found, who, why)
-
+    crews = _Crews(context)
+    here = getattr(get_active_backend(prefer="threads")[0], "supports_sharedmem", False)
+    if here:
+        parallel = Parallel(min(jobs, len(waiting)), prefer="threads", return_as="generator_unordered")
+        asked = parallel(delayed(_of_many)(context, model_id, chosen, crews) for model_id in waiting)
+    else:
+        # Whoever chose the backend, by joblib.parallel_config, chose how many.
+        parallel = Parallel(return_as="generator_unordered")
+        asked = parallel(delayed(_of_many)(context.own or context, model_id, chosen) for model_id in waiting)
     done: list[Evaluation] = []
-    parallel = Parallel(n_jobs=min(jobs, len(waiting)), prefer="threads", return_as="generator_unordered")
-    results = parallel(delayed(one)(model_id) for model_id in waiting)
     try:
-        for each in results:
+        for model_id, found in asked:
+            each = _keep(context, require(context.database, model_id), found, who, why)
             done.append(each)
             if progress is not None:
                 progress(len(done), len(waiting), each)
+    except (RegistryError, InterruptedError):
+        raise
+    except Exception as error:
+        if here:
+            raise
+        # Backends have errors of their own for workers that ended.
+        raise WorkersLost(
+            f"{len(done)} of {len(waiting)} versions were evaluated and stored, then joblib's workers failed "
+            f"({type(error).__name__}: {str(error)[:200]}); evaluate_all again evaluates the others"
+        ) from error
     finally:
-        crew.dismiss()
+        crews.dismiss()
         # Those under way ended with an interruption; joblib would warn that they were for nothing.
-        with suppress(InterruptedError), warnings.catch_warnings():
+        with suppress(Exception), warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)
-            results.close()
+            asked.close()
     return done
+
+
+def _of_many(
+    context: Context, model_id: str, benchmark: Benchmark, crews: _Crews | None = None
+) -> tuple[str, _Measured]:
+    """Measure one of many, in a thread of this process or in a worker of joblib's, which opened the registry itself."""
+    crews = crews or context.part(_Crews)
+    row = require(context.database, model_id)
+    with crews.worker(context.configuration().policy(row["model_name"]).trusted_globals) as (crew, worker):
+        try:
+            found = _measure(context, row, benchmark, crews.frame(benchmark), worker)
+        except (ArtifactAltered, ArtifactMissing) as error:
+            # One broken file is no reason to leave the others unmeasured.
+            found = _Measured(replace(_blank(row, benchmark), because=str(error)), None)
+        crew.check()
+    return model_id, found
+
+
+class _Crews:
+    """What evaluating many versions holds in a process: warm sandboxes, and the rows that were asked for last."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._lock = threading.Lock()
+        self._crews: dict[tuple[str, ...], _Crew] = {}
+        self._frame: tuple[str, pd.DataFrame] | None = None
+        self._dismissed = False
+
+    @contextmanager
+    def worker(self, extra_trusted: Sequence[str]) -> Iterator[tuple[_Crew, sandbox.Worker]]:
+        """A sandbox in which these imports are trusted too."""
+        trusted = tuple(extra_trusted)
+        with self._lock:
+            if self._dismissed:
+                raise InterruptedError("the evaluation was stopped")
+            crew = self._crews.get(trusted)
+            if crew is None:
+                crew = self._crews[trusted] = _Crew(lambda: sandbox.Worker(extra_trusted=trusted, require_all=False))
+        with crew.worker() as worker:
+            yield crew, worker
+
+    def frame(self, benchmark: Benchmark) -> pd.DataFrame:
+        """The rows of a benchmark."""
+        with self._lock:
+            if self._frame is None or self._frame[0] != benchmark.fingerprint:
+                self._frame = (benchmark.fingerprint, benchmarks.read(self._context, benchmark))
+            return self._frame[1]
+
+    def dismiss(self) -> None:
+        """End the sandboxes, and forget the rows."""
+        with self._lock:
+            crews, self._crews, self._frame, self._dismissed = self._crews, {}, None, True
+        for crew in crews.values():
+            crew.dismiss()
+
+    close = dismiss
 
 
 class _Crew:

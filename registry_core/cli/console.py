@@ -263,7 +263,10 @@ def shared(function: Callable[..., None]) -> Callable[..., None]:
             help="Registry folder or database URL.",
         ),
         click.option(
-            "--artifacts", metavar="FOLDER_OR_URL", help="With a database URL: folder or bucket of the model files."
+            "--artifacts",
+            metavar="FOLDER_OR_URL",
+            envvar="MODEL_REGISTRY_ARTIFACTS",
+            help="With a database URL: folder or bucket of the model files.",
         ),
         click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of text."),
     )

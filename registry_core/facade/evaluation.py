@@ -144,15 +144,18 @@ class EvaluationVerbs(Verbs):
     ) -> list[Evaluation]:
         """Evaluate every trusted version of a name that has no evaluation on a benchmark, in parallel.
 
-        Each result is stored at once: an interrupted call resumes when it is repeated.
+        Each result is stored at once: an interrupted call resumes when it is repeated. Inside
+        ``joblib.parallel_config`` the workers of that backend evaluate, such as those of a Dask cluster: each opens the
+        registry and reads the files itself, and this process stores the results.
 
         Args:
             again: repeat existing evaluations.
-            jobs: number of parallel evaluations, 1 to 64.
+            jobs: number of parallel evaluations, 1 to 64; of another backend, ``parallel_config`` says it.
             progress: callback (done, total, last evaluation).
 
         Raises:
             InvalidInput: there is no such benchmark, or ``jobs`` is out of range.
+            WorkersLost: workers of another backend ended; what was evaluated is stored.
         """
         from ..actions import evaluate
 
