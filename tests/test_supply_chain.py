@@ -21,10 +21,10 @@ ROOT = Path(__file__).resolve().parents[1]
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 NAME = PROJECT["project"]["name"]
 OWN = {"registry_core", "dashboard", "pages", "tests", "benchmarks", "docs"}
-LOCKS = ("demo", "lock", "sbom", "setup", "test")
+LOCKS = ("demo", "lock", "sbom", "server", "setup", "test")
 #: Which extras somebody has who runs a folder's code. The core imports what an extra brings only where it is used.
 EXTRAS = {
-    "registry_core": ("evaluation", "postgres", "s3", "notify", "mlflow-import", "demo"),
+    "registry_core": ("evaluation", "postgres", "s3", "notify", "mlflow-import", "demo", "tracing"),
     "dashboard": ("dashboard", "sign-in"),
     "pages": ("dashboard",),
     "tests": ("test",),
