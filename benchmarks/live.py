@@ -10,7 +10,7 @@ import argparse
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import repeat
@@ -56,7 +56,12 @@ def framed(inputs: NDArray[Any]) -> pd.DataFrame:
 
 @contextmanager
 def registry(
-    *, share: float = 0.0, shadow: float | None = None, named: bool = False, **options: Any
+    *,
+    share: float = 0.0,
+    shadow: float | None = None,
+    named: bool = False,
+    address: Mapping[str, Any] | None = None,
+    **options: Any,
 ) -> Iterator[Registry]:
     """A registry with a champion, its scaler and its reference.
 
@@ -64,13 +69,17 @@ def registry(
         share: of a challenger.
         shadow: the part of the rows that the champion's predecessor scores as well; None for a champion without one.
         named: the model knows its features by name.
+        address: where it is; a folder of its own by default.
     """
     rows, truth = data(2_000)
     inputs: Any = framed(rows) if named else rows
     scaler = StandardScaler().fit(inputs)
     if named:
         scaler.set_output(transform="pandas")
-    with tempfile.TemporaryDirectory() as folder, Registry(Path(folder) / "registry", **options) as made:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Registry(**(address or {"location": Path(folder) / "registry"}), **options) as made,
+    ):
         ids = [
             made.register_model(
                 LogisticRegression(C=weight).fit(scaler.transform(inputs), truth),
@@ -155,9 +164,9 @@ def bare_of(call: Callable[[], None]) -> Callable[[], float | None]:
     return run
 
 
-def logging_rate(rows: int, shadow: float | None = None) -> float:
+def logging_rate(rows: int, shadow: float | None = None, address: Mapping[str, Any] | None = None) -> float:
     """Predictions a second, from the call until they are kept, and scored by the predecessor where it is told to."""
-    with registry(shadow=shadow) as made:
+    with registry(shadow=shadow, address=address) as made:
         inputs, _ = data(BATCH, 2)
         predictor = made.predictor(NAME)
         predictor.predict_proba(inputs)
@@ -169,9 +178,9 @@ def logging_rate(rows: int, shadow: float | None = None) -> float:
         return rows / (time.perf_counter() - start)
 
 
-def outcome_rate(rows: int, batch: int, units: bool = False) -> float:
+def outcome_rate(rows: int, batch: int, units: bool = False, address: Mapping[str, Any] | None = None) -> float:
     """Outcomes a second."""
-    with registry() as made:
+    with registry(address=address) as made:
         inputs, truth = data(batch, 3)
         predictor = made.predictor(NAME)
         names = [f"customer {n}" for n in range(batch)] if units else None

@@ -87,10 +87,6 @@ class Context:
     #: What was looked at last, and when: some looks are too dear for every outcome.
     looked: dict[tuple[str, Any], Any] = field(default_factory=dict, repr=False)
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        """In another process the registry is opened again, once."""
-        return _reopened, tuple(self.reopened())
-
     @property
     def whole(self) -> Database:
         """The catalog with everything in it, whoever acts."""
@@ -195,7 +191,8 @@ class Context:
 
 
 @lru_cache(maxsize=8)
-def _reopened(open_again: Callable[..., Any], arguments: tuple[Any, ...]) -> Context:
+def opened_again(open_again: Callable[..., Any], arguments: tuple[Any, ...]) -> Context:
+    """The context of a registry that another process opened, from what its ``reopened`` gave; once for a process."""
     context: Context = open_again(*arguments)._context
     return context
 

@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..artifacts import sandbox
 from ..artifacts.sandbox.places import PLACES
@@ -30,7 +30,7 @@ from ..rules.matching import Matcher
 from ..signature import Signature
 from . import benchmarks, signatures, training_rows
 from .answers import Kept, pack
-from .context import Context, check_reason
+from .context import Context, check_reason, opened_again
 from .files import artifact_keys
 from .model_records import eligible, ranking, record, require
 
@@ -125,7 +125,8 @@ def evaluate_all(
     else:
         # Whoever chose the backend, by joblib.parallel_config, chose how many.
         parallel = Parallel(return_as="generator_unordered")
-        asked = parallel(delayed(_of_many)(context.own or context, model_id, chosen) for model_id in waiting)
+        reopened = (context.own or context).reopened()
+        asked = parallel(delayed(_in_a_worker)(reopened, model_id, chosen) for model_id in waiting)
     done: list[Evaluation] = []
     try:
         for model_id, found in asked:
@@ -152,11 +153,13 @@ def evaluate_all(
     return done
 
 
-def _of_many(
-    context: Context, model_id: str, benchmark: Benchmark, crews: _Crews | None = None
-) -> tuple[str, _Measured]:
-    """Measure one of many, in a thread of this process or in a worker of joblib's, which opened the registry itself."""
-    crews = crews or context.part(_Crews)
+def _in_a_worker(reopened: tuple[Any, ...], model_id: str, benchmark: Benchmark) -> tuple[str, _Measured]:
+    """Measure one of many in a process of joblib's, which opens the registry itself."""
+    context = opened_again(*reopened)
+    return _of_many(context, model_id, benchmark, context.part(_Crews))
+
+
+def _of_many(context: Context, model_id: str, benchmark: Benchmark, crews: _Crews) -> tuple[str, _Measured]:
     row = require(context.database, model_id)
     with crews.worker(context.configuration().policy(row["model_name"]).trusted_globals) as (crew, worker):
         try:

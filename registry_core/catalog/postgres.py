@@ -114,6 +114,7 @@ class PostgresDatabase:
             ) from error
         try:
             given = conninfo.conninfo_to_dict(address)
+            [int(port) for port in str(given.get("port", "")).split(",") if port]
         except (psycopg.ProgrammingError, ValueError) as error:
             raise InvalidInput(
                 "the database URL is invalid; write it as postgresql://user:password@host:5432/database"
@@ -164,7 +165,7 @@ class PostgresDatabase:
         """A connection with what its first statement gave, which shows whether the server is still there.
 
         One that the server has ended since, or the network, is replaced: nothing was done yet. What is left of a
-        transaction in the end is rolled back.
+        transaction in the end is rolled back, and psycopg forgets with it what it had prepared.
         """
         import psycopg
 
@@ -174,6 +175,12 @@ class PostgresDatabase:
             used, held.info["used"] = "used" in held.info, True
             try:
                 given = begin(connection)
+            except psycopg.errors.FeatureNotSupported:
+                # A newer release changed a table: what was prepared on this connection for the one before is no use.
+                held.invalidate()
+                if not used:
+                    raise
+                continue
             except BaseException as error:
                 _give_back(held, connection)
                 if used and connection.closed and isinstance(error, psycopg.OperationalError):
@@ -315,6 +322,10 @@ class PostgresDatabase:
                 errno.ETIMEDOUT,
                 f"{self.name} undid this change: its process stood still for {_IDLE_SECONDS} s while others waited; "
                 "try again",
+            ) from error
+        except psycopg.errors.FeatureNotSupported as error:
+            raise CatalogBusy(
+                errno.EBUSY, f"{self.name} was upgraded by a newer release meanwhile ({_first(error)}); try again"
             ) from error
         except psycopg.errors.QueryCanceled as error:
             raise CatalogBusy(

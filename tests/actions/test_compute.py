@@ -67,6 +67,7 @@ def test_threads_are_asked_as_ever(filled: Registry) -> None:
         assert {each.status for each in filled.evaluate_all("Churn")} == {"measured"}
 
 
+@pytest.mark.full
 def test_workers_that_are_killed_leave_the_rest_to_the_next_call(tmp_path: Path) -> None:
     def kill(done: int, of: int, last: Evaluation) -> None:
         for pid in children():
@@ -86,7 +87,7 @@ def test_workers_that_are_killed_leave_the_rest_to_the_next_call(tmp_path: Path)
         assert registry.verify().clean
 
 
-@pytest.mark.slow
+@pytest.mark.full
 def test_a_cluster_of_dask_gives_the_same_and_outlasts_a_worker(filled: Registry) -> None:
     from distributed import Client, LocalCluster
 

@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from registry_core import Registry, StorageError
+from registry_core import CatalogBusy, Registry, StorageError
 from registry_core.catalog.database import Database
 from registry_core.catalog.postgres import PostgresDatabase
 from registry_core.catalog.sqlite import SqliteDatabase
@@ -154,6 +154,26 @@ def test_connections_that_the_server_ended_are_replaced(fresh_postgres: str) -> 
             with psycopg.connect(fresh_postgres, autocommit=True) as other:
                 other.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
             transaction.query("SELECT 3 AS three")
+    finally:
+        database.close()
+
+
+@pytest.mark.postgres
+def test_a_table_that_a_newer_release_changes_goes_on_being_read_and_written(fresh_postgres: str) -> None:
+    database = PostgresDatabase(fresh_postgres)
+    try:
+        # So often that it is prepared.
+        for _ in range(10):
+            database.query("SELECT * FROM settings")
+            with database.transaction() as transaction:
+                transaction.query("SELECT * FROM settings")
+        with psycopg.connect(fresh_postgres, autocommit=True) as newer:
+            newer.execute("ALTER TABLE settings ADD COLUMN further TEXT")
+        assert database.query("SELECT * FROM settings") == []
+        with pytest.raises(CatalogBusy, match="was upgraded by a newer release"), database.transaction() as transaction:
+            transaction.query("SELECT * FROM settings")
+        with database.transaction() as transaction:
+            assert transaction.query("SELECT * FROM settings") == []
     finally:
         database.close()
 

@@ -67,6 +67,7 @@ def test_every_method_has_a_route_or_a_reason(client: TestClient) -> None:
         "checks/{check}",
         "changes",
         "events/stream",
+        "metrics",
         "artifacts/{model_id}/{which}",
     }
     assert routes == (NEEDS.keys() - NOT_SERVED.keys()) | further
