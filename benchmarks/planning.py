@@ -39,6 +39,7 @@ class Line:
     engine: str
     versions: int
     filled: float
+    kilobytes: float
     opened: float
     leaderboard: float
     by_metric: float
@@ -66,13 +67,21 @@ def measured(engine: str, versions: int, filled: float, address: dict[str, Any])
         new = [register(registry, number) for number in range(3)]
         turns = iter(new * 4)
         return Line(
-            engine, versions, filled, opened,
+            engine, versions, filled, _bytes(address) / versions / 1000, opened,
             _seconds(lambda: registry.get_model_comparison(25, NAME)),
             _seconds(lambda: registry.get_model_comparison(25, NAME, order_by="accuracy")),
             _seconds(lambda: registry.list_models(NAME, limit=25)),
             _seconds(lambda: register(registry, 1)),
             _seconds(lambda: registry.promote(next(turns), reason="turn", override=True), 7),
         )  # fmt: skip
+
+
+def _bytes(address: dict[str, Any]) -> int:
+    """What the catalog takes on disk."""
+    if "artifacts" not in address:
+        return (Path(address["location"]) / "registry.db").stat().st_size
+    with psycopg.connect(address["location"]) as connection:
+        return int((connection.execute("SELECT pg_database_size(current_database())").fetchone() or (0,))[0])
 
 
 @contextmanager
@@ -138,8 +147,10 @@ def main() -> None:
     )
     parser.add_argument("--rows", type=int, default=1_000_000, help="predictions of a rate")
     options = parser.parse_args()
-    print("| engine | versions | filled in | opened | leaderboard | by a metric | list | register | promote |")
-    print("|---|---|---|---|---|---|---|---|---|")
+    heads = ("engine", "versions", "filled in", "disk a version", "opened", "leaderboard", "by a metric", "list",
+             "register", "promote")  # fmt: skip
+    print(f"| {' | '.join(heads)} |")
+    print("|---|---|---|---|---|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as place:
         bench = Bench(Size(), Path(place), None, lambda text: None, False)
         for versions in [int(each) for each in options.versions.split(",")]:
@@ -149,7 +160,8 @@ def main() -> None:
                 cells = [f"{each * 1000:,.1f} ms" for each in (
                     line.opened, line.leaderboard, line.by_metric, line.listed, line.registered, line.promoted,
                 )]  # fmt: skip
-                print(f"| {engine} | {versions:,} | {line.filled:,.0f} s | {' | '.join(cells)} |", flush=True)
+                head = f"| {engine} | {versions:,} | {line.filled:,.0f} s | {line.kilobytes:,.1f} kB"
+                print(f"{head} | {' | '.join(cells)} |", flush=True)
     print("\n| engine | predictions a second | outcomes a second |\n|---|---|---|")
     for engine in _ENGINES:
         predictions, outcomes = rates(engine, options.rows)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -31,8 +31,20 @@ def registry(registry_folder: Path) -> Iterator[Registry]:
         yield registry
 
 
-def client_of(registry: Registry) -> TestClient:
-    return TestClient(whole(Server(lambda: registry)), base_url="http://127.0.0.1")
+@pytest.fixture(scope="module")
+def serve() -> Callable[[Registry], TestClient]:
+    """A client of a server over a registry. The application takes seconds to make, so all tests have the same."""
+    served: list[Registry] = []
+    application = whole(Server(lambda: served[-1]))
+
+    def client_of(registry: Registry) -> TestClient:
+        served.append(registry)
+        return TestClient(application, base_url="http://127.0.0.1")
+
+    return client_of
+
+
+Serve = Callable[[Registry], TestClient]
 
 
 def _fresh(registry: Registry, seconds: float = 2.0) -> dict[str, str]:
@@ -42,13 +54,13 @@ def _fresh(registry: Registry, seconds: float = 2.0) -> dict[str, str]:
 
 
 @pytest.mark.postgres
-def test_each_engine_that_is_away_is_named(fresh_postgres: str, endpoint: ObjectStore) -> None:
+def test_each_engine_that_is_away_is_named(serve: Serve, fresh_postgres: str, endpoint: ObjectStore) -> None:
     found = urlsplit(fresh_postgres)
     assert found.hostname is not None
     assert found.port is not None
     with way_to(found.hostname, found.port) as way:
         address = fresh_postgres.replace(f":{found.port}", f":{way.port}")
-        with Registry(address, artifacts="s3://team/registry") as registry, client_of(registry) as client:
+        with Registry(address, artifacts="s3://team/registry") as registry, serve(registry) as client:
             register(registry)
             assert client.get("/readyz").json()["engines"] == {"catalog": "ok", "live traffic": "ok", "store": "ok"}
             way.cut()
@@ -79,12 +91,12 @@ def test_a_folder_that_is_gone(registry: Registry, registry_folder: Path) -> Non
 
 
 def test_a_request_has_an_id_and_a_line_without_what_is_in_it(
-    registry: Registry, caplog: pytest.LogCaptureFixture
+    serve: Serve, registry: Registry, caplog: pytest.LogCaptureFixture
 ) -> None:
     secret = token(registry, "viewer")
     model_id = register(registry)
     caplog.set_level("INFO", "model_registry")
-    with client_of(registry) as client:
+    with serve(registry) as client:
         headers = {"authorization": f"Bearer {secret}", "x-request-id": "build-17"}
         answer = client.get("/api/v1/get_metadata", params={"model_id": model_id}, headers=headers)
         assert (answer.status_code, answer.headers["x-request-id"]) == (200, "build-17")
@@ -99,24 +111,24 @@ def test_a_request_has_an_id_and_a_line_without_what_is_in_it(
 
 
 def test_an_error_that_nobody_foresaw_has_the_id_of_its_request(
-    registry: Registry, monkeypatch: pytest.MonkeyPatch
+    serve: Serve, registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(self: Registry) -> int:
         raise ZeroDivisionError
 
     monkeypatch.setattr(Registry, "revision", fail)
-    with client_of(registry) as client:
+    with serve(registry) as client:
         answer = client.get("/api/v1/revision", headers={"x-request-id": "build-18"})
         assert answer.status_code == 500
         assert "log under build-18" in answer.json()["detail"]
 
 
-def test_figures_are_of_what_the_caller_sees(registry: Registry) -> None:
+def test_figures_are_of_what_the_caller_sees(serve: Serve, registry: Registry) -> None:
     register(registry)
     register(registry, model_name="Fraud")
     everything = token(registry, "viewer")
     one = registry.create_token("one name", ["viewer"], "Churn", owner=("links", "anna")).secret
-    with client_of(registry) as client:
+    with serve(registry) as client:
 
         def figures(secret: str) -> dict[str, float]:
             answer = client.get("/api/v1/metrics", headers={"authorization": f"Bearer {secret}"})
@@ -143,7 +155,7 @@ def test_a_request_is_a_span_of_its_callers_trace(registry: Registry, monkeypatc
     monkeypatch.setattr(trace, "get_tracer_provider", lambda: provider)
     monkeypatch.setattr(trace, "get_tracer", lambda name: provider.get_tracer(name))
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")
-    with client_of(registry) as client:
+    with TestClient(whole(Server(lambda: registry)), base_url="http://127.0.0.1") as client:
         parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
         client.get("/api/v1/revision", headers={"traceparent": parent})
     (span,) = [each for each in spans.get_finished_spans() if each.name == "GET API"]
