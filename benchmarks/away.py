@@ -29,7 +29,7 @@ from urllib.parse import urlsplit
 import numpy as np
 
 from benchmarks.killed_upkeep import fitted, inputs
-from registry_core import Conflict, Registry, StorageError
+from registry_core import Conflict, Predictor, Registry, StorageError
 from tests.object_store import ObjectStore
 from tests.servers import Postgres, postgres
 from tests.way import Way, way_to
@@ -85,10 +85,19 @@ def pipeline(address: dict[str, Any], say: Any, stopped: Any) -> None:
     say(confirmed=confirmed, promoted=promoted, refused=refused)
 
 
+def _begun(address: dict[str, Any], overflow: str) -> tuple[Registry, Predictor]:
+    """A service that begins while an engine is away begins again, as whoever runs it would have it do."""
+    while True:
+        try:
+            registry = Registry(**address, actor="service")
+            return registry, registry.predictor(NAME, overflow=overflow)
+        except StorageError:
+            time.sleep(0.1)
+
+
 def service(address: dict[str, Any], overflow: str, say: Any, stopped: Any) -> None:
     """Predict all the time, and record outcomes whenever that is possible."""
-    registry = Registry(**address, actor="service")
-    predictor = registry.predictor(NAME, overflow=overflow)
+    registry, predictor = _begun(address, overflow)
     chance = np.random.default_rng(os.getpid())
     given: list[int] = []
     unstored = calls = recorded = 0
