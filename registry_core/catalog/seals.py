@@ -70,4 +70,5 @@ def overrides(queries: Queries, model_name: str | None) -> list[Row]:
 
 
 def _named(model_name: str | None) -> str:
-    return "" if model_name is None else " AND m.model_name = :name"
+    # Not by the index of names: there are few approvals, and may be many versions of a name.
+    return "" if model_name is None else " AND (m.model_name || '') = :name"
