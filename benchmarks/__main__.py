@@ -10,7 +10,19 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from benchmarks import bucket, evidence, http, installing, pages, proving, reading, registering, serving, together
+from benchmarks import (
+    bucket,
+    compute,
+    evidence,
+    http,
+    installing,
+    pages,
+    proving,
+    reading,
+    registering,
+    serving,
+    together,
+)
 from benchmarks.bench import Bench, Size, machine
 from benchmarks.table import Result, Row
 
@@ -29,6 +41,7 @@ PARTS: dict[str, Callable[[Bench], list[Row]]] = {
     "load-new": serving.new_process,
     "import": serving.importing,
     "evidence": evidence.evidence,
+    "compute": compute.compute,
     "install": installing.install,
     "together": together.registering,
     "first-open": together.first_open,

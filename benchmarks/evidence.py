@@ -93,7 +93,7 @@ def _inspecting(bench: Bench, registry: Registry) -> Iterator[Row]:
 
 
 def _measuring(bench: Bench) -> Row:
-    with _measurable(bench, 1) as (registry, _, (model_id,)):
+    with measurable(bench, 1) as (registry, _, (model_id,)):
         contestants: dict[str, Callable[[], float]] = {
             "ours": lambda: _seconds(lambda: registry.evaluate(model_id)),
             "limit": _start_of_a_sandbox,
@@ -123,7 +123,7 @@ def _start_of_a_sandbox() -> float:
 def _measuring_all(bench: Bench) -> Row:
     versions = bench.size.evaluations
     some = max(1, versions // 10)
-    with _measurable(bench, versions) as (registry, _, ids):
+    with measurable(bench, versions) as (registry, _, ids):
         together = _seconds(lambda: registry.evaluate_all(NAME, jobs=JOBS))
         again = registry.evaluate_all(NAME, jobs=JOBS)
         measured = sum(registry.evaluations(each)[0].status == "measured" for each in ids)
@@ -159,7 +159,7 @@ with Registry(sys.argv[1]) as registry:
 
 def _killed(bench: Bench) -> Row:
     versions = max(2, bench.size.evaluations // 5)
-    with _measurable(bench, versions) as (registry, folder, ids):
+    with measurable(bench, versions) as (registry, folder, ids):
         variables = {**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(bench.folder)}
         command = [sys.executable, "-c", _UNTIL_KILLED, str(folder), NAME, str(JOBS)]
         ended = subprocess.run(command, env=variables, capture_output=True, timeout=600, check=False)
@@ -187,7 +187,7 @@ def _killed(bench: Bench) -> Row:
 def _registering(bench: Bench) -> Row:
     numbers = itertools.count(1)
     with (
-        _measurable(bench, 1, auto_evaluate=True) as (measuring, _, (first,)),
+        measurable(bench, 1, auto_evaluate=True) as (measuring, _, (first,)),
         Registry(bench.new_folder("registry"), actor="benchmark") as plain,
     ):
         register(plain, 0)
@@ -213,7 +213,7 @@ def _registering(bench: Bench) -> Row:
 
 
 @contextmanager
-def _measurable(
+def measurable(
     bench: Bench, versions: int, *, auto_evaluate: bool = False
 ) -> Iterator[tuple[Registry, Path, list[str]]]:
     """A registry with so many versions that are not measured yet, its folder, and a benchmark to measure them on."""

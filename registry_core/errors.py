@@ -26,6 +26,7 @@
     │   ├── ArtifactQuarantined            they hold names nobody has trusted: kept, not loaded
     │   ├── SandboxFailure                 run in the sandbox, they gave no usable answer
     │   └── SandboxIncomplete              this machine cannot set all limits of the sandbox
+    ├── WorkersLost (RuntimeError)         joblib's workers ended before they had answered
     └── StorageError (OSError)             disk full, no permission, catalog out of reach
         └── CatalogBusy                    another process held the write lock for too long
 
@@ -35,7 +36,7 @@ What a caller may expect from the standard library stays true: a model that does
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .gates import GateReport
@@ -43,6 +44,17 @@ if TYPE_CHECKING:
 
 class RegistryError(Exception):
     """Base of all errors that the registry raises. The message says what is wrong and what to do next."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # An error may come from another process; many are made of other arguments than their message.
+        return _unpickled, (type(self), self.args, dict(self.__dict__))
+
+
+def _unpickled(kind: type[RegistryError], args: tuple[Any, ...], state: dict[str, Any]) -> RegistryError:
+    error = kind.__new__(kind, *args)
+    error.args = args
+    error.__dict__.update(state)
+    return error
 
 
 class InvalidInput(RegistryError, ValueError):
@@ -223,7 +235,7 @@ class CatalogBusy(StorageError):
 
 
 class WorkersLost(RegistryError, RuntimeError):
-    """Workers of joblib's backend ended before they had answered. What was evaluated before is stored."""
+    """Workers of joblib's backend ended before they had answered. What an evaluation had finished is stored."""
 
 
 class Unreachable(StorageError):

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
-import threading
-import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ..artifacts import sandbox
 from ..artifacts.sandbox.places import PLACES
+from ..artifacts.store import Store
 from ..catalog import events, evidence, models
 from ..errors import (
     ArtifactAltered,
@@ -21,16 +21,17 @@ from ..errors import (
     ModelNotFound,
     RegistryError,
     SandboxFailure,
-    WorkersLost,
+    StorageError,
 )
 from ..events import EventKind
 from ..evidence import Benchmark, Evaluation
+from ..file_keys import benchmark_file
 from ..records import Row
 from ..rules.matching import Matcher
 from ..signature import Signature
-from . import benchmarks, signatures, training_rows
+from . import benchmarks, signatures, training_rows, workers
 from .answers import Kept, pack
-from .context import Context, check_reason, opened_again
+from .context import Context, check_reason
 from .files import artifact_keys
 from .model_records import eligible, ranking, record, require
 
@@ -47,6 +48,31 @@ class _Measured:
 
     evaluation: Evaluation
     kept: Kept | None
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A version and the benchmark it is to predict: where their bytes lie, and how it takes its features.
+
+    Files are a key and a SHA-256 each; ``alone`` is a file that nobody trusts.
+    """
+
+    model_id: str
+    files: tuple[tuple[str, str], ...]
+    classes: tuple[Any, ...]
+    signature: Signature
+    benchmark: Benchmark
+    rows: tuple[str, str]
+    trusted: tuple[str, ...]
+    alone: bool = False
+
+    def table(self, bench: workers.Bench) -> pd.DataFrame:
+        """The features of the benchmark, without its labels."""
+        return bench.table(*self.rows, self.benchmark.features)
+
+
+#: What a version answered, or why it did not.
+Outcome = sandbox.Answer | RegistryError
 
 
 def evaluate(
@@ -90,9 +116,19 @@ def measured(
 ) -> Evaluation:
     """Measure one model in a process of its own, and keep what came of it."""
     frame = benchmarks.read(context, benchmark)
-    with PLACES.taken(), worker_for(context, row, limits, allow_incomplete) as worker:
-        found = _measure(context, row, benchmark, frame, worker)
-    return _keep(context, row, found, actor, reason)
+    asked = asked_of(context, row, benchmark)
+    with PLACES.taken():
+        worker = sandbox.Worker(
+            extra_trusted=asked.trusted, limits=limits, require_all=asked.alone and not allow_incomplete
+        )
+        with worker:
+            worker.start()
+            outcome: Outcome
+            try:
+                outcome = ask(context.store, worker, asked, frame)
+            except (SandboxFailure, InvalidInput) as failure:
+                outcome = failure
+    return _keep(context, row, _worth(context, row, asked, frame, outcome), actor, reason)
 
 
 def evaluate_all(
@@ -101,156 +137,52 @@ def evaluate_all(
     benchmark: str | None,
     *,
     again: bool,
-    jobs: int,
+    jobs: int | None,
     progress: Progress | None,
     actor: str | None,
     reason: str,
 ) -> list[Evaluation]:
     """See ``Registry.evaluate_all``. Each result is kept as soon as it is there: a second call does only the rest."""
     who, why = context.who(actor), check_reason(reason)
-    if isinstance(jobs, bool) or not isinstance(jobs, int) or not 1 <= jobs <= 64:
-        raise InvalidInput(f"jobs is {jobs!r:.80}; give a whole number from 1 to 64")
+    workers.check_jobs(jobs)
     chosen = _benchmark(context, model_name, benchmark)
+    frame = benchmarks.read(context, chosen)
     waiting = evidence.to_measure(context.database, model_name, None if again else chosen.fingerprint)
     if not waiting:
         return []
-    from joblib import Parallel, delayed
-    from joblib.parallel import get_active_backend
-
-    crews = _Crews(context)
-    here = getattr(get_active_backend(prefer="threads")[0], "supports_sharedmem", False)
-    if here:
-        parallel = Parallel(min(jobs, len(waiting)), prefer="threads", return_as="generator_unordered")
-        asked = parallel(delayed(_of_many)(context, model_id, chosen, crews) for model_id in waiting)
-    else:
-        # Whoever chose the backend, by joblib.parallel_config, chose how many.
-        parallel = Parallel(return_as="generator_unordered")
-        reopened = (context.own or context).reopened()
-        asked = parallel(delayed(_in_a_worker)(reopened, model_id, chosen) for model_id in waiting)
     done: list[Evaluation] = []
-    try:
-        for model_id, found in asked:
-            each = _keep(context, require(context.database, model_id), found, who, why)
-            done.append(each)
+    tasks = (asked_of(context, require(context.database, model_id), chosen) for model_id in waiting)
+
+    def stopped() -> str:
+        return f"{len(done)} of {len(waiting)} versions were evaluated and stored, the same call evaluates the others"
+
+    bench = workers.Bench(context.store.root, context.store)
+    with closing(workers.carried_out(bench, predicted, tasks, jobs=jobs, stopped=stopped)) as outcomes:
+        for asked, outcome, place in outcomes:
+            check_here(context, asked, outcome, place)
+            row = require(context.database, asked.model_id)
+            done.append(_keep(context, row, _worth(context, row, asked, frame, outcome), who, why))
             if progress is not None:
-                progress(len(done), len(waiting), each)
-    except (RegistryError, InterruptedError):
-        raise
-    except Exception as error:
-        if here:
-            raise
-        # Backends have errors of their own for workers that ended.
-        raise WorkersLost(
-            f"{len(done)} of {len(waiting)} versions were evaluated and stored, then joblib's workers failed "
-            f"({type(error).__name__}: {str(error)[:200]}); evaluate_all again evaluates the others"
-        ) from error
-    finally:
-        crews.dismiss()
-        # Those under way ended with an interruption; joblib would warn that they were for nothing.
-        with suppress(Exception), warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)
-            asked.close()
+                progress(len(done), len(waiting), done[-1])
     return done
 
 
-def _in_a_worker(reopened: tuple[Any, ...], model_id: str, benchmark: Benchmark) -> tuple[str, _Measured]:
-    """Measure one of many in a process of joblib's, which opens the registry itself."""
-    context = opened_again(*reopened)
-    return _of_many(context, model_id, benchmark, context.part(_Crews))
+def check_here(context: Context, asked: Asked, outcome: object, place: str) -> None:
+    """Read here what a worker could not read: a worker that has other files says nothing of the version.
 
-
-def _of_many(context: Context, model_id: str, benchmark: Benchmark, crews: _Crews) -> tuple[str, _Measured]:
-    row = require(context.database, model_id)
-    with crews.worker(context.configuration().policy(row["model_name"]).trusted_globals) as (crew, worker):
-        try:
-            found = _measure(context, row, benchmark, crews.frame(benchmark), worker)
-        except (ArtifactAltered, ArtifactMissing) as error:
-            # One broken file is no reason to leave the others unmeasured.
-            found = _Measured(replace(_blank(row, benchmark), because=str(error)), None)
-        crew.check()
-    return model_id, found
-
-
-class _Crews:
-    """What evaluating many versions holds in a process: warm sandboxes, and the rows that were asked for last."""
-
-    def __init__(self, context: Context) -> None:
-        self._context = context
-        self._lock = threading.Lock()
-        self._crews: dict[tuple[str, ...], _Crew] = {}
-        self._frame: tuple[str, pd.DataFrame] | None = None
-        self._dismissed = False
-
-    @contextmanager
-    def worker(self, extra_trusted: Sequence[str]) -> Iterator[tuple[_Crew, sandbox.Worker]]:
-        """A sandbox in which these imports are trusted too."""
-        trusted = tuple(extra_trusted)
-        with self._lock:
-            if self._dismissed:
-                raise InterruptedError("the evaluation was stopped")
-            crew = self._crews.get(trusted)
-            if crew is None:
-                crew = self._crews[trusted] = _Crew(lambda: sandbox.Worker(extra_trusted=trusted, require_all=False))
-        with crew.worker() as worker:
-            yield crew, worker
-
-    def frame(self, benchmark: Benchmark) -> pd.DataFrame:
-        """The rows of a benchmark."""
-        with self._lock:
-            if self._frame is None or self._frame[0] != benchmark.fingerprint:
-                self._frame = (benchmark.fingerprint, benchmarks.read(self._context, benchmark))
-            return self._frame[1]
-
-    def dismiss(self) -> None:
-        """End the sandboxes, and forget the rows."""
-        with self._lock:
-            crews, self._crews, self._frame, self._dismissed = self._crews, {}, None, True
-        for crew in crews.values():
-            crew.dismiss()
-
-    close = dismiss
-
-
-class _Crew:
-    """Warm processes lent to threads."""
-
-    def __init__(self, hire: Callable[[], sandbox.Worker]) -> None:
-        self._hire = hire
-        self._changed = threading.Condition()
-        self._busy: list[sandbox.Worker] = []
-        self._idle: list[sandbox.Worker] = []
-        self._dismissed = False
-
-    def check(self) -> None:
-        """Stop a thread whose process may have been ended under it: what came of that says nothing of the model."""
-        if self._dismissed:
-            raise InterruptedError("the evaluation was stopped")
-
-    @contextmanager
-    def worker(self) -> Iterator[sandbox.Worker]:
-        """One that is idle, or a new one."""
-        with self._changed:
-            self.check()
-            worker = self._idle.pop() if self._idle else self._hire()
-            self._busy.append(worker)
-        try:
-            yield worker
-        finally:
-            with self._changed:
-                self._busy.remove(worker)
-                self._idle.append(worker)
-                self._changed.notify_all()
-
-    def dismiss(self) -> None:
-        """End what is under way, wait until every thread has let go of its process, and close them all."""
-        with self._changed:
-            self._dismissed = True
-            while self._busy:
-                for worker in self._busy:
-                    worker.interrupt()
-                self._changed.wait(0.2)
-            for worker in self._idle:
-                worker.close()
+    Raises:
+        StorageError: the files are whole here.
+    """
+    if not isinstance(outcome, ArtifactAltered | ArtifactMissing):
+        return
+    with suppress(ArtifactAltered, ArtifactMissing):
+        for key, digest in asked.files:
+            context.store.content(key, digest)
+        raise StorageError(
+            errno.ENXIO,
+            f"the worker {place} does not read what is stored here: {outcome}. Every worker needs the same folder "
+            "under the same path, or the same bucket",
+        ) from outcome
 
 
 def _benchmark(context: Context, model_name: str, name: str | None) -> Benchmark:
@@ -261,57 +193,59 @@ def _benchmark(context: Context, model_name: str, name: str | None) -> Benchmark
     return found
 
 
-@contextmanager
-def worker_for(
-    context: Context, row: Row, limits: sandbox.Limits | None, allow_incomplete: bool
-) -> Iterator[sandbox.Worker]:
-    """A fresh process for one model. A file nobody trusts runs only where every limit of the sandbox holds."""
+def asked_of(context: Context, row: Row, benchmark: Benchmark) -> Asked:
+    """What a version has to be asked, as the catalog has it now."""
+    model = record(context, row)
     trusted = context.configuration().policy(row["model_name"]).trusted_globals
-    unknown = record(context, row).inspection.get("unknown", ()) if row["artifact"] == "quarantined" else ()
-    complete = row["artifact"] == "quarantined" and not allow_incomplete
-    worker = sandbox.Worker(extra_trusted=(*trusted, *unknown), limits=limits, require_all=complete)
-    try:
-        yield worker
-    finally:
-        worker.close()
+    alone = row["artifact"] == "quarantined"
+    unknown = model.inspection.get("unknown", ()) if alone else ()
+    return Asked(
+        row["model_id"],
+        tuple(artifact_keys(row, model.model_sha256, model.scaler_sha256)),
+        tuple(model.classes),
+        signatures.signature(context.database, model),
+        benchmark,
+        (benchmark_file(benchmark.fingerprint), evidence.file_digest(context.database, benchmark.fingerprint)),
+        (*trusted, *unknown),
+        alone,
+    )
 
 
-def _measure(
-    context: Context, row: Row, benchmark: Benchmark, frame: pd.DataFrame, worker: sandbox.Worker
-) -> _Measured:
-    """Let the model answer and measure what it said; whatever the model does wrong is the result.
+def predicted(bench: workers.Bench, asked: Asked) -> Outcome:
+    """Let a version predict, wherever this is carried out.
 
     Raises:
-        SandboxIncomplete, SandboxFailure: the sandbox does not start here, which says nothing of the model.
+        SandboxIncomplete, SandboxFailure: the sandbox does not start there, which says nothing of the model.
+        ArtifactMissing, ArtifactAltered: the benchmark is not there, or not the one that was registered.
+    """
+    frame = asked.table(bench)
+    outcome: Outcome
+    with bench.lend(asked.trusted, alone=asked.alone) as worker:
+        worker.start()
+        try:
+            outcome = ask(bench.store, worker, asked, frame)
+        except (SandboxFailure, InvalidInput, ArtifactAltered, ArtifactMissing) as failure:
+            outcome = failure
+    bench.check()
+    return outcome
+
+
+def ask(store: Store, worker: sandbox.Worker, asked: Asked, frame: pd.DataFrame) -> sandbox.Answer:
+    """The answer of a version to the rows of a benchmark.
+
+    Raises:
+        SandboxFailure, InvalidInput: it gave none that can be used, or its features are missing.
         ArtifactMissing, ArtifactAltered: its bytes are not those that were registered.
     """
-    model, blank = record(context, row), _blank(row, benchmark)
-    worker.start()
-    files = []
-    for key, digest in artifact_keys(row, model.model_sha256, model.scaler_sha256):
-        files.append(context.store.cached(key, digest))
-    try:
-        signature = signatures.signature(context.database, model)
-        features, form = inputs_for(signature, benchmark, frame)
-        answer = worker.predict(
-            files[0], files[1] if len(files) > 1 else None, feather(features), classes=model.classes, form=form
-        )
-    except (SandboxFailure, InvalidInput) as error:
-        return _Measured(replace(blank, because=str(error)), None)
-    try:
-        found = _worth(blank, benchmark, frame, answer)
-        overlap = training_rows.overlap(context, row["seq"], signature, benchmark, frame)
-        return replace(found, evaluation=replace(found.evaluation, in_training=overlap))
-    except InvalidInput as error:
-        return _Measured(replace(blank, because=str(error)), None)
-    except Exception as error:
-        # Answers may be anything, so anything may come of them; it must not stop the registry.
-        because = f"its predictions could not be evaluated ({type(error).__name__}: {str(error)[:200]})"
-        return _Measured(replace(blank, because=because), None)
+    model, scaler = files_of(store, asked)
+    features, form = inputs_for(asked.signature, asked.benchmark, frame)
+    return worker.predict(model, scaler, feather(features), classes=asked.classes, form=form)
 
 
-def _blank(row: Row, benchmark: Benchmark) -> Evaluation:
-    return Evaluation(0, row["model_id"], benchmark.name, benchmark.fingerprint, "", "", "failed", "")
+def files_of(store: Store, asked: Asked) -> tuple[bytes, bytes | None]:
+    """The bytes of a version's model and scaler."""
+    model, *scaler = (store.cached(key, digest) for key, digest in asked.files)
+    return model, scaler[0] if scaler else None
 
 
 def inputs_for(signature: Signature, benchmark: Benchmark, frame: pd.DataFrame) -> tuple[pd.DataFrame, sandbox.Form]:
@@ -348,8 +282,25 @@ def feather(features: pd.DataFrame) -> bytes:
     return buffer.getvalue()
 
 
-def _worth(blank: Evaluation, benchmark: Benchmark, frame: pd.DataFrame, answer: sandbox.Answer) -> _Measured:
-    """Metrics, slices and the answers themselves."""
+def _worth(context: Context, row: Row, asked: Asked, frame: pd.DataFrame, outcome: Outcome) -> _Measured:
+    """Metrics, slices and the answers themselves; whatever the model does wrong is the result."""
+    benchmark = asked.benchmark
+    blank = Evaluation(0, row["model_id"], benchmark.name, benchmark.fingerprint, "", "", "failed", "")
+    if isinstance(outcome, RegistryError):
+        return _Measured(replace(blank, because=str(outcome)), None)
+    try:
+        found = _scored(blank, benchmark, frame, outcome)
+        overlap = training_rows.overlap(context, row["seq"], asked.signature, benchmark, frame)
+        return replace(found, evaluation=replace(found.evaluation, in_training=overlap))
+    except InvalidInput as error:
+        return _Measured(replace(blank, because=str(error)), None)
+    except Exception as error:
+        # Answers may be anything, so anything may come of them; it must not stop the registry.
+        because = f"its predictions could not be evaluated ({type(error).__name__}: {str(error)[:200]})"
+        return _Measured(replace(blank, because=because), None)
+
+
+def _scored(blank: Evaluation, benchmark: Benchmark, frame: pd.DataFrame, answer: sandbox.Answer) -> _Measured:
     from ..rules import evaluation_metrics
 
     kept = pack(benchmark.task, frame[benchmark.target], answer)

@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from contextlib import closing, suppress
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from ..artifacts import sandbox
 from ..artifacts.sandbox.places import PLACES
 from ..catalog import events, feature_impacts, models
-from ..errors import InvalidInput, ModelNotFound, SandboxFailure
+from ..errors import ArtifactAltered, ArtifactMissing, InvalidInput, ModelNotFound, RegistryError, SandboxFailure
 from ..events import EventKind
 from ..evidence import Benchmark, Evaluation, Measured
 from ..insights import FeatureImpact, ImpactComparison
 from ..maintenance import Progress
 from ..records import Row
-from . import benchmarks, evaluate, insights, signatures
+from . import benchmarks, evaluate, insights, workers
 from .answers import further_answers, pack
 from .context import Context, check_reason
-from .files import artifact_keys
-from .model_records import record, require
+from .model_records import require
 from .pairs import measured_both
 
 if TYPE_CHECKING:
@@ -36,19 +33,53 @@ MOST_PREDICTED, LEAST_ROWS = 750_000, 500
 MOST_REPEATS = 100
 #: One message from the sandbox holds about so many seconds of work, and so many answers and bytes at most.
 _SECONDS, _ANSWERS, _BYTES = 4.0, 400, 64 << 20
-_TOLD_SECONDS = 0.2
+#: A version is asked in so many parts at most: each opens its files again, and progress is told after each.
+_PARTS = 8
+_STOPPED = "nothing was stored; compute it again when there are workers"
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class _Question:
-    """What every version is asked alike: the same rows with the same permutations."""
+    """What every version is asked alike: the same rows with the same permutations, wherever it is asked."""
 
     benchmark: Benchmark
     metric: str
-    frame: pd.DataFrame
-    orders: NDArray[Any]
-    of_rows: int
+    repeats: int
     seed: int
+    #: So many rows of the benchmark at most.
+    most: int
+
+    @property
+    def probabilities(self) -> bool:
+        """Whether the metric is one of probabilities."""
+        from ..rules.influence import OF_PROBABILITIES
+
+        return self.metric in OF_PROBABILITIES
+
+    def rows_of(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """The rows that are used."""
+        import numpy as np
+
+        if len(frame) <= self.most:
+            return frame
+        return frame.iloc[np.sort(np.random.default_rng(self.seed).choice(len(frame), self.most, replace=False))]
+
+    def orders(self, rows: int) -> NDArray[Any]:
+        """The permutations of so many rows, (repeats, rows)."""
+        return permutations(rows, self.repeats, self.seed)
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Some features of a version, by their places; none asks for the rows as they are."""
+
+    question: _Question
+    asked: evaluate.Asked
+    places: range
+
+
+#: What a version answered about each of these features, or why it did not.
+_Answers = list[list[sandbox.Answer]] | RegistryError
 
 
 def measure(
@@ -69,11 +100,11 @@ def measure(
     if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 1 << 32:
         raise InvalidInput(f"seed is {seed!r:.80}; a whole number from 0 to {(1 << 32) - 1:,} is needed")
     chosen, (evaluation,) = measured_both(context, (model_id,), benchmark)
-    question = _question(context, chosen, _metric(context, chosen, evaluation), repeats, seed)
+    most = max(LEAST_ROWS, MOST_PREDICTED // (repeats * len(chosen.features)))
+    question = _Question(chosen, _metric(context, chosen, evaluation), repeats, seed, most)
     row = require(context.database, model_id)
     rows = [row, *_champion_to_ask(context, model_id, question)]
-    found = _every(context, rows, question, progress)
-    for each in found:
+    for each in _every(context, rows, question, progress):
         _keep(context, each, who, why)
     result = read(context, model_id, chosen.name)
     assert result is not None
@@ -88,16 +119,6 @@ def _metric(context: Context, benchmark: Benchmark, evaluation: Evaluation) -> s
     if wanted is not None and canonical(wanted) in evaluation.metrics:
         return canonical(wanted)
     return next(iter(evaluation.metrics))
-
-
-def _question(context: Context, benchmark: Benchmark, metric: str, repeats: int, seed: int) -> _Question:
-    import numpy as np
-
-    frame = benchmarks.read(context, benchmark)
-    most = max(LEAST_ROWS, MOST_PREDICTED // (repeats * len(benchmark.features)))
-    if len(frame) > most:
-        frame = frame.iloc[np.sort(np.random.default_rng(seed).choice(len(frame), most, replace=False))]
-    return _Question(benchmark, metric, frame, permutations(len(frame), repeats, seed), benchmark.rows, seed)
 
 
 def permutations(rows: int, repeats: int, seed: int) -> NDArray[Any]:
@@ -122,7 +143,8 @@ def _champion_to_ask(context: Context, model_id: str, question: _Question) -> li
     if champion is None or champion.model_id == model_id:
         return []
     known = feature_impacts.latest(context.database, champion.model_id, question.benchmark.fingerprint)
-    same = (question.metric, len(question.frame), len(question.orders), question.seed)
+    rows = min(question.benchmark.rows, question.most)
+    same = (question.metric, rows, question.repeats, question.seed)
     if known is not None and (known.metric, known.rows, known.repeats, known.seed) == same:
         return []
     try:
@@ -137,125 +159,124 @@ def _every(
     context: Context, rows: Sequence[Row], question: _Question, progress: Progress | None
 ) -> list[FeatureImpact]:
     """The impacts in every version, at the same time; the first one's failure is the caller's."""
-    done = _Done()
-    total = len(rows) * len(question.benchmark.features)
-    with PLACES.taken(), ThreadPoolExecutor(len(rows)) as threads:
-        asked = [threads.submit(_impact_of, context, each, question, done) for each in rows]
-        try:
-            waiting = {*asked}
-            while waiting:
-                _, waiting = wait(waiting, timeout=_TOLD_SECONDS)
-                if progress is not None:
-                    # Told from the caller's own thread: a page or a terminal may belong to it.
-                    progress("permuting features", min(done.features, total), total)
-        except BaseException:
-            done.stopped = True
-            raise
-    found = [asked[0].result()]
-    for future in asked[1:]:
+    features = len(question.benchmark.features)
+    step = -(-features // _PARTS)
+    places = [range(0), *(range(at, min(at + step, features)) for at in range(0, features, step))]
+    versions = [evaluate.asked_of(context, row, question.benchmark) for row in rows]
+    tasks = (_Part(question, asked, some) for some in places for asked in versions)
+    answers: dict[str, list[tuple[_Part, _Answers]]] = {asked.model_id: [] for asked in versions}
+    bench, done = workers.Bench(context.store.root, context.store), 0
+    with PLACES.taken(), closing(workers.carried_out(bench, _answered, tasks, stopped=lambda: _STOPPED)) as parts:
+        for part, found, place in parts:
+            evaluate.check_here(context, part.asked, found, place)
+            answers[part.asked.model_id].append((part, found))
+            done += len(part.places)
+            if progress is not None:
+                # Told in the caller's own thread: a page or a terminal may belong to it.
+                progress("permuting features", done, features * len(versions))
+    frame = question.rows_of(benchmarks.read(context, question.benchmark))
+    impacts = [_impact_of(versions[0], answers[versions[0].model_id], question, frame)]
+    for asked in versions[1:]:
         # That the champion cannot be asked says nothing of the version.
         with suppress(SandboxFailure, InvalidInput):
-            found.append(future.result())
+            impacts.append(_impact_of(asked, answers[asked.model_id], question, frame))
+    return impacts
+
+
+def _answered(bench: workers.Bench, part: _Part) -> _Answers:
+    """Let a version predict, wherever this is carried out; see ``evaluate.predicted``."""
+    question, asked = part.question, part.asked
+    frame = question.rows_of(asked.table(bench))
+    answers: _Answers
+    with bench.lend(asked.trusted, alone=asked.alone) as worker:
+        worker.start()
+        try:
+            model, scaler = evaluate.files_of(bench.store, asked)
+            features, form = evaluate.inputs_for(asked.signature, asked.benchmark, frame)
+            content = evaluate.feather(features)
+            if not part.places:
+                answer = worker.predict(model, scaler, content, classes=asked.classes, form=form, timed=False)
+                answers = [[answer]]
+            else:
+                # A model may take fewer columns than the benchmark has.
+                places = range(part.places.start, min(part.places.stop, features.shape[1]))
+                answers = _permuted(worker, part, places, (model, scaler, content), form, len(frame))
+        except (SandboxFailure, InvalidInput, ArtifactAltered, ArtifactMissing) as failure:
+            answers = failure
+    bench.check()
+    return answers
+
+
+def _permuted(
+    worker: sandbox.Worker,
+    part: _Part,
+    places: range,
+    files: tuple[bytes, bytes | None, bytes],
+    form: sandbox.Form,
+    rows: int,
+) -> list[list[sandbox.Answer]]:
+    """Ask about feature after feature, several in a message as far as time and bytes allow."""
+    orders = part.question.orders(rows)
+    found: list[list[sandbox.Answer]] = []
+    several = 1
+    while len(found) < len(places):
+        batch = places[len(found) : len(found) + several]
+        begun = time.monotonic()
+        answers = worker.permute(
+            *files, orders, batch, wanted="probabilities" if part.question.probabilities else "predictions",
+            classes=part.asked.classes, form=form,
+        )  # fmt: skip
+        took = (time.monotonic() - begun) / len(batch)
+        found += answers
+        size = sum(each.predicted.nbytes + _bytes(each.probabilities) for each in answers[0])
+        several = max(1, min(int(_SECONDS / took), _ANSWERS // len(orders), _BYTES // max(size, 1)))
     return found
 
 
-@dataclass
-class _Done:
-    """How many features several threads have asked about, and whether they should stop."""
+def _impact_of(
+    asked: evaluate.Asked, found: Sequence[tuple[_Part, _Answers]], question: _Question, frame: pd.DataFrame
+) -> FeatureImpact:
+    """What the answers of a version to permuted features are worth.
 
-    features: int = 0
-    stopped: bool = False
-    _lock: Any = field(default_factory=threading.Lock)
-
-    def more(self, features: int) -> None:
-        """Count some further features.
-
-        Raises:
-            InterruptedError: the caller has given up.
-        """
-        with self._lock:
-            self.features += features
-        if self.stopped:
-            raise InterruptedError("the computation was stopped")
-
-
-def _impact_of(context: Context, row: Row, question: _Question, done: _Done) -> FeatureImpact:
+    Raises:
+        SandboxFailure, InvalidInput, ArtifactMissing, ArtifactAltered: it gave none, or none that can be used.
+    """
     from ..rules import feature_impact as rule
     from ..rules.influence import influence
 
-    model, benchmark = record(context, row), question.benchmark
-    with evaluate.worker_for(context, row, None, False) as worker:
-        worker.start()
-        keys = artifact_keys(row, model.model_sha256, model.scaler_sha256)
-        files = [context.store.cached(key, digest) for key, digest in keys]
-        features, form = evaluate.inputs_for(signatures.signature(context.database, model), benchmark, question.frame)
-        ask = _Ask(worker, files, evaluate.feather(features), form, model.classes, question)
-        target = question.frame[benchmark.target]
-        answer = worker.predict(ask.files[0], ask.scaler, ask.features, classes=model.classes, form=form, timed=False)
-        base = pack(benchmark.task, target, answer)
-        baseline, _ = influence(question.metric, base.task, base.truth, base.answers, base.classes)
-        impacts: dict[str, Measured] = {}
-
-        def score(place: int, permuted: list[sandbox.Answer]) -> None:
+    in_order: list[tuple[range, list[list[sandbox.Answer]]]] = []
+    for part, answers in sorted(found, key=lambda each: (each[0].places.start, each[0].places.stop)):
+        if isinstance(answers, RegistryError):
+            raise answers
+        in_order.append((part.places, answers))
+    benchmark = question.benchmark
+    # First what the version answers to the rows as they are.
+    (_, ((answer,),)), *permuted_parts = in_order
+    base = pack(benchmark.task, frame[benchmark.target], answer)
+    baseline, _ = influence(question.metric, base.task, base.truth, base.answers, base.classes)
+    features, _ = evaluate.inputs_for(asked.signature, benchmark, frame)
+    orders = [*question.orders(len(frame))]
+    impacts: dict[str, Measured] = {}
+    for places, answers in permuted_parts:
+        for place, permuted in zip(places, answers, strict=False):
             # Only what is asked for comes back; the predicted classes are no part of a metric of probabilities.
-            if ask.shares and any(each.probabilities is None for each in permuted):
+            if question.probabilities and any(one.probabilities is None for one in permuted):
                 raise InvalidInput(
-                    f"{row['model_id']} gives no probabilities when the values of a feature are exchanged"
+                    f"{asked.model_id} gives no probabilities when the values of a feature are exchanged"
                 )
-            full = [replace(each, predicted=answer.predicted) if ask.shares else each for each in permuted]
-            answers = [further_answers(base, each) for each in full]
+            full = [replace(one, predicted=answer.predicted) if question.probabilities else one for one in permuted]
+            further = [further_answers(base, one) for one in full]
             name: Any = features.columns[place]
             # A model that knows no names takes the benchmark's columns by their places.
             label = benchmark.features[name] if isinstance(name, int) else str(name)
             impacts[label] = rule.impact(
-                question.metric, base.task, base.truth, base.answers, answers, [*question.orders], base.classes
+                question.metric, base.task, base.truth, base.answers, further, orders, base.classes
             )
-
-        ask.every(features.shape[1], score, done)
     ordered = dict(sorted(impacts.items(), key=lambda each: -each[1].value))
     return FeatureImpact(
-        row["model_id"], benchmark.name, benchmark.fingerprint, "", "", question.metric, baseline,
-        len(question.frame), question.of_rows, len(question.orders), question.seed, ordered,
+        asked.model_id, benchmark.name, benchmark.fingerprint, "", "", question.metric, baseline,
+        len(frame), benchmark.rows, question.repeats, question.seed, ordered,
     )  # fmt: skip
-
-
-class _Ask:
-    """Asks one worker about feature after feature, several in a message as far as time and bytes allow."""
-
-    def __init__(
-        self,
-        worker: sandbox.Worker,
-        files: list[bytes],
-        features: bytes,
-        form: sandbox.Form,
-        classes: Any,
-        question: _Question,
-    ) -> None:
-        from ..rules.influence import OF_PROBABILITIES
-
-        self._worker, self._form, self._classes, self._orders = worker, form, classes, question.orders
-        self.files, self.features = files, features
-        self.scaler = files[1] if len(files) > 1 else None
-        #: Whether the metric is one of probabilities.
-        self.shares = question.metric in OF_PROBABILITIES
-
-    def every(self, places: int, score: Callable[[int, list[sandbox.Answer]], None], done: _Done) -> None:
-        """Score the answers about each feature, as they come."""
-        at, several = 0, 1
-        while at < places:
-            batch = range(at, min(at + several, places))
-            begun = time.monotonic()
-            answers = self._worker.permute(
-                self.files[0], self.scaler, self.features, self._orders, batch,
-                wanted="probabilities" if self.shares else "predictions", classes=self._classes, form=self._form,
-            )  # fmt: skip
-            took = (time.monotonic() - begun) / len(batch)
-            for place, permuted in zip(batch, answers, strict=True):
-                score(place, permuted)
-            done.more(len(batch))
-            at = batch.stop
-            size = sum(each.predicted.nbytes + _bytes(each.probabilities) for each in answers[0])
-            several = max(1, min(int(_SECONDS / took), _ANSWERS // len(self._orders), _BYTES // max(size, 1)))
 
 
 def _bytes(values: Any) -> int:

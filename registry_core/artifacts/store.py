@@ -65,9 +65,17 @@ class Staged:
 class Store:
     """Keys are relative paths with forward slashes, such as ``models/model_x.pkl``."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, *, prepared: bool = False) -> None:
+        """Open a folder or bucket.
+
+        Args:
+            prepared: its folders are there already; nothing is made, and nothing swept.
+        """
+        self.root = address
         self._place: Place[Any] = place_at(address)
         self._cache = Cache() if isinstance(self._place, Bucket) else None
+        if prepared:
+            return
         with self._explained(""):
             for folder in ("models", "metadata", "benchmarks", "evaluations", ASIDE):
                 self._place.make_folder(folder)

@@ -137,25 +137,25 @@ class EvaluationVerbs(Verbs):
         benchmark: str | None = None,
         *,
         again: bool = False,
-        jobs: int = 2,
+        jobs: int | None = None,
         progress: Evaluated | None = None,
         actor: str | None = None,
         reason: str = "",
     ) -> list[Evaluation]:
         """Evaluate every trusted version of a name that has no evaluation on a benchmark, in parallel.
 
-        Each result is stored at once: an interrupted call resumes when it is repeated. Inside
-        ``joblib.parallel_config`` the workers of that backend evaluate, such as those of a Dask cluster: each opens the
-        registry and reads the files itself, and this process stores the results.
+        Each result is stored at once: an interrupted call resumes when it is repeated. ``joblib.parallel_config``
+        decides where models predict: in the sandboxes of this process by default, or in those of its workers.
 
         Args:
             again: repeat existing evaluations.
-            jobs: number of parallel evaluations, 1 to 64; of another backend, ``parallel_config`` says it.
+            jobs: number of parallel evaluations, 1 to 64. Default: that of ``joblib.parallel_config``, else 2.
             progress: callback (done, total, last evaluation).
 
         Raises:
             InvalidInput: there is no such benchmark, or ``jobs`` is out of range.
-            WorkersLost: workers of another backend ended; what was evaluated is stored.
+            WorkersLost: the workers of the chosen backend ended; what was evaluated before is stored.
+            Unreachable: they do not reach the files of the registry.
         """
         from ..actions import evaluate
 

@@ -112,7 +112,8 @@ class InsightVerbs(Verbs):
 
         The sandbox permutes and predicts, without the labels. Version and champion predict the same rows with
         the same permutations, at the same time. A benchmark with many rows and features is sampled, so that at most
-        750,000 rows are predicted, but 500 rows of each feature. The result is stored.
+        750,000 rows are predicted, but 500 rows of each feature. The result is stored. As for ``evaluate_all``,
+        ``joblib.parallel_config`` decides where models predict.
 
         Args:
             benchmark: its name. Default: the active benchmark.
@@ -124,6 +125,7 @@ class InsightVerbs(Verbs):
             InvalidInput: the version is not evaluated on the benchmark, or an argument is out of range.
             SandboxFailure: the version does not predict.
             ModelNotFound: no model has that id.
+            WorkersLost: the workers of the chosen backend ended; nothing was stored.
         """
         from ..actions import feature_impact
 

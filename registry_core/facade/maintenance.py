@@ -198,7 +198,8 @@ class MaintenanceVerbs(Verbs):
         """Verify the integrity of the registry.
 
         Verified are files and their SHA-256, the audit log, deployments (one champion per name), and statistics against
-        their raw rows where these still exist.
+        their raw rows where these still exist. Files are hashed by two threads, or where ``joblib.parallel_config``
+        says.
 
         Args:
             repair: apply the repairs that lose nothing. Each other finding names its repair.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import timedelta
 from hashlib import sha256
@@ -18,14 +18,14 @@ from ...events import EventKind
 from ...file_keys import benchmark_file, metadata_file, model_files
 from ...maintenance import Finding
 from ...records import Row, utc_text
+from .. import workers
 from . import sweep
 from .checks import AGAIN, BACKUP, CLEANUP, MEND, Findings, Look, error, note, warning
 
-#: Hashing and reading let go of Python's lock; more threads than a disk has arms gain nothing.
-_READERS = 2
-#: Small files are handed to a thread together: handing one over takes as long as reading it.
+#: Small files are handed to a worker together: handing one over takes as long as reading it.
 _TOGETHER, _TOGETHER_BYTES = 64, 1_000_000
 _TOLD_EVERY = 200
+_STOPPED = "verify again when there are workers"
 _LONGEST_REMOVAL = timedelta(hours=1)
 
 T = TypeVar("T")
@@ -72,18 +72,23 @@ def files(look: Look) -> Findings:
     """The bytes of every claimed file are those that were registered, packed or as they came."""
     wanted = [each for each in claims(look) if look.wants(each.key)]
     known = packed.listed(look.catalog)
-    store = look.context.store
-    results = _by_threads(lambda each: _read(store, each, known.get(each.key)), wanted, lambda each: each.size or 0)
-    for number, (size, finding) in enumerate(results, 1):
+    pairs = [(each, known.get(each.key)) for each in wanted]
+    results = _by_workers(look, _read_all, pairs, lambda pair: pair[0].size or 0)
+    for number, ((claim, noted), (size, finding)) in enumerate(results, 1):
         look.checked["files"] += 1
         look.checked["bytes"] += size
+        if finding is not None:
+            # The machine of a worker may have other files under the same path.
+            _, finding = _read(look.context.store, claim, noted)
         if finding is not None:
             yield finding
         if number % _TOLD_EVERY == 0 or number == len(wanted):
             look.tell("reading files", number, len(wanted))
 
 
-def _by_threads(read: Callable[[T], R], wanted: Iterable[T], size: Callable[[T], int]) -> Iterator[R]:
+def _by_workers(
+    look: Look, read: Callable[[workers.Bench, list[T]], list[R]], wanted: Iterable[T], size: Callable[[T], int]
+) -> Iterator[tuple[T, R]]:
     """What reading gives of each, in their order; ``size`` says about how many bytes one has."""
     groups: list[list[T]] = [[]]
     held = 0
@@ -93,9 +98,16 @@ def _by_threads(read: Callable[[T], R], wanted: Iterable[T], size: Callable[[T],
             held = 0
         groups[-1].append(each)
         held += size(each)
-    with ThreadPoolExecutor(_READERS) as readers:
-        for results in readers.map(lambda group: [read(each) for each in group], groups):
-            yield from results
+    store = look.context.store
+    bench = workers.Bench(store.root, store)
+    tasks = workers.carried_out(bench, read, iter(groups), ordered=True, stopped=lambda: _STOPPED)
+    with closing(tasks) as results:
+        for group, found, _ in results:
+            yield from zip(group, found, strict=True)
+
+
+def _read_all(bench: workers.Bench, pairs: list[tuple[Claim, Packed | None]]) -> list[tuple[int, Finding | None]]:
+    return [_read(bench.store, *pair) for pair in pairs]
 
 
 def _read(store: Store, claim: Claim, noted: Packed | None) -> tuple[int, Finding | None]:
@@ -147,10 +159,12 @@ def sidecars(look: Look) -> Findings:
             wanted.append((row, expected))
     store = look.context.store
     keys = [metadata_file(row["model_id"]) for row, _ in wanted]
-    found = _by_threads(lambda key: _digest(store, key), keys, lambda _: 0)
-    for key, (row, expected), (digest, size, problem) in zip(keys, wanted, found, strict=True):
+    results = _by_workers(look, _digest_all, keys, lambda _: 0)
+    for (key, (digest, size, problem)), (row, expected) in zip(results, wanted, strict=True):
         look.checked["files"] += 1
         look.checked["bytes"] += size
+        if digest != expected:
+            digest, size, problem = _digest(store, key)
         if digest == expected:
             continue
         text = problem or f"{store.address(key)} was altered: its SHA-256 differs from the one at registration"
@@ -167,6 +181,10 @@ def _adopted(look: Look) -> dict[int, str | None]:
         if row["kind"] == "adopted" and row["model_id"] is not None:
             found[row["seq"]] = json.loads(row["after"]).get("sidecar_sha256")
     return found
+
+
+def _digest_all(bench: workers.Bench, keys: list[str]) -> list[tuple[str | None, int, str]]:
+    return [_digest(bench.store, key) for key in keys]
 
 
 def _digest(store: Store, key: str) -> tuple[str | None, int, str]:

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from ...catalog.database import Damage, Database
 from ...config import Configuration
-from ...errors import CatalogBusy, RegistryError
+from ...errors import CatalogBusy, RegistryError, Unreachable, WorkersLost
 from ...maintenance import Finding, Progress, VerifyReport
 from ...records import utc_text
 from .. import answer_checks
@@ -84,8 +84,8 @@ def verify(context: Context, mend: bool, answers: bool, actor: str | None, progr
     return VerifyReport(at, tuple(found), counts, round(time.perf_counter() - begin, 3))
 
 
-def _telemetry(context: Context) -> Database | None:
-    """None where there never was live traffic: to ask would make its database."""
+def telemetry_of(context: Context) -> Database | None:
+    """The database of live traffic; None where there never was live traffic: to ask would make its database."""
     kept_elsewhere = "://" in context.location
     return context.telemetry if kept_elsewhere or context.store.exists("telemetry.db") else None
 
@@ -93,7 +93,7 @@ def _telemetry(context: Context) -> Database | None:
 def _damage(context: Context) -> tuple[Damage, ...]:
     found = context.database.check()
     try:
-        telemetry = _telemetry(context)
+        telemetry = telemetry_of(context)
         return (*found, *(telemetry.check() if telemetry is not None else ()))
     except CatalogBusy:
         raise
@@ -109,7 +109,7 @@ def _look(
         # First the one whose rows refer to the other: what they refer to is there by then.
         telemetry = None
         if not any(each.kind == "damaged" and each.subject == "telemetry.db" for each in damage):
-            busy = _telemetry(context)
+            busy = telemetry_of(context)
             telemetry = None if busy is None else stack.enter_context(busy.snapshot())
         catalog = stack.enter_context(context.database.snapshot())
         try:
@@ -127,7 +127,8 @@ def _findings(check: _Check, look: Look) -> list[Finding]:
     # Whatever a damaged row holds, the other checks go on.
     except Exception as problem:
         text = f"{check.what} could not be checked: {type(problem).__name__}: {str(problem)[:300]}"
-        return [error("unreadable", check.what, text, BACKUP)]
+        remedy = "verify again when it answers" if isinstance(problem, Unreachable | WorkersLost) else BACKUP
+        return [error("unreadable", check.what, text, remedy)]
 
 
 def _confirmed(context: Context, check: _Check, damage: tuple[Damage, ...], found: list[Finding]) -> list[Finding]:
@@ -147,7 +148,7 @@ def _repaired(context: Context, damage: tuple[Damage, ...], found: list[Finding]
     with ExitStack() as stack:
         lost = any(each.kind == "lost" for each in damage)
         stack.enter_context(context.database.mending(forget_lost=lost))
-        if (telemetry := _telemetry(context)) is not None and damage:
+        if (telemetry := telemetry_of(context)) is not None and damage:
             stack.enter_context(telemetry.mending(forget_lost=lost))
         repair.mend(context, found)
     damage = _damage(context)

@@ -47,15 +47,22 @@ class Worker:
 
     ``extra_trusted`` names exactly, as ``module.name``, what the files may load beyond the usual list. With
     ``require_all`` nothing is predicted where a limit cannot be set. After a failure the next prediction has a new
-    process. A worker is for one thread: its process ends when the thread that started it does.
+    process. One thread uses a worker at a time. Its process ends by itself after ``idle_seconds`` without a prediction;
+    None lets it wait.
     """
 
     def __init__(
-        self, *, extra_trusted: Collection[str] = (), limits: Limits | None = None, require_all: bool = True
+        self,
+        *,
+        extra_trusted: Collection[str] = (),
+        limits: Limits | None = None,
+        require_all: bool = True,
+        idle_seconds: float | None = None,
     ) -> None:
         self._extra_trusted = tuple(extra_trusted)
         self._limits = limits or Limits()
         self._require_all = require_all
+        self._idle_seconds = idle_seconds
         self._processor_seconds: int | None = None
         self._child: Child | None = None
         self._unenforced: tuple[str, ...] = ()
@@ -97,6 +104,7 @@ class Worker:
                     "processor_seconds": self._processor_seconds,
                 },
                 libraries=libraries,
+                idle_seconds=self._idle_seconds,
             )
             try:
                 self._unenforced = self._child.started()
