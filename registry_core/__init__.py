@@ -113,6 +113,7 @@ from .maintenance import (
     Finding,
     ImportReport,
     IndexExport,
+    MoveReport,
     OrphanedFile,
     Readiness,
     RebuildReport,
@@ -141,7 +142,7 @@ from .records import (
     Score,
     ScoreTerm,
 )
-from .registry import Predictor, Registry
+from .registry import Predictor, Registry, move
 from .remote import sign_in_to
 from .settings import Setting
 from .signature import AnswersCheck, Feature, Proof, Signature
@@ -237,6 +238,7 @@ __all__ = [
     "ModelNotFound",
     "ModelQuery",
     "MonitoringPolicy",
+    "MoveReport",
     "NoModelAvailable",
     "NotAllowed",
     "NotEligible",
@@ -305,6 +307,7 @@ __all__ = [
     "__version__",
     "http_api_of",
     "log_as",
+    "move",
     "on_wait",
     "probes_of",
     "settings_schema",

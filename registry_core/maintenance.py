@@ -277,6 +277,32 @@ class BackupReport:
 
 
 @dataclass(frozen=True)
+class MoveReport:
+    """The result of a move, from one location to another.
+
+    Attributes:
+        last_event: the state that arrived.
+        files, predictions, outcomes: how many arrived.
+        locked_seconds: how long writes to the source waited at the end.
+        kept: the source was left as it is, and both can be written now.
+        left_out: file that is missing or damaged in the source itself -> reason.
+        findings: what ``verify`` found at the target, notes left out.
+    """
+
+    source: str
+    target: str
+    last_event: int
+    models: int
+    files: int
+    predictions: int
+    outcomes: int
+    locked_seconds: float
+    kept: bool
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True)
 class ImportReport:
     """The result of an import: source -> model id, skipped source -> reason, and the new champions.
 

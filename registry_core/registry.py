@@ -13,6 +13,7 @@ from typing import Any, Self, cast
 from . import forks, remote
 from .actions import configure, context, notify
 from .actions.load import Loader
+from .actions.maintenance import move as moving
 from .actions.maintenance import recover, restore
 from .errors import InvalidInput
 from .facade.access import AccessVerbs
@@ -28,9 +29,9 @@ from .facade.registration import RegistrationVerbs
 from .facade.requests import RequestVerbs
 from .facade.serving import Predictor, ServingVerbs
 from .facade.webhooks import WebhookVerbs
-from .maintenance import Progress, RebuildReport
+from .maintenance import MoveReport, Progress, RebuildReport
 
-__all__ = ["Predictor", "Registry"]
+__all__ = ["Predictor", "Registry", "move"]
 
 #: What was unpickled here: the tasks of a worker process share one open registry for each place.
 _REOPENED: dict[Any, Registry] = {}
@@ -208,6 +209,38 @@ class Registry(
     def actor(self) -> str:
         """Who acts when a call does not name an actor."""
         return self._context.actor
+
+
+def move(
+    source: str | os.PathLike[str],
+    target: str | os.PathLike[str],
+    *,
+    source_artifacts: str | os.PathLike[str] | None = None,
+    artifacts: str | os.PathLike[str] | None = None,
+    keep: bool = False,
+    actor: str | None = None,
+    progress: Progress | None = None,
+) -> MoveReport:
+    """Move a registry to another place while it is in use: from a folder to a database with its files, or back.
+
+    Files, predictions and outcomes are copied in rounds while others read and write. A short last round copies the rest
+    while writes to the source wait, and compares both. Then the source can only be read: writes raise an error that
+    names the target. A call that was interrupted resumes when it is repeated; after a complete move it verifies the
+    target again. Nothing is deleted from the source.
+
+    Args:
+        source, target: as for ``Registry``; the target is empty, or an earlier home of the same registry.
+        source_artifacts, artifacts: with a database URL: folder or bucket URL of its files.
+        keep: leave the source as it is. Both can be written then, and differ from then on.
+        actor: default: the operating system's user.
+        progress: callback (step, done, total).
+
+    Raises:
+        InvalidInput: the source holds no registry, or is the target.
+        StateConflict: the target holds something else, or the source was moved to another place.
+        StorageError: a place cannot be reached, read or written; the source was left as it is.
+    """
+    return moving.move(source, target, source_artifacts, artifacts, keep, actor, progress)
 
 
 def _reduced(

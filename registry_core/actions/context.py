@@ -17,7 +17,7 @@ from .. import folders, forks, rights
 from ..access import Grant, Principal
 from ..artifacts import regular
 from ..artifacts.store import Store
-from ..catalog import events
+from ..catalog import events, moved
 from ..catalog.database import Database, Queries
 from ..catalog.sqlite import SqliteDatabase
 from ..config import Configuration
@@ -100,7 +100,8 @@ class Context:
         if self._telemetry is None:
             with self.opening:
                 if self._telemetry is None:
-                    self._telemetry = self.open_telemetry()
+                    opened = moved.Telemetry(self.open_telemetry(), lambda: moved.moved_to(self.database))
+                    self._telemetry = cast("Database", opened)
         return self._telemetry
 
     def part(self, make: Callable[[Context], _Part]) -> _Part:
@@ -188,13 +189,6 @@ class Context:
                 "the clock returned a datetime without a time zone; make it return datetime.now(timezone.utc)"
             )
         return now
-
-
-@lru_cache(maxsize=8)
-def opened_again(open_again: Callable[..., Any], arguments: tuple[Any, ...]) -> Context:
-    """The context of a registry that another process opened, from what its ``reopened`` gave; once for a process."""
-    context: Context = open_again(*arguments)._context
-    return context
 
 
 def open_context(

@@ -18,7 +18,7 @@ from .schema import REGISTRY, Schema
 
 _STEP = 2_000
 #: Whoever was signed in here is not signed in wherever the rows are brought, and calls nobody there again.
-_LEFT_OUT = ("sessions", "requests")
+LEFT_OUT = ("sessions", "requests")
 
 
 class Table(NamedTuple):
@@ -60,7 +60,7 @@ def rows(queries: Queries, table: Table) -> Iterator[list[tuple[Any, ...]]]:
 
     Ask a ``Database.snapshot``, or they are not of one moment.
     """
-    if table.name in _LEFT_OUT:
+    if table.name in LEFT_OUT:
         return
     columns, key = ", ".join(table.columns), ", ".join(table.key)
     places = [table.columns.index(column) for column in table.key]
@@ -79,7 +79,7 @@ def rows(queries: Queries, table: Table) -> Iterator[list[tuple[Any, ...]]]:
 
 def count(queries: Queries, table: Table) -> int:
     """How many rows a table has."""
-    return 0 if table.name in _LEFT_OUT else int(queries.tuples(f"SELECT count(*) FROM {table.name}")[0][0])
+    return 0 if table.name in LEFT_OUT else int(queries.tuples(f"SELECT count(*) FROM {table.name}")[0][0])
 
 
 def line(row: Sequence[Any]) -> str:
@@ -114,7 +114,7 @@ def decoded(row: Iterable[Any]) -> list[Any]:
 def clear(transaction: Transaction, schema: Schema = REGISTRY) -> None:
     """Delete every row of every table."""
     for table in reversed(tables(schema)):
-        if table.name not in _LEFT_OUT:
+        if table.name not in LEFT_OUT:
             transaction.query(f"DELETE FROM {table.name}")
 
 

@@ -12,6 +12,7 @@ from ..events import EventKind
 from ..records import Event, Row, utc_text
 from .database import Queries, Transaction, insertion
 from .guarded import whole_of
+from .moved import MOVED_TO, refusal
 
 _START = "0" * 64
 
@@ -46,12 +47,17 @@ def append(
     """Append an event; its id and its time.
 
     A clock that jumped back does not take the history with it: the time is never before the last event's.
+
+    Raises:
+        StorageError: the registry moved.
     """
-    # Webhooks are asked for in the same statement, so that where there are none they cost nothing.
+    # Webhooks and the move are asked for in the same statement, so that where there are none they cost nothing.
     last = transaction.query(
-        "SELECT seq, at, hash, EXISTS (SELECT 1 FROM webhooks WHERE enabled = 1) AS has_webhooks FROM events "
-        "ORDER BY seq DESC LIMIT 1"
+        "SELECT seq, at, hash, EXISTS (SELECT 1 FROM webhooks WHERE enabled = 1) AS has_webhooks, "
+        f"(SELECT value FROM settings WHERE name = '{MOVED_TO}') AS moved_to FROM events ORDER BY seq DESC LIMIT 1"
     )
+    if last and last[0]["moved_to"] is not None:
+        raise refusal(last[0]["moved_to"])
     transaction.has_news |= bool(last and last[0]["has_webhooks"])
     row: Row = {
         "seq": last[0]["seq"] + 1 if last else 1,

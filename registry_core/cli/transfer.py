@@ -1,4 +1,4 @@
-"""The commands of transfer: backup and restore, export and import, import from MLflow."""
+"""The commands of transfer: backup and restore, move, export and import, import from MLflow."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from dataclasses import asdict
 
 import click
 
-from registry_core import BackupReport, ImportReport, Registry
+from registry_core import BackupReport, ImportReport, Registry, move
 
-from .console import ARTIFACT, Session, main, shared, shown
+from .console import ARTIFACT, NoRegistry, Session, is_registry, main, shared, shown
 from .options import options_of
 from .output import pairs, size, visible, when
 
@@ -60,6 +60,52 @@ def restore_backup(session: Session, file: str, into: str, actor: str | None) ->
         rows.append(("trust decisions", "from another installation; `model-registry accept` lists them"))
     session.answer(document, [*pairs(rows), *(f"not in the backup: {visible(key)}" for key in missing)])
     if missing:
+        click.get_current_context().exit(ARTIFACT)
+
+
+@main.command("move")
+@click.argument("source")
+@click.argument("target")
+@click.option("--source-artifacts", metavar="FOLDER_OR_URL", help="With a database as SOURCE: where its files are.")
+@click.option("--artifacts", metavar="FOLDER_OR_URL", help="With a database as TARGET: folder or bucket of its files.")
+@options_of(move, keep="Leave SOURCE as it is. Both can be written then.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of text.")
+def move_registry(
+    source: str,
+    target: str,
+    source_artifacts: str | None,
+    artifacts: str | None,
+    keep: bool,
+    actor: str | None,
+    as_json: bool,
+) -> None:
+    """Move the registry at SOURCE to TARGET while it is in use: from a folder to a database with a bucket, or back.
+
+    Writes to SOURCE wait during the last, short step. Afterwards SOURCE can only be read, and names TARGET. An
+    interrupted command resumes when it is repeated. Nothing is deleted.
+    """
+    session = Session(source, source_artifacts, as_json)
+    if not is_registry(source):
+        raise NoRegistry(f"no registry at {source}. Give the folder or database of the registry to move")
+    with shown(session) as progress:
+        report = move(
+            source, target, source_artifacts=source_artifacts, artifacts=artifacts, keep=keep, actor=actor,
+            progress=progress,
+        )  # fmt: skip
+    rows = [
+        ("moved", f"{visible(report.source)} to {visible(report.target)}"),
+        ("state", f"event {report.last_event}"),
+        ("versions", f"{report.models:,}"),
+        ("files", f"{report.files:,}"),
+        ("predictions", f"{report.predictions:,}"),
+        ("outcomes", f"{report.outcomes:,}"),
+        ("writes waited", f"{report.locked_seconds:.1f} s"),
+        ("source", "can be written" if report.kept else "can only be read"),
+    ]
+    lines = [f"skipped: {visible(name)}: {visible(reason)}" for name, reason in report.left_out.items()]
+    lines += [f"{each.severity}: {visible(each.text)}" for each in report.findings]
+    session.answer(asdict(report), [*pairs(rows), *lines])
+    if lines:
         click.get_current_context().exit(ARTIFACT)
 
 

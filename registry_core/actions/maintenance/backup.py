@@ -131,7 +131,7 @@ def _copy_files(
         if not claim.trash:
             purges_may_go_on()
         try:
-            data, digest = _stored(context, key, claim)
+            data, digest = stored(context, key, claim)
         except ArtifactError as error:
             row = None if claim.model_id is None else models.find(context.database, claim.model_id)
             if row is not None and row["status"] == "purged":
@@ -151,7 +151,7 @@ def _copy_files(
     return left_out
 
 
-def _stored(context: Context, key: str, claim: Claim) -> tuple[bytes, str]:
+def stored(context: Context, key: str, claim: Claim) -> tuple[bytes, str]:
     """The bytes as they lie in the store, and their sha256, after what they hold was checked."""
     if claim.sha256 is None:
         assert claim.model_id is not None

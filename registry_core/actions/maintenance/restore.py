@@ -155,7 +155,7 @@ def _check_empty(context: Context, found: bundle.Reader) -> None:
                 "again, or name an empty folder or bucket for the artifacts"
             )
         return
-    there = next(_keys(context, ""), None)
+    there = next(keys_in(context, ""), None)
     if there is not None:
         raise StateConflict(
             f"{context.store.address(there)} exists already; name an empty folder or bucket for the artifacts"
@@ -163,10 +163,11 @@ def _check_empty(context: Context, found: bundle.Reader) -> None:
     context.store.write(_MARK, mark)
 
 
-def _keys(context: Context, folder: str) -> Iterator[str]:
+def keys_in(context: Context, folder: str) -> Iterator[str]:
+    """The files of a registry below a folder, and all that lies beside them."""
     for inner in context.store.folders(folder):
         if folder or inner in _FOLDERS:
-            yield from _keys(context, f"{folder}/{inner}".lstrip("/"))
+            yield from keys_in(context, f"{folder}/{inner}".lstrip("/"))
     yield from (f"{folder}/{entry.name}".lstrip("/") for entry in context.store.entries(folder))
 
 
