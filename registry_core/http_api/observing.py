@@ -14,7 +14,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from contextvars import ContextVar
-from importlib.util import find_spec
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Histogram, generate_latest
@@ -143,12 +142,11 @@ def _route(scope: Scope) -> str:
 
 
 def _spans() -> Callable[[Scope], AbstractContextManager[Any]]:
-    """What makes a span of a request: OpenTelemetry's, where it is installed and told where to send them."""
-    if find_spec("opentelemetry") is None or not any(name.startswith("OTEL_EXPORTER_OTLP") for name in os.environ):
+    """What makes a span of a request: OpenTelemetry's, where the environment says where to send them."""
+    if not any(name.startswith("OTEL_EXPORTER_OTLP") for name in os.environ) or not _exported():
         return lambda scope: nullcontext()
     from opentelemetry import propagate, trace
 
-    _export()
     tracer = trace.get_tracer("model_registry")
     return lambda scope: tracer.start_as_current_span(
         f"{scope['method']} API",
@@ -158,15 +156,22 @@ def _spans() -> Callable[[Scope], AbstractContextManager[Any]]:
     )
 
 
-def _export() -> None:
-    """Send spans where the environment says, unless whoever started the process has seen to it."""
-    from opentelemetry import trace
-    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-    from opentelemetry.sdk.trace import TracerProvider
-    from opentelemetry.sdk.trace.export import BatchSpanProcessor
-
-    if isinstance(trace.get_tracer_provider(), TracerProvider):
-        return
-    provider = TracerProvider()
-    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
-    trace.set_tracer_provider(provider)
+def _exported() -> bool:
+    """Send spans where the environment says, unless whoever started the process has seen to it; False if it cannot."""
+    try:
+        from opentelemetry import trace
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+        from opentelemetry.sdk.trace import TracerProvider
+        from opentelemetry.sdk.trace.export import BatchSpanProcessor
+    except ModuleNotFoundError as error:
+        _log.warning(
+            "no traces are sent: OTEL_EXPORTER_OTLP is set, and %s is not installed; "
+            "pip install 'model-registry-dashboard[tracing]'",
+            error.name,
+        )
+        return False
+    if not isinstance(trace.get_tracer_provider(), TracerProvider):
+        provider = TracerProvider()
+        provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+        trace.set_tracer_provider(provider)
+    return True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -164,6 +165,16 @@ def test_a_request_is_a_span_of_its_callers_trace(registry: Registry, monkeypatc
     assert span.attributes is not None
     assert span.attributes["http.route"] == "/api/v1/revision"
     assert span.attributes["http.response.status_code"] == 200
+
+
+def test_a_server_without_opentelemetry_says_so_and_answers(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setitem(sys.modules, "opentelemetry.exporter.otlp.proto.http.trace_exporter", None)
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")
+    with TestClient(whole(Server(lambda: registry)), base_url="http://127.0.0.1") as client:
+        assert client.get("/api/v1/revision").status_code == 200
+    assert "pip install 'model-registry-dashboard[tracing]'" in caplog.text
 
 
 def test_a_server_logs_lines_of_json(registry_folder: Path) -> None:
