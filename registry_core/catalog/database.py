@@ -55,6 +55,21 @@ class Transaction(Queries, Protocol):
     def insert(self, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
         """Add rows, each the values of the columns in their order, by the quickest way the database has."""
 
+    def having(self, table: str, columns: Sequence[str], key: str, values: Iterable[int]) -> list[tuple[Any, ...]]:
+        """The rows whose ``key`` is one of some thousand different numbers of 64 bits; ``key`` begins an index.
+
+        Each is looked up by that index: what it takes does not grow with the table.
+        """
+
+    def partition(self, tables: Sequence[str], name: str, first: int, end: int) -> None:
+        """Keep rows whose key is from ``first`` to before ``end`` in a partition, where the database has partitions.
+
+        One that cannot be made now, for want of rights or because somebody reads, is not made; rows go elsewhere then.
+        """
+
+    def drop_partitions(self, tables: Sequence[str], before: str) -> None:
+        """Drop the partitions that no table has rows in, of those with a name before another."""
+
 
 class Database(Queries, Protocol):
     """A catalog's database.

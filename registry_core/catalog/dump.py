@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from .database import Queries, Transaction
 from .schema import REGISTRY, Schema
+from .telemetry import partitions
 
 _STEP = 2_000
 #: Whoever was signed in here is not signed in wherever the rows are brought, and calls nobody there again.
@@ -124,6 +125,10 @@ def fill(transaction: Transaction, table: Table, columns: Sequence[str], found: 
     Raises:
         ValueError: they do not fit each other, or the rows of other tables.
     """
+    if table.name in partitions.TABLES:
+        found = [*found]
+        place = columns.index("prediction_id")
+        partitions.cover(transaction, (row[place] for row in found))
     try:
         transaction.insert(table.name, columns, found)
     except Exception as error:

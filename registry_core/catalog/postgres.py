@@ -10,6 +10,7 @@ import errno
 import os
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from functools import cached_property, lru_cache
@@ -30,6 +31,8 @@ _MIGRATION_LOCK = 7_213_090_117
 #: How long a writer waits for those before it; how long one that does nothing may keep others waiting, such as one
 #: whose machine stands still.
 _LOCK_SECONDS, _IDLE_SECONDS = 60, 60
+#: How long a partition waits for those who read.
+_PATIENCE = "1s"
 _BEGIN = (
     f"BEGIN; SET LOCAL lock_timeout = '{_LOCK_SECONDS}s'; "
     f"SET LOCAL idle_in_transaction_session_timeout = '{_IDLE_SECONDS}s'"
@@ -95,6 +98,66 @@ class _Queries:
         ):
             for row in rows:
                 copy.write_row(row)
+
+    def having(self, table: str, columns: Sequence[str], key: str, values: Iterable[int]) -> list[tuple[Any, ...]]:
+        # Left to choose, the planner reads the whole table where it takes reading at random for dear. OFFSET keeps it
+        # from that.
+        return self.tuples(
+            f"SELECT found.* FROM unnest(CAST(:wanted AS BIGINT[])) AS wanted (number) CROSS JOIN LATERAL "
+            f"(SELECT {', '.join(columns)} FROM {table} WHERE {key} = wanted.number OFFSET 0) AS found",
+            {"wanted": [*values]},
+        )
+
+    def partition(self, tables: Sequence[str], name: str, first: int, end: int) -> None:
+        made = self.tuples(
+            "SELECT to_regclass(name) IS NOT NULL FROM unnest(CAST(:names AS TEXT[])) AS names (name)",
+            {"names": [f"{table}_{name}" for table in tables]},
+        )
+        with self._if_it_can():
+            for table, (is_there,) in zip(tables, made, strict=True):
+                inside = f"WHERE prediction_id >= {first} AND prediction_id < {end}"
+                # What is in the partition of all others stays there.
+                if not is_there and not self.tuples(f"SELECT 1 FROM {table}_other {inside} LIMIT 1"):
+                    # In two steps, which readers of the table need not wait for.
+                    self.query(f"CREATE TABLE {table}_{name} (LIKE {table} INCLUDING ALL)")
+                    self.query(
+                        f"ALTER TABLE {table} ATTACH PARTITION {table}_{name} FOR VALUES FROM ({first}) TO ({end})"
+                    )
+
+    def drop_partitions(self, tables: Sequence[str], before: str) -> None:
+        found = self.tuples(
+            "SELECT parent.relname, part.relname FROM pg_inherits JOIN pg_class part ON part.oid = inhrelid "
+            "JOIN pg_class parent ON parent.oid = inhparent "
+            "WHERE inhparent IN (SELECT to_regclass(name) FROM unnest(CAST(:names AS TEXT[])) AS names (name))",
+            {"names": [*tables]},
+        )
+        days: dict[str, list[str]] = defaultdict(list)
+        for table, part in found:
+            name = part.removeprefix(f"{table}_")
+            if name.isdecimal() and name < before:
+                days[name].append(part)
+        for _, parts in sorted(days.items()):
+            with self._if_it_can():
+                if not any(self.tuples(f"SELECT 1 FROM {part} LIMIT 1") for part in parts):
+                    self.query(f"DROP TABLE {', '.join(parts)}")
+
+    @contextmanager
+    def _if_it_can(self) -> Iterator[None]:
+        """Change tables, unless this role may not or somebody who reads keeps it waiting; others wait meanwhile."""
+        import psycopg
+
+        self._connection.execute(f"SAVEPOINT part; SET LOCAL lock_timeout = '{_PATIENCE}'".encode())
+        try:
+            yield
+        except (
+            psycopg.errors.InsufficientPrivilege,
+            psycopg.errors.LockNotAvailable,
+            # Some of the days are in another partition.
+            psycopg.errors.InvalidObjectDefinition,
+        ):
+            self._connection.execute(b"ROLLBACK TO SAVEPOINT part; RELEASE SAVEPOINT part")
+        else:
+            self._connection.execute(f"RELEASE SAVEPOINT part; SET LOCAL lock_timeout = '{_LOCK_SECONDS}s'".encode())
 
 
 class PostgresDatabase:

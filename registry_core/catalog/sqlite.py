@@ -7,6 +7,7 @@ imports pandas where it is installed, which a service that only asks for the cha
 from __future__ import annotations
 
 import errno
+import json
 import os
 import secrets
 import sqlite3
@@ -121,6 +122,18 @@ class _Queries:
                 )
         except (UnicodeEncodeError, OverflowError, sqlite3.ProgrammingError) as error:
             raise InvalidInput(f"a value cannot be stored: {error}") from error
+
+    def having(self, table: str, columns: Sequence[str], key: str, values: Iterable[int]) -> list[tuple[Any, ...]]:
+        return self.tuples(
+            f"SELECT {', '.join(columns)} FROM {table} WHERE {key} IN (SELECT value FROM json_each(:wanted))",
+            {"wanted": json.dumps([*values])},
+        )
+
+    def partition(self, tables: Sequence[str], name: str, first: int, end: int) -> None:
+        pass
+
+    def drop_partitions(self, tables: Sequence[str], before: str) -> None:
+        pass
 
 
 class SqliteDatabase:

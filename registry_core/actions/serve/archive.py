@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from ...artifacts.store import Sink
 from ...catalog import models
 from ...catalog.database import Queries
-from ...catalog.telemetry import archives, predictions, streams
+from ...catalog.telemetry import archives, partitions, predictions, streams
 from ...catalog.telemetry.archives import Archive
 from ...errors import Conflict, InvalidInput
 from ..context import Context
@@ -49,12 +49,16 @@ def archive(context: Context, older_than_days: float | None) -> int:
         )
     _check_libraries()
     gone = 0
+    last = microseconds(context.now())
     for model_name in models.names(context.database):
         policy = context.configuration().policy(model_name).monitoring_policy
         days = policy.keep_predictions_days if older_than_days is None else older_than_days
         before = microseconds(context.now() - timedelta(days=days))
+        last = min(last, before)
         while count := _archive_next(context, model_name, before):
             gone += count
+    with context.telemetry.transaction() as transaction:
+        partitions.drop_before(transaction, last // 1000)
     return gone
 
 

@@ -82,9 +82,8 @@ def _record(context: Context, find: Callable[[Transaction], list[int]], truths: 
     with context.telemetry.transaction() as transaction:
         ids = find(transaction)
         known = streams.listed(transaction)
-        with predictions.asked(transaction, dict.fromkeys(ids)):
-            rows = {row[0]: row for row in predictions.found(transaction)}
-            shadows = predictions.shadows_of(transaction) if predictions.any_shadow(transaction) else []
+        rows = predictions.found(transaction, ids)
+        shadows = predictions.shadows_of(transaction, rows) if predictions.any_shadow(transaction) else []
         told = _Told(context, known, rows)
         told.hear(transaction, ids, truths)
         at = microseconds(now)

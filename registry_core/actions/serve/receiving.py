@@ -70,9 +70,8 @@ class Receiver:
         block = streams.last_block(transaction)
         if any(not 0 < each >> streams.BLOCK_BITS <= block for each in ids) or len({*ids}) != len(ids):
             raise InvalidInput("a prediction id was not reserved; reserve_predictions gives ids")
-        with predictions.asked(transaction, ids):
-            if predictions.found(transaction):
-                raise InvalidInput("a prediction id is in use; give each prediction an id of its own")
+        if predictions.found(transaction, ids):
+            raise InvalidInput("a prediction id is in use; give each prediction an id of its own")
         return last
 
     def _checked(self, model_name: str, batches: Sequence[PredictionBatch]) -> list[Answered]:

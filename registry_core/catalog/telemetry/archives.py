@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from ..database import Queries, Transaction
 from .predictions import NO_SLICE
-from .streams import BLOCK_BITS
+from .schema import BLOCK_BITS
 
 #: The clock may have stood still while ids went on; rows of such a time leave a little later.
 _SLACK_MILLISECONDS = 1_000
@@ -53,13 +53,13 @@ def next_ids(queries: Queries, model_name: str, before: int, most: int) -> tuple
 
 def old_rows(queries: Queries, model_name: str, before: int, first: int, last: int) -> list[tuple[Any, ...]]:
     """Those rows as ``predictions.history`` has them."""
-    old = _OLD.format(range="BETWEEN :first AND :last")
+    old = f"(SELECT * FROM predictions WHERE {_OLD.format(range='BETWEEN :first AND :last')}) p"
+    outcomes = "LEFT JOIN outcomes o ON o.prediction_id = p.prediction_id AND o.prediction_id BETWEEN :first AND :last"
     return queries.tuples(
-        f"SELECT p.prediction_id, p.at, p.unit, p.stream, p.answer, p.score, o.truth, o.at FROM "
-        f"(SELECT * FROM predictions WHERE {old}) p LEFT JOIN outcomes o ON o.prediction_id = p.prediction_id "
-        "UNION ALL SELECT p.prediction_id, p.at, p.unit, h.stream, h.answer, h.score, o.truth, o.at FROM "
-        f"(SELECT * FROM predictions WHERE {old}) p JOIN shadow_answers h ON h.prediction_id = p.prediction_id "
-        f"LEFT JOIN outcomes o ON o.prediction_id = p.prediction_id WHERE {NO_SLICE} ORDER BY 1, 4",
+        f"SELECT p.prediction_id, p.at, p.unit, p.stream, p.answer, p.score, o.truth, o.at FROM {old} {outcomes} "
+        f"UNION ALL SELECT p.prediction_id, p.at, p.unit, h.stream, h.answer, h.score, o.truth, o.at FROM {old} "
+        "JOIN shadow_answers h ON h.prediction_id = p.prediction_id AND h.prediction_id BETWEEN :first AND :last "
+        f"{outcomes} WHERE {NO_SLICE} ORDER BY 1, 4",
         {"name": model_name, "before": before, "first": first, "last": last},
     )
 
@@ -79,7 +79,10 @@ def as_filed(
     if now != filed.keys():
         return False
     shadows, outcomes = (
-        queries.tuples(f"SELECT count(*) FROM {table} WHERE prediction_id IN ({old})", parameters)[0][0]
+        queries.tuples(
+            f"SELECT count(*) FROM {table} WHERE prediction_id IN ({old}) AND prediction_id BETWEEN :first AND :last",
+            parameters,
+        )[0][0]
         for table in (f"(SELECT * FROM shadow_answers h WHERE {NO_SLICE}) shadows", "outcomes")
     )
     return bool(shadows == len(rows) - len(filed) and outcomes == sum(filed.values()))
@@ -92,7 +95,9 @@ def replace(transaction: Transaction, archive: Archive, before: int) -> None:
         "name": archive.model_name, "before": before, "first": archive.first_id, "last": archive.last_id,
     }  # fmt: skip
     for table in ("shadow_answers", "outcomes", "predictions"):
-        transaction.query(f"DELETE FROM {table} WHERE prediction_id IN ({old})", parameters)
+        transaction.query(
+            f"DELETE FROM {table} WHERE prediction_id IN ({old}) AND prediction_id BETWEEN :first AND :last", parameters
+        )
     transaction.insert("archives", Archive._fields, [archive])
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ..database import Queries, Transaction
-from .streams import BLOCK_AGE, BLOCK_BITS
+from .schema import BLOCK_BITS
+from .streams import BLOCK_AGE
 
 #: (prediction_id, stream, at, unit, answer, score)
 Prediction = tuple[int, int, int, str | None, float, float | None]
@@ -22,6 +22,10 @@ COLUMNS = ("prediction_id", "stream", "at", "unit", "answer", "score")
 
 #: How many ids a statement looks up.
 _AT_ONCE = 500
+#: How far back a unit is looked for, microseconds: a day, a week.
+_REACHES = (86_400_000_000, 604_800_000_000)
+#: Ids have 64 bits.
+_ABOVE = 1 << 63
 
 
 def insert(transaction: Transaction, rows: Iterable[Prediction]) -> None:
@@ -39,22 +43,12 @@ def insert_outcomes(transaction: Transaction, rows: Iterable[tuple[int, float, i
     transaction.insert("outcomes", ("prediction_id", "truth", "at"), rows)
 
 
-@contextmanager
-def asked(transaction: Transaction, ids: Iterable[int]) -> Iterator[None]:
-    """Lay ids beside the tables for the length of a block, so that one statement finds all of them."""
-    transaction.query("CREATE TEMPORARY TABLE asked (prediction_id BIGINT NOT NULL)")
-    transaction.insert("asked", ("prediction_id",), ((each,) for each in ids))
-    yield
-    transaction.query("DROP TABLE asked")
-
-
-def found(transaction: Transaction) -> list[tuple[Any, ...]]:
-    """Those of the ``asked`` ids that there are, with the truth they have: the columns of a prediction, and it."""
-    return transaction.tuples(
-        "SELECT p.prediction_id, p.stream, p.at, p.unit, p.answer, p.score, o.truth FROM asked a "
-        "JOIN predictions p ON p.prediction_id = a.prediction_id "
-        "LEFT JOIN outcomes o ON o.prediction_id = a.prediction_id"
-    )
+def found(transaction: Transaction, ids: Iterable[int]) -> dict[int, tuple[Any, ...]]:
+    """Those of some ids that there are, with the truth they have: by id the columns of a prediction, and it."""
+    wanted = {each for each in ids if abs(each) < _ABOVE}
+    truths = dict(transaction.having("outcomes", ("prediction_id", "truth"), "prediction_id", wanted))
+    rows = transaction.having("predictions", COLUMNS, "prediction_id", wanted)
+    return {row[0]: (*row, truths.get(row[0])) for row in rows}
 
 
 def model_names_of(queries: Queries, ids: Sequence[int]) -> set[str]:
@@ -71,12 +65,9 @@ def model_names_of(queries: Queries, ids: Sequence[int]) -> set[str]:
     return found
 
 
-def shadows_of(transaction: Transaction) -> list[ShadowAnswer]:
-    """What shadows would have answered to the ``asked`` ids."""
-    return transaction.tuples(
-        "SELECT s.prediction_id, s.stream, s.answer, s.score FROM asked a "
-        "JOIN shadow_answers s ON s.prediction_id = a.prediction_id"
-    )
+def shadows_of(transaction: Transaction, ids: Iterable[int]) -> list[ShadowAnswer]:
+    """What shadows would have answered to some predictions that there are."""
+    return transaction.having("shadow_answers", ("prediction_id", "stream", "answer", "score"), "prediction_id", ids)
 
 
 def any_shadow(queries: Queries) -> bool:
@@ -88,16 +79,43 @@ def by_unit(
     transaction: Transaction, model_name: str, units: Sequence[str], moments: Sequence[int]
 ) -> list[int | None]:
     """For each unit and moment the newest prediction of the model name at or before it, or None."""
+    found: list[int | None] = [None] * len(units)
+    places = [*range(len(units))]
+    # Most are recent, and then older days are not even looked at.
+    for reach in (*_REACHES, max(moments, default=0)):
+        since = min((moments[place] for place in places), default=0) - reach
+        for place, each in zip(places, _by_unit(transaction, model_name, units, moments, places, since), strict=True):
+            found[place] = each
+        places = [place for place in places if found[place] is None]
+    return found
+
+
+def _by_unit(
+    transaction: Transaction,
+    model_name: str,
+    units: Sequence[str],
+    moments: Sequence[int],
+    places: Sequence[int],
+    since: int,
+) -> list[int | None]:
+    """The same for some of them, among predictions since a moment."""
+    if not places:
+        return []
     transaction.query("CREATE TEMPORARY TABLE sought (place BIGINT NOT NULL, unit TEXT NOT NULL, at BIGINT NOT NULL)")
-    transaction.insert("sought", ("place", "unit", "at"), zip(range(len(units)), units, moments, strict=True))
+    transaction.insert("sought", ("place", "unit", "at"), [(each, units[each], moments[each]) for each in places])
     rows = transaction.tuples(
         "SELECT (SELECT p.prediction_id FROM predictions p JOIN streams s ON s.seq = p.stream "
-        "WHERE p.unit = sought.unit AND p.at <= sought.at AND s.model_name = :name "
-        "ORDER BY p.at DESC, p.prediction_id DESC LIMIT 1) FROM sought ORDER BY place",
-        {"name": model_name},
+        "WHERE p.unit = sought.unit AND p.at <= sought.at AND p.at >= :since AND p.prediction_id >= :first "
+        "AND s.model_name = :name ORDER BY p.at DESC, p.prediction_id DESC LIMIT 1) FROM sought ORDER BY place",
+        {"name": model_name, "since": since, "first": first_id(since)},
     )
     transaction.query("DROP TABLE sought")
     return [None if found is None else int(found) for (found,) in rows]
+
+
+def first_id(since: int) -> int:
+    """No prediction since a moment, in microseconds, has a lower id."""
+    return max((since - BLOCK_AGE) // 1000 - 1, 0) << BLOCK_BITS
 
 
 def delays(queries: Queries, model_name: str, edges: Sequence[int], limit: int) -> list[tuple[Any, ...]]:
@@ -105,7 +123,7 @@ def delays(queries: Queries, model_name: str, edges: Sequence[int], limit: int) 
 
     The first ``limit`` of each stretch between two ``edges``: ids follow the clock, so nothing else is looked at.
     """
-    ids = [max((each - BLOCK_AGE) // 1000 - 1, 0) << BLOCK_BITS for each in edges]
+    ids = [first_id(each) for each in edges]
     values = {f"edge_{place}": edge for place, edge in enumerate(edges)} | {
         f"id_{i}": each for i, each in enumerate(ids)
     }
@@ -118,7 +136,8 @@ def delays(queries: Queries, model_name: str, edges: Sequence[int], limit: int) 
 _DELAYS = (
     "SELECT * FROM (SELECT p.at, o.at AS told, o.truth, p.answer, p.stream FROM predictions p "
     "JOIN streams s ON s.seq = p.stream JOIN outcomes o ON o.prediction_id = p.prediction_id "
-    "WHERE p.prediction_id >= :id_{here} AND p.prediction_id < :id_{there} AND p.at >= :edge_{here} "
+    "WHERE p.prediction_id >= :id_{here} AND p.prediction_id < :id_{there} AND o.prediction_id >= :id_{here} "
+    "AND o.prediction_id < :id_{there} AND p.at >= :edge_{here} "
     "AND p.at < :edge_{there} AND s.model_name = :name ORDER BY p.prediction_id LIMIT :limit) AS stretch_{here}"
 )
 
@@ -126,13 +145,14 @@ _DELAYS = (
 # One row for the model that answered, and one for each shadow that would have.
 _HISTORY = f"""
     SELECT p.prediction_id, p.at, p.unit, p.stream, p.answer, p.score, o.truth, o.at
-    FROM predictions p JOIN streams s ON s.seq = p.stream LEFT JOIN outcomes o ON o.prediction_id = p.prediction_id
+    FROM predictions p JOIN streams s ON s.seq = p.stream
+    LEFT JOIN outcomes o ON o.prediction_id = p.prediction_id AND o.prediction_id >= :first
     WHERE s.model_name = :name AND {{range}}
     UNION ALL
     SELECT p.prediction_id, p.at, p.unit, h.stream, h.answer, h.score, o.truth, o.at
     FROM shadow_answers h JOIN predictions p ON p.prediction_id = h.prediction_id JOIN streams s ON s.seq = p.stream
-    LEFT JOIN outcomes o ON o.prediction_id = p.prediction_id
-    WHERE s.model_name = :name AND {{range}} AND {NO_SLICE}
+    LEFT JOIN outcomes o ON o.prediction_id = p.prediction_id AND o.prediction_id >= :first
+    WHERE s.model_name = :name AND {{range}} AND h.prediction_id >= :first AND {NO_SLICE}
     ORDER BY 1, 4
 """
 
@@ -148,6 +168,6 @@ def history(queries: Queries, model_name: str, since: int, until: int) -> list[t
             "name": model_name,
             "since": since,
             "until": until,
-            "first": max((since - BLOCK_AGE) // 1000 - 1, 0) << BLOCK_BITS,
+            "first": first_id(since),
         },
     )

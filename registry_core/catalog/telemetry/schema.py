@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from ..schema import Schema
 
+#: An id is the number of its block and its place therein; a block's number is a time in milliseconds.
+BLOCK_BITS = 20
+
 MIGRATIONS: dict[str, tuple[str, ...]] = {
     "telemetry_0001": (
         "CREATE TABLE counters (name TEXT PRIMARY KEY, value BIGINT NOT NULL)",
@@ -126,8 +129,59 @@ MIGRATIONS: dict[str, tuple[str, ...]] = {
 TELEMETRY = Schema("telemetry", MIGRATIONS, "counters")
 
 
+def _partitioned(table: str, key: str, indexes: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """The statements that make a table one of partitions by day.
+
+    What it holds becomes the partition of all days until today; later ones are made as ids are reserved
+    (``partitions``). Rows of a day that has none go into the partition of all others.
+    """
+    rest = [index.replace(f"{table}_by", f"{table}_earlier_by") for index in indexes]
+    return (
+        f"ALTER TABLE {table} RENAME TO {table}_earlier",
+        f"ALTER INDEX {table}_pkey RENAME TO {table}_earlier_pkey",
+        *(f"ALTER INDEX {old.split()[2]} RENAME TO {new.split()[2]}" for old, new in zip(indexes, rest, strict=True)),
+        f"CREATE TABLE {table} (LIKE {table}_earlier) PARTITION BY RANGE (prediction_id)",
+        f"ALTER TABLE {table} ADD PRIMARY KEY ({key})",
+        *indexes,
+        f"CREATE TABLE {table}_other PARTITION OF {table} DEFAULT",
+        f"""
+        DO $$
+        DECLARE
+            day BIGINT := 86400000;
+            reserved BIGINT := (SELECT coalesce(max(value), 0) FROM counters WHERE name = 'prediction_block');
+            until BIGINT := greatest(reserved, (extract(epoch FROM now()) * 1000)::BIGINT) / day * day + day;
+            called TEXT := '{table}_' || to_char(to_timestamp(until / 1000 - 1) AT TIME ZONE 'UTC', 'YYYYMMDD');
+        BEGIN
+            IF EXISTS (SELECT 1 FROM {table}_earlier) THEN
+                EXECUTE format(
+                    'ALTER TABLE {table} ATTACH PARTITION {table}_earlier FOR VALUES FROM (MINVALUE) TO (%s)',
+                    until << {BLOCK_BITS}
+                );
+                EXECUTE format('ALTER TABLE {table}_earlier RENAME TO %I', called);
+            ELSE
+                DROP TABLE {table}_earlier;
+            END IF;
+        END $$
+        """,
+    )
+
+
+#: What PostgreSQL does beside.
+_BY_DAY = (
+    # Whoever writes holds this one first.
+    "LOCK TABLE counters IN EXCLUSIVE MODE",
+    *_partitioned(
+        "predictions",
+        "prediction_id",
+        ("CREATE INDEX predictions_by_unit ON predictions (unit, at) WHERE unit IS NOT NULL",),
+    ),
+    *_partitioned("shadow_answers", "prediction_id, stream"),
+    *_partitioned("outcomes", "prediction_id"),
+)
+
+
 def in_postgres() -> Schema:
-    """The same tables as PostgreSQL spells them.
+    """The same tables as PostgreSQL spells them, raw rows in partitions by day.
 
     SQLite's INTEGER has 64 bits, and only that name makes a key the row's own number; PostgreSQL's has 32.
     """
@@ -137,4 +191,4 @@ def in_postgres() -> Schema:
         for ours, theirs in spelt:
             statements = tuple(statement.replace(ours, theirs) for statement in statements)
         migrations[name] = statements
-    return Schema(TELEMETRY.name, migrations, TELEMETRY.lock)
+    return Schema(TELEMETRY.name, {**migrations, "telemetry_0002_by_day": _BY_DAY}, TELEMETRY.lock)

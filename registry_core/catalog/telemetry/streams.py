@@ -8,12 +8,13 @@ from typing import Any, Literal, NamedTuple
 
 from ...live import Role
 from ..database import Queries, Transaction, insertion
+from . import partitions
+from .schema import BLOCK_BITS
 
-#: An id is the number of its block and its place therein.
-BLOCK_BITS = 20
 #: A block is given up after so many microseconds: an id is never older than its prediction by more.
 BLOCK_AGE = 3_600_000_000
 NO_POSITIVE = -1
+_DAY_MILLISECONDS = 86_400_000
 
 
 class Stream(NamedTuple):
@@ -51,6 +52,8 @@ def reserve(transaction: Transaction, now_milliseconds: int, blocks: int = 1) ->
         "ON CONFLICT (name) DO UPDATE SET value = excluded.value",
         {"last": first + blocks - 1},
     )
+    # Tomorrow's as well, so that there is a whole day in which nobody reads for a moment.
+    partitions.cover(transaction, [each << BLOCK_BITS for each in (first, first + blocks, first + _DAY_MILLISECONDS)])
     return first << BLOCK_BITS
 
 
