@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 import threading
-import time
+from time import monotonic
 
 from .. import forks
 from ..catalog.telemetry import streams
@@ -46,9 +46,9 @@ class Leading:
     def _has_ended(self, task: str, found: int, seconds: float) -> bool:
         number, since = self._seen.get(task, (0, 0.0))
         if number != found:
-            self._seen[task] = (found, time.monotonic())
+            self._seen[task] = (found, monotonic())
             return False
-        return time.monotonic() - since >= seconds
+        return monotonic() - since >= seconds
 
     def give_up(self, task: str, held: int) -> None:
         """See ``Registry.give_up_lead``."""

@@ -13,7 +13,7 @@ def test_one_leads_until_it_gives_up_or_ends(
     catalog_url: dict[str, Any], registry: Registry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     present = [100.0]
-    monkeypatch.setattr("registry_core.actions.leading.time.monotonic", lambda: present[0])
+    monkeypatch.setattr("registry_core.actions.leading.monotonic", lambda: present[0])
     with Registry(**catalog_url) as other:
         held = registry.lead("watch", 60)
         assert held
