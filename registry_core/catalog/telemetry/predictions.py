@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from typing import Any
 
 from ..database import Queries, Transaction
@@ -46,9 +46,29 @@ def insert_outcomes(transaction: Transaction, rows: Iterable[tuple[int, float, i
 def found(transaction: Transaction, ids: Iterable[int]) -> dict[int, tuple[Any, ...]]:
     """Those of some ids that there are, with the truth they have: by id the columns of a prediction, and it."""
     wanted = {each for each in ids if abs(each) < _ABOVE}
-    truths = dict(transaction.having("outcomes", ("prediction_id", "truth"), "prediction_id", wanted))
-    rows = transaction.having("predictions", COLUMNS, "prediction_id", wanted)
+    truths = dict(_of(transaction, "outcomes", ("prediction_id", "truth"), wanted))
+    rows = _of(transaction, "predictions", COLUMNS, wanted)
     return {row[0]: (*row, truths.get(row[0])) for row in rows}
+
+
+def shadows_of(transaction: Transaction, ids: Iterable[int]) -> list[ShadowAnswer]:
+    """What shadows would have answered to some predictions that there are."""
+    return _of(transaction, "shadow_answers", ("prediction_id", "stream", "answer", "score"), {*ids})
+
+
+def _of(transaction: Transaction, table: str, columns: Sequence[str], ids: Set[int]) -> list[tuple[Any, ...]]:
+    """The rows of some ids; the first column is the id."""
+    if not ids:
+        return []
+    first, last = min(ids), max(ids)
+    if last - first >= 2 * len(ids):
+        return transaction.having(table, columns, "prediction_id", ids)
+    # Of one call, mostly: they lie side by side.
+    rows = transaction.tuples(
+        f"SELECT {', '.join(columns)} FROM {table} WHERE prediction_id BETWEEN :first AND :last",
+        {"first": first, "last": last},
+    )
+    return [row for row in rows if row[0] in ids]
 
 
 def model_names_of(queries: Queries, ids: Sequence[int]) -> set[str]:
@@ -63,11 +83,6 @@ def model_names_of(queries: Queries, ids: Sequence[int]) -> set[str]:
         )
         found |= {name for (name,) in rows}
     return found
-
-
-def shadows_of(transaction: Transaction, ids: Iterable[int]) -> list[ShadowAnswer]:
-    """What shadows would have answered to some predictions that there are."""
-    return transaction.having("shadow_answers", ("prediction_id", "stream", "answer", "score"), "prediction_id", ids)
 
 
 def any_shadow(queries: Queries) -> bool:
