@@ -94,8 +94,14 @@ def _conditions(
         parameters["since"] = since
     if kinds is not None:
         parameters.update({f"kind{n}": str(kind) for n, kind in enumerate(kinds)})
-        parts.append(f"kind IN ({', '.join(f':kind{n}' for n in range(len(kinds)))})" if kinds else "1 = 0")
+        of_kind = ", ".join(f":kind{n}" for n in range(len(kinds)))
+        parts.append(f"{_kind(model_id)} IN ({of_kind})" if kinds else "1 = 0")
     return (" WHERE " + " AND ".join(parts) if parts else ""), parameters
+
+
+def _kind(model_id: str | None) -> str:
+    # Not by the index of kinds: a version has few events, and there may be many of a kind.
+    return "kind" if model_id is None else "(kind || '')"
 
 
 def listed(
@@ -109,11 +115,20 @@ def listed(
     offset: int = 0,
 ) -> list[Event]:
     """Events that fit, newest first."""
-    where, parameters = _conditions(model_name, model_id, kinds, actor, since)
     page = "" if limit is None else " LIMIT :limit OFFSET :offset"
-    rows = queries.query(
-        f"SELECT * FROM events{where} ORDER BY seq DESC{page}", {**parameters, "limit": limit, "offset": offset}
-    )
+    if limit is None or kinds is None or len(kinds) < 2:
+        where, parameters = _conditions(model_name, model_id, kinds, actor, since)
+        sql = f"SELECT * FROM events{where}"
+    else:
+        # The newest of each kind are read from an index; all of several kinds would have to be sorted.
+        where, parameters = _conditions(model_name, model_id, None, actor, since)
+        parameters |= {f"kind{n}": str(kind) for n, kind in enumerate(kinds)} | {"most": limit + offset}
+        sql = " UNION ALL ".join(
+            f"SELECT * FROM (SELECT * FROM events{where}{' AND' if where else ' WHERE'} {_kind(model_id)} = :kind{n} "
+            f"ORDER BY seq DESC LIMIT :most) AS of_kind_{n}"
+            for n in range(len(kinds))
+        )
+    rows = queries.query(f"{sql} ORDER BY seq DESC{page}", {**parameters, "limit": limit, "offset": offset})
     return [_event(row) for row in rows]
 
 

@@ -431,4 +431,10 @@ MIGRATIONS: dict[str, tuple[str, ...]] = {
         "WHERE delivered_at IS NULL AND given_up = 0",
         "CREATE INDEX webhook_deliveries_by_time ON webhook_deliveries (at)",
     ),
+    # The last event of a kind, and what was promoted over failed gates, among any number of others.
+    "0014_events_by_kind": (
+        "CREATE INDEX events_by_kind ON events (kind, seq)",
+        "CREATE INDEX events_by_name_and_kind ON events (model_name, kind, seq)",
+        "CREATE INDEX models_overridden ON models (seq) WHERE override_note <> ''",
+    ),
 }

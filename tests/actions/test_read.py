@@ -81,6 +81,18 @@ def test_events_can_be_picked_and_paged(registry: Registry, clock: Clock) -> Non
     assert registry.events(limit=2, offset=1) == everything[1:3]
 
 
+def test_pages_of_several_kinds_are_cut_from_the_whole_list(registry: Registry) -> None:
+    for number in range(4):
+        register(registry, 0.8 + number / 100, model_name="Churn" if number % 2 else "Fraud")
+    kinds = ["registered", "promoted", "created", "considered"]
+    for model_name in (None, "Churn"):
+        whole = [each for each in registry.events(model_name, limit=None) if each.kind in kinds]
+        assert len(whole) > 3
+        assert registry.events(model_name, limit=None, kinds=kinds) == whole
+        for offset in range(len(whole) + 1):
+            assert registry.events(model_name, limit=2, kinds=kinds, offset=offset) == whole[offset : offset + 2]
+
+
 def test_summaries_names_and_metrics(registry: Registry) -> None:
     assert registry.summaries() == []
     champion = register(registry, 0.5)
