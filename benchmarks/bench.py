@@ -139,13 +139,13 @@ class Bench:
             return interleaved(ours, seconds=budget, rounds=most, block=block)
 
 
-def register(registry: Registry, number: int, *, scaled: bool = False) -> str:
+def register(registry: Registry, number: int, *, scaled: bool = False, model_name: str = NAME) -> str:
     """Register the logistic regression as the so-many-th version."""
     model, scaler = estimators.regression()
     return registry.register_model(
         model,
         scaler if scaled else None,
-        model_name=NAME,
+        model_name=model_name,
         model_type="LogisticRegression",
         performance_metrics=estimators.metrics(number),
         training_info={"training_samples": 500, "data_quality_score": 0.97},

@@ -29,7 +29,7 @@ from registry_core.actions import timestamps, windows
 from registry_core.actions.serve.recording import Labels
 from registry_core.actions.timestamps import microseconds
 from registry_core.catalog import events, experiments
-from registry_core.catalog.telemetry import predictions, streams
+from registry_core.catalog.telemetry import partitions, predictions, streams
 from registry_core.catalog.telemetry import windows as stored
 from registry_core.catalog.telemetry.streams import BLOCK_BITS, Stream
 from registry_core.policies import MonitoringPolicy
@@ -164,32 +164,35 @@ def bare_of(call: Callable[[], None]) -> Callable[[], float | None]:
     return run
 
 
-def logging_rate(rows: int, shadow: float | None = None, address: Mapping[str, Any] | None = None) -> float:
-    """Predictions a second, from the call until they are kept, and scored by the predecessor where it is told to."""
-    with registry(shadow=shadow, address=address) as made:
-        inputs, _ = data(BATCH, 2)
-        predictor = made.predictor(NAME)
+def logged(made: Registry, rows: int) -> float:
+    """Predictions a second, from the call until they are kept, and scored by a shadow where there is one."""
+    inputs, _ = data(BATCH, 2)
+    predictor = made.predictor(NAME)
+    predictor.predict_proba(inputs)
+    predictor.flush()
+    start = time.perf_counter()
+    for _ in range(rows // BATCH):
         predictor.predict_proba(inputs)
-        predictor.flush()
-        start = time.perf_counter()
-        for _ in range(rows // BATCH):
-            predictor.predict_proba(inputs)
-        predictor.flush()
-        return rows / (time.perf_counter() - start)
+    predictor.flush()
+    return rows / (time.perf_counter() - start)
 
 
-def outcome_rate(rows: int, batch: int, units: bool = False, address: Mapping[str, Any] | None = None) -> float:
-    """Outcomes a second."""
-    with registry(address=address) as made:
-        inputs, truth = data(batch, 3)
-        predictor = made.predictor(NAME)
-        names = [f"customer {n}" for n in range(batch)] if units else None
-        ids = [predictor.predict_proba(inputs, names).prediction_ids for _ in range(rows // batch)]
+def recorded(made: Registry, rows: int, batch: int, *, units: bool = False, by_unit: bool = False) -> float:
+    """Outcomes a second; of predictions with units, or sought by them."""
+    inputs, truth = data(batch, 3)
+    predictor = made.predictor(NAME)
+    names = [f"customer {n}" for n in range(batch)] if units or by_unit else None
+    seconds = 0.0
+    for _ in range(rows // batch):
+        ids = predictor.predict_proba(inputs, names).prediction_ids
         predictor.flush()
         start = time.perf_counter()
-        for each in ids:
-            made.record_outcomes(prediction_ids=each, labels=truth)
-        return rows / (time.perf_counter() - start)
+        if by_unit:
+            made.record_outcomes(model_name=NAME, units=names, at=made._context.now(), labels=truth)
+        else:
+            made.record_outcomes(prediction_ids=ids, labels=truth)
+        seconds += time.perf_counter() - start
+    return rows / seconds
 
 
 def page(rows: int, days: int = 90) -> list[tuple[str, float]]:
@@ -241,6 +244,7 @@ def fill(made: Registry, rows: int, days: int) -> None:
         ids = (np.int64(at // 1000) << BLOCK_BITS) + np.arange(count)
         with telemetry.transaction() as transaction:
             listed = ids.tolist()
+            partitions.cover(transaction, listed[::count])
             when = (at + np.sort(chance.integers(0, hour, count))).tolist()
             units = repeat(None)
             predictions.insert(
@@ -287,13 +291,17 @@ def measure(rows: int = 10_000_000, rounds: int = 300, rate_rows: int = 1_000_00
         lines.append(
             (f"{what}, {usual:.0%} scored by the predecessor", f"{bare * 1e6:.0f} us + {longer * 1e6:.0f} us", "")
         )
-    lines.append(("predictions answered and kept", f"{logging_rate(rate_rows):,.0f}/s", ">= 200,000/s"))
-    rate = logging_rate(rate_rows, 1.0)
+    with registry() as made:
+        lines.append(("predictions answered and kept", f"{logged(made, rate_rows):,.0f}/s", ">= 200,000/s"))
+    with registry(shadow=1.0) as made:
+        rate = logged(made, rate_rows)
     lines.append(("predictions answered, kept and all scored by the predecessor", f"{rate:,.0f}/s", ""))
     for batch in (100_000, 10_000):
-        rate = outcome_rate(min(rate_rows, 500_000), min(batch, rate_rows))
+        with registry() as made:
+            rate = recorded(made, min(rate_rows, 500_000), min(batch, rate_rows))
         lines.append((f"outcomes in batches of {batch:,}", f"{rate:,.0f}/s", ">= 100,000/s"))
-    rate = outcome_rate(min(rate_rows, 200_000), min(BATCH, rate_rows), units=True)
+    with registry() as made:
+        rate = recorded(made, min(rate_rows, 200_000), min(BATCH, rate_rows), units=True)
     lines.append((f"outcomes with units in batches of {BATCH:,}", f"{rate:,.0f}/s", ""))
     found = page(rows, days)
     together = sum(seconds for name, seconds in found if name in ("by day", "health"))

@@ -1,51 +1,45 @@
 """How one registry does as it grows: ``python -m benchmarks.planning``.
 
-In a folder and in PostgreSQL: what a leaderboard, a promotion and a registration take with more and more versions, and
-how many predictions and outcomes a second are stored. Versions are filled by SQL, without files; docs/planning.md has a
-run.
+In a folder and in PostgreSQL: what calls and pages take with more and more versions, how live traffic is stored and
+read beside more and more predictions, and how many writers register how much. Versions and old predictions are filled
+by SQL, without files; docs/planning.md has a run.
 """
 
 from __future__ import annotations
 
 import argparse
+import multiprocessing
 import sqlite3
 import statistics
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import psycopg
+import streamlit as st
+from streamlit.testing.v1 import AppTest
 
 from benchmarks import live
 from benchmarks.bench import NAME, Bench, Size, register
 from benchmarks.filling import bulk
 from benchmarks.kill import where
+from dashboard import served
 from registry_core import Registry
 
+_ROOT = Path(__file__).resolve().parents[1]
 _ENGINES = ("folder", "postgres")
 #: In the order in which rows refer to each other.
 _TABLES = ("events", "models", "model_documents", "model_metrics", "deployments", "settings", "proofs", "answer_checks")
 _BATCH = 10_000
-
-
-@dataclass(frozen=True)
-class Line:
-    """A size on an engine: seconds of each call, and how long it took to fill."""
-
-    engine: str
-    versions: int
-    filled: float
-    kilobytes: float
-    opened: float
-    leaderboard: float
-    by_metric: float
-    listed: float
-    registered: float
-    promoted: float
+#: Old predictions lie over so many days.
+_DAYS = 90
+#: Predictions and outcomes of a rate, and seconds that writers write.
+_RATE_ROWS, _WRITING_SECONDS = 500_000, 10.0
 
 
 def _seconds(call: Callable[[], object], rounds: int = 15) -> float:
@@ -58,22 +52,43 @@ def _seconds(call: Callable[[], object], rounds: int = 15) -> float:
     return statistics.median(once() for _ in range(rounds))
 
 
-def measured(engine: str, versions: int, filled: float, address: dict[str, Any]) -> Line:
-    """What calls take in a registry that has so many versions."""
+def of_versions(address: dict[str, Any]) -> dict[str, float]:
+    """Seconds of each call in a registry."""
     begun = time.perf_counter()
     with Registry(**address, actor="benchmark") as registry:
         opened = time.perf_counter() - begun
         registry.configure(auto_select_best=False, reason="by hand")
         new = [register(registry, number) for number in range(3)]
         turns = iter(new * 4)
-        return Line(
-            engine, versions, filled, _bytes(address) / versions / 1000, opened,
-            _seconds(lambda: registry.get_model_comparison(25, NAME)),
-            _seconds(lambda: registry.get_model_comparison(25, NAME, order_by="accuracy")),
-            _seconds(lambda: registry.list_models(NAME, limit=25)),
-            _seconds(lambda: register(registry, 1)),
-            _seconds(lambda: registry.promote(next(turns), reason="turn", override=True), 7),
-        )  # fmt: skip
+        return {
+            "opened": opened,
+            "leaderboard": _seconds(lambda: registry.get_model_comparison(25, NAME)),
+            "by a metric": _seconds(lambda: registry.get_model_comparison(25, NAME, order_by="accuracy")),
+            "list": _seconds(lambda: registry.list_models(NAME, limit=25)),
+            "register": _seconds(lambda: register(registry, 1)),
+            "promote": _seconds(lambda: registry.promote(next(turns), reason="turn", override=True), 7),
+        }
+
+
+def of_pages(address: dict[str, Any]) -> dict[str, float]:
+    """Seconds in which the server has made each page, without a browser."""
+    served.serve_from(str(address["location"]), None if "artifacts" not in address else str(address["artifacts"]))
+    try:
+        return {f"page {page}": _seconds(_shown(page), 7) for page in ("overview", "leaderboard", "activity")}
+    finally:
+        served.close()
+        st.cache_resource.clear()
+
+
+def _shown(page: str) -> Callable[[], object]:
+    def show() -> None:
+        app = AppTest.from_file(str(_ROOT / "dashboard" / "app.py"), default_timeout=300)
+        if page != "overview":
+            app.switch_page(f"../pages/{page}.py")
+        app.run()
+        assert not app.exception, app.exception
+
+    return show
 
 
 def _bytes(address: dict[str, Any]) -> int:
@@ -131,41 +146,143 @@ def _copy(source: Path, address: str) -> None:
         new.execute("ANALYZE")
 
 
-def rates(engine: str, rows: int) -> tuple[float, float]:
-    """Predictions and outcomes a second, stored."""
+@dataclass(frozen=True)
+class Traffic:
+    """Live traffic beside so many predictions: seconds of reading it, and rows a second that are stored or leave."""
+
+    filled: float
+    bytes: float
+    predictions: float
+    outcomes: float
+    by_unit: float
+    archived: float
+    seconds: dict[str, float]
+
+
+def traffic(engine: str, rows: int) -> Traffic:
+    """What live traffic takes in a registry that holds so many old predictions."""
+    with where(engine) as there, live.registry(address=there.address, clock=lambda: live.NOW) as made:
+        empty = _telemetry_bytes(there.address)
+        begun = time.perf_counter()
+        live.fill(made, rows, _DAYS)
+        filled = time.perf_counter() - begun
+        if engine != "folder":
+            with psycopg.connect(there.address["location"], autocommit=True) as connection:
+                connection.execute("ANALYZE")
+        size = (_telemetry_bytes(there.address) - empty) / rows
+        since = live.NOW - timedelta(days=_DAYS)
+        seconds = {
+            "a day": _seconds(lambda: made.prediction_history(live.NAME, since=live.NOW - timedelta(days=1)), 3),
+            "by day": _seconds(lambda: made.performance_history(live.NAME, since=since, every="day"), 5),
+            "health": _seconds(lambda: made.check_health(live.NAME, act=False), 5),
+        }
+        predictions = live.logged(made, _RATE_ROWS)
+        outcomes = live.recorded(made, _RATE_ROWS // 2, _BATCH)
+        by_unit = live.recorded(made, _RATE_ROWS // 10, _BATCH, by_unit=True)
+        begun = time.perf_counter()
+        gone = made.archive_performance(older_than_days=_DAYS - 1)
+        return Traffic(filled, size, predictions, outcomes, by_unit, gone / (time.perf_counter() - begun), seconds)
+
+
+def _telemetry_bytes(address: dict[str, Any]) -> int:
+    if "artifacts" not in address:
+        return sum(each.stat().st_size for each in Path(address["location"]).glob("telemetry.db*"))
+    return _bytes(address)
+
+
+def _write(address: dict[str, Any], number: int, ready: Any, counts: Any) -> None:
+    """A process that registers versions of a name of its own for as long as it is told to."""
+    with Registry(**address, actor=f"writer {number}") as registry:
+        register(registry, 0, model_name=f"Model-{number}")
+        ready.wait()
+        done, end = 0, time.perf_counter() + _WRITING_SECONDS
+        while time.perf_counter() < end:
+            done += 1
+            register(registry, done, model_name=f"Model-{number}")
+    counts.put(done)
+
+
+def writers(engine: str, count: int) -> float:
+    """Registrations a second by so many processes, each of a name of its own."""
+    context = multiprocessing.get_context("spawn")
     with where(engine) as there:
-        predictions = live.logging_rate(rows, address=there.address)
-    with where(engine) as there:
-        return predictions, live.outcome_rate(rows // 2, _BATCH, address=there.address)
+        Registry(**there.address).close()
+        ready, counts = context.Barrier(count), context.Queue()
+        crew = [
+            context.Process(target=_write, args=(there.address, number, ready, counts), daemon=True)
+            for number in range(count)
+        ]
+        for each in crew:
+            each.start()
+        total = sum(counts.get(timeout=600) for _ in crew)
+        for each in crew:
+            each.join()
+    return total / _WRITING_SECONDS
+
+
+def _numbers(text: str) -> list[int]:
+    return [int(each) for each in text.split(",") if each]
+
+
+def _row(*cells: str) -> None:
+    print(f"| {' | '.join(cells)} |", flush=True)
+
+
+def _head(*cells: str) -> None:
+    _row(*cells)
+    _row(*("---" for _ in cells))
+
+
+def print_versions(sizes: Sequence[int]) -> None:
+    """Print what versions take."""
+    for place, versions in enumerate(sizes):
+        for engine in _ENGINES:
+            # One size at a time: a million versions take 7 GB.
+            with tempfile.TemporaryDirectory() as folder:
+                bench = Bench(Size(), Path(folder), None, lambda text: None, False)
+                with filled(engine, bench, versions) as (seconds, address):
+                    kilobytes = _bytes(address) / versions / 1000
+                    found = of_versions(address) | of_pages(address)
+            if place == 0 and engine == _ENGINES[0]:
+                _head("engine", "versions", "filled in", "disk a version", *found)
+            cells = [f"{each * 1000:,.1f} ms" for each in found.values()]
+            _row(engine, f"{versions:,}", f"{seconds:,.0f} s", f"{kilobytes:,.1f} kB", *cells)
+
+
+def print_traffic(sizes: Sequence[int]) -> None:
+    """Print what live traffic takes."""
+    _head("engine", "predictions held", "filled in", "disk each", "stored", "outcomes", "outcomes by unit", "archived",
+          "one day's rows", "90 days by day", "health")  # fmt: skip
+    for rows in sizes:
+        for engine in _ENGINES:
+            found = traffic(engine, rows)
+            rates = [f"{each:,.0f}/s" for each in (found.predictions, found.outcomes, found.by_unit, found.archived)]
+            _row(engine, f"{rows:,}", f"{found.filled:,.0f} s", f"{found.bytes:,.0f} B", *rates,
+                 *(f"{each * 1000:,.1f} ms" for each in found.seconds.values()))  # fmt: skip
+
+
+def print_writers(counts: Sequence[int]) -> None:
+    """Print how much several writers register."""
+    _head("engine", *(f"{count} at once" for count in counts))
+    for engine in _ENGINES:
+        _row(engine, *(f"{writers(engine, count):,.1f}/s" for count in counts))
 
 
 def main() -> None:
-    """Print a table of versions, and one of rates."""
+    """Print a table each of versions, of live traffic and of writers."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--versions", type=_numbers, default=[10_000, 100_000], help="up to 1000000")
     parser.add_argument(
-        "--versions", default="1000,10000,100000", metavar="N,N", help="up to 1000000, which takes minutes"
+        "--predictions", type=_numbers, default=[1_000_000], help="held beside new ones; up to 10000000"
     )
-    parser.add_argument("--rows", type=int, default=1_000_000, help="predictions of a rate")
-    options = parser.parse_args()
-    heads = ("engine", "versions", "filled in", "disk a version", "opened", "leaderboard", "by a metric", "list",
-             "register", "promote")  # fmt: skip
-    print(f"| {' | '.join(heads)} |")
-    print("|---|---|---|---|---|---|---|---|---|---|")
-    with tempfile.TemporaryDirectory() as place:
-        bench = Bench(Size(), Path(place), None, lambda text: None, False)
-        for versions in [int(each) for each in options.versions.split(",")]:
-            for engine in _ENGINES:
-                with filled(engine, bench, versions) as (seconds, address):
-                    line = measured(engine, versions, seconds, address)
-                cells = [f"{each * 1000:,.1f} ms" for each in (
-                    line.opened, line.leaderboard, line.by_metric, line.listed, line.registered, line.promoted,
-                )]  # fmt: skip
-                head = f"| {engine} | {versions:,} | {line.filled:,.0f} s | {line.kilobytes:,.1f} kB"
-                print(f"{head} | {' | '.join(cells)} |", flush=True)
-    print("\n| engine | predictions a second | outcomes a second |\n|---|---|---|")
-    for engine in _ENGINES:
-        predictions, outcomes = rates(engine, options.rows)
-        print(f"| {engine} | {predictions:,.0f} | {outcomes:,.0f} |", flush=True)
+    parser.add_argument("--writers", type=_numbers, default=[1, 2, 4, 8, 16])
+    given = parser.parse_args()
+    if given.versions:
+        print_versions(given.versions)
+    for counts, show in ((given.predictions, print_traffic), (given.writers, print_writers)):
+        if counts:
+            print()
+            show(counts)
 
 
 if __name__ == "__main__":
