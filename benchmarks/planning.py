@@ -8,6 +8,7 @@ by SQL, without files; docs/planning.md has a run.
 from __future__ import annotations
 
 import argparse
+import logging
 import multiprocessing
 import sqlite3
 import statistics
@@ -277,6 +278,8 @@ def main() -> None:
     )
     parser.add_argument("--writers", type=_numbers, default=[1, 2, 4, 8, 16])
     given = parser.parse_args()
+    # Pages are made without a browser.
+    logging.getLogger("streamlit.runtime.scriptrunner_utils.script_run_context").setLevel(logging.ERROR)
     if given.versions:
         print_versions(given.versions)
     for counts, show in ((given.predictions, print_traffic), (given.writers, print_writers)):

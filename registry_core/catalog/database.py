@@ -61,8 +61,8 @@ class Transaction(Queries, Protocol):
         Each is looked up by that index: what it takes does not grow with the table.
         """
 
-    def partition(self, tables: Sequence[str], name: str, first: int, end: int) -> None:
-        """Keep rows whose key is from ``first`` to before ``end`` in a partition, where the database has partitions.
+    def partition(self, tables: Sequence[str], key: str, name: str, first: int, end: int) -> None:
+        """Keep rows whose ``key`` is from ``first`` to before ``end`` in a partition, where a database has partitions.
 
         One that cannot be made now, for want of rights or because somebody reads, is not made; rows go elsewhere then.
         """

@@ -10,10 +10,9 @@ import errno
 import os
 import threading
 import time
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
 from .. import forks
@@ -21,6 +20,7 @@ from ..errors import CatalogBusy, InvalidInput, StorageError, Unreachable
 from ..following import Following, Wait
 from ..records import Row
 from .database import Damage
+from .postgres_queries import LOCK_SECONDS, PostgresQueries, asked
 from .schema import REGISTRY, Schema, check_release
 
 if TYPE_CHECKING:
@@ -28,13 +28,10 @@ if TYPE_CHECKING:
     from sqlalchemy.pool import QueuePool
 
 _MIGRATION_LOCK = 7_213_090_117
-#: How long a writer waits for those before it; how long one that does nothing may keep others waiting, such as one
-#: whose machine stands still.
-_LOCK_SECONDS, _IDLE_SECONDS = 60, 60
-#: How long a partition waits for those who read.
-_PATIENCE = "1s"
+#: How long one that does nothing may keep others waiting, such as one whose machine stands still.
+_IDLE_SECONDS = 60
 _BEGIN = (
-    f"BEGIN; SET LOCAL lock_timeout = '{_LOCK_SECONDS}s'; "
+    f"BEGIN; SET LOCAL lock_timeout = '{LOCK_SECONDS}s'; "
     f"SET LOCAL idle_in_transaction_session_timeout = '{_IDLE_SECONDS}s'"
 )
 #: Told at each commit of the catalog; who listens asks what is new.
@@ -54,110 +51,6 @@ _NETWORK: Mapping[str, str] = {
 }
 #: SQLSTATEs of a server that is being started or stopped, or takes no further connection.
 _AWAY = ("08", "57P01", "57P02", "57P03", "53300")
-
-
-@lru_cache(maxsize=512)
-def _statement(sql: str) -> bytes:
-    """SQL with ``:name`` as psycopg writes it."""
-    from sqlalchemy import text
-    from sqlalchemy.dialects import postgresql
-
-    return str(text(sql).compile(dialect=postgresql.dialect(paramstyle="pyformat"))).encode()
-
-
-def _asked(connection: Connection[Any], sql: str, parameters: Mapping[str, Any] | None, as_rows: bool) -> list[Any]:
-    from psycopg.rows import dict_row, tuple_row
-
-    with connection.cursor(row_factory=dict_row if as_rows else tuple_row) as cursor:
-        cursor.execute(_statement(sql), parameters or {})
-        return cursor.fetchall() if cursor.description else []
-
-
-class _Queries:
-    principal = ""
-    has_news = False
-
-    def __init__(self, connection: Connection[Any]) -> None:
-        self._connection = connection
-
-    def query(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[Row]:
-        return _asked(self._connection, sql, parameters, True)
-
-    def tuples(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
-        return _asked(self._connection, sql, parameters, False)
-
-    def many(self, sql: str, rows: Sequence[Mapping[str, Any]]) -> None:
-        if rows:
-            with self._connection.cursor() as cursor:
-                cursor.executemany(_statement(sql), rows)
-
-    def insert(self, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-        with (
-            self._connection.cursor() as cursor,
-            cursor.copy(f"COPY {table} ({', '.join(columns)}) FROM STDIN".encode()) as copy,
-        ):
-            for row in rows:
-                copy.write_row(row)
-
-    def having(self, table: str, columns: Sequence[str], key: str, values: Iterable[int]) -> list[tuple[Any, ...]]:
-        # Left to choose, the planner reads the whole table where it takes reading at random for dear. OFFSET keeps it
-        # from that.
-        return self.tuples(
-            f"SELECT found.* FROM unnest(CAST(:wanted AS BIGINT[])) AS wanted (number) CROSS JOIN LATERAL "
-            f"(SELECT {', '.join(columns)} FROM {table} WHERE {key} = wanted.number OFFSET 0) AS found",
-            {"wanted": [*values]},
-        )
-
-    def partition(self, tables: Sequence[str], name: str, first: int, end: int) -> None:
-        made = self.tuples(
-            "SELECT to_regclass(name) IS NOT NULL FROM unnest(CAST(:names AS TEXT[])) AS names (name)",
-            {"names": [f"{table}_{name}" for table in tables]},
-        )
-        with self._if_it_can():
-            for table, (is_there,) in zip(tables, made, strict=True):
-                inside = f"WHERE prediction_id >= {first} AND prediction_id < {end}"
-                # What is in the partition of all others stays there.
-                if not is_there and not self.tuples(f"SELECT 1 FROM {table}_other {inside} LIMIT 1"):
-                    # In two steps, which readers of the table need not wait for.
-                    self.query(f"CREATE TABLE {table}_{name} (LIKE {table} INCLUDING ALL)")
-                    self.query(
-                        f"ALTER TABLE {table} ATTACH PARTITION {table}_{name} FOR VALUES FROM ({first}) TO ({end})"
-                    )
-
-    def drop_partitions(self, tables: Sequence[str], before: str) -> None:
-        found = self.tuples(
-            "SELECT parent.relname, part.relname FROM pg_inherits JOIN pg_class part ON part.oid = inhrelid "
-            "JOIN pg_class parent ON parent.oid = inhparent "
-            "WHERE inhparent IN (SELECT to_regclass(name) FROM unnest(CAST(:names AS TEXT[])) AS names (name))",
-            {"names": [*tables]},
-        )
-        days: dict[str, list[str]] = defaultdict(list)
-        for table, part in found:
-            name = part.removeprefix(f"{table}_")
-            if name.isdecimal() and name < before:
-                days[name].append(part)
-        for _, parts in sorted(days.items()):
-            with self._if_it_can():
-                if not any(self.tuples(f"SELECT 1 FROM {part} LIMIT 1") for part in parts):
-                    self.query(f"DROP TABLE {', '.join(parts)}")
-
-    @contextmanager
-    def _if_it_can(self) -> Iterator[None]:
-        """Change tables, unless this role may not or somebody who reads keeps it waiting; others wait meanwhile."""
-        import psycopg
-
-        self._connection.execute(f"SAVEPOINT part; SET LOCAL lock_timeout = '{_PATIENCE}'".encode())
-        try:
-            yield
-        except (
-            psycopg.errors.InsufficientPrivilege,
-            psycopg.errors.LockNotAvailable,
-            # Some of the days are in another partition.
-            psycopg.errors.InvalidObjectDefinition,
-        ):
-            self._connection.execute(b"ROLLBACK TO SAVEPOINT part; RELEASE SAVEPOINT part")
-        else:
-            self._connection.execute(f"RELEASE SAVEPOINT part; SET LOCAL lock_timeout = '{_LOCK_SECONDS}s'".encode())
 
 
 class PostgresDatabase:
@@ -202,21 +95,21 @@ class PostgresDatabase:
         return str(self.query("SELECT quote_ident(current_schema()) AS name")[0]["name"])
 
     def query(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[Row]:
-        with self._explained(), self._begun(lambda connection: _asked(connection, sql, parameters, True)) as (_, rows):
+        with self._explained(), self._begun(lambda connection: asked(connection, sql, parameters, True)) as (_, rows):
             return cast("list[Row]", rows)
 
     def tuples(self, sql: str, parameters: Mapping[str, Any] | None = None) -> list[tuple[Any, ...]]:
-        with self._explained(), self._begun(lambda connection: _asked(connection, sql, parameters, False)) as (_, rows):
+        with self._explained(), self._begun(lambda connection: asked(connection, sql, parameters, False)) as (_, rows):
             return cast("list[tuple[Any, ...]]", rows)
 
     @contextmanager
-    def transaction(self) -> Iterator[_Queries]:
+    def transaction(self) -> Iterator[PostgresQueries]:
         # Writers queue up here, readers go on; PostgreSQL lets it go at the end of the transaction.
         begin = f"{_BEGIN}; LOCK TABLE {self._schema.lock} IN EXCLUSIVE MODE"
         tells = self._schema.name == REGISTRY.name
         with self._explained(), self._begun(lambda connection: connection.execute(begin.encode())) as (connection, _):
             try:
-                yield (queries := _Queries(connection))
+                yield (queries := PostgresQueries(connection))
                 connection.execute(f"NOTIFY {_CHANNEL}; COMMIT".encode() if tells else b"COMMIT")
             finally:
                 self._following.stale()
@@ -256,10 +149,10 @@ class PostgresDatabase:
             return
 
     @contextmanager
-    def snapshot(self) -> Iterator[_Queries]:
+    def snapshot(self) -> Iterator[PostgresQueries]:
         begin = b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
         with self._explained(), self._begun(lambda connection: connection.execute(begin)) as (connection, _):
-            yield _Queries(connection)
+            yield PostgresQueries(connection)
 
     def changes(self) -> int:
         # Every change of state appends an event in its own transaction.
@@ -285,7 +178,7 @@ class PostgresDatabase:
                 if known is not None:
                     for _ in connection.notifies(timeout=_LISTEN_SECONDS, stop_after=1):
                         pass
-                return int(_asked(connection, "SELECT coalesce(max(seq), 0) FROM events", None, False)[0][0])
+                return int(asked(connection, "SELECT coalesce(max(seq), 0) FROM events", None, False)[0][0])
 
             yield wait
 
@@ -347,7 +240,7 @@ class PostgresDatabase:
             if applied >= self._schema.migrations.keys():
                 return
         with self._explained(), self._begun(lambda connection: connection.execute(_BEGIN.encode())) as (connection, _):
-            queries = _Queries(connection)
+            queries = PostgresQueries(connection)
             queries.query("SELECT pg_advisory_xact_lock(:key)", {"key": _MIGRATION_LOCK})
             queries.query("CREATE TABLE IF NOT EXISTS migrations (name TEXT PRIMARY KEY, applied_at TEXT NOT NULL)")
             applied = {row["name"] for row in queries.query("SELECT name FROM migrations")}
@@ -378,7 +271,7 @@ class PostgresDatabase:
             ) from error
         except psycopg.errors.LockNotAvailable as error:
             raise CatalogBusy(
-                errno.EBUSY, f"{self.name} was locked by another process for {_LOCK_SECONDS} s; try again"
+                errno.EBUSY, f"{self.name} was locked by another process for {LOCK_SECONDS} s; try again"
             ) from error
         except psycopg.errors.IdleInTransactionSessionTimeout as error:
             raise StorageError(
@@ -434,7 +327,7 @@ def _most_connections() -> int:
 
 def _through_pooler(connection: Connection[Any]) -> bool:
     """Whether somebody stands between: the process that answers is not the one that was connected to."""
-    return bool(connection.info.backend_pid != _asked(connection, "SELECT pg_backend_pid()", None, False)[0][0])
+    return bool(connection.info.backend_pid != asked(connection, "SELECT pg_backend_pid()", None, False)[0][0])
 
 
 def _give_back(held: Any, connection: Connection[Any]) -> None:

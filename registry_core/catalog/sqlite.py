@@ -129,7 +129,7 @@ class _Queries:
             {"wanted": json.dumps([*values])},
         )
 
-    def partition(self, tables: Sequence[str], name: str, first: int, end: int) -> None:
+    def partition(self, tables: Sequence[str], key: str, name: str, first: int, end: int) -> None:
         pass
 
     def drop_partitions(self, tables: Sequence[str], before: str) -> None:

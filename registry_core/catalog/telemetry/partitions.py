@@ -20,7 +20,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 def cover(transaction: Transaction, ids: Iterable[int]) -> None:
     """Make the partitions of the days that these ids are of, unless they are there."""
     for day in sorted({(each >> BLOCK_BITS) // _DAY_MILLISECONDS for each in ids}):
-        transaction.partition(TABLES, _name(day), _first(day), _first(day + 1))
+        transaction.partition(TABLES, "prediction_id", _name(day), _first(day), _first(day + 1))
 
 
 def drop_before(transaction: Transaction, milliseconds: int) -> None:
