@@ -72,7 +72,7 @@ def test_rows_go_in_as_they_are_or_not_at_all(address: str | Path) -> None:
         streams.number(transaction, STREAM)
         predictions.insert(transaction, rows)
         predictions.insert_outcomes(transaction, [(1 << 61, 1.0, 9)])
-        assert predictions.found(transaction, [5, 1 << 61, 1 << 61, 1 << 64]) == {1 << 61: (*rows[0], 1.0)}
+        assert predictions.found(transaction, [5, 1 << 61, 1 << 61, 1 << 64]) == ({1 << 61: rows[0]}, {1 << 61: 1.0})
         assert predictions.by_unit(transaction, "Churn", ["anna", "anna", "bert"], [5, 4, 9]) == [1 << 61, None, None]
         assert predictions.by_unit(transaction, "Fraud", ["anna"], [5]) == [None]
     with pytest.raises(Exception, match=r"(?i)unique"), database.transaction() as transaction:
@@ -147,7 +147,7 @@ def test_a_day_is_a_partition_and_leaves_as_one(fresh_postgres: str, busy: Datab
         "other": 0,
     }
     with busy.transaction() as transaction:
-        assert predictions.found(transaction, ids).keys() == {*ids}
+        assert predictions.found(transaction, ids)[0].keys() == {*ids}
         now = (NOON + 9 * DAY) * 1000
         assert predictions.by_unit(transaction, "Churn", ["anna", "bert"], [now, now]) == [ids[3], None]
         assert predictions.by_unit(transaction, "Churn", ["anna"], [(NOON + DAY // 2) * 1000]) == [ids[1]]
@@ -181,7 +181,7 @@ def test_tables_of_an_older_release_become_the_partition_of_the_days_until_today
         with old.transaction() as transaction:
             late = ((now + 9 * DAY) << 20) + 5
             predictions.insert(transaction, [(late, seq, now * 1000, None, 1.0, None)])
-            assert predictions.found(transaction, [rows[0][0], today, later, late]).keys() == {
+            assert predictions.found(transaction, [rows[0][0], today, later, late])[0].keys() == {
                 rows[0][0], today, later, late,
             }  # fmt: skip
         found = parts(fresh_postgres)
@@ -204,4 +204,4 @@ def test_who_may_make_no_partition_stores_all_the_same(fresh_postgres: str, busy
         reader.execute("ROLLBACK")
     assert parts(fresh_postgres) == {"20241004": 1, "20241005": 0, "other": 1}
     with busy.transaction() as transaction:
-        assert list(predictions.found(transaction, [new])) == [new]
+        assert list(predictions.found(transaction, [new])[0]) == [new]

@@ -82,9 +82,9 @@ def _record(context: Context, find: Callable[[Transaction], list[int]], truths: 
     with context.telemetry.transaction() as transaction:
         ids = find(transaction)
         known = streams.listed(transaction)
-        rows = predictions.found(transaction, ids)
+        rows, before = predictions.found(transaction, ids)
         shadows = predictions.shadows_of(transaction, rows) if predictions.any_shadow(transaction) else []
-        told = _Told(context, known, rows)
+        told = _Told(context, known, rows, before)
         told.hear(transaction, ids, truths)
         at = microseconds(now)
         predictions.insert_outcomes(transaction, [(each, truth, at) for each, truth in sorted(told.new.items())])
@@ -102,8 +102,14 @@ def _record(context: Context, find: Callable[[Transaction], list[int]], truths: 
 class _Told:
     """What was handed in, sorted into what is new and what is not."""
 
-    def __init__(self, context: Context, known: dict[int, Stream], rows: dict[int, tuple[Any, ...]]) -> None:
-        self._context, self._known, self._rows = context, known, rows
+    def __init__(
+        self,
+        context: Context,
+        known: dict[int, Stream],
+        rows: dict[int, predictions.Prediction],
+        before: dict[int, float],
+    ) -> None:
+        self._context, self._known, self._rows, self._before = context, known, rows, before
         self._labels: dict[str, _Spelling] = {}
         self.new: dict[int, float] = {}
         self.repeated = 0
@@ -112,22 +118,42 @@ class _Told:
         self.unknown: list[int] = []
 
     def hear(self, transaction: Transaction, ids: Sequence[int], truths: Sequence[Any]) -> None:
-        for place, (each, label) in enumerate(zip(ids, truths, strict=True)):
-            row = self._rows.get(each)
-            if row is None:
+        new = self.new
+        rows = list(map(self._rows.get, ids))
+        numbers = self._numbers(transaction, rows, truths)
+        befores = list(map(self._before.get, ids))
+        for place, (each, row, truth, told) in enumerate(zip(ids, rows, numbers, befores, strict=True)):
+            if row is None or truth is None:
                 self.unknown.append(place if each == _NO_ID else each)
                 continue
-            stream = self._known[row[1]]
-            truth = number(label) if stream.task == "regression" else self._coded(transaction, stream, label)
-            before = self.new.get(each, row[6])
+            before = new.get(each, told)
             if before is None:
-                self.new[each] = truth
+                new[each] = truth
             elif before == truth:
                 self.repeated += 1
             else:
                 self.contradictory[each] = None
 
-    def _coded(self, transaction: Transaction, stream: Stream, label: Any) -> float:
+    def _numbers(
+        self, transaction: Transaction, rows: Sequence[predictions.Prediction | None], truths: Sequence[Any]
+    ) -> list[float | None]:
+        """The truth of each row as a number; None where there is no row."""
+        by_stream: dict[int, list[int]] = defaultdict(list)
+        for place, row in enumerate(rows):
+            if row is not None:
+                by_stream[row[1]].append(place)
+        found: list[float | None] = [None] * len(rows)
+        for seq, places in by_stream.items():
+            stream, labels = self._known[seq], [truths[place] for place in places]
+            if stream.task == "regression":
+                numbers = [number(label) for label in labels]
+            else:
+                numbers = self._spelling(transaction, stream).codes(labels)
+            for place, each in zip(places, numbers, strict=True):
+                found[place] = each
+        return found
+
+    def _spelling(self, transaction: Transaction, stream: Stream) -> _Spelling:
         spelling = self._labels.get(stream.model_name)
         if spelling is None:
             known = Labels(streams.labels(transaction, stream.model_name))
@@ -137,7 +163,7 @@ class _Told:
                 signatures.signature(self._context.database, record(self._context, row)).classes
             )
             spelling = self._labels[stream.model_name] = _Spelling(transaction, stream.model_name, known, closed)
-        return spelling.code(label)
+        return spelling
 
 
 class _Spelling:
@@ -147,6 +173,15 @@ class _Spelling:
         self._transaction, self._model_name, self._labels, self._closed = transaction, model_name, labels, closed
         self._found: dict[Any, float] = {}
         self._as_text = {str(label): float(code) for label, code in labels.numbers.items()}
+
+    def codes(self, labels: Sequence[Any]) -> list[float]:
+        try:
+            different: Iterable[Any] = dict.fromkeys(labels)
+        except TypeError:
+            different = labels
+        for label in different:
+            self.code(label)
+        return list(map(self._found.__getitem__, labels))
 
     def code(self, label: Any) -> float:
         try:
@@ -324,6 +359,8 @@ def _ids(ids: Any) -> list[int]:
 
 def _plain(labels: Any) -> list[Any]:
     found = labels.tolist() if hasattr(labels, "tolist") else labels
+    if isinstance(labels, np.ndarray) and labels.ndim == 1 and labels.dtype.kind in "biuf":
+        return list(found)
     if isinstance(found, str | bytes) or not isinstance(found, Iterable):
         raise InvalidInput(f"labels is {labels!r:.80}; give one label for each prediction, in their order")
     return [_unpacked(each) if hasattr(each, "dtype") else each for each in found]

@@ -70,7 +70,7 @@ class Receiver:
         block = streams.last_block(transaction)
         if any(not 0 < each >> streams.BLOCK_BITS <= block for each in ids) or len({*ids}) != len(ids):
             raise InvalidInput("a prediction id was not reserved; reserve_predictions gives ids")
-        if predictions.found(transaction, ids):
+        if predictions.found(transaction, ids)[0]:
             raise InvalidInput("a prediction id is in use; give each prediction an id of its own")
         return last
 

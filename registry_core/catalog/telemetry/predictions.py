@@ -43,12 +43,14 @@ def insert_outcomes(transaction: Transaction, rows: Iterable[tuple[int, float, i
     transaction.insert("outcomes", ("prediction_id", "truth", "at"), rows)
 
 
-def found(transaction: Transaction, ids: Iterable[int]) -> dict[int, tuple[Any, ...]]:
-    """Those of some ids that there are, with the truth they have: by id the columns of a prediction, and it."""
-    wanted = {each for each in ids if abs(each) < _ABOVE}
-    truths = dict(_of(transaction, "outcomes", ("prediction_id", "truth"), wanted))
+def found(transaction: Transaction, ids: Sequence[int]) -> tuple[dict[int, Prediction], dict[int, float]]:
+    """Those of some ids that there are, by id; and the truth of those that have one."""
+    if ids and not -_ABOVE < min(ids) <= max(ids) < _ABOVE:
+        ids = [each for each in ids if abs(each) < _ABOVE]
+    wanted = {*ids}
     rows = _of(transaction, "predictions", COLUMNS, wanted)
-    return {row[0]: (*row, truths.get(row[0])) for row in rows}
+    truths = _of(transaction, "outcomes", ("prediction_id", "truth"), wanted)
+    return {row[0]: row for row in rows}, dict(truths)
 
 
 def shadows_of(transaction: Transaction, ids: Iterable[int]) -> list[ShadowAnswer]:
@@ -68,7 +70,7 @@ def _of(transaction: Transaction, table: str, columns: Sequence[str], ids: Set[i
         f"SELECT {', '.join(columns)} FROM {table} WHERE prediction_id BETWEEN :first AND :last",
         {"first": first, "last": last},
     )
-    return [row for row in rows if row[0] in ids]
+    return rows if len(rows) == last - first + 1 == len(ids) else [row for row in rows if row[0] in ids]
 
 
 def model_names_of(queries: Queries, ids: Sequence[int]) -> set[str]:
