@@ -154,7 +154,7 @@ def _counted(look: Look, telemetry: Queries, known: dict[int, Stream]) -> dict[P
         look.tell("counting predictions", look.checked["rows"], look.checked["rows"])
         _answers(tally, known, [(row[1], row[2], row[3], row[5]) for row in step], shadow=False)
         new = {row[0]: outcomes_of[row[0]] for row in step if row[0] in outcomes_of}
-        rows: dict[int, tuple[Any, ...]] = {row[0]: row for row in step if row[1] in known}
+        rows: dict[int, Any] = {row[0]: row for row in step if row[1] in known}
         found = _shadows(telemetry, step[0][0], step[-1][0]) if shadows else []
         if new:
             outcomes.count(tally, known, rows, {each: truth for each, truth in new.items() if each in rows}, found)

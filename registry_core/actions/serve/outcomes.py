@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import repeat
 from typing import Any, TypeVar
 
 import numpy as np
@@ -84,22 +86,23 @@ def _record(context: Context, find: Callable[[Transaction], list[int]], truths: 
         known = streams.listed(transaction)
         rows, before = predictions.found(transaction, ids)
         shadows = predictions.shadows_of(transaction, rows) if predictions.any_shadow(transaction) else []
-        told = _Told(context, known, rows, before)
-        told.hear(transaction, ids, truths)
+        heard = _Heard(context, known, rows, before)
+        heard.hear(transaction, ids, truths)
         at = microseconds(now)
-        predictions.insert_outcomes(transaction, [(each, truth, at) for each, truth in sorted(told.new.items())])
+        told = sorted(heard.new)
+        predictions.insert_outcomes(transaction, zip(told, map(heard.new.__getitem__, told), repeat(at), strict=False))
         tally = Tally()
-        count(tally, known, rows, told.new, shadows)
+        count(tally, known, rows, heard.new, shadows)
         tally.store(transaction)
     acted: list[str] = []
-    for model_name in sorted({known[rows[each][1]].model_name for each in told.new}):
+    for model_name in sorted({known[rows[each][1]].model_name for each in heard.new}):
         acted.extend(act_on_findings.look(context, model_name))
     return RecordedOutcomes(
-        len(told.new), told.repeated, tuple(sorted(told.contradictory)), tuple(told.unknown), tuple(acted)
+        len(heard.new), heard.repeated, tuple(sorted(heard.contradictory)), tuple(heard.unknown), tuple(acted)
     )
 
 
-class _Told:
+class _Heard:
     """What was handed in, sorted into what is new and what is not."""
 
     def __init__(
@@ -262,49 +265,66 @@ def _shown(number: Any) -> str:
 def count(
     tally: Tally,
     known: dict[int, Stream],
-    rows: dict[int, tuple[Any, ...]],
+    rows: Mapping[int, predictions.Prediction],
     new: Mapping[int, float],
     shadows: Iterable[predictions.ShadowAnswer],
 ) -> None:
     """Add new outcomes to the windows of their predictions' time: of who answered, of shadows, slices and pairs."""
-    by_stream: dict[int, list[tuple[Any, ...]]] = defaultdict(list)
-    for each, truth in sorted(new.items()):
-        row = rows[each]
-        by_stream[row[1]].append((row[2], row[3], row[4], row[5], truth))
-    for seq, found in sorted(by_stream.items()):
-        for start, columns in _windows(known[seq], found):
+    by_stream: dict[int, list[int]] = defaultdict(list)
+    for each in sorted(new):
+        by_stream[rows[each][1]].append(each)
+    for seq, ids in sorted(by_stream.items()):
+        of = [rows[each] for each in ids]
+        told = _Told(of, [new[each] for each in ids], [row[4] for row in of], [row[5] for row in of])
+        for start, columns in _windows(known[seq], told):
             tally.add(known[seq], seq, start, columns.counted())
-    by_shadow: dict[tuple[int, bool], list[tuple[Any, ...]]] = defaultdict(list)
+    by_shadow: dict[tuple[int, bool], _Told] = defaultdict(lambda: _Told([], [], [], []))
     for each, seq, answer, score in shadows:
         if each in new:
             row = rows[each]
             # Of a slice: the rows that its model answered itself are not compared with themselves.
-            beside = known[row[1]].model_id != known[seq].model_id
-            by_shadow[seq, beside].append((row[2], row[3], answer, score, new[each], row[4], row[5]))
-    for (seq, beside), found in sorted(by_shadow.items()):
-        for start, columns in _windows(known[seq], found):
+            by_shadow[seq, known[row[1]].model_id != known[seq].model_id].add(row, new[each], answer, score)
+    for (seq, beside), told in sorted(by_shadow.items()):
+        for start, columns in _windows(known[seq], told):
             tally.add(known[seq], seq, start, columns.counted())
             if beside:
                 tally.add_pairs(seq, start, columns.compared())
 
 
-def _windows(stream: Stream, found: list[tuple[Any, ...]]) -> Iterable[tuple[int, _Columns]]:
-    columns = _Columns(stream, found)
-    for start, places in windows.by_start(stream, np.array([each[0] for each in found], np.int64)):
+@dataclass
+class _Told:
+    """Outcomes of one stream, as lists: a tuple for each would have the garbage collector look at all objects."""
+
+    rows: list[predictions.Prediction]
+    truths: list[float]
+    answers: list[float]
+    scores: list[float | None]
+
+    def add(self, row: predictions.Prediction, truth: float, answer: float, score: float | None) -> None:
+        self.rows.append(row)
+        self.truths.append(truth)
+        self.answers.append(answer)
+        self.scores.append(score)
+
+
+def _windows(stream: Stream, told: _Told) -> Iterable[tuple[int, _Columns]]:
+    columns = _Columns(stream, told)
+    for start, places in windows.by_start(stream, np.array([row[2] for row in told.rows], np.int64)):
         yield start, columns.at(places)
 
 
 class _Columns:
-    """Outcomes of one stream, side by side: (at, unit, answer, score, truth), of a shadow the champion's behind."""
+    """Outcomes of one stream, side by side; of a shadow with what the champion answered."""
 
-    def __init__(self, stream: Stream, rows: list[tuple[Any, ...]]) -> None:
+    def __init__(self, stream: Stream, told: _Told) -> None:
         self._stream = stream
-        _, units, *numbers = zip(*rows, strict=True)
-        self._numbers = [np.array(each, np.float64) for each in numbers]
+        units = [row[3] for row in told.rows]
+        theirs = ([row[place] for row in told.rows] for place in (4, 5))
+        self._numbers = [np.array(each, np.float64) for each in (told.answers, told.scores, told.truths, *theirs)]
         self._known = np.array([unit is not None for unit in units])
         self._clusters: NDArray[np.uint8] | None = None
         if self._known.any():
-            self._clusters = np.zeros(len(rows), np.uint8)
+            self._clusters = np.zeros(len(units), np.uint8)
             self._clusters[self._known] = routing.clusters([unit for unit in units if unit is not None])
 
     def at(self, places: Any) -> _Columns:

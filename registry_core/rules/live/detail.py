@@ -46,7 +46,7 @@ class Detail:
         """Compressed, with a version byte in front."""
         parts = [pack_all(each) for each in self._clusters()]
         parts += [each.to_bytes() for each in (self.scores, self.scores_of_0, self.scores_of_1)]
-        return bytes([VERSION]) + zlib.compress(b"".join(parts), 6)
+        return bytes([VERSION]) + zlib.compress(b"".join(parts), 3)
 
     @staticmethod
     def from_bytes(stored: bytes) -> Detail:
