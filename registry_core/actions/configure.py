@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from itertools import chain
 from typing import Any
 
 from ..artifacts import classes
@@ -17,7 +18,7 @@ from ..rules import intake, ranks
 from ..version import Version
 from . import artifact_trust, outgoing, seals
 from .context import CONFIGURATION, Context, check_reason
-from .model_records import eligible, ranking_of_row
+from .model_records import eligible, ranking_of_row, scored_alike
 
 _FILE = "registry_config.json"
 #: Under this name the catalog keeps by which rule its scores were computed.
@@ -224,7 +225,7 @@ def _apply(
     events.set_setting(transaction, CONFIGURATION, after.to_json())
     if before is not None and artifact_trust.trusted_names(before) != artifact_trust.trusted_names(after):
         artifact_trust.settle(context, transaction, after)
-    _rescore(transaction, after)
+    _rescore(transaction, after, before)
     events.append(
         transaction,
         now=context.now(),
@@ -236,10 +237,21 @@ def _apply(
     )
 
 
-def _rescore(transaction: Transaction, configuration: Configuration) -> int:
-    """Score every version by the settings; gives how many scores changed."""
+def _rescore(transaction: Transaction, configuration: Configuration, before: Configuration | None = None) -> int:
+    """Score every version by the settings; gives how many scores changed.
+
+    Args:
+        before: the settings by which the stored scores were computed: names that are scored alike are left alone.
+    """
+    if events.setting(transaction, _SCORING) != SCORING:
+        before = None
     scores = []
-    for row in models.scoring_rows(transaction):
+    rows = chain.from_iterable(
+        models.scoring_rows(transaction, name)
+        for name in models.names(transaction)
+        if before is None or not scored_alike(before.policy(name), configuration.policy(name))
+    )
+    for row in rows:
         score, on = ranking_of_row(configuration.policy(row["model_name"]), row)
         if (score.value, score.note, on) != (row["score"], row["score_note"], row["ranked_on"]):
             new = {"seq": row["seq"], "score": score.value, "score_note": score.note, "ranked_on": on}

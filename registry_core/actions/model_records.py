@@ -40,6 +40,15 @@ class MetricSource(NamedTuple):
     on: str
 
 
+#: The settings of a model name that scores and their order follow from.
+SCORED_BY = ("rank_by", "performance_weight", "regression_weight", "own_weights", "ensemble_bonus", "lower_is_better")
+
+
+def scored_alike(one: Policy, other: Policy) -> bool:
+    """Whether two policies give every version the same score."""
+    return all(getattr(one, name) == getattr(other, name) for name in SCORED_BY)
+
+
 def ranked(
     policy: Policy, reported: MetricSource, measured: MetricSource, task: Task | None, is_ensemble: bool
 ) -> tuple[Score, str]:

@@ -3,11 +3,17 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
 from registry_core import Conflict, InvalidConfiguration, NotFound, Registry
+from registry_core.actions import model_records
+from registry_core.catalog import models
+from registry_core.catalog.database import Queries
+from registry_core.evidence import Task
+from registry_core.policies import Policy
+from registry_core.records import Row
 from tests.fitted import register, score
 
 SEED = {
@@ -207,3 +213,42 @@ def test_settings_others_changed_meanwhile_are_not_overwritten(catalog_url: dict
         assert anna.revision() == last.event_id
         anna.configure("Churn", ensemble_bonus=0.0, expected=anna.configuration())
         assert bert.policy("Churn").ensemble_bonus == 0
+
+
+def test_versions_are_scored_anew_only_where_scores_may_change(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[str | None] = []
+    whole = models.scoring_rows
+
+    def rows(queries: Queries, model_name: str | None = None) -> list[Row]:
+        looked.append(model_name)
+        return whole(queries, model_name)
+
+    for name in ("Churn", "Fraud"):
+        register(registry, 0.9, model_name=name)
+    monkeypatch.setattr(models, "scoring_rows", rows)
+    registry.configure(auto_select_best=False, reason="by hand")
+    registry.configure(model_name="Fraud", selection_margin=0.1, reason="a clear lead")
+    assert looked == []
+    registry.configure(model_name="Fraud", performance_weight={"auc": 1.0}, reason="auc alone")
+    assert looked == ["Fraud"]
+    registry.configure(ensemble_bonus=0.1, reason="more")
+    assert looked == ["Fraud", "Churn", "Fraud"]
+
+
+@pytest.mark.parametrize("rank_by", ["reported", "measured"])
+@pytest.mark.parametrize("task", ["classification", "regression", None])
+def test_scores_follow_from_no_other_setting(rank_by: Literal["reported", "measured"], task: Task | None) -> None:
+    asked = set[str]()
+
+    class Asked(Policy):
+        def __getattribute__(self, name: str) -> Any:
+            if name in Policy.__dataclass_fields__:
+                asked.add(name)
+            return super().__getattribute__(name)
+
+    source = model_records.MetricSource({"accuracy": 0.9, "r2": 0.5}, "holdout")
+    model_records.ranked(Asked(rank_by=rank_by), source, source, task, True)
+    assert asked
+    assert asked <= set(model_records.SCORED_BY)
