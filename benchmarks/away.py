@@ -12,6 +12,7 @@ import argparse
 import json
 import os
 import random
+import select
 import signal
 import sys
 import tempfile
@@ -127,7 +128,7 @@ def service(address: dict[str, Any], overflow: str, say: Any, stopped: Any) -> N
     say(given=given, unstored=unstored, calls=calls, outcomes=recorded, slowest=slowest, wrong=wrong)
 
 
-class _Process:
+class Process:
     """A process that works until it is told to stop. It is made before there is anything to work with: what is made
     later, such as the way to a server, it would hold open."""
 
@@ -146,6 +147,11 @@ class _Process:
         os.write(self._speak, json.dumps([address, environment]).encode() + b"\n")
         os.close(self._speak)
 
+    def kill(self) -> None:
+        """End it with signal 9."""
+        os.kill(self._child, signal.SIGKILL)
+        os.waitpid(self._child, 0)
+
     def end(self) -> dict[str, Any]:
         """Tell it to stop, and what it says in the end."""
         os.kill(self._child, signal.SIGTERM)
@@ -162,6 +168,7 @@ class _Process:
 
 def _work(work: Callable[..., None], arguments: Sequence[Any], hear: int, answer: int) -> NoReturn:
     ended: list[int] = []
+    parent = os.getppid()
     signal.signal(signal.SIGTERM, lambda *_: ended.append(1))
 
     def say(**what: Any) -> None:
@@ -172,10 +179,13 @@ def _work(work: Callable[..., None], arguments: Sequence[Any], hear: int, answer
         told = b""
         # Processes that were made later hold the other end open.
         while not told.endswith(b"\n"):
-            told += os.read(hear, 65536)
+            piece = os.read(hear, 65536) if select.select([hear], [], [], 1.0)[0] else None
+            if piece == b"" or os.getppid() != parent:
+                os._exit(0)  # whoever would have told it is gone
+            told += piece or b""
         address, environment = json.loads(told)
         os.environ.update(environment)
-        work(address, *arguments, say, lambda: bool(ended))
+        work(address, *arguments, say, lambda: bool(ended) or os.getppid() != parent)
     except BaseException as error:
         say(wrong=[f"a process ended: {type(error).__name__}: {error}"])
     finally:
@@ -210,8 +220,8 @@ def run(place: Path, times: int, seed: int = 0) -> Found:
     for number in range(9):
         fitted(number)
     found, chance, store = Found(), random.Random(seed), ObjectStore()
-    first, working = _Process(_first), [
-        _Process(service, str(place / "first")), _Process(service, str(place / "second")), _Process(pipeline),
+    first, working = Process(_first), [
+        Process(service, str(place / "first")), Process(service, str(place / "second")), Process(pipeline),
     ]  # fmt: skip
     with postgres() as server, store.running():
         parts = urlsplit(server.address)

@@ -141,7 +141,9 @@ class TokenNotValid(RegistryError):
 
 
 class NotFound(RegistryError, KeyError):
-    """There is no event, experiment or alert with that id."""
+    """There is no event, experiment or alert with that id. ``what`` is ``upload`` where it is a file of a call."""
+
+    what: str = ""
 
     def __str__(self) -> str:
         # KeyError shows the repr of its argument, which would put the sentence in quotes.

@@ -101,14 +101,20 @@ class Following:
                 self._thread.start()
 
     def _follow(self, stopped: threading.Event) -> None:
+        answered = False
         while not stopped.is_set():
             try:
                 with self._waiting() as wait:
                     while not stopped.is_set():
                         question = self._question
                         self._learn(wait(self._revision if self._fresh else None), question)
+                        answered = True
             # A server that is away, a way that was closed, a proxy that answers instead of it: asked again later.
             except Exception as error:
+                if answered:
+                    # A way that was cut. Behind it another server may take the next one at once.
+                    answered = False
+                    continue
                 if not stopped.is_set():
                     self.away = str(error) if isinstance(error, Unreachable) else f"{type(error).__name__}: {error}"
                     stopped.wait(PAUSE)

@@ -1,9 +1,10 @@
-"""Whose turn it is, where one process serves many people."""
+"""Whose turn it is, and which call is being carried out, where one process serves many people."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from contextvars import ContextVar
+from dataclasses import dataclass
 
 #: Who is asking, in any words that tell visitors apart; a server sets it for each of its visitors. While one file of a
 #: visitor is looked into, loaded or asked, the next one of the same visitor waits, and those of others do not. Unset,
@@ -18,8 +19,29 @@ on_wait: ContextVar[Callable[[], None] | None] = ContextVar("on_wait", default=N
 WAIT_SECONDS = 0.25
 
 
+@dataclass
+class Call:
+    """A call that its caller gave a key, while it is carried out.
+
+    Attributes:
+        caller, key: whose it is, and what they named it by.
+        interim: what it is answered with should its server end after an event, by the event's kind and version; None:
+            the event says nothing of it.
+        taken_over: another server carried it out instead.
+    """
+
+    caller: str
+    key: str
+    interim: Callable[[str, str | None], str | None]
+    taken_over: bool = False
+
+
+#: The call that this thread carries out. The transaction of a change also notes that the call has changed something.
+call: ContextVar[Call | None] = ContextVar("call", default=None)
+
+
 def still_waits() -> None:
     """Call ``on_wait``, where it is set."""
-    call = on_wait.get()
-    if call is not None:
-        call()
+    check = on_wait.get()
+    if check is not None:
+        check()

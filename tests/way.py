@@ -1,7 +1,9 @@
-"""A way to a server through the loopback that can be cut, can swallow everything, and can be long."""
+"""A way to a server through the loopback that can be cut, can swallow everything, and can be long; or a way to several
+servers, which take turns."""
 
 from __future__ import annotations
 
+import itertools
 import selectors
 import socket
 import threading
@@ -19,8 +21,10 @@ class Way:
         late: seconds that each piece takes, one way.
     """
 
-    def __init__(self, host: str, port: int) -> None:
-        self._target = (host, port)
+    def __init__(self, *targets: tuple[str, int]) -> None:
+        """A way to servers, each a host and a port: connections go to them in turn, and past one that refuses."""
+        self._targets = targets
+        self._turn = itertools.count()
         self.state: Literal["open", "cut", "silent"] = "open"
         self.late = 0.0
         self._listener: socket.socket | None = None
@@ -64,8 +68,17 @@ class Way:
                 here, _ = listener.accept()
                 threading.Thread(target=self._pass, args=(here,), daemon=True).start()
 
+    def _connected(self) -> socket.socket:
+        """A connection to the server whose turn it is, or to the next that takes one."""
+        first = next(self._turn) % len(self._targets)
+        *before, last = self._targets[first:] + self._targets[:first]
+        for target in before:
+            with suppress(ConnectionRefusedError):
+                return socket.create_connection(target)
+        return socket.create_connection(last)
+
     def _pass(self, here: socket.socket) -> None:
-        with suppress(OSError), socket.create_connection(self._target) as there, here:
+        with suppress(OSError), here, self._connected() as there:
             with self._lock:
                 if self._listener is None:
                     return
@@ -92,9 +105,9 @@ class Way:
 
 
 @contextmanager
-def way_to(host: str, port: int) -> Iterator[Way]:
-    """A way to a server; cut in the end."""
-    way = Way(host, port)
+def way_to(host: str, port: int, *further: tuple[str, int]) -> Iterator[Way]:
+    """A way to a server, or to several in turn; cut in the end."""
+    way = Way((host, port), *further)
     try:
         yield way
     finally:

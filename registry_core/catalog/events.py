@@ -10,6 +10,7 @@ from typing import Any
 
 from ..events import EventKind
 from ..records import Event, Row, utc_text
+from . import requests
 from .database import Queries, Transaction, insertion
 from .guarded import whole_of
 from .moved import MOVED_TO, refusal
@@ -73,6 +74,7 @@ def append(
     }
     row["hash"] = digest(last[0]["hash"] if last else _START, row)
     transaction.query(insertion("events", row), row)
+    requests.note_change(transaction, kind.value, model_id)
     return row["seq"], row["at"]
 
 

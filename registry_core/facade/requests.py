@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from ..actions import requests
 from ..catalog.requests import Request
 from .verbs import Verbs
@@ -19,10 +21,14 @@ class RequestVerbs(Verbs):
             sha256: the SHA-256 of what is asked.
 
         Returns:
-            None where the call is new, and is now to be carried out; otherwise the call as it was begun before, with
-            its answer once it has one.
+            None where the call is new, or its server ended before it changed anything: it is now to be carried out.
+            Otherwise the call as it was begun before, with its answer once it has one.
         """
         return requests.begin(self._context, caller, key, sha256)
+
+    def renew_requests(self, calls: Collection[tuple[str, str]]) -> None:
+        """Note that calls, by caller and key, are under way. One of which this was not said for 10 s is interrupted."""
+        requests.renew(self._context, calls)
 
     def end_request(self, caller: str, key: str, answer: str | None) -> None:
         """Keep the answer of a call; None: forget the call, since it changed nothing."""

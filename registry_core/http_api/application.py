@@ -18,15 +18,17 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import StreamingResponse
 from starlette.types import ASGIApp
 
-from ..errors import InvalidInput, RegistryError, StateConflict
+from ..errors import InvalidInput, RegistryError
 from ..registry import Registry
 from ..version import RELEASE
-from ..visitors import visitor
+from ..visitors import Call, visitor
+from ..visitors import call as present_call
 from ..wire import API_PATH, methods, problems
 from ..wire.methods import Method, UploadedFile
 from ..wire.records import to_document
 from . import answers, bounds, callers, downloads
 from .callers import Caller, NotSignedIn
+from .calls import Calls
 from .changes import Changes
 from .checks import Checks
 from .observing import Figures, Observed
@@ -69,8 +71,8 @@ class Server:
         self._ending = ending
         self.figures = Figures()
         self._folder, self._limits = uploads, limits
-        #: The calls with a key that are under way here, by caller and key.
-        self.under_way: set[tuple[str, str]] = set()
+        #: The calls with a key that are under way here.
+        self.calls = Calls(lambda: self.registry)
         self._uploads: Uploads | None = None
         self._checks: Checks | None = None
         self._changes: Changes | None = None
@@ -91,7 +93,7 @@ class Server:
     def checks(self) -> Checks:
         """The checks of uploads."""
         if self._checks is None:
-            self._checks = Checks(self.registry)
+            self._checks = Checks(self.registry, self.calls)
         return self._checks
 
     @property
@@ -112,6 +114,7 @@ class Server:
         """Finish the checks. Uploads stay: their senders go on after a restart."""
         if self._checks is not None:
             await asyncio.to_thread(self._checks.close)
+        self.calls.close()
 
 
 def application(server: Server) -> ASGIApp:
@@ -252,21 +255,32 @@ def _once(
         return Response(
             answer["body"], answer["status"], {"idempotent-replayed": "true"}, media_type=answer["media_type"]
         )
-    server.under_way.add((caller.key, key))
+    interim = json.dumps({**_INTERIM, "server": secrets.token_hex(8)})
+    call = Call(caller.key, key, lambda kind, model_id: interim)
+    present_call.set(call)
+    server.calls.add(caller.key, key)
     try:
-        answer = _guarded(method, lambda: _answered(server, method, caller, arguments, request))
-    except BaseException:
-        # Nothing was changed, so that the same call may succeed later.
-        server.registry.end_request(caller.key, key, None)
-        server.under_way.discard((caller.key, key))
-        raise
+        try:
+            answer = _guarded(method, lambda: _answered(server, method, caller, arguments, request))
+        except BaseException:
+            if not call.taken_over:
+                # Nothing was changed, so that the same call may succeed later.
+                server.registry.end_request(caller.key, key, None)
+            raise
+        _keep(server, method, arguments, call, answer)
+    finally:
+        server.calls.discard(caller.key, key)
+        present_call.set(None)
+    return answer
+
+
+def _keep(server: Server, method: Method, arguments: BaseModel | None, call: Call, answer: Response) -> None:
+    """Keep the answer of a call for whoever sends it again."""
     kept = {"body": bytes(answer.body).decode(), "status": answer.status_code, "media_type": answer.media_type}
     if method.name in _SHOW_SECRETS or getattr(arguments, "rotate_secret", False):
         # A secret is shown once, and stored nowhere.
         kept |= {"status": 409, "media_type": problems.MEDIA_TYPE, "body": _SHOWN_ONCE}
-    server.registry.end_request(caller.key, key, json.dumps(kept))
-    server.under_way.discard((caller.key, key))
-    return answer
+    server.registry.end_request(call.caller, call.key, json.dumps(kept))
 
 
 _SHOW_SECRETS = ("create_token", "sign_in_link", "add_webhook")
@@ -275,6 +289,15 @@ _SHOWN_ONCE = json.dumps({
     "detail": "this call was carried out before, and its secret is shown once; revoke it and create another, or rotate "
     "it",
 })  # fmt: skip
+#: What a call is answered with whose server ended after its first change and before it answered.
+_INTERIM = {
+    "interim": True, "status": 409, "media_type": problems.MEDIA_TYPE,
+    "body": json.dumps({
+        "type": "StateConflict", "status": 409, "title": "Took effect before an interruption",
+        "detail": "this call took effect, and its server ended before it answered; see events() for what it changed, "
+        "and do not send it again",
+    }),
+}  # fmt: skip
 
 
 def _begun(server: Server, method: Method, caller: Caller, arguments: BaseModel | None, key: str) -> str | None:
@@ -282,23 +305,26 @@ def _begun(server: Server, method: Method, caller: Caller, arguments: BaseModel 
 
     Raises:
         InvalidInput: another call has the key.
-        StateConflict: the call is under way (``UnderWay``), or was interrupted.
+        StateConflict: the call is under way (``UnderWay``).
     """
-    asked = method.name.encode() + b" " + to_document(_arguments(arguments))
-    digest = hashlib.sha256(asked).hexdigest()
+    digest = hashlib.sha256(_asked(method, arguments)).hexdigest()
     known = server.registry.begin_request(caller.key, key, digest)
     if known is None:
         return None
     if known.sha256 != digest:
         raise InvalidInput(f"the Idempotency-Key {key!r:.80} belongs to another call; give each call a key of its own")
-    if known.answer is None and method.name != "upload":
-        if (caller.key, key) in server.under_way:
-            raise answers.UnderWay(f"the call with the Idempotency-Key {key!r:.80} is under way; send it again later")
-        raise StateConflict(
-            f"the call with the Idempotency-Key {key!r:.80} was interrupted, or is under way in another server; look "
-            "whether it took effect before you call again with another key"
-        )
+    if method.name != "upload" and (known.answer is None or known.under_way or (caller.key, key) in server.calls):
+        raise answers.UnderWay(f"the call with the Idempotency-Key {key!r:.80} is under way; send it again later")
     return known.answer or ""
+
+
+def _asked(method: Method, arguments: BaseModel | None) -> bytes:
+    """What a call asks, in the same bytes in every server: a file is its content, however often it was sent."""
+    named = {
+        name: value.model_copy(update={"upload": ""}) if isinstance(value, UploadedFile) else value
+        for name, value in _arguments(arguments).items()
+    }
+    return json.dumps([method.name, json.loads(to_document(named))], sort_keys=True).encode()
 
 
 def _begin_check(server: Server, method: Method, caller: Caller, arguments: Any, key: str | None) -> Response:

@@ -20,20 +20,25 @@ from typing import Any
 
 from ..access import Principal
 from ..errors import NotFound, RegistryError
+from ..events import EventKind
 from ..registry import Registry
-from ..visitors import visitor
+from ..visitors import Call, visitor
+from ..visitors import call as present_call
 from ..wire.problems import problem
 from .callers import LOCAL, Caller
+from .calls import Calls
 
 _PROCESSES = 2
+#: So often the catalog is asked for the end of a check that another server makes, in seconds.
+_ASKED = 0.5
 _log = logging.getLogger(__name__)
 
 
 class Checks:
     """Runs the checks of a server, and knows which are under way."""
 
-    def __init__(self, registry: Registry) -> None:
-        self._registry = registry
+    def __init__(self, registry: Registry, calls: Calls) -> None:
+        self._registry, self._calls = registry, calls
         self._pool: ProcessPoolExecutor | None = None
         self._running: dict[tuple[str, str], Future[None]] = {}
         self._lock = threading.Lock()
@@ -44,10 +49,14 @@ class Checks:
             if self._pool is None:
                 # Started, not forked: the server has threads.
                 self._pool = ProcessPoolExecutor(
-                    _PROCESSES, multiprocessing.get_context("spawn"), initializer=_end_with_parent
+                    _PROCESSES,
+                    multiprocessing.get_context("spawn"),
+                    initializer=_end_with_parent,
+                    initargs=(os.getpid(),),
                 )
             future = self._pool.submit(_check, self._registry, caller.principal, caller.key, key, dict(arguments))
             self._running[caller.key, key] = future
+            self._calls.add(caller.key, key)
         future.add_done_callback(lambda done: self._ended(caller.key, key, done))
         return future
 
@@ -60,12 +69,20 @@ class Checks:
                     self._pool = None
         with self._lock:
             self._running.pop((caller, key), None)
+            self._calls.discard(caller, key)
 
     async def wait(self, caller: str, key: str, seconds: float) -> None:
-        """Wait until a check that is under way has ended, at most for some seconds."""
+        """Wait until a check that is under way has ended, here or in another server, at most for some seconds."""
         future = self._running.get((caller, key))
         if future is not None:
             await asyncio.wait([asyncio.wrap_future(future)], timeout=seconds)
+            return
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            known = await asyncio.to_thread(self._registry.find_request, caller, key)
+            if known is None or not known.under_way:
+                return
+            await asyncio.sleep(min(_ASKED, seconds))
 
     def find(self, caller: str, key: str) -> dict[str, Any]:
         """What became of a check: its state is received, registered, refused or interrupted.
@@ -78,9 +95,13 @@ class Checks:
         known = self._registry.find_request(caller, key)
         if known is None:
             raise NotFound(f"no check has the id {key!r:.80}; checks are kept for 24 hours")
+        if running or known.under_way:
+            return {"check": key, "state": "received"}
         if known.answer is not None:
-            return {"check": key, **json.loads(known.answer)}
-        return {"check": key, "state": "received" if running else "interrupted"}
+            answer = json.loads(known.answer)
+            answer.pop("interim", None)
+            return {"check": key, **answer}
+        return {"check": key, "state": "interrupted"}
 
     def close(self) -> None:
         """End the processes; a check that is under way is finished first."""
@@ -91,6 +112,8 @@ class Checks:
 def _check(registry: Registry, principal: Principal | None, caller: str, key: str, arguments: dict[str, Any]) -> None:
     """In a process of its own: register an upload, and keep what became of it."""
     visitor.set(caller)
+    call = Call(caller, key, _interim)
+    present_call.set(call)
     acting = registry if principal is None else registry.as_principal(principal)
     try:
         by: dict[str, Any] = {"actor": LOCAL} if principal is None else {}
@@ -102,12 +125,19 @@ def _check(registry: Registry, principal: Principal | None, caller: str, key: st
         failed = {"type": "RegistryError", "status": 500, "title": "Internal error"}
         sentence = "the upload could not be checked; the details are in the server's log"
         answer = {"state": "refused", "problem": {**failed, "detail": sentence}}
-    registry.end_request(caller, key, json.dumps(answer))
+    if not call.taken_over:
+        registry.end_request(caller, key, json.dumps(answer))
 
 
-def _end_with_parent() -> None:
-    """A server that was killed leaves no process behind: nobody would read what it does."""
-    parent = os.getppid()
+def _interim(kind: str, model_id: str | None) -> str | None:
+    """Once the version is there it is registered, whatever becomes of this process."""
+    if kind != EventKind.UPLOADED:
+        return None
+    return json.dumps({"state": "registered", "model_id": model_id, "interim": True})
+
+
+def _end_with_parent(parent: int) -> None:
+    """A server that was killed leaves no process behind, also where it was killed while this one began."""
 
     def watch() -> None:
         while os.getppid() == parent:

@@ -24,6 +24,7 @@ from typing import IO, Any
 from ..errors import InvalidInput, NotFound, StateConflict, StorageError
 from ..rules.intake import MOST_FILE
 from ..wire.methods import UploadedFile
+from ..wire.problems import UPLOAD
 
 _HOURS = 24
 #: Written at once: small enough for any number of clients, large enough for a disk.
@@ -105,10 +106,14 @@ class Uploads:
         """
         found = Upload(upload_id, caller, self._own(caller) / upload_id)
         if not _ID.fullmatch(upload_id) or not found.path.is_file() or self._is_over(found.path):
-            raise NotFound(
+            error = NotFound(
                 f"no upload has the id {upload_id!r:.80}; uploads end once they were used, and {_HOURS} hours after "
-                "their last byte. Begin a new one with POST /uploads"
+                "their last byte, and are known to the servers that share their folder. Begin a new one with POST "
+                "/uploads"
             )
+            # By this a client knows that it has to send the file again.
+            error.what = UPLOAD
+            raise error
         return found
 
     async def append(self, upload: Upload, offset: int, pieces: AsyncIterator[bytes]) -> None:

@@ -10,7 +10,7 @@ import random
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, NoReturn, TypeVar
 
@@ -20,7 +20,7 @@ from .. import forks
 from ..errors import ArtifactAltered, InvalidInput, ModelNotFound, NotFound, RegistryError, StorageError, Unreachable
 from ..wire import API_PATH
 from ..wire.methods import MOST_ENTRIES, Method
-from ..wire.problems import error_of
+from ..wire.problems import UPLOAD, error_of
 from ..wire.records import to_document
 
 T = TypeVar("T")
@@ -85,31 +85,73 @@ class Connection:
                 break
         return found
 
-    def register(self, method: Method, arguments: Mapping[str, Any]) -> str:
-        """Register an upload, and wait until it was checked; gives the model id."""
-        begun = self._post(method, arguments).json()["check"]
+    def with_files(
+        self, files: Mapping[str, Any], arguments: Mapping[str, Any], act: Callable[[Mapping[str, Any]], T]
+    ) -> T:
+        """Send files, then do something that names them; once more where the server that has them is gone.
+
+        Args:
+            files: each file of a call, by the name of its argument; see ``upload``.
+            act: what is to be done, given all arguments.
+        """
+        with ExitStack() as stack:
+            opened = {name: stack.enter_context(_opened(source, name)) for name, source in files.items()}
+            tries = 0
+            while True:
+                tries += 1
+                sent = {name: self._send(*file) for name, file in opened.items()}
+                try:
+                    return act({**arguments, **sent})
+                except NotFound as error:
+                    if error.what != UPLOAD or tries >= _TRIES:
+                        raise
+                _pause(tries)
+
+    def register(self, method: Method, files: Mapping[str, Any], arguments: Mapping[str, Any]) -> str:
+        """Register an upload, and wait until it was checked; gives the model id.
+
+        A check whose server ended is made again, by its key: it registered nothing, or it has its answer.
+        """
+        key, interrupted = uuid.uuid4().hex, 0
+
+        def check(sent: Mapping[str, Any]) -> str | None:
+            begun = self._post(method, sent, key).json()["check"]
+            while True:
+                found = self.get(f"/checks/{begun}", wait=_WAIT).json()
+                match found["state"]:
+                    case "registered":
+                        return str(found["model_id"])
+                    case "refused":
+                        raise error_of(found["problem"])
+                    case "interrupted":
+                        return None
+
         while True:
-            found = self.get(f"/checks/{begun}", wait=_WAIT).json()
-            match found["state"]:
-                case "registered":
-                    return str(found["model_id"])
-                case "refused":
-                    raise error_of(found["problem"])
-                case "interrupted":
-                    raise StorageError(
-                        errno.EINTR,
-                        "the server ended while it checked the upload; look whether list_models() has the version, and "
-                        "register it again if not",
-                    )
+            try:
+                model_id = self.with_files(files, arguments, check)
+            except InvalidInput:
+                if not interrupted:
+                    raise
+                model_id = None  # a server of an earlier release, to which files that were sent again are others
+            if model_id is not None:
+                return model_id
+            interrupted += 1
+            if interrupted >= _TRIES:
+                raise StorageError(
+                    errno.EINTR,
+                    "the server ended while it checked the upload; look whether list_models() has the version, and "
+                    "register it again if not",
+                )
+            _pause(interrupted)
 
     def get(self, path: str, **query: Any) -> httpx2.Response:
         """Ask for something."""
         return self._sent(lambda: self._client.get(path, params=query))
 
-    def _post(self, method: Method, arguments: Mapping[str, Any]) -> httpx2.Response:
+    def _post(self, method: Method, arguments: Mapping[str, Any], key: str | None = None) -> httpx2.Response:
         headers = {"content-type": "application/json"}
         if not method.repeats:
-            headers["idempotency-key"] = uuid.uuid4().hex
+            headers["idempotency-key"] = key or uuid.uuid4().hex
         body = to_document(arguments)
         return self._sent(lambda: self._client.post(f"/{method.name}", content=body, headers=headers))
 
@@ -161,35 +203,40 @@ class Connection:
             InvalidInput: it is none of them, or cannot be read.
         """
         with _opened(source, what) as (file, name):
-            start, digest = file.tell(), hashlib.sha256()
-            while piece := file.read(_PIECE):
-                digest.update(piece)
-            size, offset, failures = file.tell() - start, 0, 0
-            upload_id = self._begin_upload()
-            while offset < size:
-                file.seek(start + offset)
-                piece = file.read(_PIECE)
-                try:
-                    headers = {"upload-offset": str(offset)}
-                    answer = self._client.patch(f"/uploads/{upload_id}", content=piece, headers=headers)
-                    if answer.status_code not in (204, 404, 409) and answer.status_code not in _AGAIN:
-                        _raise(answer)
-                    if answer.status_code == 204:
-                        offset, failures = int(answer.headers["upload-offset"]), 0
-                        continue
-                except httpx2.TransportError as error:
-                    if failures >= _TRIES:
-                        raise Unreachable(errno.ECONNRESET, f"{self.address} does not take {name} ({error})") from error
-                failures += 1
-                if failures > _TRIES:
+            return self._send(file, name)
+
+    def _send(self, file: IO[bytes], name: str) -> dict[str, str]:
+        """Send the rest of a file, which is then where it was."""
+        start, digest = file.tell(), hashlib.sha256()
+        while piece := file.read(_PIECE):
+            digest.update(piece)
+        size, offset, failures = file.tell() - start, 0, 0
+        upload_id = self._begin_upload()
+        while offset < size:
+            file.seek(start + offset)
+            piece = file.read(_PIECE)
+            try:
+                headers = {"upload-offset": str(offset)}
+                answer = self._client.patch(f"/uploads/{upload_id}", content=piece, headers=headers)
+                if answer.status_code not in (204, 404, 409) and answer.status_code not in _AGAIN:
                     _raise(answer)
-                _pause(failures)
-                # How far it came, the server knows.
-                try:
-                    offset = self._offset(upload_id)
-                except NotFound:
-                    upload_id, offset = self._begin_upload(), 0
-            return {"upload": upload_id, "sha256": digest.hexdigest(), "name": name}
+                if answer.status_code == 204:
+                    offset, failures = int(answer.headers["upload-offset"]), 0
+                    continue
+            except httpx2.TransportError as error:
+                if failures >= _TRIES:
+                    raise Unreachable(errno.ECONNRESET, f"{self.address} does not take {name} ({error})") from error
+            failures += 1
+            if failures > _TRIES:
+                _raise(answer)
+            _pause(failures)
+            # How far it came, the server knows.
+            try:
+                offset = self._offset(upload_id)
+            except NotFound:
+                upload_id, offset = self._begin_upload(), 0
+        file.seek(start)
+        return {"upload": upload_id, "sha256": digest.hexdigest(), "name": name}
 
     def _offset(self, upload_id: str) -> int:
         known = self._sent(lambda: self._client.head(f"/uploads/{upload_id}"))

@@ -170,12 +170,14 @@ class _Remote:
         arguments = {name: _zoned(value) for name, value in arguments.items()}
         if isinstance(metadata := arguments.get("metadata"), Mapping):
             arguments["metadata"] = _as_said_here(metadata)
-        for name in method.files:
-            if (given := arguments.get(name)) is not None and not (name == "input_example" and _are_rows(given)):
-                arguments[name] = self._connection.upload(given, name)
+        files = {
+            name: given
+            for name in method.files
+            if (given := arguments.get(name)) is not None and not (name == "input_example" and _are_rows(given))
+        }
         if verb == "upload":
-            return self._connection.register(method, arguments)
-        return self._connection.call(method, arguments)
+            return self._connection.register(method, files, arguments)
+        return self._connection.with_files(files, arguments, lambda sent: self._connection.call(method, sent))
 
 
 def _zoned(value: Any) -> Any:

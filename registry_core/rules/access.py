@@ -182,7 +182,7 @@ NEEDS: Mapping[str, Need] = {
 OWNER_ONLY = frozenset({
     "as_principal", "from_backup", "recover", "export_key", "import_key", "principal_of_token", "open_session",
     "session", "close_session", "redeem_link", "has_people", "note_person", "begin_request", "end_request",
-    "find_request", "keep_sending", "readiness",
+    "find_request", "renew_requests", "keep_sending", "readiness",
 })  # fmt: skip
 
 

@@ -46,8 +46,8 @@ SERVED = NEEDS.keys() - NOT_SERVED.keys()
 
 #: Methods that change nothing although a viewer may not call them.
 _FURTHER_READING = frozenset({
-    "artifact_address", "grants", "inspect", "people", "preview_table", "preview_upload", "reviewers", "tokens",
-    "webhook_deliveries", "webhooks", "why_may",
+    "artifact_address", "grants", "inspect", "people", "preview_table", "preview_upload", "reviewers", "serving_plan",
+    "tokens", "webhook_deliveries", "webhooks", "why_may",
 })  # fmt: skip
 
 #: Methods that change something and may be sent again all the same: nothing is stored twice, so that they need no key.

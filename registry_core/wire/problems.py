@@ -30,6 +30,8 @@ STATUS: Mapping[str, int] = {
     "NotEligible": 409,
     "InvalidInput": 422,
 }
+#: What is missing, as ``NotFound`` says it in ``what``, where it is a file that was sent before a call.
+UPLOAD = "upload"
 #: After so many seconds a call may be sent again that met one of the statuses 429 and 503.
 RETRY_SECONDS = 1
 
