@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -49,6 +50,8 @@ _NETWORK: Mapping[str, str] = {
     "tcp_user_timeout": "10000",
     "application_name": "model-registry",
 }
+#: How libpq tells that a server answered, and did not let a connection in; it has no SQLSTATE for that.
+_REFUSED = re.compile(r"FATAL: +(.*)")
 #: SQLSTATEs of a server that is being started or stopped, or takes no further connection.
 _AWAY = ("08", "57P01", "57P02", "57P03", "53300")
 
@@ -304,6 +307,13 @@ class PostgresDatabase:
             ) from error
         except psycopg.OperationalError as error:
             state = error.sqlstate
+            refused = _REFUSED.search(str(error))
+            if state is None and refused:
+                raise Unreachable(
+                    errno.EACCES,
+                    f"{self.name} refuses the connection ({refused[1]}): correct the user, the password or the "
+                    "database of the address, or wait until the server has started",
+                ) from error
             kind = Unreachable if state is None or state.startswith(_AWAY) else StorageError
             raise kind(
                 errno.EIO, f"{self.name} cannot be reached ({_first(error)}): check the address and the server"

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from registry_core import InvalidInput, MoveReport, Registry, StateConflict, StorageError, move
+from registry_core import InvalidInput, MoveReport, Registry, StateConflict, StorageError, Unreachable, move
 from registry_core.catalog import moved
 from registry_core.cli import main
 from tests import traffic
@@ -303,3 +303,29 @@ def test_a_bucket_that_refuses_is_said_and_the_source_goes_on(
     assert isinstance(move(tmp_path / "registry", fresh_postgres, artifacts="s3://team/ours"), MoveReport)
     with Registry(fresh_postgres, artifacts="s3://team/ours") as there:
         assert there.count_models() == 4
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("wrong", ["source", "target"])
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [(("registry@", "nobody:secret@"), 'role "nobody" does not exist'), (("/postgres?", "/none?"), "does not exist")],
+)
+def test_a_database_that_refuses_is_said_and_the_source_goes_on(
+    fresh_postgres: str, tmp_path: Path, wrong: str, change: tuple[str, str], said: str
+) -> None:
+    place = fresh_postgres.replace(*change)
+    assert place != fresh_postgres
+    folder = tmp_path / "registry"
+    with Registry(folder) as registry:
+        traffic.register(registry, 0.5)
+    with pytest.raises(
+        Unreachable, match=rf"refuses the connection \({said}.*correct the user, the password"
+    ) as raised:
+        if wrong == "target":
+            move(folder, place, artifacts=tmp_path / "files")
+        else:
+            move(place, tmp_path / "there", source_artifacts=tmp_path / "files")
+    assert "secret" not in str(raised.value)
+    assert not (tmp_path / "there" / "models").exists()
+    assert move(folder, fresh_postgres, artifacts=tmp_path / "files").findings == ()
