@@ -109,6 +109,14 @@ class Database(Queries, Protocol):
     def optimize(self) -> None:
         """Collect statistics for the query planner and give back unused space."""
 
+    def require_release(self) -> None:
+        """Require that no newer release has changed the tables since they were opened: what copies, compares or writes
+        whole tables would lose what is new.
+
+        Raises:
+            StorageError: one has.
+        """
+
     def check(self) -> list[Damage]:
         """What is damaged: pages, references, rows that nobody wrote so, commits that were confirmed and are gone."""
 

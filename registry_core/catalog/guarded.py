@@ -189,6 +189,9 @@ class Guarded:
     def optimize(self) -> None:
         self.whole.optimize()
 
+    def require_release(self) -> None:
+        self.whole.require_release()
+
     def check(self) -> list[Damage]:
         return self.whole.check()
 

@@ -189,6 +189,9 @@ class PostgresDatabase:
         # Its own autovacuum gives back space.
         self.query("ANALYZE")
 
+    def require_release(self) -> None:
+        check_release((row["name"] for row in self.query("SELECT name FROM migrations")), self._schema, self.name)
+
     def check(self) -> list[Damage]:
         # Its own checksums are those of its pages, and references are checked as they are written.
         return []
@@ -248,6 +251,9 @@ class PostgresDatabase:
             queries.query("CREATE TABLE IF NOT EXISTS migrations (name TEXT PRIMARY KEY, applied_at TEXT NOT NULL)")
             applied = {row["name"] for row in queries.query("SELECT name FROM migrations")}
             check_release(applied, self._schema, self.name)
+            if not applied.isdisjoint(self._schema.migrations):
+                # Before any table: whoever writes has this lock first, and neither waits for the other.
+                queries.query(f"LOCK TABLE {self._schema.lock} IN EXCLUSIVE MODE")
             for name, statements in self._schema.migrations.items():
                 if name not in applied:
                     for statement in statements:
@@ -282,6 +288,10 @@ class PostgresDatabase:
                 f"{self.name} undid this change: its process stood still for {_IDLE_SECONDS} s while others waited; "
                 "try again",
             ) from error
+        except psycopg.errors.DeadlockDetected as error:
+            raise CatalogBusy(
+                errno.EBUSY, f"{self.name} ended a statement, such as beside an upgrade ({_first(error)}); try again"
+            ) from error
         except psycopg.errors.FeatureNotSupported as error:
             raise CatalogBusy(
                 errno.EBUSY, f"{self.name} was upgraded by a newer release meanwhile ({_first(error)}); try again"
@@ -297,6 +307,10 @@ class PostgresDatabase:
                 f"{self.name} does not permit this ({_first(error)}): make this role the owner of the tables, or grant "
                 "it what is missing",
             ) from error
+        except (psycopg.ProgrammingError, psycopg.errors.NotNullViolation, psycopg.errors.CheckViolation):
+            # Such as a column that is no longer there, or one that this release does not know and has to be given.
+            self.require_release()
+            raise
         except psycopg.errors.ReadOnlySqlTransaction as error:
             raise StorageError(
                 errno.EROFS, f"{self.name} takes no changes, such as a standby: give the address of the primary"

@@ -81,6 +81,14 @@ def _fill_empty(wanted: _Migrations, name: str, connection: sqlite3.Connection) 
     return first
 
 
+def _applied(connection: sqlite3.Connection, schema: Schema) -> set[str]:
+    """The migrations of a schema that are noted in a database."""
+    if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = '_sqlite_migrations'").fetchall():
+        return set()
+    rows = connection.execute("SELECT name FROM _sqlite_migrations WHERE migration_set = ?", (schema.name,))
+    return {name for (name,) in rows}
+
+
 class _Queries:
     principal = ""
     has_news = False
@@ -114,6 +122,7 @@ class _Queries:
         try:
             if summed is not None:
                 rows = list(rows)
+                self._require_columns(summed)
             self._connection.executemany(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({places})", rows)
             if summed is not None and rows:
                 given = dict(zip(columns, zip(*rows, strict=True), strict=True))
@@ -122,6 +131,16 @@ class _Queries:
                 )
         except (UnicodeEncodeError, OverflowError, sqlite3.ProgrammingError) as error:
             raise InvalidInput(f"a value cannot be stored: {error}") from error
+
+    def _require_columns(self, table: row_checksums.Summed) -> None:
+        """Require that raw rows, which are summed here, have the columns that they are summed by.
+
+        Raises:
+            StorageError: a newer release gave them others; the sums would not be those of the rows.
+        """
+        present = tuple(row[1] for row in self._connection.execute(f"PRAGMA table_info({table.name})"))
+        if present != table.columns:
+            check_release(_applied(self._connection, self._schema), self._schema, "the live traffic of this registry")
 
     def having(self, table: str, columns: Sequence[str], key: str, values: Iterable[int]) -> list[tuple[Any, ...]]:
         return self.tuples(
@@ -151,7 +170,9 @@ class SqliteDatabase:
         self.on_news: Callable[[], None] = lambda: None
         self._identity: tuple[tuple[int, int] | None, int] | None = None
         self._queue = Queue(path.with_name(f"{path.name}-queue"), WAIT_SECONDS)
-        self._connections = Connections(path, synchronous, rebuildable=schema is REGISTRY)
+        self._connections = Connections(
+            path, synchronous, rebuildable=schema is REGISTRY, require_release=self._require_release
+        )
         self._connection = self._connections.lend
         if not path.exists():
             try:
@@ -199,6 +220,13 @@ class SqliteDatabase:
         with self._connection() as connection, self._queue.turn():
             connection.execute("ANALYZE")
             connection.execute("VACUUM")
+
+    def require_release(self) -> None:
+        with self._connection() as connection:
+            self._require_release(connection)
+
+    def _require_release(self, connection: sqlite3.Connection) -> None:
+        check_release(_applied(connection, self._schema), self._schema, str(self._path))
 
     def check(self) -> list[Damage]:
         name, found = self._path.name, list[Damage]()
@@ -292,7 +320,7 @@ class SqliteDatabase:
     def _bring_up_to_date(self) -> None:
         with self._connection() as connection:
             wanted = (*self._schema.migrations.items(), row_checksums.migration(self._schema))
-            applied = self._applied(connection)
+            applied = _applied(connection, self._schema)
             check_release(applied, self._schema, str(self._path))
             if applied >= {name for name, _ in wanted}:
                 return
@@ -321,12 +349,6 @@ class SqliteDatabase:
                     _apply(wanted, self._schema.name, own)
             finally:
                 own.close()
-
-    def _applied(self, connection: sqlite3.Connection) -> set[str]:
-        if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = '_sqlite_migrations'").fetchall():
-            return set()
-        rows = connection.execute("SELECT name FROM _sqlite_migrations WHERE migration_set = ?", (self._schema.name,))
-        return {name for (name,) in rows}
 
     @contextmanager
     def _write(self, connection: sqlite3.Connection) -> Iterator[None]:

@@ -6,8 +6,8 @@ import errno
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Literal
 
@@ -17,6 +17,8 @@ from . import row_checksums
 
 WAIT_SECONDS = 60.0
 _KEPT_CONNECTIONS = 8
+#: How SQLite begins to say that tables are not those which a statement was written for.
+_OTHER_TABLES = ("no such ", "error in ", "NOT NULL constraint failed", "CHECK constraint failed")
 
 
 class Connections:
@@ -25,13 +27,22 @@ class Connections:
     Args:
         synchronous: ``FULL`` or ``NORMAL``; see ``SqliteDatabase``.
         rebuildable: whether what the file holds can be made anew of other files: then an error says how.
+        require_release: raises a ``StorageError`` where a newer release has changed the tables.
 
     Attributes:
         file: device and inode of the file the connections are to; None before the first.
     """
 
-    def __init__(self, path: Path, synchronous: Literal["FULL", "NORMAL"], *, rebuildable: bool) -> None:
+    def __init__(
+        self,
+        path: Path,
+        synchronous: Literal["FULL", "NORMAL"],
+        *,
+        rebuildable: bool,
+        require_release: Callable[[sqlite3.Connection], None] = lambda connection: None,
+    ) -> None:
         self._path, self._synchronous, self._rebuildable = path, synchronous, rebuildable
+        self._require_release = require_release
         self._lock = threading.Lock()
         self._idle: list[sqlite3.Connection] = []
         self._inherited: list[object] = []
@@ -197,6 +208,13 @@ class Connections:
             )
         if name.startswith(("SQLITE_NOTADB", "SQLITE_CORRUPT")):
             return self.damaged(str(error))
+        if str(error).startswith(_OTHER_TABLES) or " has no column named " in str(error):
+            try:
+                with closing(self._connect()) as connection:
+                    self._require_release(connection)
+            except (StorageError, sqlite3.Error) as newer:
+                if isinstance(newer, StorageError):
+                    return newer
         if str(error).startswith(("Could not decode", "no such ", "malformed ", "error in ")):
             return self.damaged(str(error))
         if name.startswith("SQLITE_IOERR"):

@@ -55,6 +55,8 @@ def teller(progress: Progress | None) -> Progress | None:
 
 def backup(context: Context, path: str | os.PathLike[str], progress: Progress | None) -> BackupReport:
     """See ``Registry``."""
+    context.database.require_release()
+    context.telemetry.require_release()
     for attempt in range(1, _TRIES + 1):
         now = context.now()
         try:

@@ -30,6 +30,7 @@ Rows = Sequence[tuple[Any, ...]]
 def rebuild(context: Context, actor: str | None, reason: str, progress: Progress | None) -> RebuildReport:
     """See ``Registry``."""
     who, why = context.who(actor), check_reason(reason)
+    context.database.require_release()
     begin = time.perf_counter()
     # Outside the lock: they are never written twice, and there may be thousands.
     sidecars = digests(context, progress)

@@ -6,6 +6,7 @@ later state before it is said: it may have been packed, purged or registered mea
 
 from __future__ import annotations
 
+import errno
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
@@ -15,7 +16,7 @@ from typing import NamedTuple
 
 from ...catalog.database import Damage, Database
 from ...config import Configuration
-from ...errors import CatalogBusy, RegistryError, Unreachable, WorkersLost
+from ...errors import CatalogBusy, RegistryError, StorageError, Unreachable, WorkersLost
 from ...maintenance import Finding, Progress, VerifyReport
 from ...records import utc_text
 from .. import answer_checks
@@ -90,7 +91,26 @@ def telemetry_of(context: Context) -> Database | None:
     return context.telemetry if kept_elsewhere or context.store.exists("telemetry.db") else None
 
 
+def _require_release(context: Context) -> None:
+    """Require that the tables are those of this release: what a newer one changed is no damage.
+
+    Raises:
+        StorageError: a newer release has opened the registry.
+    """
+    try:
+        context.database.require_release()
+        if (telemetry := telemetry_of(context)) is not None:
+            telemetry.require_release()
+    except CatalogBusy:
+        raise
+    except StorageError as problem:
+        # What cannot be read is found below.
+        if problem.errno == errno.EPROTO:
+            raise
+
+
 def _damage(context: Context) -> tuple[Damage, ...]:
+    _require_release(context)
     found = context.database.check()
     try:
         telemetry = telemetry_of(context)
