@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import joblib
 import pytest
 
 from registry_core import Event, Registry
 from registry_core.demo import replay
+from tests.actions.test_compute import dask
 
 pytestmark = pytest.mark.slow
 
@@ -37,6 +39,24 @@ def test_the_story_happens_again_the_same_way(tmp_path: Path) -> None:
     assert kept == [(event.at, event.kind, event.reason, event.after) for event in told(once)[: len(kept)]]
     assert len(kept) > 5
     assert said[0][:3] == said[1][:3]
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("backend", ["threading", "loky", "dask"])
+def test_the_story_is_the_same_whatever_joblib_was_told(tmp_path: Path, backend: str) -> None:
+    said: tuple[list[str], list[str]] = ([], [])
+    replay.flights(tmp_path / "here", said[0].append, every=6, last=84)
+    with dask() if backend == "dask" else joblib.parallel_config(backend=backend, n_jobs=2):
+        replay.flights(tmp_path / "there", said[1].append, every=6, last=84)
+    here, there = (
+        [(event.at, event.kind, event.reason, event.after) for event in told(tmp_path / name)]
+        for name in ("here", "there")
+    )
+    assert (here, said[0]) == (there, said[1])
+    with Registry(tmp_path / "here") as first, Registry(tmp_path / "there") as second:
+        one, other = (each.prediction_history("LateArrival") for each in (first, second))
+    assert len(one) > 1_000
+    assert one.equals(other)
 
 
 def went_all_the_way(folder: Path) -> None:
