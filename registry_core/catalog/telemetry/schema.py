@@ -168,8 +168,6 @@ def _partitioned(table: str, key: str, indexes: tuple[str, ...] = ()) -> tuple[s
 
 #: What PostgreSQL does beside.
 _BY_DAY = (
-    # Whoever writes holds this one first.
-    "LOCK TABLE counters IN EXCLUSIVE MODE",
     *_partitioned(
         "predictions",
         "prediction_id",
