@@ -279,7 +279,7 @@ def main() -> None:
     parser.add_argument("--writers", type=_numbers, default=[1, 2, 4, 8, 16])
     given = parser.parse_args()
     # Pages are made without a browser.
-    logging.getLogger("streamlit.runtime.scriptrunner_utils.script_run_context").setLevel(logging.ERROR)
+    logging.disable(logging.WARNING)
     if given.versions:
         print_versions(given.versions)
     for counts, show in ((given.predictions, print_traffic), (given.writers, print_writers)):
