@@ -237,17 +237,17 @@ def _head(*cells: str) -> None:
 def print_versions(sizes: Sequence[int]) -> None:
     """Print what versions take."""
     for place, versions in enumerate(sizes):
-        for engine in _ENGINES:
-            # One size at a time: a million versions take 7 GB.
-            with tempfile.TemporaryDirectory() as folder:
-                bench = Bench(Size(), Path(folder), None, lambda text: None, False)
+        # One size at a time: a million versions take 7 GB.
+        with tempfile.TemporaryDirectory() as folder:
+            bench = Bench(Size(), Path(folder), None, lambda text: None, False)
+            for engine in _ENGINES:
                 with filled(engine, bench, versions) as (seconds, address):
                     kilobytes = _bytes(address) / versions / 1000
                     found = of_versions(address) | of_pages(address)
-            if place == 0 and engine == _ENGINES[0]:
-                _head("engine", "versions", "filled in", "disk a version", *found)
-            cells = [f"{each * 1000:,.1f} ms" for each in found.values()]
-            _row(engine, f"{versions:,}", f"{seconds:,.0f} s", f"{kilobytes:,.1f} kB", *cells)
+                if place == 0 and engine == _ENGINES[0]:
+                    _head("engine", "versions", "filled in", "disk a version", *found)
+                cells = [f"{each * 1000:,.1f} ms" for each in found.values()]
+                _row(engine, f"{versions:,}", f"{seconds:,.0f} s", f"{kilobytes:,.1f} kB", *cells)
 
 
 def print_traffic(sizes: Sequence[int]) -> None:
