@@ -16,6 +16,7 @@ import time
 from collections.abc import Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextvars import copy_context
 from typing import Any
 
 from ..access import Principal
@@ -111,6 +112,13 @@ class Checks:
 
 def _check(registry: Registry, principal: Principal | None, caller: str, key: str, arguments: dict[str, Any]) -> None:
     """In a process of its own: register an upload, and keep what became of it."""
+    # What this call is, is nothing to whatever runs here afterwards.
+    copy_context().run(_register, registry, principal, caller, key, arguments)
+
+
+def _register(
+    registry: Registry, principal: Principal | None, caller: str, key: str, arguments: dict[str, Any]
+) -> None:
     visitor.set(caller)
     call = Call(caller, key, _interim)
     present_call.set(call)
