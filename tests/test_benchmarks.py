@@ -50,6 +50,7 @@ LONG = (
     "together",
     "bucket-requests",
     "bucket-together",
+    "compute",
     "http-again",
     "http-first",
     "http-killed",

@@ -187,6 +187,7 @@ def test_a_broken_file_is_a_failed_evaluation_elsewhere_too(filled: Registry) ->
     assert "was altered or truncated" in found[first].because
 
 
+@pytest.mark.full
 def test_a_worker_without_the_files_says_so_and_fails_no_version(
     filled: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
