@@ -309,7 +309,10 @@ def test_a_bucket_that_refuses_is_said_and_the_source_goes_on(
 @pytest.mark.parametrize("wrong", ["source", "target"])
 @pytest.mark.parametrize(
     ("change", "said"),
-    [(("registry@", "nobody:secret@"), 'role "nobody" does not exist'), (("/postgres?", "/none?"), "does not exist")],
+    [
+        (("registry@", "nobody:secret@"), 'role "nobody" does not exist'),
+        (("/postgres?", "/none?"), 'database "none" does not exist'),
+    ],
 )
 def test_a_database_that_refuses_is_said_and_the_source_goes_on(
     fresh_postgres: str, tmp_path: Path, wrong: str, change: tuple[str, str], said: str

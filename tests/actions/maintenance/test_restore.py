@@ -279,5 +279,5 @@ def test_a_restore_into_a_database_goes_on_where_it_was_interrupted(
 def test_artifacts_need_an_empty_place_as_well(backup: Path, tmp_path: Path, fresh_postgres: str) -> None:
     (tmp_path / "files" / "models").mkdir(parents=True)
     (tmp_path / "files" / "models" / "mine.pkl").touch()
-    with pytest.raises(StateConflict, match=r"mine.pkl is there already"):
+    with pytest.raises(StateConflict, match=r"mine.pkl exists already"):
         Registry.from_backup(backup, fresh_postgres, artifacts=tmp_path / "files")
