@@ -16,6 +16,8 @@ from .guarded import whole_of
 from .moved import MOVED_TO, refusal
 
 _START = "0" * 64
+#: SQLite joins up to 500 selects.
+_MOST_SELECTS = 100
 
 
 def _canonical(document: Mapping[str, Any]) -> str:
@@ -118,7 +120,8 @@ def listed(
 ) -> list[Event]:
     """Events that fit, newest first."""
     page = "" if limit is None else " LIMIT :limit OFFSET :offset"
-    if limit is None or kinds is None or len(kinds) < 2:
+    kinds = None if kinds is None else [*dict.fromkeys(map(str, kinds))]
+    if limit is None or kinds is None or not 2 <= len(kinds) <= _MOST_SELECTS:
         where, parameters = _conditions(model_name, model_id, kinds, actor, since)
         sql = f"SELECT * FROM events{where}"
     else:

@@ -90,7 +90,8 @@ def test_pages_of_several_kinds_are_cut_from_the_whole_list(registry: Registry) 
         assert len(whole) > 3
         assert registry.events(model_name, limit=None, kinds=kinds) == whole
         for offset in range(len(whole) + 1):
-            assert registry.events(model_name, limit=2, kinds=kinds, offset=offset) == whole[offset : offset + 2]
+            for asked in (kinds, [*kinds, *kinds], [*kinds, *(f"kind {n}" for n in range(600))]):
+                assert registry.events(model_name, limit=2, kinds=asked, offset=offset) == whole[offset : offset + 2]
 
 
 def test_summaries_names_and_metrics(registry: Registry) -> None:
